@@ -1,0 +1,67 @@
+/** Every way the kit can end (DESIGN section 5). Names say what an operator would call it. */
+export const exitCodes = {
+  done: 0,
+  bug: 1,
+  usage: 2,
+  preflight: 3,
+  changesPending: 4,
+  worldMoved: 5,
+  unreachable: 6,
+  trust: 7,
+  denied: 8,
+  rolloutFailed: 9,
+  validationFailed: 10,
+  locked: 11,
+  localDisk: 12,
+  interrupted: 130,
+  terminated: 143,
+} as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+export interface KitErrorOptions {
+  exitCode: ExitCode
+  /** Where it happened, in the thing's own words: one line each, shown under the title. */
+  details?: readonly string[]
+  /** What to type or do next. */
+  hint?: string
+  cause?: unknown
+}
+
+/** An error an operator can act on: what failed, where, what to do next. Anything else is a bug of the kit. */
+export class KitError extends Error {
+  readonly exitCode: ExitCode
+  readonly details: readonly string[]
+  readonly hint: string | undefined
+
+  constructor(what: string, { exitCode, details = [], hint, cause }: KitErrorOptions) {
+    super(what, cause === undefined ? undefined : { cause })
+    this.name = 'KitError'
+    this.exitCode = exitCode
+    this.details = details
+    this.hint = hint
+  }
+}
+
+/** The operator pressed Ctrl-C, at a prompt or during work. */
+export class Cancelled extends KitError {
+  constructor(what = 'interrupted') {
+    super(what, { exitCode: exitCodes.interrupted })
+    this.name = 'Cancelled'
+  }
+}
+
+/** Thrown by a reader under --plan when what it reads will only exist after an earlier planned write. */
+export class NotYet extends Error {
+  constructor(readonly after: string) {
+    super(`known after ${after}`)
+    this.name = 'NotYet'
+  }
+}
+
+/** The message of anything that was thrown. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))
+
+/** True when `thrown` is a Node system error with one of these codes, e.g. `ENOENT`. */
+export const hasCode = (thrown: unknown, ...codes: string[]): boolean =>
+  thrown instanceof Error && 'code' in thrown && codes.includes(String(thrown.code))

@@ -1,0 +1,63 @@
+import type { Check } from './checks.mts'
+import type { Setting, Settings } from './settings.mts'
+
+/** What a module is, as data. Nothing in here acts; `lib/` reads it and never asks for a module by name. */
+export interface Module {
+  /** The number operators know it by, 9 to 15. */
+  readonly number: number
+  /** The word in its folder and file names: `n8n` for scripts/12_n8n. */
+  readonly slug: string
+  /** What an operator calls it: `n8n workflows`. */
+  readonly title: string
+  /** `cluster`: one for all environments of a cluster. `environment`: one each. */
+  readonly scope: 'cluster' | 'environment'
+  /** Settings shared with other modules, kept in platform.env. */
+  readonly shared: readonly Setting[]
+  /** Settings of this module alone, kept in its own .env. */
+  readonly settings: readonly Setting[]
+  /** Names in versions.json that this module installs. */
+  readonly images: readonly string[]
+  /** Rules over several settings: one sentence for each that is broken. */
+  readonly validate?: (settings: Settings) => string[]
+  /** What the last lines of a failing container mean, in this application's own words. */
+  readonly failures?: readonly KnownFailure[]
+  /** Lines of the information screen after an install: label and text. */
+  readonly information?: (settings: Settings) => readonly (readonly [label: string, text: string])[]
+}
+
+/** A line an application writes when it cannot start, and what an operator has to know then. */
+export interface KnownFailure {
+  readonly line: RegExp
+  readonly meaning: string
+  readonly next: string
+}
+
+/** Declares a module; keys stay literal, so that settings are typed by name. */
+export const defineModule = <const M extends Module>(module: M): M => module
+
+/** The name of a module's folder and of its files: `12_n8n`. */
+export const folderOf = (module: Pick<Module, 'number' | 'slug'>): string =>
+  `${String(module.number).padStart(2, '0')}_${module.slug}`
+
+/** `12 n8n workflows`, as it stands in headings and messages. */
+export const headingOf = (module: Pick<Module, 'number' | 'title'>): string => `${module.number} ${module.title}`
+
+/** The settings record of one module, typed by its own declarations. */
+export type SettingsOf<M extends Module> = RecordOf<M['shared'][number] | M['settings'][number]> & Settings
+
+type RecordOf<S extends Setting> = {
+  readonly [One in S as One['key']]: One extends { optional: true } ? Value<One> | undefined : Value<One>
+}
+
+type Value<S extends Setting> = S['kind'] extends 'number'
+  ? number
+  : S['kind'] extends 'flag'
+    ? boolean
+    : S['kind'] extends 'sensitive' | 'file'
+      ? import('./sensitive.mts').Sensitive
+      : S extends { choices: readonly (infer Choice)[] }
+        ? Choice
+        : string
+
+/** The checks of one module, typed by its settings. */
+export type ChecksOf<M extends Module> = readonly Check<SettingsOf<M>>[]

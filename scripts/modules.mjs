@@ -1,0 +1,16 @@
+// THE table of modules, in the order of a full run (DESIGN section 1). Plain .mjs: the master reads it on any Node.
+
+/**
+ * @typedef {object} ModuleRow
+ * @property {number} number
+ * @property {string} slug      its folder is `<number>_<slug>`, two digits
+ * @property {string} title
+ * @property {'required' | 'recommended' | 'optional'} inFullRun
+ * @property {number[]} needs   modules that must be validated before
+ */
+
+/** @type {readonly ModuleRow[]} */
+export const modules = [
+  { number: 9, slug: 'k3s', title: 'K3s HA core', inFullRun: 'required', needs: [] },
+  { number: 12, slug: 'n8n', title: 'n8n workflows', inFullRun: 'required', needs: [9] },
+]
