@@ -53,9 +53,12 @@ export class Cancelled extends KitError {
 
 /** Thrown by a reader under --plan when what it reads will only exist after an earlier planned write. */
 export class NotYet extends Error {
-  constructor(readonly after: string) {
+  readonly after: string
+
+  constructor(after: string) {
     super(`known after ${after}`)
     this.name = 'NotYet'
+    this.after = after
   }
 }
 

@@ -1,3 +1,5 @@
+import { countWrite } from './sh.mts'
+
 /** One thing a run changes, as the plan shows it. */
 export interface Change {
   readonly sign: '+' | '~' | '-' | '!'
@@ -31,6 +33,7 @@ export function createWrites({ planning, guard }: { planning: boolean; guard: ()
       if (planning) return
       await guard()
       await act()
+      countWrite()
     },
     note: (change) => void changes.push(change),
   }
