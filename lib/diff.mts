@@ -59,7 +59,8 @@ function walk(before: unknown, after: unknown, steps: readonly Step[], report: R
 /** Items are matched by their name where all have one (containers, env, ports), by position elsewhere. */
 function walkLists(before: unknown[], after: unknown[], steps: readonly Step[], report: Report): void {
   const named = [...before, ...after].every((item) => listName(item) !== undefined)
-  const keys = named ? [...new Set([...before, ...after].map(listName))] : [...after.keys(), ...before.keys()]
+  const all = [...before, ...after]
+  const keys: unknown[] = named ? all.map(listName) : [...after.keys(), ...before.keys()]
   const find = (list: unknown[], key: unknown) =>
     named ? list.find((item) => listName(item) === key) : list[Number(key)]
   for (const key of new Set(keys)) {

@@ -1,0 +1,116 @@
+import { compare, fieldManager, type Comparison } from './diff.mts'
+import { exitCodes, KitError } from './errors.mts'
+import { nameOf, type LiveObject, type Manifest } from './k8s.mts'
+import type { Kubectl } from './kubectl.mts'
+import { fieldLines } from './plan.mts'
+import type { Change } from './writes.mts'
+
+/** One object of a batch: what we want, what is there, what applying would change. */
+export interface Planned {
+  readonly manifest: Manifest
+  readonly comparison: Comparison
+}
+
+/** What kubectl gives for several objects. */
+interface List {
+  kind: 'List'
+  items: LiveObject[]
+}
+
+const list = (items: readonly unknown[]) => ({ apiVersion: 'v1', kind: 'List', items })
+
+/** The live objects of these manifests, by name; kinds the cluster does not know yet are simply absent. */
+export async function findLive(kubectl: Kubectl, manifests: readonly Manifest[]): Promise<Map<string, LiveObject>> {
+  if (manifests.length === 0) return new Map()
+  const found = await kubectl.json<List | LiveObject>(
+    ['get', '-f', '-', '--ignore-not-found', '--show-managed-fields'],
+    { input: list(manifests) },
+  )
+  return byName(itemsOf(found))
+}
+
+/** kubectl gives a List for many objects, the bare object for one, nothing for none. */
+export const itemsOf = (found: List | LiveObject | undefined): LiveObject[] => {
+  if (found === undefined) return []
+  return 'items' in found ? (found as List).items : [found]
+}
+
+export const byName = (objects: readonly LiveObject[]): Map<string, LiveObject> =>
+  new Map(objects.map((object) => [nameOf(object), object]))
+
+/**
+ * What applying `manifests` would change, asked of the server without changing anything. Objects in a
+ * namespace that does not exist yet cannot be asked about: they are new.
+ */
+export async function planObjects(
+  kubectl: Kubectl,
+  manifests: readonly Manifest[],
+  live: ReadonlyMap<string, LiveObject>,
+): Promise<Planned[]> {
+  const missing = new Set(
+    manifests.filter(({ kind }) => kind === 'Namespace').flatMap((one) => (live.has(nameOf(one)) ? [] : [one.metadata?.name])),
+  )
+  const askable = manifests.filter(({ metadata }) => !missing.has(metadata?.namespace ?? metadata?.name))
+  const dryRun = askable.length === 0 ? new Map<string, LiveObject>() : await sendObjects(kubectl, askable, { dryRun: true })
+  return manifests.map((manifest) => {
+    const result = dryRun.get(nameOf(manifest))
+    const comparison: Comparison =
+      result === undefined ? { status: 'new', fields: [] } : compare(live.get(nameOf(manifest)), result)
+    return { manifest, comparison }
+  })
+}
+
+/** Sends objects by server-side apply; with `dryRun` the server only says what would become of them. */
+export async function sendObjects(
+  kubectl: Kubectl,
+  manifests: readonly Manifest[],
+  { dryRun, manager = fieldManager }: { dryRun: boolean; manager?: string },
+): Promise<Map<string, LiveObject>> {
+  // Conflicts were shown and decided before; without --force-conflicts kubectl would stop in the middle of a list.
+  const words = ['apply', '--server-side', '--force-conflicts', `--field-manager=${manager}`, '-f', '-']
+  const found = await kubectl.json<List | LiveObject>(
+    dryRun ? [...words, '--dry-run=server', '--show-managed-fields'] : words,
+    { input: list(manifests), timeoutSeconds: 120 },
+  )
+  return byName(itemsOf(found))
+}
+
+/** How a planned object stands in the plan; unchanged ones are counted, not listed. */
+export function changeOf({ manifest, comparison }: Planned): Change | undefined {
+  if (comparison.status === 'unchanged') return undefined
+  if (comparison.status === 'new') return { sign: '+', what: nameOf(manifest) }
+  return { sign: '~', what: nameOf(manifest), fields: comparison.fields.map((field) => fieldLines(manifest, field)) }
+}
+
+/** Fields that another manager set by hand and that applying would take back. */
+export const conflictsOf = (planned: readonly Planned[]): Conflict[] =>
+  planned.flatMap(({ manifest, comparison }) =>
+    comparison.fields.flatMap(({ path, before, after, owner }) =>
+      owner === undefined ? [] : [{ manifest, path, before, after, owner }],
+    ),
+  )
+
+export interface Conflict {
+  readonly manifest: Manifest
+  readonly path: string
+  readonly before: unknown
+  readonly after: unknown
+  readonly owner: string
+}
+
+/** One line a conflict: field, object, owner, both values. */
+export const conflictLine = ({ manifest, path, before, after, owner }: Conflict): string => {
+  const hidden = manifest.kind === 'Secret'
+  const show = (value: unknown) => (hidden ? '***' : JSON.stringify(value))
+  return `${path} of ${nameOf(manifest)} is owned by ${owner} (${show(before)}), ours is ${show(after)}`
+}
+
+/** @throws KitError exit 5: install stops before any write */
+export function requireNoConflict(conflicts: readonly Conflict[]): void {
+  if (conflicts.length === 0) return
+  throw new KitError(`${conflicts.length} field(s) were changed by hand`, {
+    exitCode: exitCodes.worldMoved,
+    details: [...conflicts.map(conflictLine), 'Nothing was written.'],
+    hint: 'put your values into the settings, or run again with --force-conflicts to take these fields back',
+  })
+}

@@ -1,0 +1,63 @@
+import { exitCodes, KitError } from './errors.mts'
+import { nameOf, type LiveObject, type Manifest } from './k8s.mts'
+import { sha256 } from './objects.mts'
+
+/** Whose an object is: every object of the kit belongs to exactly one step of one module in one environment. */
+export interface Owner {
+  readonly module: string
+  readonly step: string
+  readonly env: string
+}
+
+const labelOf = { module: 'keybuzz.io/module', step: 'keybuzz.io/step', env: 'keybuzz.io/env' } as const
+
+/** The label selector of all objects of one module in one environment. */
+export const moduleSelector = ({ module, env }: Omit<Owner, 'step'>): string =>
+  `${labelOf.module}=${module},${labelOf.env}=${env}`
+
+/** The manifest with its owner's labels. Namespaces belong to no step. */
+export function owned(manifest: Manifest, owner: Owner): Manifest {
+  if (manifest.kind === 'Namespace') return manifest
+  const labels = {
+    ...manifest.metadata?.labels,
+    'app.kubernetes.io/managed-by': 'keybuzz',
+    [labelOf.module]: owner.module,
+    [labelOf.step]: owner.step,
+    [labelOf.env]: owner.env,
+  }
+  return { ...manifest, metadata: { ...manifest.metadata, labels } }
+}
+
+/** The step a live object belongs to, if it is one of the kit's. */
+export const stepOf = (live: LiveObject): string | undefined => live.metadata.labels?.[labelOf.step]
+
+/** @throws KitError exit 5 when the live object is somebody else's: another step's, or of another environment */
+export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
+  const labels = live?.metadata.labels ?? {}
+  if (live === undefined || live.kind === 'Namespace' || labels[labelOf.module] === undefined) return
+  const theirs = `${labels[labelOf.env]}/${labels[labelOf.module]}_${labels[labelOf.step]}`
+  const ours = `${owner.env}/${owner.module}_${owner.step}`
+  if (theirs === ours) return
+  throw new KitError(`${nameOf(live)} belongs to ${theirs}, not to ${ours}`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['Nothing was written.'],
+    hint: 'two environments or steps use one name: give them different namespaces or names',
+  })
+}
+
+/** Kinds the kit makes and may delete again; never a PVC, a CRD or a Namespace (DESIGN section 6). */
+export const prunableKinds = [
+  'deployments.apps',
+  'daemonsets.apps',
+  'services',
+  'configmaps',
+  'secrets',
+  'serviceaccounts',
+  'ingresses.networking.k8s.io',
+  'networkpolicies.networking.k8s.io',
+  'horizontalpodautoscalers.autoscaling',
+  'poddisruptionbudgets.policy',
+] as const
+
+/** One hash over manifests, for comparing revisions. */
+export const hashOf = (manifests: readonly Manifest[]): string => sha256(manifests).slice(0, 16)

@@ -1,0 +1,54 @@
+import { jsonDocuments } from './json-stream.mts'
+import type { LiveObject } from './k8s.mts'
+import { kubectlError, type Kubectl } from './kubectl.mts'
+import { record } from './log.mts'
+import { stream, type Streaming } from './sh.mts'
+
+/** The current objects of one kind in a namespace, kept up to date by a watch. */
+export interface Watched {
+  readonly objects: ReadonlyMap<string, LiveObject>
+  stop(): Promise<void>
+}
+
+interface WatchEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
+  object: LiveObject
+}
+
+/** Milliseconds before a watch that broke is begun again. */
+const pause = 1000
+
+/**
+ * Watches a kind without polling. A watch that ends (API server restarted, connection cut) is begun again with
+ * a fresh list, for as long as the caller waits: its deadline is the bound.
+ * @param onChange called after each change
+ */
+export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onChange: () => void): Watched {
+  const objects = new Map<string, LiveObject>()
+  const words = ['get', kind, '--namespace', namespace, '--watch', '--output-watch-events', '-o', 'json']
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  let running: Streaming
+  const take = (document: unknown) => {
+    const { type, object } = document as WatchEvent
+    if (type === 'DELETED') objects.delete(object.metadata.name)
+    else if (type === 'ADDED' || type === 'MODIFIED') objects.set(object.metadata.name, object)
+    onChange()
+  }
+  const begin = () => {
+    objects.clear()
+    running = stream([...kubectl.words, ...words], jsonDocuments(take), ({ code, stderr }) => {
+      if (code !== 0) record(`watch of ${kind} ended: ${kubectlError(words, { code: code ?? 0, stderr }).message}`)
+      if (!stopped) timer = setTimeout(begin, pause)
+    })
+  }
+  begin()
+  return {
+    objects,
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+      await running.stop()
+    },
+  }
+}
