@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// joiner talks to the server named in the configuration, whose CA the token pins.
+type joiner struct {
+	url    string
+	token  token
+	client *http.Client
+}
+
+func newJoiner(server, text, defaultUser string) (*joiner, error) {
+	t, err := parseToken(text, defaultUser)
+	if err != nil {
+		return nil, err
+	}
+	return &joiner{url: strings.TrimSuffix(server, "/"), token: t}, nil
+}
+
+// pin fetches the server's CA without trusting it yet, and from then on trusts nothing else.
+func (j *joiner) pin() error {
+	blind := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	response, err := blind.Get(j.url + "/cacerts")
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	ca, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	if j.token.caHash == "" {
+		log.Print("the token carries no CA hash: this server's CA is trusted unseen")
+	} else if j.token.caHash != hashCA(ca) {
+		return fmt.Errorf("the CA of %s is not the one the token names", j.url)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(ca) {
+		return fmt.Errorf("%s/cacerts: %s, no certificate", j.url, response.Status)
+	}
+	j.client = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	return nil
+}
+
+func (j *joiner) post(path string, ask, answer any) error {
+	if j.client == nil {
+		if err := j.pin(); err != nil {
+			return err
+		}
+	}
+	body, err := json.Marshal(ask)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequest(http.MethodPost, j.url+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.SetBasicAuth(j.token.user, j.token.password)
+	response, err := j.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		reason, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
+		return fmt.Errorf("%s answers %s: %s", j.url, response.Status, strings.TrimSpace(string(reason)))
+	}
+	return json.NewDecoder(response.Body).Decode(answer)
+}
+
+// joinNode asks until the server grants what the node needs.
+func joinNode(ctx context.Context, cfg *Config) (*nodeGrant, error) {
+	j, err := newJoiner(cfg.Server, cfg.Token, "node")
+	if err != nil {
+		return nil, err
+	}
+	password, err := nodePassword()
+	if err != nil {
+		return nil, err
+	}
+	g := &nodeGrant{}
+	return g, until(ctx, "join "+cfg.Server, 2*time.Second, func() error {
+		return j.post("/v1-k3s/node", nodeRequest{Name: cfg.NodeName, IP: cfg.NodeIP, Password: password}, g)
+	})
+}
+
+// joinServers fetches the files all servers share.
+func joinServers(ctx context.Context, cfg *Config) error {
+	j, err := newJoiner(cfg.Server, cfg.Token, "server")
+	if err != nil {
+		return err
+	}
+	g := &serverGrant{}
+	err = until(ctx, "join "+cfg.Server, 2*time.Second, func() error { return j.post("/v1-k3s/server", struct{}{}, g) })
+	if err != nil {
+		return err
+	}
+	for key, value := range mustMatch(cfg) {
+		if g.Settings[key] != value {
+			return fmt.Errorf("%s is %q here and %q on %s: it must be the same on every server", key, value, g.Settings[key], cfg.Server)
+		}
+	}
+	for _, name := range shared {
+		if text, given := g.Files[name]; given {
+			err = errors.Join(err, writeFile(filepath.Join(serverDir, name), text, 0o600))
+		}
+	}
+	return err
+}
+
+func nodePassword() (string, error) {
+	text, err := os.ReadFile(passwordFile)
+	if err == nil {
+		return strings.TrimSpace(string(text)), nil
+	} else if !os.IsNotExist(err) {
+		return "", err
+	}
+	password := randomHex(16)
+	return password, writeFile(passwordFile, []byte(password+"\n"), 0o600)
+}
