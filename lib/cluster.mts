@@ -4,7 +4,6 @@ import { envText, parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from './errors.mts'
 import { credentialsFolder, readPrivate, shownPath, writePrivate } from './file.mts'
 import { createKubectl, findKubectl, type Kubectl } from './kubectl.mts'
-import type { LiveObject } from './k8s.mts'
 import { YAML } from './sh.mts'
 import type { Versions } from './versions.mts'
 
@@ -86,12 +85,6 @@ function requireCurrent(path: string, certificate: string | undefined, now: Date
     exitCode: exitCodes.trust,
     hint: 'copy a new kubeconfig from a master (K3s renews its own certificates when it restarts)',
   })
-}
-
-/** Asks the cluster who it is. */
-export async function identify({ kubectl, caHash }: Cluster): Promise<Identity> {
-  const namespace = await kubectl.json<LiveObject>(['get', 'namespace', 'kube-system'])
-  return { uid: namespace?.metadata.uid ?? '', ca: caHash }
 }
 
 /** The identity recorded at the first write, or undefined before it. */

@@ -21,6 +21,8 @@ export interface Module {
   readonly validate?: (settings: Settings) => string[]
   /** What the last lines of a failing container mean, in this application's own words. */
   readonly failures?: readonly KnownFailure[]
+  /** What no check of this module looks at, said in every report. */
+  readonly notProven?: readonly string[]
   /** Lines of the information screen after an install: label and text. */
   readonly information?: (settings: Settings) => readonly (readonly [label: string, text: string])[]
 }

@@ -75,3 +75,39 @@ function readOne(path: string): Record<string, Version> | undefined {
     })
   }
 }
+
+/** The version of this kit. */
+export const kitVersion = (): string =>
+  (JSON.parse(readIfThere(join(root, 'package.json')) ?? '{}') as { version?: string }).version ?? 'unknown'
+
+export interface Chosen {
+  /** Image reference by name: what this run installs. */
+  readonly images: Readonly<Record<string, string>>
+  /** Names whose pinned image is another one than installed: `--upgrade` would take it. */
+  readonly newer: readonly { readonly name: string; readonly from: string; readonly to: string }[]
+}
+
+/**
+ * The images a run installs: the installed ones stay, unless `upgrade` (DESIGN section 5).
+ * @throws KitError exit 2 when versions.json misses one
+ */
+export function chooseImages(
+  names: readonly string[],
+  versions: Versions,
+  installed: Readonly<Record<string, string>>,
+  upgrade: boolean,
+): Chosen {
+  const pinned = Object.fromEntries(names.map((name) => [name, requireVersion(versions, name).image ?? '']))
+  const newer = names.flatMap((name) => {
+    const [from, to] = [installed[name], pinned[name] ?? '']
+    return from === undefined || from === to ? [] : [{ name, from, to }]
+  })
+  return { images: upgrade ? pinned : { ...pinned, ...installed }, newer }
+}
+
+/** An image as a report names it, with the reason when it is not the real program. */
+export function describeImage(name: string, image: string, versions: Versions): { name: string; image: string; standIn?: string } {
+  const pinned = versions[name]
+  const standIn = pinned?.image === image ? pinned.standIn : undefined
+  return { name, image, ...(standIn === undefined ? {} : { standIn }) }
+}

@@ -1,0 +1,149 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { nearest } from './arguments.mts'
+import { envText, parseEnvFile } from './env-file.mts'
+import { exitCodes, KitError } from './errors.mts'
+import { credentialsFolder, readIfThere, readPrivate, root, shownPath, writePrivate } from './file.mts'
+import { folderOf, type Module } from './module.mts'
+import { isSecret, type Resolved, type Setting, type Texts } from './settings.mts'
+
+/** Environments that have a folder in credentials/. */
+export function environments(): string[] {
+  const folder = join(root, 'credentials')
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+}
+
+/**
+ * The environment of this run: --env, else KEYBUZZ_ENV, else the only one there is.
+ * @throws KitError exit 2 when it cannot be known, or the name cannot be part of Kubernetes names
+ */
+export function chooseEnvironment(given: string | undefined): string {
+  const found = environments()
+  const env = given ?? process.env['KEYBUZZ_ENV'] ?? (found.length === 1 ? found[0] : undefined)
+  if (env === undefined) {
+    throw new KitError('which environment?', {
+      exitCode: exitCodes.usage,
+      details: found.length === 0 ? [] : [`there are: ${found.join(', ')}`],
+      hint: 'add --env NAME, e.g. --env dev, --env staging or --env prod',
+    })
+  }
+  if (!/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/.test(env)) {
+    throw new KitError(`"${env}" cannot be an environment's name`, {
+      exitCode: exitCodes.usage,
+      hint: 'use up to 20 lower-case letters, digits and dashes, beginning with a letter',
+    })
+  }
+  return env
+}
+
+/** The file a module's own settings are in, and the one it shares with others. */
+export const settingsFile = (env: string, module: Module): string =>
+  join(credentialsFolder(env), `${folderOf(module)}.env`)
+export const platformFile = (env: string): string => join(credentialsFolder(env), 'platform.env')
+
+/** The file that holds `setting` of `module`, as shown to operators. */
+export const fileOf = (env: string, module: Module, setting: Setting): string =>
+  shownPath(module.settings.includes(setting) ? settingsFile(env, module) : platformFile(env))
+
+/** Saved settings of a module and of the platform. @throws KitError exit 2 naming file and line */
+export function savedSettings(env: string, module: Module): Texts {
+  return { ...readSettings(platformFile(env)), ...readSettings(settingsFile(env, module)) }
+}
+
+function readSettings(path: string): Texts {
+  const text = readPrivate(path)
+  return text === undefined ? {} : parseEnvFile(path, text)
+}
+
+/**
+ * Saves what was resolved, each setting in its file. Values that are only defaults are saved too: a default that
+ * changes in a later kit must not change a running installation. Keys of other modules stay as they are.
+ * @returns the files that changed
+ * @throws KitError exit 12 when the disk does not take them; exit 2 for a value no file can hold
+ */
+export function saveSettings(env: string, module: Module, resolved: readonly Resolved[]): string[] {
+  const changed: string[] = []
+  for (const [path, settings] of [
+    [platformFile(env), module.shared],
+    [settingsFile(env, module), module.settings],
+  ] as const) {
+    const before = readPrivate(path)
+    const values: Record<string, string> = { ...readSettings(path) }
+    for (const { setting, text } of resolved) {
+      if (text !== undefined && settings.includes(setting)) values[setting.key] = text
+    }
+    const after = envText(values)
+    if (before === undefined ? after === '' : Object.keys(values).every((key) => readSettings(path)[key] === values[key])) continue
+    writePrivate(path, after)
+    changed.push(path)
+  }
+  return changed
+}
+
+/** KEYBUZZ_ variables without their prefix. */
+export const variables = (): Texts =>
+  Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      name.startsWith('KEYBUZZ_') && value !== undefined && value !== '' ? [[name.slice('KEYBUZZ_'.length), value]] : [],
+    ),
+  )
+
+/**
+ * What this run was given: the answers file, then --set over it.
+ * @param known settings of this module; keys of other modules are let pass, since a file may serve a whole run
+ * @throws KitError exit 2 for a malformed or sensitive --set, or a key no module knows
+ */
+export async function givenSettings(
+  known: readonly Setting[],
+  { set, answers }: { set: readonly string[]; answers?: string },
+): Promise<Texts> {
+  const fromFile = answers === undefined ? {} : parseEnvFile(answers, readAnswers(answers))
+  const fromFlags = Object.fromEntries(set.map(splitSet))
+  const byKey = new Map(known.map((setting) => [setting.key, setting]))
+  for (const key of Object.keys({ ...fromFile, ...fromFlags })) {
+    const setting = byKey.get(key) ?? (await settingOfAnyModule(key))
+    if (key in fromFlags && isSecret(setting)) {
+      throw new KitError(`${key} is a secret: --set would show it to everyone on this machine`, {
+        exitCode: exitCodes.usage,
+        hint: `give it by KEYBUZZ_${key}, in an answers file (--answers FILE), or at the question of step 00`,
+      })
+    }
+  }
+  return { ...fromFile, ...fromFlags }
+}
+
+function readAnswers(path: string): string {
+  const text = readIfThere(path)
+  if (text !== undefined) return text
+  throw new KitError(`there is no answers file ${path}`, { exitCode: exitCodes.usage, hint: 'check the path after --answers' })
+}
+
+function splitSet(word: string): [string, string] {
+  const at = word.indexOf('=')
+  if (at > 0) return [word.slice(0, at), word.slice(at + 1)]
+  throw new KitError(`--set ${word.slice(0, 40)} is not KEY=VALUE`, {
+    exitCode: exitCodes.usage,
+    hint: 'write --set KEY=VALUE, e.g. --set N8N_HOST=n8n.example.com',
+  })
+}
+
+/** A setting by key, of whichever module has it. @throws KitError exit 2 with the nearest key */
+async function settingOfAnyModule(key: string): Promise<Setting> {
+  const { modules } = await import('../scripts/modules.mjs')
+  const all: Setting[] = []
+  for (const row of modules) {
+    const path = join(root, 'scripts', folderOf(row), 'module.mts')
+    const exported = Object.values((await import(path)) as Record<string, unknown>)
+    const module = exported.find((one): one is Module => typeof one === 'object' && one !== null && 'settings' in one)
+    if (module !== undefined) all.push(...module.shared, ...module.settings)
+  }
+  const found = all.find((setting) => setting.key === key)
+  if (found !== undefined) return found
+  throw new KitError(`no module has a setting ${key}`, {
+    exitCode: exitCodes.usage,
+    hint: `did you mean ${nearest(key, all.map((setting) => setting.key))}?`,
+  })
+}

@@ -1,0 +1,46 @@
+// The closed table of verbs and flags (DESIGN section 5), as data. Plain .mjs: the master shows its help on any
+// Node, without loading anything else.
+
+/**
+ * @typedef {object} Flag
+ * @property {string} name
+ * @property {'boolean' | 'string' | 'list'} kind   list: may be given several times
+ * @property {string} [value]                       how its value is called in the help
+ * @property {string} help
+ * @property {('master' | 'apply_all' | 'step')[]} of  which programs know it
+ */
+
+const everywhere = /** @type {const} */ (['master', 'apply_all', 'step'])
+const wholeModule = /** @type {const} */ (['master', 'apply_all'])
+
+/** @type {readonly Flag[]} */
+export const flags = [
+  { name: 'module', kind: 'string', value: 'LIST', of: ['master'], help: 'modules to work on: 12, n8n, 9,12 or 10-12. None: all, in order' },
+  { name: 'skip', kind: 'string', value: 'LIST', of: ['master'], help: 'modules to leave out' },
+  { name: 'env', kind: 'string', value: 'NAME', of: [...everywhere], help: 'environment: dev, staging, prod, ... Needless while credentials/ holds just one' },
+  { name: 'plan', kind: 'boolean', of: [...everywhere], help: 'show what would change, field by field; write nothing. Exit 0: nothing, 4: changes' },
+  { name: 'offline', kind: 'boolean', of: [...everywhere], help: 'with --plan: ask no host and no cluster; every object as YAML on stdout' },
+  { name: 'verify', kind: 'boolean', of: [...wholeModule], help: 'run the checks and write the report; change nothing' },
+  { name: 'upgrade', kind: 'boolean', of: [...wholeModule], help: 'move to the versions in versions.json; nothing else changes a version' },
+  { name: 'answers', kind: 'string', value: 'FILE', of: [...everywhere], help: "settings to use, as KEY='value' lines; they replace saved ones" },
+  { name: 'set', kind: 'list', value: 'KEY=VALUE', of: [...everywhere], help: 'one setting to use; secrets are refused, the command line is public' },
+  { name: 'force-conflicts', kind: 'boolean', of: [...everywhere], help: 'take back fields that were changed by hand in the cluster' },
+  { name: 'confirm', kind: 'string', value: 'NAME', of: [...everywhere], help: 'the name to type for a protected environment (prod)' },
+  { name: 'yes', kind: 'boolean', of: [...everywhere], help: 'answer confirmations with yes; never gives a password, never answers for prod' },
+  { name: 'no-input', kind: 'boolean', of: [...everywhere], help: 'never ask; what is missing is listed' },
+  { name: 'no-color', kind: 'boolean', of: [...everywhere], help: 'no colours' },
+  { name: 'help', kind: 'boolean', of: [...everywhere], help: 'this text' },
+]
+
+/**
+ * The help text of one kind of program.
+ * @param {'master' | 'apply_all' | 'step'} program
+ * @param {string} usage
+ * @returns {string}
+ */
+export function helpText(program, usage) {
+  const rows = flags
+    .filter((flag) => flag.of.includes(program))
+    .map(({ name, value = '', help }) => `  ${`--${name} ${value}`.padEnd(22)} ${help}`)
+  return [usage, '', ...rows, '', 'Exit codes: README.md, "Exit codes".'].join('\n')
+}

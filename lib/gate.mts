@@ -1,0 +1,106 @@
+import { itemsOf } from './apply.mts'
+import { exitCodes, KitError } from './errors.mts'
+import type { LiveObject } from './k8s.mts'
+import type { Kubectl } from './kubectl.mts'
+import { log } from './log.mts'
+import { folderOf } from './module.mts'
+import { isValidated, newestOf, type Revision } from './revision.mts'
+
+/** A module another one needs, as the table of modules has it. */
+export interface Needed {
+  readonly number: number
+  readonly slug: string
+  readonly title: string
+}
+
+/** A cluster as one look shows it. */
+export interface Look {
+  /** uid of the namespace kube-system. */
+  readonly uid: string
+  /** `3 masters, 5 workers, v1.36.5+k3s1` */
+  readonly summary: string
+  readonly nodes: readonly LiveObject[]
+  readonly ingressClasses: readonly string[]
+}
+
+/** Looks at the cluster: one question. */
+export async function lookAtCluster(kubectl: Kubectl): Promise<Look> {
+  const found = itemsOf(await kubectl.json(['get', 'nodes,ingressclasses.networking.k8s.io,namespaces']))
+  const ofKind = (kind: string) => found.filter((one) => one.kind === kind)
+  const nodes = ofKind('Node')
+  const servers = nodes.filter(isServer).length
+  const versions = new Set(nodes.map(({ status }) => (status as NodeStatus).nodeInfo?.kubeletVersion ?? ''))
+  return {
+    uid: ofKind('Namespace').find(({ metadata }) => metadata.name === 'kube-system')?.metadata.uid ?? '',
+    summary: `${count(servers, 'master')}, ${count(nodes.length - servers, 'worker')}, ${[...versions].join(' and ')}`,
+    nodes,
+    ingressClasses: ofKind('IngressClass').map(({ metadata }) => metadata.name),
+  }
+}
+
+const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`
+
+/**
+ * Lets a module begin only on ground that was proven and still holds: what it needs is validated on this
+ * cluster, and the cluster answers now (DESIGN section 6, Gate).
+ * @throws KitError exit 3 when something needed was never validated, or the cluster is not healthy now
+ */
+export async function requireGate(
+  kubectl: Kubectl,
+  look: Look,
+  needed: readonly Needed[],
+  revisions: readonly Revision[],
+): Promise<void> {
+  for (const { number, slug, title } of needed) {
+    const revision = newestOf(revisions, folderOf({ number, slug }), undefined)
+    if (revision === undefined || !isValidated(revision)) {
+      throw new KitError(`module ${number} ${title} is not validated on this cluster`, {
+        exitCode: exitCodes.preflight,
+        hint: `./00_master_install.mjs --module ${number}   (--verify is enough for a cluster that is already there)`,
+      })
+    }
+    const when = revision.validated?.when.slice(0, 16).replace('T', ' ')
+    log.done(`${number} ${title} validated ${when}, ${revision.validated?.checks} checks`)
+  }
+  const problems = await problemsOf(kubectl, look)
+  if (problems.length === 0) return
+  throw new KitError('the cluster is not healthy now', {
+    exitCode: exitCodes.preflight,
+    details: [...problems, 'Nothing was written.'],
+    hint: './00_master_install.mjs --module 9 --verify   shows each check with its fix',
+  })
+}
+
+/** What is wrong with the cluster right now: servers, workers, DNS, ingress class. */
+async function problemsOf(kubectl: Kubectl, { nodes, ingressClasses }: Look): Promise<string[]> {
+  const dns = itemsOf(
+    await kubectl.json(['get', 'endpointslices', '--namespace', 'kube-system', '-l', 'kubernetes.io/service-name=kube-dns']),
+  )
+  const servers = nodes.filter(isServer)
+  const ready = servers.filter(isReady)
+  const problems: string[] = []
+  if (ready.length * 2 <= servers.length) problems.push(`${ready.length} of ${servers.length} servers are Ready: no majority`)
+  if (!nodes.some((node) => isReady(node) && !isTainted(node))) problems.push('no node that takes pods is Ready')
+  if (ingressClasses.length === 0) problems.push('there is no IngressClass')
+  if (!dns.some(hasReadyEndpoint)) problems.push('the cluster DNS (kube-dns) has no ready pod')
+  return problems
+}
+
+interface NodeStatus {
+  conditions?: { type: string; status: string }[]
+  nodeInfo?: { kubeletVersion?: string }
+}
+
+export const isServer = ({ metadata }: LiveObject): boolean =>
+  metadata.labels?.['node-role.kubernetes.io/control-plane'] !== undefined
+
+export const isReady = (node: LiveObject): boolean =>
+  (node['status'] as NodeStatus).conditions?.some(
+    ({ type, status }) => type === 'Ready' && status === 'True',
+  ) ?? false
+
+const isTainted = (node: LiveObject): boolean =>
+  ((node['spec'] as { taints?: { effect: string }[] }).taints ?? []).some(({ effect }) => effect !== 'PreferNoSchedule')
+
+const hasReadyEndpoint = (slice: LiveObject): boolean =>
+  ((slice['endpoints'] ?? []) as { conditions?: { ready?: boolean } }[]).some(({ conditions }) => conditions?.ready !== false)

@@ -1,0 +1,45 @@
+import type { Arguments } from './arguments.mts'
+import { completeSettings, keepSettings, missingError } from './ask.mts'
+import { givenSettings, savedSettings, variables } from './credentials.mts'
+import type { Module, SettingsOf } from './module.mts'
+import { interactive } from './prompt.mts'
+import { missing, resolve, typed, type Resolved, type Sources, type Texts } from './settings.mts'
+
+/** The settings of one run. */
+export interface Inputs<M extends Module> {
+  /** @throws KitError exit 2 listing what is missing */
+  current(): SettingsOf<M>
+  /** Completes, tries and saves them; under --plan they are only used. */
+  ensure(live: Texts, tryOut?: (settings: SettingsOf<M>) => Promise<void>): Promise<void>
+}
+
+/** Reads what this run was given. @throws KitError exit 2 for what cannot be right */
+export async function openInputs<M extends Module>(module: M, env: string, given: Arguments): Promise<Inputs<M>> {
+  const all = [...module.shared, ...module.settings]
+  const fromRun = await givenSettings(all, given)
+  let planned: readonly Resolved[] | undefined
+  let settings: SettingsOf<M> | undefined
+  const sources = (): Sources => ({ env, given: fromRun, saved: savedSettings(env, module), variables: variables() })
+  return {
+    current() {
+      if (settings !== undefined) return settings
+      const resolved = planned ?? resolve(all, sources())
+      const absent = missing(resolved)
+      if (absent.length > 0) throw missingError({ module, sources: sources() }, absent)
+      return (settings = typed(env, resolved) as SettingsOf<M>)
+    },
+    async ensure(live, tryOut) {
+      const started = performance.now()
+      const resolved = await completeSettings({
+        module,
+        sources: sources(),
+        live,
+        interactive: interactive(given.noInput) && !given.plan,
+        tryOut: tryOut && ((answers) => tryOut(answers as SettingsOf<M>)),
+      })
+      settings = undefined
+      if (given.plan) planned = resolved
+      else keepSettings(env, module, resolved, started)
+    },
+  }
+}

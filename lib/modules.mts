@@ -1,0 +1,8 @@
+import { modules } from '../scripts/modules.mjs'
+import type { Needed } from './gate.mts'
+
+/** The rows of the table of modules that a module needs validated first. */
+export function needsOf(number: number): Needed[] {
+  const needs = modules.find((row) => row.number === number)?.needs ?? []
+  return modules.filter((row) => needs.includes(row.number))
+}
