@@ -1,0 +1,32 @@
+# shellcheck shell=bash
+# What a machine's own process does: it becomes the machine.
+
+# machine_main NAME FOLDER BRIDGE: mounts go into a namespace that ends with the machine, so a crash leaves none behind.
+machine_main() {
+  set -Eeuo pipefail
+  enter_cgroups "$1"
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  exec unshare --mount --propagation slave bash -c '. "$1"; shift; in_own_mounts "$@"' machine "${BASH_SOURCE[0]}" "$@"
+}
+
+in_own_mounts() {
+  set -Eeuo pipefail
+  local name=$1 folder=$2 bridge=$3
+  mount -t overlay overlay -o "lowerdir=$(<"$folder/lower"),upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
+  pretend_systemd
+  # /sys and /proc/sys writable: Kubernetes needs it. containerd's overlays cannot lie on ours: a plain folder for them.
+  export SYSTEMD_NSPAWN_API_VFS_WRITABLE=1
+  exec systemd-nspawn --quiet --directory="$folder/root" --boot --machine="$name" --register=no --keep-unit \
+    --network-bridge="$bridge" --resolv-conf=off --timezone=off --link-journal=no --console=read-only \
+    --capability=all --drop-capability=CAP_SYS_TIME,CAP_SYS_BOOT,CAP_SYS_MODULE \
+    --system-call-filter='@keyring bpf' --bind=/dev/kmsg --bind="$folder/rancher:/var/lib/rancher"
+}
+
+# nspawn wants to see a systemd. On a host without one it is shown here only: Debian's package scripts
+# would believe in it too, and fail.
+pretend_systemd() {
+  [[ ! -d /run/systemd/system ]] || return 0
+  mkdir -p /run/systemd
+  mount -t tmpfs -o mode=0755 tmpfs /run/systemd
+  mkdir /run/systemd/system
+}

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# This host before and after: what it must be able to do, and what must be as before when the platform is gone.
+
+require_outer() {
+  [[ $(uname -s) == Linux ]] || fail 'the practice platform needs Linux' 'run it on a Debian machine' 3
+  ((EUID == 0)) || fail 'the practice platform needs root: it boots machines' 'run it as root' 3
+}
+
+# Values that move by themselves, and those of links, which come and go with them.
+readonly restless='^(kernel/random/|kernel/ns_last_pid|kernel/pty/nr|fs/(dentry-state|inode-|file-nr|aio-nr|quota/)|fs/binfmt_misc/|net/netfilter/nf_conntrack_count|net/ipv[46]/(conf|neigh)/|net/ipv[46]/route/flush|vm/(stat_refresh|compact_memory|drop_caches))'
+
+# kernel_settings: every readable one of this host, a line each.
+kernel_settings() {
+  (cd /proc/sys && find . -type f -perm -400 -printf '%P\n' | grep -Ev "$restless" | LC_ALL=C sort |
+    tr '\n' '\0' | xargs -0 grep -sH '' -m 1)
+}
+
+remember_outer() {
+  [[ -s $state/kernel-settings ]] && return 0
+  kernel_settings | write_file "$state/kernel-settings" 0600
+}
+
+# restore_outer: machines share the kernel; a setting one of them changed is set back, and said.
+restore_outer() {
+  local path value
+  [[ -s $state/kernel-settings ]] || return 0
+  while IFS=: read -r path value; do
+    say "  ! kernel setting $path was changed meanwhile: back to $value"
+    printf '%s\n' "$value" >"/proc/sys/$path"
+  done < <(LC_ALL=C comm -23 <(LC_ALL=C sort "$state/kernel-settings") <(kernel_settings | LC_ALL=C sort))
+}
+
+# leftovers: what of the platform is still on this host. Nothing, after down.
+leftovers() {
+  local tree
+  [[ ! -e $state ]] || printf '%s\n' "$state"
+  [[ ! -e $run ]] || printf '%s\n' "$run"
+  [[ ! -e $env_folder ]] || printf '%s\n' "$env_folder"
+  grep -F "$state" /proc/self/mountinfo | sed 's/^/mount /' || true
+  ip -o link show | grep -oE "($bridge|vb-practice[^:@ ]*)" | sed 's/^/link /' || true
+  while read -r tree; do
+    [[ ! -d $tree/$cgroup_folder ]] || printf '%s\n' "$tree/$cgroup_folder"
+  done < <(cgroup_trees)
+}
