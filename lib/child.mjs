@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+
+/**
+ * Runs another program of the kit on this terminal and waits for its end. Signals go on to it: it decides how
+ * to end, and nothing keeps running behind a master that is gone.
+ * @param {string} program
+ * @param {readonly string[]} words
+ * @returns {Promise<number>} its exit code; 128 and the signal's number when a signal ended it
+ */
+export function runChild(program, words) {
+  const child = spawn(program, [...words], { stdio: 'inherit' })
+  /** @param {NodeJS.Signals} signal */
+  const passOn = (signal) => {
+    // On a terminal Ctrl-C reaches the whole group by itself; a second one would end the child at once.
+    if (signal === 'SIGINT' && process.stdin.isTTY) return
+    child.kill(signal)
+  }
+  const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
+  for (const signal of signals) process.on(signal, passOn)
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code, signal) => {
+      for (const one of signals) process.off(one, passOn)
+      resolve(code ?? 128 + (signal === null ? 1 : constants.signals[signal]))
+    })
+  })
+}

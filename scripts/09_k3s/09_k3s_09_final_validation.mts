@@ -1,0 +1,8 @@
+#!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
+import { step } from '../../lib/step.mts'
+import { checks } from './checks.mts'
+import { k3s } from './module.mts'
+
+export default step(import.meta, k3s, 'Validate the cluster', async ({ tests }) => {
+  await tests.run(checks)
+})
