@@ -1,0 +1,33 @@
+# What tests and demo need on a fresh machine. Sourced, never run.
+
+# The repository's own folder.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export BATS_LIB_PATH=$root/node_modules
+
+# Installs the packages of package-lock.json when they are not there, or not those.
+ensure_packages() {
+  local stamp=$root/node_modules/.package-lock.json
+  if [[ ! -f $stamp || $root/package-lock.json -nt $stamp ]]; then
+    echo "… npm ci (about 10 s)" >&2
+    (cd "$root" && npm ci --no-audit --no-fund >&2)
+    touch "$stamp"
+  fi
+}
+
+# ensure_programs PROGRAM=PACKAGE...: installs Debian packages whose program is missing.
+ensure_programs() {
+  local pair missing=()
+  for pair in "$@"; do
+    command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+  done
+  ((${#missing[@]} == 0)) && return
+  if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+    echo "✗ missing: ${missing[*]}   install them, then run this again" >&2
+    return 3
+  fi
+  echo "… apt-get install ${missing[*]}" >&2
+  apt-get update -qq >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+bats() { "$root/node_modules/bats/bin/bats" "$@"; }
