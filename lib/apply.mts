@@ -20,7 +20,10 @@ interface List {
 const list = (items: readonly unknown[]) => ({ apiVersion: 'v1', kind: 'List', items })
 
 /** The live objects of these manifests, by name; kinds the cluster does not know yet are simply absent. */
-export async function findLive(kubectl: Kubectl, manifests: readonly Manifest[]): Promise<Map<string, LiveObject>> {
+export async function findLive(
+  kubectl: Kubectl,
+  manifests: readonly Manifest[],
+): Promise<Map<string, LiveObject>> {
   if (manifests.length === 0) return new Map()
   const found = await kubectl.json<List | LiveObject>(
     ['get', '-f', '-', '--ignore-not-found', '--show-managed-fields'],
@@ -48,10 +51,15 @@ export async function planObjects(
   live: ReadonlyMap<string, LiveObject>,
 ): Promise<Planned[]> {
   const missing = new Set(
-    manifests.filter(({ kind }) => kind === 'Namespace').flatMap((one) => (live.has(nameOf(one)) ? [] : [one.metadata?.name])),
+    manifests
+      .filter(({ kind }) => kind === 'Namespace')
+      .flatMap((one) => (live.has(nameOf(one)) ? [] : [one.metadata?.name])),
   )
   const askable = manifests.filter(({ metadata }) => !missing.has(metadata?.namespace ?? metadata?.name))
-  const dryRun = askable.length === 0 ? new Map<string, LiveObject>() : await sendObjects(kubectl, askable, { dryRun: true })
+  const dryRun =
+    askable.length === 0
+      ? new Map<string, LiveObject>()
+      : await sendObjects(kubectl, askable, { dryRun: true })
   return manifests.map((manifest) => {
     const result = dryRun.get(nameOf(manifest))
     const comparison: Comparison =
@@ -79,7 +87,11 @@ export async function sendObjects(
 export function changeOf({ manifest, comparison }: Planned): Change | undefined {
   if (comparison.status === 'unchanged') return undefined
   if (comparison.status === 'new') return { sign: '+', what: nameOf(manifest) }
-  return { sign: '~', what: nameOf(manifest), fields: comparison.fields.map((field) => fieldLines(manifest, field)) }
+  return {
+    sign: '~',
+    what: nameOf(manifest),
+    fields: comparison.fields.map((field) => fieldLines(manifest, field)),
+  }
 }
 
 /** Fields that another manager set by hand and that applying would take back. */
@@ -113,4 +125,13 @@ export function requireNoConflict(conflicts: readonly Conflict[]): void {
     details: [...conflicts.map(conflictLine), 'Nothing was written.'],
     hint: 'put your values into the settings, or run again with --force-conflicts to take these fields back',
   })
+}
+
+/** `11 objects: 3 created, 2 changed, 6 unchanged`, or that nothing was sent. */
+export function countLine(planned: readonly Planned[]): string {
+  const count = (status: string) => planned.filter(({ comparison }) => comparison.status === status).length
+  const [created, changed, same] = [count('new'), count('changed'), count('unchanged')]
+  if (created + changed === 0) return `${same} objects unchanged, nothing sent`
+  const parts = [`${created} created`, `${changed} changed`, `${same} unchanged`]
+  return `${planned.length} objects: ${parts.filter((part) => !part.startsWith('0 ')).join(', ')}`
 }

@@ -42,7 +42,8 @@ export function readArguments(program: Program, words: readonly string[]): Argum
     if (flag === undefined) throw unknownFlag(program, token.rawName)
     if (!flag.of.includes(program)) throw notHere(program, token.rawName)
     if (flag.kind === 'boolean' && token.value !== undefined) throw usage(`${token.rawName} takes no value`)
-    if (flag.kind !== 'boolean' && !token.value) throw usage(`${token.rawName} needs a value: ${token.rawName} ${flag.value}`)
+    if (flag.kind !== 'boolean' && !token.value)
+      throw usage(`${token.rawName} needs a value: ${token.rawName} ${flag.value}`)
     if (flag.kind === 'list') (given[flag.name] as string[]).push(token.value ?? '')
     else given[flag.name] = token.value ?? true
   }
@@ -61,10 +62,11 @@ export function readArguments(program: Program, words: readonly string[]): Argum
   }
 }
 
-const pick = (given: Record<string, unknown>, ...names: string[]) =>
-  Object.fromEntries(names.flatMap((name) => (given[name] === undefined ? [] : [[name, String(given[name])]])))
+const pick = (given: Readonly<Record<string, string | true | string[]>>, ...names: string[]) =>
+  Object.fromEntries(names.flatMap((name) => (typeof given[name] === 'string' ? [[name, given[name]]] : [])))
 
-const usage = (what: string, hint = 'see --help'): KitError => new KitError(what, { exitCode: exitCodes.usage, hint })
+const usage = (what: string, hint = 'see --help'): KitError =>
+  new KitError(what, { exitCode: exitCodes.usage, hint })
 
 function unknownFlag(program: Program, name: string): KitError {
   const known = flags.filter((flag) => flag.of.includes(program)).map((flag) => `--${flag.name}`)
@@ -91,10 +93,12 @@ export function nearest(word: string, candidates: readonly string[]): string {
 /** Levenshtein distance, row by row. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (const [i, letter] of [...a].entries()) {
+  for (const [i, letter] of Array.from(a).entries()) {
     const next = [i + 1]
-    for (const [j, other] of [...b].entries()) {
-      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)))
+    for (const [j, other] of Array.from(b).entries()) {
+      next.push(
+        Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)),
+      )
     }
     row = next
   }

@@ -1,6 +1,6 @@
 import { KitError, messageOf } from './errors.mts'
 import type { Http } from './http.mts'
-import type { KubeReader } from './kube.mts'
+import type { KubeReader } from './kube-reader.mts'
 import type { PostgresReader } from './postgres.mts'
 import type { RedisReader } from './redis.mts'
 import type { Settings } from './settings.mts'
@@ -24,7 +24,7 @@ export interface CheckTools<S extends Settings = Settings> {
   readonly postgres: PostgresReader
   readonly redis: RedisReader
   /** Runs `make` at the first call with this name and gives the same promise to later ones (one login, many checks). */
-  once<T>(name: string, make: () => Promise<T>): Promise<T>
+  readonly once: <T>(name: string, make: () => Promise<T>) => Promise<T>
 }
 
 export interface Answer {

@@ -53,7 +53,10 @@ export async function openCluster(env: string, versions: Versions, now = new Dat
   return { kubectl, name: context, caHash: createHash('sha256').update(caData).digest('hex') }
 }
 
-function parseKubeconfig(path: string, text: string): { context: string; caData: string; certificate?: string } {
+function parseKubeconfig(
+  path: string,
+  text: string,
+): { context: string; caData: string; certificate?: string } {
   const damaged = (why: string) =>
     new KitError(`${shownPath(path)} is not a usable kubeconfig: ${why}`, {
       exitCode: exitCodes.usage,
@@ -98,7 +101,10 @@ export function recordedIdentity(env: string): Identity | undefined {
 
 /** Remembers which cluster belongs to this environment. @throws KitError exit 12 */
 export function recordIdentity(env: string, { uid, ca }: Identity): void {
-  writePrivate(join(credentialsFolder(env), 'cluster.env'), envText({ CLUSTER_UID: uid, CLUSTER_CA_SHA256: ca }))
+  writePrivate(
+    join(credentialsFolder(env), 'cluster.env'),
+    envText({ CLUSTER_UID: uid, CLUSTER_CA_SHA256: ca }),
+  )
 }
 
 /** @throws KitError exit 5 when the kubeconfig leads to another cluster than the one recorded */

@@ -76,7 +76,12 @@ export function saveSettings(env: string, module: Module, resolved: readonly Res
       if (text !== undefined && settings.includes(setting)) values[setting.key] = text
     }
     const after = envText(values)
-    if (before === undefined ? after === '' : Object.keys(values).every((key) => readSettings(path)[key] === values[key])) continue
+    if (
+      before === undefined
+        ? after === ''
+        : Object.keys(values).every((key) => readSettings(path)[key] === values[key])
+    )
+      continue
     writePrivate(path, after)
     changed.push(path)
   }
@@ -87,7 +92,9 @@ export function saveSettings(env: string, module: Module, resolved: readonly Res
 export const variables = (): Texts =>
   Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
-      name.startsWith('KEYBUZZ_') && value !== undefined && value !== '' ? [[name.slice('KEYBUZZ_'.length), value]] : [],
+      name.startsWith('KEYBUZZ_') && value !== undefined && value !== ''
+        ? [[name.slice('KEYBUZZ_'.length), value]]
+        : [],
     ),
   )
 
@@ -118,7 +125,10 @@ export async function givenSettings(
 function readAnswers(path: string): string {
   const text = readIfThere(path)
   if (text !== undefined) return text
-  throw new KitError(`there is no answers file ${path}`, { exitCode: exitCodes.usage, hint: 'check the path after --answers' })
+  throw new KitError(`there is no answers file ${path}`, {
+    exitCode: exitCodes.usage,
+    hint: 'check the path after --answers',
+  })
 }
 
 function splitSet(word: string): [string, string] {
@@ -137,13 +147,18 @@ async function settingOfAnyModule(key: string): Promise<Setting> {
   for (const row of modules) {
     const path = join(root, 'scripts', folderOf(row), 'module.mts')
     const exported = Object.values((await import(path)) as Record<string, unknown>)
-    const module = exported.find((one): one is Module => typeof one === 'object' && one !== null && 'settings' in one)
+    const module = exported.find(
+      (one): one is Module => typeof one === 'object' && one !== null && 'settings' in one,
+    )
     if (module !== undefined) all.push(...module.shared, ...module.settings)
   }
   const found = all.find((setting) => setting.key === key)
   if (found !== undefined) return found
   throw new KitError(`no module has a setting ${key}`, {
     exitCode: exitCodes.usage,
-    hint: `did you mean ${nearest(key, all.map((setting) => setting.key))}?`,
+    hint: `did you mean ${nearest(
+      key,
+      all.map((setting) => setting.key),
+    )}?`,
   })
 }

@@ -124,7 +124,8 @@ function diagnoseCrash(status: ContainerStatus, pod: string, where: string): Dia
 
 /** The diagnosis of a Deployment whose pods cannot even be made: quota, admission webhook. */
 export function diagnoseDeployment(deployment: LiveObject): Diagnosis | undefined {
-  const status = deployment['status'] as { conditions?: { type: string; status: string; message?: string }[] } | undefined
+  const status = deployment['status'] as
+    { conditions?: { type: string; status: string; message?: string }[] } | undefined
   const failure = status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True')
   if (failure === undefined) return undefined
   return {
@@ -139,7 +140,8 @@ export function diagnoseDeployment(deployment: LiveObject): Diagnosis | undefine
 export function waitingReason(pod: Pod, lastEvent: string | undefined): string {
   const status = pod.status?.containerStatuses?.find(({ ready }) => !ready)
   const waiting = status?.state?.waiting
-  if (waiting?.reason === 'ContainerCreating' || waiting?.reason === 'PodInitializing') return lastEvent ?? 'being created'
+  if (waiting?.reason === 'ContainerCreating' || waiting?.reason === 'PodInitializing')
+    return lastEvent ?? 'being created'
   if (waiting !== undefined) return waiting.message ?? waiting.reason ?? 'waiting'
   if (status?.state?.running !== undefined) return lastEvent ?? `${status.name} is starting`
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')

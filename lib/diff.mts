@@ -88,7 +88,8 @@ const shownSteps = (steps: readonly Step[]): string =>
 /** The manager other than the kit that owns the field at `steps`, if any. */
 function foreignOwner(live: LiveObject, steps: readonly Step[]): string | undefined {
   const owners = (live.metadata.managedFields ?? []).filter(
-    ({ fieldsV1, subresource }) => subresource === undefined && fieldsV1 !== undefined && owns(fieldsV1, steps),
+    ({ fieldsV1, subresource }) =>
+      subresource === undefined && fieldsV1 !== undefined && owns(fieldsV1, steps),
   )
   if (owners.some(({ manager }) => manager === fieldManager)) return undefined
   return owners[0]?.manager

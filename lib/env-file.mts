@@ -6,10 +6,13 @@ import { shownPath } from './file.mts'
 export function lineFor(key: string, value: string): string {
   const quote = quoteFor(value)
   if (quote === undefined) {
-    throw new KitError(`${key} cannot be saved: its quotes, backslashes or line breaks do not fit into a settings file`, {
-      exitCode: exitCodes.usage,
-      hint: `choose a value for ${key} without a line break, and without single quote and backtick together`,
-    })
+    throw new KitError(
+      `${key} cannot be saved: its quotes, backslashes or line breaks do not fit into a settings file`,
+      {
+        exitCode: exitCodes.usage,
+        hint: `choose a value for ${key} without a line break, and without single quote and backtick together`,
+      },
+    )
   }
   return `${key}=${quote}${value}${quote}`
 }
@@ -36,7 +39,8 @@ export const envText = (values: Readonly<Record<string, string>>): string =>
 export function parseEnvFile(path: string, text: string): Record<string, string> {
   const values: Record<string, string> = {}
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/)
-  if (lines.at(-1) !== '') throw badLine(path, lines.length, 'the file ends in the middle of a line: it may be cut off')
+  if (lines.at(-1) !== '')
+    throw badLine(path, lines.length, 'the file ends in the middle of a line: it may be cut off')
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue
     const { key, value } = parseLine(path, index + 1, line)
@@ -48,7 +52,8 @@ export function parseEnvFile(path: string, text: string): Record<string, string>
 
 function parseLine(path: string, number: number, line: string): { key: string; value: string } {
   const [, key, quote, inner] = /^([A-Z][A-Z0-9_]*)=(['`])(.*)\2$/.exec(line) ?? []
-  if (key === undefined || inner === undefined) throw badLine(path, number, "it is not of the form KEY='value'")
+  if (key === undefined || inner === undefined)
+    throw badLine(path, number, "it is not of the form KEY='value'")
   if (quoteFor(inner) !== quote) {
     throw badLine(path, number, `the value of ${key} is not quoted as the kit writes it: ${explainQuotes}`)
   }

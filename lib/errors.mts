@@ -63,7 +63,8 @@ export class NotYet extends Error {
 }
 
 /** The message of anything that was thrown. */
-export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))
+export const messageOf = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : String(thrown)
 
 /** True when `thrown` is a Node system error with one of these codes, e.g. `ENOENT`. */
 export const hasCode = (thrown: unknown, ...codes: string[]): boolean =>

@@ -1,4 +1,14 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { exitCodes, hasCode, KitError } from './errors.mts'
 
@@ -11,7 +21,8 @@ export const validationFolder = (env: string): string => join(root, 'validation'
 export const logsFolder = (env: string): string => join(root, 'logs', env)
 
 /** A path as an operator types it: from the kit's root. */
-export const shownPath = (path: string): string => (path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path)
+export const shownPath = (path: string): string =>
+  path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path
 
 /**
  * Writes a file so that at every instant the old or the new content is there, complete, and readable by its
@@ -41,18 +52,24 @@ export function writePrivate(path: string, content: string): void {
 /** The error for a file this machine could not write, in words an operator can act on. */
 export function diskError(path: string, cause: unknown): KitError {
   const full = hasCode(cause, 'ENOSPC', 'EDQUOT')
-  return new KitError(`cannot write ${shownPath(path)}: ${full ? 'the disk of this machine is full' : reasonOf(cause)}`, {
-    exitCode: exitCodes.localDisk,
-    details: ['The file as it was before is untouched.'],
-    hint: full ? `free space on the disk of ${dirname(path)}, then run the same command again` : 'check the rights of that folder',
-    cause,
-  })
+  return new KitError(
+    `cannot write ${shownPath(path)}: ${full ? 'the disk of this machine is full' : reasonOf(cause)}`,
+    {
+      exitCode: exitCodes.localDisk,
+      details: ['The file as it was before is untouched.'],
+      hint: full
+        ? `free space on the disk of ${dirname(path)}, then run the same command again`
+        : 'check the rights of that folder',
+      cause,
+    },
+  )
 }
 
-const reasonOf = (cause: unknown): string => (cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason')
+const reasonOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason'
 
 function writeAll(handle: number, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes, done)
+  for (let done = 0; done < bytes.length;) done += writeSync(handle, bytes, done)
 }
 
 function syncFolder(folder: string): void {
@@ -87,11 +104,14 @@ export function readPrivate(path: string): string | undefined {
   if (text === undefined) return undefined
   const mode = statSync(path).mode & 0o777
   if ((mode & 0o077) !== 0) {
-    throw new KitError(`${shownPath(path)} can be read by others (mode ${mode.toString(8).padStart(4, '0')})`, {
-      exitCode: exitCodes.usage,
-      details: ['It holds passwords.'],
-      hint: `chmod 600 ${shownPath(path)}   and change the passwords in it if someone else uses this machine`,
-    })
+    throw new KitError(
+      `${shownPath(path)} can be read by others (mode ${mode.toString(8).padStart(4, '0')})`,
+      {
+        exitCode: exitCodes.usage,
+        details: ['It holds passwords.'],
+        hint: `chmod 600 ${shownPath(path)}   and change the passwords in it if someone else uses this machine`,
+      },
+    )
   }
   return text
 }

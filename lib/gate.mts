@@ -74,13 +74,22 @@ export async function requireGate(
 /** What is wrong with the cluster right now: servers, workers, DNS, ingress class. */
 async function problemsOf(kubectl: Kubectl, { nodes, ingressClasses }: Look): Promise<string[]> {
   const dns = itemsOf(
-    await kubectl.json(['get', 'endpointslices', '--namespace', 'kube-system', '-l', 'kubernetes.io/service-name=kube-dns']),
+    await kubectl.json([
+      'get',
+      'endpointslices',
+      '--namespace',
+      'kube-system',
+      '-l',
+      'kubernetes.io/service-name=kube-dns',
+    ]),
   )
   const servers = nodes.filter(isServer)
   const ready = servers.filter(isReady)
   const problems: string[] = []
-  if (ready.length * 2 <= servers.length) problems.push(`${ready.length} of ${servers.length} servers are Ready: no majority`)
-  if (!nodes.some((node) => isReady(node) && !isTainted(node))) problems.push('no node that takes pods is Ready')
+  if (ready.length * 2 <= servers.length)
+    problems.push(`${ready.length} of ${servers.length} servers are Ready: no majority`)
+  if (!nodes.some((node) => isReady(node) && !isTainted(node)))
+    problems.push('no node that takes pods is Ready')
   if (ingressClasses.length === 0) problems.push('there is no IngressClass')
   if (!dns.some(hasReadyEndpoint)) problems.push('the cluster DNS (kube-dns) has no ready pod')
   return problems
@@ -100,7 +109,11 @@ export const isReady = (node: LiveObject): boolean =>
   ) ?? false
 
 const isTainted = (node: LiveObject): boolean =>
-  ((node['spec'] as { taints?: { effect: string }[] }).taints ?? []).some(({ effect }) => effect !== 'PreferNoSchedule')
+  ((node['spec'] as { taints?: { effect: string }[] }).taints ?? []).some(
+    ({ effect }) => effect !== 'PreferNoSchedule',
+  )
 
 const hasReadyEndpoint = (slice: LiveObject): boolean =>
-  ((slice['endpoints'] ?? []) as { conditions?: { ready?: boolean } }[]).some(({ conditions }) => conditions?.ready !== false)
+  ((slice['endpoints'] ?? []) as { conditions?: { ready?: boolean } }[]).some(
+    ({ conditions }) => conditions?.ready !== false,
+  )

@@ -1,5 +1,11 @@
 import type { Arguments } from './arguments.mts'
-import { openCluster, recordedIdentity, recordIdentity, requireSameCluster, type Cluster } from './cluster.mts'
+import {
+  openCluster,
+  recordedIdentity,
+  recordIdentity,
+  requireSameCluster,
+  type Cluster,
+} from './cluster.mts'
 import { lookAtCluster, requireGate } from './gate.mts'
 import { interruption } from './interrupt.mts'
 import { createKube, type KubeSession } from './kube.mts'
@@ -44,7 +50,14 @@ export async function openGround(
   const needed = needsOf(module.number)
   if (needed.length > 0) await requireGate(kubectl, look, needed, known)
 
-  const revisions = createRevisions({ kubectl, known, module: folderOf(module), env, kit: kitVersion(), images })
+  const revisions = createRevisions({
+    kubectl,
+    known,
+    module: folderOf(module),
+    env,
+    kit: kitVersion(),
+    images,
+  })
   const canAsk = interactive(given.noInput)
   let begun = false
   const begin = async () => {

@@ -1,5 +1,5 @@
 import type { Arguments } from './arguments.mts'
-import { completeSettings, keepSettings, missingError } from './ask.mts'
+import { completeSettings, keepSettings, missingError } from './complete.mts'
 import { givenSettings, savedSettings, variables } from './credentials.mts'
 import type { Module, SettingsOf } from './module.mts'
 import { interactive } from './prompt.mts'
@@ -14,12 +14,21 @@ export interface Inputs<M extends Module> {
 }
 
 /** Reads what this run was given. @throws KitError exit 2 for what cannot be right */
-export async function openInputs<M extends Module>(module: M, env: string, given: Arguments): Promise<Inputs<M>> {
+export async function openInputs<M extends Module>(
+  module: M,
+  env: string,
+  given: Arguments,
+): Promise<Inputs<M>> {
   const all = [...module.shared, ...module.settings]
   const fromRun = await givenSettings(all, given)
   let planned: readonly Resolved[] | undefined
   let settings: SettingsOf<M> | undefined
-  const sources = (): Sources => ({ env, given: fromRun, saved: savedSettings(env, module), variables: variables() })
+  const sources = (): Sources => ({
+    env,
+    given: fromRun,
+    saved: savedSettings(env, module),
+    variables: variables(),
+  })
   return {
     current() {
       if (settings !== undefined) return settings

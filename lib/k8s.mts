@@ -1,6 +1,15 @@
 export type { Deployment } from 'kubernetes-types/apps/v1.d.ts'
 export type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.d.ts'
-export type { Container, EnvVar, Pod, PodSpec, PodTemplateSpec, Probe, Secret, Service } from 'kubernetes-types/core/v1.d.ts'
+export type {
+  Container,
+  EnvVar,
+  Pod,
+  PodSpec,
+  PodTemplateSpec,
+  Probe,
+  Secret,
+  Service,
+} from 'kubernetes-types/core/v1.d.ts'
 export type { Ingress } from 'kubernetes-types/networking/v1.d.ts'
 export type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts'
 

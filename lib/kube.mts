@@ -1,6 +1,18 @@
-import { byName, changeOf, conflictLine, conflictsOf, findLive, itemsOf, planObjects, requireNoConflict, sendObjects, type Planned } from './apply.mts'
-import { NotYet } from './errors.mts'
+import {
+  byName,
+  changeOf,
+  conflictLine,
+  conflictsOf,
+  countLine,
+  findLive,
+  itemsOf,
+  planObjects,
+  requireNoConflict,
+  sendObjects,
+  type Planned,
+} from './apply.mts'
 import { nameOf, type LiveObject, type Manifest } from './k8s.mts'
+import { createKubeReader, type KubeReader } from './kube-reader.mts'
 import type { Kubectl } from './kubectl.mts'
 import { log } from './log.mts'
 import type { KnownFailure } from './module.mts'
@@ -8,13 +20,6 @@ import { moduleSelector, owned, prunableKinds, requireOurs, stepOf, type Owner }
 import { startingReplicas, takenOverReplicas } from './replicas.mts'
 import { waitForDeployments } from './wait.mts'
 import type { Writes } from './writes.mts'
-
-export interface KubeReader {
-  list(kind: string, where: { namespace?: string; labels?: Readonly<Record<string, string>> }): Promise<LiveObject[]>
-  get(kind: string, name: string, namespace?: string): Promise<LiveObject | undefined>
-  /** An API path, through the API server: pod and Service proxies too. @throws KitError when it is not 2xx */
-  raw(path: string): Promise<string>
-}
 
 /** What a step does with the cluster. Readers always run; writers go through the gate. */
 export interface Kube extends KubeReader {
@@ -57,20 +62,27 @@ export function createKube({ kubectl, writes, owner, forceConflicts, failures }:
 
   async function liveOf(batch: readonly Manifest[]): Promise<Map<string, LiveObject>> {
     const known = await findOurs()
-    const others = await findLive(kubectl, batch.filter((manifest) => !known.has(nameOf(manifest))))
+    const others = await findLive(
+      kubectl,
+      batch.filter((manifest) => !known.has(nameOf(manifest))),
+    )
     return new Map([...known, ...others])
   }
 
   async function send(planned: readonly Planned[], live: ReadonlyMap<string, LiveObject>): Promise<void> {
-    const fresh = planned.filter(({ comparison }) => comparison.status !== 'unchanged').map(({ manifest }) => manifest)
+    const fresh = planned
+      .filter(({ comparison }) => comparison.status !== 'unchanged')
+      .map(({ manifest }) => manifest)
     const [namespaces, rest] = [fresh.filter(isNamespace), fresh.filter((manifest) => !isNamespace(manifest))]
     for (const batch of [namespaces, rest]) {
       if (batch.length === 0) continue
       const handed = takenOverReplicas(batch, live)
-      if (handed.length > 0) await sendObjects(kubectl, handed, { dryRun: false, manager: 'keybuzz-handover' })
+      if (handed.length > 0)
+        await sendObjects(kubectl, handed, { dryRun: false, manager: 'keybuzz-handover' })
       await sendObjects(kubectl, batch, { dryRun: false })
       const starting = startingReplicas(batch, live)
-      if (starting.length > 0) await sendObjects(kubectl, starting, { dryRun: false, manager: 'keybuzz-handover' })
+      if (starting.length > 0)
+        await sendObjects(kubectl, starting, { dryRun: false, manager: 'keybuzz-handover' })
     }
   }
 
@@ -108,7 +120,8 @@ export function createKube({ kubectl, writes, owner, forceConflicts, failures }:
     async prune() {
       const applied = new Set(manifests.map(nameOf))
       const left = [...(await findOurs()).values()].filter(
-        (live) => stepOf(live) === step && !applied.has(nameOf(live)) && live.metadata.ownerReferences === undefined,
+        (live) =>
+          stepOf(live) === step && !applied.has(nameOf(live)) && live.metadata.ownerReferences === undefined,
       )
       if (left.length === 0) return
       await writes.make(
@@ -122,26 +135,6 @@ export function createKube({ kubectl, writes, owner, forceConflicts, failures }:
       return Object.fromEntries(secrets.flatMap(decoded))
     },
   }
-}
-
-/** Readers over one cluster. */
-export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
-  async list(kind, { namespace, labels = {} }) {
-    const where = namespace === undefined ? ['--all-namespaces'] : ['--namespace', namespace]
-    const selector = Object.entries(labels).map(([key, value]) => `${key}=${value}`)
-    return itemsOf(await kubectl.json(['get', kind, ...where, '--selector', selector.join(',')]))
-  },
-  async get(kind, name, namespace) {
-    const where = namespace === undefined ? [] : ['--namespace', namespace]
-    return kubectl.json(['get', kind, name, ...where, '--ignore-not-found'])
-  },
-  raw: (path) => kubectl.run(['get', '--raw', path]),
-})
-
-/** A Kube for a plan of a cluster that does not exist yet: every question is answered "not yet". */
-export function absentKube(after: string): KubeReader {
-  const notYet = () => Promise.reject(new NotYet(after))
-  return { list: notYet, get: notYet, raw: notYet }
 }
 
 const isNamespace = ({ kind }: Manifest): boolean => kind === 'Namespace'
@@ -167,12 +160,3 @@ const decoded = (secret: LiveObject): [string, string][] =>
     key,
     Buffer.from(value, 'base64').toString(),
   ])
-
-/** `11 objects: 3 created, 2 changed, 6 unchanged`, or that nothing was sent. */
-export function countLine(planned: readonly Planned[]): string {
-  const count = (status: string) => planned.filter(({ comparison }) => comparison.status === status).length
-  const [created, changed, same] = [count('new'), count('changed'), count('unchanged')]
-  if (created + changed === 0) return `${same} objects unchanged, nothing sent`
-  const parts = [`${created} created`, `${changed} changed`, `${same} unchanged`]
-  return `${planned.length} objects: ${parts.filter((part) => !part.startsWith('0 ')).join(', ')}`
-}

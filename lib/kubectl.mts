@@ -62,7 +62,9 @@ export function createKubectl(program: readonly string[], kubeconfig: string, co
         input: input === undefined ? undefined : JSON.stringify(input),
         timeoutSeconds: timeoutSeconds + 5,
       })
-      record(`${shownWords(['kubectl', ...more])} -> ${finished.code} (${Math.round(performance.now() - started)} ms)`)
+      record(
+        `${shownWords(['kubectl', ...more])} -> ${finished.code} (${Math.round(performance.now() - started)} ms)`,
+      )
       if (finished.code !== 0) throw kubectlError(more, finished)
       return finished.stdout
     },
@@ -120,7 +122,8 @@ const refusals: readonly Refusal[] = [
     hint: 'the kubeconfig’s user needs cluster-admin rights',
   },
   {
-    words: /refused|no route|i\/o timeout|dial tcp|unable to connect|connection reset|EOF|etcdserver|deadline exceeded|ServiceUnavailable|no such host|unreachable/i,
+    words:
+      /refused|no route|i\/o timeout|dial tcp|unable to connect|connection reset|EOF|etcdserver|deadline exceeded|ServiceUnavailable|no such host|unreachable/i,
     what: 'the API server cannot be reached',
     exitCode: exitCodes.unreachable,
     hint: 'check the server address in the kubeconfig, the network, and that K3s runs on the masters',
@@ -128,7 +131,10 @@ const refusals: readonly Refusal[] = [
 ]
 
 /** Turns kubectl's stderr into an error that says what it means and what to do. */
-export function kubectlError(words: readonly string[], { code, stderr }: Pick<Finished, 'code' | 'stderr'>): KitError {
+export function kubectlError(
+  words: readonly string[],
+  { code, stderr }: Pick<Finished, 'code' | 'stderr'>,
+): KitError {
   const details = stderr
     .trim()
     .split('\n')

@@ -23,14 +23,25 @@ export async function planOffline<M extends Module>(
 ): Promise<ExitCode> {
   const all = [...module.shared, ...module.settings]
   const fromRun = await givenSettings(all, given)
-  const resolved = resolve(all, { env, given: fromRun, saved: savedSettings(env, module), variables: variables() })
+  const resolved = resolve(all, {
+    env,
+    given: fromRun,
+    saved: savedSettings(env, module),
+    variables: variables(),
+  })
   const absent = missing(resolved).filter(({ generate }) => generate === undefined)
   if (absent.length > 0) log.warn(`not set yet, shown as <KEY>: ${absent.map(({ key }) => key).join(', ')}`)
-  const filled = resolved.map((one) => (one.text === undefined && one.setting.optional !== true ? { ...one, text: `<${one.setting.key}>` } : one))
+  const filled = resolved.map((one) =>
+    one.text === undefined && one.setting.optional !== true ? { ...one, text: `<${one.setting.key}>` } : one,
+  )
   const settings = typed(env, filled) as SettingsOf<M>
   const { images } = chooseImages(module.images, readVersions(env).versions, {}, false)
   for (const step of steps) {
-    await step.run(printingContext(settings, images, (manifest) => owned(manifest, { module: folderOf(module), step: step.id, env })))
+    await step.run(
+      printingContext(settings, images, (manifest) =>
+        owned(manifest, { module: folderOf(module), step: step.id, env }),
+      ),
+    )
   }
   return exitCodes.done
 }

@@ -6,7 +6,8 @@ import type { Change } from './writes.mts'
 
 /** One changed field as the plan shows it. Values of Secrets are never shown, only that they change. */
 export function fieldLines(manifest: Manifest, { path, before, after }: FieldChange): string {
-  if (manifest.kind === 'Secret' && path.startsWith('data.')) return `${path}   ${secretVerb(before, after)} (not shown)`
+  if (manifest.kind === 'Secret' && path.startsWith('data.'))
+    return `${path}   ${secretVerb(before, after)} (not shown)`
   return `${path}   ${shortly(before)} -> ${shortly(after)}`
 }
 
@@ -32,11 +33,14 @@ export function planText(heading: string, changes: readonly Change[], unchanged:
 export function manifestYaml(manifest: Manifest): string {
   const shown =
     manifest.kind === 'Secret' && 'data' in manifest
-      ? { ...manifest, data: Object.fromEntries(Object.keys(manifest.data as object).map((key) => [key, '***'])) }
+      ? {
+          ...manifest,
+          data: Object.fromEntries(Object.keys(manifest.data as object).map((key) => [key, '***'])),
+        }
       : manifest
   // YAML 1.1: what Kubernetes' own tools read, where `on` and `yes` must be quoted.
   return `---\n${stringify(shown, { version: '1.1', lineWidth: 0 })}`
 }
 
 // zx types only the first parameter of the yaml package it carries.
-const stringify = YAML.stringify as (value: unknown, options: object) => string
+const { stringify } = YAML as unknown as { stringify: (value: unknown, options: object) => string }

@@ -43,9 +43,11 @@ export const prompt = {
   async choose<T extends string>(
     message: string,
     choices: readonly { value: T; label: string }[],
-    initialValue?: T | undefined,
+    initialValue?: T,
   ): Promise<T> {
     const options = choices.map((choice) => ({ ...choice })) as Parameters<typeof select<T>>[0]['options']
-    return answered<T | symbol>(await select<T>({ message, output, options, ...(initialValue === undefined ? {} : { initialValue }) }))
+    return answered<T | symbol>(
+      await select<T>({ message, output, options, ...(initialValue === undefined ? {} : { initialValue }) }),
+    )
   },
 }

@@ -13,11 +13,18 @@ export async function confirmProtected(
   { confirm, canAsk }: { confirm: string | undefined; canAsk: boolean },
 ): Promise<void> {
   if (!protectedEnvironments.has(env) || confirm === env) return
-  const typed = confirm ?? (canAsk ? await prompt.text(`${env} is protected. Type its name to change it`, { validate: () => undefined }) : undefined)
+  const typed =
+    confirm ??
+    (canAsk
+      ? await prompt.text(`${env} is protected. Type its name to change it`, { validate: () => undefined })
+      : undefined)
   if (typed === env) return
-  throw new KitError(`${env} is protected: its name was not ${typed === undefined ? 'typed' : 'what was typed'}`, {
-    exitCode: exitCodes.usage,
-    details: ['Nothing was written.'],
-    hint: `add --confirm ${env}`,
-  })
+  throw new KitError(
+    `${env} is protected: its name was not ${typed === undefined ? 'typed' : 'what was typed'}`,
+    {
+      exitCode: exitCodes.usage,
+      details: ['Nothing was written.'],
+      hint: `add --confirm ${env}`,
+    },
+  )
 }

@@ -26,7 +26,9 @@ export type Verdict = 'passed' | 'passed with warnings' | 'failed'
 
 export function verdictOf({ outcomes, warnings }: Pick<Report, 'outcomes' | 'warnings'>): Verdict {
   if (outcomes.some(({ result }) => result === 'failed')) return 'failed'
-  return warnings.length > 0 || outcomes.some(({ result }) => result === 'warning') ? 'passed with warnings' : 'passed'
+  return warnings.length > 0 || outcomes.some(({ result }) => result === 'warning')
+    ? 'passed with warnings'
+    : 'passed'
 }
 
 /**
@@ -35,8 +37,14 @@ export function verdictOf({ outcomes, warnings }: Pick<Report, 'outcomes' | 'war
  * @throws KitError exit 12
  */
 export function writeReport(report: Report): string {
-  const path = join(validationFolder(report.env), `MODULE${String(report.number).padStart(2, '0')}_VALIDATION`)
-  writePrivate(`${path}.json`, redact(`${JSON.stringify({ verdict: verdictOf(report), ...report }, null, 2)}\n`))
+  const path = join(
+    validationFolder(report.env),
+    `MODULE${String(report.number).padStart(2, '0')}_VALIDATION`,
+  )
+  writePrivate(
+    `${path}.json`,
+    redact(`${JSON.stringify({ verdict: verdictOf(report), ...report }, null, 2)}\n`),
+  )
   writePrivate(`${path}.md`, redact(reportText(report)))
   return `${path}.md`
 }
@@ -57,13 +65,24 @@ export function reportText(report: Report): string {
     '| | check | what was seen | time |',
     '|---|---|---|---|',
     ...order.flatMap((result) => report.outcomes.filter((one) => one.result === result)).map(row),
-    ...section('Warnings', report.warnings.map(({ text, fix }) => `- ${text}${fix === undefined ? '' : `. Fix: \`${fix}\``}`)),
-    ...section('Access', report.access.map(([label, text]) => `- ${label}: ${text}`)),
+    ...section(
+      'Warnings',
+      report.warnings.map(({ text, fix }) => `- ${text}${fix === undefined ? '' : `. Fix: \`${fix}\``}`),
+    ),
+    ...section(
+      'Access',
+      report.access.map(([label, text]) => `- ${label}: ${text}`),
+    ),
     ...section('Credentials', [
       `- credentials/${report.env}/ on the admin host: platform.env and ${folder(report)}.env. Values are never in a report.`,
     ]),
-    ...section('Not proven', report.notProven.map((line) => `- ${line}`)),
-    ...section('Run it again', [`    ./00_master_install.mjs --module ${report.number} --env ${report.env} --verify`]),
+    ...section(
+      'Not proven',
+      report.notProven.map((line) => `- ${line}`),
+    ),
+    ...section('Run it again', [
+      `    ./00_master_install.mjs --module ${report.number} --env ${report.env} --verify`,
+    ]),
     '',
   ].join('\n')
 }
@@ -75,11 +94,16 @@ function summary({ when, env, cluster, revision, kit, images }: Report): string[
   return [
     `- When: ${when}`,
     `- Environment: ${env}, cluster ${cluster}, revision ${revisionText}, kit ${kit}`,
-    ...images.map(({ name, image }) => `- Version: ${name} \`${image}\`${image.includes('@sha256:') ? '' : ' (tag, no digest)'}`),
+    ...images.map(
+      ({ name, image }) =>
+        `- Version: ${name} \`${image}\`${image.includes('@sha256:') ? '' : ' (tag, no digest)'}`,
+    ),
     ...images
       .filter(({ standIn }) => standIn !== undefined)
       .map(({ name, standIn }) => `- **Met: a stand-in, not the real program** (${name}): ${standIn}`),
-    ...(images.length > 0 && images.every(({ standIn }) => standIn === undefined) ? ['- Met: the real program'] : []),
+    ...(images.length > 0 && images.every(({ standIn }) => standIn === undefined)
+      ? ['- Met: the real program']
+      : []),
   ]
 }
 

@@ -31,13 +31,25 @@ const label = { module: 'keybuzz.io/revision-of', env: 'keybuzz.io/revision-env'
 
 /** Every revision in the cluster, oldest first. */
 export async function readRevisions(kubectl: Kubectl): Promise<Revision[]> {
-  const words = ['get', 'secrets', '--namespace', systemNamespace, '--selector', label.module, '--ignore-not-found']
+  const words = [
+    'get',
+    'secrets',
+    '--namespace',
+    systemNamespace,
+    '--selector',
+    label.module,
+    '--ignore-not-found',
+  ]
   const found = itemsOf(await kubectl.json(words))
   return found.map(decode).toSorted((a, b) => a.number - b.number)
 }
 
 /** The newest revision of a module; cluster-scope modules have one for all environments. */
-export const newestOf = (revisions: readonly Revision[], module: string, env: string | undefined): Revision | undefined =>
+export const newestOf = (
+  revisions: readonly Revision[],
+  module: string,
+  env: string | undefined,
+): Revision | undefined =>
   revisions.findLast((one) => one.module === module && (env === undefined || one.env === env))
 
 /** True when the module stands validated at its newest revision. */
@@ -68,7 +80,11 @@ function encode({ manifests, ...meta }: Revision): Secret {
     metadata: {
       namespace: systemNamespace,
       name: `revision-${meta.env}-${meta.module.replaceAll('_', '-')}-${meta.number}`,
-      labels: { [label.module]: meta.module, [label.env]: meta.env, 'app.kubernetes.io/managed-by': 'keybuzz' },
+      labels: {
+        [label.module]: meta.module,
+        [label.env]: meta.env,
+        'app.kubernetes.io/managed-by': 'keybuzz',
+      },
     },
     type: 'keybuzz.io/revision',
     data: {

@@ -77,7 +77,8 @@ export function mergeManifests(
 ): Manifest[] {
   const names = new Set(now.map(nameOf))
   const kept = before.filter(
-    (manifest) => !names.has(nameOf(manifest)) && !stepsRun.has(manifest.metadata?.labels?.['keybuzz.io/step'] ?? ''),
+    (manifest) =>
+      !names.has(nameOf(manifest)) && !stepsRun.has(manifest.metadata?.labels?.['keybuzz.io/step'] ?? ''),
   )
   return [...kept, ...now]
 }

@@ -20,9 +20,13 @@ export function startProgram(
   })
 }
 
-async function main(program: Program, usage: string, body: Parameters<typeof startProgram>[2]): Promise<ExitCode> {
+async function main(
+  program: Program,
+  usage: string,
+  body: Parameters<typeof startProgram>[2],
+): Promise<ExitCode> {
   // The file that called us is still being evaluated: its last constants must exist before its step runs.
-  await null
+  await Promise.resolve()
   try {
     const given = readArguments(program, process.argv.slice(2))
     if (given.help) {
@@ -49,7 +53,9 @@ export function explain(thrown: unknown): ExitCode {
     return thrown.exitCode
   }
   log.fail(`a bug of the kit: ${messageOf(thrown)}   exit ${exitCodes.bug}`, [
-    ...(logPath() === undefined && thrown instanceof Error ? (thrown.stack ?? '').split('\n').slice(1, 5) : []),
+    ...(logPath() === undefined && thrown instanceof Error
+      ? (thrown.stack ?? '').split('\n').slice(1, 5)
+      : []),
     'next: run the same command again; if it stays, keep the log and report it',
   ])
   recordQuietly(thrown)

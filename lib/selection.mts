@@ -17,11 +17,15 @@ export function selectModules<T extends Selectable>(
   table: readonly T[],
   { only, skip }: { only: string | undefined; skip: string | undefined },
 ): T[] {
-  const chosen = only === undefined ? table.filter(({ inFullRun }) => inFullRun !== 'optional') : parseList(table, only)
+  const chosen =
+    only === undefined ? table.filter(({ inFullRun }) => inFullRun !== 'optional') : parseList(table, only)
   const left = new Set(skip === undefined ? [] : parseList(table, skip))
   const selected = table.filter((row) => chosen.includes(row) && !left.has(row))
   if (selected.length > 0) return selected
-  throw new KitError('no module is left to work on', { exitCode: exitCodes.usage, hint: 'check --module and --skip' })
+  throw new KitError('no module is left to work on', {
+    exitCode: exitCodes.usage,
+    hint: 'check --module and --skip',
+  })
 }
 
 function parseList<T extends Selectable>(table: readonly T[], list: string): T[] {
@@ -36,7 +40,10 @@ function parseList<T extends Selectable>(table: readonly T[], list: string): T[]
     throw new KitError(`there is no module "${word}"`, {
       exitCode: exitCodes.usage,
       details: [`there are: ${table.map(({ number, slug }) => `${number} ${slug}`).join(', ')}`],
-      hint: `did you mean ${nearest(word, table.flatMap(({ number, slug }) => [String(number), slug]))}?`,
+      hint: `did you mean ${nearest(
+        word,
+        table.flatMap(({ number, slug }) => [String(number), slug]),
+      )}?`,
     })
   })
 }

@@ -41,7 +41,10 @@ export async function runSteps<M extends Module>(
 }
 
 /** Inputs of a single step would be used and forgotten: only the first step saves them. */
-function requireInputsSaved<M extends Module>(chosen: readonly Step<M>[], given: Arguments & { program: Program }): void {
+function requireInputsSaved<M extends Module>(
+  chosen: readonly Step<M>[],
+  given: Arguments & { program: Program },
+): void {
   const [first] = chosen
   if (given.set.length === 0 && given.answers === undefined) return
   if (given.program !== 'step' || (first !== undefined && isCredentials(first))) return
@@ -54,7 +57,11 @@ function requireInputsSaved<M extends Module>(chosen: readonly Step<M>[], given:
 /** Step 00: the one that only looks after settings. */
 const isCredentials = ({ id }: { id: string }): boolean => id.startsWith('00_')
 
-async function runOne<M extends Module>(session: Session<M>, step: Step<M>, planning: boolean): Promise<void> {
+async function runOne<M extends Module>(
+  session: Session<M>,
+  step: Step<M>,
+  planning: boolean,
+): Promise<void> {
   log.title(step.name)
   session.enter(step.id)
   try {

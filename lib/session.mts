@@ -47,7 +47,9 @@ export async function openSession<M extends Module>(
 ): Promise<Session<M>> {
   const inputs = await openInputs(module, env, given)
   const { versions } = readVersions(env)
-  const chosen = lazily(() => chooseImages(module.images, versions, ground?.revisions.images ?? {}, given.upgrade))
+  const chosen = lazily(() =>
+    chooseImages(module.images, versions, ground?.revisions.images ?? {}, given.upgrade),
+  )
   const ground: Ground | undefined =
     hasKubeconfig(env) || !withoutCluster
       ? await openGround(module, env, given, versions, () => chosen().images)
@@ -150,7 +152,9 @@ export async function openSession<M extends Module>(
     revisionText: () => revisionText(ground?.revisions.current, writes),
     unchanged: () => ground?.kube.unchanged ?? 0,
     information() {
-      const newer = chosen().newer.map(({ name, from, to }) => ['Newer', `${name} ${from} -> ${to}: --upgrade`] as const)
+      const newer = chosen().newer.map(
+        ({ name, from, to }) => ['Newer', `${name} ${from} -> ${to}: --upgrade`] as const,
+      )
       return [...(module.information?.(inputs.current()) ?? []), ...(given.upgrade ? [] : newer)]
     },
   }

@@ -105,7 +105,9 @@ export const givenOf = (env: string, resolved: readonly Resolved[]): Given => ({
 
 /** Required settings that have no text: those an operator, the cluster or a generator must give. */
 export const missing = (resolved: readonly Resolved[]): Setting[] =>
-  resolved.filter(({ setting, text }) => text === undefined && setting.optional !== true).map(({ setting }) => setting)
+  resolved
+    .filter(({ setting, text }) => text === undefined && setting.optional !== true)
+    .map(({ setting }) => setting)
 
 /** Variables that contradict a saved value. A forgotten export must not move a live server (DESIGN section 6). */
 export const contradicting = (settings: readonly Setting[], { saved, variables }: Sources): Setting[] =>

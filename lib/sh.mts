@@ -40,7 +40,9 @@ export async function run(words: readonly string[], options: CommandOptions = {}
   const output = await command
   interruption.throwIfAsked()
   if (output.exitCode === null) {
-    throw new KitError(`${shownWords(words)}: no answer within ${timeoutSeconds} s`, { exitCode: exitCodes.unreachable })
+    throw new KitError(`${shownWords(words)}: no answer within ${timeoutSeconds} s`, {
+      exitCode: exitCodes.unreachable,
+    })
   }
   return { code: output.exitCode, stdout: output.stdout, stderr: output.stderr }
 }

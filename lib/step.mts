@@ -36,10 +36,15 @@ export function step<const M extends Module>(
  * Declares the steps of a module in their order, and runs them when this file is the program. The first step
  * is the one that asks for settings, the last one the tests: `--verify` is that one alone.
  */
-export function sequence<const M extends Module>(meta: ImportMeta, module: M, steps: readonly Step<M>[]): readonly Step<M>[] {
+export function sequence<const M extends Module>(
+  meta: ImportMeta,
+  module: M,
+  steps: readonly Step<M>[],
+): readonly Step<M>[] {
   const name = basename(meta.filename, '.mts')
   const title = `Install ${module.number} ${module.title}: ${steps.map(({ id }) => id).join(', ')}`
-  if (isProgram(meta)) startProgram('apply_all', usageOf(name, title), (given) => runSteps(module, steps, given))
+  if (isProgram(meta))
+    startProgram('apply_all', usageOf(name, title), (given) => runSteps(module, steps, given))
   return steps
 }
 

@@ -44,6 +44,9 @@ export async function runTests<S extends Settings>(
 const failedError = (module: Module, failures: readonly Outcome[], all: number, path: string): KitError =>
   new KitError(`${failures.length} of ${all} checks of ${headingOf(module)} failed`, {
     exitCode: exitCodes.validationFailed,
-    details: failures.flatMap(({ id, title, evidence, fix }) => [`✗ ${title} (${id}): ${evidence}`, `    fix: ${fix}`]),
+    details: failures.flatMap(({ id, title, evidence, fix }) => [
+      `✗ ${title} (${id}): ${evidence}`,
+      `    fix: ${fix}`,
+    ]),
     hint: `the whole report: ${path}; after the repair ./00_master_install.mjs --module ${module.number} --verify`,
   })

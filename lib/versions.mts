@@ -55,9 +55,11 @@ const movingTags = ['latest', 'stable', 'beta', 'next', 'main', 'master', 'night
 export function problemWithImage(image: string): string | undefined {
   const [name = '', digest] = image.split('@')
   const tag = /:([^:/]+)$/.exec(name)?.[1]
-  if (digest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(digest)) return 'its digest is not sha256: and 64 digits'
+  if (digest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(digest))
+    return 'its digest is not sha256: and 64 digits'
   if (tag === undefined && digest === undefined) return 'it has neither tag nor digest'
-  if (tag !== undefined && movingTags.includes(tag) && digest === undefined) return `${tag} is another image every week`
+  if (tag !== undefined && movingTags.includes(tag) && digest === undefined)
+    return `${tag} is another image every week`
   if (/(^|\/)bitnami(legacy)?\//.test(name)) return 'bitnami images are no longer maintained'
   return undefined
 }
@@ -106,7 +108,11 @@ export function chooseImages(
 }
 
 /** An image as a report names it, with the reason when it is not the real program. */
-export function describeImage(name: string, image: string, versions: Versions): { name: string; image: string; standIn?: string } {
+export function describeImage(
+  name: string,
+  image: string,
+  versions: Versions,
+): { name: string; image: string; standIn?: string } {
   const pinned = versions[name]
   const standIn = pinned?.image === image ? pinned.standIn : undefined
   return { name, image, ...(standIn === undefined ? {} : { standIn }) }

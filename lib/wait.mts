@@ -102,13 +102,16 @@ async function failIfFatal(
   names: readonly string[],
   failures: readonly KnownFailure[],
 ): Promise<void> {
-  const podsEnding = [...state.pods.objects.values()].some(({ metadata }) => metadata.deletionTimestamp !== undefined)
+  const podsEnding = [...state.pods.objects.values()].some(
+    ({ metadata }) => metadata.deletionTimestamp !== undefined,
+  )
   for (const name of names) {
     const deployment = state.deployments.objects.get(name)
     const diagnosis =
       newestPods(state, name)
         .map((pod) => diagnosePod(pod, { podsEnding }))
-        .find((found) => found !== undefined) ?? (deployment && diagnoseDeployment(deployment))
+        .find((found) => found !== undefined) ??
+      (deployment && diagnoseDeployment(deployment))
     if (diagnosis !== undefined) throw await rolloutError(kubectl, namespace, name, diagnosis, failures)
   }
 }
@@ -149,7 +152,10 @@ async function lastLines(
 
 function failIfLate(names: string, line: string, seconds: number, still: number): void {
   if (seconds < limits.deadline && still < limits.noProgress) return
-  const why = still >= limits.noProgress ? `nothing has moved for ${limits.noProgress} s` : `${limits.deadline} s have passed`
+  const why =
+    still >= limits.noProgress
+      ? `nothing has moved for ${limits.noProgress} s`
+      : `${limits.deadline} s have passed`
   throw new KitError(`${names} did not become ready: ${why}`, {
     exitCode: exitCodes.rolloutFailed,
     details: [line, 'Nothing was deleted; pods that were serving before still serve.'],
@@ -161,14 +167,22 @@ function failIfLate(names: string, line: string, seconds: number, still: number)
 function waitingLine(state: State, names: readonly string[]): string {
   const name = names.find((one) => !isServing(state.deployments.objects.get(one))) ?? ''
   const { spec, status } = (state.deployments.objects.get(name) ?? {}) as unknown as Deployment
-  const pod = newestPods(state, name).find(({ status }) => !status?.containerStatuses?.every(({ ready }) => ready))
-  const reason = pod === undefined ? 'older pods are ending' : `${pod.metadata?.name} ${waitingReason(pod, lastEvent(state, pod))}`
+  const pod = newestPods(state, name).find(
+    ({ status }) => !status?.containerStatuses?.every(({ ready }) => ready),
+  )
+  const reason =
+    pod === undefined
+      ? 'older pods are ending'
+      : `${pod.metadata?.name} ${waitingReason(pod, lastEvent(state, pod))}`
   return `deployment/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${reason.slice(0, 160)}`
 }
 
 function lastEvent({ events }: State, pod: Pod): string | undefined {
   const about = [...events.objects.values()]
-    .map((event) => event as unknown as { involvedObject: { uid?: string }; lastTimestamp?: string; message?: string })
+    .map(
+      (event) =>
+        event as unknown as { involvedObject: { uid?: string }; lastTimestamp?: string; message?: string },
+    )
     .filter(({ involvedObject }) => involvedObject.uid === pod.metadata?.uid)
     .toSorted((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''))
   return about.at(-1)?.message

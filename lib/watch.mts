@@ -38,7 +38,8 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
   const begin = () => {
     objects.clear()
     running = stream([...kubectl.words, ...words], jsonDocuments(take), ({ code, stderr }) => {
-      if (code !== 0) record(`watch of ${kind} ended: ${kubectlError(words, { code: code ?? 0, stderr }).message}`)
+      if (code !== 0)
+        record(`watch of ${kind} ended: ${kubectlError(words, { code: code ?? 0, stderr }).message}`)
       if (!stopped) timer = setTimeout(begin, pause)
     })
   }

@@ -21,7 +21,10 @@ startProgram('master', '', async (given) => {
   let pending: ExitCode = exitCodes.done
   for (const row of selected) {
     const name = folderOf(row)
-    const code = await runChild(join(root, 'bin/ts'), [join(root, 'scripts', name, `${name}_apply_all.mts`), ...words])
+    const code = await runChild(join(root, 'bin/ts'), [
+      join(root, 'scripts', name, `${name}_apply_all.mts`),
+      ...words,
+    ])
     interruption.throwIfAsked()
     // A plan looks at every module; anything else stops at the first that did not pass.
     if (code === exitCodes.changesPending) pending = exitCodes.changesPending

@@ -90,7 +90,13 @@ export const postgres = [
 ] as const satisfies readonly Setting[]
 
 export const redis = [
-  { key: 'REDIS_HOST', title: 'Redis host', help: 'The address of the master', kind: 'text', validate: isHostOrAddress },
+  {
+    key: 'REDIS_HOST',
+    title: 'Redis host',
+    help: 'The address of the master',
+    kind: 'text',
+    validate: isHostOrAddress,
+  },
   { key: 'REDIS_PORT', title: 'Redis port', kind: 'number', default: '6379', validate: isPort },
   { key: 'REDIS_PASSWORD', title: 'Redis password', kind: 'sensitive' },
 ] as const satisfies readonly Setting[]

@@ -40,7 +40,9 @@ const version: Check<K3sSettings> = {
     const versions = [...new Set(nodes.map(versionOf))]
     const minors = versions.map((one) => Number(/^v1\.(\d+)/.exec(one)?.[1] ?? 0))
     if (minors.some((minor) => minor < oldest.minor)) return failed(versions.join(', '))
-    return versions.length === 1 ? passed(`${versions[0]} on ${nodes.length} nodes`) : warning(versions.join(' and '))
+    return versions.length === 1
+      ? passed(`${versions[0]} on ${nodes.length} nodes`)
+      : warning(versions.join(' and '))
   },
 }
 
@@ -80,7 +82,9 @@ const servers: Check<K3sSettings> = {
   async ask(tools) {
     const all = (await nodesOf(tools)).filter(isServer)
     if (all.length === 0) return failed('no node has the role control-plane')
-    return all.length >= 3 ? passed(`${all.length} servers`) : warning(`${all.length} server: when it stops, the cluster stops`)
+    return all.length >= 3
+      ? passed(`${all.length} servers`)
+      : warning(`${all.length} server: when it stops, the cluster stops`)
   },
 }
 
@@ -116,7 +120,9 @@ const metrics: Check<K3sSettings> = {
   title: 'Metrics are there for every node: autoscalers can act',
   fix: 'kubectl -n kube-system logs deployment/metrics-server; the masters must reach port 10250 of every node',
   async ask(tools) {
-    const measured = JSON.parse(await tools.kube.raw('/apis/metrics.k8s.io/v1beta1/nodes')) as { items: LiveObject[] }
+    const measured = JSON.parse(await tools.kube.raw('/apis/metrics.k8s.io/v1beta1/nodes')) as {
+      items: LiveObject[]
+    }
     const seen = new Set(measured.items.map(({ metadata }) => metadata.name))
     const without = (await nodesOf(tools)).filter(({ metadata }) => !seen.has(metadata.name))
     return without.length === 0 ? passed(`${seen.size} nodes`) : failed(`none for ${names(without)}`)
@@ -156,8 +162,11 @@ const ingressAnswers: Check<K3sSettings> = {
   async ask({ http, settings }) {
     const host = `ingress-check.${settings.DOMAIN}`
     const addresses = itemsOf(settings.INGRESS_ADDRESSES)
-    if (addresses.length === 0) return warning('INGRESS_ADDRESSES is empty: each application proves its own public name')
-    const seen = await Promise.all(addresses.map(async (at) => `${at}: ${(await http.askAt(at, host, '/')).status}`))
+    if (addresses.length === 0)
+      return warning('INGRESS_ADDRESSES is empty: each application proves its own public name')
+    const seen = await Promise.all(
+      addresses.map(async (at) => `${at}: ${(await http.askAt(at, host, '/')).status}`),
+    )
     // Nobody has this name: a 404 is the ingress itself speaking.
     const wrong = seen.filter((one) => !one.endsWith(': 404'))
     return wrong.length === 0 ? passed(seen.join(', ')) : failed(wrong.join(', '))
@@ -171,7 +180,8 @@ const crashing: Check<K3sSettings> = {
   async ask({ kube }) {
     const pods = await kube.list('pods', { namespace: 'kube-system' })
     const waiting = pods.flatMap(({ metadata, status }) => {
-      const containers = (status as { containerStatuses?: { state?: { waiting?: { reason?: string } } }[] }).containerStatuses
+      const containers = (status as { containerStatuses?: { state?: { waiting?: { reason?: string } } }[] })
+        .containerStatuses
       const reason = containers?.map((one) => one.state?.waiting?.reason).find((one) => one !== undefined)
       return reason === undefined ? [] : [`${metadata.name} ${reason}`]
     })

@@ -1,21 +1,8 @@
 import { createHmac } from 'node:crypto'
-import { hashSync } from 'bcryptjs'
+import { encodeBase64, hashSync } from 'bcryptjs'
 import type { Container, Deployment, EnvVar, Manifest, Secret } from '../../lib/k8s.mts'
-import {
-  autoscaled,
-  container,
-  deployment,
-  env,
-  envFromSecret,
-  httpIngress,
-  namespace,
-  podDefaults,
-  probe,
-  resources,
-  secretEnv,
-  selector,
-  service,
-} from '../../lib/objects.mts'
+import { autoscaled, httpIngress, namespace, secretEnv, selector, service } from '../../lib/objects.mts'
+import { container, deployment, env, envFromSecret, podDefaults, probe, resources } from '../../lib/pods.mts'
 import { sensitive, type Sensitive } from '../../lib/sensitive.mts'
 import { databaseNameOf, namespaceOf, pool, type N8nSettings } from './module.mts'
 
@@ -103,7 +90,9 @@ function main(settings: N8nSettings, images: Images): Manifest[] {
 function webhook(settings: N8nSettings, images: Images): Manifest[] {
   const labels = selector('n8n', 'webhook')
   const one = n8nDeployment(settings, 'webhook', [
-    n8nContainer(settings, images, 'webhook', ['webhook'], { resources: resources('100m', '256Mi', '500m', '768Mi') }),
+    n8nContainer(settings, images, 'webhook', ['webhook'], {
+      resources: resources('100m', '256Mi', '500m', '768Mi'),
+    }),
   ])
   const scaling = { most: settings.N8N_WEBHOOKS_MAX, cpuPercent: 60 }
   return [service(namespaceOf(settings.ENV), 'n8n-webhook', labels, port), one, ...autoscaled(one, scaling)]
@@ -161,7 +150,11 @@ function n8nContainer(
     image: images.n8n,
     args,
     ports: [{ name: 'http', containerPort: port }],
-    env: [...common(settings), ...env({ N8N_GRACEFUL_SHUTDOWN_TIMEOUT: seconds, DB_POSTGRESDB_POOL_SIZE: pool[component] }), ...more],
+    env: [
+      ...common(settings),
+      ...env({ N8N_GRACEFUL_SHUTDOWN_TIMEOUT: seconds, DB_POSTGRESDB_POOL_SIZE: pool[component] }),
+      ...more,
+    ],
     resources: sizes,
     // Migrations may take long on a large database, and a worker opens its port only when it is ready.
     startupProbe: probe('/healthz', port, 5, 120),
@@ -265,13 +258,5 @@ function common(settings: N8nSettings): EnvVar[] {
 function ownerPasswordHash(settings: N8nSettings): Sensitive {
   const { N8N_ENCRYPTION_KEY: key, N8N_OWNER_PASSWORD: password, N8N_OWNER_EMAIL: email } = settings
   const bytes = createHmac('sha256', key.reveal()).update(`owner ${email} ${password.reveal()}`).digest()
-  return sensitive(hashSync(password.reveal(), bcryptSalt(bytes)))
-}
-
-/** `$2b$10$` and 22 characters of bcrypt's own alphabet, from 16 bytes. */
-function bcryptSalt(bytes: Buffer): string {
-  const alphabet = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-  const standard = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-  const text = bytes.subarray(0, 16).toString('base64').slice(0, 22)
-  return '$2b$10$' + [...text].map((letter) => alphabet.charAt(standard.indexOf(letter))).join('')
+  return sensitive(hashSync(password.reveal(), `$2b$10$${encodeBase64(bytes, 16)}`))
 }

@@ -1,6 +1,7 @@
 import { hexKey, password } from '../../lib/generate.mts'
 import { defineModule, type SettingsOf } from '../../lib/module.mts'
 import { inEnvironment } from '../../lib/names.mts'
+import { shown } from '../../lib/settings.mts'
 import { isBetween, isDnsName, isEmail } from '../../lib/validate.mts'
 import { general, ingress, postgres, redis, smtp } from '../platform.mts'
 
@@ -55,7 +56,12 @@ export const n8n = defineModule({
       kind: 'sensitive',
       generate: () => hexKey(32),
     },
-    { key: 'N8N_POSTGRES_PASSWORD', title: 'Password of the role n8n', kind: 'sensitive', generate: () => password() },
+    {
+      key: 'N8N_POSTGRES_PASSWORD',
+      title: 'Password of the role n8n',
+      kind: 'sensitive',
+      generate: () => password(),
+    },
     {
       key: 'N8N_REDIS_DB',
       title: 'Redis database number',
@@ -92,7 +98,8 @@ export const n8n = defineModule({
   failures: [
     {
       line: /cannot be read with this instance encryption key|Mismatching encryption keys/,
-      meaning: 'The database was written with another N8N_ENCRYPTION_KEY. Its stored credentials need the old key.',
+      meaning:
+        'The database was written with another N8N_ENCRYPTION_KEY. Its stored credentials need the old key.',
       next: 'put the original key into 12_n8n.env (N8N_ENCRYPTION_KEY) from your backup; never generate a new one',
     },
     {
@@ -122,8 +129,11 @@ export const n8n = defineModule({
     },
   ],
   information: (settings) => [
-    ['Open', `https://${settings['N8N_HOST']}`],
-    ['Sign in', `${settings['N8N_OWNER_EMAIL']}; password: N8N_OWNER_PASSWORD in credentials/${settings.ENV}/12_n8n.env`],
+    ['Open', `https://${shown(settings['N8N_HOST'])}`],
+    [
+      'Sign in',
+      `${shown(settings['N8N_OWNER_EMAIL'])}; password: N8N_OWNER_PASSWORD in credentials/${settings.ENV}/12_n8n.env`,
+    ],
     ['Back up', `N8N_ENCRYPTION_KEY in that file, and PostgreSQL database ${databaseNameOf(settings.ENV)}`],
   ],
 })
@@ -139,8 +149,7 @@ export const databaseOf = (settings: N8nSettings) => ({
   name: databaseNameOf(settings.ENV),
   owner: databaseNameOf(settings.ENV),
   password: settings.N8N_POSTGRES_PASSWORD,
-  connections:
-    pool.main + settings.N8N_WEBHOOKS_MAX * pool.webhook + settings.N8N_WORKERS_MAX * pool.worker,
+  connections: pool.main + settings.N8N_WEBHOOKS_MAX * pool.webhook + settings.N8N_WORKERS_MAX * pool.worker,
   // n8n's own policy: 17 and newer supported, 16 on compatibility, older only a warning in its log.
   supportedFrom: 16,
 })

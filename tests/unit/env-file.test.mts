@@ -6,16 +6,20 @@ import { KitError } from '../../lib/errors.mts'
 const parse = (text: string) => parseEnvFile('/kit/credentials/dev/12_n8n.env', text)
 
 const failsWith = (text: string, message: RegExp) =>
-  assert.throws(() => parse(text), (error) => error instanceof KitError && error.exitCode === 2 && message.test(error.message))
+  assert.throws(
+    () => parse(text),
+    (error) => error instanceof KitError && error.exitCode === 2 && message.test(error.message),
+  )
 
 test('2,000 random values come back as they went, or are refused by name before anything is written', () => {
   const alphabet = [...Array(95).keys()].map((code) => String.fromCharCode(code + 32)).join('') + 'éß漢字🔑'
-  const characters = [...alphabet]
+  const characters = Array.from(alphabet)
   let kept = 0
   for (let count = 0; count < 2000; count += 1) {
     const length = 1 + Math.floor(Math.random() * 40)
     const start = count % 3 === 0 ? '-' : ''
-    const value = start + Array.from({ length }, () => characters[Math.floor(Math.random() * characters.length)]).join('')
+    const value =
+      start + Array.from({ length }, () => characters[Math.floor(Math.random() * characters.length)]).join('')
     let text: string
     try {
       text = envText({ FIRST: 'x', VALUE: value, LAST: 'y' })
@@ -49,6 +53,9 @@ test('a line we would not have written is an error with its number', () => {
 test('an error names the key, never the value', () => {
   assert.throws(
     () => parse("PASSWORD='hunter2\n"),
-    (error) => error instanceof KitError && !error.message.includes('hunter2') && !error.details.join().includes('hunter2'),
+    (error) =>
+      error instanceof KitError &&
+      !error.message.includes('hunter2') &&
+      !error.details.join().includes('hunter2'),
   )
 })

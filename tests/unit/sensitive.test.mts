@@ -7,7 +7,7 @@ const value = `pa's"s#w$0rd\\é`
 
 test('every text form of a sensitive value is ***', () => {
   const secret = sensitive(value)
-  assert.equal(`${secret}`, '***')
+  assert.equal(String(secret), '***')
   assert.equal(JSON.stringify({ secret }), '{"secret":"***"}')
   assert.equal(inspect({ secret }), '{ secret: *** }')
   assert.equal(secret.reveal(), value)

@@ -1,10 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { contradicting, givenOf, missing, problemWith, resolve, typed, type Setting, type Sources } from '../../lib/settings.mts'
+import {
+  contradicting,
+  givenOf,
+  missing,
+  problemWith,
+  resolve,
+  typed,
+  type Setting,
+  type Sources,
+} from '../../lib/settings.mts'
 
 const settings = [
   { key: 'DOMAIN', title: 'Domain', kind: 'text' },
-  { key: 'HOST', title: 'Host', kind: 'text', default: (given) => given.text('DOMAIN') && `n8n.${given.text('DOMAIN')}` },
+  {
+    key: 'HOST',
+    title: 'Host',
+    kind: 'text',
+    default: (given) => given.text('DOMAIN') && `n8n.${given.text('DOMAIN')}`,
+  },
   { key: 'PORT', title: 'Port', kind: 'number', default: '5432' },
   { key: 'PASSWORD', title: 'Password', kind: 'sensitive' },
   { key: 'MODE', title: 'Mode', kind: 'choice', choices: ['a', 'b'], default: 'a' },
@@ -14,13 +28,17 @@ const settings = [
 
 const from = (sources: Partial<Sources>) =>
   resolve(settings, { env: 'dev', given: {}, saved: {}, variables: {}, ...sources })
-const textOf = (resolved: ReturnType<typeof from>, key: string) => resolved.find(({ setting }) => setting.key === key)?.text
+const textOf = (resolved: ReturnType<typeof from>, key: string) =>
+  resolved.find(({ setting }) => setting.key === key)?.text
 
 test('given beats saved beats variable beats default', () => {
   assert.equal(textOf(from({}), 'PORT'), '5432')
   assert.equal(textOf(from({ variables: { PORT: '1' } }), 'PORT'), '1')
   assert.equal(textOf(from({ variables: { PORT: '1' }, saved: { PORT: '2' } }), 'PORT'), '2')
-  assert.equal(textOf(from({ variables: { PORT: '1' }, saved: { PORT: '2' }, given: { PORT: '3' } }), 'PORT'), '3')
+  assert.equal(
+    textOf(from({ variables: { PORT: '1' }, saved: { PORT: '2' }, given: { PORT: '3' } }), 'PORT'),
+    '3',
+  )
 })
 
 test('a default may be built from another setting, wherever that one came from', () => {
@@ -34,12 +52,18 @@ test('a setting without meaning is neither required nor resolved', () => {
 })
 
 test('missing are the required ones only', () => {
-  assert.deepEqual(missing(from({})).map(({ key }) => key), ['DOMAIN', 'HOST', 'PASSWORD'])
+  assert.deepEqual(
+    missing(from({})).map(({ key }) => key),
+    ['DOMAIN', 'HOST', 'PASSWORD'],
+  )
 })
 
 test('a variable that contradicts a saved value is found', () => {
   const sources = { env: 'dev', given: {}, saved: { PORT: '2' }, variables: { PORT: '1' } }
-  assert.deepEqual(contradicting(settings, sources).map(({ key }) => key), ['PORT'])
+  assert.deepEqual(
+    contradicting(settings, sources).map(({ key }) => key),
+    ['PORT'],
+  )
   assert.deepEqual(contradicting(settings, { ...sources, variables: { PORT: '2' } }), [])
 })
 

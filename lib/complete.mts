@@ -1,0 +1,169 @@
+import { fileOf, saveSettings } from './credentials.mts'
+import { askQuestions } from './ask.mts'
+import { exitCodes, KitError } from './errors.mts'
+import { log } from './log.mts'
+import { headingOf, type Module } from './module.mts'
+import {
+  contradicting,
+  givenOf,
+  isSecret,
+  missing,
+  problemWith,
+  resolve,
+  typed,
+  type Resolved,
+  type Setting,
+  type Settings,
+  type Sources,
+  type Texts,
+} from './settings.mts'
+
+export interface Asking {
+  readonly module: Module
+  readonly sources: Sources
+  /** Values of the module's live Secrets, by setting key: what a lost settings file is filled from. */
+  readonly live: Texts
+  readonly interactive: boolean
+  /** Tries the backends for real once all answers are there; throws when one refuses. */
+  readonly tryOut?: ((settings: Settings) => Promise<void>) | undefined
+}
+
+/**
+ * Finds, adopts, generates and asks until every setting has a right value. Writes nothing.
+ * @throws KitError exit 2 listing everything that is missing or wrong; exit 5 when a saved secret is not the live one
+ */
+export async function completeSettings(asking: Asking): Promise<readonly Resolved[]> {
+  const { module, sources, live, interactive } = asking
+  const settings = [...module.shared, ...module.settings]
+  requireNoContradiction(asking, settings)
+  let resolved: readonly Resolved[] = fillIn(settings, sources, live)
+  requireLive(asking, resolved)
+  requireValid(
+    asking,
+    resolved.filter(({ origin }) => origin !== 'default'),
+  )
+  if (missing(resolved).length > 0) {
+    if (!interactive) throw missingError(asking, missing(resolved))
+    const drawn = resolved.filter(({ origin }) => origin === 'generated')
+    const complete = (answers: Texts) =>
+      keepDrawn(fillIn(settings, { ...sources, given: { ...sources.given, ...answers } }, live), drawn)
+    const wanted = questionsFor(module, resolved)
+    const { env } = sources
+    resolved = complete(
+      await askQuestions({ module, env, wanted, generated: drawn.length, complete, tryOut: asking.tryOut }),
+    )
+  }
+  requireValid(asking, resolved)
+  return resolved
+}
+
+/** Saves what was completed and says where. */
+export function keepSettings(
+  env: string,
+  module: Module,
+  resolved: readonly Resolved[],
+  started: number,
+): void {
+  saveSettings(env, module, resolved)
+  const secrets = resolved.filter(({ setting, text }) => isSecret(setting) && text !== undefined).length
+  const own = module.settings[0]
+  const where = own === undefined ? '' : fileOf(env, module, own)
+  log.ok(`${resolved.length - secrets} settings, ${secrets} secrets   ${where}`, started)
+}
+
+/** Resolves, then takes what is still missing from the live Secret, and only then generates. */
+function fillIn(settings: readonly Setting[], sources: Sources, live: Texts): Resolved[] {
+  return resolve(settings, sources).map((one): Resolved => {
+    const { setting, text } = one
+    if (text !== undefined || !isSecret(setting)) return one
+    if (live[setting.key] !== undefined) return { setting, text: live[setting.key], origin: 'adopted' }
+    return setting.generate === undefined ? one : { setting, text: setting.generate(), origin: 'generated' }
+  })
+}
+
+/** What is missing, and the module's own settings that only have a default: Enter keeps those. */
+const questionsFor = (module: Module, resolved: readonly Resolved[]): Setting[] => {
+  const absent = missing(resolved)
+  return resolved
+    .filter(
+      ({ setting, origin }) =>
+        absent.includes(setting) || (origin === 'default' && module.settings.includes(setting)),
+    )
+    .map(({ setting }) => setting)
+}
+
+/** A value generated before the questions stays the same one after them. */
+const keepDrawn = (complete: readonly Resolved[], drawn: readonly Resolved[]): Resolved[] =>
+  complete.map((one) =>
+    one.origin === 'generated' ? (drawn.find(({ setting }) => setting.key === one.setting.key) ?? one) : one,
+  )
+
+function requireNoContradiction({ module, sources }: Asking, settings: readonly Setting[]): void {
+  const [first] = contradicting(settings, sources)
+  if (first === undefined) return
+  const file = fileOf(sources.env, module, first)
+  throw new KitError(`KEYBUZZ_${first.key} contradicts the value saved in ${file}`, {
+    exitCode: exitCodes.usage,
+    details: ['A variable only fills a gap; it never changes what is saved. Nothing was written.'],
+    hint: `unset KEYBUZZ_${first.key}, or change ${file}`,
+  })
+}
+
+/** A saved secret that is not the live one would lock the application out, or make its data unreadable. */
+function requireLive({ module, sources, live }: Asking, resolved: readonly Resolved[]): void {
+  for (const { setting, text, origin } of resolved) {
+    const running = live[setting.key]
+    if (running === undefined || text === running) continue
+    if (origin === 'given' && setting.keep !== true) continue
+    throw new KitError(`${setting.key} is not the value the cluster runs with`, {
+      exitCode: exitCodes.worldMoved,
+      details: [
+        `${fileOf(sources.env, module, setting)} has another one. Nothing was written.`,
+        ...(setting.keep === true ? ['It can never be replaced: what it encrypted would be lost.'] : []),
+      ],
+      hint:
+        setting.keep === true
+          ? `take the line ${setting.key} out of the file: the next run adopts the live value`
+          : `take the line out of the file to keep the live value, or give the new one in this run: --answers FILE`,
+    })
+  }
+}
+
+function requireValid({ module, sources }: Asking, resolved: readonly Resolved[]): void {
+  const given = givenOf(sources.env, resolved)
+  const problems = resolved.flatMap(({ setting, text }) => {
+    const problem = text === undefined ? undefined : problemWith(setting, text, given)
+    const shownValue = isSecret(setting) ? '' : ` "${text}"`
+    return problem === undefined
+      ? []
+      : [`${setting.key}${shownValue} ${problem}   (${fileOf(sources.env, module, setting)})`]
+  })
+  if (problems.length === 0 && missing(resolved).length === 0) {
+    problems.push(...(module.validate?.(typed(sources.env, resolved)) ?? []))
+  }
+  if (problems.length === 0) return
+  throw new KitError(`${problems.length} setting(s) of ${headingOf(module)} cannot be right`, {
+    exitCode: exitCodes.usage,
+    details: problems,
+    hint: 'correct them there; nothing was written',
+  })
+}
+
+/** Everything that is missing, at once, with each way to give it. */
+export function missingError(
+  { module, sources }: Pick<Asking, 'module' | 'sources'>,
+  settings: readonly Setting[],
+): KitError {
+  const width = Math.max(...settings.map(({ key }) => key.length)) + 2
+  const lines = settings.map((setting) => {
+    const bySet = isSecret(setting) ? '(secret: not by --set)' : `--set ${setting.key}=...`
+    const ways = `${fileOf(sources.env, module, setting)}, KEYBUZZ_${setting.key}, ${bySet}`
+    return `${setting.key.padEnd(width)}${setting.title.padEnd(34)}${ways}`
+  })
+  const folder = `${String(module.number).padStart(2, '0')}_${module.slug}`
+  return new KitError(`${settings.length} settings are missing for ${headingOf(module)} (${sources.env})`, {
+    exitCode: exitCodes.usage,
+    details: lines,
+    hint: `give them, or run on a terminal and answer: scripts/${folder}/${folder}_00_setup_credentials.mts --env ${sources.env}`,
+  })
+}

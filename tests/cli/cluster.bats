@@ -1,0 +1,84 @@
+# What is said when the cluster, its kubeconfig or kubectl is not as it must be. No cluster is asked here.
+setup() {
+  load helper
+  make_kit
+  complete_platform
+  apply_all=scripts/12_n8n/12_n8n_apply_all.mts
+}
+
+use_kubeconfig() { install -m 600 "$repository/tests/fixtures/kubeconfig.yaml" credentials/dev/kubeconfig; }
+
+# stub_kubectl: a kubectl that answers with what its stdin holds, on stderr, and exit 1.
+stub_kubectl() {
+  cat >"$BATS_TEST_TMPDIR/said"
+  printf '#!/usr/bin/env bash\ncat "%s" >&2\nexit 1\n' "$BATS_TEST_TMPDIR/said" >"$BATS_TEST_TMPDIR/kubectl"
+  chmod +x "$BATS_TEST_TMPDIR/kubectl"
+  export KEYBUZZ_KUBECTL=$BATS_TEST_TMPDIR/kubectl
+}
+
+@test "no kubeconfig: exit 3, with what to do" {
+  run -3 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'there is no credentials/dev/kubeconfig'
+  assert_regex "$stderr" 'install module 9'
+}
+
+@test "a kubeconfig others may read: exit 2" {
+  use_kubeconfig
+  chmod 644 credentials/dev/kubeconfig
+  run -2 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'kubeconfig can be read by others'
+}
+
+@test "a damaged kubeconfig: exit 2" {
+  save_settings kubeconfig 'current-context: nowhere'
+  run -2 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'does not lead to a cluster'
+}
+
+@test "an expired client certificate: exit 7 with its date" {
+  use_kubeconfig
+  certificate=$(base64 -w0 "$repository/tests/fixtures/expired.pem")
+  sed -i "s/token: example-token/client-certificate-data: $certificate/" credentials/dev/kubeconfig
+  run -7 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'client certificate in credentials/dev/kubeconfig expired'
+}
+
+@test "no kubectl anywhere: exit 3" {
+  use_kubeconfig
+  mkdir bin-only
+  for program in bash node env dirname readlink sh ps; do ln -s "$(command -v $program)" bin-only/; done
+  PATH=$PWD/bin-only run -3 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'there is no kubectl on this machine'
+}
+
+@test "KEYBUZZ_KUBECTL that cannot be run: exit 3" {
+  use_kubeconfig
+  KEYBUZZ_KUBECTL=/nowhere/kubectl run -3 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" '/nowhere/kubectl cannot be run'
+}
+
+@test "an API server that cannot be reached: exit 6" {
+  use_kubeconfig
+  stub_kubectl <<<'The connection to the server 192.0.2.1:6443 was refused - did you specify the right host or port?'
+  run -6 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'the API server cannot be reached'
+}
+
+@test "a user the API server does not know: exit 8" {
+  use_kubeconfig
+  stub_kubectl <<<'error: You must be logged in to the server (Unauthorized)'
+  run -8 --separate-stderr "$apply_all" --env dev
+}
+
+@test "a certificate nobody trusts: exit 7" {
+  use_kubeconfig
+  stub_kubectl <<<'Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority'
+  run -7 --separate-stderr "$apply_all" --env dev
+}
+
+@test "a missing right: exit 8" {
+  use_kubeconfig
+  stub_kubectl <<<'Error from server (Forbidden): nodes is forbidden: User "ops" cannot list resource "nodes"'
+  run -8 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'cluster-admin'
+}

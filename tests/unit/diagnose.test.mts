@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { diagnoseDeployment, diagnosePod, waitingReason } from '../../lib/diagnose.mts'
+import type { LiveObject, Pod } from '../../lib/k8s.mts'
+
+const calm = { podsEnding: false }
+
+const pod = (status: Partial<NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number]>): Pod => ({
+  metadata: { name: 'n8n-worker-1' },
+  spec: { nodeName: 'k8s-worker-02', containers: [] },
+  status: {
+    containerStatuses: [
+      { name: 'n8n', image: 'n8n:1', imageID: '', ready: false, restartCount: 0, ...status },
+    ],
+  },
+})
+
+const waiting = (reason: string, message = '', restartCount = 0) =>
+  pod({ state: { waiting: { reason, message } }, restartCount })
+
+for (const [reason, message, what] of [
+  ['ErrImagePull', 'docker.io/n8n:1: 404 manifest unknown: not found', 'image not found'],
+  ['ImagePullBackOff', 'failed to authorize: 401 Unauthorized', 'the registry refuses the pull'],
+  [
+    'ErrImagePull',
+    'no match for platform in manifest: not found',
+    'image is for another processor architecture',
+  ],
+  ['ErrImagePull', 'dial tcp: lookup registry.example.com: no such host', 'image cannot be pulled'],
+  ['InvalidImageName', 'couldn’t parse image name', 'image name is not valid'],
+  ['CreateContainerConfigError', 'secret "n8n" not found', 'a Secret or ConfigMap it needs is missing'],
+  ['RunContainerError', 'exec: "nope": not found', 'the container cannot be created'],
+] as const) {
+  test(`${reason} with "${message.slice(0, 30)}" is: ${what}`, () => {
+    const found = diagnosePod(waiting(reason, message), calm)
+    assert.equal(found?.what, what)
+    assert.equal(found?.where, 'n8n-worker-1 on k8s-worker-02')
+    assert.ok(found?.words.includes(message))
+  })
+}
+
+test('one crash is tolerated, a second is a crash loop whose log is wanted', () => {
+  const crashed = (restartCount: number) =>
+    pod({
+      restartCount,
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+      lastState: { terminated: { exitCode: 1 } },
+    })
+  assert.equal(diagnosePod(crashed(1), calm), undefined)
+  assert.equal(diagnosePod(crashed(2), calm)?.what, 'it crashes again and again')
+  assert.deepEqual(diagnosePod(crashed(2), calm)?.log, {
+    pod: 'n8n-worker-1',
+    container: 'n8n',
+    previous: true,
+  })
+})
+
+test('a container killed for its memory says so', () => {
+  const killed = pod({ restartCount: 2, lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } } })
+  assert.equal(diagnosePod(killed, calm)?.what, 'it needs more memory than its limit')
+})
+
+test('an unschedulable pod names the resource, but not while other pods still end', () => {
+  const stuck: Pod = {
+    metadata: { name: 'n8n-1' },
+    status: {
+      conditions: [
+        {
+          type: 'PodScheduled',
+          status: 'False',
+          reason: 'Unschedulable',
+          message: '0/5 nodes: Insufficient memory',
+        },
+      ],
+    },
+  }
+  assert.match(diagnosePod(stuck, calm)?.words ?? '', /Insufficient memory/)
+  assert.equal(diagnosePod(stuck, { podsEnding: true }), undefined)
+})
+
+test('a pod that starts is no failure', () => {
+  assert.equal(diagnosePod(waiting('ContainerCreating'), calm), undefined)
+  assert.equal(waitingReason(waiting('ContainerCreating'), 'Pulling image "n8n:1"'), 'Pulling image "n8n:1"')
+})
+
+test('a Deployment whose pods are refused shows the refusal', () => {
+  const refused = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'n8n' },
+    status: { conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: small' }] },
+  } satisfies LiveObject
+  assert.match(diagnoseDeployment(refused)?.words ?? '', /exceeded quota/)
+  assert.equal(diagnoseDeployment({ ...refused, status: {} }), undefined)
+})
