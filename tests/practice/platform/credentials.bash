@@ -7,6 +7,7 @@ ensure_credentials() {
   write_file "$env_folder/id_ed25519" 0600 <"$state/secrets/id_ed25519"
   known_hosts | write_file "$env_folder/known_hosts" 0600
   platform_env | write_file "$env_folder/platform.env" 0600
+  versions_json | write_file "$env_folder/versions.json" 0600
 }
 
 known_hosts() {
@@ -40,4 +41,20 @@ platform_env() {
   while IFS= read -r line; do
     [[ -z $line ]] || grep -q "^${line%%=*}=" <<<"$ours" || printf '%s\n' "$line"
   done <"$env_folder/platform.env"
+}
+
+# versions_json: laid over the kit's own, because there is no registry and no release to fetch from here.
+versions_json() {
+  local image=n8n-twin twin=', "standIn": "A contract server with the settings, ports and routes of n8n: it runs no workflows"'
+  local runners=n8n-twin name
+  for name in "${chosen_images[@]}"; do
+    [[ $name != n8n ]] || { image=n8n runners=n8n-runners twin=''; }
+  done
+  cat <<JSON
+{
+  "n8n": {"version": "2.41.1", "image": "keybuzz-practice/$image:2.41.1"$twin},
+  "n8n-runners": {"version": "2.41.1", "image": "keybuzz-practice/$runners:2.41.1"$twin},
+  "k3s": {"version": "$("$k3s" --version | grep -oE 'v[0-9.]+\+[^ ]+' | head -n 1)", "file": "$k3s", "sha256": "$k3s_sha256"}
+}
+JSON
 }
