@@ -86,7 +86,7 @@ install_k3s() {
 
 ensure_cluster() {
   local node
-  for node in "${nodes[@]}"; do lay_image "$node" "$k3s_images"; done
+  for node in "${nodes[@]}"; do is_laid "$node" "$k3s_images" || lay_image "$node" "$k3s_images"; done
   each install_k3s "${nodes[@]}"
   if ! nodes_ready; then timed "Kubernetes on ${nodes[*]#practice-}" await_cluster; fi
 }

@@ -16,14 +16,28 @@ choose_images() {
 lay_image() {
   local folder=$machine_folders/$1/$laid_images file=${2##*/}
   mkdir -p "$folder"
-  if [[ ! -e $folder/$file || $folder/$file -ot $2 || $folder/$file -nt $2 ]]; then
-    ln -f "$2" "$folder/$file" 2>/dev/null || { cp -p "$2" "$folder/.$file" && mv -f "$folder/.$file" "$folder/$file"; }
-  fi
+  ln -f "$2" "$folder/$file" 2>/dev/null || { cp -p "$2" "$folder/.$file" && mv -f "$folder/.$file" "$folder/$file"; }
 }
+
+# is_laid NODE TARBALL: this very one.
+is_laid() {
+  local laid=$machine_folders/$1/$laid_images/${2##*/}
+  [[ -e $laid && ! $laid -ot $2 && ! $laid -nt $2 ]]
+}
+
+# renew_image NODE TARBALL IMAGE: an older one under the same name goes first, or it would pass for the new one.
+renew_image() {
+  is_laid "$1" "$2" && return 0
+  inside "$1" k3s ctr -n k8s.io images rm "$(full_name "$3")" >/dev/null 2>&1 || true
+  lay_image "$1" "$2"
+}
+
+# full_name IMAGE: as the nodes know it.
+full_name() { printf 'docker.io/%s\n' "${1#docker.io/}"; }
 
 # image_in TARBALL: its name with tag, as the tarball itself tells.
 image_in() {
-  tar -xOf "$1" manifest.json | grep -oE '"RepoTags": *\["[^"]+"' | cut -d'"' -f4
+  tar -xOf "$1" --no-anchored --occurrence=1 manifest.json | grep -oE '"RepoTags": *\["[^"]+"' | cut -d'"' -f4
 }
 
 # ensure_images NAME NODE...: builds what is not cached, lays it and waits until every node has it.
@@ -34,7 +48,7 @@ ensure_images() {
   mapfile -t tarballs <<<"$built"
   for tarball in "${tarballs[@]}"; do
     for image in $(image_in "$tarball"); do
-      for node in "$@"; do lay_image "$node" "$tarball"; done
+      for node in "$@"; do renew_image "$node" "$tarball" "$image"; done
       has_image_everywhere "$image" "$@" || timed "image $image on ${*#practice-}" await_image "$image" "$@"
     done
   done
@@ -49,6 +63,6 @@ has_image_everywhere() {
   local image=$1 node
   shift
   for node in "$@"; do
-    inside "$node" k3s ctr -n k8s.io images ls -q "name==docker.io/${image#docker.io/}" 2>/dev/null | grep -q . || return 1
+    inside "$node" k3s ctr -n k8s.io images ls -q "name==$(full_name "$image")" 2>/dev/null | grep -q . || return 1
   done
 }
