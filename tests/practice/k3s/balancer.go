@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -88,6 +90,20 @@ func (b *balancer) check(ctx context.Context) {
 	}
 }
 
+// knownServers are the front doors of an earlier run, for when the configured one is away.
+func knownServers() []string {
+	var servers []string
+	if text, err := os.ReadFile(serversFile); err == nil {
+		if err := json.Unmarshal(text, &servers); err != nil {
+			log.Printf("%s: %v", serversFile, err)
+		}
+	}
+	for i := range servers {
+		servers[i] = "https://" + servers[i]
+	}
+	return servers
+}
+
 // follow keeps the list as the cluster knows it.
 func (b *balancer) follow(ctx context.Context, client kubernetes.Interface) {
 	for ; ctx.Err() == nil; sleep(ctx, 10*time.Second) {
@@ -106,6 +122,10 @@ func (b *balancer) follow(ctx context.Context, client kubernetes.Interface) {
 				b.servers = append(b.servers, server)
 			}
 		}
+		text, _ := json.Marshal(b.servers)
 		b.mu.Unlock()
+		if err := writeFile(serversFile, text, 0o600); err != nil {
+			log.Print(err)
+		}
 	}
 }

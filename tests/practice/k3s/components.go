@@ -51,7 +51,9 @@ func runKubectl() {
 }
 
 func runCtr() {
-	for name, value := range map[string]string{"CONTAINERD_ADDRESS": containerdSocket, "CONTAINERD_NAMESPACE": "k8s.io"} {
+	for name, value := range map[string]string{"CONTAINERD_ADDRESS": containerdSocket, "CONTAINERD_NAMESPACE": "k8s.io",
+		// It would repeat at every call that version 1 of control groups ages.
+		"CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS": "true"} {
 		if os.Getenv(name) == "" {
 			os.Setenv(name, value)
 		}

@@ -13,6 +13,9 @@ import (
 	"strings"
 )
 
+// silent swallows what only says that the other side went away.
+var silent = log.New(io.Discard, "", 0)
+
 // The front door on port 6443, as in K3s: a few paths of the supervisor, everything else is the API server's.
 // Callers with a client certificate are named to the API server through its front proxy headers.
 func serveFront(cfg *Config, p *pki, supervisor http.Handler) error {
@@ -33,7 +36,7 @@ func serveFront(cfg *Config, p *pki, supervisor http.Handler) error {
 	clients.AddCert(p.client.cert)
 	server := &http.Server{
 		Handler:   mux,
-		ErrorLog:  log.New(io.Discard, "", 0), // health checks of load balancers end here without a handshake
+		ErrorLog:  silent, // health checks of load balancers end here without a handshake
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{serving}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: clients},
 	}
 	addresses := map[string]bool{"127.0.0.1": true, cfg.NodeIP: true, cfg.AdvertiseAddress: true}
@@ -63,6 +66,7 @@ func apiProxy(p *pki) (http.Handler, error) {
 		return &httputil.ReverseProxy{
 			Transport:     via,
 			FlushInterval: -1,
+			ErrorLog:      silent,
 			Rewrite: func(r *httputil.ProxyRequest) {
 				r.SetURL(&url.URL{Scheme: "https", Host: apiAddress + ":6443"})
 				r.SetXForwarded()

@@ -42,6 +42,7 @@ type nodeGrant struct {
 type serverGrant struct {
 	Files    map[string][]byte `json:"files"`
 	Settings map[string]string `json:"settings"`
+	Etcd     []string          `json:"etcd"`
 }
 
 func (p *pki) grantNode(cfg *Config, r nodeRequest) (*nodeGrant, error) {
@@ -64,8 +65,12 @@ func mustMatch(cfg *Config) map[string]string {
 		"cluster-domain": cfg.ClusterDomain, "flannel-backend": cfg.FlannelBackend, "secrets-encryption": fmt.Sprint(cfg.SecretsEncryption)}
 }
 
-func grantServer(cfg *Config) (*serverGrant, error) {
-	g := &serverGrant{Files: map[string][]byte{}, Settings: mustMatch(cfg)}
+func grantServer(ctx context.Context, cfg *Config) (*serverGrant, error) {
+	members, err := memberURLs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("etcd: %w", err)
+	}
+	g := &serverGrant{Files: map[string][]byte{}, Settings: mustMatch(cfg), Etcd: members}
 	for _, name := range shared {
 		text, err := os.ReadFile(filepath.Join(serverDir, name))
 		if os.IsNotExist(err) {
@@ -94,8 +99,8 @@ func joinHandler(cfg *Config, p *pki, known passwords, client kubernetes.Interfa
 		}
 		return p.grantNode(cfg, request)
 	}))
-	mux.HandleFunc("POST /v1-k3s/server", guard(map[string]string{"server": known.server}, func(*http.Request) (any, error) {
-		return grantServer(cfg)
+	mux.HandleFunc("POST /v1-k3s/server", guard(map[string]string{"server": known.server}, func(r *http.Request) (any, error) {
+		return grantServer(r.Context(), cfg)
 	}))
 	return mux
 }

@@ -35,7 +35,7 @@ func importImages(ctx context.Context) error {
 			continue
 		}
 		begun := time.Now()
-		if out, err := run(ctx, "ctr", "images", "import", "--all-platforms", "--digests", tarball); err != nil {
+		if out, err := run(ctx, "ctr", "images", "import", "--all-platforms", tarball); err != nil {
 			return fmt.Errorf("import %s: %w: %s", tarball, err, out)
 		}
 		log.Printf("imported %s in %.1fs", filepath.Base(tarball), time.Since(begun).Seconds())

@@ -84,19 +84,31 @@ func (j *joiner) post(path string, ask, answer any) error {
 	return json.NewDecoder(response.Body).Decode(answer)
 }
 
-// joinNode asks until the server grants what the node needs.
+// joinNode asks until a server grants what the node needs: the configured one, or one it knew before.
 func joinNode(ctx context.Context, cfg *Config) (*nodeGrant, error) {
-	j, err := newJoiner(cfg.Server, cfg.Token, "node")
-	if err != nil {
-		return nil, err
-	}
 	password, err := nodePassword()
 	if err != nil {
 		return nil, err
 	}
+	var joiners []*joiner
+	for _, server := range append([]string{cfg.Server}, knownServers()...) {
+		j, err := newJoiner(server, cfg.Token, "node")
+		if err != nil {
+			return nil, err
+		}
+		joiners = append(joiners, j)
+	}
 	g := &nodeGrant{}
-	return g, until(ctx, "join "+cfg.Server, 2*time.Second, func() error {
-		return j.post("/v1-k3s/node", nodeRequest{Name: cfg.NodeName, IP: cfg.NodeIP, Password: password}, g)
+	return g, until(ctx, "join", 2*time.Second, func() error {
+		var all error
+		for _, j := range joiners {
+			err := j.post("/v1-k3s/node", nodeRequest{Name: cfg.NodeName, IP: cfg.NodeIP, Password: password}, g)
+			if err == nil {
+				return nil
+			}
+			all = errors.Join(all, err)
+		}
+		return all
 	})
 }
 
@@ -121,7 +133,8 @@ func joinServers(ctx context.Context, cfg *Config) error {
 			err = errors.Join(err, writeFile(filepath.Join(serverDir, name), text, 0o600))
 		}
 	}
-	return err
+	members, badList := json.Marshal(g.Etcd)
+	return errors.Join(err, badList, writeFile(etcdMembersFile, members, 0o600))
 }
 
 func nodePassword() (string, error) {

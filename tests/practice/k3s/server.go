@@ -77,8 +77,10 @@ func startRest(s *supervisor, cfg *Config, p *pki, client kubernetes.Interface) 
 		return err
 	}
 	ready := func() error {
-		_, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").Timeout(5 * time.Second).DoRaw(s.ctx)
-		return err
+		if _, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").Timeout(5 * time.Second).DoRaw(s.ctx); err != nil {
+			return errors.New("not ready yet")
+		}
+		return nil
 	}
 	if err := until(s.ctx, "API server", 500*time.Millisecond, ready); err != nil {
 		return err
@@ -90,6 +92,7 @@ func startRest(s *supervisor, cfg *Config, p *pki, client kubernetes.Interface) 
 	}
 	go applyManifests(s.ctx, cfg)
 	go scheduleSnapshots(s.ctx, cfg)
+	go removeDeletedMembers(s.ctx, client)
 	return until(s.ctx, "this server's Node", time.Second, func() error { return labelServer(s.ctx, cfg, client) })
 }
 

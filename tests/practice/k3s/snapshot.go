@@ -36,7 +36,7 @@ func runSnapshot(args []string) error {
 func saveSnapshot(ctx context.Context, kind string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	client, err := etcdClient("https://127.0.0.1:2379")
+	client, err := etcdClient(ownEtcd)
 	if err != nil {
 		return "", err
 	}
