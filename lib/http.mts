@@ -20,15 +20,25 @@ export interface HttpAnswer {
   json(): unknown
 }
 
+export interface Upgrade {
+  /** 101 when the handshake was accepted. */
+  readonly status: number
+  /** False when the server ended the connection at once: some refuse only after the handshake. */
+  readonly kept: boolean
+}
+
 /** Requests as a visitor of the public name sends them. */
 export interface Http {
   /** Through the ingress, or by DNS when no ingress address is set. @throws KitError when there is no answer */
   ask(host: string, path: string, request?: HttpRequest): Promise<HttpAnswer>
   /** The same, at one address `host:port`. */
   askAt(address: string, host: string, path: string, request?: HttpRequest): Promise<HttpAnswer>
-  /** The status of a WebSocket handshake: 101 when it is accepted. */
-  upgrade(host: string, path: string, headers: Readonly<Record<string, string>>): Promise<number>
+  /** A WebSocket handshake, and whether the server kept the connection for a moment. */
+  upgrade(host: string, path: string, headers: Readonly<Record<string, string>>): Promise<Upgrade>
 }
+
+/** Milliseconds in which a server that refuses a WebSocket after its handshake has closed it. */
+const settle = 1500
 
 /** Bytes of an answer that are read; a page that is longer is not what a check looks for. */
 const largest = 4 * 1024 * 1024
@@ -84,7 +94,7 @@ export function createHttp(settings: Settings): Http {
         'sec-websocket-key': Buffer.from('keybuzz-handshake').toString('base64').slice(0, 22) + '==',
       }
       const target = optionsFor(first, host, path, { headers: { ...handshake, ...headers } })
-      return send(target, undefined).then(({ status }) => status)
+      return handshakeWith(target)
     },
   }
 }
@@ -99,14 +109,36 @@ function send({ plain, options }: Target, body: string | undefined): Promise<Htt
     const request = (plain ? requestPlain : requestTls)(options, (response) => {
       readBody(response).then((text) => resolve(answerOf(response, text)), reject)
     })
-    request.on('upgrade', (response, socket) => {
-      socket.destroy()
-      resolve(answerOf(response, ''))
-    })
     // The option only reports silence; it is for us to end the request.
     request.on('timeout', () => request.destroy(new Error('timeout')))
     request.on('error', (cause) => reject(explained(cause, options)))
     request.end(body)
+  })
+}
+
+function handshakeWith({ plain, options }: Target): Promise<Upgrade> {
+  return new Promise((resolve, reject) => {
+    const request = (plain ? requestPlain : requestTls)(options, (response) => {
+      resolve({ status: response.statusCode ?? 0, kept: false })
+      response.destroy()
+    })
+    request.on('upgrade', ({ statusCode = 0 }, socket) => {
+      const answer = (kept: boolean) => {
+        clearTimeout(timer)
+        socket.destroy()
+        resolve({ status: statusCode, kept })
+      }
+      const timer = setTimeout(answer, settle, true)
+      socket
+        .on('end', () => answer(false))
+        .on('close', () => answer(false))
+        .on('error', () => answer(false))
+      // The closing frame of RFC 6455: first byte 0x88.
+      socket.on('data', (frame: Buffer) => void (frame.includes(0x88) && answer(false)))
+    })
+    request.on('timeout', () => request.destroy(new Error('timeout')))
+    request.on('error', (cause) => reject(explained(cause, options)))
+    request.end()
   })
 }
 

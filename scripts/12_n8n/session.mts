@@ -1,0 +1,60 @@
+import type { CheckTools } from '../../lib/checks.mts'
+import { exitCodes, KitError } from '../../lib/errors.mts'
+import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
+import type { N8nSettings } from './module.mts'
+
+export type Tools = CheckTools<N8nSettings>
+
+/** n8n's own API as its signed-in owner uses it. */
+export interface Owner {
+  readonly cookie: string
+  /** The cookie's attributes, in lower case. */
+  readonly attributes: readonly string[]
+  ask(path: string, request?: HttpRequest): Promise<HttpAnswer>
+}
+
+/** Asks n8n by its public name, without login. */
+export const askPublic = (
+  { http, settings }: Tools,
+  path: string,
+  request?: HttpRequest,
+): Promise<HttpAnswer> => http.ask(settings.N8N_HOST, path, request)
+
+/**
+ * Signs in as the owner, once for all checks: n8n allows about five logins a minute.
+ * @throws KitError exit 10 when n8n does not let the owner in
+ */
+export const signIn = (tools: Tools): Promise<Owner> => tools.once('n8n.login', () => login(tools))
+
+async function login(tools: Tools): Promise<Owner> {
+  const { N8N_OWNER_EMAIL: email, N8N_OWNER_PASSWORD: password } = tools.settings
+  const answer = await askPublic(tools, '/rest/login', {
+    method: 'POST',
+    json: { emailOrLdapLoginId: email, password: password.reveal() },
+  })
+  const [pair = '', ...attributes] = sessionCookie(answer)
+    .split(';')
+    .map((part) => part.trim())
+  if (answer.status !== 200 || pair === '') {
+    throw new KitError(`n8n answered ${answer.status} to the login of ${email}`, {
+      exitCode: exitCodes.validationFailed,
+    })
+  }
+  return {
+    cookie: pair,
+    attributes: attributes.map((attribute) => attribute.toLowerCase()),
+    ask: (path, request = {}) =>
+      askPublic(tools, path, { ...request, headers: { ...request.headers, cookie: pair } }),
+  }
+}
+
+const sessionCookie = ({ headers }: HttpAnswer): string =>
+  headers['set-cookie']?.find((cookie) => cookie.startsWith('n8n-auth=')) ?? ''
+
+/** The `data` of n8n's envelope. @throws KitError exit 10 when the answer is another than 200 */
+export function dataOf<T>(answer: HttpAnswer, what: string): T {
+  if (answer.status === 200) return (answer.json() as { data: T }).data
+  throw new KitError(`${what}: n8n answered ${answer.status} ${answer.text.slice(0, 160)}`, {
+    exitCode: exitCodes.validationFailed,
+  })
+}
