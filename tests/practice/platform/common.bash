@@ -8,10 +8,14 @@ readonly bridge=br-practice
 readonly gateway=10.77.0.1
 readonly env_folder=$repo/credentials/practice
 
+# Whether the reason of a failure is on the screen already.
+explained=0
+
 say() { printf '%s\n' "$*" >&2; }
 
 # fail TEXT [NEXT STEP] [EXIT CODE]: what happened, then what to do about it.
 fail() {
+  explained=1
   say "✗ $1"
   [[ -z ${2:-} ]] || say "    next: $2"
   exit "${3:-1}"

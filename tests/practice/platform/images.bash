@@ -12,10 +12,12 @@ choose_images() {
   printf '%s\n' "$list" | write_file "$state/images" 0600
 }
 
-# lay_image NODE TARBALL: into the folder K3s imports from. A hard link where that is possible: tarballs are large.
+# lay_image NODE TARBALL: into the folder K3s imports from, instead of an older build of the same name.
 lay_image() {
   local folder=$machine_folders/$1/$laid_images file=${2##*/}
   mkdir -p "$folder"
+  find "$folder" -regextype posix-extended -regex ".*/${file%-*}-[0-9a-f]+\.tar" -delete
+  # A hard link where that is possible: tarballs are large.
   ln -f "$2" "$folder/$file" 2>/dev/null || { cp -p "$2" "$folder/.$file" && mv -f "$folder/.$file" "$folder/$file"; }
 }
 
@@ -25,32 +27,41 @@ is_laid() {
   [[ -e $laid && ! $laid -ot $2 && ! $laid -nt $2 ]]
 }
 
-# renew_image NODE TARBALL IMAGE: an older one under the same name goes first, or it would pass for the new one.
-renew_image() {
-  is_laid "$1" "$2" && return 0
-  inside "$1" k3s ctr -n k8s.io images rm "$(full_name "$3")" >/dev/null 2>&1 || true
-  lay_image "$1" "$2"
+# renew_images NODE TARBALL IMAGE...: older ones under the same names go first, or they would pass for the new ones.
+renew_images() {
+  local node=$1 tarball=$2 image
+  if is_laid "$node" "$tarball"; then return; fi
+  for image in "${@:3}"; do
+    # Not there yet is as good as gone.
+    inside "$node" k3s ctr -n k8s.io images rm "$(full_name "$image")" >/dev/null 2>&1 || true
+  done
+  lay_image "$node" "$tarball"
 }
 
 # full_name IMAGE: as the nodes know it.
 full_name() { printf 'docker.io/%s\n' "${1#docker.io/}"; }
 
-# image_in TARBALL: its name with tag, as the tarball itself tells.
-image_in() {
-  tar -xOf "$1" --no-anchored --occurrence=1 manifest.json | grep -oE '"RepoTags": *\["[^"]+"' | cut -d'"' -f4
+# images_in TARBALL: their names with tags, as the tarball itself tells.
+images_in() {
+  tar -xOf "$1" --no-anchored --occurrence=1 manifest.json |
+    node -p 'JSON.parse(fs.readFileSync(0, "utf8")).flatMap((image) => image.RepoTags).join("\n")'
 }
 
 # ensure_images NAME NODE...: builds what is not cached, lays it and waits until every node has it.
 ensure_images() {
-  local name=$1 built tarballs tarball image node
-  shift
+  local name=$1 built tarballs tarball
   built=$("$here/images/build" "$name") || fail "the image $name could not be packed" 'look at its lines above'
   mapfile -t tarballs <<<"$built"
-  for tarball in "${tarballs[@]}"; do
-    for image in $(image_in "$tarball"); do
-      for node in "$@"; do renew_image "$node" "$tarball" "$image"; done
-      has_image_everywhere "$image" "$@" || timed "image $image on ${*#practice-}" await_image "$image" "$@"
-    done
+  for tarball in "${tarballs[@]}"; do ensure_tarball "$tarball" "${@:2}"; done
+}
+
+ensure_tarball() {
+  local tarball=$1 list images image node
+  list=$(images_in "$tarball")
+  mapfile -t images <<<"$list"
+  for node in "${@:2}"; do renew_images "$node" "$tarball" "${images[@]}"; done
+  for image in "${images[@]}"; do
+    if ! has_image_everywhere "$image" "${@:2}"; then timed "image $image on ${*:2}" await_image "$image" "${@:2}"; fi
   done
 }
 

@@ -4,7 +4,7 @@
 ensure_ingress() {
   local image
   ensure_images traefik "${nodes[@]}"
-  image=$(image_in "$("$here/images/build" traefik)")
+  image=$(images_in "$("$here/images/build" traefik)")
   sed "s#@IMAGE@#$image#" "$platform/traefik.yaml" | kube apply --server-side --force-conflicts -f - >/dev/null
   if ! ingress_serves; then timed "Traefik on ${nodes[*]#practice-}" await_ingress; fi
 }

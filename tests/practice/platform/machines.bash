@@ -28,6 +28,8 @@ pid_of() {
 
 is_up() { pid_of "$1" >/dev/null; }
 
+is_healthy() { is_up "$1" && has_ssh "${address[$1]}"; }
+
 # leader_of MACHINE: the process that is 1 inside.
 leader_of() {
   local pid children
@@ -67,13 +69,13 @@ furnish() {
   mv "$folder.partial" "$folder"
 }
 
-# boot MACHINE: starts it when it does not run. What a crash left of it is ended first.
+# boot MACHINE: with what it was. What a crash left of it is ended first.
 boot() {
   local name=$1 folder=$machine_folders/$1
   [[ -d $folder ]] || furnish "$name"
   [[ $(<"$folder/lower") == "$(root_of "$name")" ]] ||
     fail "$name was made from another root than today's" 'tests/practice/practice down, then up'
-  end_processes_of "$name"
+  stop "$name"
   # The lock is this run's, not the machine's.
   setsid bash -c '. "$1/cgroups.bash"; . "$1/machine-main.bash"; machine_main "${@:2}"' machine \
     "$platform" "$name" "$folder" "$bridge" </dev/null >"$run/$name.log" 2>&1 {lock}>&- &
@@ -91,7 +93,7 @@ ensure_machines() {
   local name stopped=()
   mkdir -p "$machine_folders" "$run"
   for name in "${machines[@]}"; do
-    is_up "$name" || stopped+=("$name")
+    is_healthy "$name" || stopped+=("$name")
   done
   ensure_bridge
   ((${#stopped[@]})) || return 0
@@ -113,7 +115,7 @@ ensure_key() {
 
 # --- end
 
-# stop MACHINE: its files go afterwards, so it is not asked to shut down in order.
+# stop MACHINE: by force. Before a boot there is nothing to lose, before the end nothing to keep.
 stop() {
   local pid leader
   if pid=$(pid_of "$1"); then

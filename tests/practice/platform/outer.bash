@@ -15,19 +15,24 @@ kernel_settings() {
     tr '\n' '\0' | xargs -0 grep -sH '' -m 1)
 }
 
+# settings_file: one a boot of this host; what an earlier boot had says nothing about today.
+settings_file() { printf '%s\n' "$state/kernel-settings-$(</proc/sys/kernel/random/boot_id)"; }
+
 remember_outer() {
-  [[ -s $state/kernel-settings ]] && return 0
-  kernel_settings | write_file "$state/kernel-settings" 0600
+  local file
+  file=$(settings_file)
+  [[ -s $file ]] || kernel_settings | write_file "$file" 0600
 }
 
 # restore_outer: machines share the kernel; a setting one of them changed is set back, and said.
 restore_outer() {
-  local path value
-  [[ -s $state/kernel-settings ]] || return 0
+  local file path value
+  file=$(settings_file)
+  [[ -s $file ]] || return 0
   while IFS=: read -r path value; do
     say "  ! kernel setting $path was changed meanwhile: back to $value"
     printf '%s\n' "$value" >"/proc/sys/$path"
-  done < <(LC_ALL=C comm -23 <(LC_ALL=C sort "$state/kernel-settings") <(kernel_settings | LC_ALL=C sort))
+  done < <(LC_ALL=C comm -23 <(LC_ALL=C sort "$file") <(kernel_settings | LC_ALL=C sort))
 }
 
 # leftovers: what of the platform is still on this host. Nothing, after down.

@@ -4,7 +4,7 @@
 status() {
   local name all=0
   for name in "${machines[@]}"; do
-    if is_up "$name" && has_ssh "${address[$name]}"; then
+    if is_healthy "$name"; then
       printf '%-20s %-11s up\n' "$name" "${address[$name]}"
     else
       printf '%-20s %-11s down\n' "$name" "${address[$name]}"
