@@ -149,11 +149,15 @@ function requireValid({ module, sources }: Asking, resolved: readonly Resolved[]
   })
 }
 
+const isPlain = (setting: Setting): boolean => setting.default === undefined
+
 /** Everything that is missing, at once, with each way to give it. */
 export function missingError(
   { module, sources }: Pick<Asking, 'module' | 'sources'>,
-  settings: readonly Setting[],
+  all: readonly Setting[],
 ): KitError {
+  // What is built from other missing settings is not missing by itself.
+  const settings = all.some(isPlain) ? all.filter(isPlain) : all
   const width = Math.max(...settings.map(({ key }) => key.length)) + 2
   const lines = settings.map((setting) => {
     const bySet = isSecret(setting) ? '(secret: not by --set)' : `--set ${setting.key}=...`

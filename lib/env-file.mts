@@ -20,6 +20,8 @@ export function lineFor(key: string, value: string): string {
 /** The quote a value can stand in so that dotenv reads back exactly what was written: it is asked, not guessed. */
 function quoteFor(value: string): string | undefined {
   if (/[\r\n\0]/.test(value)) return undefined
+  // A value with both reads back too, but no shell or person would read it so (DESIGN section 6).
+  if (value.includes("'") && value.includes('`')) return undefined
   const quotes = value.includes("'") ? ['`'] : ["'", '`']
   return quotes.find((quote) => parse(`VALUE=${quote}${value}${quote}`)['VALUE'] === value)
 }

@@ -32,8 +32,11 @@ export async function runSteps<M extends Module>(
     }
     if (given.plan) return finishPlan(session, module)
     await session.settle()
-    log.done(`${headingOf(module)}, ${session.revisionText()}`, started)
-    showInformation(session)
+    if (given.program === 'step') log.done(chosen[0]?.name ?? '', started)
+    else {
+      log.done(`${headingOf(module)}, ${session.revisionText()}`, started)
+      showInformation(session)
+    }
     return exitCodes.done
   } finally {
     await session.close()

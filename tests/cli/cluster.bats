@@ -47,7 +47,7 @@ stub_kubectl() {
   use_kubeconfig
   mkdir bin-only
   for program in bash node env dirname readlink sh ps; do ln -s "$(command -v $program)" bin-only/; done
-  PATH=$PWD/bin-only run -3 --separate-stderr "$apply_all" --env dev
+  run -3 --separate-stderr env PATH="$PWD/bin-only" "$apply_all" --env dev
   assert_regex "$stderr" 'there is no kubectl on this machine'
 }
 

@@ -1,10 +1,10 @@
 # Loaded by every file here: a copy of the kit of its own for each test, so that credentials, logs and reports
 # of one test are nobody else's, and the operator's own are never touched.
 bats_require_minimum_version 1.5.0
+repository=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+export BATS_LIB_PATH=$repository/node_modules
 bats_load_library bats-support
 bats_load_library bats-assert
-
-repository=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 
 # make_kit: $kit is the kit under test, with its packages linked.
 make_kit() {

@@ -64,7 +64,9 @@ STUB
   master=$!
   for _ in {1..100}; do [[ -s $BATS_TEST_TMPDIR/kubectl.pid ]] && break || sleep 0.1; done
   kill -TERM "$master"
-  run -143 wait "$master"
+  code=0
+  wait "$master" || code=$?
+  assert_equal "$code" 143
   run ! kill -0 "$(<"$BATS_TEST_TMPDIR/kubectl.pid")"
   run -0 cat "$BATS_TEST_TMPDIR/err"
   assert_output --partial 'terminated'

@@ -6,8 +6,8 @@ setup() {
 
 @test "12_n8n_00_setup_credentials: without a terminal everything missing is listed at once, exit 2" {
   run -2 --separate-stderr "$step_00" --env dev
-  assert_regex "$stderr" '5 settings are missing for 12 n8n workflows \(dev\)'
-  for key in DOMAIN OPERATOR_EMAIL POSTGRES_HOST POSTGRES_PASSWORD REDIS_PASSWORD; do
+  assert_regex "$stderr" '6 settings are missing for 12 n8n workflows \(dev\)'
+  for key in DOMAIN OPERATOR_EMAIL POSTGRES_HOST POSTGRES_PASSWORD REDIS_HOST REDIS_PASSWORD; do
     assert_regex "$stderr" "KEYBUZZ_$key"
   done
   assert_regex "$stderr" 'POSTGRES_PASSWORD.*secret: not by --set'
@@ -125,7 +125,7 @@ bad_file() { # NAME EXPECTED: platform.env is bad in one way; nothing may be wri
   sed 's/$/\r/' credentials/dev/platform.env | cat bom - >mixed
   install -m 600 mixed credentials/dev/platform.env
   run -0 "$step_00" --env dev
-  run -0 grep -c $'\r' credentials/dev/12_n8n.env
+  run -1 grep $'\r' credentials/dev/12_n8n.env credentials/dev/platform.env
 }
 
 @test "settings: a value no settings file can hold is refused by name" {
