@@ -36,6 +36,19 @@ func shieldKernelSettings() error {
 	return nil
 }
 
+// requireWatches fails early, and with the reason: every machine of the host takes its file watches from one limit,
+// and without any left containerd would start, but half.
+func requireWatches() error {
+	for range 8 { // what containerd and the kubelet take
+		watch, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+		if err != nil {
+			return fmt.Errorf("no file watches left (fs.inotify.max_user_instances, one limit for all machines of this host): %w", err)
+		}
+		defer unix.Close(watch)
+	}
+	return nil
+}
+
 // openForwarding sets what pods need and what belongs to this machine's own network namespace.
 func openForwarding() {
 	for _, name := range []string{"net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables"} {

@@ -41,6 +41,9 @@ func startNode(s *supervisor, cfg *Config, g *nodeGrant, api string) (kubernetes
 	if err := unpackPayload(); err != nil {
 		return nil, err
 	}
+	if err := requireWatches(); err != nil {
+		return nil, err
+	}
 	cg, err := prepareCgroups(cfg.NodeName)
 	if err != nil {
 		return nil, err
