@@ -10,7 +10,9 @@ import { modules } from './scripts/modules.mjs'
 const usage = [
   './00_master_install.mjs [flags]',
   'Installs the modules of KeyBuzz, each validated before the next:',
-  ...modules.map(({ number, title, inFullRun }) => `  ${String(number).padStart(3)}  ${title}   ${inFullRun}`),
+  ...modules.map(
+    ({ number, title, inFullRun }) => `  ${String(number).padStart(3)}  ${title}   ${inFullRun}`,
+  ),
 ].join('\n')
 
 const needed = [20, 11]

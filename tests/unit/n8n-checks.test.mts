@@ -1,0 +1,328 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runChecks, type Outcome } from '../../lib/checks.mts'
+import type { Tools } from '../../lib/context.mts'
+import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
+import type { LiveObject } from '../../lib/k8s.mts'
+import { sensitive } from '../../lib/sensitive.mts'
+import { checks } from '../../scripts/12_n8n/checks.mts'
+import type { N8nSettings } from '../../scripts/12_n8n/module.mts'
+
+// n8n here is a stand-in: a table of answers, all right, of which each test makes one wrong.
+
+const settings = {
+  ENV: 'dev',
+  N8N_HOST: 'n8n.dev.example.com',
+  N8N_OWNER_EMAIL: 'ops@example.com',
+  N8N_OWNER_PASSWORD: sensitive('Owner-password-1'),
+} as unknown as N8nSettings
+
+type Route = (request: HttpRequest & { path: string }) => {
+  status?: number
+  json?: unknown
+  text?: string
+  cookie?: string
+}
+
+const rightRoutes: Record<string, Route> = {
+  'GET /healthz/readiness': () => ({ json: { status: 'ok' } }),
+  'GET /rest/settings': ({ headers }) => ({
+    json: {
+      data:
+        headers?.['cookie'] === undefined
+          ? { userManagement: { showSetupOnFirstLoad: false } }
+          : { urlBaseWebhook: 'https://n8n.dev.example.com/', urlBaseEditor: 'https://n8n.dev.example.com' },
+    },
+  }),
+  'POST /rest/owner/setup': () => ({ status: 400, text: 'Instance owner already setup' }),
+  'POST /rest/login': () => ({
+    json: { data: {} },
+    cookie: 'n8n-auth=token; Path=/; HttpOnly; Secure; SameSite=Lax',
+  }),
+  'GET /rest/workflows': () => ({ json: { data: [] } }),
+  'POST /rest/workflows': () => ({ json: { data: { id: 'w1', versionId: 'v1', name: 'keybuzz-check-1' } } }),
+  'POST /rest/workflows/w1/activate': () => ({ json: { data: {} } }),
+  'POST /rest/workflows/w1/archive': () => ({ json: { data: {} } }),
+  'DELETE /rest/workflows/w1': () => ({ json: { data: true } }),
+  'POST /webhook': ({ json }) => ({ json: { sum: sumOf(json) } }),
+  'GET /rest/executions': () => ({
+    json: { data: { results: [{ id: '7', workflowId: 'w1', mode: 'webhook', status: 'success' }] } },
+  }),
+  'POST /rest/api-keys': () => ({ json: { data: { id: 'k1', rawApiKey: 'raw' } } }),
+  'DELETE /rest/api-keys/k1': () => ({ json: { data: { success: true } } }),
+  'GET /api/v1/workflows': ({ headers }) =>
+    headers?.['x-n8n-api-key'] === 'raw' ? { json: { data: [] } } : { status: 401 },
+  'GET /metrics': () => ({ status: 404, text: 'Not found' }),
+}
+
+const sumOf = (json: unknown): number => {
+  const { a, b } = json as { a: number; b: number }
+  return a + b
+}
+
+const pod = (name: string, component: string, node: string): LiveObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'n8n-dev', labels: { 'app.kubernetes.io/component': component } },
+  spec: { nodeName: node },
+  status: { containerStatuses: [{ name: 'n8n', restartCount: 0 }] },
+})
+const rightPods = [
+  pod('n8n-1', 'main', 'worker-01'),
+  pod('n8n-webhook-1', 'webhook', 'worker-01'),
+  pod('n8n-webhook-2', 'webhook', 'worker-02'),
+  pod('n8n-worker-1', 'worker', 'worker-01'),
+  pod('n8n-worker-2', 'worker', 'worker-02'),
+]
+
+interface World {
+  routes?: Record<string, Route>
+  pods?: LiveObject[]
+  readiness?: string
+  upgrade?: (origin: string) => { status: number; kept: boolean }
+  policy?: string | undefined
+  postgres?: number
+}
+
+function toolsOf({
+  routes = {},
+  pods = rightPods,
+  readiness = '{"status":"ok"}',
+  upgrade,
+  policy = 'noeviction',
+  postgres = 17,
+}: World) {
+  const all = { ...rightRoutes, ...routes }
+  const ask = (_host: string, path: string, request: HttpRequest = {}): Promise<HttpAnswer> => {
+    const plain = path.split('?')[0] ?? ''
+    const name = `${request.method ?? 'GET'} ${plain.startsWith('/webhook/') ? '/webhook' : plain}`
+    const {
+      status = 200,
+      json,
+      text = JSON.stringify(json),
+      cookie,
+    } = all[name]?.({ ...request, path }) ?? { status: 404, text: name }
+    return Promise.resolve({
+      status,
+      text: text ?? '',
+      headers: cookie === undefined ? {} : { 'set-cookie': [cookie] },
+      json: () => JSON.parse(text ?? '') as unknown,
+    })
+  }
+  const rightUpgrade = (origin: string) => ({ status: 101, kept: origin === 'https://n8n.dev.example.com' })
+  return {
+    settings,
+    http: {
+      ask,
+      upgrade: (_host: string, _path: string, headers: Record<string, string>) =>
+        Promise.resolve((upgrade ?? rightUpgrade)(headers['origin'] ?? '')),
+    },
+    kube: { list: () => Promise.resolve(pods), raw: () => Promise.resolve(readiness) },
+    redis: { evictionPolicy: () => Promise.resolve(policy) },
+    postgres: { majorVersion: () => Promise.resolve(postgres) },
+  } as unknown as Tools<N8nSettings>
+}
+
+async function outcomeOf(id: string, world: World): Promise<Outcome> {
+  const [outcome] = await runChecks(
+    checks.filter((check) => check.id === id),
+    toolsOf(world),
+  )
+  assert.ok(outcome !== undefined, `there is no check ${id}`)
+  return outcome
+}
+
+test('on an n8n that is right, every check passes', async () => {
+  const outcomes = await runChecks(checks, toolsOf({}))
+  assert.deepEqual(
+    outcomes.filter(({ result }) => result !== 'passed'),
+    [],
+  )
+})
+
+const crashed = {
+  ...rightPods[0],
+  status: {
+    containerStatuses: [
+      {
+        name: 'n8n',
+        restartCount: 1,
+        lastState: { terminated: { reason: 'Error', finishedAt: new Date().toISOString() } },
+      },
+    ],
+  },
+} as LiveObject
+
+const wrong: [id: string, what: string, world: World, result: Outcome['result'], evidence: RegExp][] = [
+  ['n8n.ready', 'a pod that is not ready', { readiness: '{"status":"error"}' }, 'failed', /not ready: n8n-1/],
+  ['n8n.ready', 'no worker', { pods: rightPods.slice(0, 3) }, 'failed', /no pod of worker/],
+  [
+    'n8n.public',
+    'an ingress without backend',
+    { routes: { 'GET /healthz/readiness': () => ({ status: 502, text: 'Bad Gateway' }) } },
+    'failed',
+    /502/,
+  ],
+  [
+    'n8n.public',
+    'the start-up page',
+    { routes: { 'GET /healthz/readiness': () => ({ text: 'n8n is starting up. Please wait' }) } },
+    'failed',
+    /starting up/,
+  ],
+  [
+    'n8n.owner',
+    'an open set-up page',
+    {
+      routes: {
+        'GET /rest/settings': () => ({ json: { data: { userManagement: { showSetupOnFirstLoad: true } } } }),
+      },
+    },
+    'failed',
+    /true/,
+  ],
+  [
+    'n8n.setup-closed',
+    'a set-up that would accept',
+    { routes: { 'POST /rest/owner/setup': () => ({ status: 400, text: 'password too short' }) } },
+    'failed',
+    /400/,
+  ],
+  [
+    'n8n.login',
+    'a cookie that is not Secure',
+    { routes: { 'POST /rest/login': () => ({ json: {}, cookie: 'n8n-auth=t; HttpOnly' }) } },
+    'failed',
+    /not secure/,
+  ],
+  [
+    'n8n.login',
+    'a wrong password',
+    { routes: { 'POST /rest/login': () => ({ status: 401, text: 'Wrong username or password' }) } },
+    'failed',
+    /answered 401/,
+  ],
+  [
+    'n8n.urls',
+    'localhost in webhook addresses',
+    {
+      routes: {
+        'GET /rest/settings': () => ({
+          json: {
+            data: { urlBaseWebhook: 'http://localhost:5678/', urlBaseEditor: 'https://n8n.dev.example.com' },
+          },
+        }),
+      },
+    },
+    'failed',
+    /urlBaseWebhook is http:\/\/localhost/,
+  ],
+  [
+    'n8n.webhook',
+    'a task runner that is away',
+    { routes: { 'POST /webhook': () => ({ status: 500, text: 'Task request timed out' }) } },
+    'failed',
+    /Task request timed out/,
+  ],
+  [
+    'n8n.webhook',
+    'a wrong result',
+    { routes: { 'POST /webhook': () => ({ json: { sum: -1 } }) } },
+    'failed',
+    /came back as/,
+  ],
+  [
+    'n8n.webhook',
+    'an execution in error',
+    {
+      routes: {
+        'GET /rest/executions': () => ({
+          json: { data: { results: [{ id: '7', workflowId: 'w1', mode: 'webhook', status: 'error' }] } },
+        }),
+      },
+    },
+    'failed',
+    /webhook error/,
+  ],
+  [
+    'n8n.push',
+    'an ingress without WebSocket',
+    { upgrade: () => ({ status: 400, kept: false }) },
+    'failed',
+    /handshake 400/,
+  ],
+  [
+    'n8n.push',
+    'a connection closed at once',
+    { upgrade: () => ({ status: 101, kept: false }) },
+    'failed',
+    /closed at once/,
+  ],
+  [
+    'n8n.push',
+    'a foreign page let in',
+    { upgrade: () => ({ status: 101, kept: true }) },
+    'failed',
+    /foreign page/,
+  ],
+  [
+    'n8n.api',
+    'the public API switched off',
+    { routes: { 'GET /api/v1/workflows': () => ({ status: 404, text: '' }) } },
+    'failed',
+    /404/,
+  ],
+  [
+    'n8n.metrics-hidden',
+    'public metrics',
+    { routes: { 'GET /metrics': () => ({ text: '# HELP n8n_up' }) } },
+    'failed',
+    /shows figures/,
+  ],
+  [
+    'n8n.spread',
+    'both workers on one node',
+    { pods: rightPods.filter(({ metadata }) => metadata.name !== 'n8n-worker-2') },
+    'warning',
+    /worker on 1/,
+  ],
+  ['n8n.restarts', 'a container that crashed just now', { pods: [crashed] }, 'failed', /n8n-1\/n8n Error/],
+  ['n8n.eviction', 'evicted jobs', { policy: 'allkeys-lru' }, 'warning', /allkeys-lru/],
+  ['n8n.postgres', 'an old PostgreSQL', { postgres: 15 }, 'warning', /version 15/],
+]
+
+for (const [id, what, world, result, evidence] of wrong) {
+  test(`${id} sees ${what}`, async () => {
+    const outcome = await outcomeOf(id, world)
+    assert.equal(outcome.result, result)
+    assert.match(outcome.evidence, evidence)
+  })
+}
+
+test('every check of n8n has a test that makes it fail', () => {
+  const covered = new Set(wrong.map(([id]) => id))
+  assert.deepEqual(
+    checks.map(({ id }) => id).filter((id) => !covered.has(id)),
+    [],
+  )
+})
+
+test('n8n.webhook removes its workflow, also when it fails, and those of killed runs', async () => {
+  const removed: string[] = []
+  const routes: Record<string, Route> = {
+    'GET /rest/workflows': () => ({
+      json: {
+        data: [
+          { id: 'old', name: 'keybuzz-check-old' },
+          { id: 'theirs', name: 'invoices' },
+        ],
+      },
+    }),
+    'POST /webhook': () => ({ status: 500, text: '' }),
+    'DELETE /rest/workflows/w1': () => (removed.push('w1'), {}),
+    'DELETE /rest/workflows/old': () => (removed.push('old'), {}),
+    'DELETE /rest/workflows/theirs': () => (removed.push('theirs'), {}),
+  }
+  await outcomeOf('n8n.webhook', { routes })
+  assert.deepEqual(removed, ['old', 'w1'])
+})
