@@ -1,0 +1,94 @@
+# On a terminal: questions, their answers, Ctrl-C. A real pseudo-terminal, by tmux.
+setup() {
+  load helper
+  make_kit
+  terminal=keybuzz-$$-$BATS_TEST_NUMBER
+}
+
+teardown() {
+  tmux kill-session -t "$terminal" 2>/dev/null || true
+}
+
+# start COMMAND: in a terminal of its own; its exit code goes to $kit/code.
+start() {
+  tmux new-session -d -s "$terminal" -x 120 -y 40 "cd '$kit' && $1; echo \$? >'$kit/code'"
+}
+
+screen() { tmux capture-pane -p -t "$terminal" 2>/dev/null; }
+
+# shows TEXT: waits until the screen shows it, 20 s at most.
+shows() {
+  local _
+  for _ in {1..200}; do
+    screen | grep -qF -- "$1" && return
+    sleep 0.1
+  done
+  screen
+  return 1
+}
+
+# answer TEXT: types it and Enter.
+answer() {
+  tmux send-keys -t "$terminal" -l -- "$1"
+  tmux send-keys -t "$terminal" Enter
+}
+
+ended() {
+  local _
+  for _ in {1..200}; do
+    [[ -s $kit/code ]] && return
+    sleep 0.1
+  done
+  screen
+  return 1
+}
+
+@test "12_n8n_00_setup_credentials: asks what is missing, Enter keeps the default, wrong answers are explained" {
+  complete_platform
+  sed -i '/OPERATOR_EMAIL/d; /REDIS_PASSWORD/d' credentials/dev/platform.env
+  start "$step_00 --env dev"
+  shows "Operator's e-mail"
+  answer 'not an address'
+  shows 'must be an e-mail address'
+  tmux send-keys -t "$terminal" C-u
+  answer 'ops@example.com'
+  shows 'Redis password'
+  answer 'canary-typed-1'
+  shows 'Public host name'
+  answer ''
+  for question in "First owner's e-mail" 'first name' 'last name' 'Redis database number' 'Workers at most' 'Webhook processes' 'Seconds a workflow'; do
+    shows "$question"
+    answer ''
+  done
+  # The backends are tried for real; there are none here, and the answers may be saved all the same.
+  shows 'A backend refuses these answers'
+  shows 'cannot be reached'
+  tmux send-keys -t "$terminal" Down Enter
+  ended
+  assert_equal "$(<code)" 0
+  run screen
+  refute_output --partial canary-typed-1
+  run -0 cat credentials/dev/platform.env credentials/dev/12_n8n.env
+  assert_line "OPERATOR_EMAIL='ops@example.com'"
+  assert_line "REDIS_PASSWORD='canary-typed-1'"
+  assert_line "N8N_HOST='n8n.dev.example.com'"
+  assert_line "N8N_OWNER_EMAIL='ops@example.com'"
+}
+
+@test "12_n8n_00_setup_credentials: Ctrl-C at a question writes nothing, exit 130" {
+  complete_platform
+  sed -i '/OPERATOR_EMAIL/d' credentials/dev/platform.env
+  before=$(sha256sum credentials/dev/*)
+  start "$step_00 --env dev"
+  shows "Operator's e-mail"
+  tmux send-keys -t "$terminal" C-c
+  ended
+  assert_equal "$(<code)" 130
+  assert_equal "$(sha256sum credentials/dev/*)" "$before"
+}
+
+@test "12_n8n_00_setup_credentials: --no-input asks nothing on a terminal either, exit 2" {
+  start "$step_00 --env dev --no-input"
+  ended
+  assert_equal "$(<code)" 2
+}
