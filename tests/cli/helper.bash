@@ -25,11 +25,12 @@ save_settings() {
   printf '%s\n' "$@" >"$path"
 }
 
-# complete_platform: every platform setting without default.
+# complete_platform: every platform setting without default. Nothing listens at these backends: tests of this
+# layer send nothing beyond loopback.
 complete_platform() {
   save_settings platform.env "DOMAIN='dev.example.com'" "OPERATOR_EMAIL='ops@example.com'" \
-    "POSTGRES_HOST='192.0.2.10'" "POSTGRES_PASSWORD='canary-postgres-1'" \
-    "REDIS_HOST='192.0.2.10'" "REDIS_PASSWORD='canary-redis-1'"
+    "POSTGRES_HOST='127.0.0.1'" "POSTGRES_PORT='1'" "POSTGRES_PASSWORD='canary-postgres-1'" \
+    "REDIS_HOST='127.0.0.1'" "REDIS_PORT='1'" "REDIS_PASSWORD='canary-redis-1'"
 }
 
 step_00=scripts/12_n8n/12_n8n_00_setup_credentials.mts

@@ -79,8 +79,8 @@ setup() {
 }
 
 @test "settings: an answers file gives several at once, secrets too" {
-  printf '%s\n' "DOMAIN='dev.example.com'" "OPERATOR_EMAIL='ops@example.com'" "POSTGRES_HOST='192.0.2.10'" \
-    "POSTGRES_PASSWORD='canary-pg'" "REDIS_HOST='192.0.2.10'" "REDIS_PASSWORD=\`it's\`" >answers
+  printf '%s\n' "DOMAIN='dev.example.com'" "OPERATOR_EMAIL='ops@example.com'" "POSTGRES_HOST='127.0.0.1'" \
+    "POSTGRES_PASSWORD='canary-pg'" "REDIS_HOST='127.0.0.1'" "REDIS_PASSWORD=\`it's\`" >answers
   run -0 "$step_00" --env dev --answers answers
   run -0 grep REDIS_PASSWORD credentials/dev/platform.env
   assert_output "REDIS_PASSWORD=\`it's\`"
@@ -104,13 +104,13 @@ bad_file() { # NAME EXPECTED: platform.env is bad in one way; nothing may be wri
 @test "settings: a key that is there twice is exit 2 with its line" {
   complete_platform
   echo "DOMAIN='other.example.com'" >>credentials/dev/platform.env
-  bad_file 'platform.env line 7: DOMAIN is there twice'
+  bad_file 'platform.env line 9: DOMAIN is there twice'
 }
 
 @test "settings: a file that was cut off is exit 2" {
   complete_platform
   truncate -s -4 credentials/dev/platform.env
-  bad_file 'platform.env line 6'
+  bad_file 'platform.env line 8'
 }
 
 @test "settings: a folder in the place of a file is exit 2" {
