@@ -48,7 +48,7 @@ versions_json() {
   local image=n8n-twin twin=', "standIn": "A contract server with the settings, ports and routes of n8n: it runs no workflows"'
   local runners=n8n-twin name
   for name in "${chosen_images[@]}"; do
-    [[ $name != n8n ]] || { image=n8n runners=n8n-runners twin=''; }
+    [[ $name != n8n ]] || { image=n8n runners=runners twin=''; }
   done
   cat <<JSON
 {
