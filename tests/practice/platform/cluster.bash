@@ -32,7 +32,8 @@ config_of() {
   printf '%s: "%s"\n' token "$(secret token)" node-ip "${address[$1]}" flannel-iface host0
   if [[ $1 == "$server" ]]; then
     printf '%s\n' 'cluster-init: true' "advertise-address: ${address[$1]}" "tls-san: [$1, ${address[$1]}]" \
-      'disable: [traefik, servicelb]' 'write-kubeconfig-mode: "0600"'
+      'disable: [traefik, servicelb]' 'write-kubeconfig-mode: "0600"' \
+      'node-taint: ["node-role.kubernetes.io/control-plane:NoSchedule"]'
   else
     printf 'server: https://%s:6443\n' "${address[$server]}"
   fi
