@@ -75,7 +75,16 @@ export async function sendObjects(
   { dryRun, manager = fieldManager }: { dryRun: boolean; manager?: string },
 ): Promise<Map<string, LiveObject>> {
   // Conflicts were shown and decided before; without --force-conflicts kubectl would stop in the middle of a list.
-  const words = ['apply', '--server-side', '--force-conflicts', `--field-manager=${manager}`, '-f', '-']
+  // Parts of an object are no valid object to kubectl; the server judges the whole that comes out.
+  const words = [
+    'apply',
+    '--server-side',
+    '--force-conflicts',
+    '--validate=false',
+    `--field-manager=${manager}`,
+    '-f',
+    '-',
+  ]
   const found = await kubectl.json<List | LiveObject>(
     dryRun ? [...words, '--dry-run=server', '--show-managed-fields'] : words,
     { input: list(manifests), timeoutSeconds: 120 },

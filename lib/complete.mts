@@ -66,7 +66,7 @@ export function keepSettings(
 ): void {
   saveSettings(env, module, resolved)
   const secrets = resolved.filter(({ setting, text }) => isSecret(setting) && text !== undefined).length
-  const own = module.settings[0]
+  const own = module.settings[0] ?? module.shared[0]
   const where = own === undefined ? '' : fileOf(env, module, own)
   log.ok(`${resolved.length - secrets} settings, ${secrets} secrets   ${where}`, started)
 }

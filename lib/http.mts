@@ -122,7 +122,7 @@ function handshakeWith({ plain, options }: Target): Promise<Upgrade> {
       resolve({ status: response.statusCode ?? 0, kept: false })
       response.destroy()
     })
-    request.on('upgrade', ({ statusCode = 0 }, socket) => {
+    request.on('upgrade', ({ statusCode = 0 }, socket, first) => {
       const answer = (kept: boolean) => {
         clearTimeout(timer)
         socket.destroy()
@@ -133,8 +133,10 @@ function handshakeWith({ plain, options }: Target): Promise<Upgrade> {
         .on('end', () => answer(false))
         .on('close', () => answer(false))
         .on('error', () => answer(false))
-      // The closing frame of RFC 6455: first byte 0x88.
-      socket.on('data', (frame: Buffer) => void (frame.includes(0x88) && answer(false)))
+      // The closing frame of RFC 6455 begins with 0x88; it may come along with the handshake's answer.
+      const look = (frame: Buffer) => void (frame.includes(0x88) && answer(false))
+      socket.on('data', look)
+      look(first)
     })
     request.on('timeout', () => request.destroy(new Error('timeout')))
     request.on('error', (cause) => reject(explained(cause, options)))

@@ -10,8 +10,8 @@ import { watchKind, type Watched } from './watch.mts'
 /** Seconds a rollout may take in all, and may stand still. Both are shown while waiting. */
 const limits = { deadline: 1200, noProgress: 420 }
 
-/** Seconds between two lines about the same wait where lines cannot be rewritten. */
-const heartbeat = 15
+/** Seconds between two lines about a wait: when its reason changed, and when nothing did. */
+const [settling, heartbeat] = [2, 15]
 
 interface State {
   readonly deployments: Watched
@@ -34,13 +34,14 @@ export async function waitForDeployments(
   const shownNames = names.map((name) => `deployment/${name}`).join(', ')
   let wake = () => {}
   const onChange = () => wake()
+  interruption.signal.addEventListener('abort', onChange)
   const state: State = {
     deployments: watchKind(kubectl, 'deployments.apps', namespace, onChange),
     pods: watchKind(kubectl, 'pods', namespace, onChange),
     events: watchKind(kubectl, 'events', namespace, onChange),
   }
   try {
-    let [signature, moved, spoken] = ['', started, 0]
+    let [signature, moved, said, spoken] = ['', started, '', 0]
     for (;;) {
       interruption.throwIfAsked()
       if (names.every((name) => isServing(state.deployments.objects.get(name)))) break
@@ -49,19 +50,20 @@ export async function waitForDeployments(
       const line = waitingLine(state, names)
       if (line !== signature) [signature, moved] = [line, now]
       failIfLate(shownNames, line, (now - started) / 1000, (now - moved) / 1000)
-      if (moved === now || now - spoken > heartbeat * 1000) {
+      const since = (now - Math.max(spoken, started)) / 1000
+      if (since > (line === said ? heartbeat : settling)) {
         log.waiting(`${line}, ${Math.round((now - started) / 1000)} s`)
-        spoken = now
+        ;[said, spoken] = [line, now]
       }
       await new Promise<void>((resolve) => {
         wake = resolve
-        const timer = setTimeout(resolve, 2000)
-        interruption.signal.addEventListener('abort', () => resolve(), { once: true })
-        timer.unref()
+        // A limit may pass while nothing happens at all.
+        setTimeout(resolve, 2000)
       })
     }
     log.ok(`${shownNames} ready`, started)
   } finally {
+    interruption.signal.removeEventListener('abort', onChange)
     await Promise.all([state.deployments.stop(), state.pods.stop(), state.events.stop()])
   }
 }
@@ -172,7 +174,7 @@ function waitingLine(state: State, names: readonly string[]): string {
   )
   const reason =
     pod === undefined
-      ? 'older pods are ending'
+      ? 'no pod of it is there yet, or older ones are ending'
       : `${pod.metadata?.name} ${waitingReason(pod, lastEvent(state, pod))}`
   return `deployment/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${reason.slice(0, 160)}`
 }

@@ -184,7 +184,7 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
   [
     'n8n.setup-closed',
     'a set-up that would accept',
-    { routes: { 'POST /rest/owner/setup': () => ({ status: 400, text: 'password too short' }) } },
+    { routes: { 'POST /rest/owner/setup': () => ({ status: 400, text: 'another reason' }) } },
     'failed',
     /400/,
   ],
