@@ -162,7 +162,7 @@ eventually() {
 @test "passwords are in no process's arguments" {
   local value
   while IFS= read -r value; do
-    run grep -lFa -- "$value" /proc/[0-9]*/cmdline
+    run grep -slFa -- "$value" /proc/[0-9]*/cmdline
     assert_output ''
   done < <(sed -n "s/^[A-Z]*_PASSWORD='\(.*\)'$/\1/p" "$credentials/platform.env")
 }

@@ -4,9 +4,19 @@
 # machine_main NAME FOLDER BRIDGE: mounts go into a namespace that ends with the machine, so a crash leaves none behind.
 machine_main() {
   set -Eeuo pipefail
+  close_inherited
   enter_cgroups "$1"
   # shellcheck disable=SC2016 # expanded by the inner shell
   exec unshare --mount --propagation slave bash -c '. "$1"; shift; in_own_mounts "$@"' machine "${BASH_SOURCE[0]}" "$@"
+}
+
+# A machine outlives the run that started it: it must not keep that one's lock, or its caller's pipes, open.
+close_inherited() {
+  local fd
+  for fd in /proc/$$/fd/*; do
+    fd=${fd##*/}
+    ((fd <= 2 || fd == 255)) || exec {fd}>&-
+  done
 }
 
 in_own_mounts() {

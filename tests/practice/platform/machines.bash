@@ -76,9 +76,8 @@ boot() {
   [[ $(<"$folder/lower") == "$(root_of "$name")" ]] ||
     fail "$name was made from another root than today's" 'tests/practice/practice down, then up'
   stop "$name"
-  # The lock is this run's, not the machine's.
   setsid bash -c '. "$1/cgroups.bash"; . "$1/machine-main.bash"; machine_main "${@:2}"' machine \
-    "$platform" "$name" "$folder" "$bridge" </dev/null >"$run/$name.log" 2>&1 {lock}>&- &
+    "$platform" "$name" "$folder" "$bridge" </dev/null >"$run/$name.log" 2>&1 &
   identity_of $! | write_file "$(pid_file "$name")" 0600
 }
 

@@ -24,13 +24,23 @@ remember_outer() {
   [[ -s $file ]] || kernel_settings | write_file "$file" 0600
 }
 
-# restore_outer: machines share the kernel; a setting one of them changed is set back, and said.
+# Limits this host counts over all machines, because they have one root user: six kubelets outgrow the usual 128.
+declare -rA wanted_limits=([fs/inotify/max_user_instances]=8192 [fs/inotify/max_user_watches]=524288)
+
+raise_limits() {
+  local path
+  for path in "${!wanted_limits[@]}"; do
+    (($(<"/proc/sys/$path") >= wanted_limits[$path])) || printf '%s\n' "${wanted_limits[$path]}" >"/proc/sys/$path"
+  done
+}
+
+# restore_outer: machines share the kernel; a setting one of them changed is set back too, and said.
 restore_outer() {
   local file path value
   file=$(settings_file)
   [[ -s $file ]] || return 0
   while IFS=: read -r path value; do
-    say "  ! kernel setting $path was changed meanwhile: back to $value"
+    [[ -n ${wanted_limits[$path]:-} ]] || say "  ! kernel setting $path was changed meanwhile: back to $value"
     printf '%s\n' "$value" >"/proc/sys/$path"
   done < <(LC_ALL=C comm -23 <(LC_ALL=C sort "$file") <(kernel_settings | LC_ALL=C sort))
 }
