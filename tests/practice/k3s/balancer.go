@@ -31,17 +31,19 @@ func startBalancer(s *supervisor, servers []string) (*balancer, error) {
 		return nil, err
 	}
 	b := &balancer{servers: servers, open: map[net.Conn]string{}}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				log.Fatal(err)
-			}
-			go b.pass(conn)
-		}
-	}()
+	go b.serve(listener)
 	go b.check(s.ctx)
 	return b, nil
+}
+
+func (b *balancer) serve(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		go b.pass(conn)
+	}
 }
 
 func (b *balancer) list() []string {

@@ -66,7 +66,7 @@ var packaged = []string{"coredns", "metrics-server", "traefik", "servicelb", "lo
 func readConfig(role, file string) (*Config, error) {
 	cfg := &Config{
 		ClusterCIDR: "10.42.0.0/16", ServiceCIDR: "10.43.0.0/16", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
-		WriteKubeconfigMode: "0600", EtcdSnapshotScheduleCron: "0 */12 * * *", EtcdSnapshotRetention: 5,
+		FlannelBackend: "host-gw", WriteKubeconfigMode: "0600", EtcdSnapshotScheduleCron: "0 */12 * * *", EtcdSnapshotRetention: 5,
 	}
 	text, err := os.ReadFile(file)
 	if err != nil && !os.IsNotExist(err) {
@@ -123,7 +123,7 @@ func (c *Config) check(role, file string) error {
 			return fmt.Errorf("%s: %s: %q is no address", file, key, value)
 		}
 	}
-	if !slices.Contains([]string{"", "host-gw"}, c.FlannelBackend) {
+	if c.FlannelBackend != "host-gw" {
 		return fmt.Errorf("%s: flannel-backend: this practice build has host-gw only, not %q", file, c.FlannelBackend)
 	}
 	for _, name := range c.Disable {

@@ -6,12 +6,14 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
-// payload holds the programs that cannot be linked in: runc, the CNI plugins, containerd's shim. The build script puts them here.
+// payload holds the programs that cannot be linked in: runc, the CNI plugins, containerd's shim. The build script
+// puts them into a copy of this folder; in the sources it holds nothing but a dot file, which keeps them compilable.
 //
-//go:embed payload
+//go:embed all:payload
 var payload embed.FS
 
 // binDir is where the payload is unpacked; its name changes with the content, as K3s' does.
@@ -29,7 +31,9 @@ func payloadNames() []string {
 	exit(err)
 	var names []string
 	for _, entry := range entries {
-		names = append(names, entry.Name())
+		if !strings.HasPrefix(entry.Name(), ".") {
+			names = append(names, entry.Name())
+		}
 	}
 	return names
 }

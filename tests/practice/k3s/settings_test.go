@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestConfig(t *testing.T) {
+	const base = "node-ip: 10.0.0.1\n"
+	for _, c := range []struct{ name, role, text, complaint string }{
+		{"a plain server", "server", base, ""},
+		{"one value where several may stand", "server", base + "disable: traefik\n", ""},
+		{"an unknown key", "server", base + "no-such-key: 1\n", "no-such-key"},
+		{"a backend it has not", "server", base + "flannel-backend: vxlan\n", "host-gw only"},
+		{"an add-on it has not", "server", base + "disable: [nginx]\n", "nginx"},
+		{"a server without https", "server", base + "server: http://a:6443\ntoken: x\n", "https"},
+		{"an agent that knows no server", "agent", base + "token: x\n", "server and token"},
+		{"no address", "server", "node-ip: here\n", "no address"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "config.yaml")
+			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := readConfig(c.role, file)
+			if (err == nil) != (c.complaint == "") || err != nil && !strings.Contains(err.Error(), c.complaint) {
+				t.Fatalf("wanted %q, got %v", c.complaint, err)
+			}
+		})
+	}
+}
+
+func TestToken(t *testing.T) {
+	hash := hashCA([]byte("ca"))
+	for text, want := range map[string]token{
+		"secret":                      {user: "node", password: "secret"},
+		"K10" + hash + "::server:a:b": {caHash: hash, user: "server", password: "a:b"},
+		"K10" + hash:                  {},
+		"K10short::server:secret":     {},
+		"K10" + hash + "::server:":    {},
+	} {
+		got, err := parseToken(text, "node")
+		if got != want || (err != nil) != (want == token{}) {
+			t.Errorf("%s: got %+v, %v", text, got, err)
+		}
+	}
+}
