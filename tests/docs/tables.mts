@@ -1,0 +1,71 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Check } from '../../lib/checks.mts'
+import { root } from '../../lib/file.mts'
+import { folderOf, type Module } from '../../lib/module.mts'
+import type { Setting } from '../../lib/settings.mts'
+import { checks as k3sChecks } from '../../scripts/09_k3s/checks.mts'
+import { k3s } from '../../scripts/09_k3s/module.mts'
+import { checks as n8nChecks } from '../../scripts/12_n8n/checks.mts'
+import { n8n } from '../../scripts/12_n8n/module.mts'
+
+// The tables of the READMEs, made from the code they describe. `npm run docs` writes them; a unit test compares.
+
+type Titled = Pick<Check, 'id' | 'title' | 'fix'>
+
+/** Every README with tables, and what its tables are made from. */
+const documented: readonly { readonly module: Module; readonly checks: readonly Titled[] }[] = [
+  { module: k3s, checks: k3sChecks },
+  { module: n8n, checks: n8nChecks },
+]
+
+const row = (...cells: string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+
+function defaultOf({ default: fallback, generate, optional, when }: Setting): string {
+  if (generate !== undefined) return 'generated'
+  if (fallback === undefined && when !== undefined) return 'asked where it applies'
+  if (typeof fallback === 'function') return 'from other settings'
+  return fallback === undefined ? (optional === true ? 'none' : '**asked**') : `\`${fallback}\``
+}
+
+const settingsTable = ({ shared, settings }: Module): string =>
+  [
+    row('key', 'what', 'default', 'file'),
+    row('---', '---', '---', '---'),
+    ...[...settings, ...shared].map((setting) =>
+      row(
+        `\`${setting.key}\``,
+        [setting.title, ...(setting.help === undefined ? [] : [setting.help])].join('. '),
+        defaultOf(setting) + (setting.keep === true ? ', never replaced' : ''),
+        settings.includes(setting) ? 'own' : 'platform.env',
+      ),
+    ),
+  ].join('\n')
+
+const checksTable = (checks: readonly Titled[]): string =>
+  [
+    row('check', 'what it proves', 'when it fails'),
+    row('---', '---', '---'),
+    ...checks.map(({ id, title, fix }) => row(`\`${id}\``, title, fix)),
+  ].join('\n')
+
+const between = (text: string, name: string, table: string): string =>
+  text.replace(
+    new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`),
+    (_all, begin: string, end: string) => `${begin}\n${table}\n\n${end}`,
+  )
+
+/** Each README's path, its text as it is, and as its tables say it should be. */
+export const readmes = () =>
+  documented.map(({ module, checks }) => {
+    const path = join(root, 'scripts', folderOf(module), 'README.md')
+    const before = readFileSync(path, 'utf8')
+    const after = between(between(before, 'settings', settingsTable(module)), 'checks', checksTable(checks))
+    return { path, before, after }
+  })
+
+/** Writes the tables. */
+export function writeTables(): void {
+  for (const { path, before, after } of readmes()) if (before !== after) writeFileSync(path, after)
+}

@@ -1,0 +1,205 @@
+#!/usr/bin/env bats
+# Module 12 from end to end on the platform, with the quick stand-in of n8n. About 240 s on 2 cores.
+
+setup_file() {
+  load helper
+  forget_n8n
+  rm -f "$credentials/cluster.env"
+}
+
+setup() { load helper; }
+
+# recording_kubectl: a kubectl that writes its arguments down before it does its work.
+recording_kubectl() {
+  local real
+  real=$(sed -nE 's/.*"file": "([^"]+)".*/\1/p' "$credentials/versions.json")
+  printf '#!/usr/bin/env bash\nprintf "%%s\\n" "$*" >>"%s"\nexec "%s" kubectl "$@"\n' \
+    "$BATS_FILE_TMPDIR/arguments" "$real" >"$BATS_FILE_TMPDIR/kubectl"
+  chmod +x "$BATS_FILE_TMPDIR/kubectl"
+  export KEYBUZZ_KUBECTL=$BATS_FILE_TMPDIR/kubectl
+}
+
+@test "the gate: module 12 does not begin before module 9 was validated, exit 3" {
+  kubectl delete secrets --namespace keybuzz-system --all --ignore-not-found
+  run -3 kit --module 12 --yes
+  assert_output --partial 'module 9 K3s HA core is not validated on this cluster'
+  assert_output --partial '--module 9'
+}
+
+@test "module 9 --verify adopts a cluster that is already there, without SSH" {
+  run -0 kit --module 9 --verify
+  assert_output --partial '12 checks passed'
+  run -0 grep -m1 '^# 9 K3s HA core: passed' validation/practice/MODULE09_VALIDATION.md
+}
+
+@test "module 12 --plan on an empty cluster: everything is new, exit 4, nothing is written" {
+  run -4 --separate-stderr kit --module 12 --plan
+  assert_line '  + PostgreSQL database n8n_practice'
+  assert_line '  + Deployment n8n-practice/n8n-worker'
+  assert_line '  + Ingress n8n-practice/n8n'
+  run -1 kubectl get namespace n8n-practice
+  assert_equal "$(sql "select count(*) from pg_database where datname = 'n8n_practice'")" 0
+  [[ ! -e $credentials/12_n8n.env ]]
+}
+
+@test "module 12 installs and is validated; no secret on any command line, screen, log, report or process" {
+  recording_kubectl
+  (while :; do ps -eo args; sleep 0.3; done >"$BATS_FILE_TMPDIR/processes") &
+  watcher=$!
+  run -0 kit --module 12 --yes
+  kill "$watcher"
+  assert_output --partial 'checks passed'
+  printf '%s\n' "$output" >"$BATS_FILE_TMPDIR/screen"
+  log=$(sed -nE 's/^ *log +//p' <<<"$output" | tail -n 1)
+  assert_equal "$(stat -c %a "$log")" 600
+  for key in POSTGRES_PASSWORD REDIS_PASSWORD N8N_ENCRYPTION_KEY N8N_OWNER_PASSWORD N8N_RUNNERS_AUTH_TOKEN N8N_POSTGRES_PASSWORD; do
+    secret=$(setting "$key" | head -n 1)
+    [[ -n $secret ]]
+    run grep -lF -e "$secret" -e "$(printf %s "$secret" | base64 -w0)" "$BATS_FILE_TMPDIR"/{arguments,processes,screen} "$log" \
+      validation/practice/MODULE12_VALIDATION.md validation/practice/MODULE12_VALIDATION.json
+    assert_output ''
+  done
+}
+
+@test "what module 12 made: Deployments on both workers, no StatefulSet, no volume claim" {
+  run -0 kubectl get statefulsets,persistentvolumeclaims --namespace n8n-practice -o name
+  assert_output ''
+  for component in webhook worker; do
+    run -0 kubectl get pods --namespace n8n-practice -l "app.kubernetes.io/component=$component" -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}'
+    assert_equal "$(sort -u <<<"$output" | wc -l)" 2
+  done
+}
+
+@test "the report: verdict first, what was met, every check with what was seen" {
+  run -0 cat validation/practice/MODULE12_VALIDATION.md
+  assert_line --index 0 --regexp '^# 12 n8n workflows: passed'
+  assert_output --partial '(n8n.webhook)'
+  assert_output --regexp 'Met: (a stand-in|the real program)'
+  assert_output --partial 'Not proven'
+  run -0 node -e "const r = JSON.parse(require('fs').readFileSync('validation/practice/MODULE12_VALIDATION.json')); console.log(r.outcomes.length, r.verdict)"
+  assert_output --regexp '^14 passed'
+}
+
+@test "a second install sends nothing and changes nothing" {
+  before=$(versions_of_objects; sha256sum "$credentials"/*.env)
+  run -0 kit --module 12 --yes
+  assert_output --partial 'nothing sent'
+  assert_output --partial 'nothing to do, revision 1 stands'
+  refute_output --partial 'created'
+  assert_equal "$(versions_of_objects; sha256sum "$credentials"/*.env)" "$before"
+}
+
+@test "--plan on what is installed: exit 0; a changed setting is shown field by field, exit 4, and nothing is written" {
+  run -0 --separate-stderr kit --module 12 --plan
+  assert_line '  12 unchanged'
+  before=$(versions_of_objects; sha256sum "$credentials"/*.env)
+  run -4 --separate-stderr kit --module 12 --plan --set N8N_WEBHOOKS_MAX=3
+  assert_line '  ~ HorizontalPodAutoscaler n8n-practice/n8n-webhook'
+  assert_line --regexp 'spec.maxReplicas +4 -> 3'
+  assert_equal "$(versions_of_objects; sha256sum "$credentials"/*.env)" "$before"
+}
+
+@test "a single step does the same as the whole" {
+  run -0 scripts/12_n8n/12_n8n_02_configure_ingress.mts --env practice
+  assert_output --partial '1 objects unchanged, nothing sent'
+  run -0 scripts/12_n8n/12_n8n_03_tests.mts --env practice
+  assert_output --partial 'checks passed'
+}
+
+@test "lost settings are adopted from the cluster: nobody is locked out" {
+  before=$(sort "$credentials/12_n8n.env")
+  rm "$credentials/12_n8n.env"
+  run -0 scripts/12_n8n/12_n8n_00_setup_credentials.mts --env practice
+  assert_equal "$(sort "$credentials/12_n8n.env")" "$before"
+}
+
+@test "another encryption key in the file: exit 5 before anything is written" {
+  cp -p "$credentials/12_n8n.env" "$BATS_TEST_TMPDIR/saved"
+  sed -i -E "s/^(N8N_ENCRYPTION_KEY)=.*/\1='0000000000000000000000000000000000000000000000000000000000000000'/" "$credentials/12_n8n.env"
+  before=$(versions_of_objects)
+  run -5 kit --module 12 --yes
+  cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/12_n8n.env"
+  assert_output --partial 'N8N_ENCRYPTION_KEY is not the value the cluster runs with'
+  assert_output --partial 'It can never be replaced'
+  assert_equal "$(versions_of_objects)" "$before"
+}
+
+@test "an operator's hand edit: exit 5 with field, object, owner and both values, before any write" {
+  kubectl patch horizontalpodautoscalers n8n-webhook --namespace n8n-practice --field-manager=kubectl-edit --type=merge -p '{"spec":{"maxReplicas":9}}'
+  before=$(versions_of_objects)
+  run -5 kit --module 12 --yes
+  assert_output --partial 'spec.maxReplicas of HorizontalPodAutoscaler n8n-practice/n8n-webhook is owned by kubectl-edit (9), ours is 4'
+  assert_equal "$(versions_of_objects)" "$before"
+  run -0 kit --module 12 --yes --force-conflicts
+  assert_equal "$(kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n-practice -o 'jsonpath={.spec.maxReplicas}')" 4
+}
+
+@test "an object of another step's label: exit 5" {
+  kubectl label ingress n8n --namespace n8n-practice --overwrite keybuzz.io/step=99_other
+  run -5 kit --module 12 --yes
+  kubectl label ingress n8n --namespace n8n-practice --overwrite keybuzz.io/step=02_configure_ingress
+  assert_output --partial 'Ingress n8n-practice/n8n belongs to practice/12_n8n_99_other'
+}
+
+@test "an object no step wants any more is deleted, and only that" {
+  kubectl create configmap old --namespace n8n-practice
+  kubectl create configmap theirs --namespace n8n-practice
+  kubectl label configmap old --namespace n8n-practice keybuzz.io/module=12_n8n keybuzz.io/env=practice keybuzz.io/step=01_deploy
+  run -0 kit --module 12 --yes
+  assert_output --partial '1 objects no longer wanted: deleted'
+  run -0 kubectl get configmaps --namespace n8n-practice -o name
+  refute_line configmap/old
+  assert_line configmap/theirs
+}
+
+@test "another cluster under the same path: exit 5, nothing written" {
+  cp -p "$credentials/cluster.env" "$BATS_TEST_TMPDIR/saved"
+  sed -i -E "s/^CLUSTER_UID=.*/CLUSTER_UID='00000000-0000-0000-0000-000000000000'/" "$credentials/cluster.env"
+  run -5 kit --module 12 --yes
+  cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/cluster.env"
+  assert_output --partial 'leads to another cluster than before'
+}
+
+@test "a namespace that is being deleted: exit 5, with how to look at it" {
+  kubectl create namespace n8n-stuck
+  kubectl patch namespace n8n-stuck --type=merge -p '{"metadata":{"finalizers":["example.com/never"]}}'
+  kubectl create configmap held --namespace n8n-stuck
+  kubectl patch configmap held --namespace n8n-stuck --type=merge -p '{"metadata":{"finalizers":["example.com/never"]}}'
+  kubectl delete namespace n8n-stuck --wait=false
+  copy=credentials/stuck
+  rm -rf "$copy" && cp -rp "$credentials" "$copy" && rm -f "$copy/12_n8n.env"
+  run ./00_master_install.mjs --env stuck --module 12 --yes --set N8N_REDIS_DB=7
+  kubectl patch configmap held --namespace n8n-stuck --type=merge -p '{"metadata":{"finalizers":null}}'
+  kubectl patch namespace n8n-stuck --type=merge -p '{"metadata":{"finalizers":null}}'
+  rm -rf "$copy" logs/stuck validation/stuck
+  sql 'DROP DATABASE IF EXISTS n8n_stuck' && sql 'DROP ROLE IF EXISTS n8n_stuck'
+  redis_command -n 7 FLUSHDB
+  assert_equal "$status" 5
+  assert_output --partial 'its namespace is being deleted'
+}
+
+@test "image not found: named within seconds, with what to do, and the old pods keep serving" {
+  cp -p "$credentials/versions.json" "$BATS_TEST_TMPDIR/saved"
+  sed -i -E 's#"image": "keybuzz-practice/n8n[^"]*"#"image": "keybuzz-practice/absent:9.9.9"#' "$credentials/versions.json"
+  started=$SECONDS
+  run -9 kit --module 12 --yes --upgrade
+  cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/versions.json"
+  assert_output --partial 'keybuzz-practice/absent:9.9.9'
+  assert_output --regexp 'deployment/n8n cannot start: image (not found|cannot be pulled)'
+  assert [ $((SECONDS - started)) -lt 60 ]
+  run -0 kit --module 12 --yes --upgrade
+}
+
+@test "Ctrl-C while a rollout is waited for: exit 130, no process left; the next run goes on" {
+  kubectl delete pods --namespace n8n-practice --all --wait=false
+  ./00_master_install.mjs --env practice --module 12 --yes --set N8N_WEBHOOKS_MAX=5 2>"$BATS_TEST_TMPDIR/err" &
+  master=$!
+  for _ in {1..150}; do grep -q 'deployment/n8n' "$BATS_TEST_TMPDIR/err" && break || sleep 0.1; done
+  kill -INT "$master"
+  code=0
+  wait "$master" || code=$?
+  assert_equal "$code" 130
+  run pgrep -f 'kubectl.*--watch'
+  assert_output ''
+  run -0 kit --module 12 --yes --set N8N_WEBHOOKS_MAX=4
+}
