@@ -23,7 +23,7 @@ outer_state() {
 @test "up and down leave links, routes, mounts, cgroups, swap and kernel settings as they were" {
   "$practice" down
   outer_state >"$BATS_TEST_TMPDIR/before"
-  "$practice" up
+  "$practice" up --images traefik
   pgrep -f 'systemd-nspawn.*machine=practice-' >"$BATS_TEST_TMPDIR/pids"
   run "$practice" down
   assert_success

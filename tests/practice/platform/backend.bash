@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # PostgreSQL and Redis, as the kit finds them with an operator: outside the cluster, with passwords.
 
 readonly superuser=kb_admin

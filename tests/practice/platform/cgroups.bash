@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # One folder in every control group tree, below it one a machine: what a machine runs is found, and ended, by it.
 
 readonly cgroup_folder=keybuzz-practice

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # Kubernetes on the machines: one server and two agents, run by systemd like the real K3s.
 
 readonly k3s_settings=/etc/rancher/k3s/config.yaml
@@ -105,16 +105,19 @@ await_cluster() {
 fetch_kubeconfig() {
   local text
   text=$(inside "$server" cat /etc/rancher/k3s/k3s.yaml 2>/dev/null) && [[ $text == *client-key-data* ]] || return 1
-  sed "s#https://127\.0\.0\.1:6443#https://${address[$server]}:6443#" <<<"$text" | write_file "$env_folder/kubeconfig" 0600
+  printf '%s\n' "${text//https:\/\/127.0.0.1:6443/https:\/\/${address[$server]}:6443}" | write_file "$env_folder/kubeconfig" 0600
   kube get --raw=/readyz >/dev/null 2>&1
 }
 
-# nodes_ready: all of them, by the cluster's own word, in a cluster that is the one on the server now.
+# nodes_ready: all of them by the cluster's word, and by each kubelet's own: for 40 s the cluster believes in a dead one.
 nodes_ready() {
-  local states
+  local states node
   [[ -s $env_folder/kubeconfig ]] || return 1
   # shellcheck disable=SC2016 # a JSONPath
   states=$(kube --request-timeout=5s get nodes "${nodes[@]}" \
     -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) || return 1
-  [[ $states == 'True True True' ]]
+  [[ $states == 'True True True' ]] || return 1
+  for node in "${nodes[@]}"; do
+    kube --request-timeout=5s get --raw="/api/v1/nodes/$node/proxy/healthz" >/dev/null 2>&1 || return 1
+  done
 }

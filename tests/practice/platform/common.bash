@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # What every part of the platform shares: its places, its talk, its secrets.
 
 readonly cache=${KEYBUZZ_PRACTICE_CACHE:-$HOME/.cache/keybuzz-practice}

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # credentials/practice: what the kit reads about the platform. Files that are right already are not touched.
 
 ensure_credentials() {

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # The six machines: names, addresses, and what servers.tsv says about them.
 
 readonly backend=practice-backend-01

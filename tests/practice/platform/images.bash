@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # Images: packed once by tests/practice/images/build, laid where each node takes them from. There is no registry.
 
 readonly laid_images=rancher/k3s/agent/images

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # Traefik on every node, in the role ingress-nginx has with an operator.
 
 ensure_ingress() {

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # What a machine's own process does: it becomes the machine.
 
 # machine_main NAME FOLDER BRIDGE: mounts go into a namespace that ends with the machine, so a crash leaves none behind.
@@ -13,7 +13,7 @@ machine_main() {
 # A machine outlives the run that started it: it must not keep that one's lock, or its caller's pipes, open.
 close_inherited() {
   local fd
-  for fd in /proc/$$/fd/*; do
+  for fd in "/proc/$$/fd"/*; do
     fd=${fd##*/}
     ((fd <= 2 || fd == 255)) || exec {fd}>&-
   done

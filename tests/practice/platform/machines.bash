@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # Boots, finds and ends machines: each a systemd-nspawn of its own over the cached root.
 
 readonly machine_folders=$state/machines
@@ -76,6 +76,7 @@ boot() {
   [[ $(<"$folder/lower") == "$(root_of "$name")" ]] ||
     fail "$name was made from another root than today's" 'tests/practice/practice down, then up'
   stop "$name"
+  # shellcheck disable=SC2016 # expanded by the inner shell
   setsid bash -c '. "$1/cgroups.bash"; . "$1/machine-main.bash"; machine_main "${@:2}"' machine \
     "$platform" "$name" "$folder" "$bridge" </dev/null >"$run/$name.log" 2>&1 &
   identity_of $! | write_file "$(pid_file "$name")" 0600

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # The bridge the machines are on. Only this host and they are reachable through it.
 
 ensure_bridge() {

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # This host before and after: what it must be able to do, and what must be as before when the platform is gone.
 
 require_outer() {
@@ -7,7 +7,7 @@ require_outer() {
 }
 
 # Values that move by themselves, and those of links, which come and go with them.
-readonly restless='^(kernel/random/|kernel/ns_last_pid|kernel/pty/nr|fs/(dentry-state|inode-|file-nr|aio-nr|quota/)|fs/binfmt_misc/|net/netfilter/nf_conntrack_count|net/ipv[46]/(conf|neigh)/|net/ipv[46]/route/flush|vm/(stat_refresh|compact_memory|drop_caches))'
+readonly restless='^(kernel/random/|kernel/ns_last_pid|kernel/pty/nr|fs/(dentry-state|inode-|file-nr|aio-nr|quota/)|fs/binfmt_misc/|user/max_inotify_|net/netfilter/nf_conntrack_count|net/ipv[46]/(conf|neigh)/|net/ipv[46]/route/flush|vm/(stat_refresh|compact_memory|drop_caches))'
 
 # kernel_settings: every readable one of this host, a line each.
 kernel_settings() {

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # The outer machine's packages, and the Debian roots the machines stand on: made once, kept in the cache.
 
 # What up needs, as package:command, so that a second look costs nothing.
@@ -10,6 +10,7 @@ readonly node_packages=systemd,systemd-sysv,dbus,openssh-server,iproute2,iptable
 readonly backend_packages=$node_packages,postgresql,redis-server
 
 # The address comes from a unit of our own: with /sys writable systemd-networkd would wait for udev for ever.
+# shellcheck disable=SC2016 # systemd expands it
 readonly address_unit='[Unit]
 Description=Address on the practice bridge
 DefaultDependencies=no

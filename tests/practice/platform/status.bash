@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
 # What is up, for people and for scripts: data on standard output, the exit code is the answer.
 
 status() {
