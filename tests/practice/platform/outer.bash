@@ -4,6 +4,8 @@
 require_outer() {
   [[ $(uname -s) == Linux ]] || fail 'the practice platform needs Linux' 'run it on a Debian machine' 3
   ((EUID == 0)) || fail 'the practice platform needs root: it boots machines' 'run it as root' 3
+  unshare --mount true 2>/dev/null ||
+    fail 'root may not mount here, so no machine can boot' 'run it outside of a restricted container' 3
 }
 
 # Values that move by themselves, and those of links, which come and go with them.
@@ -41,7 +43,7 @@ restore_outer() {
   [[ -s $file ]] || return 0
   while IFS=: read -r path value; do
     [[ -n ${wanted_limits[$path]:-} ]] || say "  ! kernel setting $path was changed meanwhile: back to $value"
-    printf '%s\n' "$value" >"/proc/sys/$path"
+    printf '%s\n' "$value" 2>/dev/null >"/proc/sys/$path" || say "  ! and could not be set back: $path"
   done < <(LC_ALL=C comm -23 <(LC_ALL=C sort "$file") <(kernel_settings | LC_ALL=C sort))
 }
 
