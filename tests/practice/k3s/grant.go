@@ -122,22 +122,19 @@ func guard(accepted map[string]string, answer func(*http.Request) (any, error)) 
 	}
 }
 
+func passwordSecret(node string) string { return node + ".node-password.k3s" }
+
 // checkNodePassword refuses a node that takes the name of another: as in K3s, a rebuilt host may
 // come back under its old name only after its Node object was deleted.
 func checkNodePassword(ctx context.Context, client kubernetes.Interface, r nodeRequest) error {
 	secrets := client.CoreV1().Secrets("kube-system")
-	name, hash := r.Name+".node-password.k3s", hashCA([]byte(r.Password))
+	name, hash := passwordSecret(r.Name), hashCA([]byte(r.Password))
 	stored, err := secrets.Get(ctx, name, metav1.GetOptions{})
 	if err == nil {
 		if string(stored.Data["hash"]) == hash {
 			return nil
 		}
-		if _, err := client.CoreV1().Nodes().Get(ctx, r.Name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("node password rejected: %s is the name of another node; delete that Node first if this host replaces it", r.Name)
-		}
-		if err := secrets.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
-			return err
-		}
+		return fmt.Errorf("node password rejected: %s is the name of another node; delete that Node first if this host replaces it", r.Name)
 	} else if !apierrors.IsNotFound(err) {
 		return err
 	}

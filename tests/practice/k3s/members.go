@@ -14,6 +14,8 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -25,7 +27,7 @@ func peerURL(ip string) string { return "https://" + ip + ":2380" }
 
 // withMembers opens etcd and hands over its client and its list of members.
 func withMembers(ctx context.Context, endpoints []string, do func(context.Context, *clientv3.Client, []*etcdserverpb.Member) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	client, err := etcdClient(endpoints...)
 	if err != nil {
@@ -94,21 +96,27 @@ func promote(ctx context.Context, cfg *Config) error {
 		return nil
 	}
 	return until(ctx, "etcd", time.Second, func() error {
-		// A learner answers no questions about members; those it joined must be asked then.
-		err := withMembers(ctx, []string{ownEtcd}, vote)
-		if others := joinedMembers(); err != nil && len(others) > 0 {
-			err = withMembers(ctx, others, vote)
+		// A learner answers no questions about members: first ask those it joined.
+		if others := joinedMembers(); len(others) > 0 && withMembers(ctx, others, vote) == nil {
+			return nil
 		}
-		return err
+		return withMembers(ctx, []string{ownEtcd}, vote)
 	})
 }
 
-// removeDeletedMembers does as K3s: whose Node is deleted is no member of etcd any more.
-func removeDeletedMembers(ctx context.Context, client kubernetes.Interface) {
+// forgetDeletedNodes does as K3s: whose Node is deleted is no member of etcd any more, and another may take its name.
+func forgetDeletedNodes(ctx context.Context, client kubernetes.Interface) {
 	nodes := informers.NewSharedInformerFactory(client, 0).Core().V1().Nodes().Informer()
 	nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: func(gone any) {
 		node, whole := gone.(*corev1.Node)
-		if !whole || node.Labels["node-role.kubernetes.io/etcd"] == "" {
+		if !whole {
+			return
+		}
+		err := client.CoreV1().Secrets("kube-system").Delete(ctx, passwordSecret(node.Name), metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			log.Printf("forget the password of %s: %v", node.Name, err)
+		}
+		if node.Labels["node-role.kubernetes.io/etcd"] == "" {
 			return
 		}
 		if err := removeMember(ctx, node.Status.Addresses[0].Address); err != nil {

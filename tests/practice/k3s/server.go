@@ -92,7 +92,7 @@ func startRest(s *supervisor, cfg *Config, p *pki, client kubernetes.Interface) 
 	}
 	go applyManifests(s.ctx, cfg)
 	go scheduleSnapshots(s.ctx, cfg)
-	go removeDeletedMembers(s.ctx, client)
+	go forgetDeletedNodes(s.ctx, client)
 	return until(s.ctx, "this server's Node", time.Second, func() error { return labelServer(s.ctx, cfg, client) })
 }
 
