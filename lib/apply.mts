@@ -41,21 +41,26 @@ export const itemsOf = (found: List | LiveObject | undefined): LiveObject[] => {
 export const byName = (objects: readonly LiveObject[]): Map<string, LiveObject> =>
   new Map(objects.map((object) => [nameOf(object), object]))
 
+/** Names of namespaces in a batch that are not there yet. */
+export const newNamespaces = (
+  manifests: readonly Manifest[],
+  live: ReadonlyMap<string, LiveObject>,
+): string[] =>
+  manifests.flatMap((one) =>
+    one.kind === 'Namespace' && !live.has(nameOf(one)) ? [one.metadata?.name ?? ''] : [],
+  )
+
 /**
  * What applying `manifests` would change, asked of the server without changing anything. Objects in a
- * namespace that does not exist yet cannot be asked about: they are new.
+ * namespace that does not exist yet (`absent`) cannot be asked about: they are new.
  */
 export async function planObjects(
   kubectl: Kubectl,
   manifests: readonly Manifest[],
   live: ReadonlyMap<string, LiveObject>,
+  absent: ReadonlySet<string>,
 ): Promise<Planned[]> {
-  const missing = new Set(
-    manifests
-      .filter(({ kind }) => kind === 'Namespace')
-      .flatMap((one) => (live.has(nameOf(one)) ? [] : [one.metadata?.name])),
-  )
-  const askable = manifests.filter(({ metadata }) => !missing.has(metadata?.namespace ?? metadata?.name))
+  const askable = manifests.filter(({ metadata }) => !absent.has(metadata?.namespace ?? metadata?.name ?? ''))
   const dryRun =
     askable.length === 0
       ? new Map<string, LiveObject>()

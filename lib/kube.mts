@@ -6,6 +6,7 @@ import {
   countLine,
   findLive,
   itemsOf,
+  newNamespaces,
   planObjects,
   requireNoConflict,
   sendObjects,
@@ -53,6 +54,8 @@ export interface KubeOptions {
 
 export function createKube({ kubectl, writes, owner, forceConflicts, failures }: KubeOptions): KubeSession {
   const manifests: Manifest[] = []
+  /** Namespaces this run plans to make: nothing in them can be asked about. */
+  const absent = new Set<string>()
   let step = ''
   let unchanged = 0
   let ours: Promise<Map<string, LiveObject>> | undefined
@@ -94,7 +97,10 @@ export function createKube({ kubectl, writes, owner, forceConflicts, failures }:
       const batch = wanted.map((manifest) => owned(manifest, { ...owner, step }))
       const live = await liveOf(batch)
       for (const manifest of batch) requireOurs(live.get(nameOf(manifest)), { ...owner, step })
-      const planned = await planObjects(kubectl, batch, live)
+      for (const name of newNamespaces(batch, live)) absent.add(name)
+      const planned = await planObjects(kubectl, batch, live, absent)
+      // Unless only planned, they are there once this batch is sent.
+      if (!writes.planning) absent.clear()
       const conflicts = conflictsOf(planned)
       if (writes.planning) for (const one of conflicts) writes.note({ sign: '!', what: conflictLine(one) })
       else if (!forceConflicts) requireNoConflict(conflicts)

@@ -138,7 +138,8 @@ export function kubectlError(
   const details = stderr
     .trim()
     .split('\n')
-    .filter((line) => line !== '')
+    // klog lines repeat, with addresses of its own code, what the last line says.
+    .filter((line) => line !== '' && !/^[EIW]\d{4} /.test(line))
     .slice(-4)
   const known = refusals.find((refusal) => refusal.words.test(stderr))
   return new KitError(known?.what ?? `kubectl ${words[0]} ${words[1]} failed (exit ${code})`, {

@@ -14,6 +14,11 @@ export const n8n = defineModule({
   scope: 'environment',
   shared: [...general, ...ingress, ...postgres, ...redis, ...smtp],
   images: ['n8n', 'n8n-runners'],
+  notProven: [
+    'Mail is sent: no check sends one.',
+    'A stored credential survives the loss of every pod, and jobs wait while there is no worker: both would break something on purpose.',
+    'NetworkPolicies: none are applied.',
+  ],
   settings: [
     {
       key: 'N8N_HOST',

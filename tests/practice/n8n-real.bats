@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# The real n8n 2.41.1 on the platform. About 150 s on 2 cores.
+
+setup_file() {
+  load helper
+  kit --module 9 --verify
+}
+
+setup() { load helper; }
+
+# owner_login: the cookie of n8n's owner.
+owner_login() {
+  local body
+  body=$(node -e 'console.log(JSON.stringify({ emailOrLdapLoginId: process.argv[1], password: require("fs").readFileSync(0, "utf8").trim() }))' \
+    "$(setting N8N_OWNER_EMAIL)" <<<"$(setting N8N_OWNER_PASSWORD)")
+  ask /rest/login --request POST --header 'Content-Type: application/json' --data @- --dump-header - --output /dev/null <<<"$body" |
+    sed -nE 's/^[Ss]et-[Cc]ookie: (n8n-auth=[^;]+).*/\1/p'
+}
+
+@test "module 12 installs the real n8n; the report says so" {
+  run -0 kit --module 12 --yes
+  assert_output --partial '14 checks passed'
+  run -0 grep -c 'Met: the real program' validation/practice/MODULE12_VALIDATION.md
+}
+
+@test "webhook processes and workers are Ready on both workers, main on one" {
+  run -0 kubectl get pods --namespace n8n-practice -o 'jsonpath={range .items[*]}{.metadata.labels.app\.kubernetes\.io/component} {.spec.nodeName} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}'
+  for component in webhook worker; do
+    assert_line "$component practice-worker-01 True"
+    assert_line "$component practice-worker-02 True"
+  done
+  assert_line --regexp '^main practice-worker-0[12] True$'
+}
+
+@test "the owner logs in through the ingress, and nobody finds a set-up page" {
+  [[ $(owner_login) == n8n-auth=* ]]
+  run -0 ask /rest/settings
+  assert_output --partial '"showSetupOnFirstLoad":false'
+}
+
+@test "a webhook with a Code node ran on a worker, with its runner: the execution is in the workers' log" {
+  run -0 kit --module 12 --verify
+  assert_output --partial 'checks passed'
+  run -0 grep -E 'n8n\.webhook.*execution [0-9]+ success' validation/practice/MODULE12_VALIDATION.md
+  run -0 kubectl logs --namespace n8n-practice --selector app.kubernetes.io/component=worker --container n8n --tail=-1
+  assert_output --regexp 'Worker (started|finished) execution'
+}
+
+@test "without task runners the webhook check fails, exit 10, and names the cause" {
+  kubectl set image deployment/n8n-worker --namespace n8n-practice runner=keybuzz-practice/absent:1
+  kubectl delete pods --namespace n8n-practice --selector app.kubernetes.io/component=worker --wait=false
+  sleep 5
+  run kit --module 12 --verify
+  code=$status
+  run -0 kit --module 12 --yes --force-conflicts
+  assert_equal "$code" 10
+}
+
+@test "a second install sends nothing" {
+  before=$(versions_of_objects)
+  run -0 kit --module 12 --yes
+  assert_output --partial 'nothing to do'
+  assert_equal "$(versions_of_objects)" "$before"
+}
+
+@test "another encryption key over the same database: n8n's own words, what they mean, what to do, exit 9" {
+  cp -p "$credentials/12_n8n.env" "$BATS_TEST_TMPDIR/saved"
+  kubectl delete namespace n8n-practice --timeout=120s
+  sed -i -E "s/^(N8N_ENCRYPTION_KEY)=.*/\1='0000000000000000000000000000000000000000000000000000000000000000'/" "$credentials/12_n8n.env"
+  run kit --module 12 --yes
+  code=$status
+  printf '%s\n' "$output" >"$BATS_TEST_TMPDIR/output"
+  kubectl delete namespace n8n-practice --timeout=120s
+  cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/12_n8n.env"
+  kit --module 12 --yes
+  assert_equal "$code" 9
+  run -0 cat "$BATS_TEST_TMPDIR/output"
+  assert_output --partial 'it crashes again and again'
+  assert_output --partial 'cannot be read with this instance encryption key'
+  assert_output --partial 'The database was written with another N8N_ENCRYPTION_KEY'
+}
+
+@test "the role's password changed behind our back: seen, set again, and n8n goes on" {
+  sql "ALTER ROLE n8n_practice PASSWORD 'somebody-elses-idea'"
+  run -4 --separate-stderr kit --module 12 --plan
+  assert_line '  ~ PostgreSQL role n8n_practice'
+  assert_line --regexp 'password +changed \(not shown\)'
+  run -0 kit --module 12 --yes
+}
+
+# wrong_secret KEY: platform.env with another value for it; the original comes back afterwards.
+wrong_secret() {
+  cp -p "$credentials/platform.env" "$BATS_TEST_TMPDIR/saved"
+  sed -i -E "s/^($1)=.*/\1='not-the-password'/" "$credentials/platform.env"
+  run kit --module 12 --yes
+  cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/platform.env"
+}
+
+@test "a wrong PostgreSQL password: exit 8, with the setting to correct" {
+  wrong_secret POSTGRES_PASSWORD
+  assert_equal "$status" 8
+  assert_output --partial 'PostgreSQL 10.77.0.10:5432 refuses the password of kb_admin'
+}
+
+@test "a Redis password that is not the running one: exit 5, the file is not believed" {
+  wrong_secret REDIS_PASSWORD
+  assert_equal "$status" 5
+  assert_output --partial 'REDIS_PASSWORD is not the value the cluster runs with'
+}
+
+@test "a wrong Redis password given in this run: exit 8, before anything is touched" {
+  before=$(versions_of_objects)
+  cp -p "$credentials/platform.env" "$BATS_TEST_TMPDIR/saved"
+  printf "REDIS_PASSWORD='not-the-password'\n" >"$BATS_TEST_TMPDIR/answers"
+  run kit --module 12 --yes --answers "$BATS_TEST_TMPDIR/answers"
+  cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/platform.env"
+  assert_equal "$status" 8
+  assert_output --partial 'Redis 10.77.0.10:6379 refuses the password'
+  assert_equal "$(versions_of_objects)" "$before"
+}
