@@ -16,6 +16,19 @@ remove_bridge() {
   [[ ! -d /sys/class/net/$bridge ]] || ip link delete "$bridge"
 }
 
+# remove_link_of MACHINE: the kernel takes its time after a crash, and the next boot would find the name taken.
+# nspawn shortens the name and keeps the long one as an alternative: by that it is found.
+remove_link_of() {
+  until_true 10 has_no_link "vb-$1" || fail "the network link of $1 stays" "ip link delete vb-$1"
+}
+
+has_no_link() {
+  ip link show "$1" >/dev/null 2>&1 || return 0
+  # It may go by itself between the two lines: the next look tells.
+  ip link delete "$1" 2>/dev/null
+  return 1
+}
+
 # has_ssh ADDRESS: sshd greets.
 has_ssh() {
   local greeting
