@@ -1,9 +1,10 @@
-import type { CheckTools } from '../../lib/checks.mts'
+import type { Check, CheckTools } from '../../lib/checks.mts'
 import { exitCodes, KitError } from '../../lib/errors.mts'
 import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
 import type { N8nSettings } from './module.mts'
 
 export type Tools = CheckTools<N8nSettings>
+export type N8nCheck = Check<N8nSettings>
 
 /** n8n's own API as its signed-in owner uses it. */
 export interface Owner {

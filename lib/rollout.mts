@@ -1,0 +1,66 @@
+import { waitingReason } from './diagnose.mts'
+import type { Deployment, LiveObject, Pod } from './k8s.mts'
+import type { Watched } from './watch.mts'
+
+// Pure: how far rollouts are, read from what is watched.
+
+/** The objects of a namespace that say how its rollouts go. */
+export interface Rollouts {
+  readonly deployments: Watched
+  readonly pods: Watched
+  readonly events: Watched
+}
+
+/** True when a Deployment runs its newest template only, and all of it is available. */
+export function isServing(live: LiveObject | undefined): boolean {
+  if (live === undefined) return false
+  const { spec, status } = live as unknown as Deployment
+  const wanted = spec?.replicas ?? 1
+  return (
+    (status?.observedGeneration ?? 0) >= (live.metadata.generation ?? 0) &&
+    (status?.updatedReplicas ?? 0) >= wanted &&
+    (status?.availableReplicas ?? 0) >= wanted &&
+    (status?.replicas ?? 0) === (status?.updatedReplicas ?? 0)
+  )
+}
+
+/** Pods made from the Deployment's newest template: their checksum annotation is its own. */
+export function newestPods({ deployments, pods }: Rollouts, name: string): Pod[] {
+  const deployment = deployments.objects.get(name) as unknown as Deployment | undefined
+  const template = deployment?.spec?.template
+  const labels = Object.entries(deployment?.spec?.selector.matchLabels ?? {})
+  const checksum = template?.metadata?.annotations?.['keybuzz.io/checksum']
+  return [...pods.objects.values()]
+    .map((pod) => pod as unknown as Pod)
+    .filter(
+      ({ metadata }) =>
+        metadata?.deletionTimestamp === undefined &&
+        metadata?.annotations?.['keybuzz.io/checksum'] === checksum &&
+        labels.every(([key, value]) => metadata?.labels?.[key] === value),
+    )
+}
+
+/** `deployment/n8n-worker 1/2 ready: n8n-worker-6f9c pulling image`: the first that is not ready, and why. */
+export function waitingLine(state: Rollouts, names: readonly string[]): string {
+  const name = names.find((one) => !isServing(state.deployments.objects.get(one))) ?? ''
+  const { spec, status } = (state.deployments.objects.get(name) ?? {}) as unknown as Deployment
+  const pod = newestPods(state, name).find(
+    ({ status }) => !status?.containerStatuses?.every(({ ready }) => ready),
+  )
+  const reason =
+    pod === undefined
+      ? 'no pod of it is there yet, or older ones are ending'
+      : `${pod.metadata?.name} ${waitingReason(pod, lastEvent(state, pod))}`
+  return `deployment/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${reason.slice(0, 160)}`
+}
+
+function lastEvent({ events }: Rollouts, pod: Pod): string | undefined {
+  const about = [...events.objects.values()]
+    .map(
+      (event) =>
+        event as unknown as { involvedObject: { uid?: string }; lastTimestamp?: string; message?: string },
+    )
+    .filter(({ involvedObject }) => involvedObject.uid === pod.metadata?.uid)
+    .toSorted((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''))
+  return about.at(-1)?.message
+}

@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto'
+import { failed, passed } from '../../lib/checks.mts'
+import { password } from '../../lib/generate.mts'
+import { askPublic, dataOf, signIn, type N8nCheck } from './session.mts'
+
+// What a visitor of the public name sees, without and with login.
+
+interface PublicSettings {
+  userManagement?: { showSetupOnFirstLoad?: boolean }
+}
+
+export const publicHealth: N8nCheck = {
+  id: 'n8n.public',
+  title: 'The public name leads to n8n',
+  fix: 'kubectl -n NAMESPACE describe ingress n8n; then the load balancer’s targets and the DNS record',
+  async ask(tools) {
+    const { status, text } = await askPublic(tools, '/healthz/readiness')
+    return status === 200 && text.includes('"ok"')
+      ? passed('/healthz/readiness 200')
+      : failed(`${status} ${text.slice(0, 80)}`)
+  },
+}
+
+export const owned: N8nCheck = {
+  id: 'n8n.owner',
+  title: 'The instance has its owner: no open set-up page',
+  fix: 'look at the log of main: N8N_INSTANCE_OWNER_... was not taken',
+  async ask(tools) {
+    const answer = await askPublic(tools, '/rest/settings')
+    const { userManagement } = dataOf<PublicSettings>(answer, 'read the settings')
+    const open = userManagement?.showSetupOnFirstLoad
+    return open === false
+      ? passed('showSetupOnFirstLoad is false')
+      : failed(`showSetupOnFirstLoad is ${String(open)}`)
+  },
+}
+
+export const setupClosed: N8nCheck = {
+  id: 'n8n.setup-closed',
+  title: 'Nobody else can make themselves owner',
+  fix: 'take the Ingress away at once, then find out why main runs without its owner variables',
+  async ask(tools) {
+    // An instance that says it is open is not asked: the check would make itself its owner.
+    const { userManagement } = dataOf<PublicSettings>(
+      await askPublic(tools, '/rest/settings'),
+      'read the settings',
+    )
+    if (userManagement?.showSetupOnFirstLoad !== false) return failed('the set-up page is open')
+    const json = { email: 'nobody@example.com', firstName: 'No', lastName: 'Body', password: password(20) }
+    const { status, text } = await askPublic(tools, '/rest/owner/setup', { method: 'POST', json })
+    return status === 400 && /already/i.test(text)
+      ? passed('400, already set up')
+      : failed(`${status} ${text.slice(0, 80)}`)
+  },
+}
+
+export const login: N8nCheck = {
+  id: 'n8n.login',
+  title: 'The owner signs in, with a cookie only HTTPS carries',
+  fix: 'N8N_OWNER_PASSWORD is set again at each start of main: restart it; a cookie that is not Secure means N8N_SECURE_COOKIE was changed',
+  async ask(tools) {
+    const { attributes } = await signIn(tools)
+    const absent = ['httponly', 'secure'].filter((one) => !attributes.includes(one))
+    return absent.length === 0
+      ? passed('n8n-auth, HttpOnly, Secure')
+      : failed(`the cookie is not ${absent.join(', ')}`)
+  },
+}
+
+export const urls: N8nCheck = {
+  id: 'n8n.urls',
+  title: 'n8n gives out https addresses of its public name',
+  fix: 'N8N_HOST in 12_n8n.env is another name than the one you use: correct it and install again',
+  async ask(tools) {
+    const answer = await (await signIn(tools)).ask('/rest/settings')
+    const found = dataOf<Record<string, string>>(answer, 'read the settings')
+    const wanted = `https://${tools.settings.N8N_HOST}/`
+    const wrong = ['urlBaseWebhook', 'urlBaseEditor'].filter(
+      (key) => `${found[key]?.replace(/\/$/, '')}/` !== wanted,
+    )
+    return wrong.length === 0
+      ? passed(wanted)
+      : failed(wrong.map((key) => `${key} is ${found[key]}`).join(', '))
+  },
+}
+
+export const push: N8nCheck = {
+  id: 'n8n.push',
+  title: 'The editor’s live connection works, from its own address only',
+  fix: 'the ingress must pass WebSocket upgrades, Host and X-Forwarded-Proto; timeouts above 60 s',
+  async ask(tools) {
+    const { cookie } = await signIn(tools)
+    const host = tools.settings.N8N_HOST
+    const path = `/rest/push?pushRef=${randomUUID()}`
+    const own = await tools.http.upgrade(host, path, { cookie, origin: `https://${host}` })
+    if (own.status !== 101 || !own.kept)
+      return failed(`handshake ${own.status}, ${own.kept ? 'kept' : 'closed at once'}`)
+    const foreign = await tools.http.upgrade(host, path, { cookie, origin: 'https://elsewhere.example.com' })
+    return foreign.kept
+      ? failed('a foreign page is let in')
+      : passed('101 and kept; a foreign Origin is refused')
+  },
+}
+
+export const apiKey: N8nCheck = {
+  id: 'n8n.api',
+  title: 'The public API works with a key of its own',
+  fix: 'N8N_PUBLIC_API_DISABLED must not be true; the ingress must pass /api/',
+  async ask(tools) {
+    const owner = await signIn(tools)
+    const json = {
+      label: `keybuzz-check-${randomUUID()}`,
+      scopes: ['workflow:list'],
+      expiresAt: Math.floor(Date.now() / 1000) + 600,
+    }
+    const made = dataOf<{ id: string; rawApiKey: string }>(
+      await owner.ask('/rest/api-keys', { method: 'POST', json }),
+      'make a key',
+    )
+    try {
+      const { status, text } = await askPublic(tools, '/api/v1/workflows?limit=1', {
+        headers: { 'x-n8n-api-key': made.rawApiKey },
+      })
+      return status === 200 && text.includes('"data"')
+        ? passed('/api/v1/workflows 200')
+        : failed(`${status} ${text.slice(0, 80)}`)
+    } finally {
+      await owner.ask(`/rest/api-keys/${made.id}`, { method: 'DELETE' })
+    }
+  },
+}
+
+export const metricsHidden: N8nCheck = {
+  id: 'n8n.metrics-hidden',
+  title: 'Metrics are not public',
+  fix: 'N8N_METRICS must stay off, or /metrics must be kept out of the Ingress',
+  async ask(tools) {
+    const { status, text } = await askPublic(tools, '/metrics')
+    return text.includes('# HELP')
+      ? failed(`/metrics ${status} shows figures`)
+      : passed(`/metrics ${status}, no figures`)
+  },
+}

@@ -1,0 +1,100 @@
+import { createHmac } from 'node:crypto'
+import { encodeBase64, hashSync } from 'bcryptjs'
+import type { EnvVar } from '../../lib/k8s.mts'
+import { env, envFromSecret } from '../../lib/pods.mts'
+import { sensitive, type Sensitive } from '../../lib/sensitive.mts'
+import { databaseNameOf, type N8nSettings } from './module.mts'
+
+// What n8n's processes are told: environment variables, and the secrets behind some of them.
+
+/** The Secret every process reads. */
+export const secretName = 'n8n'
+
+/** n8n listens here in every process. */
+export const port = 5678
+
+/** What the Secret holds; its keys are the settings' keys. */
+export const secrets = (settings: N8nSettings) => ({
+  N8N_ENCRYPTION_KEY: settings.N8N_ENCRYPTION_KEY,
+  N8N_OWNER_PASSWORD: settings.N8N_OWNER_PASSWORD,
+  N8N_POSTGRES_PASSWORD: settings.N8N_POSTGRES_PASSWORD,
+  N8N_RUNNERS_AUTH_TOKEN: settings.N8N_RUNNERS_AUTH_TOKEN,
+  REDIS_PASSWORD: settings.REDIS_PASSWORD,
+  SMTP_PASSWORD: settings.SMTP_PASSWORD,
+})
+
+/** What every process gets. The same queue, database and key for all, or jobs stay queued. */
+export function commonEnv(settings: N8nSettings): EnvVar[] {
+  const url = `https://${settings.N8N_HOST}/`
+  const database = databaseNameOf(settings.ENV)
+  const prefix = `n8n-${settings.ENV}`
+  return [
+    ...env({
+      N8N_HOST: settings.N8N_HOST,
+      N8N_PORT: port,
+      N8N_PROTOCOL: 'http',
+      N8N_EDITOR_BASE_URL: url,
+      N8N_WEBHOOK_URL: url,
+      N8N_PROXY_HOPS: settings.PROXY_HOPS,
+      GENERIC_TIMEZONE: settings.TIMEZONE,
+      TZ: settings.TIMEZONE,
+
+      DB_TYPE: 'postgresdb',
+      DB_POSTGRESDB_HOST: settings.POSTGRES_HOST,
+      DB_POSTGRESDB_PORT: settings.POSTGRES_PORT,
+      DB_POSTGRESDB_DATABASE: database,
+      DB_POSTGRESDB_USER: database,
+      // HAProxy cuts a connection that was quiet for 30 s.
+      DB_POSTGRESDB_IDLE_CONNECTION_TIMEOUT: 20_000,
+
+      EXECUTIONS_MODE: 'queue',
+      OFFLOAD_MANUAL_EXECUTIONS_TO_WORKERS: true,
+      N8N_DISABLE_PRODUCTION_MAIN_PROCESS: true,
+      QUEUE_BULL_REDIS_HOST: settings.REDIS_HOST,
+      QUEUE_BULL_REDIS_PORT: settings.REDIS_PORT,
+      QUEUE_BULL_REDIS_DB: settings.N8N_REDIS_DB,
+      QUEUE_BULL_REDIS_KEEP_ALIVE: true,
+      // n8n exits when Redis is away for longer: a failover takes up to 30 s.
+      QUEUE_BULL_REDIS_TIMEOUT_THRESHOLD: 60_000,
+      QUEUE_BULL_PREFIX: prefix,
+      N8N_REDIS_KEY_PREFIX: prefix,
+
+      N8N_RUNNERS_MODE: 'external',
+      N8N_DEFAULT_BINARY_DATA_MODE: 'database',
+      EXECUTIONS_DATA_PRUNE: true,
+      EXECUTIONS_DATA_MAX_AGE: 336,
+
+      N8N_EMAIL_MODE: settings.SMTP_HOST === undefined ? undefined : 'smtp',
+      N8N_SMTP_HOST: settings.SMTP_HOST,
+      N8N_SMTP_PORT: settings.SMTP_PORT,
+      N8N_SMTP_SENDER: settings.SMTP_FROM,
+      N8N_SMTP_USER: settings.SMTP_USER,
+      N8N_SMTP_SSL: settings.SMTP_HOST === undefined ? undefined : settings.SMTP_PORT === 465,
+
+      N8N_DIAGNOSTICS_ENABLED: false,
+      N8N_VERSION_NOTIFICATIONS_ENABLED: false,
+      N8N_VERSION_NOTIFICATIONS_WHATS_NEW_ENABLED: false,
+      N8N_DYNAMIC_BANNERS_ENABLED: false,
+      N8N_TEMPLATES_ENABLED: false,
+      N8N_PERSONALIZATION_ENABLED: false,
+      N8N_HIRING_BANNER_ENABLED: false,
+    }),
+    ...envFromSecret(secretName, {
+      N8N_ENCRYPTION_KEY: 'N8N_ENCRYPTION_KEY',
+      N8N_RUNNERS_AUTH_TOKEN: 'N8N_RUNNERS_AUTH_TOKEN',
+      DB_POSTGRESDB_PASSWORD: 'N8N_POSTGRES_PASSWORD',
+      QUEUE_BULL_REDIS_PASSWORD: 'REDIS_PASSWORD',
+      ...(settings.SMTP_PASSWORD === undefined ? {} : { N8N_SMTP_PASS: 'SMTP_PASSWORD' }),
+    }),
+  ]
+}
+
+/**
+ * The owner's password as n8n wants it. The salt is derived, not drawn: the same password gives the same hash at
+ * every run, and an unchanged Secret is an unchanged Secret. Only its uniqueness matters, which the key gives.
+ */
+export function ownerPasswordHash(settings: N8nSettings): Sensitive {
+  const { N8N_ENCRYPTION_KEY: key, N8N_OWNER_PASSWORD: password, N8N_OWNER_EMAIL: email } = settings
+  const bytes = createHmac('sha256', key.reveal()).update(`owner ${email} ${password.reveal()}`).digest()
+  return sensitive(hashSync(password.reveal(), `$2b$10$${encodeBase64(bytes, 16)}`))
+}
