@@ -9,7 +9,17 @@ choose_images() {
   [[ -n $list ]] || list=$(cat "$state/images" 2>/dev/null || printf n8n-twin)
   IFS=, read -ra chosen_images <<<"$list"
   ((${#chosen_images[@]})) || fail 'the list of images is empty' '--images n8n-twin' 2
-  printf '%s\n' "$list" | write_file "$state/images" 0600
+}
+
+# pack_images: before anything is booted for them. Only what can be packed is a choice to remember.
+pack_images() {
+  local name
+  for name in traefik "${chosen_images[@]}"; do tarballs_of "$name" >/dev/null; done
+  (IFS=, && printf '%s\n' "${chosen_images[*]}") | write_file "$state/images" 0600
+}
+
+tarballs_of() {
+  "$here/images/build" "$1" || fail "the image $1 could not be packed" 'look at its lines above'
 }
 
 # lay_image NODE TARBALL: into the folder K3s imports from, instead of an older build of the same name.
@@ -47,10 +57,10 @@ images_in() {
     node -p 'JSON.parse(fs.readFileSync(0, "utf8")).flatMap((image) => image.RepoTags).join("\n")'
 }
 
-# ensure_images NAME NODE...: builds what is not cached, lays it and waits until every node has it.
+# ensure_images NAME NODE...: lays what it is packed in and waits until every node has it.
 ensure_images() {
-  local name=$1 built tarballs tarball
-  built=$("$here/images/build" "$name") || fail "the image $name could not be packed" 'look at its lines above'
+  local built tarballs tarball
+  built=$(tarballs_of "$1")
   mapfile -t tarballs <<<"$built"
   for tarball in "${tarballs[@]}"; do ensure_tarball "$tarball" "${@:2}"; done
 }

@@ -2,9 +2,10 @@
 # Traefik on every node, in the role ingress-nginx has with an operator.
 
 ensure_ingress() {
-  local image
+  local tarball image
   ensure_images traefik "${nodes[@]}"
-  image=$(images_in "$("$here/images/build" traefik)")
+  tarball=$(tarballs_of traefik)
+  image=$(images_in "$tarball")
   sed "s#@IMAGE@#$image#" "$platform/traefik.yaml" | kube apply --server-side --force-conflicts -f - >/dev/null
   if ! ingress_serves; then timed "Traefik on ${nodes[*]#practice-}" await_ingress; fi
 }
