@@ -1,4 +1,5 @@
 import { failed, passed, warning, type Check } from '../../lib/checks.mts'
+import type { LiveObject } from '../../lib/k8s.mts'
 import { itemsOf } from '../../lib/validate.mts'
 import { names, nodesOf, type Tools } from './checks-nodes.mts'
 import type { K3sSettings } from './module.mts'
