@@ -67,13 +67,15 @@ with_setting() {
 }
 
 @test "PostgreSQL: a replica in the place of the leader, exit 3" {
-  # A second cluster of the same server, in recovery: what HAProxy leads to when its check is wrong.
-  in_backend 'set -e; pg_createcluster 15 replica -p 5498 >/dev/null
-    cp /etc/postgresql/15/main/pg_hba.conf /etc/postgresql/15/replica/pg_hba.conf
-    rm -rf /var/lib/postgresql/15/replica
-    runuser -u postgres -- pg_basebackup -D /var/lib/postgresql/15/replica -X stream -c fast
-    touch /var/lib/postgresql/15/replica/standby.signal; chown postgres: /var/lib/postgresql/15/replica/standby.signal
+  # A second cluster that is in recovery: what HAProxy leads to when its check is wrong.
+  in_backend 'cd /; [[ ! -e /etc/postgresql/15/replica ]] || pg_dropcluster --stop 15 replica
+    set -e
+    pg_createcluster 15 replica -p 5498 --start >/dev/null
+    runuser -u postgres -- psql -q -p 5498 -c "CREATE ROLE kb_admin SUPERUSER LOGIN"
+    pg_ctlcluster 15 replica stop
+    echo "host all all 10.77.0.0/24 trust" >>/etc/postgresql/15/replica/pg_hba.conf
     echo "listen_addresses = '"'*'"'" >>/etc/postgresql/15/replica/postgresql.conf
+    runuser -u postgres -- touch /var/lib/postgresql/15/replica/standby.signal
     pg_ctlcluster 15 replica start'
   with_setting POSTGRES_PORT 5498 deploy
   in_backend 'pg_dropcluster --stop 15 replica'
