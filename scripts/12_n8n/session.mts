@@ -1,5 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Check, CheckTools } from '../../lib/checks.mts'
 import { exitCodes, KitError } from '../../lib/errors.mts'
+import { interruption } from '../../lib/interrupt.mts'
+import { log } from '../../lib/log.mts'
 import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
 import type { N8nSettings } from './module.mts'
 
@@ -29,10 +32,8 @@ export const signIn = (tools: Tools): Promise<Owner> => tools.once('n8n.login', 
 
 async function login(tools: Tools): Promise<Owner> {
   const { N8N_OWNER_EMAIL: email, N8N_OWNER_PASSWORD: password } = tools.settings
-  const answer = await askPublic(tools, '/rest/login', {
-    method: 'POST',
-    json: { emailOrLdapLoginId: email, password: password.reveal() },
-  })
+  const json = { emailOrLdapLoginId: email, password: password.reveal() }
+  const answer = await patiently(() => askPublic(tools, '/rest/login', { method: 'POST', json }))
   const [pair = '', ...attributes] = sessionCookie(answer)
     .split(';')
     .map((part) => part.trim())
@@ -46,6 +47,20 @@ async function login(tools: Tools): Promise<Owner> {
     attributes: attributes.map((attribute) => attribute.toLowerCase()),
     ask: (path, request = {}) =>
       askPublic(tools, path, { ...request, headers: { ...request.headers, cookie: pair } }),
+  }
+}
+
+/** Seconds until n8n has forgotten all logins it counts (five a minute for an account). */
+const loginWindow = 65
+
+/** Asks again while n8n answers 429: too many logins, by this kit or by people, are no fault of n8n. */
+async function patiently(ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
+  const until = performance.now() + loginWindow * 1000
+  for (;;) {
+    const answer = await ask()
+    if (answer.status !== 429 || performance.now() > until) return answer
+    log.waiting('n8n counts five logins a minute and has had them: waiting for the next minute')
+    await pause(10_000, undefined, { signal: interruption.signal }).catch(() => interruption.throwIfAsked())
   }
 }
 

@@ -45,9 +45,16 @@ while (!ending) {
     await pause(500)
     continue
   }
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, N8N_RUNNERS_TASK_BROKER_URI: broker, N8N_RUNNERS_GRANT_TOKEN: granted }
+  const env = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    N8N_RUNNERS_TASK_BROKER_URI: broker,
+    N8N_RUNNERS_GRANT_TOKEN: granted,
+  }
   runner = spawn(process.execPath, [start], { stdio: 'inherit', env })
   const code = await new Promise((resolve) => runner.on('exit', resolve))
   console.log(`runner ended with ${code}`)
   runner = undefined
 }
+// The health server would keep this process, and with it the pod, until the kubelet kills it.
+process.exit(0)
