@@ -162,3 +162,8 @@ with_setting() {
   run -0 bin/ts tests/practice/passwords.mts --env backends
   assert_output --partial '200 passwords, 200 logins'
 }
+
+@test "what only real servers show: a role at its limit, rights taken away, connections cut while they are quiet" {
+  run -0 bin/ts tests/practice/backend-probe.mts --env backends
+  assert_equal "$(grep -c '^ok ' <<<"$output")" 8
+}
