@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034  # names for the files that load it
 # Loaded by every file here: a copy of the kit of its own for each test, so that credentials, logs and reports
 # of one test are nobody else's, and the operator's own are never touched.
 bats_require_minimum_version 1.5.0

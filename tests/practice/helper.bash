@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034  # names for the files that load it
 # Loaded by the files that run the kit against the platform: the kit of this checkout, environment practice.
 bats_require_minimum_version 1.5.0
 root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)

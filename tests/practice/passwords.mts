@@ -26,7 +26,10 @@ function draw(): string {
 }
 
 const env = process.argv[3] ?? ''
-const settings = typed(env, resolve(n8n.shared, { env, given: {}, saved: savedSettings(env, n8n), variables: {} }))
+const settings = typed(
+  env,
+  resolve(n8n.shared, { env, given: {}, saved: savedSettings(env, n8n), variables: {} }),
+)
 const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
 const name = `n8n_${env}`
 let logins = 0
@@ -34,14 +37,29 @@ let logins = 0
 for (let count = 0; count < wanted; count += 1) {
   const password = draw()
   const read = parseEnvFile('answers', envText({ PASSWORD: password }))['PASSWORD'] ?? ''
-  const inSecret = Buffer.from(secretEnv('n', 's', { P: sensitive(read) }).data?.['P'] ?? '', 'base64').toString()
+  const inSecret = Buffer.from(
+    secretEnv('n', 's', { P: sensitive(read) }).data?.['P'] ?? '',
+    'base64',
+  ).toString()
   const fromUrl = decodeURIComponent(new URL(`redis://:${encodeURIComponent(inSecret)}@192.0.2.1/`).password)
   if (fromUrl !== password) throw new Error(`came back changed after ${count}`)
   const postgres = createPostgres(settings, writes, { warn: () => {}, said: () => {} })
-  await postgres.ensureDatabase({ name, owner: name, password: sensitive(fromUrl), connections: 4, supportedFrom: 10 })
+  await postgres.ensureDatabase({
+    name,
+    owner: name,
+    password: sensitive(fromUrl),
+    connections: 4,
+    supportedFrom: 10,
+  })
   await postgres.close()
   const { POSTGRES_HOST: host, POSTGRES_PORT: port } = settings
-  const own = await logIn({ host: String(host), port: Number(port), user: name, password: sensitive(password), database: name })
+  const own = await logIn({
+    host: String(host),
+    port: Number(port),
+    user: name,
+    password: sensitive(password),
+    database: name,
+  })
   await own.end()
   logins += 1
 }
