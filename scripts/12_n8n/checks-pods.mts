@@ -1,4 +1,5 @@
 import { failed, passed, warning } from '../../lib/checks.mts'
+import { messageOf } from '../../lib/errors.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import { port } from './environment.mts'
 import { namespaceOf } from './module.mts'
@@ -9,6 +10,7 @@ import type { N8nCheck, Tools } from './session.mts'
 interface PodStatus {
   containerStatuses?: {
     name: string
+    ready: boolean
     restartCount: number
     lastState?: { terminated?: { reason?: string; finishedAt?: string } }
   }[]
@@ -33,18 +35,33 @@ export const ready: N8nCheck = {
   fix: 'kubectl -n NAMESPACE logs POD: readiness fails while PostgreSQL, for a worker also Redis, is away',
   async ask(tools) {
     const pods = await podsOf(tools)
-    const absent = ['main', 'webhook', 'worker'].filter(
-      (part) => !pods.some((pod) => componentOf(pod) === part),
+    const parts = ['main', 'webhook', 'worker'].map(
+      (part) => [part, pods.filter((pod) => componentOf(pod) === part).length] as const,
     )
+    const absent = parts.flatMap(([part, count]) => (count === 0 ? [part] : []))
     if (absent.length > 0) return failed(`no pod of ${absent.join(', ')}`)
     const down: string[] = []
-    for (const { metadata } of pods) {
-      const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}:${port}/proxy/healthz/readiness`
-      const answer = await tools.kube.raw(path).catch(() => '')
-      if (!answer.includes('"ok"')) down.push(metadata.name)
-    }
-    return down.length === 0 ? passed(`${pods.length} pods`) : failed(`not ready: ${down.join(', ')}`)
+    for (const pod of pods) down.push(...unreadyOf(pod), ...(await readinessOf(tools, pod)))
+    if (down.length > 0) return failed(`not ready: ${down.join(', ')}`)
+    return passed(parts.map(([part, count]) => `${part} ${count}`).join(', '))
   },
+}
+
+/** A worker without its runner calls itself ready: what the kubelet says of each container counts too. */
+const unreadyOf = ({ metadata, status }: LiveObject): string[] =>
+  ((status as PodStatus).containerStatuses ?? []).flatMap(({ name, ready }) =>
+    ready ? [] : [`${metadata.name}/${name}`],
+  )
+
+/** What is wrong with n8n's own word, asked of this very pod through the API server. */
+async function readinessOf({ kube }: Tools, { metadata }: LiveObject): Promise<string[]> {
+  const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}:${port}/proxy/healthz/readiness`
+  try {
+    const answer = await kube.raw(path)
+    return answer.includes('"ok"') ? [] : [`${metadata.name} says ${answer.trim().slice(0, 80)}`]
+  } catch (thrown) {
+    return [`${metadata.name}: ${messageOf(thrown).slice(0, 160)}`]
+  }
 }
 
 export const spread: N8nCheck = {

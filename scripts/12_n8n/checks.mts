@@ -1,16 +1,8 @@
 import { passed, warning } from '../../lib/checks.mts'
 import type { ChecksOf } from '../../lib/module.mts'
+import { apiKey } from './checks-api.mts'
 import { ready, restarts, spread } from './checks-pods.mts'
-import {
-  apiKey,
-  login,
-  metricsHidden,
-  owned,
-  publicHealth,
-  push,
-  setupClosed,
-  urls,
-} from './checks-visitor.mts'
+import { login, metricsHidden, owned, publicHealth, push, setupClosed, urls } from './checks-visitor.mts'
 import type { n8n } from './module.mts'
 import type { N8nCheck } from './session.mts'
 import { runWebhook } from './webhook.mts'

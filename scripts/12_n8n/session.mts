@@ -9,6 +9,9 @@ import type { N8nSettings } from './module.mts'
 export type Tools = CheckTools<N8nSettings>
 export type N8nCheck = Check<N8nSettings>
 
+/** Workflows and keys of the checks, and nothing else, are called so: what a killed run left is found by it. */
+export const checkPrefix = 'keybuzz-check-'
+
 /** n8n's own API as its signed-in owner uses it. */
 export interface Owner {
   readonly cookie: string

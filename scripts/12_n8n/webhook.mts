@@ -2,12 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { failed, passed, type Answer } from '../../lib/checks.mts'
 import type { HttpAnswer } from '../../lib/http.mts'
-import { askPublic, dataOf, signIn, type Owner, type Tools } from './session.mts'
+import { askPublic, checkPrefix, dataOf, signIn, type Owner, type Tools } from './session.mts'
 
-/** Workflows of the checks, and nothing else, are called so: what a killed run left is found by it. */
-const prefix = 'keybuzz-check-'
-
-/** Seconds until an activated webhook answers; n8n activates asynchronously (seen: up to 1 s). */
+/** Seconds until an activated webhook answers, or an archived one is let go: both are asynchronous (seen: up to 1 s). */
 const activation = 20
 
 interface Workflow {
@@ -51,19 +48,22 @@ const workflowOf = (path: string) => ({
 export async function runWebhook(tools: Tools): Promise<Answer> {
   const owner = await signIn(tools)
   await removeLeftovers(owner)
-  const path = prefix + randomBytes(6).toString('hex')
+  const path = checkPrefix + randomBytes(6).toString('hex')
   const created = await owner.ask('/rest/workflows', { method: 'POST', json: workflowOf(path) })
   const workflow = dataOf<Workflow>(created, 'create a workflow')
+  let removed = false
+  let answer: Answer
   try {
     const { id, versionId } = workflow
     dataOf(
       await owner.ask(`/rest/workflows/${id}/activate`, { method: 'POST', json: { versionId } }),
       'activate it',
     )
-    return await callIt(tools, owner, path, workflow)
+    answer = await callIt(tools, owner, path, workflow)
   } finally {
-    await remove(owner, workflow)
+    removed = await remove(owner, workflow)
   }
+  return removed ? answer : failed(`${answer.evidence}; but its workflow ${path} could not be deleted`)
 }
 
 async function callIt(tools: Tools, owner: Owner, path: string, { id }: Workflow): Promise<Answer> {
@@ -118,14 +118,23 @@ async function findExecution(owner: Owner, workflowId: string): Promise<Executio
 
 async function removeLeftovers(owner: Owner): Promise<void> {
   const answer = await owner.ask(
-    `/rest/workflows?filter=${encodeURIComponent(JSON.stringify({ name: prefix }))}`,
+    `/rest/workflows?filter=${encodeURIComponent(JSON.stringify({ name: checkPrefix }))}`,
   )
   const found = dataOf<Workflow[]>(answer, 'list workflows')
-  for (const workflow of found.filter(({ name }) => name.startsWith(prefix))) await remove(owner, workflow)
+  for (const workflow of found.filter(({ name }) => name.startsWith(checkPrefix)))
+    await remove(owner, workflow)
 }
 
-/** n8n deletes only what was archived before. */
-async function remove(owner: Owner, { id }: Workflow): Promise<void> {
+/**
+ * n8n deletes only what was archived before, and takes a webhook back asynchronously (409 meanwhile, seen: 0.5 s).
+ * @returns false when it is still there
+ */
+async function remove(owner: Owner, { id }: Workflow): Promise<boolean> {
   await owner.ask(`/rest/workflows/${id}/archive`, { method: 'POST', json: {} })
-  await owner.ask(`/rest/workflows/${id}`, { method: 'DELETE' })
+  const until = performance.now() + activation * 1000
+  for (;;) {
+    const { status } = await owner.ask(`/rest/workflows/${id}`, { method: 'DELETE' })
+    if (status !== 409 || performance.now() > until) return status === 200
+    await pause(300)
+  }
 }

@@ -48,6 +48,7 @@ const rightRoutes: Record<string, Route> = {
   'GET /rest/executions': () => ({
     json: { data: { results: [{ id: '7', workflowId: 'w1', mode: 'webhook', status: 'success' }] } },
   }),
+  'GET /rest/api-keys': () => ({ json: { data: { items: [] } } }),
   'POST /rest/api-keys': () => ({ json: { data: { id: 'k1', rawApiKey: 'raw' } } }),
   'DELETE /rest/api-keys/k1': () => ({ json: { data: { success: true } } }),
   'GET /api/v1/workflows': ({ headers }) =>
@@ -65,7 +66,7 @@ const pod = (name: string, component: string, node: string): LiveObject => ({
   kind: 'Pod',
   metadata: { name, namespace: 'n8n-dev', labels: { 'app.kubernetes.io/component': component } },
   spec: { nodeName: node },
-  status: { containerStatuses: [{ name: 'n8n', restartCount: 0 }] },
+  status: { containerStatuses: [{ name: 'n8n', ready: true, restartCount: 0 }] },
 })
 const rightPods = [
   pod('n8n-1', 'main', 'worker-01'),
@@ -146,6 +147,7 @@ const crashed = {
     containerStatuses: [
       {
         name: 'n8n',
+        ready: true,
         restartCount: 1,
         lastState: { terminated: { reason: 'Error', finishedAt: new Date().toISOString() } },
       },
@@ -153,8 +155,25 @@ const crashed = {
   },
 } as LiveObject
 
+const runnerless = {
+  ...rightPods[4],
+  status: {
+    containerStatuses: [
+      { name: 'n8n', ready: true, restartCount: 0 },
+      { name: 'runner', ready: false, restartCount: 0 },
+    ],
+  },
+} as LiveObject
+
 const wrong: [id: string, what: string, world: World, result: Outcome['result'], evidence: RegExp][] = [
   ['n8n.ready', 'a pod that is not ready', { readiness: '{"status":"error"}' }, 'failed', /not ready: n8n-1/],
+  [
+    'n8n.ready',
+    'a worker whose runner is away',
+    { pods: [...rightPods.slice(0, 4), runnerless] },
+    'failed',
+    /not ready: n8n-worker-2\/runner/,
+  ],
   ['n8n.ready', 'no worker', { pods: rightPods.slice(0, 3) }, 'failed', /no pod of worker/],
   [
     'n8n.public',
@@ -191,9 +210,20 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
   [
     'n8n.login',
     'a cookie that is not Secure',
-    { routes: { 'POST /rest/login': () => ({ json: {}, cookie: 'n8n-auth=t; HttpOnly' }) } },
+    { routes: { 'POST /rest/login': () => ({ json: {}, cookie: 'n8n-auth=t; HttpOnly; SameSite=Lax' }) } },
     'failed',
     /not secure/,
+  ],
+  [
+    'n8n.login',
+    'a cookie other pages may send',
+    {
+      routes: {
+        'POST /rest/login': () => ({ json: {}, cookie: 'n8n-auth=t; HttpOnly; Secure; SameSite=None' }),
+      },
+    },
+    'failed',
+    /not samesite/,
   ],
   [
     'n8n.login',
@@ -243,6 +273,13 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
     },
     'failed',
     /webhook error/,
+  ],
+  [
+    'n8n.webhook',
+    'a workflow that stays',
+    { routes: { 'DELETE /rest/workflows/w1': () => ({ status: 400 }) } },
+    'failed',
+    /could not be deleted/,
   ],
   [
     'n8n.push',
@@ -319,10 +356,39 @@ test('n8n.webhook removes its workflow, also when it fails, and those of killed 
       },
     }),
     'POST /webhook': () => ({ status: 500, text: '' }),
-    'DELETE /rest/workflows/w1': () => (removed.push('w1'), {}),
+    // n8n takes a webhook back asynchronously, and refuses until it has.
+    'DELETE /rest/workflows/w1': () => (
+      removed.push('w1'),
+      { status: removed.includes('w1', 2) ? 200 : 409 }
+    ),
     'DELETE /rest/workflows/old': () => (removed.push('old'), {}),
     'DELETE /rest/workflows/theirs': () => (removed.push('theirs'), {}),
   }
   await outcomeOf('n8n.webhook', { routes })
-  assert.deepEqual(removed, ['old', 'w1'])
+  assert.deepEqual(removed, ['old', 'w1', 'w1'])
 })
+
+for (const [shape, list] of [
+  ['as a list', (keys: unknown[]) => keys],
+  ['in a page', (keys: unknown[]) => ({ items: keys })],
+] as const) {
+  test(`n8n.api removes its key and those of killed runs, told ${shape}`, async () => {
+    const removed: string[] = []
+    const routes: Record<string, Route> = {
+      'GET /rest/api-keys': () => ({
+        json: {
+          data: list([
+            { id: 'old', label: 'keybuzz-check-old' },
+            { id: 'theirs', label: 'erp' },
+          ]),
+        },
+      }),
+      'DELETE /rest/api-keys/k1': () => (removed.push('k1'), {}),
+      'DELETE /rest/api-keys/old': () => (removed.push('old'), {}),
+      'DELETE /rest/api-keys/theirs': () => (removed.push('theirs'), {}),
+    }
+    const { result } = await outcomeOf('n8n.api', { routes })
+    assert.equal(result, 'passed')
+    assert.deepEqual(removed, ['old', 'k1'])
+  })
+}
