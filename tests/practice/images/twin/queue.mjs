@@ -3,54 +3,43 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { listen } from './server.mjs'
 
-/** Seconds until a worker gives up on its runner; the real one waits 60. */
-const runnerSeconds = 5
-/** Seconds a Code node may take, as the real one's. */
-const taskSeconds = 300
+/** Until a worker gives up on its runner; the real one waits 60 s. */
+const runnerMilliseconds = 5000
 
-const jobs = (prefix) => `${prefix}:jobs:wait`
+const jobs = (env) => `${env.QUEUE_BULL_PREFIX ?? 'bull'}:jobs:wait`
+const failed = (message) => ({ status: 500, json: { code: 0, message } })
 
-const notRegistered = (path) => ({
-  status: 404,
-  json: {
-    code: 404,
-    message: `The requested webhook "POST ${path}" is not registered.`,
-    hint: 'The workflow must be active for a production URL to run successfully.',
-  },
-})
-
-/** Makes the handler of POST /webhook/<path>: it queues a job and waits for its answer, without limit as n8n does. */
-export async function webhookRoutes({ database, redis, answers, prefix }) {
-  const replyTo = `${prefix}:answers:${randomUUID()}`
+/** The handler of POST /webhook/<path>: it queues a job and waits for its answer, without limit as n8n does. */
+export async function webhookCall(database, redis, subscriber, env) {
+  const replyTo = `${env.QUEUE_BULL_PREFIX ?? 'bull'}:answers:${randomUUID()}`
   const waiting = new Map()
-  await answers.subscribe(replyTo, (message) => {
+  await subscriber.subscribe(replyTo, (message) => {
     const { executionId, answer } = JSON.parse(message)
     waiting.get(executionId)?.(answer)
     waiting.delete(executionId)
   })
-  return async ({ params, query, headers, body }) => {
-    const path = params.rest
-    const found = await database.query(`SELECT id FROM twin_workflow WHERE active AND nodes @> $1`, [
-      JSON.stringify([{ type: 'n8n-nodes-base.webhook', parameters: { path } }]),
-    ])
-    if (found.rows.length === 0) return notRegistered(path)
-    const workflowId = found.rows[0].id
-    const inserted = await database.query(
-      "INSERT INTO twin_execution (workflow_id, mode, status) VALUES ($1, 'webhook', 'new') RETURNING id",
-      [workflowId],
+  return async ({ params: { rest: path }, query, headers, body }) => {
+    const node = JSON.stringify([{ type: 'n8n-nodes-base.webhook', parameters: { path } }])
+    const { rows } = await database.query(
+      `INSERT INTO twin_execution ("workflowId") SELECT id FROM twin_workflow WHERE active AND nodes @> $1 LIMIT 1
+       RETURNING id, "workflowId"`,
+      [node],
     )
-    const executionId = inserted.rows[0].id
-    const answer = new Promise((resolve) => waiting.set(executionId, resolve))
+    if (rows.length === 0) {
+      const message = `The requested webhook "POST ${path}" is not registered.`
+      return { status: 404, json: { code: 404, message } }
+    }
+    const [{ id: executionId, workflowId }] = rows
     const input = { headers, params: {}, query, body, executionMode: 'production' }
-    await redis.lPush(jobs(prefix), JSON.stringify({ executionId, workflowId, replyTo, input }))
+    const answer = new Promise((resolve) => waiting.set(executionId, resolve))
+    await redis.lPush(jobs(env), JSON.stringify({ executionId, workflowId, replyTo, input }))
     return answer
   }
 }
 
 /** Takes jobs until the process ends, at most `concurrency` at a time. */
-export async function runWorker({ database, redis, waiting, environment, state, concurrency }) {
-  const prefix = environment.QUEUE_BULL_PREFIX ?? 'bull'
-  const askRunner = startBroker(environment)
+export async function runWorker({ database, redis, blocked, env, state, concurrency }) {
+  const askRunner = startBroker(env)
   // The loop itself counts: a job it has just taken must not be lost.
   state.running += 1
   while (!state.ending) {
@@ -59,7 +48,7 @@ export async function runWorker({ database, redis, waiting, environment, state, 
       continue
     }
     // Short enough to end soon after SIGTERM.
-    const job = await waiting.brPop(jobs(prefix), 0.5).catch(() => pause(500))
+    const job = await blocked.brPop(jobs(env), 0.5).catch(() => pause(500))
     if (!job) continue
     state.running += 1
     runJob({ database, redis, askRunner }, JSON.parse(job.element))
@@ -81,89 +70,75 @@ async function runJob({ database, redis, askRunner }, { executionId, workflowId,
   console.log(`Worker finished execution ${executionId}`)
 }
 
+/** responseMode lastNode: the first item of the last node is the answer. */
 async function runCode(askRunner, nodes, input) {
   const code = nodes.find(({ type }) => type === 'n8n-nodes-base.code')
   if (code === undefined) return failed('this stand-in runs a webhook followed by a Code node, nothing else')
-  try {
-    const items = await askRunner({ jsCode: code.parameters.jsCode, items: [{ json: input }] })
-    // responseMode lastNode: the first item of the last node is the answer.
-    return { status: 200, json: items[0]?.json }
-  } catch (error) {
-    console.error(error.message)
-    return failed(error.message)
-  }
+  const { items, error } = await askRunner({ jsCode: code.parameters.jsCode, items: [{ json: input }] })
+  return error === undefined ? { status: 200, json: items[0]?.json } : failed(error)
 }
 
-const failed = (message) => ({ status: 500, json: { code: 0, message } })
-
 /** The broker on loopback: a runner asks for a task and holds the line. Gives what runs one task. */
-function startBroker(environment) {
-  const grants = new Set()
-  const tasks = new Map()
+function startBroker({ N8N_RUNNERS_AUTH_TOKEN: authToken, N8N_RUNNERS_BROKER_PORT: port = 5679 }) {
+  const grant = randomUUID()
   const queued = []
   const runners = []
+  const ends = new Map()
 
   function offer() {
     while (queued.length > 0 && runners.length > 0) {
-      const task = tasks.get(queued.shift())
-      if (task === undefined) continue
-      clearTimeout(task.timer)
-      task.timer = setTimeout(() => task.end('Task execution timed out'), taskSeconds * 1000)
-      runners.shift()(task)
+      const { timer, ...task } = queued.shift()
+      clearTimeout(timer)
+      runners.shift()({ json: task })
     }
   }
 
-  function auth({ body }) {
-    if (!body.token) return { status: 400, json: { message: 'Token is missing' } }
-    if (body.token !== environment.N8N_RUNNERS_AUTH_TOKEN) return { status: 403, json: {} }
-    const token = randomUUID()
-    grants.add(token)
-    return { json: { data: { token } } }
-  }
+  const signOn = ({ body: { token } }) =>
+    token === authToken ? { json: { data: { token: grant } } } : { status: token ? 403 : 400, json: {} }
 
   const granted = (handler) => (call) =>
-    grants.has(call.headers.authorization?.replace('Bearer ', '')) ? handler(call) : { status: 401, json: {} }
+    call.headers.authorization === `Bearer ${grant}` ? handler(call) : { status: 401, json: {} }
 
-  function poll({ response }) {
-    return new Promise((resolve) => {
-      const take = ({ id, jsCode, items }) => resolve({ json: { id, jsCode, items } })
+  const poll = ({ response }) =>
+    new Promise((take) => {
       runners.push(take)
       // A runner that went away must not be given a task.
       response.on('close', () => runners.includes(take) && runners.splice(runners.indexOf(take), 1))
       offer()
     })
-  }
 
-  function result({ params, body }) {
-    tasks.get(params.id)?.end(body.error, body.items)
+  function takeResult({ params: { id }, body }) {
+    ends.get(id)?.(body)
+    ends.delete(id)
     return { json: {} }
   }
 
+  function run(task) {
+    const id = randomUUID()
+    return new Promise((end) => {
+      const timer = setTimeout(() => {
+        queued.splice(
+          queued.findIndex((one) => one.id === id),
+          1,
+        )
+        end({ error: 'Task request timed out' })
+      }, runnerMilliseconds)
+      ends.set(id, end)
+      queued.push({ ...task, id, timer })
+      offer()
+    })
+  }
+
   listen({
-    port: Number(environment.N8N_RUNNERS_BROKER_PORT ?? 5679),
-    address: environment.N8N_RUNNERS_BROKER_LISTEN_ADDRESS ?? '127.0.0.1',
+    port: Number(port),
+    address: '127.0.0.1',
     routes: {
       'GET /healthz': () => ({ json: { status: 'ok' } }),
-      'POST /runners/auth': auth,
+      'POST /runners/auth': signOn,
       'GET /runners/tasks': granted(poll),
-      'POST /runners/tasks/:id': granted(result),
+      'POST /runners/tasks/:id': granted(takeResult),
     },
     broken: () => ({ status: 500, json: {} }),
   })
-
-  return ({ jsCode, items }) =>
-    new Promise((resolve, reject) => {
-      const id = randomUUID()
-      const end = (error, given) => {
-        clearTimeout(task.timer)
-        tasks.delete(id)
-        if (error === undefined) resolve(given)
-        else reject(new Error(error))
-      }
-      const timer = setTimeout(() => end('Task request timed out'), runnerSeconds * 1000)
-      const task = { id, jsCode, items, end, timer }
-      tasks.set(id, task)
-      queued.push(id)
-      offer()
-    })
+  return run
 }

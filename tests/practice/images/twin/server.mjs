@@ -11,12 +11,11 @@ export function fail(...lines) {
   process.exit(1)
 }
 
-/** Ends unless every variable is set; one with a value here must have that value. */
-export function requireEnvironment(wanted) {
-  const wrong = Object.entries(wanted).flatMap(([name, value]) => {
-    if (!process.env[name]) return [`${name} is not set`]
-    return value === undefined || process.env[name] === value ? [] : [`${name} must be ${value}`]
-  })
+/** Ends unless every variable is set: those of `exact` to just that, those of `names` to anything. */
+export function requireEnvironment(exact, names) {
+  const unset = names.filter((name) => !process.env[name]).map((name) => `${name} is not set`)
+  const others = Object.entries(exact).filter(([name, value]) => process.env[name] !== value)
+  const wrong = [...unset, ...others.map(([name, value]) => `${name} must be ${value}`)]
   if (wrong.length > 0) fail(...wrong)
 }
 
@@ -37,35 +36,32 @@ export async function openPostgres(options, retries, says) {
   }
 }
 
-export const isUp = (pool) =>
-  pool.query('SELECT 1').then(
-    () => true,
-    () => false,
-  )
+export const isUp = (pool) => pool.query('SELECT 1').then(Boolean, () => false)
 
 /**
- * A client that logged in for real. It gives up after `patience` milliseconds: first at the start, later while running.
- * `says` holds the application's words: refused, lost(waited, patience), gaveUp.
+ * A client that logged in for real. It gives up after `patience.atStart` milliseconds, later `patience.running`.
+ * `says` holds the application's words: refused, lost(waited, limit), gaveUp.
  */
 export async function openRedis({ socket, ...options }, patience, says) {
   let since
   let limit = patience.atStart
   function reconnectStrategy(_retries, cause) {
-    if (/WRONGPASS|NOAUTH/.test(cause.message)) fail(cause.message, ...says.refused)
+    if (/WRONGPASS|NOAUTH/.test(cause.message)) fail(cause.message, says.refused)
     since ??= Date.now()
     const waited = Date.now() - since
-    if (waited > limit) fail(...says.gaveUp)
+    if (waited > limit) fail(says.gaveUp)
     console.warn(says.lost(waited, limit))
     return 1000
   }
-  const client = createClient({ ...options, socket: { ...socket, reconnectStrategy } })
+  // Commands wait for a server that is away: this client gives up on the server, not on them.
+  const commandOptions = { timeout: undefined }
+  const client = createClient({ ...options, commandOptions, socket: { ...socket, reconnectStrategy } })
   client.on('error', (error) => console.error(`Redis: ${error.message || error.code}`))
   client.on('ready', () => {
     since = undefined
     limit = patience.running
   })
-  await client.connect()
-  return client
+  return client.connect()
 }
 
 /** `POST /things/:id` and `GET /rest/*`, as a test and the names in it. */
@@ -75,21 +71,20 @@ function compiled([key, handler]) {
   return { method, pattern: new RegExp(`^${pattern}$`), handler }
 }
 
-async function jsonOf(request) {
-  const chunks = []
-  for await (const chunk of request) chunks.push(chunk)
+async function bodyOf(request) {
+  const chunks = await request.toArray()
   try {
-    return JSON.parse(Buffer.concat(chunks).toString() || '{}')
+    return JSON.parse(Buffer.concat(chunks).toString())
   } catch {
-    // Bodies in another form are not part of any contract here.
+    // No body, or one in another form, which is not part of any contract here.
     return {}
   }
 }
 
-function send(response, { status = 200, headers = {}, json, text }) {
-  const type = json === undefined ? 'text/html; charset=utf-8' : 'application/json; charset=utf-8'
-  const body = json === undefined ? (text ?? '') : JSON.stringify(json)
-  response.writeHead(status, { 'content-type': type, ...headers }).end(body)
+function send(response, { status = 200, headers = {}, json, text = '' }) {
+  const type = json === undefined ? 'text/html' : 'application/json'
+  response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, ...headers })
+  response.end(json === undefined ? text : JSON.stringify(json))
 }
 
 const open = new Set()
@@ -104,23 +99,20 @@ export const openRequests = () => open.size
 export function listen({ port, address = '::', routes, broken }) {
   const table = Object.entries(routes).map(compiled)
   async function answer(request, response) {
-    const url = new URL(request.url, 'http://stand-in')
-    const found = table.find(({ method, pattern }) => method === request.method && pattern.test(url.pathname))
-    if (found === undefined) return { status: 404, text: `Cannot ${request.method} ${url.pathname}` }
-    const params = found.pattern.exec(url.pathname).groups ?? {}
-    const query = Object.fromEntries(url.searchParams)
-    const body = await jsonOf(request)
-    return found.handler({ params, query, headers: request.headers, body, response })
+    const { pathname, searchParams } = new URL(request.url, 'http://stand-in')
+    const found = table.find(({ method, pattern }) => method === request.method && pattern.test(pathname))
+    if (found === undefined) return { status: 404, text: `Cannot ${request.method} ${pathname}` }
+    const params = found.pattern.exec(pathname).groups ?? {}
+    const query = Object.fromEntries(searchParams)
+    return found.handler({ params, query, headers: request.headers, body: await bodyOf(request), response })
   }
-  const server = createServer((request, response) => {
-    open.add(response)
-    response.on('close', () => open.delete(response))
-    answer(request, response)
-      .catch((error) => {
-        console.error(`${request.method} ${request.url}: ${error.message}`)
-        return broken()
-      })
-      .then((given) => send(response, given))
+  const server = createServer(async (request, response) => {
+    open.add(response.on('close', () => open.delete(response)))
+    const given = await answer(request, response).catch((error) => {
+      console.error(`${request.method} ${request.url}: ${error.message}`)
+      return broken()
+    })
+    send(response, given)
   })
   server.on('error', (error) => fail(`cannot listen on port ${port}: ${error.message}`))
   return server.listen(port, address)
