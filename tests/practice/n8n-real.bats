@@ -65,12 +65,12 @@ owner_login() {
 
 @test "another encryption key over the same database: n8n's own words, what they mean, what to do, exit 9" {
   cp -p "$credentials/12_n8n.env" "$BATS_TEST_TMPDIR/saved"
-  kubectl delete namespace n8n-practice --timeout=120s
+  remove_namespace
   sed -i -E "s/^(N8N_ENCRYPTION_KEY)=.*/\1='0000000000000000000000000000000000000000000000000000000000000000'/" "$credentials/12_n8n.env"
   run kit --module 12 --yes
   code=$status
   printf '%s\n' "$output" >"$BATS_TEST_TMPDIR/output"
-  kubectl delete namespace n8n-practice --timeout=120s
+  remove_namespace
   cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/12_n8n.env"
   kit --module 12 --yes
   assert_equal "$code" 9
