@@ -9,7 +9,7 @@ ensure_packages() {
   local stamp=$root/node_modules/.package-lock.json
   if [[ ! -f $stamp || $root/package-lock.json -nt $stamp ]]; then
     echo "… npm ci (about 10 s)" >&2
-    (cd "$root" && npm ci --no-audit --no-fund >&2)
+    (cd "$root" && npm ci --no-audit --no-fund >&2) || return 1
     touch "$stamp"
   fi
 }
