@@ -60,6 +60,7 @@ export async function openSession<M extends Module>(
   const warnings: ReportFacts['warnings'][number][] = []
   const voice = {
     warn(text: string, fix?: string) {
+      if (warnings.some((warning) => warning.text === text)) return
       warnings.push({ text, ...(fix === undefined ? {} : { fix }) })
       log.warn(text, fix)
     },

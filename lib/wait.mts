@@ -40,6 +40,7 @@ export async function waitForDeployments(
     for (;;) {
       interruption.throwIfAsked()
       if (names.every((name) => isServing(state.deployments.objects.get(name)))) break
+      failIfDeleted(state, names)
       await failIfFatal(kubectl, namespace, state, names, failures)
       const now = performance.now()
       const line = waitingLine(state, names)
@@ -61,6 +62,17 @@ export async function waitForDeployments(
     interruption.signal.removeEventListener('abort', onChange)
     await Promise.all([state.deployments.stop(), state.pods.stop(), state.events.stop()])
   }
+}
+
+/** Somebody took away what is waited for: it will not come. */
+function failIfDeleted({ deployments }: Rollouts, names: readonly string[]): void {
+  const gone = names.find((name) => deployments.deleted.has(name))
+  if (gone === undefined) return
+  throw new KitError(`deployment/${gone} was deleted while it was waited for`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['Somebody else works on this cluster, or its namespace is being deleted.'],
+    hint: 'find out who; then run the same command again',
+  })
 }
 
 async function failIfFatal(

@@ -7,6 +7,8 @@ import { stream, type Streaming } from './sh.mts'
 /** The current objects of one kind in a namespace, kept up to date by a watch. */
 export interface Watched {
   readonly objects: ReadonlyMap<string, LiveObject>
+  /** Names of objects that were there and were deleted while we watched. */
+  readonly deleted: ReadonlySet<string>
   stop(): Promise<void>
 }
 
@@ -25,14 +27,21 @@ const pause = 1000
  */
 export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onChange: () => void): Watched {
   const objects = new Map<string, LiveObject>()
+  const deleted = new Set<string>()
   const words = ['get', kind, '--namespace', namespace, '--watch', '--output-watch-events', '-o', 'json']
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let running: Streaming
   const take = (document: unknown) => {
     const { type, object } = document as WatchEvent
-    if (type === 'DELETED') objects.delete(object.metadata.name)
-    else if (type === 'ADDED' || type === 'MODIFIED') objects.set(object.metadata.name, object)
+    const { name } = object.metadata
+    if (type === 'DELETED') {
+      objects.delete(name)
+      deleted.add(name)
+    } else if (type === 'ADDED' || type === 'MODIFIED') {
+      objects.set(name, object)
+      deleted.delete(name)
+    }
     onChange()
   }
   const begin = () => {
@@ -46,6 +55,7 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
   begin()
   return {
     objects,
+    deleted,
     async stop() {
       stopped = true
       clearTimeout(timer)

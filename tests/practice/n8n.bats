@@ -203,3 +203,17 @@ recording_kubectl() {
   assert_output ''
   run -0 kit --module 12 --yes --set N8N_WEBHOOKS_MAX=4
 }
+
+@test "a Deployment deleted while it is waited for: exit 5, at once" {
+  kubectl delete pods --namespace n8n-practice --selector app.kubernetes.io/component=main --wait=false
+  ./00_master_install.mjs --env practice --module 12 --yes --set N8N_OWNER_FIRST_NAME=Again 2>"$BATS_TEST_TMPDIR/err" &
+  master=$!
+  for _ in {1..150}; do grep -q '12_n8n_01_deploy' "$BATS_TEST_TMPDIR/err" && break || sleep 0.1; done
+  until grep -q 'objects: ' "$BATS_TEST_TMPDIR/err" || ! kill -0 "$master" 2>/dev/null; do sleep 0.05; done
+  kubectl delete deployment n8n --namespace n8n-practice
+  code=0
+  wait "$master" || code=$?
+  cat "$BATS_TEST_TMPDIR/err"
+  assert_equal "$code" 5
+  run -0 kit --module 12 --yes
+}
