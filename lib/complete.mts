@@ -2,6 +2,7 @@ import { fileOf, saveSettings } from './credentials.mts'
 import { askQuestions } from './ask.mts'
 import { exitCodes, KitError } from './errors.mts'
 import { log } from './log.mts'
+import { missingError } from './missing.mts'
 import { headingOf, type Module } from './module.mts'
 import {
   contradicting,
@@ -43,7 +44,7 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
     resolved.filter(({ origin }) => origin !== 'default'),
   )
   if (missing(resolved).length > 0) {
-    if (!interactive) throw missingError(asking, missing(resolved))
+    if (!interactive) throw missingError(sources.env, module, missing(resolved))
     const drawn = resolved.filter(({ origin }) => origin === 'generated')
     const complete = (answers: Texts) =>
       keepDrawn(fillIn(settings, { ...sources, given: { ...sources.given, ...answers } }, live), drawn)
@@ -146,28 +147,5 @@ function requireValid({ module, sources }: Asking, resolved: readonly Resolved[]
     exitCode: exitCodes.usage,
     details: problems,
     hint: 'correct them there; nothing was written',
-  })
-}
-
-const isPlain = (setting: Setting): boolean => setting.default === undefined
-
-/** Everything that is missing, at once, with each way to give it. */
-export function missingError(
-  { module, sources }: Pick<Asking, 'module' | 'sources'>,
-  all: readonly Setting[],
-): KitError {
-  // What is built from other missing settings is not missing by itself.
-  const settings = all.some(isPlain) ? all.filter(isPlain) : all
-  const width = Math.max(...settings.map(({ key }) => key.length)) + 2
-  const lines = settings.map((setting) => {
-    const bySet = isSecret(setting) ? '(secret: not by --set)' : `--set ${setting.key}=...`
-    const ways = `${fileOf(sources.env, module, setting)}, KEYBUZZ_${setting.key}, ${bySet}`
-    return `${setting.key.padEnd(width)}${setting.title.padEnd(34)}${ways}`
-  })
-  const folder = `${String(module.number).padStart(2, '0')}_${module.slug}`
-  return new KitError(`${settings.length} settings are missing for ${headingOf(module)} (${sources.env})`, {
-    exitCode: exitCodes.usage,
-    details: lines,
-    hint: `give them, or run on a terminal and answer: scripts/${folder}/${folder}_00_setup_credentials.mts --env ${sources.env}`,
   })
 }

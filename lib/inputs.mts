@@ -1,6 +1,8 @@
 import type { Arguments } from './arguments.mts'
-import { completeSettings, keepSettings, missingError } from './complete.mts'
-import { givenSettings, savedSettings, variables } from './credentials.mts'
+import { completeSettings, keepSettings } from './complete.mts'
+import { savedSettings, variables } from './credentials.mts'
+import { givenSettings } from './given.mts'
+import { missingError } from './missing.mts'
 import type { Module, SettingsOf } from './module.mts'
 import { interactive } from './prompt.mts'
 import { missing, resolve, typed, type Resolved, type Sources, type Texts } from './settings.mts'
@@ -34,7 +36,7 @@ export async function openInputs<M extends Module>(
       if (settings !== undefined) return settings
       const resolved = planned ?? resolve(all, sources())
       const absent = missing(resolved)
-      if (absent.length > 0) throw missingError({ module, sources: sources() }, absent)
+      if (absent.length > 0) throw missingError(env, module, absent)
       return (settings = typed(env, resolved) as SettingsOf<M>)
     },
     async ensure(live, tryOut) {

@@ -1,5 +1,6 @@
 import type { Container, Deployment, EnvVar, Manifest, Secret } from '../../lib/k8s.mts'
-import { autoscaled, httpIngress, namespace, secretEnv, selector, service } from '../../lib/objects.mts'
+import { httpIngress } from '../../lib/ingress.mts'
+import { autoscaled, namespace, secretEnv, selector, service } from '../../lib/objects.mts'
 import { container, deployment, env, envFromSecret, podDefaults, probe, resources } from '../../lib/pods.mts'
 import { commonEnv, ownerPasswordHash, port, secretName, secrets } from './environment.mts'
 import { namespaceOf, pool, type N8nSettings } from './module.mts'

@@ -22,6 +22,8 @@ async function grant() {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ token }),
+    // A worker that is still starting takes the connection and answers nothing: ask again, do not wait.
+    signal: AbortSignal.timeout(3000),
   }).catch(() => undefined)
   if (answer?.status === 403) throw new Error('the broker refuses N8N_RUNNERS_AUTH_TOKEN')
   if (!answer?.ok) return undefined
@@ -29,7 +31,7 @@ async function grant() {
 }
 
 createServer((request, response) => {
-  const well = request.url === '/healthz'
+  const well = request.url === '/healthz' && runner !== undefined
   response.writeHead(well ? 200 : 404).end(well ? 'ok' : '')
 }).listen(5680)
 

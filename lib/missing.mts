@@ -1,0 +1,24 @@
+import { fileOf } from './credentials.mts'
+import { exitCodes, KitError } from './errors.mts'
+import { folderOf, headingOf, type Module } from './module.mts'
+import { isSecret, type Setting } from './settings.mts'
+
+const isPlain = (setting: Setting): boolean => setting.default === undefined
+
+/** Everything that is missing, at once, with each way to give it. */
+export function missingError(env: string, module: Module, all: readonly Setting[]): KitError {
+  // What is built from other missing settings is not missing by itself.
+  const settings = all.some(isPlain) ? all.filter(isPlain) : all
+  const width = Math.max(...settings.map(({ key }) => key.length)) + 2
+  const lines = settings.map((setting) => {
+    const bySet = isSecret(setting) ? '(secret: not by --set)' : `--set ${setting.key}=...`
+    const ways = `${fileOf(env, module, setting)}, KEYBUZZ_${setting.key}, ${bySet}`
+    return `${setting.key.padEnd(width)}${setting.title.padEnd(34)}${ways}`
+  })
+  const folder = folderOf(module)
+  return new KitError(`${settings.length} settings are missing for ${headingOf(module)} (${env})`, {
+    exitCode: exitCodes.usage,
+    details: lines,
+    hint: `give them, or run on a terminal and answer: scripts/${folder}/${folder}_00_setup_credentials.mts --env ${env}`,
+  })
+}
