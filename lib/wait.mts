@@ -11,6 +11,9 @@ import { watchKind } from './watch.mts'
 /** Seconds a rollout may take in all, and may stand still. Both are shown while waiting. */
 const limits = { deadline: 1200, noProgress: 420 }
 
+/** Seconds in which the first list of a watch has long arrived. */
+const absence = 10
+
 /** Seconds between two lines about a wait: when its reason changed, and when nothing did. */
 const [settling, heartbeat] = [2, 15]
 
@@ -40,7 +43,7 @@ export async function waitForDeployments(
     for (;;) {
       interruption.throwIfAsked()
       if (names.every((name) => isServing(state.deployments.objects.get(name)))) break
-      failIfDeleted(state, names)
+      failIfDeleted(state, names, (performance.now() - started) / 1000)
       await failIfFatal(kubectl, namespace, state, names, failures)
       const now = performance.now()
       const line = waitingLine(state, names)
@@ -65,8 +68,16 @@ export async function waitForDeployments(
 }
 
 /** Somebody took away what is waited for: it will not come. */
-function failIfDeleted({ deployments }: Rollouts, names: readonly string[]): void {
-  const gone = names.find((name) => deployments.deleted.has(name))
+function failIfDeleted(
+  { deployments, pods, events }: Rollouts,
+  names: readonly string[],
+  seconds: number,
+): void {
+  // Gone before the watch began: it is missing although the API server has long listed other things.
+  const listed = seconds > absence && pods.objects.size + events.objects.size > 0
+  const gone = names.find(
+    (name) => deployments.deleted.has(name) || (listed && !deployments.objects.has(name)),
+  )
   if (gone === undefined) return
   throw new KitError(`deployment/${gone} was deleted while it was waited for`, {
     exitCode: exitCodes.worldMoved,

@@ -204,7 +204,7 @@ recording_kubectl() {
   run -0 kit --module 12 --yes --set N8N_WEBHOOKS_MAX=4
 }
 
-@test "a Deployment deleted while it is waited for: exit 5, at once" {
+@test "a Deployment deleted while it is waited for: exit 5, within seconds" {
   kubectl delete pods --namespace n8n-practice --selector app.kubernetes.io/component=main --wait=false
   ./00_master_install.mjs --env practice --module 12 --yes --set N8N_OWNER_FIRST_NAME=Again 2>"$BATS_TEST_TMPDIR/err" &
   master=$!
