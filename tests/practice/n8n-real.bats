@@ -46,16 +46,6 @@ owner_login() {
   assert_output --regexp 'Worker (started|finished) execution'
 }
 
-@test "without task runners the webhook check fails, exit 10, and names the cause" {
-  kubectl set image deployment/n8n-worker --namespace n8n-practice runner=keybuzz-practice/absent:1
-  kubectl delete pods --namespace n8n-practice --selector app.kubernetes.io/component=worker --wait=false
-  sleep 5
-  run kit --module 12 --verify
-  code=$status
-  run -0 kit --module 12 --yes --force-conflicts
-  assert_equal "$code" 10
-}
-
 @test "a second install sends nothing" {
   before=$(versions_of_objects)
   run -0 kit --module 12 --yes
