@@ -14,11 +14,13 @@ export async function rolloutError(
 ): Promise<KitError> {
   const lines = logOf === undefined ? [] : await lastLines(kubectl, namespace, logOf)
   const known = failures.find(({ line }) => lines.some((one) => line.test(one)))
+  // The line that tells comes first: what an application says while it ends often pushes it out of sight.
+  const telling = lines.filter((one) => known?.line.test(one)).slice(-1)
   return new KitError(`deployment/${name} cannot start: ${what}`, {
     exitCode: exitCodes.rolloutFailed,
     details: [
       `${where}: ${words}`,
-      ...lines.slice(-6).map((line) => `| ${line.slice(0, 200)}`),
+      ...[...new Set([...telling, ...lines.slice(-5)])].map((line) => `| ${line.slice(0, 200)}`),
       ...(known === undefined ? [] : [known.meaning]),
       'Nothing was deleted; pods that were serving before still serve.',
     ],
