@@ -74,8 +74,6 @@ export const log = {
     say(`${indent}${chalk.red('✗')} ${text}`)
     for (const line of lines) say(`${indent}    ${line}`)
   },
-  /** A plain line below the one before. */
-  detail: (text: string): void => say(`      ${text}`),
   /** What is waited for right now: one line that is rewritten on a terminal, a new line elsewhere. */
   waiting(text: string): void {
     const line = redact(`  … ${text}`)

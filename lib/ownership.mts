@@ -1,6 +1,5 @@
 import { exitCodes, KitError } from './errors.mts'
 import { nameOf, type LiveObject, type Manifest } from './k8s.mts'
-import { sha256 } from './objects.mts'
 
 /** Whose an object is: every object of the kit belongs to exactly one step of one module in one environment. */
 export interface Owner {
@@ -58,6 +57,3 @@ export const prunableKinds = [
   'horizontalpodautoscalers.autoscaling',
   'poddisruptionbudgets.policy',
 ] as const
-
-/** One hash over manifests, for comparing revisions. */
-export const hashOf = (manifests: readonly Manifest[]): string => sha256(manifests).slice(0, 16)
