@@ -3,7 +3,6 @@
 // instead of crashing, and shows its help at once. The work is in scripts/master.mts.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { runChild } from './lib/child.mjs'
 import { helpText } from './lib/flags.mjs'
 import { modules } from './scripts/modules.mjs'
 
@@ -42,10 +41,8 @@ async function main() {
     process.exitCode = 2
     return
   }
-  process.exitCode = await runChild(join(import.meta.dirname, 'bin/ts'), [
-    join(import.meta.dirname, 'scripts/master.mts'),
-    ...words,
-  ])
+  await import('./bin/runtime.mjs')
+  await import('./scripts/master.mts')
 }
 
 await main()

@@ -1,26 +1,45 @@
 import { parseArgs } from 'node:util'
 import { exitCodes, KitError } from './errors.mts'
 import { flags } from './flags.mjs'
+import { nearest } from './nearest.mts'
+import { itemsOf } from './validate.mts'
 
 export type Program = 'master' | 'apply_all' | 'step'
 
+/** What a run does with a module. */
+export type Verb = 'install' | 'verify' | 'drill' | 'status' | 'rollback' | 'uninstall'
+
 /** The command line of one run, checked. Keys are the flags' names. */
 export interface Arguments {
+  readonly verb: Verb
   readonly module?: string
   readonly skip?: string
+  readonly from?: string
   readonly env?: string
+  /** Hosts --limit names. */
+  readonly limit?: readonly string[]
   readonly answers?: string
-  readonly confirm?: string
+  readonly confirm: readonly string[]
   readonly set: readonly string[]
+  /** The revision --rollback names, if it names one. */
+  readonly revision?: number
+  readonly all: boolean
   readonly plan: boolean
   readonly offline: boolean
-  readonly verify: boolean
   readonly upgrade: boolean
   readonly forceConflicts: boolean
+  readonly wait: boolean
   readonly yes: boolean
   readonly noInput: boolean
+  readonly json: boolean
   readonly help: boolean
 }
+
+/** True for a run that writes nothing anywhere: a plan, or a look at how things are. */
+export const onlyLooks = ({ plan, verb }: Pick<Arguments, 'plan' | 'verb'>): boolean =>
+  plan || verb === 'status'
+
+const verbs = ['verify', 'drill', 'status', 'rollback', 'uninstall'] as const
 
 /**
  * Reads a command line strictly.
@@ -34,32 +53,68 @@ export function readArguments(program: Program, words: readonly string[]): Argum
       { type: kind === 'boolean' ? ('boolean' as const) : ('string' as const), multiple: kind === 'list' },
     ]),
   )
-  const { tokens } = parseArgs({ args: [...words], options, strict: false, tokens: true })
-  const given: Record<string, string | true | string[]> = { set: [] }
+  const { tokens } = parseArgs({ args: withWholeValues(words), options, strict: false, tokens: true })
+  const given: Record<string, string | true | string[]> = { set: [], confirm: [] }
   for (const token of tokens) {
     if (token.kind !== 'option') throw unknownWord('value' in token ? token.value : '--')
     const flag = flags.find(({ name }) => name === token.name)
     if (flag === undefined) throw unknownFlag(program, token.rawName)
     if (!flag.of.includes(program)) throw notHere(program, token.rawName)
     if (flag.kind === 'boolean' && token.value !== undefined) throw usage(`${token.rawName} takes no value`)
-    if (flag.kind !== 'boolean' && !token.value)
+    if (['string', 'list'].includes(flag.kind) && !token.value)
       throw usage(`${token.rawName} needs a value: ${token.rawName} ${flag.value}`)
+    if (flag.kind === 'number?' && !/^\d*$/.test(token.value ?? ''))
+      throw usage(`${token.rawName} takes a number, not "${token.value}"`)
     if (flag.kind === 'list') (given[flag.name] as string[]).push(token.value ?? '')
     else given[flag.name] = token.value ?? true
   }
-  if (given['offline'] === true && given['plan'] !== true) throw usage('--offline only goes with --plan')
+  const is = (name: string): boolean => given[name] !== undefined
+  const verb = verbOf(is)
+  if (is('offline') && !is('plan')) throw usage('--offline only goes with --plan')
+  if (is('json') && !is('plan') && !is('status')) throw usage('--json only goes with --plan and --status')
   return {
-    ...pick(given, 'module', 'skip', 'env', 'answers', 'confirm'),
+    verb,
+    ...pick(given, 'module', 'skip', 'from', 'env', 'answers'),
+    confirm: given['confirm'] as string[],
     set: given['set'] as string[],
-    plan: given['plan'] === true,
-    offline: given['offline'] === true,
-    verify: given['verify'] === true,
-    upgrade: given['upgrade'] === true,
-    forceConflicts: given['force-conflicts'] === true,
-    yes: given['yes'] === true,
-    noInput: given['no-input'] === true,
-    help: given['help'] === true,
+    ...(is('limit') ? { limit: itemsOf(String(given['limit'])) } : {}),
+    ...(given['rollback'] ? { revision: Number(given['rollback']) } : {}),
+    all: is('all'),
+    plan: is('plan'),
+    offline: is('offline'),
+    upgrade: is('upgrade'),
+    forceConflicts: is('force-conflicts'),
+    wait: is('wait'),
+    yes: is('yes'),
+    noInput: is('no-input'),
+    json: is('json'),
+    help: is('help'),
   }
+}
+
+/** A value that may be left out belongs to its flag only when it is a number: `--rollback 3`, `--rollback --yes`. */
+function withWholeValues(words: readonly string[]): string[] {
+  return words.flatMap((word, at) => {
+    if (isOptional(word)) return [`${word}=${/^\d+$/.test(words[at + 1] ?? '') ? words[at + 1] : ''}`]
+    return isOptional(words[at - 1]) && /^\d+$/.test(word) ? [] : [word]
+  })
+}
+
+const isOptional = (word: string | undefined): boolean =>
+  flags.some(({ name, kind }) => kind === 'number?' && word === `--${name}`)
+
+/** @throws KitError exit 2 when two of them are asked for at once */
+function verbOf(is: (name: string) => boolean): Verb {
+  const [verb, second] = verbs.filter(is)
+  if (second !== undefined) throw usage(`--${verb} and --${second} are two runs: give one of them`)
+  if (verb !== undefined && is('upgrade'))
+    throw usage(`--${verb} and --upgrade are two runs: give one of them`)
+  if (is('plan') && verb !== undefined && !['rollback', 'uninstall'].includes(verb))
+    throw usage(`--${verb} changes nothing or cannot be planned: leave --plan out`)
+  if (is('limit') && verb !== undefined && verb !== 'uninstall')
+    throw usage(`--limit goes with an install and with --uninstall, not with --${verb}`)
+  if (is('offline') && verb !== undefined) throw usage(`--offline does not go with --${verb}`)
+  return verb ?? 'install'
 }
 
 const pick = (given: Readonly<Record<string, string | true | string[]>>, ...names: string[]) =>
@@ -83,24 +138,3 @@ const notHere = (program: Program, name: string): KitError =>
       ? `use the module's apply_all, or ./00_master_install.mjs --module N ${name}`
       : `use ./00_master_install.mjs ${name}`,
   )
-
-/** The candidate most like `word`, by the number of single-letter changes between them. */
-export function nearest(word: string, candidates: readonly string[]): string {
-  const near = candidates.toSorted((a, b) => distance(word, a) - distance(word, b))
-  return near[0] ?? ''
-}
-
-/** Levenshtein distance, row by row. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (const [i, letter] of Array.from(a).entries()) {
-    const next = [i + 1]
-    for (const [j, other] of Array.from(b).entries()) {
-      next.push(
-        Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)),
-      )
-    }
-    row = next
-  }
-  return row.at(-1) ?? 0
-}

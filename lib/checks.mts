@@ -1,8 +1,10 @@
-import { KitError, messageOf } from './errors.mts'
+import { exitCodes, KitError, messageOf } from './errors.mts'
 import type { Http } from './http.mts'
 import type { KubeReader } from './kube-reader.mts'
+import { createLimit } from './limit.mts'
 import type { PostgresReader } from './postgres.mts'
 import type { RedisReader } from './redis.mts'
+import type { S3Reader } from './s3.mts'
 import type { Settings } from './settings.mts'
 
 /** One question with a pass/fail answer. It only observes; what it makes to look with, it removes. */
@@ -23,6 +25,7 @@ export interface CheckTools<S extends Settings = Settings> {
   readonly http: Http
   readonly postgres: PostgresReader
   readonly redis: RedisReader
+  readonly s3: S3Reader
   /** Runs `make` at the first call with this name and gives the same promise to later ones (one login, many checks). */
   readonly once: <T>(name: string, make: () => Promise<T>) => Promise<T>
 }
@@ -45,31 +48,57 @@ export interface Outcome extends Answer {
   readonly milliseconds: number
 }
 
-/** Asks every check, one after another. A check that throws has failed: it never ticks itself. */
+/** Remembers what is made once for several checks. */
+export function createOnce(): CheckTools['once'] {
+  const made = new Map<string, Promise<unknown>>()
+  return <T,>(name: string, make: () => Promise<T>): Promise<T> => {
+    const promise = made.get(name) ?? make()
+    made.set(name, promise)
+    return promise as Promise<T>
+  }
+}
+
+/** Checks that are asked at once: most of them wait for an answer, and each has its own kubectl or request. */
+const atOnce = 4
+
+/**
+ * Asks every check, a few at once, and gives their outcomes in the order of the checks.
+ * A check that throws has failed: it never ticks itself.
+ * @param asked told each outcome in that order
+ */
 export async function runChecks<S extends Settings>(
   checks: readonly Check<S>[],
   tools: Omit<CheckTools<S>, 'once'>,
   asked: (outcome: Outcome) => void = () => {},
 ): Promise<Outcome[]> {
-  const made = new Map<string, Promise<unknown>>()
-  const once = <T,>(name: string, make: () => Promise<T>): Promise<T> => {
-    const promise = made.get(name) ?? make()
-    made.set(name, promise)
-    return promise as Promise<T>
-  }
+  const limited = createLimit(atOnce)
+  const once = createOnce()
+  const asking = checks.map((check) => limited(() => outcomeOf(check, { ...tools, once })))
+  // An interruption is thrown by the first of them; what the others then throw has been said.
+  for (const one of asking) one.catch(() => {})
   const outcomes: Outcome[] = []
-  for (const { id, title, fix, ask } of checks) {
-    const started = performance.now()
-    const answer = await ask({ ...tools, once }).catch(answerTo)
-    const outcome = { id, title, fix, ...answer, milliseconds: Math.round(performance.now() - started) }
+  for (const one of asking) {
+    const outcome = await one
     outcomes.push(outcome)
     asked(outcome)
   }
   return outcomes
 }
 
-function answerTo(thrown: unknown): Answer {
-  if (thrown instanceof KitError && thrown.name === 'Cancelled') throw thrown
+async function outcomeOf<S extends Settings>(
+  { id, title, fix, ask }: Check<S>,
+  tools: CheckTools<S>,
+): Promise<Outcome> {
+  const started = performance.now()
+  const answer = await ask(tools).catch(answerTo)
+  return { id, title, fix, ...answer, milliseconds: Math.round(performance.now() - started) }
+}
+
+/** A check that throws has failed; an interruption or this machine's full disk is nothing it observed. */
+export function answerTo(thrown: unknown): Answer {
+  const about = thrown instanceof KitError ? thrown.exitCode : undefined
+  if (about === exitCodes.interrupted || about === exitCodes.terminated || about === exitCodes.localDisk)
+    throw thrown
   const details = thrown instanceof KitError ? thrown.details : []
   return failed([messageOf(thrown), ...details].join('; '))
 }

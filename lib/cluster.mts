@@ -1,10 +1,12 @@
-import { createHash, X509Certificate } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { chooseEndpoint } from './endpoints.mts'
 import { envText, parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from './errors.mts'
-import { credentialsFolder, readPrivate, shownPath, writePrivate } from './file.mts'
+import { credentialsFolder, readIfThere, readPrivate, shownPath, writePrivate } from './file.mts'
+import { daysLeft, parseKubeconfig, type Kubeconfig } from './kubeconfig.mts'
 import { createKubectl, findKubectl, type Kubectl } from './kubectl.mts'
-import { YAML } from './sh.mts'
+import { log } from './log.mts'
 import type { Versions } from './versions.mts'
 
 /** What makes a cluster this one and no other, compared before anything is written to it. */
@@ -22,21 +24,15 @@ export interface Cluster {
   readonly caHash: string
 }
 
-interface Kubeconfig {
-  'current-context'?: string
-  clusters?: { name: string; cluster: { server: string; 'certificate-authority-data'?: string } }[]
-  contexts?: { name: string; context: { cluster: string; user: string } }[]
-  users?: { name: string; user: { 'client-certificate-data'?: string } }[]
-}
-
 /** True when the environment has a kubeconfig of its own. */
 export const hasKubeconfig = (env: string): boolean => readPrivate(kubeconfigPath(env)) !== undefined
 
-const kubeconfigPath = (env: string): string => join(credentialsFolder(env), 'kubeconfig')
+/** Where an environment's kubeconfig is. */
+export const kubeconfigPath = (env: string): string => join(credentialsFolder(env), 'kubeconfig')
 
 /**
- * The cluster an environment's kubeconfig leads to. Nothing is sent to it yet.
- * @throws KitError exit 3 without kubeconfig or kubectl, exit 2 when the file is damaged, exit 7 when it expired
+ * The cluster an environment's kubeconfig leads to, by a way that is open now.
+ * @throws KitError exit 3 without kubeconfig or kubectl, exit 2 when the file is damaged; CertificateExpired (7)
  */
 export async function openCluster(env: string, versions: Versions, now = new Date()): Promise<Cluster> {
   const path = kubeconfigPath(env)
@@ -47,52 +43,53 @@ export async function openCluster(env: string, versions: Versions, now = new Dat
       hint: `install module 9, or copy the kubeconfig of an existing cluster there (chmod 600)`,
     })
   }
-  const { context, caData, certificate } = parseKubeconfig(path, text)
-  requireCurrent(path, certificate, now)
-  const kubectl = createKubectl(await findKubectl(versions), path, context)
-  return { kubectl, name: context, caHash: createHash('sha256').update(caData).digest('hex') }
+  const kubeconfig = parseKubeconfig(path, text)
+  requireCurrent(path, kubeconfig, now)
+  const another = chooserOf(kubeconfig)
+  const [program, context] = await Promise.all([findKubectl(versions), another()])
+  const kubectl = createKubectl(program, path, { context, another })
+  return { kubectl, name: kubeconfig.endpoints[0].context, caHash: kubeconfig.caHash }
 }
 
-function parseKubeconfig(
-  path: string,
-  text: string,
-): { context: string; caData: string; certificate?: string } {
-  const damaged = (why: string) =>
-    new KitError(`${shownPath(path)} is not a usable kubeconfig: ${why}`, {
-      exitCode: exitCodes.usage,
-      hint: 'copy it from a master again',
+/** Gives the context to go by now, and says so whenever that is another one than before. */
+function chooserOf(kubeconfig: Kubeconfig): () => Promise<string> {
+  let going = kubeconfig.endpoints[0]
+  return async () => {
+    const found = await chooseEndpoint(kubeconfig)
+    if (found.context !== going.context) log.warn(`${going.server} does not answer: going by ${found.server}`)
+    going = found
+    return found.context
+  }
+}
+
+/** Days before its end from which every run tells of a client certificate. */
+const tell = 30
+
+function requireCurrent(path: string, kubeconfig: Kubeconfig, now: Date): void {
+  const days = daysLeft(kubeconfig, now)
+  if (days === undefined || days >= tell) return
+  if (days < 0) throw new CertificateExpired(path, days)
+  log.warn(
+    `the client certificate in ${shownPath(path)} ends in ${days} days`,
+    'an install of module 9 renews it',
+  )
+}
+
+/** A kubeconfig that leads nowhere any more; who works on the machines fetches another. */
+export class CertificateExpired extends KitError {
+  constructor(path: string, days: number) {
+    super(`the client certificate in ${shownPath(path)} expired ${-days} days ago`, {
+      exitCode: exitCodes.trust,
+      hint: 'an install of module 9 fetches another; or copy one from a master (K3s renews its own when it restarts)',
     })
-  let config: Kubeconfig | null
-  try {
-    config = YAML.parse(text) as Kubeconfig | null
-  } catch {
-    throw damaged('it is not YAML')
-  }
-  const context = config?.['current-context']
-  const chosen = config?.contexts?.find(({ name }) => name === context)?.context
-  const cluster = config?.clusters?.find(({ name }) => name === chosen?.cluster)?.cluster
-  if (!context || !chosen || !cluster) throw damaged('its current-context does not lead to a cluster')
-  const certificate = config?.users?.find(({ name }) => name === chosen.user)?.user['client-certificate-data']
-  return {
-    context,
-    caData: cluster['certificate-authority-data'] ?? cluster.server,
-    ...(certificate === undefined ? {} : { certificate }),
   }
 }
 
-function requireCurrent(path: string, certificate: string | undefined, now: Date): void {
-  if (certificate === undefined) return
-  const { validTo } = new X509Certificate(Buffer.from(certificate, 'base64'))
-  if (new Date(validTo) > now) return
-  throw new KitError(`the client certificate in ${shownPath(path)} expired on ${validTo}`, {
-    exitCode: exitCodes.trust,
-    hint: 'copy a new kubeconfig from a master (K3s renews its own certificates when it restarts)',
-  })
-}
+const identityPath = (env: string): string => join(credentialsFolder(env), 'cluster.env')
 
 /** The identity recorded at the first write, or undefined before it. */
 export function recordedIdentity(env: string): Identity | undefined {
-  const path = join(credentialsFolder(env), 'cluster.env')
+  const path = identityPath(env)
   const text = readPrivate(path)
   if (text === undefined) return undefined
   const { CLUSTER_UID: uid = '', CLUSTER_CA_SHA256: ca = '' } = parseEnvFile(path, text)
@@ -101,10 +98,7 @@ export function recordedIdentity(env: string): Identity | undefined {
 
 /** Remembers which cluster belongs to this environment. @throws KitError exit 12 */
 export function recordIdentity(env: string, { uid, ca }: Identity): void {
-  writePrivate(
-    join(credentialsFolder(env), 'cluster.env'),
-    envText({ CLUSTER_UID: uid, CLUSTER_CA_SHA256: ca }),
-  )
+  writePrivate(identityPath(env), envText({ CLUSTER_UID: uid, CLUSTER_CA_SHA256: ca }))
 }
 
 /** @throws KitError exit 5 when the kubeconfig leads to another cluster than the one recorded */
@@ -119,4 +113,11 @@ export function requireSameCluster(env: string, recorded: Identity | undefined, 
     ],
     hint: `put the right kubeconfig back; if the cluster really was rebuilt, move credentials/${env}/cluster.env away`,
   })
+}
+
+/** The cluster is gone: what led to it goes too, so that another may be begun. @returns what was removed */
+export function forgetCluster(env: string): string[] {
+  const paths = [kubeconfigPath(env), identityPath(env)].filter((path) => readIfThere(path) !== undefined)
+  for (const path of paths) rmSync(path)
+  return paths.map(shownPath)
 }

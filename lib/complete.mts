@@ -1,17 +1,13 @@
-import { fileOf, saveSettings } from './credentials.mts'
 import { askQuestions } from './ask.mts'
-import { exitCodes, KitError } from './errors.mts'
+import { fileOf, saveSettings } from './credentials.mts'
 import { log } from './log.mts'
 import { missingError } from './missing.mts'
-import { headingOf, type Module } from './module.mts'
+import type { Module } from './module.mts'
+import { requireLive, requireNoContradiction, requireValid } from './settings-rules.mts'
 import {
-  contradicting,
-  givenOf,
   isSecret,
   missing,
-  problemWith,
   resolve,
-  typed,
   type Resolved,
   type Setting,
   type Settings,
@@ -42,6 +38,7 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
   requireValid(
     asking,
     resolved.filter(({ origin }) => origin !== 'default'),
+    'each',
   )
   if (missing(resolved).length > 0) {
     if (!interactive) throw missingError(sources.env, module, missing(resolved))
@@ -54,7 +51,7 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
       await askQuestions({ module, env, wanted, generated: drawn.length, complete, tryOut: asking.tryOut }),
     )
   }
-  requireValid(asking, resolved)
+  requireValid(asking, resolved, 'together')
   return resolved
 }
 
@@ -98,54 +95,3 @@ const keepDrawn = (complete: readonly Resolved[], drawn: readonly Resolved[]): R
   complete.map((one) =>
     one.origin === 'generated' ? (drawn.find(({ setting }) => setting.key === one.setting.key) ?? one) : one,
   )
-
-function requireNoContradiction({ module, sources }: Asking, settings: readonly Setting[]): void {
-  const [first] = contradicting(settings, sources)
-  if (first === undefined) return
-  const file = fileOf(sources.env, module, first)
-  throw new KitError(`KEYBUZZ_${first.key} contradicts the value saved in ${file}`, {
-    exitCode: exitCodes.usage,
-    details: ['A variable only fills a gap; it never changes what is saved. Nothing was written.'],
-    hint: `unset KEYBUZZ_${first.key}, or change ${file}`,
-  })
-}
-
-/** A saved secret that is not the live one would lock the application out, or make its data unreadable. */
-function requireLive({ module, sources, live }: Asking, resolved: readonly Resolved[]): void {
-  for (const { setting, text, origin } of resolved) {
-    const running = live[setting.key]
-    if (running === undefined || text === running) continue
-    if (origin === 'given' && setting.keep !== true) continue
-    throw new KitError(`${setting.key} is not the value the cluster runs with`, {
-      exitCode: exitCodes.worldMoved,
-      details: [
-        `${fileOf(sources.env, module, setting)} has another one. Nothing was written.`,
-        ...(setting.keep === true ? ['It can never be replaced: what it encrypted would be lost.'] : []),
-      ],
-      hint:
-        setting.keep === true
-          ? `take the line ${setting.key} out of the file: the next run adopts the live value`
-          : `take the line out of the file to keep the live value, or give the new one in this run: --answers FILE`,
-    })
-  }
-}
-
-function requireValid({ module, sources }: Asking, resolved: readonly Resolved[]): void {
-  const given = givenOf(sources.env, resolved)
-  const problems = resolved.flatMap(({ setting, text }) => {
-    const problem = text === undefined ? undefined : problemWith(setting, text, given)
-    const shownValue = isSecret(setting) ? '' : ` "${text}"`
-    return problem === undefined
-      ? []
-      : [`${setting.key}${shownValue} ${problem}   (${fileOf(sources.env, module, setting)})`]
-  })
-  if (problems.length === 0 && missing(resolved).length === 0) {
-    problems.push(...(module.validate?.(typed(sources.env, resolved)) ?? []))
-  }
-  if (problems.length === 0) return
-  throw new KitError(`${problems.length} setting(s) of ${headingOf(module)} cannot be right`, {
-    exitCode: exitCodes.usage,
-    details: problems,
-    hint: 'correct them there; nothing was written',
-  })
-}

@@ -1,10 +1,18 @@
+import type { Backends } from './backends.mts'
 import type { CheckTools } from './checks.mts'
+import type { Hosts } from './hosts.mts'
 import type { Http } from './http.mts'
+import type { ImageProof } from './image-proof.mts'
 import type { Kube } from './kube.mts'
-import type { ChecksOf, Module, SettingsOf } from './module.mts'
+import type { Fetched } from './kubeconfig-keep.mts'
+import type { ChecksOf, DrillsOf, Module, SettingsOf } from './module.mts'
 import type { Postgres } from './postgres.mts'
+import type { Rabbitmq } from './rabbitmq.mts'
 import type { Redis } from './redis.mts'
+import type { S3 } from './s3.mts'
 import type { Settings } from './settings.mts'
+import type { Until } from './until.mts'
+import type { Versions } from './versions.mts'
 
 /** What a step works with. Readers always act; writers only record under --plan. */
 export interface Context<M extends Module> {
@@ -20,19 +28,39 @@ export interface Context<M extends Module> {
     ensure(tryOut?: (settings: SettingsOf<M>, tools: Backends) => Promise<void>): Promise<void>
   }
   readonly kube: Kube
+  /** The machines of the cluster, entered at the first call. @throws KitError exit 2, 3, 6, 7 or 8 */
+  readonly hosts: () => Promise<Hosts>
+  readonly cluster: ClusterOfRun
+  readonly versions: Versions
+  /** Waits for what becomes ready by itself. */
+  readonly until: Until
   readonly postgres: Postgres
   readonly redis: Redis
+  readonly rabbitmq: Rabbitmq
+  readonly s3: S3
   readonly http: Http
+  /** Whether nodes can pull images that are the operator's own. */
+  readonly pulls: ImageProof
   readonly tests: {
-    /** Asks every check, writes the report. @throws KitError exit 10 when one fails */
-    run(checks: ChecksOf<M>): Promise<void>
+    /**
+     * Asks every check, with --drill also runs the drills, writes the report. Both are loaded by a run that asks them.
+     * @throws KitError exit 10 when one fails
+     */
+    run(
+      checks: () => Promise<{ readonly checks: ChecksOf<M> }>,
+      drills: () => Promise<{ readonly drills: DrillsOf<M> }>,
+    ): Promise<void>
   }
 }
 
-/** Logins made with settings that are not saved yet. */
-export interface Backends {
-  readonly postgres: Postgres
-  readonly redis: Redis
+/** What a step that makes the cluster itself does with it. */
+export interface ClusterOfRun {
+  /** True when the kit has installed or adopted a cluster for this environment: another one is never begun. */
+  readonly known: boolean
+  /** Saves the kubeconfig unless the saved one is as good. @throws KitError exit 5, 6 or 12 */
+  keepKubeconfig(fetched: Fetched): Promise<void>
+  /** Goes on with the cluster, once its API answers. @throws KitError exit 5, 6, 7, 8 or 11 */
+  connect(): Promise<void>
 }
 
 /** What checks get from a context. */

@@ -43,14 +43,27 @@ export const settingsFile = (env: string, module: Module): string =>
   join(credentialsFolder(env), `${folderOf(module)}.env`)
 export const platformFile = (env: string): string => join(credentialsFolder(env), 'platform.env')
 
+/** Where a setting of kind `file` lies: API_ENV of module 10 is 10_keybuzz.api.env. */
+const ownFile = (env: string, module: Module, { key }: Setting): string =>
+  join(credentialsFolder(env), `${folderOf(module)}.${key.toLowerCase().replaceAll('_', '.')}`)
+
 /** The file that holds `setting` of `module`, as shown to operators. */
-export const fileOf = (env: string, module: Module, setting: Setting): string =>
-  shownPath(module.settings.includes(setting) ? settingsFile(env, module) : platformFile(env))
+export function fileOf(env: string, module: Module, setting: Setting): string {
+  if (setting.kind === 'file') return shownPath(ownFile(env, module, setting))
+  return shownPath(module.settings.includes(setting) ? settingsFile(env, module) : platformFile(env))
+}
 
 /** Saved settings of a module and of the platform. @throws KitError exit 2 naming file and line */
 export function savedSettings(env: string, module: Module): Texts {
-  return { ...readSettings(platformFile(env)), ...readSettings(settingsFile(env, module)) }
+  const files = filesOf(module).flatMap((setting) => {
+    const text = readPrivate(ownFile(env, module, setting))
+    return text === undefined ? [] : [[setting.key, text]]
+  })
+  const lines = { ...readSettings(platformFile(env)), ...readSettings(settingsFile(env, module)) }
+  return { ...lines, ...(Object.fromEntries(files) as Texts) }
 }
+
+const filesOf = ({ settings }: Module): Setting[] => settings.filter(({ kind }) => kind === 'file')
 
 function readSettings(path: string): Texts {
   const text = readPrivate(path)
@@ -64,7 +77,7 @@ function readSettings(path: string): Texts {
  * @throws KitError exit 12 when the disk does not take them; exit 2 for a value no file can hold
  */
 export function saveSettings(env: string, module: Module, resolved: readonly Resolved[]): string[] {
-  const changed: string[] = []
+  const changed = saveFiles(env, module, resolved)
   for (const [path, settings] of [
     [platformFile(env), module.shared],
     [settingsFile(env, module), module.settings],
@@ -72,7 +85,8 @@ export function saveSettings(env: string, module: Module, resolved: readonly Res
     const before = readPrivate(path)
     const values: Record<string, string> = { ...readSettings(path) }
     for (const { setting, text } of resolved) {
-      if (text !== undefined && settings.includes(setting)) values[setting.key] = text
+      if (text !== undefined && settings.includes(setting) && setting.kind !== 'file')
+        values[setting.key] = text
     }
     const after = envText(values)
     if (
@@ -85,6 +99,16 @@ export function saveSettings(env: string, module: Module, resolved: readonly Res
     changed.push(path)
   }
   return changed
+}
+
+function saveFiles(env: string, module: Module, resolved: readonly Resolved[]): string[] {
+  return resolved.flatMap(({ setting, text }) => {
+    if (setting.kind !== 'file' || text === undefined) return []
+    const path = ownFile(env, module, setting)
+    if (readPrivate(path) === text) return []
+    writePrivate(path, text)
+    return [path]
+  })
 }
 
 /** KEYBUZZ_ variables without their prefix. */

@@ -1,4 +1,5 @@
 import type { LiveObject, Pod } from './k8s.mts'
+import { cannotCreate, waitingRows } from './waiting-reasons.mts'
 
 // Pure: which states a pod or Deployment does not come out of by itself, what they mean, what to do.
 
@@ -15,57 +16,6 @@ export interface Diagnosis {
   readonly log?: { readonly pod: string; readonly container: string; readonly previous: boolean }
 }
 
-interface Row {
-  /** Waiting reason of the container (Kubernetes kubelet). */
-  readonly reasons: readonly string[]
-  /** Narrows the row to messages of this form. */
-  readonly message?: RegExp
-  readonly what: string
-  readonly next: string
-}
-
-/** Waiting reasons that stay, most telling message first. */
-const waitingRows: readonly Row[] = [
-  {
-    reasons: ['ErrImagePull', 'ImagePullBackOff'],
-    message: /no match for platform|exec format|does not match the specified platform/i,
-    what: 'image is for another processor architecture',
-    next: 'choose an image made for this node’s architecture in versions.json',
-  },
-  {
-    reasons: ['ErrImagePull', 'ImagePullBackOff'],
-    message: /401|403|unauthorized|denied|authentication required/i,
-    what: 'the registry refuses the pull',
-    next: 'check the registry’s account and the pull Secret of this namespace',
-  },
-  {
-    reasons: ['ErrImagePull', 'ImagePullBackOff'],
-    message: /not found|404|manifest unknown/i,
-    what: 'image not found',
-    next: 'correct the image in versions.json, then run the same command with --upgrade',
-  },
-  {
-    reasons: ['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull'],
-    what: 'image cannot be pulled',
-    next: 'check that the nodes reach the registry, by name and through the firewall',
-  },
-  {
-    reasons: ['InvalidImageName'],
-    what: 'image name is not valid',
-    next: 'correct the image in versions.json',
-  },
-  {
-    reasons: ['CreateContainerConfigError'],
-    what: 'a Secret or ConfigMap it needs is missing',
-    next: 'run the whole module again: it makes them before the pods',
-  },
-  {
-    reasons: ['CreateContainerError', 'RunContainerError'],
-    what: 'the container cannot be created',
-    next: 'read the words above: a command, user or mount of the image does not fit',
-  },
-]
-
 type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number]
 
 /** How often a container may crash before it is called a crash loop: a backend may be away for a moment. */
@@ -81,16 +31,28 @@ export function diagnosePod(pod: Pod, { podsEnding }: { podsEnding: boolean }): 
     if (found !== undefined) return found
   }
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
-  // A pod that is ending may give back what is missing: only then is waiting sensible.
-  if (scheduled?.reason === 'Unschedulable' && !podsEnding) {
+  const { reason, message = '' } = scheduled ?? {}
+  // A pod that is ending may give back what is missing, and the claim of a new pod is made a moment after it.
+  const mayChange = podsEnding || message.includes('waiting for ephemeral volume controller')
+  if (reason === 'Unschedulable' && !mayChange) return diagnoseUnscheduled(message, where)
+  return undefined
+}
+
+function diagnoseUnscheduled(words: string, where: string): Diagnosis {
+  if (/PersistentVolumeClaim/i.test(words)) {
     return {
-      what: 'no node can take it',
+      what: 'its volume is not there',
       where,
-      words: scheduled.message ?? '',
-      next: 'free the resource named above, add a node, or lower the module’s maxima',
+      words,
+      next: 'kubectl get persistentvolumeclaims,storageclasses   shows whether a storage class makes it; module 9 checks the default one',
     }
   }
-  return undefined
+  return {
+    what: 'no node can take it',
+    where,
+    words,
+    next: 'free the resource named above, add a node, or lower the module’s maxima',
+  }
 }
 
 function diagnoseWaiting(status: ContainerStatus, where: string): Diagnosis | undefined {
@@ -102,6 +64,10 @@ function diagnoseWaiting(status: ContainerStatus, where: string): Diagnosis | un
 
 function diagnoseCrash(status: ContainerStatus, pod: string, where: string): Diagnosis | undefined {
   const ended = status.state?.terminated ?? status.lastState?.terminated
+  if (ended?.reason === 'StartError') {
+    const words = `${status.image}: ${ended.message ?? ended.reason}`
+    return { what: 'the container cannot be created', where, words, next: cannotCreate }
+  }
   if (ended === undefined || ended.exitCode === 0 || status.restartCount <= crashesTolerated) return undefined
   const log = { pod, container: status.name, previous: status.state?.terminated === undefined }
   if (ended.reason === 'OOMKilled') {

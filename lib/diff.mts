@@ -85,11 +85,14 @@ const shownSteps = (steps: readonly Step[]): string =>
     .join('')
     .slice(1)
 
-/** The manager other than the kit that owns the field at `steps`, if any. */
+/**
+ * The manager other than the kit that owns the field at `steps`, if any. `kubectl scale` owns `spec.replicas` by the
+ * subresource scale; what is written by status is no field of ours.
+ */
 function foreignOwner(live: LiveObject, steps: readonly Step[]): string | undefined {
   const owners = (live.metadata.managedFields ?? []).filter(
     ({ fieldsV1, subresource }) =>
-      subresource === undefined && fieldsV1 !== undefined && owns(fieldsV1, steps),
+      subresource !== 'status' && fieldsV1 !== undefined && owns(fieldsV1, steps),
   )
   if (owners.some(({ manager }) => manager === fieldManager)) return undefined
   return owners[0]?.manager

@@ -4,7 +4,7 @@
 /**
  * @typedef {object} Flag
  * @property {string} name
- * @property {'boolean' | 'string' | 'list'} kind   list: may be given several times
+ * @property {'boolean' | 'string' | 'list' | 'number?'} kind   list: may be given several times; number?: its value may be left out
  * @property {string} [value]                       how its value is called in the help
  * @property {string} help
  * @property {('master' | 'apply_all' | 'step')[]} of  which programs know it
@@ -23,6 +23,14 @@ export const flags = [
     help: 'modules to work on: 12, n8n, 9,12 or 10-12. None: all, in order',
   },
   { name: 'skip', kind: 'string', value: 'LIST', of: ['master'], help: 'modules to leave out' },
+  {
+    name: 'from',
+    kind: 'string',
+    value: 'N',
+    of: ['master'],
+    help: 'the full install from this module on; refused while an earlier one has changes pending',
+  },
+  { name: 'all', kind: 'boolean', of: ['master'], help: 'the full install with its optional modules' },
   {
     name: 'env',
     kind: 'string',
@@ -55,6 +63,38 @@ export const flags = [
     help: 'move to the versions in versions.json; nothing else changes a version',
   },
   {
+    name: 'status',
+    kind: 'boolean',
+    of: [...wholeModule],
+    help: 'what is installed, how it is now, what is pending; change nothing',
+  },
+  {
+    name: 'rollback',
+    kind: 'number?',
+    value: '[REV]',
+    of: [...wholeModule],
+    help: 'back to an earlier revision; without REV the newest validated one that differs',
+  },
+  {
+    name: 'drill',
+    kind: 'boolean',
+    of: [...wholeModule],
+    help: 'break something on purpose and see it heal; wants --confirm MODULE',
+  },
+  {
+    name: 'uninstall',
+    kind: 'boolean',
+    of: [...wholeModule],
+    help: 'delete the objects of the module, newest first; wants --confirm MODULE',
+  },
+  {
+    name: 'limit',
+    kind: 'string',
+    value: 'HOST,...',
+    of: [...wholeModule],
+    help: 'only these hosts of servers.tsv: install, or with --uninstall take them out of the cluster',
+  },
+  {
     name: 'answers',
     kind: 'string',
     value: 'FILE',
@@ -76,10 +116,22 @@ export const flags = [
   },
   {
     name: 'confirm',
-    kind: 'string',
+    kind: 'list',
     value: 'NAME',
     of: [...everywhere],
-    help: 'the name to type for a protected environment (prod)',
+    help: 'a name you would have to type: prod for a protected environment, n8n for --uninstall and --drill, a host',
+  },
+  {
+    name: 'wait',
+    kind: 'boolean',
+    of: [...everywhere],
+    help: 'wait while another run works on this cluster',
+  },
+  {
+    name: 'json',
+    kind: 'boolean',
+    of: [...wholeModule],
+    help: 'with --plan and --status: one JSON document a module, one a line, on stdout',
   },
   {
     name: 'yes',

@@ -4,7 +4,7 @@ import type { LiveObject } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import { log } from './log.mts'
 import { folderOf } from './module.mts'
-import { isValidated, newestOf, type Revision } from './revision.mts'
+import { isValidated, newestOf, shortTime, type Revision } from './revision.mts'
 
 /** A module another one needs, as the table of modules has it. */
 export interface Needed {
@@ -21,11 +21,16 @@ export interface Look {
   readonly summary: string
   readonly nodes: readonly LiveObject[]
   readonly ingressClasses: readonly string[]
+  readonly namespaces: readonly LiveObject[]
+  /** Ready addresses behind the cluster's DNS service. */
+  readonly dnsReady: boolean
 }
 
 /** Looks at the cluster: one question. */
 export async function lookAtCluster(kubectl: Kubectl): Promise<Look> {
-  const found = itemsOf(await kubectl.json(['get', 'nodes,ingressclasses.networking.k8s.io,namespaces']))
+  const kinds = 'nodes,ingressclasses.networking.k8s.io,namespaces,endpointslices.discovery.k8s.io'
+  const words = ['get', kinds, '--namespace', 'kube-system', '--show-managed-fields']
+  const found = itemsOf(await kubectl.json(words))
   const ofKind = (kind: string) => found.filter((one) => one.kind === kind)
   const nodes = ofKind('Node')
   const servers = nodes.filter(isServer).length
@@ -35,6 +40,11 @@ export async function lookAtCluster(kubectl: Kubectl): Promise<Look> {
     summary: `${count(servers, 'master')}, ${count(nodes.length - servers, 'worker')}, ${[...versions].join(' and ')}`,
     nodes,
     ingressClasses: ofKind('IngressClass').map(({ metadata }) => metadata.name),
+    namespaces: ofKind('Namespace'),
+    dnsReady: ofKind('EndpointSlice').some(
+      (slice) =>
+        slice.metadata.labels?.['kubernetes.io/service-name'] === 'kube-dns' && hasReadyEndpoint(slice),
+    ),
   }
 }
 
@@ -45,12 +55,7 @@ const count = (number: number, word: string): string => `${number} ${word}${numb
  * cluster, and the cluster answers now (DESIGN section 6, Gate).
  * @throws KitError exit 3 when something needed was never validated, or the cluster is not healthy now
  */
-export async function requireGate(
-  kubectl: Kubectl,
-  look: Look,
-  needed: readonly Needed[],
-  revisions: readonly Revision[],
-): Promise<void> {
+export function requireGate(look: Look, needed: readonly Needed[], revisions: readonly Revision[]): void {
   for (const { number, slug, title } of needed) {
     const revision = newestOf(revisions, folderOf({ number, slug }), undefined)
     if (revision === undefined || !isValidated(revision)) {
@@ -59,10 +64,11 @@ export async function requireGate(
         hint: `./00_master_install.mjs --module ${number}   (--verify is enough for a cluster that is already there)`,
       })
     }
-    const when = revision.validated?.when.slice(0, 16).replace('T', ' ')
-    log.done(`${number} ${title} validated ${when}, ${revision.validated?.checks} checks`)
+    log.done(
+      `${number} ${title} validated ${shortTime(revision.tested?.when)}, ${revision.tested?.checks} checks`,
+    )
   }
-  const problems = await problemsOf(kubectl, look)
+  const problems = problemsOf(look)
   if (problems.length === 0) return
   throw new KitError('the cluster is not healthy now', {
     exitCode: exitCodes.preflight,
@@ -72,17 +78,7 @@ export async function requireGate(
 }
 
 /** What is wrong with the cluster right now: servers, workers, DNS, ingress class. */
-async function problemsOf(kubectl: Kubectl, { nodes, ingressClasses }: Look): Promise<string[]> {
-  const dns = itemsOf(
-    await kubectl.json([
-      'get',
-      'endpointslices',
-      '--namespace',
-      'kube-system',
-      '-l',
-      'kubernetes.io/service-name=kube-dns',
-    ]),
-  )
+function problemsOf({ nodes, ingressClasses, dnsReady }: Look): string[] {
   const servers = nodes.filter(isServer)
   const ready = servers.filter(isReady)
   const problems: string[] = []
@@ -91,7 +87,7 @@ async function problemsOf(kubectl: Kubectl, { nodes, ingressClasses }: Look): Pr
   if (!nodes.some((node) => isReady(node) && !isTainted(node)))
     problems.push('no node that takes pods is Ready')
   if (ingressClasses.length === 0) problems.push('there is no IngressClass')
-  if (!dns.some(hasReadyEndpoint)) problems.push('the cluster DNS (kube-dns) has no ready pod')
+  if (!dnsReady) problems.push('the cluster DNS (kube-dns) has no ready pod')
   return problems
 }
 

@@ -1,9 +1,7 @@
-import { join } from 'node:path'
-import { nearest } from './arguments.mts'
 import { parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from './errors.mts'
-import { readIfThere, root } from './file.mts'
-import { folderOf, type Module } from './module.mts'
+import { readIfThere } from './file.mts'
+import { settingOfAnyModule } from './setting-of-any.mts'
 import { isSecret, type Setting, type Texts } from './settings.mts'
 
 /**
@@ -45,28 +43,5 @@ function splitSet(word: string): [string, string] {
   throw new KitError(`--set ${word.slice(0, 40)} is not KEY=VALUE`, {
     exitCode: exitCodes.usage,
     hint: 'write --set KEY=VALUE, e.g. --set N8N_HOST=n8n.example.com',
-  })
-}
-
-/** A setting by key, of whichever module has it. @throws KitError exit 2 with the nearest key */
-async function settingOfAnyModule(key: string): Promise<Setting> {
-  const { modules } = await import('../scripts/modules.mjs')
-  const all: Setting[] = []
-  for (const row of modules) {
-    const path = join(root, 'scripts', folderOf(row), 'module.mts')
-    const exported = Object.values((await import(path)) as Record<string, unknown>)
-    const module = exported.find(
-      (one): one is Module => typeof one === 'object' && one !== null && 'settings' in one,
-    )
-    if (module !== undefined) all.push(...module.shared, ...module.settings)
-  }
-  const found = all.find((setting) => setting.key === key)
-  if (found !== undefined) return found
-  throw new KitError(`no module has a setting ${key}`, {
-    exitCode: exitCodes.usage,
-    hint: `did you mean ${nearest(
-      key,
-      all.map((setting) => setting.key),
-    )}?`,
   })
 }

@@ -1,4 +1,5 @@
-import type { Arguments } from './arguments.mts'
+import { sendObjects } from './apply.mts'
+import { onlyLooks, type Arguments } from './arguments.mts'
 import {
   openCluster,
   recordedIdentity,
@@ -6,15 +7,20 @@ import {
   requireSameCluster,
   type Cluster,
 } from './cluster.mts'
-import { lookAtCluster, requireGate } from './gate.mts'
+import { undoDrills } from './drill-undo.mts'
+import { lookAtCluster, requireGate, type Look } from './gate.mts'
 import { interruption } from './interrupt.mts'
-import { createKube, type KubeSession } from './kube.mts'
+import type { LiveObject } from './k8s.mts'
+import { createKube } from './kube-session.mts'
+import type { KubeSession } from './kube.mts'
+import type { Kubectl } from './kubectl.mts'
+import { takeLock, type Lock } from './lock.mts'
 import { say } from './log.mts'
 import { folderOf, headingOf, type Module } from './module.mts'
 import { needsOf } from './modules.mts'
-import { interactive } from './prompt.mts'
-import { confirmProtected } from './protected.mts'
-import { readRevisions } from './revision.mts'
+import { systemNamespace } from './names.mts'
+import { namespace } from './objects.mts'
+import { operator, readRecords, type Revision } from './revision.mts'
 import { createRevisions, type Revisions } from './revisions.mts'
 import { kitVersion, type Versions } from './versions.mts'
 import { createWrites, type Writes } from './writes.mts'
@@ -22,55 +28,112 @@ import { createWrites, type Writes } from './writes.mts'
 /** The cluster a run stands on, and what the kit knows of it. */
 export interface Ground {
   readonly cluster: Cluster
+  readonly look: Look
+  /** Writes of this run's revision: the first of them begins it. */
   readonly writes: Writes
+  /** Writes that belong to no revision: what a drill breaks, and puts back. */
+  readonly repairs: Writes
   readonly kube: KubeSession
   readonly revisions: Revisions
+  /** Every revision of every module on this cluster. */
+  readonly known: readonly Revision[]
+  /** Lets the next run begin. */
+  close(): Promise<void>
+}
+
+export interface GroundOptions {
+  readonly module: Module
+  readonly env: string
+  readonly given: Arguments
+  /** Asks before the first write, where the environment is protected. @throws KitError exit 2 */
+  readonly permit: () => Promise<void>
+  readonly versions: Versions
+  /** The images this run installs, asked when its revision begins. */
+  readonly images: () => Readonly<Record<string, string>>
 }
 
 /**
- * Looks at the cluster of an environment and makes sure that a module may begin on it. Nothing is written.
- * @param images the images this run installs, asked when its revision begins
- * @throws KitError exit 2, 3, 5, 6, 7 or 8 when it may not
+ * Looks at the cluster of an environment, makes sure that a module may begin on it, and takes its lock unless
+ * this run only looks.
+ * @throws KitError exit 2, 3, 5, 6, 7, 8 or 11 when it may not
  */
-export async function openGround(
-  module: Module,
-  env: string,
-  given: Arguments,
-  versions: Versions,
-  images: () => Readonly<Record<string, string>>,
-): Promise<Ground> {
+export async function openGround(options: GroundOptions): Promise<Ground> {
+  const { module, env, given, permit, versions, images } = options
   const cluster = await openCluster(env, versions)
   const { kubectl } = cluster
-  const look = await lookAtCluster(kubectl)
+  const [look, records] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
   const met = { uid: look.uid, ca: cluster.caHash }
   const recorded = recordedIdentity(env)
   requireSameCluster(env, recorded, met)
   say(`KeyBuzz ${headingOf(module)}   ${env}   cluster ${cluster.name} (${look.summary})`)
-  const known = await readRevisions(kubectl)
+  const looking = onlyLooks(given)
   const needed = needsOf(module.number)
-  if (needed.length > 0) await requireGate(kubectl, look, needed, known)
+  if (needed.length > 0 && given.verb !== 'status') requireGate(look, needed, records.revisions)
 
-  const revisions = createRevisions({
-    kubectl,
-    known,
-    module: folderOf(module),
-    env,
-    kit: kitVersion(),
-    images,
-  })
-  const canAsk = interactive(given.noInput)
-  let begun = false
-  const begin = async () => {
+  let lock: Lock | undefined
+  let noted = false
+  const guard = async () => {
     interruption.throwIfAsked()
-    if (begun) return
-    await confirmProtected(env, { confirm: given.confirm, canAsk })
-    if (recorded === undefined) recordIdentity(env, met)
-    await revisions.begin()
-    begun = true
+    await permit()
+    if (!noted && recorded === undefined) recordIdentity(env, met)
+    noted = true
+    await lock?.require()
   }
-  const writes = createWrites({ planning: given.plan, guard: begin })
   const owner = { module: folderOf(module), env }
-  const failures = module.failures ?? []
-  const kube = createKube({ kubectl, writes, owner, forceConflicts: given.forceConflicts, failures })
-  return { cluster, writes, kube, revisions }
+  const repairs = createWrites({ planning: looking, guard })
+  const writes = createWrites({
+    planning: looking,
+    guard: async () => {
+      await guard()
+      await revisions.begin()
+    },
+  })
+  const startKube = ({ namespaces }: Look) =>
+    createKube({
+      kubectl,
+      writes,
+      owner,
+      forceConflicts: given.forceConflicts,
+      failures: module.failures ?? [],
+      namespaces,
+    })
+  let kube = startKube(look)
+  let known = records.revisions
+  ;[lock] = await Promise.all([
+    looking ? undefined : lockCluster(kubectl, look, records.lease, options),
+    kube.objects(),
+  ])
+  if (lock?.waited === true) {
+    // What was read while another run was at work is old by now.
+    known = (await readRecords(kubectl)).revisions
+    kube = startKube(await lookAtCluster(kubectl))
+  }
+  const revisions = createRevisions({ kubectl, known, ...owner, kit: kitVersion(), images, guard })
+  const close = async () => lock?.release()
+  try {
+    if (!looking) await putBack(await undoDrills(kubectl, repairs, await kube.objects()), kube)
+  } catch (thrown) {
+    await close()
+    throw thrown
+  }
+  return { cluster, look, writes, repairs, kube, revisions, known, close }
+}
+
+async function lockCluster(
+  kubectl: Kubectl,
+  { namespaces }: Look,
+  found: Parameters<typeof takeLock>[0]['found'],
+  { module, env, given }: GroundOptions,
+): Promise<Lock> {
+  if (!namespaces.some(({ metadata }) => metadata.name === systemNamespace))
+    await sendObjects(kubectl, [namespace(systemNamespace)], { dryRun: false })
+  const holder = `${operator()}, ${folderOf(module)} (${env})`
+  return takeLock({ kubectl, found, holder, wait: given.wait })
+}
+
+/** What a killed drill had taken serves again before anything else is looked at. */
+async function putBack(deployments: readonly LiveObject[], kube: KubeSession): Promise<void> {
+  if (deployments.length === 0) return
+  kube.forget()
+  for (const { metadata } of deployments) await kube.waitAnew(metadata.namespace ?? '', [metadata.name])
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { certificateEnd } from './certificate-end.mts'
 import { exchange, handshake, type Target } from './http-exchange.mts'
 import type { Settings } from './settings.mts'
 import { itemsOf } from './validate.mts'
@@ -32,6 +33,8 @@ export interface Http {
   ask(host: string, path: string, request?: HttpRequest): Promise<HttpAnswer>
   /** The same, at one address `host:port`. */
   askAt(address: string, host: string, path: string, request?: HttpRequest): Promise<HttpAnswer>
+  /** Until when the certificate at `host:port` is good, whoever signed it. @throws KitError when there is none */
+  certificateEnd(address: string): Promise<Date>
   /** A WebSocket handshake, and whether the server kept the connection for a moment. */
   upgrade(host: string, path: string, headers: Readonly<Record<string, string>>): Promise<Upgrade>
 }
@@ -87,6 +90,7 @@ export function createHttp(settings: Settings): Http {
   return {
     ask: (host, path, request) => askAt(first, host, path, request),
     askAt,
+    certificateEnd,
     upgrade: (host, path, headers) =>
       handshake(optionsFor(first, host, path, { headers: { ...webSocket, ...headers } })),
   }

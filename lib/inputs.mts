@@ -1,16 +1,18 @@
-import type { Arguments } from './arguments.mts'
+import { onlyLooks, type Arguments } from './arguments.mts'
 import { completeSettings, keepSettings } from './complete.mts'
 import { savedSettings, variables } from './credentials.mts'
 import { givenSettings } from './given.mts'
 import { missingError } from './missing.mts'
 import type { Module, SettingsOf } from './module.mts'
-import { interactive } from './prompt.mts'
+import { interactive } from './terminal.mts'
 import { missing, resolve, typed, type Resolved, type Sources, type Texts } from './settings.mts'
 
 /** The settings of one run. */
 export interface Inputs<M extends Module> {
   /** @throws KitError exit 2 listing what is missing */
   current(): SettingsOf<M>
+  /** True when the first write of a run wants the environment's name typed. */
+  isProtected(): boolean
   /** Completes, tries and saves them; under --plan they are only used. */
   ensure(live: Texts, tryOut?: (settings: SettingsOf<M>) => Promise<void>): Promise<void>
 }
@@ -25,6 +27,7 @@ export async function openInputs<M extends Module>(
   const fromRun = await givenSettings(all, given)
   let planned: readonly Resolved[] | undefined
   let settings: SettingsOf<M> | undefined
+  const looking = onlyLooks(given)
   const sources = (): Sources => ({
     env,
     given: fromRun,
@@ -39,17 +42,19 @@ export async function openInputs<M extends Module>(
       if (absent.length > 0) throw missingError(env, module, absent)
       return (settings = typed(env, resolved) as SettingsOf<M>)
     },
+    isProtected: () =>
+      resolve(all, sources()).some(({ setting, text }) => setting.key === 'PROTECTED' && text === 'true'),
     async ensure(live, tryOut) {
       const started = performance.now()
       const resolved = await completeSettings({
         module,
         sources: sources(),
         live,
-        interactive: interactive(given.noInput) && !given.plan,
+        interactive: interactive(given.noInput) && !looking,
         tryOut: tryOut && ((answers) => tryOut(answers as SettingsOf<M>)),
       })
       settings = undefined
-      if (given.plan) planned = resolved
+      if (looking) planned = resolved
       else keepSettings(env, module, resolved, started)
     },
   }

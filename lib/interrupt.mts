@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { Cancelled, exitCodes, KitError } from './errors.mts'
 
 /**
@@ -5,13 +6,18 @@ import { Cancelled, exitCodes, KitError } from './errors.mts'
  * refused by `throwIfAsked`, and the one catch of run.mts turns it into exit 130 or 143.
  */
 const controller = new AbortController()
+// Every command under way listens: many at once are no leak.
+setMaxListeners(0, controller.signal)
 let asked: NodeJS.Signals | undefined
+let listening = false
 
 export const interruption = {
   signal: controller.signal,
 
   /** Starts to listen. A second Ctrl-C ends at once: the operator has decided. */
   listen(): void {
+    if (listening) return
+    listening = true
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(name, () => {
         if (asked !== undefined) process.exit(exitCodeOf(asked))

@@ -1,6 +1,10 @@
-export type { Deployment } from 'kubernetes-types/apps/v1.d.ts'
+import type { Volume as KnownVolume } from 'kubernetes-types/core/v1.d.ts'
+
+export type { DaemonSet, Deployment } from 'kubernetes-types/apps/v1.d.ts'
+export type { Job } from 'kubernetes-types/batch/v1.d.ts'
 export type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.d.ts'
 export type {
+  ConfigMap,
   Container,
   EnvVar,
   Pod,
@@ -12,6 +16,12 @@ export type {
 } from 'kubernetes-types/core/v1.d.ts'
 export type { Ingress } from 'kubernetes-types/networking/v1.d.ts'
 export type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts'
+
+/** A volume of a pod; also of two kinds that are younger than the types: made with its pod, or an image (1.33). */
+export interface Volume extends KnownVolume {
+  ephemeral?: { volumeClaimTemplate: { spec: object } }
+  image?: { reference: string; pullPolicy: 'Always' }
+}
 
 /** One Kubernetes object as plain data, any kind. The typed kinds above fit it. */
 export interface Manifest {

@@ -11,6 +11,8 @@ export interface KubeReader {
   get(kind: string, name: string, namespace?: string): Promise<LiveObject | undefined>
   /** An API path, through the API server: pod and Service proxies too. @throws KitError when it is not 2xx */
   raw(path: string): Promise<string>
+  /** What a program in a pod's first container writes. @throws KitError when it is not there, or ends with another code than 0 */
+  runIn(pod: LiveObject, argv: readonly string[]): Promise<string>
 }
 
 /** Readers over one cluster. */
@@ -25,4 +27,6 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
     return kubectl.json(['get', kind, name, ...where, '--ignore-not-found'])
   },
   raw: (path) => kubectl.run(['get', '--raw', path]),
+  runIn: ({ metadata: { namespace = '', name } }, argv) =>
+    kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: true }),
 })

@@ -1,12 +1,14 @@
+import { pauseFor } from './again.mts'
 import { accessSync, constants } from 'node:fs'
-import { exitCodes, KitError, type ExitCode } from './errors.mts'
-import { record } from './log.mts'
-import { run, shownWords, type Finished } from './sh.mts'
+import { exitCodes, KitError } from './errors.mts'
+import { kubectlError } from './kubectl-errors.mts'
+import { log, record } from './log.mts'
+import { run, shownWords } from './sh.mts'
 import type { Versions } from './versions.mts'
 
 /** Runs kubectl against one cluster. Words never hold a sensitive value: objects travel on stdin. */
 export interface Kubectl {
-  /** The words every command begins with: program, kubeconfig, context. */
+  /** The words every command begins with: program, kubeconfig, context. Another context, once its server is gone. */
   readonly words: readonly string[]
   /** Runs and gives stdout. @throws KitError in the operator's words for whatever kubectl refuses */
   run(words: readonly string[], options?: KubectlOptions): Promise<string>
@@ -18,7 +20,25 @@ export interface KubectlOptions {
   /** An object or list to send on stdin. */
   readonly input?: unknown
   readonly timeoutSeconds?: number
+  /** Never tried twice. */
+  readonly once?: boolean
+  /** The last words of a run: also after Ctrl-C. */
+  readonly evenInterrupted?: boolean
 }
+
+const isUnreachable = (thrown: unknown): boolean =>
+  thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable
+
+const silentServer = (seconds: number, cause: unknown): KitError =>
+  new KitError(`the API server took the question and did not answer within ${seconds} s`, {
+    exitCode: exitCodes.unreachable,
+    details: ['What was done before stays; another run goes on from there.'],
+    hint: 'look at the masters: disk and memory, and that etcd has its majority; then run the same command again',
+    cause,
+  })
+
+/** Seconds in which an API server that has answered before may come back: K3s restarts, a load balancer moves on. */
+const patience = 60
 
 /**
  * Finds the kubectl to use: the one an operator names, else the K3s binary of this environment (it is kubectl
@@ -51,22 +71,64 @@ function requireProgram(path: string, why: string): string {
   }
 }
 
+/** Which context of the kubeconfig is used, and how another is found when its server no longer answers. */
+export interface Way {
+  readonly context: string
+  readonly another: () => Promise<string>
+}
+
 /** A Kubectl bound to one kubeconfig; ~/.kube/config and KUBECONFIG are never looked at. */
-export function createKubectl(program: readonly string[], kubeconfig: string, context: string): Kubectl {
-  const words = [...program, '--kubeconfig', kubeconfig, '--context', context]
+export function createKubectl(program: readonly string[], kubeconfig: string, way: Way): Kubectl {
+  let words = wordsFor(way.context)
+  function wordsFor(context: string): readonly string[] {
+    return [...program, '--kubeconfig', kubeconfig, '--context', context]
+  }
+  /** Until then the cluster is simply not there; afterwards it is away for a moment. */
+  let answered = false
+
+  async function once(
+    more: readonly string[],
+    { input, timeoutSeconds = 60, evenInterrupted = false }: KubectlOptions,
+  ): Promise<string> {
+    const started = performance.now()
+    // Before the verb: behind the -- of exec it would be the other program's.
+    const finished = await run([...words, `--request-timeout=${timeoutSeconds}s`, ...more], {
+      input: input === undefined ? undefined : JSON.stringify(input),
+      timeoutSeconds: timeoutSeconds + 5,
+      evenInterrupted,
+    }).catch((thrown: unknown) => {
+      throw isUnreachable(thrown) ? silentServer(timeoutSeconds, thrown) : thrown
+    })
+    record(
+      `${shownWords(['kubectl', ...more])} -> ${finished.code} (${Math.round(performance.now() - started)} ms)`,
+    )
+    if (finished.code !== 0) throw kubectlError(more, finished)
+    answered = true
+    return finished.stdout
+  }
+
   const kubectl: Kubectl = {
-    words,
-    async run(more, { input, timeoutSeconds = 60 } = {}) {
-      const started = performance.now()
-      const finished = await run([...words, ...more, `--request-timeout=${timeoutSeconds}s`], {
-        input: input === undefined ? undefined : JSON.stringify(input),
-        timeoutSeconds: timeoutSeconds + 5,
-      })
-      record(
-        `${shownWords(['kubectl', ...more])} -> ${finished.code} (${Math.round(performance.now() - started)} ms)`,
-      )
-      if (finished.code !== 0) throw kubectlError(more, finished)
-      return finished.stdout
+    get words() {
+      return words
+    },
+    async run(more, options = {}) {
+      const until = performance.now() + patience * 1000
+      for (;;) {
+        try {
+          return await once(more, options)
+        } catch (thrown) {
+          if (
+            !isUnreachable(thrown) ||
+            !answered ||
+            options.evenInterrupted === true ||
+            performance.now() > until
+          )
+            throw thrown
+          log.waiting(`the API server does not answer: trying again for ${patience} s`)
+          await pauseFor(2000)
+          words = wordsFor(await way.another())
+        }
+      }
     },
     async json<T>(more: readonly string[], options?: KubectlOptions) {
       const text = await kubectl.run([...more, '-o', 'json'], options)
@@ -74,77 +136,4 @@ export function createKubectl(program: readonly string[], kubeconfig: string, co
     },
   }
   return kubectl
-}
-
-interface Refusal {
-  readonly words: RegExp
-  readonly what: string
-  readonly exitCode: ExitCode
-  readonly hint: string
-}
-
-/** What kubectl says, what it means, in the order in which it must be looked for. */
-const refusals: readonly Refusal[] = [
-  {
-    words: /exceeded quota/,
-    what: 'the namespace’s quota does not allow it',
-    exitCode: exitCodes.rolloutFailed,
-    hint: 'raise the ResourceQuota named above, or lower the module’s maxima',
-  },
-  {
-    words: /admission webhook|failed calling webhook/,
-    what: 'an admission webhook of the cluster refuses it',
-    exitCode: exitCodes.rolloutFailed,
-    hint: 'the webhook named above belongs to another software of the cluster: ask why it refuses, or repair it',
-  },
-  {
-    words: /because it is being terminated/,
-    what: 'its namespace is being deleted',
-    exitCode: exitCodes.worldMoved,
-    hint: 'kubectl get namespace NAME -o yaml   shows which finalizer it still waits for; run again when it is gone',
-  },
-  {
-    words: /certificate has expired|certificate signed by unknown|x509|tls: /,
-    what: 'the API server’s certificate or this kubeconfig’s is not trusted',
-    exitCode: exitCodes.trust,
-    hint: 'check that the kubeconfig belongs to this cluster and has not expired; copy a new one from a master',
-  },
-  {
-    words: /Unauthorized|must be logged in|provide credentials/,
-    what: 'the API server does not know this kubeconfig’s user',
-    exitCode: exitCodes.denied,
-    hint: 'its client certificate or token has expired, or belongs to another cluster: copy a new kubeconfig from a master',
-  },
-  {
-    words: /forbidden/i,
-    what: 'the API server forbids it',
-    exitCode: exitCodes.denied,
-    hint: 'the kubeconfig’s user needs cluster-admin rights',
-  },
-  {
-    words:
-      /refused|no route|i\/o timeout|dial tcp|unable to connect|connection reset|EOF|etcdserver|deadline exceeded|ServiceUnavailable|no such host|unreachable/i,
-    what: 'the API server cannot be reached',
-    exitCode: exitCodes.unreachable,
-    hint: 'check the server address in the kubeconfig, the network, and that K3s runs on the masters',
-  },
-]
-
-/** Turns kubectl's stderr into an error that says what it means and what to do. */
-export function kubectlError(
-  words: readonly string[],
-  { code, stderr }: Pick<Finished, 'code' | 'stderr'>,
-): KitError {
-  const details = stderr
-    .trim()
-    .split('\n')
-    // klog lines repeat, with addresses of its own code, what the last line says.
-    .filter((line) => line !== '' && !/^[EIW]\d{4} /.test(line))
-    .slice(-4)
-  const known = refusals.find((refusal) => refusal.words.test(stderr))
-  return new KitError(known?.what ?? `kubectl ${words[0]} ${words[1]} failed (exit ${code})`, {
-    exitCode: known?.exitCode ?? exitCodes.rolloutFailed,
-    details,
-    hint: known?.hint ?? 'the lines above are kubectl’s own; the log has the whole command',
-  })
 }

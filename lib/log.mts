@@ -1,5 +1,6 @@
 import { appendFileSync, closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
+import type { KitError } from './errors.mts'
 import { diskError, logsFolder, shownPath } from './file.mts'
 import { redact } from './sensitive.mts'
 import { chalk } from './sh.mts'
@@ -28,15 +29,19 @@ export function openLog(env: string, folder: string, now = new Date()): void {
 /** The log's path as shown to the operator, once there is one. */
 export const logPath = (): string | undefined => logFile && shownPath(logFile)
 
-/** Writes to the log file alone: stack traces, commands, whole answers. */
+let failure: KitError | undefined
+
+/** Why the log of this run is not whole, if it is not: the run goes on without, and ends with exit 12. */
+export const logFailure = (): KitError | undefined => failure
+
+/** Writes to the log file alone: stack traces, commands, whole answers. Never throws: see logFailure. */
 export function record(text: string): void {
   if (logFile === undefined) return
   try {
     appendFileSync(logFile, `${new Date().toISOString()} ${redact(text)}\n`)
   } catch (cause) {
-    const path = logFile
+    failure = diskError(logFile, cause)
     logFile = undefined
-    throw diskError(path, cause)
   }
 }
 

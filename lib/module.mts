@@ -1,5 +1,7 @@
 import type { Check } from './checks.mts'
+import type { Drill } from './drills.mts'
 import type { Setting, Settings } from './settings.mts'
+import type { TakeDown } from './take-down.mts'
 
 /** What a module is, as data. Nothing in here acts; `lib/` reads it and never asks for a module by name. */
 export interface Module {
@@ -11,6 +13,8 @@ export interface Module {
   readonly title: string
   /** `cluster`: one for all environments of a cluster. `environment`: one each. */
   readonly scope: 'cluster' | 'environment'
+  /** Works on the hosts of servers.tsv, and may therefore begin before there is a cluster. */
+  readonly machines?: MachineWork
   /** Settings shared with other modules, kept in platform.env. */
   readonly shared: readonly Setting[]
   /** Settings of this module alone, kept in its own .env. */
@@ -22,9 +26,21 @@ export interface Module {
   /** What the last lines of a failing container mean, in this application's own words. */
   readonly failures?: readonly KnownFailure[]
   /** What no check of this module looks at, said in every report. */
-  readonly notProven?: readonly string[]
+  readonly notProven?: (settings: Settings) => readonly string[]
+  /** The database whose schema this application moves by itself when a newer image starts. */
+  readonly schema?: (settings: Settings) => Schema | undefined
+  /** What an uninstall leaves where it is: databases, data. */
+  readonly stays?: (settings: Settings) => readonly string[]
   /** Lines of the information screen after an install: label and text. */
   readonly information?: (settings: Settings) => readonly (readonly [label: string, text: string])[]
+}
+
+/** What a module that works on machines says of leaving them. */
+export interface MachineWork {
+  /** How it is taken off them again, loaded by who does that. */
+  readonly takeDown: () => Promise<TakeDown>
+  /** What a host that was taken out of the cluster keeps. */
+  readonly staysOnHost: (settings: Settings) => readonly string[]
 }
 
 /** A line an application writes when it cannot start, and what an operator has to know then. */
@@ -32,6 +48,15 @@ export interface KnownFailure {
   readonly line: RegExp
   readonly meaning: string
   readonly next: string
+}
+
+/** Where a schema stands, and the commands that save the database and bring it back. */
+export interface Schema {
+  readonly database: string
+  /** SQL that gives one text: the name of the last migration. */
+  readonly lastMigration: string
+  readonly backup: readonly string[]
+  readonly restore: readonly string[]
 }
 
 /** Declares a module; keys stay literal, so that settings are typed by name. */
@@ -64,3 +89,6 @@ type Value<S extends Setting> = S['kind'] extends 'number'
 
 /** The checks of one module, typed by its settings. */
 export type ChecksOf<M extends Module> = readonly Check<SettingsOf<M>>[]
+
+/** The drills of one module, typed by its settings. */
+export type DrillsOf<M extends Module> = readonly Drill<SettingsOf<M>>[]

@@ -1,3 +1,6 @@
+/** The kit's own namespace in a cluster: its revisions and its lock. */
+export const systemNamespace = 'keybuzz-system'
+
 /** The environment whose objects carry no environment in their names (DESIGN section 6, Scope). */
 const plain = 'prod'
 

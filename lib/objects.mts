@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type {
+  ConfigMap,
   Deployment,
   HorizontalPodAutoscaler,
   Manifest,
@@ -20,11 +21,20 @@ export const selector = (name: string, component: string) => ({
 export const sha256 = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex')
 
-/** A Namespace, the same object whoever makes it: it belongs to no step and is never pruned. */
-export const namespace = (name: string): Manifest => ({
+/**
+ * A Namespace, the same object whoever makes it: it belongs to no step and is never pruned.
+ * @param privileged its pods may use their node's own network
+ */
+export const namespace = (name: string, { privileged = false } = {}): Manifest => ({
   apiVersion: 'v1',
   kind: 'Namespace',
-  metadata: { name, labels: { 'app.kubernetes.io/managed-by': 'keybuzz' } },
+  metadata: {
+    name,
+    labels: {
+      'app.kubernetes.io/managed-by': 'keybuzz',
+      ...(privileged ? { 'pod-security.kubernetes.io/enforce': 'privileged' } : {}),
+    },
+  },
 })
 
 /**
@@ -45,6 +55,18 @@ export const secretEnv = (
       value === undefined ? [] : [[key, Buffer.from(value.reveal()).toString('base64')]],
     ),
   ),
+})
+
+/** Plain values for pods to read as environment. */
+export const configMap = (
+  namespace: string,
+  name: string,
+  values: Readonly<Record<string, string | number>>,
+): ConfigMap => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { namespace, name },
+  data: Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)])),
 })
 
 /** A ClusterIP Service on one port of the pods with these labels. */

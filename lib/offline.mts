@@ -1,20 +1,18 @@
 import type { Arguments } from './arguments.mts'
-import type { Context } from './context.mts'
 import { savedSettings, variables } from './credentials.mts'
 import { exitCodes, type ExitCode } from './errors.mts'
 import { givenSettings } from './given.mts'
-import type { Manifest } from './k8s.mts'
 import { log, print } from './log.mts'
-import { folderOf, type Module, type SettingsOf } from './module.mts'
-import { owned } from './ownership.mts'
+import type { Module, SettingsOf } from './module.mts'
 import { manifestYaml } from './plan.mts'
+import { renderObjects } from './render.mts'
 import { missing, resolve, typed } from './settings.mts'
 import type { Step } from './step.mts'
 import { chooseImages, readVersions } from './versions.mts'
 
 /**
  * Prints every object a module would make, as YAML on stdout, asking no host and no cluster. Settings nobody
- * gave yet stand as <KEY>, generated ones as ***.
+ * gave yet stand as <KEY>, images nobody named as <name>, generated values as ***.
  */
 export async function planOffline<M extends Module>(
   module: M,
@@ -36,41 +34,12 @@ export async function planOffline<M extends Module>(
     one.text === undefined && one.setting.optional !== true ? { ...one, text: `<${one.setting.key}>` } : one,
   )
   const settings = typed(env, filled) as SettingsOf<M>
-  const { images } = chooseImages(module.images, readVersions(env).versions, {}, false)
-  for (const step of steps) {
-    await step.run(
-      printingContext(settings, images, (manifest) =>
-        owned(manifest, { module: folderOf(module), step: step.id, env }),
-      ),
-    )
-  }
+  const { versions } = readVersions(env)
+  const unnamed = module.images.filter((name) => versions[name] === undefined)
+  if (unnamed.length > 0) log.warn(`not in versions.json yet, shown as <name>: ${unnamed.join(', ')}`)
+  const shown = Object.fromEntries(unnamed.map((name) => [name, { version: '', image: `<${name}>` }]))
+  const { images } = chooseImages(module.images, { ...versions, ...shown }, {}, false)
+  for (const manifest of await renderObjects(module, steps, settings, images))
+    print(manifestYaml(manifest).trimEnd())
   return exitCodes.done
-}
-
-/** A context whose only effect is to print what would be applied. */
-function printingContext<M extends Module>(
-  settings: SettingsOf<M>,
-  images: Readonly<Record<string, string>>,
-  label: (manifest: Manifest) => Manifest,
-): Context<M> {
-  const nothing = () => Promise.resolve()
-  const unknown = () => Promise.reject(new Error('an offline plan asks no server'))
-  const reader = { list: unknown, get: unknown, raw: unknown }
-  const context = {
-    settings,
-    images,
-    credentials: { ensure: nothing },
-    kube: {
-      ...reader,
-      apply(manifests: readonly Manifest[]) {
-        for (const manifest of manifests) print(manifestYaml(label(manifest)).trimEnd())
-        return Promise.resolve()
-      },
-      waitForRollout: nothing,
-    },
-    postgres: { ensureDatabase: nothing },
-    redis: { require: nothing },
-    tests: { run: nothing },
-  }
-  return context as unknown as Context<M>
 }

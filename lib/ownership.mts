@@ -15,7 +15,7 @@ export const moduleSelector = ({ module, env }: Omit<Owner, 'step'>): string =>
   `${labelOf.module}=${module},${labelOf.env}=${env}`
 
 /** The manifest with its owner's labels. Namespaces belong to no step. */
-export function owned(manifest: Manifest, owner: Owner): Manifest {
+export function owned<M extends Manifest>(manifest: M, owner: Owner): M {
   if (manifest.kind === 'Namespace') return manifest
   const labels = {
     ...manifest.metadata?.labels,
@@ -27,8 +27,15 @@ export function owned(manifest: Manifest, owner: Owner): Manifest {
   return { ...manifest, metadata: { ...manifest.metadata, labels } }
 }
 
-/** The step a live object belongs to, if it is one of the kit's. */
-export const stepOf = (live: LiveObject): string | undefined => live.metadata.labels?.[labelOf.step]
+/** Whose an object says it is. */
+export function ownerOf({ metadata }: Manifest | LiveObject): Owner {
+  const {
+    [labelOf.module]: module = '',
+    [labelOf.step]: step = '',
+    [labelOf.env]: env = '',
+  } = metadata?.labels ?? {}
+  return { module, step, env }
+}
 
 /** @throws KitError exit 5 when the live object is somebody else's: another step's, or of another environment */
 export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
@@ -57,3 +64,6 @@ export const prunableKinds = [
   'horizontalpodautoscalers.autoscaling',
   'poddisruptionbudgets.policy',
 ] as const
+
+/** Kinds the kit makes, and deletes only when a module is uninstalled: what a Job did stays done. */
+export const lastingKinds = ['jobs.batch'] as const

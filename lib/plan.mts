@@ -1,8 +1,23 @@
+import { stringify } from 'yaml'
 import { redact } from './sensitive.mts'
-import { YAML } from './sh.mts'
 import type { FieldChange } from './diff.mts'
 import type { Manifest } from './k8s.mts'
 import type { Change } from './writes.mts'
+
+/** A plan as data, one line of JSON (README, "Data for programs"). */
+export interface PlanDocument {
+  readonly kind: 'plan'
+  readonly module: string
+  readonly env: string
+  readonly cluster: string
+  readonly revision: number | null
+  readonly changes: readonly {
+    readonly sign: string
+    readonly what: string
+    readonly fields: readonly string[]
+  }[]
+  readonly unchanged: number
+}
 
 /** One changed field as the plan shows it. Values of Secrets are never shown, only that they change. */
 export function fieldLines(manifest: Manifest, { path, before, after }: FieldChange): string {
@@ -41,6 +56,3 @@ export function manifestYaml(manifest: Manifest): string {
   // YAML 1.1: what Kubernetes' own tools read, where `on` and `yes` must be quoted.
   return `---\n${stringify(shown, { version: '1.1', lineWidth: 0 })}`
 }
-
-// zx types only the first parameter of the yaml package it carries.
-const { stringify } = YAML as unknown as { stringify: (value: unknown, options: object) => string }

@@ -47,6 +47,8 @@ export interface PodOptions {
   /** Writable folders: volume name to nothing; each an emptyDir. */
   readonly scratch: readonly string[]
   readonly containers: readonly Container[]
+  /** Helpers that run beside them and end after them: what a container does until its end, it can do to its end. */
+  readonly sidecars?: readonly Container[]
   readonly pullSecret?: string | undefined
 }
 
@@ -57,6 +59,7 @@ export const podDefaults = ({
   graceSeconds,
   scratch,
   containers,
+  sidecars = [],
   pullSecret,
 }: PodOptions): PodSpec => ({
   // A Service called n8n would inject N8N_PORT=tcp://... and break the application of that name.
@@ -79,6 +82,10 @@ export const podDefaults = ({
     },
   ],
   ...(pullSecret === undefined ? {} : { imagePullSecrets: [{ name: pullSecret }] }),
+  // Native sidecars (Kubernetes 1.29): init containers that stay, and get their SIGTERM after the others have ended.
+  ...(sidecars.length === 0
+    ? {}
+    : { initContainers: sidecars.map((one) => ({ ...one, restartPolicy: 'Always' as const })) }),
   containers: [...containers],
   volumes: scratch.map((name) => ({ name, emptyDir: {} })),
 })

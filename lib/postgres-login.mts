@@ -55,6 +55,10 @@ export async function execute(server: Connection, text: string): Promise<void> {
 export const isWrongPassword = (thrown: unknown): boolean =>
   thrown instanceof KitError && hasCode(thrown.cause, '28P01')
 
+/** True when what was asked for is simply not there: no such database, no such table. */
+export const isAbsent = (thrown: unknown): boolean =>
+  hasCode(thrown, '42P01') || (thrown instanceof KitError && hasCode(thrown.cause, '3D000'))
+
 /** Where in the server a session ends that was authenticated before: the role's limit, no CONNECT right. */
 const afterPassword = ['InitializeSessionUserId', 'CheckMyDatabase']
 
@@ -96,6 +100,7 @@ function refusal(cause: unknown, where: string, user: string, setting: string | 
 
 /** What a question or a change came to that a logged-in user sent. */
 export function failure(cause: unknown, where: string): KitError {
+  if (cause instanceof KitError) return cause
   const said = messageOf(cause)
   if (hasCode(cause, '42501')) {
     return new KitError(`${where} does not allow it: ${said}`, {

@@ -1,15 +1,9 @@
-import { exitCodes, KitError } from './errors.mts'
-import {
-  execute,
-  failure,
-  isRightPassword,
-  isWrongPassword,
-  logIn,
-  quoteName,
-  type Connection,
-  type Login,
-} from './postgres-login.mts'
-import { planDatabase, readFacts, requireUsable, type Database, type Facts } from './postgres-plan.mts'
+import { ensureExtensions, readAvailable, requireExtensions } from './postgres-extensions.mts'
+import { execute, failure, isAbsent, logIn, type Connection, type Login } from './postgres-login.mts'
+import { canLogIn, requireOwnSchema } from './postgres-owner.mts'
+import { planDatabase } from './postgres-plan.mts'
+import { requireOurRole, requireUsable } from './postgres-usable.mts'
+import { readFacts, type Database, type Facts } from './postgres-facts.mts'
 import type { Sensitive } from './sensitive.mts'
 import type { Settings } from './settings.mts'
 import type { Voice } from './voice.mts'
@@ -18,6 +12,8 @@ import type { Writes } from './writes.mts'
 export interface PostgresReader {
   /** The server's major version: 16. */
   majorVersion(): Promise<number>
+  /** The one text a query gives in a database; undefined without row, table or database. */
+  findText(database: string, query: string): Promise<string | undefined>
 }
 
 export interface Postgres extends PostgresReader {
@@ -28,8 +24,13 @@ export interface Postgres extends PostgresReader {
   close(): Promise<void>
 }
 
+export interface PostgresOptions extends Voice {
+  /** What this run writes into the comment of a database that is its own (postgres-plan.mts, claimOf). */
+  readonly claim: string
+}
+
 /** The PostgreSQL server of an environment, logged in as the superuser its settings name, at first use. */
-export function createPostgres(settings: Settings, writes: Writes, voice: Voice): Postgres {
+export function createPostgres(settings: Settings, writes: Writes, voice: PostgresOptions): Postgres {
   const [host, port] = [String(settings['POSTGRES_HOST']), Number(settings['POSTGRES_PORT'])]
   const where = `PostgreSQL ${host}:${port}`
   const superuser = {
@@ -37,13 +38,19 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Voice)
     password: settings['POSTGRES_PASSWORD'] as Sensitive,
     setting: 'POSTGRES_PASSWORD',
   }
-  let connection: Connection | undefined
-  async function connect(): Promise<Connection> {
-    if (connection !== undefined) return connection
-    const made = await logIn({ host, port, ...superuser, database: 'postgres' })
-    // A proxy in between cuts a connection that is quiet while a rollout is waited for: then log in again.
-    made.on('end', () => (connection = undefined))
-    return (connection = made)
+  /** One for all that ask at once. */
+  let connection: Promise<Connection> | undefined
+  const connect = (): Promise<Connection> => (connection ??= open())
+  async function open(): Promise<Connection> {
+    const forget = () => void (connection = undefined)
+    try {
+      const made = await logIn({ host, port, ...superuser, database: 'postgres' })
+      // A proxy in between cuts a connection that is quiet while a rollout is waited for: then log in again.
+      return made.on('end', forget)
+    } catch (cause) {
+      forget()
+      throw cause
+    }
   }
   const loginOf = ({ owner, password }: Database, database: string): Login => ({
     host,
@@ -53,17 +60,26 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Voice)
     database,
   })
 
-  async function examine(database: Database): Promise<Facts> {
+  /** @returns what is there, and whether the role may log in with our password */
+  async function examine(database: Database): Promise<{ facts: Facts; fits: boolean }> {
     const server = await connect()
     const facts = await asked(readFacts(server, database), where)
-    requireUsable(where, superuser.user, facts, database)
+    requireUsable(where, superuser.user, facts, database, voice.claim)
+    const { extensions = [] } = database
+    const found = await asked(readAvailable(server, extensions), where)
+    requireExtensions(where, superuser.user, extensions, found, facts)
     if (facts.version < database.supportedFrom) {
       voice.warn(
         `${where} is version ${facts.version}: the application supports ${database.supportedFrom} and newer`,
         `plan the move to PostgreSQL ${database.supportedFrom} or newer`,
       )
     }
-    return facts
+    const { owner, name } = database
+    const fits =
+      facts.roleLimit !== undefined &&
+      (await canLogIn(loginOf(database, facts.owner === undefined ? 'postgres' : name)))
+    requireOurRole(where, facts, owner, fits)
+    return { facts, fits }
   }
 
   return {
@@ -72,26 +88,39 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Voice)
       const { rows } = await asked((await connect()).query<{ version: number }>(version), where)
       return rows[0]?.version ?? 0
     },
+    async findText(database, query) {
+      try {
+        const connection = await logIn({ host, port, ...superuser, database })
+        try {
+          const { rows } = await connection.query<Record<string, string>>(query)
+          return Object.values(rows[0] ?? {})[0]
+        } finally {
+          await connection.end()
+        }
+      } catch (cause) {
+        if (isAbsent(cause)) return undefined
+        throw failure(cause, where)
+      }
+    },
     tryOut: async (database) => void (await examine(database)),
     async ensureDatabase(database) {
-      const facts = await examine(database)
-      const { name, owner } = database
-      const fits =
-        facts.roleLimit !== undefined &&
-        (await canLogIn(loginOf(database, facts.owner === undefined ? 'postgres' : name)))
-      const { changes, statements } = planDatabase(database, facts, fits)
+      const { facts, fits } = await examine(database)
+      const { name, owner, extensions = [] } = database
+      const { changes, statements } = planDatabase(database, facts, fits, voice.claim)
       if (changes.length > 0) {
         await writes.make(changes, async () => {
           const server = await connect()
           for (const text of statements) await asked(execute(server, text), where)
         })
       }
+      const inside = { host, port, ...superuser, database: name }
+      await asked(ensureExtensions(writes, inside, extensions, facts.owner !== undefined), where)
       if (writes.planning) return
       if (facts.owner === undefined || !fits) await requireOwnSchema(loginOf(database, name))
       voice.said(`${where} database ${name}, owner ${owner}`)
     },
     async close() {
-      await connection?.end()
+      await (await connection)?.end()
     },
   }
 }
@@ -102,37 +131,4 @@ async function asked<T>(answer: Promise<T>, where: string): Promise<T> {
   } catch (cause) {
     throw failure(cause, where)
   }
-}
-
-/** True when the role may log in with the password we have. @throws KitError when that cannot be told */
-async function canLogIn(login: Login): Promise<boolean> {
-  try {
-    await (await logIn(login)).end()
-    return true
-  } catch (thrown) {
-    if (isWrongPassword(thrown)) return false
-    // A busy application may hold every connection its role has.
-    if (isRightPassword(thrown)) return true
-    throw thrown
-  }
-}
-
-/** Logs in as the application will, and asks whether it may make tables. @throws KitError exit 8 or 9 */
-async function requireOwnSchema(login: Login): Promise<void> {
-  const connection = await logIn(login).catch((thrown: unknown) => {
-    if (!isRightPassword(thrown)) throw thrown
-  })
-  if (connection === undefined) return
-  try {
-    const { rows } = await connection.query<{ may: boolean }>(
-      `select has_schema_privilege(current_user, 'public', 'CREATE') as may`,
-    )
-    if (rows[0]?.may === true) return
-  } finally {
-    await connection.end()
-  }
-  throw new KitError(`${login.user} may not create tables in database ${login.database}`, {
-    exitCode: exitCodes.rolloutFailed,
-    hint: `as superuser, in that database: GRANT CREATE ON SCHEMA public TO ${quoteName(login.user)}`,
-  })
 }

@@ -4,10 +4,6 @@ import { Cancelled } from './errors.mts'
 // The only importer of clack, and only for questions: around work its spinner turns Ctrl-C into exit 0.
 const output = process.stderr
 
-/** True when somebody can answer: a terminal on both ends, and nobody said not to ask. */
-export const interactive = (noInput: boolean): boolean =>
-  process.stdin.isTTY && process.stderr.isTTY && !noInput && !/^(1|true|yes)$/i.test(process.env['CI'] ?? '')
-
 /** An answer, or Cancelled (130) when the operator pressed Ctrl-C or Escape. */
 function answered<T>(answer: T): Exclude<T, symbol> {
   if (isCancel(answer)) throw new Cancelled('cancelled: nothing was written')

@@ -44,7 +44,7 @@ export async function asked<T>(answer: Promise<T>, where: string): Promise<T> {
 /** Somebody else's: nothing of theirs may be touched. */
 export function foreignDatabase(where: string, database: number, claimed: string | null): KitError {
   const who =
-    claimed === null ? 'it holds keys nobody of ours claims' : `it is claimed by ${ownerIn(claimed)}`
+    claimed === null ? 'it holds keys nobody of ours claims' : `it is claimed by ${shownOwner(claimed)}`
   return new KitError(`${where} database ${database} is somebody else's: ${who}`, {
     exitCode: exitCodes.worldMoved,
     details: ['Nothing was written.'],
@@ -52,11 +52,20 @@ export function foreignDatabase(where: string, database: number, claimed: string
   })
 }
 
-function ownerIn(claimed: string): string {
+function shownOwner(claimed: string): string {
+  const { owner, cluster } = claimIn(claimed)
+  return owner === undefined
+    ? 'an unknown owner'
+    : `${owner} of cluster ${cluster?.slice(0, 12) ?? 'unknown'}`
+}
+
+/** `staging/12_n8n` in a claim the kit wrote; undefined for any other text. */
+export const ownerIn = (claimed: string): string | undefined => claimIn(claimed).owner
+
+function claimIn(claimed: string): { owner?: string; cluster?: string } {
   try {
-    const { owner, cluster } = JSON.parse(claimed) as { owner?: string; cluster?: string }
-    return `${owner ?? 'an unknown owner'} of cluster ${cluster?.slice(0, 12) ?? 'unknown'}`
+    return JSON.parse(claimed) as { owner?: string; cluster?: string }
   } catch {
-    return 'an unknown owner'
+    return {}
   }
 }

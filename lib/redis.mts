@@ -1,5 +1,6 @@
-import { createClient } from 'redis'
-import { asked, explained, foreignDatabase } from './redis-errors.mts'
+import { createClient } from '@redis/client'
+import { requireAlone, requireSilence } from './redis-alone.mts'
+import { asked, explained, foreignDatabase, ownerIn } from './redis-errors.mts'
 import { policyOf, requireMaster, requireWritable, select } from './redis-rules.mts'
 import type { Sensitive } from './sensitive.mts'
 import type { Settings } from './settings.mts'
@@ -11,6 +12,8 @@ export interface RedisClaim {
   readonly database: number
   /** `staging/12_n8n` */
   readonly owner: string
+  /** Channels the application sends on whatever its database: one installation of it a server. A pattern of PUBSUB. */
+  readonly channels?: string
 }
 
 export interface RedisReader {
@@ -45,19 +48,29 @@ export function createRedis(
   const [host, port] = [String(settings['REDIS_HOST']), Number(settings['REDIS_PORT'])]
   const where = `Redis ${host}:${port}`
   let client: Client | undefined
-  // A proxy in between cuts a connection that is quiet while a rollout is waited for: then log in again.
-  const connect = async () =>
-    client?.isReady === true
-      ? client
-      : (client = await logIn(host, port, settings['REDIS_PASSWORD'] as Sensitive, where))
+  /** One for all that ask at once. */
+  let opening: Promise<Client> | undefined
+  const connect = async (): Promise<Client> => {
+    // A proxy in between cuts a connection that is quiet while a rollout is waited for: then log in again.
+    if (client?.isReady === true) return client
+    opening ??= logIn(host, port, settings['REDIS_PASSWORD'] as Sensitive, where)
+    try {
+      return (client = await opening)
+    } finally {
+      opening = undefined
+    }
+  }
 
   /** @returns true when the database is already claimed by us */
-  async function isOurs({ database, owner }: RedisClaim): Promise<boolean> {
+  async function isOurs(claim: RedisClaim): Promise<boolean> {
+    const { database, owner } = claim
     const redis = await connect()
     await requireMaster(redis, where)
     await select(redis, where, database)
     const claimed = await asked(redis.get(ownerKey), where)
+    await requireAlone(redis, where, claim, ownerIn, ownerKey)
     if (claimed === claimText(cluster, owner)) return true
+    await requireSilence(redis, where, claim)
     if (claimed === null && (await asked(redis.dbSize(), where)) === 0) return false
     throw foreignDatabase(where, database, claimed)
   }

@@ -1,3 +1,4 @@
+import type { Planned } from './apply.mts'
 import { fieldManager } from './diff.mts'
 import {
   nameOf,
@@ -14,17 +15,43 @@ import {
 const isUnscaled = (manifest: Manifest): manifest is Deployment =>
   manifest.kind === 'Deployment' && (manifest as Deployment).spec?.replicas === undefined
 
-/** New autoscaled Deployments start with their minimum at once, not when the HPA first looks (15 s later). */
+/**
+ * New autoscaled Deployments start with their minimum at once, not when the HPA first looks (15 s later); and one
+ * that was scaled to nothing gets it back: an HPA leaves a Deployment without pods alone for ever.
+ * @param scalers where to look for their autoscalers
+ */
 export function startingReplicas(
   batch: readonly Manifest[],
   live: ReadonlyMap<string, LiveObject>,
+  scalers: readonly Manifest[],
 ): Manifest[] {
   return batch.filter(isUnscaled).flatMap((manifest) => {
-    const scaler = batch.find((one) => one.kind === 'HorizontalPodAutoscaler' && scales(one, manifest))
-    const least = (scaler as HorizontalPodAutoscaler | undefined)?.spec?.minReplicas
-    return live.has(nameOf(manifest)) || least === undefined ? [] : [withReplicas(manifest, least)]
+    const now = live.get(nameOf(manifest))
+    const least = leastOf(manifest, scalers)
+    return least !== undefined && (now === undefined || replicasOf(now) === 0)
+      ? [withReplicas(manifest, least)]
+      : []
   })
 }
+
+/** The comparison of a Deployment that stands at no pods although it has an autoscaler: that changes. */
+export function wokenUp(planned: readonly Planned[], live: ReadonlyMap<string, LiveObject>): Planned[] {
+  const manifests = planned.map(({ manifest }) => manifest)
+  return planned.map(({ manifest, comparison }) => {
+    const now = live.get(nameOf(manifest))
+    const least = isUnscaled(manifest) ? leastOf(manifest, manifests) : undefined
+    if (now === undefined || least === undefined || replicasOf(now) !== 0) return { manifest, comparison }
+    const field = { path: 'spec.replicas', before: 0, after: least }
+    return { manifest, comparison: { status: 'changed', fields: [...comparison.fields, field] } }
+  })
+}
+
+function leastOf(manifest: Deployment, scalers: readonly Manifest[]): number | undefined {
+  const scaler = scalers.find((one) => one.kind === 'HorizontalPodAutoscaler' && scales(one, manifest))
+  return (scaler as HorizontalPodAutoscaler | undefined)?.spec?.minReplicas
+}
+
+const replicasOf = (live: LiveObject): number | undefined => (live['spec'] as { replicas?: number }).replicas
 
 /** Deployments whose number we set until now and leave to the HPA from now on: the live number is kept. */
 export function takenOverReplicas(
@@ -33,7 +60,7 @@ export function takenOverReplicas(
 ): Manifest[] {
   return batch.filter(isUnscaled).flatMap((manifest) => {
     const now = live.get(nameOf(manifest))
-    const replicas = (now?.['spec'] as { replicas?: number } | undefined)?.replicas
+    const replicas = now && replicasOf(now)
     return now === undefined || replicas === undefined || !weOwnReplicas(now)
       ? []
       : [withReplicas(manifest, replicas)]

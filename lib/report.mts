@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Outcome } from './checks.mts'
 import { validationFolder, writePrivate } from './file.mts'
+import { shortTime } from './revision.mts'
 import { redact } from './sensitive.mts'
 
 /** Everything a report says. Only what was observed; never a placeholder (legacy.md 8.3). */
@@ -20,6 +21,8 @@ export interface Report {
   readonly images: readonly { readonly name: string; readonly image: string; readonly standIn?: string }[]
   readonly access: readonly (readonly [label: string, text: string])[]
   readonly notProven: readonly string[]
+  /** Drills this run left alone, and when each passed last. */
+  readonly drillsLeft: readonly { readonly title: string; readonly proven: string | undefined }[]
 }
 
 export type Verdict = 'passed' | 'passed with warnings' | 'failed'
@@ -78,7 +81,13 @@ export function reportText(report: Report): string {
     ]),
     ...section(
       'Not proven',
-      report.notProven.map((line) => `- ${line}`),
+      [
+        ...report.drillsLeft.map(
+          ({ title, proven }) =>
+            `${title}: drill not run, ${proven === undefined ? 'never proven here' : `not proven since ${shortTime(proven)}`}`,
+        ),
+        ...report.notProven,
+      ].map((line) => `- ${line}`),
     ),
     ...section('Run it again', [
       `    ./00_master_install.mjs --module ${report.number} --env ${report.env} --verify`,

@@ -1,9 +1,10 @@
 import { hostname, userInfo } from 'node:os'
-import { gunzipSync, gzipSync } from 'node:zlib'
 import { itemsOf, sendObjects } from './apply.mts'
-import type { LiveObject, Manifest, Secret } from './k8s.mts'
+import type { Manifest } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
-import { namespace } from './objects.mts'
+import type { Lease } from './lease.mts'
+import { systemNamespace } from './names.mts'
+import { decodeAll, encode, revisionLabel, secretNameOf } from './revision-secret.mts'
 import { countWrite } from './sh.mts'
 
 /** What one run of one module applied, kept in the cluster (DESIGN section 6). */
@@ -12,36 +13,46 @@ export interface Revision {
   /** Folder name: `12_n8n`. */
   readonly module: string
   readonly env: string
-  /** `adopted`: the module was found working and validated, nothing was applied. */
-  readonly state: 'pending' | 'applied' | 'validated' | 'adopted'
+  /**
+   * `pending`: begun, perhaps killed. `applied`: every object is as it should be. `validated`: all checks passed
+   * once. `adopted`: found working and validated, nothing was applied. `uninstalled`: its objects are gone.
+   */
+  readonly state: 'pending' | 'applied' | 'validated' | 'adopted' | 'uninstalled'
   readonly who: string
   /** ISO 8601, UTC. */
   readonly when: string
   readonly kit: string
   /** Image references by their name in versions.json. */
   readonly images: Readonly<Record<string, string>>
-  readonly validated?: { readonly when: string; readonly checks: number }
+  /** The newest known outcome of the module's checks. */
+  readonly tested?: { readonly when: string; readonly checks: number; readonly failed: number }
+  /** When each drill passed last, by its id. */
+  readonly drills?: Readonly<Record<string, string>>
+  /** The revision it was made from, when it is a rollback. */
+  readonly rollbackOf?: number
+  /** Where the database's schema stood when it was applied: the name of the last migration. */
+  readonly schema?: string
   readonly manifests: readonly Manifest[]
 }
 
-/** The kit's own namespace in a cluster. */
-export const systemNamespace = 'keybuzz-system'
-
-const label = { module: 'keybuzz.io/revision-of', env: 'keybuzz.io/revision-env' } as const
-
-/** Every revision in the cluster, oldest first. */
-export async function readRevisions(kubectl: Kubectl): Promise<Revision[]> {
+/** Everything the kit keeps in a cluster, in one question: every revision, oldest first, and the lock. */
+export async function readRecords(
+  kubectl: Kubectl,
+): Promise<{ revisions: Revision[]; lease: Lease | undefined }> {
   const words = [
     'get',
-    'secrets',
+    'secrets,leases.coordination.k8s.io',
     '--namespace',
     systemNamespace,
     '--selector',
-    label.module,
+    'app.kubernetes.io/managed-by=keybuzz',
     '--ignore-not-found',
   ]
   const found = itemsOf(await kubectl.json(words))
-  return found.map(decode).toSorted((a, b) => a.number - b.number)
+  return {
+    revisions: decodeAll(found).toSorted((a, b) => a.number - b.number),
+    lease: found.find(({ kind }) => kind === 'Lease') as Lease | undefined,
+  }
 }
 
 /** The newest revision of a module; cluster-scope modules have one for all environments. */
@@ -52,53 +63,27 @@ export const newestOf = (
 ): Revision | undefined =>
   revisions.findLast((one) => one.module === module && (env === undefined || one.env === env))
 
-/** True when the module stands validated at its newest revision. */
+/** True when the checks passed on what this revision applied. */
 export const isValidated = (revision: Revision | undefined): boolean =>
   revision?.state === 'validated' || revision?.state === 'adopted'
+
+/** `2026-11-23 09:12`, UTC. */
+export const shortTime = (when: string | undefined): string => (when ?? '').slice(0, 16).replace('T', ' ')
 
 /** Who runs the kit, and from where. */
 export const operator = (): string => `${userInfo().username}@${hostname()}`
 
-/** Writes a revision, whole. */
+/** Writes a revision, whole: what it is kept in beside its head is there before the head names it. */
 export async function saveRevision(kubectl: Kubectl, revision: Revision): Promise<void> {
-  await sendObjects(kubectl, [namespace(systemNamespace), encode(revision)], { dryRun: false })
+  const { head, parts } = encode(revision)
+  if (parts.length > 0) await sendObjects(kubectl, parts, { dryRun: false })
+  await sendObjects(kubectl, [head], { dryRun: false })
   countWrite()
 }
 
-/** A manifest as a revision keeps it: of a Secret only name and keys. */
-export function withoutValues(manifest: Manifest): Manifest {
-  if (manifest.kind !== 'Secret') return manifest
-  const { data = {}, ...rest } = manifest as Secret
-  return { ...rest, data: Object.fromEntries(Object.keys(data).map((key) => [key, ''])) } as Manifest
-}
-
-function encode({ manifests, ...meta }: Revision): Secret {
-  const base64 = (bytes: Buffer) => bytes.toString('base64')
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: {
-      namespace: systemNamespace,
-      name: `revision-${meta.env}-${meta.module.replaceAll('_', '-')}-${meta.number}`,
-      labels: {
-        [label.module]: meta.module,
-        [label.env]: meta.env,
-        'app.kubernetes.io/managed-by': 'keybuzz',
-      },
-    },
-    type: 'keybuzz.io/revision',
-    data: {
-      meta: base64(Buffer.from(JSON.stringify(meta))),
-      manifests: base64(gzipSync(JSON.stringify(manifests.map(withoutValues)))),
-    },
-  }
-}
-
-function decode(secret: LiveObject): Revision {
-  const { meta = '', manifests = '' } = secret['data'] as Record<string, string>
-  const read = (text: string) => Buffer.from(text, 'base64')
-  return {
-    ...(JSON.parse(read(meta).toString()) as Omit<Revision, 'manifests'>),
-    manifests: JSON.parse(gunzipSync(read(manifests)).toString()) as Manifest[],
-  }
+/** Deletes revisions nobody needs any more, with all their parts. */
+export async function deleteRevisions(kubectl: Kubectl, old: readonly Revision[]): Promise<void> {
+  const selector = `${revisionLabel} in (${old.map(secretNameOf).join(',')})`
+  await kubectl.run(['delete', 'secrets', '-n', systemNamespace, '--selector', selector])
+  countWrite()
 }

@@ -4,7 +4,10 @@ import type { Kubectl } from './kubectl.mts'
 import { record } from './log.mts'
 import type { KnownFailure } from './module.mts'
 
-/** The error for a rollout that cannot succeed, with the container's last lines and what they mean. */
+/**
+ * The error for something that cannot start, with the container's last lines and what they mean.
+ * @param name `deployment/n8n-worker`
+ */
 export async function rolloutError(
   kubectl: Kubectl,
   namespace: string,
@@ -12,30 +15,46 @@ export async function rolloutError(
   { what, where, words, next, log: logOf }: Diagnosis,
   failures: readonly KnownFailure[],
 ): Promise<KitError> {
-  const lines = logOf === undefined ? [] : await lastLines(kubectl, namespace, logOf)
-  const known = failures.find(({ line }) => lines.some((one) => line.test(one)))
-  // The line that tells comes first: what an application says while it ends often pushes it out of sight.
-  const telling = lines.filter((one) => known?.line.test(one)).slice(-1)
-  return new KitError(`deployment/${name} cannot start: ${what}`, {
+  const { lines, known } = explainLines(
+    logOf === undefined ? [] : await lastLines(kubectl, namespace, logOf),
+    failures,
+  )
+  return new KitError(`${name} cannot start: ${what}`, {
     exitCode: exitCodes.rolloutFailed,
     details: [
       `${where}: ${words}`,
-      ...[...new Set([...telling, ...lines.slice(-5)])].map((line) => `| ${line.slice(0, 200)}`),
-      ...(known === undefined ? [] : [known.meaning]),
+      ...lines,
       'Nothing was deleted; pods that were serving before still serve.',
     ],
     hint: known?.next ?? next,
   })
 }
 
-async function lastLines(
+/** The last lines of a container as an error shows them, and the module's own word on them. */
+export function explainLines(
+  lines: readonly string[],
+  failures: readonly KnownFailure[],
+): { lines: string[]; known: KnownFailure | undefined } {
+  const known = failures.find(({ line }) => lines.some((one) => line.test(one)))
+  // The line that tells comes first: what an application says while it ends often pushes it out of sight.
+  const telling = lines.filter((one) => known?.line.test(one)).slice(-1)
+  const shown = [...new Set([...telling, ...lines.slice(-5)])].map((line) => `| ${line.slice(0, 200)}`)
+  return { lines: [...shown, ...(known === undefined ? [] : [known.meaning])], known }
+}
+
+/** What kubectl prints, with exit 0, in place of a log that is no longer there. */
+const gone = 'unable to retrieve container logs'
+
+/** The last lines a container wrote; the whole of them goes into the log of the run. */
+export async function lastLines(
   kubectl: Kubectl,
   namespace: string,
   { pod, container, previous }: NonNullable<Diagnosis['log']>,
 ): Promise<string[]> {
   const words = ['logs', pod, '--container', container, '--namespace', namespace, '--tail=40']
-  // The container may be replaced between two calls; the log of whichever one is there says the same.
-  const text = await kubectl.run(previous ? [...words, '--previous'] : words).catch(() => kubectl.run(words))
+  // The container may be replaced between two calls, or its log be gone: that of whichever one is there says the same.
+  const wanted = previous ? await kubectl.run([...words, '--previous']).catch(() => gone) : gone
+  const text = wanted.startsWith(gone) ? await kubectl.run(words) : wanted
   record(`last lines of ${pod}/${container}:\n${text}`)
   return text.split('\n').filter((line) => line.trim() !== '')
 }

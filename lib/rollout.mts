@@ -24,6 +24,17 @@ export function isServing(live: LiveObject | undefined): boolean {
   )
 }
 
+/** The same, seen in its pods too: what a Deployment says of itself is old for a moment after its pods were lost. */
+export function hasRolledOut(state: Rollouts, name: string): boolean {
+  const live = state.deployments.objects.get(name)
+  if (live === undefined || !isServing(live)) return false
+  const wanted = (live as unknown as Deployment).spec?.replicas ?? 1
+  return newestPods(state, name).filter(isPodReady).length >= wanted
+}
+
+export const isPodReady = ({ status }: Pod): boolean =>
+  status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false
+
 /** Pods made from the Deployment's newest template: their checksum annotation is its own. */
 export function newestPods({ deployments, pods }: Rollouts, name: string): Pod[] {
   const deployment = deployments.objects.get(name) as unknown as Deployment | undefined
@@ -42,15 +53,16 @@ export function newestPods({ deployments, pods }: Rollouts, name: string): Pod[]
 
 /** `deployment/n8n-worker 1/2 ready: n8n-worker-6f9c pulling image`: the first that is not ready, and why. */
 export function waitingLine(state: Rollouts, names: readonly string[]): string {
-  const name = names.find((one) => !isServing(state.deployments.objects.get(one))) ?? ''
+  const name = names.find((one) => !hasRolledOut(state, one)) ?? ''
   const { spec, status } = (state.deployments.objects.get(name) ?? {}) as unknown as Deployment
-  const pod = newestPods(state, name).find(
-    ({ status }) => !status?.containerStatuses?.every(({ ready }) => ready),
-  )
+  const pods = newestPods(state, name)
+  const pod = pods.find((one) => !isPodReady(one))
   const reason =
-    pod === undefined
-      ? 'no pod of it is there yet, or older ones are ending'
-      : `${pod.metadata?.name} ${waitingReason(pod, lastEvent(state, pod))}`
+    pod !== undefined
+      ? `${pod.metadata?.name} ${waitingReason(pod, lastEvent(state, pod))}`
+      : pods.length === 0
+        ? 'no pod of it is there yet'
+        : 'its new pods are ready, older ones are ending'
   return `deployment/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${reason.slice(0, 160)}`
 }
 

@@ -1,30 +1,42 @@
+import { pathToFileURL } from 'node:url'
 import { readArguments, type Arguments, type Program } from './arguments.mts'
 import { exitCodes, KitError, messageOf, type ExitCode } from './errors.mts'
 import { helpText } from './flags.mjs'
 import { interruption } from './interrupt.mts'
-import { log, logPath, print, record, say, surviveClosedOutput } from './log.mts'
+import { log, logFailure, logPath, print, record, say, surviveClosedOutput } from './log.mts'
+
+/** What a program may end with instead of an exit code: this process goes on as another program of the kit. */
+export interface Successor {
+  readonly path: string
+  readonly words: readonly string[]
+}
+
+type Body<Ending> = (given: Arguments & { program: Program }) => Promise<Ending>
 
 /**
  * Runs a program of the kit: its command line, signals, the only catch, the only exit code.
- * @param body does the work and gives the exit code of a run that did not fail
+ * @param body does the work and gives the exit code of a run that did not fail, or the program to go on as
  */
-export function startProgram(
-  program: Program,
-  usage: string,
-  body: (given: Arguments & { program: Program }) => Promise<ExitCode>,
-): void {
+export function startProgram(program: Program, usage: string, body: Body<ExitCode | Successor>): void {
   surviveClosedOutput()
   interruption.listen()
-  void main(program, usage, body).then((code) => {
-    process.exitCode = code
+  void main(program, usage, body).then(async (ending) => {
+    if (typeof ending === 'number') process.exitCode = ending
+    else await become(ending)
   })
+}
+
+/** As a shell's `exec`: the other program finds its own command line, and a process that is already warm. */
+async function become({ path, words }: Successor): Promise<void> {
+  process.argv.splice(1, process.argv.length, path, ...words)
+  await import(pathToFileURL(path).href)
 }
 
 async function main(
   program: Program,
   usage: string,
-  body: Parameters<typeof startProgram>[2],
-): Promise<ExitCode> {
+  body: Body<ExitCode | Successor>,
+): Promise<ExitCode | Successor> {
   // The file that called us is still being evaluated: its last constants must exist before its step runs.
   await Promise.resolve()
   try {
@@ -33,7 +45,9 @@ async function main(
       print(helpText(program, usage))
       return exitCodes.done
     }
-    return await body({ ...given, program })
+    const code = await body({ ...given, program })
+    const lost = logFailure()
+    return lost === undefined || code !== exitCodes.done ? code : explain(lost)
   } catch (thrown) {
     return explain(thrown)
   } finally {
@@ -49,7 +63,7 @@ export function explain(thrown: unknown): ExitCode {
       ...thrown.details,
       ...(thrown.hint === undefined ? [] : [`next: ${thrown.hint}`]),
     ])
-    recordQuietly(thrown)
+    recordCauses(thrown)
     return thrown.exitCode
   }
   log.fail(`a bug of the kit: ${messageOf(thrown)}   exit ${exitCodes.bug}`, [
@@ -58,18 +72,11 @@ export function explain(thrown: unknown): ExitCode {
       : []),
     'next: run the same command again; if it stays, keep the log and report it',
   ])
-  recordQuietly(thrown)
+  recordCauses(thrown)
   return exitCodes.bug
 }
 
-/** The whole chain of causes into the log; a log that cannot be written must not hide the error. */
-function recordQuietly(thrown: unknown): void {
-  for (let one = thrown; one instanceof Error; one = one.cause) {
-    try {
-      record(one.stack ?? one.message)
-    } catch (failure) {
-      say(`  ! ${messageOf(failure)}`)
-      return
-    }
-  }
+/** The whole chain of causes into the log. */
+function recordCauses(thrown: unknown): void {
+  for (let one = thrown; one instanceof Error; one = one.cause) record(one.stack ?? one.message)
 }

@@ -12,9 +12,12 @@ const known = new Set<string>()
 /** Shorter values stand in ordinary words too often to be cut out of text; settings refuse them. */
 export const shortestSensitive = 4
 
-/** Wraps a value and remembers it, so that `redact` finds it in any text from now on. */
-export function sensitive(value: string): Sensitive {
-  for (const form of formsOf(value)) known.add(form)
+/**
+ * Wraps a value and remembers it, so that `redact` finds it in any text from now on.
+ * @param shortest a shorter value is hidden where it stands, but not cut out of other text
+ */
+export function sensitive(value: string, shortest = shortestSensitive): Sensitive {
+  for (const form of formsOf(value, shortest)) known.add(form)
   return {
     reveal: () => value,
     toString: () => '***',
@@ -38,8 +41,8 @@ export function redact(text: string): string {
 const longestFirst = (a: string, b: string) => b.length - a.length
 
 /** The forms a value takes on its way: raw, JSON, URL, shell quotes, base64 alone or inside something longer. */
-function formsOf(value: string): string[] {
-  if (value.length < shortestSensitive) return []
+function formsOf(value: string, shortest: number): string[] {
+  if (value.length < shortest) return []
   return [
     value,
     JSON.stringify(value).slice(1, -1),

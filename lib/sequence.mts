@@ -1,15 +1,16 @@
 import type { Arguments, Program } from './arguments.mts'
 import { chooseEnvironment } from './credentials.mts'
-import { exitCodes, KitError, NotYet, type ExitCode } from './errors.mts'
-import { log, openLog, print, say } from './log.mts'
+import { exitCodes, KitError, type ExitCode } from './errors.mts'
+import { openLog } from './log.mts'
 import { folderOf, headingOf, type Module } from './module.mts'
-import { planOffline } from './offline.mts'
-import { planText } from './plan.mts'
-import { openSession, type Session } from './session.mts'
-import type { Step } from './step.mts'
+import type { Session } from './session.mts'
+import { isCredentials, type Step } from './step.mts'
+
+// What a run does not need is not loaded: the clients of PostgreSQL and Redis alone cost a fifth of a second.
 
 /**
- * Runs the steps of a module, in order: the whole of it, its tests alone, or one step.
+ * Runs the steps of a module, in order: the whole of it, its tests alone, or one step; or what another verb
+ * makes of them.
  * @returns 0, or 4 when a plan found changes
  * @throws KitError with the exit code of what failed
  */
@@ -19,73 +20,67 @@ export async function runSteps<M extends Module>(
   given: Arguments & { program: Program },
 ): Promise<ExitCode> {
   const env = chooseEnvironment(given.env)
-  const chosen = given.verify ? steps.slice(-1) : steps
-  requireInputsSaved(chosen, given)
-  if (given.offline) return planOffline(module, chosen, env, given)
-  if (!given.plan) openLog(env, folderOf(module))
-  const started = performance.now()
-  const session = await openSession(module, env, given, { withoutCluster: chosen.every(isCredentials) })
+  requireInputsSaved(steps, given)
+  requireHosts(module, given)
+  if (given.offline) return (await import('./offline.mts')).planOffline(module, steps, env, given)
+  if (!given.plan && given.verb !== 'status') openLog(env, folderOf(module))
+  const withoutCluster = given.verb === 'install' && steps.every(isCredentials)
+  const { openSession } = await import('./session.mts')
+  const session = await openSession(module, env, given, { withoutCluster })
   try {
-    for (const step of chosen) {
-      if (step === steps.at(-1)) await session.settle()
-      await runOne(session, step, given.plan)
-    }
-    if (given.plan) return finishPlan(session, module)
-    await session.settle()
-    if (given.program === 'step') log.done(chosen[0]?.name ?? '', started)
-    else {
-      log.done(`${headingOf(module)}, ${session.revisionText()}`, started)
-      showInformation(session)
-    }
-    return exitCodes.done
+    if (given.verb === 'drill') await confirmDrill(session)
+    const act = await actions[given.verb]()
+    await act(session, steps)
+    return given.plan ? (await import('./finish.mts')).finishPlan(session) : exitCodes.done
   } finally {
     await session.close()
   }
 }
 
-/** Inputs of a single step would be used and forgotten: only the first step saves them. */
-function requireInputsSaved<M extends Module>(
-  chosen: readonly Step<M>[],
-  given: Arguments & { program: Program },
-): void {
-  const [first] = chosen
-  if (given.set.length === 0 && given.answers === undefined) return
-  if (given.program !== 'step' || (first !== undefined && isCredentials(first))) return
-  throw new KitError('a single step does not save settings', {
+type Action = <M extends Module>(session: Session<M>, steps: readonly Step<M>[]) => Promise<void>
+
+const install = async (): Promise<Action> => (await import('./install.mts')).install
+
+/** The tests step alone: checks, and under --drill the drills. */
+async function tests(): Promise<Action> {
+  const run = await install()
+  return (session, steps) => run(session, steps.slice(-1))
+}
+
+/** What each verb does, once the run is open. */
+const actions: Readonly<Record<Arguments['verb'], () => Promise<Action>>> = {
+  install,
+  verify: tests,
+  drill: tests,
+  status: async () => (await import('./status.mts')).showStatus,
+  rollback: async () => (await import('./rollback.mts')).rollBack,
+  uninstall: async () => (await import('./uninstall.mts')).uninstall,
+}
+
+async function confirmDrill<M extends Module>({ module, answers }: Session<M>): Promise<void> {
+  const { confirmName } = await import('./confirm.mts')
+  await confirmName(module.slug, `Drills break ${headingOf(module)} on purpose for a while`, answers)
+}
+
+function requireHosts(module: Module, { limit }: Arguments): void {
+  if (limit === undefined || module.machines !== undefined) return
+  throw new KitError(`${headingOf(module)} works on no hosts: --limit means nothing to it`, {
     exitCode: exitCodes.usage,
-    hint: `give --set and --answers to ${first === undefined ? 'step 00' : `${folderOf(first.module)}_00_setup_credentials`}, or to apply_all`,
+    hint: 'leave --limit out, or name with --module a module that works on hosts',
   })
 }
 
-/** Step 00: the one that only looks after settings. */
-const isCredentials = ({ id }: { id: string }): boolean => id.startsWith('00_')
-
-async function runOne<M extends Module>(
-  session: Session<M>,
-  step: Step<M>,
-  planning: boolean,
-): Promise<void> {
-  log.title(step.name)
-  session.enter(step.id)
-  try {
-    await step.run(session.context)
-    await session.leave()
-  } catch (thrown) {
-    if (!(thrown instanceof NotYet && planning)) throw thrown
-    session.note({ sign: '!', what: `${step.name}: ${thrown.message}` })
-  }
-}
-
-function finishPlan<M extends Module>(session: Session<M>, module: M): ExitCode {
-  const { changes } = session
-  const heading = `${headingOf(module)}   ${session.env}   ${session.revisionText()}`
-  print(planText(heading, changes, session.unchanged()))
-  return changes.length === 0 ? exitCodes.done : exitCodes.changesPending
-}
-
-/** Addresses, accounts, where the secrets are, what to do next. */
-function showInformation<M extends Module>(session: Session<M>): void {
-  const lines = session.information()
-  if (lines.length > 0) say('')
-  for (const [label, text] of lines) say(`  ${label.padEnd(9)} ${text}`)
+/** Inputs of a single step would be used and forgotten: only the first step saves them. */
+function requireInputsSaved<M extends Module>(
+  steps: readonly Step<M>[],
+  given: Arguments & { program: Program },
+): void {
+  const [first] = steps
+  if (given.set.length === 0 && given.answers === undefined) return
+  const saves = given.program !== 'step' || (first !== undefined && isCredentials(first))
+  if (given.verb === 'install' && saves) return
+  throw new KitError('this run does not save settings', {
+    exitCode: exitCodes.usage,
+    hint: `give --set and --answers to ${first === undefined ? 'step 00' : `${folderOf(first.module)}_00_setup_credentials`}, or to an install`,
+  })
 }

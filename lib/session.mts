@@ -1,43 +1,47 @@
-import type { Arguments } from './arguments.mts'
+import { onlyLooks, type Arguments } from './arguments.mts'
 import { hasKubeconfig } from './cluster.mts'
-import type { Backends, Context } from './context.mts'
+import { confirmProtected, type Answers } from './confirm.mts'
+import type { Context } from './context.mts'
+import { NotYet } from './errors.mts'
 import { openGround, type Ground } from './ground.mts'
-import { createHttp } from './http.mts'
-import { openInputs } from './inputs.mts'
+import { openInputs, type Inputs } from './inputs.mts'
 import { lazily } from './lazy.mts'
-import { log, say } from './log.mts'
-import { headingOf, type Module } from './module.mts'
-import { createPostgres } from './postgres.mts'
-import { createRedis } from './redis.mts'
-import type { Revision } from './revision.mts'
-import { mergeManifests } from './revisions.mts'
-import type { Settings } from './settings.mts'
-import { runTests, type ReportFacts } from './tests.mts'
-import { chooseImages, describeImage, kitVersion, readVersions } from './versions.mts'
-import { createWrites, type Change, type Writes } from './writes.mts'
+import { createMachines, noCluster, whyNoCluster, openFor, type Machines } from './machines.mts'
+import { say } from './log.mts'
+import { folderOf, headingOf, type Module } from './module.mts'
+import { interactive } from './terminal.mts'
+import { reportFacts } from './report-facts.mts'
+import { createContext } from './run-context.mts'
+import type { ReportFacts } from './tests.mts'
+import { chooseImages, readVersions, type Chosen } from './versions.mts'
+import { createWrites, joinWrites, type Writes } from './writes.mts'
 
 /** One run of one module: what its steps work with, and what is kept around them. */
 export interface Session<M extends Module> {
+  readonly module: M
   readonly env: string
+  readonly given: Arguments
+  readonly answers: Answers
+  readonly inputs: Inputs<M>
   readonly context: Context<M>
-  /** What was changed, or under --plan would be. */
-  readonly changes: readonly Change[]
-  note(change: Change): void
-  enter(step: string): void
-  /** After a step: objects it no longer wants are deleted. */
-  leave(): Promise<void>
-  /** After the last step that applies: the revision says what stands. */
-  settle(): Promise<void>
+  readonly writes: Writes
+  /** Which step's objects are applied from now on. */
+  readonly enter: (step: string) => void
+  /** The cluster; undefined while there is none yet. */
+  readonly ground: Ground | undefined
+  /** The cluster, for what cannot be done without one. */
+  readonly requireGround: () => Ground
+  /** Images this run installs, and newer ones it leaves alone. */
+  readonly chosen: () => Chosen
+  /** Goes on without the cluster, which is about to end: its lock is given back. */
+  leaveCluster(): Promise<void>
   close(): Promise<void>
-  revisionText(): string
-  unchanged(): number
-  information(): readonly (readonly [label: string, text: string])[]
 }
 
 /**
- * Opens a run: inputs, cluster, gate. Nothing is written before a step writes.
+ * Opens a run: inputs, cluster, gate, lock. Nothing of the module is written before a step writes.
  * @param withoutCluster step 00 alone may run before there is a cluster: questions first, machines later
- * @throws KitError exit 2, 3, 5, 6, 7 or 8 when the run must not begin
+ * @throws KitError exit 2, 3, 5, 6, 7, 8 or 11 when the run must not begin
  */
 export async function openSession<M extends Module>(
   module: M,
@@ -47,124 +51,99 @@ export async function openSession<M extends Module>(
 ): Promise<Session<M>> {
   const inputs = await openInputs(module, env, given)
   const { versions } = readVersions(env)
-  const chosen = lazily(() =>
+  const answers: Answers = { confirm: given.confirm, yes: given.yes, canAsk: interactive(given.noInput) }
+  const images = (): Chosen['images'] => chosen().images
+  /** Once a run, before its first write, wherever that goes. */
+  const permit = lazily(() => confirmProtected(env, inputs, answers))
+  const open = () => openGround({ module, env, given, permit, versions, images })
+  const opening = withoutCluster && !hasKubeconfig(env) ? undefined : openFor(module, env, given, open)
+  // The clients of PostgreSQL and Redis take a third of a second to load: just as long as the cluster's first answers.
+  const [{ createBackendOpener }, found] = await Promise.all([import('./backends.mts'), opening])
+  let ground = found
+  let step = ''
+  const chosen: () => Chosen = lazily(() =>
     chooseImages(module.images, versions, ground?.revisions.images ?? {}, given.upgrade),
   )
-  const ground: Ground | undefined =
-    hasKubeconfig(env) || !withoutCluster
-      ? await openGround(module, env, given, versions, () => chosen().images)
-      : undefined
-  if (ground === undefined) say(`KeyBuzz ${headingOf(module)}   ${env}   no cluster yet`)
-  const writes = ground?.writes ?? createWrites({ planning: given.plan, guard: () => Promise.resolve() })
-
-  const warnings: ReportFacts['warnings'][number][] = []
-  const voice = {
-    warn(text: string, fix?: string) {
-      if (warnings.some((warning) => warning.text === text)) return
-      warnings.push({ text, ...(fix === undefined ? {} : { fix }) })
-      log.warn(text, fix)
-    },
-    said: (text: string) => (given.plan ? undefined : log.ok(text)),
-  }
-  const opened: Backends[] = []
-  const openBackends = (settings: Settings): Backends => {
-    const cluster = ground?.cluster.caHash ?? ''
-    const backends = {
-      postgres: createPostgres(settings, writes, voice),
-      redis: createRedis(settings, writes, { ...voice, cluster }),
-    }
-    opened.push(backends)
-    return backends
-  }
-  const backends = lazily(() => openBackends(inputs.current()))
+  if (ground === undefined) say(`KeyBuzz ${headingOf(module)}   ${env}   ${whyNoCluster(env)}`)
+  // Taking a host out of the cluster changes no object of the module: no revision begins with it.
+  const ofGround = () => (given.verb === 'uninstall' && given.limit ? ground?.repairs : ground?.writes)
+  const writes = joinWrites(createWrites({ planning: onlyLooks(given), guard: permit }), ofGround)
+  const opener = createBackendOpener(writes, {
+    cluster: ground?.cluster.caHash ?? '',
+    owner: `${env}/${folderOf(module)}`,
+  })
+  // What a drill does to a host belongs to no revision.
+  const hostWrites = () => (given.verb === 'drill' ? requireGround().repairs : writes)
+  let opened: Machines | undefined
+  const machines = (): Machines =>
+    (opened ??= createMachines(
+      { env, settings: () => inputs.current(), answers, writes: hostWrites(), given },
+      async () => {
+        if (ground !== undefined || writes.planning) return
+        ground = await open()
+        ground.kube.enter(step)
+      },
+    ))
+  const backends = lazily(() => opener.open(inputs.current()))
   const requireGround = (): Ground => {
     if (ground !== undefined) return ground
-    throw new Error('a step used the cluster of a run that was opened without one')
+    throw onlyLooks(given) ? new NotYet('the cluster is made') : noCluster()
   }
 
-  const facts = (): ReportFacts => ({
-    env,
-    cluster: ground?.cluster.name ?? '',
-    revision: ground?.revisions.current?.number,
-    kit: kitVersion(),
-    warnings,
-    images: module.images.map((name) => describeImage(name, chosen().images[name] ?? '', versions)),
-    access: module.information?.(inputs.current()) ?? [],
-    notProven: module.notProven ?? [],
+  const leaveCluster = async () => {
+    await ground?.close()
+    ground = undefined
+  }
+  const facts = (): ReportFacts => {
+    const { warnings } = opener
+    return reportFacts({
+      module,
+      env,
+      ground,
+      images: images(),
+      versions,
+      settings: inputs.current(),
+      warnings,
+    })
+  }
+
+  const context = createContext<M>({
+    module,
+    given,
+    inputs,
+    versions,
+    images,
+    ground: () => ground,
+    requireGround,
+    backends: (settings) => (settings === undefined ? backends() : opener.open(settings)),
+    machines,
+    voice: opener.voice,
+    writes,
+    facts,
   })
 
-  const context: Context<M> = {
-    get settings() {
-      return inputs.current()
-    },
-    get images() {
-      return chosen().images as Context<M>['images']
-    },
-    get kube() {
-      return requireGround().kube.kube
-    },
-    get postgres() {
-      return backends().postgres
-    },
-    get redis() {
-      return backends().redis
-    },
-    get http() {
-      return createHttp(inputs.current())
-    },
-    credentials: {
-      async ensure(tryOut) {
-        const live = (await ground?.kube.liveSecrets()) ?? {}
-        await inputs.ensure(live, tryOut && ((settings) => tryOut(settings, openBackends(settings))))
-      },
-    },
-    tests: {
-      async run(checks) {
-        if (writes.planning) return
-        const count = await runTests(module, checks, { ...context, settings: inputs.current() }, facts)
-        await requireGround().revisions.validated(count)
-      },
-    },
-  }
-
-  let step = ''
-  const stepsRun = new Set<string>()
   return {
+    module,
     env,
+    given,
+    answers,
+    inputs,
     context,
-    changes: writes.changes,
-    note: (change) => writes.note(change),
-    enter(name) {
-      step = name
-      stepsRun.add(name)
-      ground?.kube.enter(name)
+    writes,
+    enter(entered) {
+      step = entered
+      ground?.kube.enter(entered)
     },
-    async leave() {
-      if (!step.startsWith('00_')) await ground?.kube.prune()
+    get ground() {
+      return ground
     },
-    async settle() {
-      if (ground === undefined || writes.planning) return
-      const before = ground.revisions.current?.manifests ?? []
-      await ground.revisions.applied(mergeManifests(before, ground.kube.manifests, stepsRun))
-    },
+    requireGround,
+    chosen,
+    leaveCluster,
     async close() {
-      await Promise.all(opened.flatMap(({ postgres, redis }) => [postgres.close(), redis.close()]))
-    },
-    revisionText: () => revisionText(ground?.revisions.current, writes),
-    unchanged: () => ground?.kube.unchanged ?? 0,
-    information() {
-      const newer = chosen().newer.map(
-        ({ name, from, to }) => ['Newer', `${name} ${from} -> ${to}: --upgrade`] as const,
-      )
-      return [...(module.information?.(inputs.current()) ?? []), ...(given.upgrade ? [] : newer)]
+      await opener.close()
+      await leaveCluster()
+      await opened?.close()
     },
   }
-}
-
-/** `revision 4`, `nothing to do, revision 4 stands`, and in a plan `revision 4 -> 5`. */
-function revisionText(current: Revision | undefined, { planning, changes }: Writes): string {
-  const number = current?.number ?? 0
-  if (planning) return changes.length === 0 ? `revision ${number}` : `revision ${number} -> ${number + 1}`
-  if (current === undefined) return 'no revision yet'
-  return changes.length === 0 ? `nothing to do, revision ${number} stands` : `revision ${number}`
 }

@@ -122,7 +122,7 @@ export function problemWith(setting: Setting, text: string, given: Given): strin
   if (setting.kind === 'choice' && !setting.choices?.includes(text)) {
     return `must be one of ${setting.choices?.join(', ')}`
   }
-  if (isSecret(setting) && text.length < shortestSensitive) {
+  if (setting.kind === 'sensitive' && text.length < shortestSensitive) {
     return `must have at least ${shortestSensitive} characters`
   }
   if (setting.kind !== 'file' && /[\r\n\0]/.test(text)) return 'must be a single line'

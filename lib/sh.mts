@@ -1,10 +1,10 @@
-import { $, chalk, YAML } from 'zx'
+import { $, chalk } from 'zx/core'
 import { exitCodes, KitError } from './errors.mts'
 import { interruption } from './interrupt.mts'
 import { redact } from './sensitive.mts'
 
 // The only importer of zx. Its quoting is left to it: commands are arrays of words here, never text.
-export { chalk, YAML }
+export { chalk }
 
 export interface CommandOptions {
   /** Sent to the command's stdin, which is closed otherwise. Sensitive values travel here, never in words. */
@@ -12,6 +12,8 @@ export interface CommandOptions {
   /** Seconds after which the command is ended. */
   timeoutSeconds?: number
   env?: Readonly<Record<string, string>>
+  /** Runs it also after Ctrl-C: the last words of a run. */
+  evenInterrupted?: boolean
 }
 
 export interface Finished {
@@ -25,20 +27,20 @@ export interface Finished {
  * @throws KitError exit 1 when it does not end in time, exit 130 or 143 when the run is interrupted
  */
 export async function run(words: readonly string[], options: CommandOptions = {}): Promise<Finished> {
-  const { input, timeoutSeconds = 60, env } = options
-  interruption.throwIfAsked()
+  const { input, timeoutSeconds = 60, env, evenInterrupted = false } = options
+  if (!evenInterrupted) interruption.throwIfAsked()
   const command = $({
     quiet: true,
     nothrow: true,
     detached: false,
-    signal: interruption.signal,
+    ...(evenInterrupted ? {} : { signal: interruption.signal }),
     env: { ...process.env, ...env },
     timeout: `${timeoutSeconds}s`,
     // An empty input counts as none to zx, and an open stdin hangs whatever reads it.
     ...(input ? { input } : { stdio: ['ignore', 'pipe', 'pipe'] as const }),
   })`${[...words]}`
   const output = await command
-  interruption.throwIfAsked()
+  if (!evenInterrupted) interruption.throwIfAsked()
   if (output.exitCode === null) {
     throw new KitError(`${shownWords(words)}: no answer within ${timeoutSeconds} s`, {
       exitCode: exitCodes.unreachable,

@@ -16,6 +16,12 @@ export interface Step<M extends Module = Module> {
   readonly run: (context: Context<M>) => Promise<void>
 }
 
+/** Step 00: the one that only looks after settings. */
+export const isCredentials = ({ id }: Pick<Step, 'id'>): boolean => id.startsWith('00_')
+
+/** The last step: checks and report. */
+export const isTests = ({ id }: Pick<Step, 'id'>): boolean => /^\d\d_(tests|final_validation)$/.test(id)
+
 /**
  * Declares a step, and runs it when its file is the program. Must be the file's last statement.
  * @param meta import.meta of the step's file, which gives the step its name

@@ -1,52 +1,86 @@
-import { runChecks, type Check, type Outcome } from './checks.mts'
+import { createOnce, runChecks, type Check, type Outcome } from './checks.mts'
 import type { Tools } from './context.mts'
 import { exitCodes, KitError } from './errors.mts'
 import { shownPath } from './file.mts'
 import { log } from './log.mts'
 import { headingOf, type Module } from './module.mts'
+import { runDrills, type Breaking, type Drill } from './drills.mts'
 import { verdictOf, writeReport, type Report } from './report.mts'
 import type { Settings } from './settings.mts'
 
-export type ReportFacts = Omit<Report, 'outcomes' | 'when' | 'number' | 'slug' | 'title'>
+export type ReportFacts = Omit<Report, 'outcomes' | 'when' | 'number' | 'slug' | 'title' | 'drillsLeft'> & {
+  /** When each drill passed last, by its id. */
+  readonly drilled: Readonly<Record<string, string>>
+}
+
+/** What the tests step works with. */
+export interface Testing<S extends Settings> {
+  readonly checks: readonly Check<S>[]
+  readonly drills: readonly Drill<S>[]
+  readonly tools: Tools<S>
+  /** Given when this run is to break things; undefined leaves the drills alone. */
+  readonly breaking: Breaking | undefined
+  /** Keeps the outcome in the cluster, before the report is written. */
+  readonly keep: (checks: readonly Outcome[], drills: readonly Outcome[]) => Promise<void>
+  readonly facts: () => ReportFacts
+}
 
 /**
- * Asks a module's checks, shows those that did not pass, writes the report.
- * @returns how many checks passed
+ * Asks a module's checks, runs its drills when this is a drill, writes the report.
  * @throws KitError exit 10 when one fails
  */
-export async function runTests<S extends Settings>(
-  module: Module,
-  checks: readonly Check<S>[],
-  tools: Tools<S>,
-  facts: () => ReportFacts,
-): Promise<number> {
+export async function runTests<S extends Settings>(module: Module, testing: Testing<S>): Promise<void> {
+  const { checks, drills, tools, breaking, keep, facts } = testing
   const started = performance.now()
-  const outcomes = await runChecks(checks, tools, (outcome) => {
+  const asked = await runChecks(checks, tools, (outcome) => {
     if (outcome.result === 'warning') log.warn(`${outcome.title}: ${outcome.evidence}`, outcome.fix)
   })
+  const healthy = asked.every(({ result }) => result !== 'failed')
+  if (breaking !== undefined && healthy)
+    log.ok(`${asked.length} checks passed: everything is healthy`, started)
+  const drilled =
+    breaking === undefined || !healthy
+      ? []
+      : await runDrills(drills, { ...tools, once: createOnce(), breaking })
+  await keep(asked, drilled)
+  const outcomes = [...drilled, ...asked]
+  const { drilled: proven, ...rest } = facts()
   const report: Report = {
     number: module.number,
     slug: module.slug,
     title: module.title,
     when: new Date().toISOString(),
     outcomes,
-    ...facts(),
+    drillsLeft: drills
+      .filter(({ id }) => !drilled.some((one) => one.id === id))
+      .map(({ id, title }) => ({ title, proven: proven[id] })),
+    ...rest,
   }
   const path = shownPath(writeReport(report))
   const failures = outcomes.filter(({ result }) => result === 'failed')
-  if (failures.length > 0) throw failedError(module, failures, outcomes.length, path)
+  if (failures.length > 0) throw failedError(module, failures, outcomes.length, path, breaking !== undefined)
   const warnings = report.warnings.length + outcomes.filter(({ result }) => result === 'warning').length
   const verdict = verdictOf(report) === 'passed' ? '' : `, ${warnings} warning${warnings === 1 ? '' : 's'}`
-  log.ok(`${outcomes.length} checks passed${verdict}   ${path}`, started)
-  return outcomes.length
+  const what = drilled.length === 0 ? 'checks' : `checks and ${drilled.length} drills`
+  log.ok(`${asked.length} ${what} passed${verdict}   ${path}`, started)
 }
 
-const failedError = (module: Module, failures: readonly Outcome[], all: number, path: string): KitError =>
-  new KitError(`${failures.length} of ${all} checks of ${headingOf(module)} failed`, {
+function failedError(
+  module: Module,
+  failures: readonly Outcome[],
+  all: number,
+  path: string,
+  drilling: boolean,
+): KitError {
+  return new KitError(`${failures.length} of ${all} checks of ${headingOf(module)} failed`, {
     exitCode: exitCodes.validationFailed,
-    details: failures.flatMap(({ id, title, evidence, fix }) => [
-      `✗ ${title} (${id}): ${evidence}`,
-      `    fix: ${fix}`,
-    ]),
+    details: [
+      ...failures.flatMap(({ id, title, evidence, fix }) => [
+        `✗ ${title} (${id}): ${evidence}`,
+        `    fix: ${fix}`,
+      ]),
+      ...(drilling ? ['What a drill broke on purpose, it or the next run puts back.'] : []),
+    ],
     hint: `the whole report: ${path}; after the repair ./00_master_install.mjs --module ${module.number} --verify`,
   })
+}

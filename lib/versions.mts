@@ -43,7 +43,7 @@ export function requireVersion(versions: Versions, name: string): Version {
   if (version === undefined) {
     throw new KitError(`versions.json has no entry ${name}`, {
       exitCode: exitCodes.usage,
-      hint: `add ${name} with its version and image`,
+      hint: `add it there, or for one environment to credentials/ENV/versions.json: "${name}": { "version": "1.4.0", "image": "registry.example.com/${name}:1.4.0" }`,
     })
   }
   return version
@@ -106,6 +106,17 @@ export function chooseImages(
   })
   return { images: upgrade ? pinned : { ...pinned, ...installed }, newer }
 }
+
+/** True when the tag of `one` is a lower version than that of `other`; false when they cannot be compared. */
+export function isOlder(one: string, other: string): boolean {
+  const [a, b] = [numbersOf(one), numbersOf(other)]
+  if (a === undefined || b === undefined) return false
+  const at = a.findIndex((number, index) => number !== b[index])
+  return at >= 0 && (a[at] ?? 0) < (b[at] ?? 0)
+}
+
+const numbersOf = (image: string): number[] | undefined =>
+  /:v?(\d+)\.(\d+)\.(\d+)/.exec(image)?.slice(1).map(Number)
 
 /** An image as a report names it, with the reason when it is not the real program. */
 export function describeImage(

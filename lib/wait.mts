@@ -1,21 +1,23 @@
 import { diagnoseDeployment, diagnosePod } from './diagnose.mts'
 import { exitCodes, KitError } from './errors.mts'
-import { interruption } from './interrupt.mts'
 import type { Kubectl } from './kubectl.mts'
 import { log } from './log.mts'
 import type { KnownFailure } from './module.mts'
 import { rolloutError } from './rollout-error.mts'
-import { isServing, newestPods, waitingLine, type Rollouts } from './rollout.mts'
+import { hasRolledOut, newestPods, waitingLine, type Rollouts } from './rollout.mts'
+import { waitWatching } from './wait-watching.mts'
 import { watchKind } from './watch.mts'
 
-/** Seconds a rollout may take in all, and may stand still. Both are shown while waiting. */
-const limits = { deadline: 1200, noProgress: 420 }
+/** Seconds a rollout may take in all, and may stand still. */
+export interface WaitLimits {
+  readonly deadline: number
+  readonly noProgress: number
+}
+
+const usual: WaitLimits = { deadline: 1200, noProgress: 420 }
 
 /** Seconds in which the first list of a watch has long arrived. */
 const absence = 10
-
-/** Seconds between two lines about a wait: when its reason changed, and when nothing did. */
-const [settling, heartbeat] = [2, 15]
 
 /**
  * Waits until each Deployment serves with its newest pods. Watches; a state nothing comes out of ends the wait
@@ -27,44 +29,28 @@ export async function waitForDeployments(
   namespace: string,
   names: readonly string[],
   failures: readonly KnownFailure[],
+  limits = usual,
 ): Promise<void> {
   const started = performance.now()
   const shownNames = names.map((name) => `deployment/${name}`).join(', ')
-  let wake = () => {}
-  const onChange = () => wake()
-  interruption.signal.addEventListener('abort', onChange)
-  const state: Rollouts = {
-    deployments: watchKind(kubectl, 'deployments.apps', namespace, onChange),
-    pods: watchKind(kubectl, 'pods', namespace, onChange),
-    events: watchKind(kubectl, 'events', namespace, onChange),
-  }
-  try {
-    let [signature, moved, said, spoken] = ['', started, '', 0]
-    for (;;) {
-      interruption.throwIfAsked()
-      if (names.every((name) => isServing(state.deployments.objects.get(name)))) break
-      failIfDeleted(state, names, (performance.now() - started) / 1000)
-      await failIfFatal(kubectl, namespace, state, names, failures)
-      const now = performance.now()
-      const line = waitingLine(state, names)
-      if (line !== signature) [signature, moved] = [line, now]
-      failIfLate(shownNames, line, (now - started) / 1000, (now - moved) / 1000)
-      const since = (now - Math.max(spoken, started)) / 1000
-      if (since > (line === said ? heartbeat : settling)) {
-        log.waiting(`${line}, ${Math.round((now - started) / 1000)} s`)
-        ;[said, spoken] = [line, now]
-      }
-      await new Promise<void>((resolve) => {
-        wake = resolve
-        // A limit may pass while nothing happens at all.
-        setTimeout(resolve, 2000)
-      })
+  await waitWatching((onChange) => {
+    const state: Rollouts = {
+      deployments: watchKind(kubectl, 'deployments.apps', namespace, onChange),
+      pods: watchKind(kubectl, 'pods', namespace, onChange),
+      events: watchKind(kubectl, 'events', namespace, onChange),
     }
-    log.ok(`${shownNames} ready`, started)
-  } finally {
-    interruption.signal.removeEventListener('abort', onChange)
-    await Promise.all([state.deployments.stop(), state.pods.stop(), state.events.stop()])
-  }
+    return {
+      watched: [state.deployments, state.pods, state.events],
+      isDone: () => names.every((name) => hasRolledOut(state, name)),
+      async failIfHopeless(seconds) {
+        failIfDeleted(state, names, seconds)
+        await failIfFatal(kubectl, namespace, state, names, failures)
+      },
+      line: () => waitingLine(state, names),
+      failIfLate: (line, seconds, still) => failIfLate(limits, shownNames, line, seconds, still),
+    }
+  })
+  log.ok(`${shownNames} ready`, started)
 }
 
 /** Somebody took away what is waited for: it will not come. */
@@ -103,11 +89,12 @@ async function failIfFatal(
         .map((pod) => diagnosePod(pod, { podsEnding }))
         .find((found) => found !== undefined) ??
       (deployment && diagnoseDeployment(deployment))
-    if (diagnosis !== undefined) throw await rolloutError(kubectl, namespace, name, diagnosis, failures)
+    if (diagnosis !== undefined)
+      throw await rolloutError(kubectl, namespace, `deployment/${name}`, diagnosis, failures)
   }
 }
 
-function failIfLate(names: string, line: string, seconds: number, still: number): void {
+function failIfLate(limits: WaitLimits, names: string, line: string, seconds: number, still: number): void {
   if (seconds < limits.deadline && still < limits.noProgress) return
   const why =
     still >= limits.noProgress

@@ -1,6 +1,7 @@
 import { jsonDocuments } from './json-stream.mts'
 import type { LiveObject } from './k8s.mts'
-import { kubectlError, type Kubectl } from './kubectl.mts'
+import { kubectlError } from './kubectl-errors.mts'
+import type { Kubectl } from './kubectl.mts'
 import { record } from './log.mts'
 import { stream, type Streaming } from './sh.mts'
 
@@ -20,6 +21,9 @@ interface WatchEvent {
 /** Milliseconds before a watch that broke is begun again. */
 const pause = 1000
 
+/** Milliseconds in which a watch that was begun again has long given its first list: nothing came, so it was empty. */
+const silence = 10_000
+
 /**
  * Watches a kind without polling. A watch that ends (API server restarted, connection cut) is begun again with
  * a fresh list, for as long as the caller waits: its deadline is the bound.
@@ -32,25 +36,42 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let running: Streaming
+  let emptied: NodeJS.Timeout | undefined
+  /** What was known before a watch broke stays until the new list is there: a cut line deletes nothing. */
+  let renewing = false
+  const forget = () => {
+    renewing = false
+    clearTimeout(emptied)
+    objects.clear()
+  }
   const take = (document: unknown) => {
     const { type, object } = document as WatchEvent
-    const { name } = object.metadata
-    if (type === 'DELETED') {
-      objects.delete(name)
-      deleted.add(name)
-    } else if (type === 'ADDED' || type === 'MODIFIED') {
-      objects.set(name, object)
-      deleted.delete(name)
+    if (renewing) forget()
+    // More than 500 objects come as Lists of 500 at the beginning (seen with kubectl 1.36).
+    for (const one of 'items' in object ? (object['items'] as LiveObject[]) : [object]) {
+      const { name } = one.metadata
+      if (type === 'DELETED') {
+        objects.delete(name)
+        deleted.add(name)
+      } else if (type === 'ADDED' || type === 'MODIFIED') {
+        objects.set(name, one)
+        deleted.delete(name)
+      }
     }
     onChange()
   }
   const begin = () => {
-    objects.clear()
     running = stream([...kubectl.words, ...words], jsonDocuments(take), ({ code, stderr }) => {
       if (code !== 0)
         record(`watch of ${kind} ended: ${kubectlError(words, { code: code ?? 0, stderr }).message}`)
-      if (!stopped) timer = setTimeout(begin, pause)
+      clearTimeout(emptied)
+      if (!stopped) timer = setTimeout(beginAgain, pause)
     })
+  }
+  const beginAgain = () => {
+    renewing = true
+    emptied = setTimeout(forget, silence)
+    begin()
   }
   begin()
   return {
@@ -59,6 +80,7 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
     async stop() {
       stopped = true
       clearTimeout(timer)
+      clearTimeout(emptied)
       await running.stop()
     },
   }

@@ -12,5 +12,7 @@
 /** @type {readonly ModuleRow[]} */
 export const modules = [
   { number: 9, slug: 'k3s', title: 'K3s HA core', inFullRun: 'required', needs: [] },
+  { number: 10, slug: 'keybuzz', title: 'KeyBuzz API & Front', inFullRun: 'required', needs: [9] },
+  { number: 11, slug: 'chatwoot', title: 'Chatwoot', inFullRun: 'required', needs: [9] },
   { number: 12, slug: 'n8n', title: 'n8n workflows', inFullRun: 'required', needs: [9] },
 ]

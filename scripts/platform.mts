@@ -1,4 +1,4 @@
-import type { Setting } from '../lib/settings.mts'
+import type { Given, Setting } from '../lib/settings.mts'
 import {
   isCount,
   isDnsName,
@@ -6,8 +6,10 @@ import {
   isHostOrAddress,
   isPort,
   isTimezone,
+  isUrl,
   listOf,
   isHostWithPort,
+  isRegistry,
 } from '../lib/validate.mts'
 
 /** Settings several modules share, kept in platform.env. A module lists the groups it needs. */
@@ -28,6 +30,13 @@ export const general = [
     validate: isEmail,
   },
   { key: 'TIMEZONE', title: 'Time zone', kind: 'text', default: 'Europe/Paris', validate: isTimezone },
+  {
+    key: 'PROTECTED',
+    title: 'Protected environment',
+    help: 'The first write of each run wants the environment’s name typed, or given by --confirm',
+    kind: 'flag',
+    default: ({ env }) => String(env === 'prod'),
+  },
 ] as const satisfies readonly Setting[]
 
 export const ingress = [
@@ -101,6 +110,62 @@ export const redis = [
   { key: 'REDIS_PASSWORD', title: 'Redis password', kind: 'sensitive' },
 ] as const satisfies readonly Setting[]
 
+export const rabbitmq = [
+  {
+    key: 'RABBITMQ_HOST',
+    title: 'RabbitMQ host',
+    help: 'The address that leads to a node that runs: a load balancer, or one of them',
+    kind: 'text',
+    validate: isHostOrAddress,
+  },
+  { key: 'RABBITMQ_PORT', title: 'RabbitMQ port', kind: 'number', default: '5672', validate: isPort },
+  { key: 'RABBITMQ_USER', title: 'RabbitMQ user', kind: 'text', default: 'keybuzz' },
+  { key: 'RABBITMQ_PASSWORD', title: 'RabbitMQ password', kind: 'sensitive' },
+  { key: 'RABBITMQ_VHOST', title: 'RabbitMQ virtual host', kind: 'text', default: '/' },
+] as const satisfies readonly Setting[]
+
+const [postgresHost, postgresPort] = postgres
+const [redisHost, redisPort] = redis
+
+/** Where backends are, for a module that only passes it on: it logs in to none of them. */
+export const backendAddresses = [
+  { ...postgresHost, optional: true },
+  postgresPort,
+  { ...redisHost, optional: true },
+  redisPort,
+] as const satisfies readonly Setting[]
+
+const withS3 = (given: Given): boolean => Boolean(given.text('S3_ENDPOINT'))
+
+export const s3 = [
+  {
+    key: 'S3_ENDPOINT',
+    title: 'S3 server',
+    help: 'https://s3.example.com, as pods and browsers reach it. Empty: no S3; what applications then lose is said by each',
+    kind: 'text',
+    optional: true,
+    validate: isUrl,
+  },
+  {
+    key: 'S3_REGION',
+    title: 'S3 region',
+    help: 'Part of every signature; MinIO and its like take us-east-1',
+    kind: 'text',
+    default: 'us-east-1',
+    when: withS3,
+  },
+  { key: 'S3_ACCESS_KEY', title: 'S3 access key', kind: 'text', when: withS3 },
+  { key: 'S3_SECRET_KEY', title: 'S3 secret key', kind: 'sensitive', when: withS3 },
+  {
+    key: 'S3_PATH_STYLE',
+    title: 'Bucket in the path, not in the host name',
+    help: 'true for MinIO and its like, false for Amazon',
+    kind: 'flag',
+    default: 'true',
+    when: withS3,
+  },
+] as const satisfies readonly Setting[]
+
 export const smtp = [
   {
     key: 'SMTP_HOST',
@@ -139,5 +204,29 @@ export const smtp = [
     title: 'Mail password',
     kind: 'sensitive',
     when: (given) => Boolean(given.text('SMTP_HOST') && given.text('SMTP_USER')),
+  },
+] as const satisfies readonly Setting[]
+
+export const registry = [
+  {
+    key: 'REGISTRY_SERVER',
+    title: 'Private image registry',
+    help: 'host or host:port, as image names begin with it. Empty: images are pulled without an account',
+    kind: 'text',
+    optional: true,
+    validate: isRegistry,
+  },
+  {
+    key: 'REGISTRY_USER',
+    title: 'Registry account',
+    kind: 'text',
+    when: (given) => Boolean(given.text('REGISTRY_SERVER')),
+  },
+  {
+    key: 'REGISTRY_PASSWORD',
+    title: 'Registry password or token',
+    help: 'One that may only read: it lies in the pull Secret of every namespace that needs it',
+    kind: 'sensitive',
+    when: (given) => Boolean(given.text('REGISTRY_SERVER')),
   },
 ] as const satisfies readonly Setting[]

@@ -1,0 +1,99 @@
+import { Readable } from 'node:stream'
+import { exitCodes, KitError } from './errors.mts'
+import { createFiles, type Files } from './host-files.mts'
+import type { Sensitive } from './sensitive.mts'
+import type { Finished } from './sh.mts'
+import { beat } from './ssh-hold.mts'
+import type { Connection, RemoteOptions } from './ssh.mts'
+import type { Writes } from './writes.mts'
+
+/** One machine, as its administrator. Readers always act; writers only record under --plan. */
+export interface Host extends Files {
+  readonly name: string
+  readonly address: string
+  /** Runs a command; a non-zero exit is an answer. */
+  read(words: readonly string[], options?: RemoteOptions): Promise<Finished>
+  /** Runs a command that changes the host. @throws KitError exit 9 with its own words when it fails */
+  change(what: string, words: readonly string[], options?: RemoteOptions): Promise<void>
+  /**
+   * Keeps other runs off: a lock the host frees when this run's connection is gone, or has been silent for a while.
+   * @param onLost called when it is free although this run has not ended
+   * @throws KitError exit 11 while another run has it
+   */
+  lock(path: string, onLost: () => void): Promise<void>
+}
+
+export interface HostOptions {
+  readonly name: string
+  readonly address: string
+  readonly connection: Connection
+  readonly writes: Writes
+  /** Words before every command of somebody who is not root; the password goes first on stdin. */
+  readonly sudo?: { readonly password: Sensitive | undefined } | undefined
+}
+
+/**
+ * Holds a lock until its stdin ends or has been silent for four beats: sshd does not learn of a link that died, and a
+ * lock must not stay for the hours until the kernel gives the connection up.
+ */
+const holder = `$|=1;print"held\n";vec(my $r,0,1)=1;0 while select(my $s=$r,undef,undef,${(4 * beat) / 1000})>0 and sysread STDIN,$_,9`
+
+export function createHost({ name, address, connection, writes, sudo }: HostOptions): Host {
+  /** What stands before a command, and the line that goes before its input. */
+  function sudoWords(): [words: string[], line?: string] {
+    if (sudo === undefined) return [[]]
+    if (sudo.password === undefined) return [['sudo', '-n', '--']]
+    // -k: it asks whatever it remembers, so that the first line is never taken for the command's input.
+    return [['sudo', '-k', '-S', '-p', '', '--'], `${sudo.password.reveal()}\n`]
+  }
+
+  function run(words: readonly string[], options: RemoteOptions = {}): Promise<Finished> {
+    const [before, line] = sudoWords()
+    const input = line === undefined ? options.input : withFirstLine(line, options.input)
+    return connection.run([...before, ...words], { ...options, input })
+  }
+
+  async function must(what: string, words: readonly string[], options?: RemoteOptions): Promise<void> {
+    const { code, stdout, stderr } = await run(words, options)
+    if (code === 0) return
+    throw new KitError(`${name}: ${what} failed`, {
+      exitCode: exitCodes.rolloutFailed,
+      details: (stderr.trim() === '' ? stdout : stderr).trim().split('\n').slice(-6),
+      hint: 'repair that on the host, then run the same command again: what was done stays done',
+    })
+  }
+
+  return {
+    name,
+    address,
+    read: run,
+    ...createFiles({ name, writes, run, must }),
+    change: (what, words, options) =>
+      writes.make([{ sign: '~', what: `host ${name}: ${what}` }], () => must(what, words, options)),
+    async lock(path, onLost) {
+      const words = ['flock', '-n', '-E', '75', path, 'perl', '-e', holder]
+      const [before, firstLine] = sudoWords()
+      const ended = await connection.hold([...before, ...words], { firstLine, onLost })
+      if (ended === undefined) return
+      throw new KitError(
+        ended.code === 75 ? `another run works on ${name}` : `${name}: no lock: ${ended.stderr.trim()}`,
+        {
+          exitCode: ended.code === 75 ? exitCodes.locked : exitCodes.rolloutFailed,
+          details: ['Nothing was written.'],
+          hint: 'wait until it has ended, then run the same command again',
+        },
+      )
+    },
+  }
+}
+
+/** A password line before whatever the command itself reads. */
+function withFirstLine(line: string, input: RemoteOptions['input']): string | Readable {
+  if (input === undefined || typeof input === 'string') return `${line}${input ?? ''}`
+  return Readable.from(
+    (async function* () {
+      yield Buffer.from(line)
+      yield* input
+    })(),
+  )
+}

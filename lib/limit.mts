@@ -1,0 +1,15 @@
+/** Runs what it is given, at most `most` at a time, in order of arrival. */
+export function createLimit(most: number): <T>(act: () => Promise<T>) => Promise<T> {
+  let running = 0
+  const waiting: (() => void)[] = []
+  return async (act) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
+    running += 1
+    try {
+      return await act()
+    } finally {
+      running -= 1
+      waiting.shift()?.()
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { connect, type Socket } from 'node:net'
+import { close, methods, open, protocolHeader, readMethod, refusalIn, startOk, tuneOk } from './amqp.mts'
+import type { Method } from './amqp.mts'
+import { exitCodes, KitError, messageOf } from './errors.mts'
+import type { Sensitive } from './sensitive.mts'
+
+/** Milliseconds a whole login may take. */
+const longest = 8000
+
+export interface Login {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: Sensitive
+  readonly vhost: string
+}
+
+/** The handshake of AMQP 0-9-1, up to the open virtual host. @throws KitError exit 3, 6 or 8 */
+export async function logIn(login: Login): Promise<void> {
+  const where = `RabbitMQ ${login.host}:${login.port}`
+  const socket = connect({ host: login.host, port: login.port })
+  const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${longest / 1000} s`)), longest)
+  let refusal: Method | undefined
+  try {
+    socket.write(protocolHeader)
+    for await (const method of methodsOf(socket)) {
+      const answer = answerTo(method, login)
+      if (answer !== undefined) socket.write(answer)
+      if (method.name === methods.close) refusal = method
+      if (method.name === methods.close || method.name === methods.openOk) break
+    }
+    if (refusal !== undefined) throw refused(where, login, refusal)
+  } catch (cause) {
+    if (cause instanceof KitError) throw cause
+    throw new KitError(`${where} cannot be reached: ${messageOf(cause)}`, {
+      exitCode: exitCodes.unreachable,
+      hint: 'check RABBITMQ_HOST and RABBITMQ_PORT, that the server runs, and the firewall in between',
+      cause,
+    })
+  } finally {
+    clearTimeout(timer)
+    socket.destroy()
+  }
+}
+
+function answerTo(method: Method, { user, password, vhost }: Login): Buffer | undefined {
+  if (method.name === methods.start) return startOk(user, password.reveal())
+  if (method.name === methods.tune) return Buffer.concat([tuneOk(method), open(vhost)])
+  return method.name === methods.openOk ? close() : undefined
+}
+
+/** The server's methods, one after another. @throws Error when it hangs up before it has opened the virtual host */
+async function* methodsOf(socket: Socket): AsyncGenerator<Method> {
+  let bytes = Buffer.alloc(0)
+  for await (const piece of socket as AsyncIterable<Buffer>) {
+    bytes = Buffer.concat([bytes, piece])
+    for (let found = readMethod(bytes); found !== undefined; found = readMethod(bytes)) {
+      bytes = bytes.subarray(found.length)
+      yield found.method
+    }
+  }
+  throw new Error('it hung up during the login')
+}
+
+/** Reply codes of AMQP 0-9-1: 403 access-refused, 530 not-allowed. */
+function refused(where: string, { user, vhost }: Login, method: Method): KitError {
+  const { code, text } = refusalIn(method)
+  if (code === 403 && /login/i.test(text)) {
+    return new KitError(`${where} refuses the password of ${user}`, {
+      exitCode: exitCodes.denied,
+      hint: 'correct RABBITMQ_USER or RABBITMQ_PASSWORD in platform.env',
+    })
+  }
+  if (code === 403 || code === 530) {
+    return new KitError(`${where} does not let ${user} into the virtual host ${vhost}: ${text}`, {
+      exitCode: exitCodes.denied,
+      hint: `rabbitmqctl add_vhost ${vhost}; rabbitmqctl set_permissions -p ${vhost} ${user} '.*' '.*' '.*'`,
+    })
+  }
+  return new KitError(`${where} ends the login: ${code} ${text}`, {
+    exitCode: exitCodes.preflight,
+    hint: 'look at the server’s log',
+  })
+}

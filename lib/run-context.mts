@@ -1,0 +1,111 @@
+import type { Arguments } from './arguments.mts'
+import type { Backends } from './backends.mts'
+import type { Context } from './context.mts'
+import { createBreaking } from './drills.mts'
+import type { Ground } from './ground.mts'
+import { createHttp } from './http.mts'
+import { createImageProof } from './image-proof.mts'
+import type { Inputs } from './inputs.mts'
+import { liveSecrets } from './live-secrets.mts'
+import type { Machines } from './machines.mts'
+import type { Module, SettingsOf } from './module.mts'
+import type { RegistrySettings } from './registry.mts'
+import { runTests, type ReportFacts } from './tests.mts'
+import { createUntil } from './until.mts'
+import type { Voice } from './voice.mts'
+import type { Versions } from './versions.mts'
+import type { Writes } from './writes.mts'
+
+/** What a run has, for its steps to work with. */
+export interface Parts<M extends Module> {
+  readonly module: M
+  readonly given: Arguments
+  readonly inputs: Inputs<M>
+  readonly versions: Versions
+  readonly images: () => Readonly<Record<string, string>>
+  readonly ground: () => Ground | undefined
+  readonly requireGround: () => Ground
+  /** The backends of these settings, or of the run's own. */
+  readonly backends: (settings?: SettingsOf<M>) => Backends
+  readonly machines: () => Machines
+  readonly voice: Voice
+  readonly writes: Writes
+  readonly facts: () => ReportFacts
+}
+
+/** The context of a run's steps: everything is opened at its first use. */
+export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
+  const {
+    module,
+    given,
+    inputs,
+    versions,
+    images,
+    ground,
+    requireGround,
+    backends,
+    machines,
+    voice,
+    writes,
+    facts,
+  } = parts
+  const context: Context<M> = {
+    get settings() {
+      return inputs.current()
+    },
+    get images() {
+      return images() as Context<M>['images']
+    },
+    get kube() {
+      return requireGround().kube.kube
+    },
+    versions,
+    until: createUntil(writes.planning),
+    pulls: createImageProof({
+      kube: () => context.kube,
+      settings: () => inputs.current() as RegistrySettings,
+      voice,
+    }),
+    hosts: () => machines().hosts(),
+    get cluster() {
+      return machines().cluster
+    },
+    get postgres() {
+      return backends().postgres
+    },
+    get redis() {
+      return backends().redis
+    },
+    get rabbitmq() {
+      return backends().rabbitmq
+    },
+    get s3() {
+      return backends().s3
+    },
+    get http() {
+      return createHttp(inputs.current())
+    },
+    credentials: {
+      async ensure(tryOut) {
+        const live = liveSecrets((await ground()?.kube.objects()) ?? [])
+        await inputs.ensure(live, tryOut && ((settings) => tryOut(settings, backends(settings))))
+      },
+    },
+    tests: {
+      async run(loadChecks, loadDrills) {
+        if (writes.planning) return
+        const [{ checks }, { drills }] = await Promise.all([loadChecks(), loadDrills()])
+        const { revisions } = requireGround()
+        await runTests(module, {
+          checks,
+          drills,
+          tools: { ...context, settings: inputs.current() },
+          breaking: given.verb === 'drill' ? createBreaking(requireGround()) : undefined,
+          keep: (asked, drilled) => revisions.tested(asked, drilled),
+          facts,
+        })
+      },
+    },
+  }
+  return context
+}

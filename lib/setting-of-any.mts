@@ -1,0 +1,29 @@
+import { join } from 'node:path'
+import { exitCodes, KitError } from './errors.mts'
+import { root } from './file.mts'
+import { folderOf, type Module } from './module.mts'
+import { nearest } from './nearest.mts'
+import type { Setting } from './settings.mts'
+
+/** A setting by key, of whichever module has it. @throws KitError exit 2 with the nearest key */
+export async function settingOfAnyModule(key: string): Promise<Setting> {
+  const { modules } = await import('../scripts/modules.mjs')
+  const all: Setting[] = []
+  for (const row of modules) {
+    const path = join(root, 'scripts', folderOf(row), 'module.mts')
+    const exported = Object.values((await import(path)) as Record<string, unknown>)
+    const module = exported.find(
+      (one): one is Module => typeof one === 'object' && one !== null && 'settings' in one,
+    )
+    if (module !== undefined) all.push(...module.shared, ...module.settings)
+  }
+  const found = all.find((setting) => setting.key === key)
+  if (found !== undefined) return found
+  throw new KitError(`no module has a setting ${key}`, {
+    exitCode: exitCodes.usage,
+    hint: `did you mean ${nearest(
+      key,
+      all.map((setting) => setting.key),
+    )}?`,
+  })
+}

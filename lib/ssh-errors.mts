@@ -1,0 +1,75 @@
+import { exitCodes, KitError } from './errors.mts'
+import { fingerprint, type HostKey } from './known-hosts.mts'
+
+/** Where a connection leads, as messages name it. */
+export interface Target {
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  readonly user: string
+}
+
+const shown = ({ name, address }: Target): string => (name === address ? name : `${name} (${address})`)
+
+/** A host nobody has trusted yet: the key it showed is for a person to compare. */
+export class UnknownHost extends KitError {
+  readonly key: HostKey
+
+  constructor(target: Target, key: HostKey) {
+    super(`${shown(target)} is not known yet`, {
+      exitCode: exitCodes.trust,
+      details: [`it shows ${key.type} ${fingerprint(key)}`],
+      hint: 'compare it on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub',
+    })
+    this.key = key
+  }
+}
+
+export const changedKey = (target: Target, known: readonly HostKey[], met: HostKey): KitError =>
+  new KitError(`${shown(target)} shows another host key than the one that was trusted`, {
+    exitCode: exitCodes.trust,
+    details: [
+      ...known.map((key) => `trusted: ${key.type} ${fingerprint(key)}`),
+      `met now: ${met.type} ${fingerprint(met)}`,
+      'Somebody may stand in between, or the host was installed anew. Nothing was sent to it.',
+    ],
+    hint: `when it was installed anew: remove the line of ${target.name} from known_hosts, then run again and compare`,
+  })
+
+/** A link that broke while a command ran: whether it did its work is unknown, and must be looked up. */
+export const lostLink = (target: Target, doing: string): KitError =>
+  new KitError(`${shown(target)}: the connection was lost during: ${doing}`, {
+    exitCode: exitCodes.unreachable,
+    details: ['Whether it was done is unknown: the next run looks at the host before it does anything.'],
+    hint: `check that ${target.address}:${target.port} answers, then run the same command again`,
+  })
+
+interface Ssh2Error extends Error {
+  readonly level?: string
+  readonly code?: string
+}
+
+/** Why a connection could not be made, in words an operator can act on. */
+export function connectError(target: Target, thrown: unknown): KitError {
+  const cause = thrown as Ssh2Error
+  const { address, port, user } = target
+  if (cause.level === 'client-authentication') {
+    return new KitError(`${shown(target)} does not let ${user} in with this key`, {
+      exitCode: exitCodes.denied,
+      hint: `check SSH_USER and SSH_KEY, or USER_SSH in servers.tsv; by hand: ssh -i KEY ${user}@${address}`,
+      cause,
+    })
+  }
+  if (cause.level === 'client-socket' || cause.level === 'client-timeout') {
+    return new KitError(`${shown(target)} cannot be reached on port ${port}: ${cause.code ?? 'no answer'}`, {
+      exitCode: exitCodes.unreachable,
+      hint: 'is the host up, the address right, and port open to this machine?',
+      cause,
+    })
+  }
+  return new KitError(`${shown(target)}: no SSH session could be opened: ${cause.message}`, {
+    exitCode: exitCodes.unreachable,
+    hint: `by hand: ssh -v ${user}@${address}; the host's side: journalctl -u ssh`,
+    cause,
+  })
+}
