@@ -1,10 +1,11 @@
 import { failed, passed, warning, type Check } from '../../lib/checks.mts'
-import type { LiveObject } from '../../lib/k8s.mts'
 import { itemsOf } from '../../lib/validate.mts'
-import { names, nodesOf, type Tools } from './checks-nodes.mts'
+import { probesOf } from './reach.mts'
+import { probeNamespace } from './probe.mts'
+import { nodesOf, type Tools } from './checks-nodes.mts'
 import type { K3sSettings } from './module.mts'
 
-// What every module leans on: API, DNS, metrics, ingress.
+// What every module leans on: API, DNS, ingress.
 
 /** Deployments of the cluster's own namespace that are not fully available. */
 async function addon({ kube }: Tools, name: string) {
@@ -31,20 +32,6 @@ export const dns: Check<K3sSettings> = {
     const { found, available } = await addon(tools, 'coredns')
     if (!found) return failed('there is no Deployment coredns in kube-system')
     return available > 0 ? passed(`${available} pods available`) : failed('no pod of coredns is available')
-  },
-}
-
-export const metrics: Check<K3sSettings> = {
-  id: 'k3s.metrics',
-  title: 'Metrics are there for every node: autoscalers can act',
-  fix: 'kubectl -n kube-system logs deployment/metrics-server; the masters must reach port 10250 of every node',
-  async ask(tools) {
-    const measured = JSON.parse(await tools.kube.raw('/apis/metrics.k8s.io/v1beta1/nodes')) as {
-      items: LiveObject[]
-    }
-    const seen = new Set(measured.items.map(({ metadata }) => metadata.name))
-    const without = (await nodesOf(tools)).filter(({ metadata }) => !seen.has(metadata.name))
-    return without.length === 0 ? passed(`${seen.size} nodes`) : failed(`none for ${names(without)}`)
   },
 }
 
@@ -89,6 +76,21 @@ export const ingressAnswers: Check<K3sSettings> = {
     // Nobody has this name: a 404 is the ingress itself speaking.
     const wrong = seen.filter((one) => !one.endsWith(': 404'))
     return wrong.length === 0 ? passed(seen.join(', ')) : failed(wrong.join(', '))
+  },
+}
+
+export const registry: Check<K3sSettings> = {
+  id: 'k3s.registry',
+  title: 'The private registry lets pods pull, where one is set',
+  fix: 'kubectl -n keybuzz-probe describe pods -l app.kubernetes.io/component=pull; REGISTRY_USER and REGISTRY_PASSWORD, then module 9 again',
+  async ask({ kube, settings: { REGISTRY_SERVER: server } }) {
+    if (server === undefined) return passed('none is set: images are pulled without an account')
+    const wanted = await kube.get('deployments.apps', 'pull', probeNamespace)
+    if (wanted === undefined) return warning(`not proven: no image of versions.json comes from ${server}`)
+    const [puller] = await probesOf(kube, 'pull')
+    return puller === undefined
+      ? failed(`an image of ${server} could not be pulled`)
+      : passed(`an image of ${server} was pulled on ${puller.node}`)
   },
 }
 

@@ -1,20 +1,49 @@
 import type { ChecksOf } from '../../lib/module.mts'
+import { addons, storage } from './checks-addons.mts'
+import { metrics } from './checks-metrics.mts'
+import {
+  canary,
+  ingressHealth,
+  namesInside,
+  namesOutside,
+  nodePorts,
+  payload,
+  pods,
+  services,
+} from './checks-network.mts'
 import { nodes, overlap, pressure, servers, version } from './checks-nodes.mts'
-import { api, crashing, dns, ingressAnswers, ingressClass, kubelets, metrics } from './checks-services.mts'
+import { networkPolicies } from './checks-policies.mts'
+import { certificates, members, snapshots } from './checks-servers.mts'
+import { api, crashing, dns, ingressAnswers, ingressClass, kubelets, registry } from './checks-services.mts'
 import type { k3s } from './module.mts'
 
-/** The part of the final validation that needs no SSH: it also lets a cluster somebody else made be adopted. */
+/** The final validation. It needs no SSH: it also lets a cluster somebody else made be adopted. */
 export const checks: ChecksOf<typeof k3s> = [
   api,
   version,
   nodes,
   pressure,
   servers,
+  members,
+  snapshots,
+  certificates,
   overlap,
+  pods,
+  payload,
+  services,
+  nodePorts,
   dns,
+  namesInside,
+  namesOutside,
+  networkPolicies,
   metrics,
   kubelets,
+  addons,
+  storage,
   ingressClass,
   ingressAnswers,
+  ingressHealth,
+  canary,
+  registry,
   crashing,
 ]

@@ -1,18 +1,39 @@
 import { defineModule, type SettingsOf } from '../../lib/module.mts'
-import { general, ingress } from '../platform.mts'
+import { backendAddresses, general, ingress, registry } from '../platform.mts'
+import { paths } from './config.mts'
+import { loadBalancerLines } from './load-balancer.mts'
+import { waivedOf } from './preflight/waived.mts'
+import { cluster, ingressController, ssh } from './settings.mts'
 
 export type K3sSettings = SettingsOf<typeof k3s>
+
+/** What a host keeps when K3s is taken off it. */
+const kept = [
+  `snapshots of the database in ${paths.backups} of each master; K3S_TOKEN opens them`,
+  'what firewalld lets through: its rules carry no name of the kit; kernel modules and settings until the host starts anew',
+  'the row in servers.tsv: while it is there, the next install of module 9 makes the host a node again',
+]
 
 export const k3s = defineModule({
   number: 9,
   slug: 'k3s',
   title: 'K3s HA core',
   scope: 'cluster',
-  shared: [...general, ...ingress],
-  settings: [],
-  images: [],
-  notProven: [
-    'Node-to-node traffic is proven by the cluster DNS and by the API server reaching every node, not yet pod to pod over every pair of nodes.',
-    'NetworkPolicies are not proven on this cluster: modules leave theirs off.',
+  machines: {
+    takeDown: async () => (await import('./take-down.mts')).takeDown,
+    staysOnHost: () => kept,
+  },
+  shared: [...general, ...ingress, ...backendAddresses, ...registry],
+  settings: [...ssh, ...cluster, ...ingressController],
+  images: ['traefik', 'probe'],
+  information: loadBalancerLines,
+  stays: () => kept,
+  notProven: ({ WAIVED }) => [
+    ...[...waivedOf(WAIVED as string | undefined)].map(
+      ([id, reason]) => `Waived by the operator: ${id}: ${reason}`,
+    ),
+    'VXLAN and WireGuard between hosts are knocked at before K3s is installed; later the kernel has their port, and only traffic of pods proves them.',
+    'A firewall that loads its rules by another service than nftables.service, ufw or firewalld may forget the openings at its next start: the next run makes them again.',
+    'That every node reaches every other was seen at one moment, between pods, over IPv4.',
   ],
 })

@@ -1,0 +1,19 @@
+#!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
+import { step } from '../../lib/step.mts'
+import { ensureServers } from './control-plane.mts'
+import { fetchKubeconfig } from './kubeconfig.mts'
+import { k3s } from './module.mts'
+
+export default step(
+  import.meta,
+  k3s,
+  'Install the servers',
+  async ({ settings, versions, hosts, cluster, until }) => {
+    const { servers, masters } = await hosts()
+    if (masters.length > 0) {
+      await ensureServers({ servers, masters, settings, versions, until, known: cluster.known })
+      await cluster.keepKubeconfig(await fetchKubeconfig(servers, settings))
+    }
+    await cluster.connect()
+  },
+)

@@ -1,0 +1,11 @@
+#!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
+import { step } from '../../lib/step.mts'
+import { everyNodeServes } from './every-node.mts'
+import { everyIngress, ingress } from './manifests.mts'
+import { k3s } from './module.mts'
+
+export default step(import.meta, k3s, 'Install the ingress', async ({ settings, images, kube, until }) => {
+  if (settings.INGRESS_CONTROLLER === 'existing') return
+  await kube.apply(ingress(settings, images))
+  await until(everyNodeServes(kube, everyIngress))
+})

@@ -1,0 +1,141 @@
+import { askAgain } from '../../lib/again.mts'
+import { failed, passed, type Answer } from '../../lib/checks.mts'
+import type { Drill, DrillTools } from '../../lib/drills.mts'
+import { exitCodes, KitError } from '../../lib/errors.mts'
+import type { Host } from '../../lib/host.mts'
+import type { Hosts } from '../../lib/hosts.mts'
+import type { LiveObject } from '../../lib/k8s.mts'
+import type { DrillsOf } from '../../lib/module.mts'
+import type { Until } from '../../lib/until.mts'
+import type { k3s, K3sSettings } from './module.mts'
+import { lookAtNetwork, questions } from './network.mts'
+import { probeNamespace } from './probe.mts'
+import { wholeServer } from './readiness.mts'
+
+/** What starts K3s again whatever becomes of the drill, of this machine or of the way between them. */
+const undo = 'keybuzz-drill-undo'
+
+/** Seconds after which the host itself starts K3s again. */
+const patience = 90
+
+/** Breaks nothing before its undo is armed on the host. */
+async function stopServer(host: Host): Promise<void> {
+  const armed = await host.read(['systemctl', 'is-active', '--quiet', `${undo}.timer`])
+  if (armed.code === 0) await disarm(host)
+  await host.change(`arm the start of k3s in ${patience} s`, [
+    'systemd-run',
+    '--quiet',
+    '--collect',
+    `--unit=${undo}`,
+    `--on-active=${patience}`,
+    '--timer-property=AccuracySec=1s',
+    'systemctl',
+    'start',
+    'k3s',
+  ])
+  await host.change('stop k3s', ['systemctl', 'stop', 'k3s'])
+}
+
+const disarm = (host: Host): Promise<void> =>
+  host.change(`disarm ${undo}`, ['systemctl', 'stop', `${undo}.timer`])
+
+/** The timer goes last: until then it stands by. */
+async function startServer(host: Host, until: Until): Promise<void> {
+  await host.change('start k3s', ['systemctl', 'start', '--no-block', 'k3s'])
+  await until(wholeServer(host))
+  await disarm(host)
+}
+
+/** What no longer holds while a server is away; empty when everything does. */
+async function lostWithout(name: string, tools: DrillTools<K3sSettings>): Promise<string[]> {
+  const { kube, settings, breaking } = tools
+  const ready = await kube.raw('/readyz')
+  // A pod is deleted, made again, placed and served: writes of three kinds.
+  await breaking.losePods(probeNamespace, ['guarded'])
+  const nodes = (await kube.list('nodes', {})).filter(({ metadata }) => metadata.name !== name)
+  const network = await lookAtNetwork(kube, nodes, settings)
+  const canary = network.probes
+    .filter(({ node }) => node !== name)
+    .flatMap((probe) =>
+      questions
+        .canary(network, probe, settings)
+        .filter(({ item, isRight }) => !isRight(network.seen.get(probe.node)?.get(item) ?? ''))
+        .map(({ what }) => `the canary from ${probe.node} through ${what}`),
+    )
+  return [
+    ...(ready.trim() === 'ok' ? [] : [`the API: ${ready.trim()}`]),
+    ...canary,
+    ...(await notServing(tools)),
+  ]
+}
+
+/** The kit's applications of this environment that do not serve, with what they answer. */
+async function notServing(tools: DrillTools<K3sSettings>): Promise<string[]> {
+  const answers = await Promise.all(
+    (await publicNames(tools)).map(async (host) => ({
+      host,
+      status: (await tools.http.ask(host, '/')).status,
+    })),
+  )
+  return answers.filter(({ status }) => status >= 500).map(({ host, status }) => `${host}: ${status}`)
+}
+
+/** Seconds in which an application that was just hurt by something else serves again. */
+const recovery = 60
+
+/** What was lost, if it was away for as long as that was looked for. */
+async function lookWithout(host: Host, tools: DrillTools<K3sSettings>): Promise<string[]> {
+  const lost = await lostWithout(host.name, tools)
+  const { code } = await host.read(['systemctl', 'is-active', '--quiet', 'k3s'])
+  return code === 0 ? [...lost, `${host.name} came back within ${patience} s: too soon to tell`] : lost
+}
+
+/** The public names of the kit's applications of this environment. */
+async function publicNames({ kube, settings }: DrillTools<K3sSettings>): Promise<string[]> {
+  const ours = { 'keybuzz.io/env': settings.ENV }
+  const found = await kube.list('ingresses.networking.k8s.io', { labels: ours })
+  const hosts = ({ spec }: LiveObject) =>
+    (spec as { rules?: { host?: string }[] }).rules?.flatMap(({ host }) => host ?? []) ?? []
+  return found.filter(({ metadata }) => metadata.namespace !== probeNamespace).flatMap(hosts)
+}
+
+/** The drills of module 9, on the hosts of a cluster it made. */
+export const drillsOn = (hosts: () => Promise<Hosts>, until: Until): DrillsOf<typeof k3s> => [
+  masterAway(hosts, until),
+]
+
+const masterAway = (hosts: () => Promise<Hosts>, until: Until): Drill<K3sSettings> => ({
+  id: 'k3s.master-away',
+  title: 'One master away: the API answers, writes succeed, applications serve',
+  fix: 'journalctl -u k3s on the other masters; etcd needs a majority of them',
+  async run(tools): Promise<Answer> {
+    const { masters } = await hosts()
+    // The kubeconfig leads to the first.
+    const host = masters.at(-1)
+    if (host === undefined || masters.length < 3) {
+      throw new KitError(`${masters.length} masters: one must not be away`, {
+        exitCode: exitCodes.preflight,
+        hint: 'add masters to servers.tsv until there are three, then run module 9',
+      })
+    }
+    const before = await askAgain(() => notServing(tools), {
+      until: ({ length }) => length === 0,
+      milliseconds: recovery * 1000,
+      every: 2000,
+      waiting: (names) => `${names.join(', ')}: the drill begins when they serve`,
+    })
+    if (before.length > 0) return failed(`not begun: ${before.join(', ')} with every master there`)
+    await stopServer(host)
+    const started = performance.now()
+    let lost: string[]
+    try {
+      lost = await lookWithout(host, tools)
+    } finally {
+      await startServer(host, until)
+    }
+    const seconds = Math.round((performance.now() - started) / 1000)
+    return lost.length === 0
+      ? passed(`${host.name} away and whole again in ${seconds} s`)
+      : failed(lost.join(', '))
+  },
+})

@@ -1,0 +1,33 @@
+import { log } from '../../../lib/log.mts'
+import { itemsOf } from '../../../lib/validate.mts'
+import type { K3sSettings } from '../module.mts'
+import { dialUntil, type Answer } from './dial.mts'
+import { thisMachine } from './reach.mts'
+import type { Fit } from './run.mts'
+
+const dialApi = (address: string): Promise<Answer> => dialUntil(address, 6443, 3000)
+
+/**
+ * Once the masters' API answers from here, a name of the API that does not is the load balancer's own fault. Only
+ * told: the kubeconfig goes by another address.
+ */
+export async function tellBalancers(
+  fit: readonly Fit[],
+  { API_ADDRESSES }: Pick<K3sSettings, 'API_ADDRESSES'>,
+  dial = dialApi,
+): Promise<void> {
+  const serving = fit.filter(
+    ({ facts: { role, said } }) => role === 'master' && said.has('port', 'tcp', '6443'),
+  )
+  const reached = serving.filter(({ facts }) => facts.blocked.every(({ from }) => from !== thisMachine))
+  if (reached.length === 0) return
+  const answers = await Promise.all(
+    itemsOf(API_ADDRESSES).map(async (name) => ({ name, answer: await dial(name) })),
+  )
+  for (const { name, answer } of answers.filter((one) => one.answer !== 'open')) {
+    log.warn(
+      `the API answers at ${reached.map(({ host }) => host.address).join(', ')}, and not at ${name}:6443 (${answer}): the nodes are right, the load balancer is not`,
+      `its target must be port 6443 of the masters, its check TCP; or take ${name} out of API_ADDRESSES`,
+    )
+  }
+}

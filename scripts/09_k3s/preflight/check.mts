@@ -1,0 +1,41 @@
+import { failed, passed, warning, type Answer } from '../../../lib/checks.mts'
+import type { Member } from '../../../lib/hosts.mts'
+import type { K3sSettings } from '../module.mts'
+import type { HostDocument } from './document.mts'
+import type { Blocked } from './reach.mts'
+
+/** One question about one host, answered from its document alone. */
+export interface HostCheck {
+  readonly id: string
+  /** A statement that is true when it passes: `Memory is enough`. */
+  readonly title: string
+  readonly fix: string
+  /** False: no reason makes it harmless, and WAIVED does not let it pass. */
+  readonly waivable: boolean
+  readonly ask: (host: HostFacts) => Answer
+}
+
+/** A host, and the others it must get along with. */
+export interface HostFacts {
+  readonly name: string
+  readonly role: 'master' | 'worker'
+  readonly address: string
+  readonly said: HostDocument
+  readonly others: readonly Pick<HostFacts, 'name' | 'address' | 'said'>[]
+  readonly settings: K3sSettings
+  /** Milliseconds its clock is ahead of the middle of all clocks. */
+  readonly clockOffset: number
+  /** Every machine of servers.tsv, this one too. */
+  readonly members: readonly Member[]
+  /** Who knocked at which of its ports in vain. */
+  readonly blocked: readonly Blocked[]
+}
+
+/** Wrong is a failure. */
+export const must = (right: boolean, seen: string): Answer => (right ? passed(seen) : failed(seen))
+
+/** Wrong is a warning: it works, and somebody should know. */
+export const should = (right: boolean, seen: string): Answer => (right ? passed(seen) : warning(seen))
+
+/** KiB as people read them. */
+export const mib = (kib: number): string => `${Math.round(kib / 1024)} MiB`

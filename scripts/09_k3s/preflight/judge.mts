@@ -1,0 +1,72 @@
+import type { Outcome } from '../../../lib/checks.mts'
+import { exitCodes, KitError } from '../../../lib/errors.mts'
+import { log } from '../../../lib/log.mts'
+import type { HostFacts } from './check.mts'
+import { hostChecks } from './checks.mts'
+
+/** One check that did not simply pass, and where. */
+export interface Finding extends Pick<Outcome, 'id' | 'title' | 'fix' | 'result'> {
+  /** `k8s-master-01: 512 MiB, at least 1758 MiB` */
+  readonly seen: readonly string[]
+  /** Why it may be so, when an operator has waived it. */
+  readonly waived?: string
+}
+
+/** Asks every check of every host. Pure. @throws KitError exit 2 for a waiver of no check, or of one nothing waives */
+export function judge(hosts: readonly HostFacts[], waived: ReadonlyMap<string, string>): Finding[] {
+  for (const id of waived.keys()) {
+    const check = hostChecks.find((one) => one.id === id)
+    if (check?.waivable === true) continue
+    throw new KitError(
+      `WAIVED names ${id}, ${check === undefined ? 'which is no check' : 'which cannot be waived'}`,
+      {
+        exitCode: exitCodes.usage,
+        hint: 'take it out of WAIVED; scripts/09_k3s/README.md lists the checks',
+      },
+    )
+  }
+  return hostChecks.flatMap(({ id, title, fix, ask: question }) => {
+    const answers = hosts.map((host) => ({ host, ...question(host) }))
+    const wrong = answers.filter(({ result }) => result !== 'passed')
+    if (wrong.length === 0) return []
+    const result = wrong.some((one) => one.result === 'failed') ? 'failed' : 'warning'
+    const reason = waived.get(id)
+    const finding = { id, title, fix, result, seen: grouped(wrong) } as const
+    return [reason === undefined ? finding : { ...finding, waived: reason }]
+  })
+}
+
+/** Hosts that show the same stand in one line. */
+function grouped(wrong: readonly { host: HostFacts; evidence: string }[]): string[] {
+  const evidences = [...new Set(wrong.map(({ evidence }) => evidence))]
+  return evidences.map((evidence) => {
+    const names = wrong.flatMap((one) => (one.evidence === evidence ? [one.host.name] : []))
+    return `${names.join(', ')}: ${evidence}`
+  })
+}
+
+/** Warnings, and what an operator waived. */
+export function tell(findings: readonly Finding[]): void {
+  for (const { title, fix, seen, waived, result } of findings) {
+    if (waived !== undefined) log.warn(`waived: ${title}: ${seen.join('; ')}   (${waived})`)
+    else if (result === 'warning') log.warn(`${title}: ${seen.join('; ')}`, fix)
+  }
+}
+
+/** @throws KitError exit 3 when a check failed and nobody waived it */
+export function requireNone(findings: readonly Finding[], many: number): void {
+  const failed = findings.filter(({ result, waived }) => result === 'failed' && waived === undefined)
+  if (failed.length === 0) return
+  throw new KitError(`${failed.length} of ${hostChecks.length} checks of ${many} hosts failed`, {
+    exitCode: exitCodes.preflight,
+    details: [
+      ...failed.flatMap(({ id, title, fix, seen }) => [
+        `✗ ${title} (${id})`,
+        ...seen.map((line) => `    ${line}`),
+        `    fix: ${fix}`,
+      ]),
+      'Nothing was written to any host.',
+    ],
+    hint: 'repair these, then run the same command again; what cannot matter here: --set WAIVED="ID: REASON; ..."',
+  })
+}

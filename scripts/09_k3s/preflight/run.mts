@@ -1,0 +1,121 @@
+import type { Host } from '../../../lib/host.mts'
+import type { Hosts, Member } from '../../../lib/hosts.mts'
+import { log } from '../../../lib/log.mts'
+import { readScript } from '../../../lib/remote-script.mts'
+import type { K3sSettings } from '../module.mts'
+import { hostChecks } from './checks.mts'
+import type { HostFacts } from './check.mts'
+import { judge, requireNone, tell } from './judge.mts'
+import { parseDocument, type HostDocument } from './document.mts'
+import { findBlocked, type Peer } from './reach.mts'
+import { preflightScript } from './script.mts'
+import { waivedOf } from './waived.mts'
+
+interface Answered {
+  readonly host: Host
+  readonly role: HostFacts['role']
+  readonly said: HostDocument
+  /** Its clock against this machine's, milliseconds. */
+  readonly ahead: number
+  /** How wrong that may be: half of the time on the way. */
+  readonly within: number
+}
+
+/** A host that may be written to, and what it said of itself. */
+export interface Fit {
+  readonly host: Host
+  readonly facts: HostFacts
+}
+
+/**
+ * Asks every host about itself, in one round trip each, before anything is written; when all are fit, whether they
+ * reach each other.
+ * @throws KitError exit 3 with every check that failed and nobody waived, exit 2 for a waiver that waives nothing
+ */
+export async function requireFit(hosts: Omit<Hosts, 'close'>, settings: K3sSettings): Promise<Fit[]> {
+  const { masters, workers, members } = hosts
+  const started = performance.now()
+  const answered = await Promise.all([
+    ...masters.map((host) => ask(host, 'master')),
+    ...workers.map((host) => ask(host, 'worker')),
+  ])
+  const waived = waivedOf(settings.WAIVED)
+  const facts = factsOf(answered, members, settings)
+  requireNone(judge(facts, waived), answered.length)
+  const reached = await withBlocked(hosts, answered, facts, settings)
+  const findings = judge(reached, waived)
+  tell(findings)
+  requireNone(findings, answered.length)
+  log.ok(`${hostChecks.length} checks on each of ${answered.length} hosts`, started)
+  return answered.flatMap(({ host }, at) => {
+    const one = reached[at]
+    return one === undefined ? [] : [{ host, facts: one }]
+  })
+}
+
+/** Knocks at every port; whoever did not get through is told at the host that did not let him. */
+async function withBlocked(
+  hosts: Pick<Hosts, 'servers'>,
+  answered: readonly Answered[],
+  facts: readonly HostFacts[],
+  settings: K3sSettings,
+): Promise<HostFacts[]> {
+  const blocked = await findBlocked(peersOf(hosts, answered), settings)
+  const asked = new Set(answered.map(({ host }) => host.name))
+  return facts.map((one) => ({
+    ...one,
+    blocked: blocked.filter(({ from, to }) => to === one.name || (!asked.has(to) && from === one.name)),
+  }))
+}
+
+/** Those this run works on, and the masters it only asks. */
+export const peersOf = (
+  { servers }: Pick<Hosts, 'servers'>,
+  asked: readonly (Pick<Answered, 'host' | 'role'> & Partial<Pick<Answered, 'said'>>)[],
+): Peer[] => [
+  ...asked.map((one) => ({ ...one, address: one.host.address })),
+  ...servers
+    .filter(({ name }) => asked.every(({ host }) => host.name !== name))
+    .map((host) => ({ host, role: 'master' as const, address: host.address })),
+]
+
+async function ask(host: Host, role: HostFacts['role']): Promise<Answered> {
+  const sent = Date.now()
+  const { stdout } = await readScript(host, preflightScript, [host.address], {
+    timeoutSeconds: 60,
+    shown: 'ask the host about itself',
+  })
+  const received = Date.now()
+  const said = parseDocument(host.name, stdout)
+  const [begun, ended] = [said.number('time') * 1000, said.number('ended') * 1000]
+  return {
+    host,
+    role,
+    said,
+    ahead: (begun - sent + ended - received) / 2,
+    within: Math.max(0, received - sent - (ended - begun)) / 2,
+  }
+}
+
+/** What is left of a difference when all doubt speaks for the clock: a slow way is no wrong clock. */
+const surely = (offset: number, within: number): number =>
+  Math.sign(offset) * Math.max(0, Math.abs(offset) - within)
+
+function factsOf(
+  answered: readonly Answered[],
+  members: readonly Member[],
+  settings: K3sSettings,
+): HostFacts[] {
+  const aheads = answered.map(({ ahead }) => ahead).toSorted((a, b) => a - b)
+  const median = aheads[Math.floor(aheads.length / 2)] ?? 0
+  const short = ({ host, said }: Answered) => ({ name: host.name, address: host.address, said })
+  return answered.map((one) => ({
+    ...short(one),
+    role: one.role,
+    others: answered.filter((other) => other !== one).map(short),
+    settings,
+    clockOffset: surely(one.ahead - median, one.within),
+    members,
+    blocked: [],
+  }))
+}

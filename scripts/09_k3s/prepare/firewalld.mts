@@ -1,0 +1,45 @@
+import type { HostDocument } from '../preflight/document.mts'
+import type { Rule } from './openings.mts'
+import type { Work } from './work.mts'
+
+// firewalld: rich rules in the zone of the private interface, now and for the next start. Never --reload: it drops
+// what others added for now only. A rich rule carries no name of ours, so none is ever taken away. Rich rules let
+// nothing through to pods, and a policy that does wants a reload: so hosts of the cluster are in the zone trusted.
+
+const kinds = ['runtime', 'permanent'] as const
+
+/** As --list-rich-rules writes it. */
+const richRules = ({ source, protocol, ports }: Rule): string[] =>
+  ports.map(
+    (port) =>
+      `rule family="ipv4" source address="${source}" port port="${port}" protocol="${protocol}" accept`,
+  )
+
+/** What is to do on a host where firewalld runs. Pure. */
+export function firewalldWorks(said: HostDocument, rules: readonly Rule[]): Work[] {
+  const zone = said.one('zone')
+  if (zone === undefined) return []
+  const has = (key: string, kind: string, text: string) =>
+    said.all(key).some(([one, ...words]) => one === kind && words.join(' ') === text)
+  return kinds.flatMap((kind) => {
+    const command = ['firewall-cmd', '--quiet', ...(kind === 'permanent' ? ['--permanent'] : [])]
+    const told = (text: string) => `firewalld (${kind}): ${text}`
+    const isTrusted = ({ protocol, member }: Rule) => protocol === undefined || member === true
+    const ports = rules
+      .filter((rule) => !isTrusted(rule))
+      .flatMap(richRules)
+      .filter((text) => !has('rich', kind, text))
+      .map((text) => ({
+        what: told(text),
+        words: [...command, `--zone=${zone}`, `--add-rich-rule=${text}`],
+      }))
+    // The zone that lets everything pass, also on its way through.
+    const ranges = [...new Set(rules.filter(isTrusted).map(({ source }) => source))]
+      .filter((source) => !has('trusted', kind, source))
+      .map((source) => ({
+        what: told(`zone trusted: ${source}`),
+        words: [...command, '--zone=trusted', `--add-source=${source}`],
+      }))
+    return [...ports, ...ranges]
+  })
+}

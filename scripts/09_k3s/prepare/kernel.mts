@@ -1,0 +1,82 @@
+import { signature } from '../config.mts'
+import type { K3sSettings } from '../module.mts'
+import type { HostDocument } from '../preflight/document.mts'
+import type { Work } from './work.mts'
+
+// Kernel modules and settings: for now, and for the next start of the host.
+
+export const modulesFile = '/etc/modules-load.d/keybuzz-k3s.conf'
+export const sysctlFile = '/etc/sysctl.d/90-keybuzz-k3s.conf'
+
+const overlays: Readonly<Record<string, readonly string[]>> = {
+  vxlan: ['vxlan'],
+  'wireguard-native': ['wireguard'],
+}
+
+const modulesOf = ({ FLANNEL_BACKEND }: K3sSettings): string[] => [
+  'overlay',
+  'br_netfilter',
+  'nf_conntrack',
+  ...(overlays[FLANNEL_BACKEND] ?? []),
+]
+
+/** What each setting must be at least, and why. */
+export const leastSettings: readonly {
+  readonly name: string
+  readonly least: number
+  readonly why: string
+}[] = [
+  { name: 'net.ipv4.ip_forward', least: 1, why: 'packets of pods pass through the host' },
+  {
+    name: 'net.bridge.bridge-nf-call-iptables',
+    least: 1,
+    why: 'a pod reaches a Service whose pod is its neighbour',
+  },
+  { name: 'fs.inotify.max_user_instances', least: 512, why: 'every node watches some twenty files' },
+  {
+    name: 'fs.inotify.max_user_watches',
+    least: 65_536,
+    why: 'logs and configuration of pods are watched',
+  },
+  { name: 'fs.file-max', least: 200_000, why: 'open files of all pods' },
+  { name: 'kernel.pid_max', least: 32_768, why: 'processes of all pods' },
+  { name: 'kernel.keys.root_maxkeys', least: 10_000, why: 'each container takes a key' },
+  { name: 'vm.max_map_count', least: 65_530, why: 'databases and search engines' },
+]
+
+const file = (path: string, lines: readonly string[]) => ({
+  path,
+  mode: '0644',
+  content: `${[signature, ...lines].join('\n')}\n`,
+})
+
+/** Modules that are not loaded; the file that loads them at every start. Pure. */
+export function moduleWorks(said: HostDocument, settings: K3sSettings): Work[] {
+  const wanted = modulesOf(settings)
+  const lacking = wanted.filter((name) => !said.has('loaded', name))
+  return [
+    { what: modulesFile, files: [file(modulesFile, wanted)] },
+    ...(lacking.length === 0
+      ? []
+      : [{ what: `load ${lacking.join(', ')}`, words: ['modprobe', '--all', ...lacking] }]),
+  ]
+}
+
+/** Settings that are too low, and those this file has raised before; what is higher is left alone. Pure. */
+export function sysctlWorks(said: HostDocument): Work[] {
+  const seen = (name: string) => Number(said.all('sysctl').find(([key]) => key === name)?.[1] ?? 0)
+  const low = leastSettings.filter(({ name, least }) => seen(name) < least)
+  const kept = leastSettings.filter((one) => low.includes(one) || said.has('raised', one.name))
+  const lines = (some: typeof low) => some.map(({ name, least }) => `${name} = ${least}`)
+  return [
+    ...(kept.length === 0 ? [] : [{ what: sysctlFile, files: [file(sysctlFile, lines(kept))] }]),
+    ...(low.length === 0
+      ? []
+      : [
+          {
+            what: `raise ${low.map(({ name, least }) => `${name} to ${least}`).join(', ')}`,
+            words: ['sysctl', '--quiet', '--write', ...low.map(({ name, least }) => `${name}=${least}`)],
+          },
+        ]),
+  ]
+}

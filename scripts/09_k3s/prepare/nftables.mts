@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import { signature } from '../config.mts'
+import type { HostDocument } from '../preflight/document.mts'
+import type { Rule } from './openings.mts'
+import type { Work } from './work.mts'
+
+// nftables: a packet must be let through by every chain it meets, so a table of our own would open nothing. Each of
+// the operator's chains that filters gets one jump, at its head, into a chain of ours beside it.
+
+export const firewallScript = '/usr/local/sbin/keybuzz-firewall'
+export const firewallUnit = '/etc/systemd/system/keybuzz-firewall.service'
+
+/**
+ * awk over `nft list ruleset`: `chain FAMILY TABLE NAME HOOK MARK COUNT` for each chain that may stop packets: one
+ * that only counts or lets through stops none. Not the chains of other programs, which know their own rules; those
+ * of iptables cannot be written by nft.
+ */
+export const chainsOf = String.raw`$1 == "table" { family = $2; table = $3 }
+$1 == "chain" { chain = $2; hook = ""; stops = 0; mark = "none" }
+$1 == "type" { if ($2 == "filter" && ($4 == "input" || $4 == "forward")) hook = $4; if (/policy drop/) stops = 1; next }
+chain ~ /^keybuzz_/ && /accept$/ { count[family table chain]++; next }
+chain != "" && match($0, /comment "keybuzz [0-9a-f]+"/) { mark = substr($0, RSTART + 17, RLENGTH - 18); next }
+chain != "" && /(^|[ \t{:])(drop|reject|jump|goto|queue|vmap)/ { stops = 1 }
+$1 == "}" {
+  foreign = table ~ /^(kube-|k3s|cni|flannel|firewalld|docker)/ || (family == "ip" && table == "filter" && chain ~ /^[A-Z]/)
+  if (hook != "" && chain != "" && stops && !foreign && (family == "ip" || family == "inet")) found[++many] = family " " table " " chain " " hook " " mark
+  chain = ""
+}
+END { for (i = 1; i <= many; i++) { split(found[i], part, " "); print "chain", found[i], count[part[1] part[2] "keybuzz_" part[4]] + 0 } }`
+
+const line = ({ source, protocol, ports }: Rule): string =>
+  protocol === undefined
+    ? `ip saddr ${source} accept`
+    : `ip saddr ${source} ${protocol} dport { ${ports.join(', ')} } accept`
+
+/** What is let in, and what is let through: pods both ways. */
+const linesOf = (rules: readonly Rule[]): Readonly<Record<string, readonly string[]>> => ({
+  input: rules.map(line),
+  forward: rules
+    .filter(({ protocol }) => protocol === undefined)
+    .flatMap(({ source }) => [`ip saddr ${source} accept`, `ip daddr ${source} accept`]),
+})
+
+const markOf = (rules: readonly Rule[]): string =>
+  createHash('sha256')
+    .update(JSON.stringify(linesOf(rules)))
+    .digest('hex')
+    .slice(0, 12)
+
+/** POSIX shell that makes it so, whatever is there; one transaction a chain. */
+export function scriptText(rules: readonly Rule[]): string {
+  const lines = linesOf(rules)
+  return `#!/bin/sh
+${signature}
+# Lets through what K3s needs, in each chain of nftables that filters. With "remove": takes that away again.
+set -eu
+lines_input='${lines['input']?.join('\n')}'
+lines_forward='${lines['forward']?.join('\n')}'
+nft list ruleset | awk '${chainsOf}' | while read -r _ family table chain hook _; do
+  ours="$family $table keybuzz_$hook"
+  {
+    echo "add chain $ours"
+    nft -a list chain "$family" "$table" "$chain" | sed -n "s/.*comment \\"keybuzz [0-9a-f]*\\" # handle \\([0-9]*\\)$/delete rule $family $table $chain handle \\1/p"
+    echo "flush chain $ours"
+    if [ "\${1:-}" = remove ]; then
+      echo "delete chain $ours"
+    else
+      eval "printf '%s\\n' \\"\\$lines_$hook\\"" | sed "s/^/add rule $ours /"
+      echo "insert rule $family $table $chain jump keybuzz_$hook comment \\"keybuzz ${markOf(rules)}\\""
+    fi
+  } | nft -f -
+done
+`
+}
+
+const unit = `${signature}
+[Unit]
+Description=What K3s needs of the packet filter, by the KeyBuzz installer
+# A restart or reload of nftables.service begins with an empty table.
+After=nftables.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=${firewallScript}
+ExecReload=${firewallScript}
+
+[Install]
+WantedBy=multi-user.target
+`
+
+/** What is to do on a host whose own nftables filter packets. Pure. */
+export function nftablesWorks(said: HostDocument, rules: readonly Rule[]): Work[] {
+  const chains = said.all('chain')
+  if (chains.length === 0) return []
+  const lines = linesOf(rules)
+  const open = chains.every(
+    ([, , , hook = '', mark, count]) => mark === markOf(rules) && Number(count) === lines[hook]?.length,
+  )
+  const names = chains.map(([family, table, name]) => `${family} ${table} ${name}`).join(', ')
+  const files = [
+    { path: firewallScript, mode: '0755', content: scriptText(rules) },
+    { path: firewallUnit, mode: '0644', content: unit },
+  ]
+  return [
+    { what: 'nftables: openings', files },
+    ...(open
+      ? []
+      : [
+          {
+            what: `nftables: ${lines['input']?.length} openings in ${names}`,
+            words: [
+              'sh',
+              '-ec',
+              `${firewallScript}; systemctl daemon-reload; systemctl enable --quiet --now ${firewallUnit.split('/').at(-1)}`,
+            ],
+          },
+        ]),
+  ]
+}

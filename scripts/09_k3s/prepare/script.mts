@@ -1,0 +1,50 @@
+import { leastSettings, sysctlFile } from './kernel.mts'
+import { chainsOf } from './nftables.mts'
+
+// How a host stands that is to be prepared: lines for the document preflight reads, and read again when it is done.
+
+const modules = ['overlay', 'br_netfilter', 'nf_conntrack', 'vxlan', 'wireguard', 'nf_tables']
+
+const resolver = (path: string, server: string): string =>
+  `awk '/^nameserver/ { print "${server}", $2 } /^search/ { print "search", NF - 1; $1 = "domain"; print }' ${path} 2>/dev/null`
+
+/** POSIX shell: what every script that asks a host begins with. $1 is the host's private address. */
+export const prologue = `address=$1
+export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+say() { [ -z "$2" ] || printf '%s %s\\n' "$1" "$2"; }
+has() { command -v "$1" >/dev/null 2>&1; }
+sysctls() {
+  for name; do
+    file=/proc/sys/$(echo "$name" | tr . /)
+    [ -r "$file" ] && say sysctl "$name $(cat "$file")"
+  done
+}
+`
+
+/** After the prologue. */
+export const preparedPart = `for name in ${modules.join(' ')}; do
+  { [ -d "/sys/module/$name" ] || grep -qs "^$name " /proc/modules || grep -qsw "$name" /proc/filesystems || grep -qs "/$name.ko" "/lib/modules/$(uname -r)/modules.builtin"; } && say loaded "$name"
+done
+[ -d /proc/sys/net/bridge ] && say loaded br_netfilter
+[ -e /proc/net/stat/nf_conntrack ] && say loaded nf_conntrack
+sysctls ${leastSettings.map(({ name }) => name).join(' ')}
+awk '$2 == "=" { print "raised", $1 }' ${sysctlFile} 2>/dev/null
+${resolver('/etc/resolv.conf', 'nameserver')}
+${resolver('/run/systemd/resolve/resolv.conf', 'upstream')} | grep '^upstream'
+has ufw && say ufw "$(ufw status 2>/dev/null | awk 'NR == 1 { print $2 }')" && ufw show added 2>/dev/null | sed -n 's/^ufw /ufwrule /p'
+if has firewall-cmd && systemctl is-active --quiet firewalld; then
+  device=$(ip -o -4 addr show | awk -v a="$address" '{ split($4, part, "/"); if (part[1] == a) print $2 }')
+  zone=$(firewall-cmd --get-zone-of-interface="$device" 2>/dev/null || firewall-cmd --get-default-zone)
+  say zone "$zone"
+  for kind in runtime permanent; do
+    for_kind() { if [ "$kind" = permanent ]; then firewall-cmd --permanent "$@"; else firewall-cmd "$@"; fi 2>/dev/null; }
+    for_kind --zone="$zone" --list-rich-rules | sed "s/^/rich $kind /"
+    for source in $(for_kind --zone=trusted --list-sources); do say trusted "$kind $source"; done
+  done
+fi
+has nft && nft list ruleset 2>/dev/null | awk '${chainsOf}'
+`
+
+/** Asked again after the writes. */
+export const preparedScript = `${prologue}${preparedPart}say end 1
+`

@@ -1,0 +1,35 @@
+import type { Member } from '../../../lib/hosts.mts'
+import type { K3sSettings } from '../module.mts'
+import type { HostDocument } from '../preflight/document.mts'
+import { firewalldWorks } from './firewalld.mts'
+import { moduleWorks, sysctlWorks } from './kernel.mts'
+import { nftablesWorks } from './nftables.mts'
+import { rulesFor } from './openings.mts'
+import { resolvConfWorks } from './resolv-conf.mts'
+import { ufwWorks } from './ufw.mts'
+import type { Work } from './work.mts'
+
+export interface Prepared {
+  readonly address: string
+  readonly role: Member['role']
+  readonly said: HostDocument
+  readonly members: readonly Member[]
+  readonly settings: K3sSettings
+}
+
+/** What the firewalls of one host need; nothing where none is active. Pure. */
+export function firewallWorks({ said, members, settings, ...host }: Prepared): Work[] {
+  const rules = rulesFor(host, members, settings)
+  return [ufwWorks, firewalldWorks, nftablesWorks].flatMap((works) => works(said, rules))
+}
+
+/** Everything one host needs before K3s comes, in the order it is done. Pure. */
+export const worksOf = (host: Prepared): Work[] => [
+  ...moduleWorks(host.said, host.settings),
+  ...sysctlWorks(host.said),
+  ...resolvConfWorks(host.said),
+  ...firewallWorks(host),
+]
+
+/** What runs on a host that is not yet as it should be. */
+export const lacking = (works: readonly Work[]): Work[] => works.filter(({ words }) => words !== undefined)
