@@ -1,0 +1,11 @@
+#!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
+import { step } from '../../lib/step.mts'
+import { configuration, workload } from './manifests.mts'
+import { nameOf } from './names.mts'
+import { keybuzz, namespaceOf } from './module.mts'
+
+export default step(import.meta, keybuzz, 'Deploy the front', async ({ settings, images, pulls, kube }) => {
+  await pulls.require([images['keybuzz-front']])
+  await kube.apply([...configuration(settings, 'front'), ...workload(settings, images, 'front')])
+  await kube.waitForRollout(namespaceOf(settings.ENV), nameOf('front'))
+})

@@ -1,0 +1,80 @@
+import { askAgain } from '../../lib/again.mts'
+import { failed, passed } from '../../lib/checks.mts'
+import { nameOf, type Part } from './names.mts'
+import { namespaceOf } from './module.mts'
+import { parts, podsOf, type KeybuzzCheck, type Tools } from './session.mts'
+
+/** Milliseconds after a pod's start in which its first figures reach its autoscaler (seen: up to 75 s). */
+const firstFigures = 120_000
+
+interface Autoscaler {
+  readonly spec: { readonly minReplicas?: number; readonly maxReplicas: number }
+  readonly status?: {
+    readonly currentReplicas?: number
+    readonly desiredReplicas?: number
+    readonly conditions?: readonly { type: string; status: string; message?: string }[]
+    readonly currentMetrics?: readonly { resource?: { current?: { averageUtilization?: number } } }[] | null
+  }
+}
+
+/** What an autoscaler says of its pods now. */
+export interface Reading {
+  readonly part: Part
+  /** CPU of what the pods asked for; undefined while it reads nothing, and `why`. */
+  readonly percent: number | undefined
+  readonly why: string
+  readonly now: number
+  readonly wanted: number
+  readonly least: number
+  readonly most: number
+}
+
+/** @throws Error when there is no autoscaler */
+export async function readingOf(
+  { kube, settings }: Pick<Tools, 'kube' | 'settings'>,
+  part: Part,
+): Promise<Reading> {
+  const found = await kube.get('horizontalpodautoscalers', nameOf(part), namespaceOf(settings.ENV))
+  if (found === undefined) throw new Error(`there is no autoscaler ${nameOf(part)}`)
+  const { spec, status = {} } = found as unknown as Autoscaler
+  const active = status.conditions?.find(({ type }) => type === 'ScalingActive')
+  const percent = status.currentMetrics?.[0]?.resource?.current?.averageUtilization
+  return {
+    part,
+    percent: active?.status === 'True' ? percent : undefined,
+    why: active?.message ?? 'it has read nothing yet',
+    now: status.currentReplicas ?? 0,
+    wanted: status.desiredReplicas ?? 0,
+    least: spec.minReplicas ?? 1,
+    most: spec.maxReplicas,
+  }
+}
+
+export const autoscalers: KeybuzzCheck = {
+  id: 'keybuzz.autoscalers',
+  title: 'Both autoscalers read the load of their pods',
+  fix: 'kubectl top pods -n NAMESPACE must show figures: metrics-server (module 9) gives them a minute after a pod started',
+  async ask(tools) {
+    const youngest = await youngestPod(tools)
+    const readings = await askAgain(() => Promise.all(parts.map((part) => readingOf(tools, part))), {
+      until: (all) =>
+        all.every(({ percent }) => percent !== undefined) || Date.now() - youngest > firstFigures,
+      milliseconds: firstFigures,
+      every: 3000,
+      waiting: () => 'the autoscalers read their first figures a minute after a pod started',
+    })
+    const blind = readings.filter(({ percent }) => percent === undefined)
+    if (blind.length > 0) return failed(blind.map(({ part, why }) => `${part}: ${why}`).join('; '))
+    return passed(
+      readings
+        .map(({ part, percent, now, least, most }) => `${part} ${percent}%, ${now} of ${least} to ${most}`)
+        .join('; '),
+    )
+  },
+}
+
+/** When the newest pod was made; now when there is none. */
+async function youngestPod(tools: Tools): Promise<number> {
+  const pods = (await Promise.all(parts.map((part) => podsOf(tools, part)))).flat()
+  return Math.max(0, ...pods.map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '')))
+}

@@ -1,0 +1,122 @@
+import { askSettled } from '../../lib/again.mts'
+import { failed, passed } from '../../lib/checks.mts'
+import { messageOf } from '../../lib/errors.mts'
+import type { HttpAnswer } from '../../lib/http.mts'
+import { itemsOf } from '../../lib/validate.mts'
+import { healthOf, hostOf, nameOf, portOf, type Part } from './names.mts'
+import { namespaceOf } from './module.mts'
+import { askServed, parts, type KeybuzzCheck, type Tools } from './session.mts'
+
+// What a visitor of the public names sees.
+
+const isGood = (status: number): boolean => status >= 200 && status < 400
+
+export const inside: KeybuzzCheck = {
+  id: 'keybuzz.service',
+  title: 'API and front answer through their Services',
+  fix: 'kubectl -n NAMESPACE get endpointslices: without addresses no pod is ready; API_PORT and FRONT_PORT must be what the containers listen on',
+  async ask({ kube, settings }) {
+    const wrong: string[] = []
+    for (const part of parts) {
+      const service = `${nameOf(part)}:${portOf(settings, part)}`
+      const base = `/api/v1/namespaces/${namespaceOf(settings.ENV)}/services/${service}/proxy`
+      await kube.raw(base + healthOf(settings, part)).catch((thrown: unknown) => {
+        wrong.push(`${service}: ${messageOf(thrown).slice(0, 160)}`)
+      })
+    }
+    return wrong.length === 0
+      ? passed(parts.map((part) => healthOf(settings, part)).join(', '))
+      : failed(wrong.join('; '))
+  },
+}
+
+export const outside: KeybuzzCheck = {
+  id: 'keybuzz.public',
+  title: 'The public names lead to API and front',
+  fix: 'kubectl -n NAMESPACE describe ingress; then the load balancer’s targets and the DNS records',
+  async ask(tools) {
+    const answers: [string, number][] = []
+    for (const part of parts) {
+      const path = healthOf(tools.settings, part)
+      const { status } = await askServed(tools, part, path)
+      answers.push([`${hostOf(tools.settings, part)}${path} ${status}`, status])
+    }
+    const text = answers.map(([words]) => words).join(', ')
+    return answers.every(([, status]) => isGood(status)) ? passed(text) : failed(text)
+  },
+}
+
+const firstPages = (tools: Tools): Promise<readonly (readonly [Part, HttpAnswer])[]> =>
+  tools.once('keybuzz.pages', async () => {
+    const pages: [Part, HttpAnswer][] = []
+    for (const part of parts) pages.push([part, await askServed(tools, part, healthOf(tools.settings, part))])
+    return pages
+  })
+
+export const https: KeybuzzCheck = {
+  id: 'keybuzz.https',
+  title: 'Pages and redirects give out https addresses of the public names',
+  fix: 'build addresses from API_URL and FRONT_URL, or trust X-Forwarded-Proto; a redirect to the same page means that it sees http',
+  async ask(tools) {
+    const { API_HOST, FRONT_HOST } = tools.settings
+    const wrong = (await firstPages(tools)).flatMap(([part, { text, headers }]) => {
+      const said = `${headers.location ?? ''} ${text}`
+      const plain = [API_HOST, FRONT_HOST].filter((host) => said.includes(`http://${host}`))
+      const own = `https://${hostOf(tools.settings, part)}${healthOf(tools.settings, part)}`
+      return [
+        ...plain.map((host) => `${part} gives out http://${host}`),
+        ...(headers.location === own ? [`${part} redirects ${own} to itself`] : []),
+      ]
+    })
+    return wrong.length === 0 ? passed('no http:// address of ours') : failed(wrong.join(', '))
+  },
+}
+
+export const headers: KeybuzzCheck = {
+  id: 'keybuzz.headers',
+  title: 'A browser gets cookies only HTTPS carries, and CORS for the named origins alone',
+  fix: 'cookies need Secure behind TLS; CORS is set by API_CORS_ORIGINS, or by the API itself, not by both',
+  async ask(tools) {
+    const cookies = (await firstPages(tools)).flatMap(([part, answer]) =>
+      (answer.headers['set-cookie'] ?? [])
+        .filter((cookie) => !/;\s*secure/i.test(cookie))
+        .map((cookie) => `${part} sets ${cookie.split('=')[0]} without Secure`),
+    )
+    const origins = await askSettled(
+      () => wrongOrigins(tools),
+      ({ length }) => length === 0,
+    )
+    const wrong = [...cookies, ...origins]
+    if (wrong.length > 0) return failed(wrong.join('; '))
+    const named = itemsOf(tools.settings.API_CORS_ORIGINS)
+    return passed(`a foreign origin may not; ${named.length === 0 ? 'none is named' : named.join(', ')} may`)
+  },
+}
+
+/** What a browser would be told of each origin that is named, and of one that is not. */
+async function wrongOrigins(tools: Tools): Promise<string[]> {
+  const named = itemsOf(tools.settings.API_CORS_ORIGINS)
+  const wrong: string[] = []
+  for (const origin of named) {
+    const allowed = await allowedFor(tools, origin)
+    if (allowed !== origin) wrong.push(`${origin} may not call the API: ${allowed ?? 'no CORS header'}`)
+  }
+  const foreign = 'https://elsewhere.example.com'
+  const allowed = await allowedFor(tools, foreign)
+  if (allowed === foreign || (named.length > 0 && allowed === '*'))
+    wrong.push(`any page may call the API: ${allowed}`)
+  return wrong
+}
+
+/** A browser's preflight, as RFC-bound fetch sends it before a request that is not simple. */
+async function allowedFor(tools: Tools, origin: string): Promise<string | undefined> {
+  const { headers } = await askServed(tools, 'api', healthOf(tools.settings, 'api'), {
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type',
+    },
+  })
+  return headers['access-control-allow-origin']
+}

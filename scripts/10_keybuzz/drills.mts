@@ -1,0 +1,110 @@
+import { askAgain } from '../../lib/again.mts'
+import { failed, passed, warning } from '../../lib/checks.mts'
+import type { Drill, DrillTools } from '../../lib/drills.mts'
+import type { LiveObject } from '../../lib/k8s.mts'
+import type { DrillsOf } from '../../lib/module.mts'
+import { readingOf, type Reading } from './checks-scaling.mts'
+import { firstThatRuns, waysToBeBusy } from './inside.mts'
+import { sendVisitors } from './load.mts'
+import { healthOf, hostOf, nameOf, type Part } from './names.mts'
+import { namespaceOf, type keybuzz, type KeybuzzSettings } from './module.mts'
+import { parts, podsOf, type Tools } from './session.mts'
+
+type KeybuzzDrill = Drill<KeybuzzSettings>
+type Drilling = DrillTools<KeybuzzSettings>
+
+/** Seconds the pods are busy: figures come every 15 s, and the autoscaler looks every 15 s. */
+const busySeconds = 100
+/** Milliseconds until it has more pods, and until they are given back: it waits 5 minutes, then takes one a minute. */
+const upMost = 150_000
+const downMost = 900_000
+
+const asking =
+  ({ http, settings }: Pick<Tools, 'http' | 'settings'>, part: Part) =>
+  () =>
+    http.ask(hostOf(settings, part), healthOf(settings, part))
+
+const rollout: KeybuzzDrill = {
+  id: 'keybuzz.rollout',
+  title: 'A rolling update loses no request',
+  fix: 'the container must serve on after SIGTERM until what is open is answered, and not end within its first 10 s',
+  async run(tools) {
+    const { breaking, settings } = tools
+    const seen: string[] = []
+    for (const part of parts) {
+      const visitors = sendVisitors(asking(tools, part), 4, 20)
+      try {
+        await breaking.rollOver(namespaceOf(settings.ENV), nameOf(part))
+      } finally {
+        await visitors.stop()
+      }
+      const { answered, lost } = visitors
+      if (lost.length > 0)
+        return failed(
+          `${part}: ${lost.length} of ${answered + lost.length} requests lost, the first: ${lost[0]}`,
+        )
+      if (answered === 0) return failed(`${part}: no request was answered`)
+      seen.push(`${part} ${answered} requests`)
+    }
+    return passed(`${seen.join(', ')}, none lost`)
+  },
+}
+
+const scaling: KeybuzzDrill = {
+  id: 'keybuzz.scaling',
+  title: 'Busy, the API gets more pods, and gives them back',
+  fix: 'kubectl -n NAMESPACE describe hpa keybuzz-api; a node must have room for one pod more',
+  async run(tools) {
+    const reading = () => readingOf(tools, 'api')
+    const { least, now, most } = await reading()
+    if (now >= most) return warning(`it has ${now} pods already, its most: no load could add one`)
+    const { top, answered, lost, wasBusy } = await underLoad(tools, (one) => one.now > now)
+    if (!wasBusy) return warning('its image has neither node, python3 nor sh: nobody can make it busy')
+    if (lost.length > 0) return failed(`busy, it lost ${lost.length} requests, the first: ${lost[0]}`)
+    if (top.now <= now) return failed(`busy at ${top.percent ?? '?'}%, it has ${top.now} pods still`)
+    const end = await askAgain(reading, {
+      until: (one) => one.now <= least,
+      milliseconds: downMost,
+      every: 5000,
+      waiting: () => 'they are idle again: the autoscaler waits 5 minutes before it takes pods back',
+    })
+    const way = `busy at ${top.percent ?? '?'}%, from ${now} to ${top.now} pods; ${answered} requests, none lost`
+    return end.now <= least
+      ? passed(`${way}; then back to ${end.now}`)
+      : failed(`${way}; but ${end.now} stayed`)
+  },
+}
+
+interface Peak {
+  readonly top: Reading
+  readonly answered: number
+  readonly lost: readonly string[]
+  /** False when no image of ours has a program to be busy with. */
+  readonly wasBusy: boolean
+}
+
+/** The API while its pods are busy, and visitors come: until its autoscaler says what is waited for. */
+async function underLoad(tools: Drilling, until: (reading: Reading) => boolean): Promise<Peak> {
+  const visitors = sendVisitors(asking(tools, 'api'), 4, 20)
+  try {
+    const busy = Promise.all((await podsOf(tools, 'api')).map((pod) => keepBusy(tools, pod)))
+    const top = await askAgain(() => readingOf(tools, 'api'), {
+      until,
+      milliseconds: upMost,
+      every: 3000,
+      waiting: () => `the API’s pods are busy for ${busySeconds} s, until the autoscaler adds one`,
+    })
+    const wasBusy = (await busy).every(Boolean)
+    return { top, wasBusy, answered: visitors.answered, lost: visitors.lost }
+  } finally {
+    await visitors.stop()
+  }
+}
+
+const keepBusy = async ({ breaking }: Drilling, pod: LiveObject): Promise<boolean> =>
+  (await firstThatRuns(waysToBeBusy(busySeconds), async (argv) => {
+    await breaking.runIn(pod, argv, busySeconds)
+    return true
+  })) ?? false
+
+export const drills: DrillsOf<typeof keybuzz> = [rollout, scaling]

@@ -1,0 +1,72 @@
+import { parseEnvFile } from '../../lib/env-file.mts'
+import { messageOf } from '../../lib/errors.mts'
+import { sensitive, type Sensitive } from '../../lib/sensitive.mts'
+import type { Setting } from '../../lib/settings.mts'
+
+// What an operator gives the API and the front beyond what the kit knows of them.
+
+/** Names the kit gives by itself: two values for one name would be a matter of luck. */
+const ours = new Set([
+  'PORT',
+  'TZ',
+  'API_URL',
+  'FRONT_URL',
+  'DATABASE_URL',
+  'DATABASE_POOL_MAX',
+  ...['HOST', 'PORT', 'DATABASE', 'USER', 'PASSWORD'].map((part) => `PG${part}`),
+  ...['URL', 'HOST', 'PORT', 'DB', 'PASSWORD'].map((part) => `REDIS_${part}`),
+  ...['URL', 'HOST', 'PORT', 'USER', 'PASSWORD', 'VHOST'].map((part) => `RABBITMQ_${part}`),
+  // Keys of the kit's own settings: a lost settings file is filled from Secrets by these names.
+  'API_POSTGRES_PASSWORD',
+  'API_ENV',
+  'FRONT_ENV',
+  'POSTGRES_PASSWORD',
+  'REGISTRY_PASSWORD',
+])
+
+/** Shorter values stand in ordinary words too often to be cut out of a log: true, info. */
+const shortestHidden = 8
+
+/** A rule for such a file: the first line that cannot be right. */
+export const problemsOfFile = (name: string) => (text: string) => {
+  try {
+    const taken = Object.keys(parseEnvFile(name, text)).find((key) => ours.has(key))
+    return taken === undefined
+      ? undefined
+      : `line ${lineOf(text, taken)}: ${taken} is given by the kit itself`
+  } catch (thrown) {
+    return messageOf(thrown)
+  }
+}
+
+const lineOf = (text: string, key: string): number =>
+  text.split('\n').findIndex((line) => line.startsWith(`${key}=`)) + 1
+
+/** The values of such a file, by name; none without one. */
+export const valuesIn = (file: Sensitive | undefined): Record<string, Sensitive> =>
+  Object.fromEntries(
+    Object.entries(file === undefined ? {} : parseEnvFile('', file.reveal())).map(([key, value]) => [
+      key,
+      sensitive(value, shortestHidden),
+    ]),
+  )
+
+/** The two files, as settings. */
+export const fileSettings = [
+  {
+    key: 'API_ENV',
+    title: 'More environment of the API',
+    help: "A file of KEY='value' lines, beside this one; becomes a Secret",
+    kind: 'file',
+    optional: true,
+    validate: problemsOfFile('10_keybuzz.api.env'),
+  },
+  {
+    key: 'FRONT_ENV',
+    title: 'More environment of the front',
+    help: "A file of KEY='value' lines, beside this one; becomes a Secret",
+    kind: 'file',
+    optional: true,
+    validate: problemsOfFile('10_keybuzz.front.env'),
+  },
+] as const satisfies readonly Setting[]

@@ -1,0 +1,94 @@
+import { httpIngress } from '../../lib/ingress.mts'
+import type { Manifest } from '../../lib/k8s.mts'
+import { autoscaled, configMap, namespace, secretEnv, selector, service } from '../../lib/objects.mts'
+import { deployment } from '../../lib/pods.mts'
+import { pullSecrets } from '../../lib/registry.mts'
+import type { Sensitive } from '../../lib/sensitive.mts'
+import { itemsOf } from '../../lib/validate.mts'
+import { apiSecrets, apiValues, frontValues, ownValues } from './environment.mts'
+import { namespaceOf, type KeybuzzSettings } from './module.mts'
+import { hostOf, nameOf, portOf, type Images, type Part } from './names.mts'
+import { podOf, server } from './pods.mts'
+
+/** The namespace, and what its pods pull images with. */
+export const prerequisites = (settings: KeybuzzSettings): Manifest[] => [
+  namespace(namespaceOf(settings.ENV)),
+  ...pullSecrets(namespaceOf(settings.ENV), settings),
+]
+
+/** What a part reads at its start: its migration reads the same. */
+export function configuration(settings: KeybuzzSettings, part: Part): Manifest[] {
+  const [space, name] = [namespaceOf(settings.ENV), nameOf(part)]
+  const own = ownValues(settings, part)
+  const file = part === 'api' ? { API_ENV: settings.API_ENV } : { FRONT_ENV: settings.FRONT_ENV }
+  return [
+    configMap(space, name, part === 'api' ? apiValues(settings) : frontValues(settings)),
+    ...(part === 'api' ? [secretEnv(space, name, apiSecrets(settings))] : []),
+    ...(Object.keys(own).length === 0
+      ? []
+      : // The second is read by no pod: a lost file is filled again from it.
+        [secretEnv(space, `${name}-env`, own), secretEnv(space, `${name}-file`, file)]),
+  ]
+}
+
+/** The pods of a part, how they are reached, and how many there are. */
+export function workload(settings: KeybuzzSettings, images: Images, part: Part): Manifest[] {
+  const [space, name] = [namespaceOf(settings.ENV), nameOf(part)]
+  const labels = selector('keybuzz', part)
+  const one = deployment({
+    namespace: space,
+    name,
+    labels,
+    pod: podOf(settings, part, labels, server(settings, images, part)),
+    restartOn: readAtStart(settings, part),
+  })
+  const most = part === 'api' ? settings.API_REPLICAS_MAX : settings.FRONT_REPLICAS_MAX
+  return [
+    service(space, name, labels, portOf(settings, part)),
+    one,
+    ...autoscaled(one, { most, cpuPercent: 70 }),
+  ]
+}
+
+/** One Ingress for each public name. */
+export const ingress = (settings: KeybuzzSettings): Manifest[] =>
+  (['api', 'front'] as const).map((part) =>
+    httpIngress({
+      namespace: namespaceOf(settings.ENV),
+      name: nameOf(part),
+      host: hostOf(settings, part),
+      ingressClass: settings.INGRESS_CLASS,
+      paths: [['/', nameOf(part), portOf(settings, part)]],
+      annotations: {
+        'proxy-body-size': '50m',
+        'proxy-read-timeout': '300',
+        'proxy-send-timeout': '300',
+        ...(part === 'api' ? cors(settings) : {}),
+      },
+      issuer: settings.TLS_MODE === 'issuer' ? settings.TLS_ISSUER : undefined,
+    }),
+  )
+
+const cors = ({ API_CORS_ORIGINS: origins }: KeybuzzSettings): Record<string, string> =>
+  origins === undefined
+    ? {}
+    : {
+        'enable-cors': 'true',
+        'cors-allow-origin': itemsOf(origins).join(','),
+        'cors-allow-credentials': 'true',
+        'cors-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
+        'cors-allow-headers': 'Authorization,Content-Type,X-Requested-With,X-CSRF-Token',
+        'cors-max-age': '600',
+      }
+
+/** Everything that must restart the pods when it changes. */
+const readAtStart = (settings: KeybuzzSettings, part: Part): unknown => {
+  const secrets: Record<string, Sensitive> = {
+    ...(part === 'api' ? apiSecrets(settings) : {}),
+    ...ownValues(settings, part),
+  }
+  return [
+    part === 'api' ? apiValues(settings) : frontValues(settings),
+    Object.entries(secrets).map(([key, value]) => [key, value.reveal()]),
+  ]
+}

@@ -1,0 +1,25 @@
+import { job } from '../../lib/jobs.mts'
+import type { Job } from '../../lib/k8s.mts'
+import { databaseNameOf, namespaceOf, type KeybuzzSettings } from './module.mts'
+import type { Images } from './names.mts'
+import { migrator, podOf } from './pods.mts'
+
+/** Seconds a migration may take: an index on a large table is made in minutes. */
+const longest = 3600
+
+/** What migrates the API's database, once for each image and command; none where no command is set. */
+export function migrations(settings: KeybuzzSettings, images: Images): Job[] {
+  const { ENV, API_MIGRATE: command } = settings
+  if (command === undefined) return []
+  const labels = { 'app.kubernetes.io/name': 'keybuzz' }
+  return [
+    job({
+      namespace: namespaceOf(ENV),
+      application: 'keybuzz',
+      name: 'migrate',
+      pod: podOf(settings, 'api', labels, migrator(settings, images, command)),
+      inputs: [databaseNameOf(ENV)],
+      deadlineSeconds: longest,
+    }),
+  ]
+}

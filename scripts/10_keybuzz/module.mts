@@ -1,0 +1,82 @@
+import { defineModule, type SettingsOf } from '../../lib/module.mts'
+import { inEnvironment } from '../../lib/names.mts'
+import { shown } from '../../lib/settings.mts'
+import { general, ingress, postgres, rabbitmq, redis, registry } from '../platform.mts'
+import { failures } from './failures.mts'
+import { settings } from './settings.mts'
+
+export type KeybuzzSettings = SettingsOf<typeof keybuzz>
+
+export const keybuzz = defineModule({
+  number: 10,
+  slug: 'keybuzz',
+  title: 'KeyBuzz API & Front',
+  scope: 'environment',
+  shared: [...general, ...ingress, ...postgres, ...redis, ...rabbitmq, ...registry],
+  images: ['keybuzz-api', 'keybuzz-front'],
+  notProven: ({ API_CORS_ORIGINS }) => [
+    'What the API and the front do beyond their health paths: they are yours, and no check knows their routes.',
+    'NetworkPolicies: none are applied.',
+    ...(API_CORS_ORIGINS === undefined ? ['CORS: none is set.'] : []),
+  ],
+  // `keybuzz-system` is the kit's own namespace.
+  validate: ({ ENV, API_HOST, FRONT_HOST }) => [
+    ...(ENV === 'system' ? ['an environment called system would have the kit’s own namespace'] : []),
+    ...(API_HOST === FRONT_HOST ? ['API_HOST and FRONT_HOST are the same name: each needs its own'] : []),
+  ],
+  settings,
+  failures,
+  schema: ({
+    ENV,
+    API_SCHEMA_TOLERANT,
+    POSTGRES_HOST: host,
+    POSTGRES_PORT: port,
+    POSTGRES_SUPERUSER: user,
+  }) => {
+    if (API_SCHEMA_TOLERANT === true) return undefined
+    const [database, namespace] = [databaseNameOf(ENV), namespaceOf(ENV)]
+    const server = `--host ${shown(host)} --port ${shown(port)} --username ${shown(user)}`
+    return {
+      database,
+      // Nobody knows how this API counts its migrations: the tables themselves say whether they have changed.
+      lastMigration: `select 'tables and columns ' || left(md5(coalesce(string_agg(
+        table_schema || '.' || table_name || '.' || column_name || ' ' || data_type, ',' order by
+        table_schema, table_name, column_name), '')), 12) from information_schema.columns
+        where table_schema not in ('pg_catalog', 'information_schema')`,
+      backup: [`pg_dump --format=custom ${server} --file keybuzz.dump ${database}`],
+      restore: [
+        `kubectl --namespace ${namespace} scale deployment keybuzz-api --replicas 0`,
+        `pg_restore --clean --if-exists ${server} --dbname ${database} keybuzz.dump`,
+        `kubectl --namespace ${namespace} scale deployment keybuzz-api --replicas 2`,
+      ],
+    }
+  },
+  stays: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port }) => [
+    `PostgreSQL ${shown(host)}:${shown(port)} database and role ${databaseNameOf(ENV)}`,
+    `the key keybuzz:owner in its Redis database`,
+  ],
+  information: (settings) => [
+    ['Open', `https://${shown(settings['FRONT_HOST'])}`],
+    ['API', `https://${shown(settings['API_HOST'])}`],
+    ['Back up', `PostgreSQL database ${databaseNameOf(settings.ENV)}`],
+  ],
+})
+
+export const namespaceOf = (env: string): string => inEnvironment('keybuzz', env, '-')
+export const databaseNameOf = (env: string): string => inEnvironment('keybuzz', env, '_')
+
+/** The database the API owns, for `postgres.ensureDatabase`. */
+export const databaseOf = (settings: KeybuzzSettings) => ({
+  name: databaseNameOf(settings.ENV),
+  owner: databaseNameOf(settings.ENV),
+  password: settings.API_POSTGRES_PASSWORD,
+  // One pod more than the most: a rolling update starts the new one before the old one ends.
+  connections: (settings.API_REPLICAS_MAX + 1) * settings.API_POOL,
+  supportedFrom: 12,
+})
+
+/** The Redis database the API claims, for `redis.require`. */
+export const redisOf = (settings: KeybuzzSettings) => ({
+  database: settings.API_REDIS_DB,
+  owner: `${settings.ENV}/10_keybuzz`,
+})

@@ -1,0 +1,78 @@
+import type { Container, PodSpec } from '../../lib/k8s.mts'
+import { container, envFromSecret, podDefaults, probe, resources } from '../../lib/pods.mts'
+import { pullSecretName } from '../../lib/registry.mts'
+import { itemsOf } from '../../lib/validate.mts'
+import { apiVariables } from './environment.mts'
+import type { KeybuzzSettings } from './module.mts'
+import { healthOf, nameOf, portOf, type Images, type Part } from './names.mts'
+
+// The pods of API and front.
+
+/** Seconds a pod gets to answer what it has begun, after its address has left the Services. */
+const graceSeconds = 45
+
+/** A pod of a part with its one container: the server, or its migration. */
+export const podOf = (
+  settings: KeybuzzSettings,
+  part: Part,
+  labels: Record<string, string>,
+  only: Container,
+): PodSpec =>
+  podDefaults({
+    labels,
+    user: part === 'api' ? settings.API_UID : settings.FRONT_UID,
+    graceSeconds,
+    scratch: foldersOf(settings, part).map(volumeOf),
+    containers: [only],
+    pullSecret: pullSecretName(settings),
+  })
+
+/** The container that serves. */
+export function server(settings: KeybuzzSettings, images: Images, part: Part): Container {
+  const port = portOf(settings, part)
+  return container({
+    name: part,
+    ...whatItReads(settings, images, part),
+    ports: [{ name: 'http', containerPort: port }],
+    resources:
+      part === 'api' ? resources('200m', '512Mi', '1', '1Gi') : resources('100m', '128Mi', '500m', '512Mi'),
+    startupProbe: probe(healthOf(settings, part), port, 2, 150),
+    // A backend that is away makes a pod unready. It must not restart every pod at once.
+    livenessProbe: { tcpSocket: { port }, periodSeconds: 20, timeoutSeconds: 5, failureThreshold: 6 },
+    readinessProbe: probe(healthOf(settings, part), port, 5, 3),
+    // The address leaves the Services a moment after SIGTERM: serve until then.
+    lifecycle: { preStop: { sleep: { seconds: 10 } } },
+  })
+}
+
+/** The container that migrates the API's database. */
+export const migrator = (settings: KeybuzzSettings, images: Images, command: string): Container =>
+  container({
+    name: 'migrate',
+    ...whatItReads(settings, images, 'api'),
+    args: command.split(' '),
+    resources: resources('200m', '256Mi', '1', '1Gi'),
+  })
+
+type Reads = Pick<Container, 'image' | 'env' | 'envFrom' | 'volumeMounts'>
+
+const whatItReads = (settings: KeybuzzSettings, images: Images, part: Part): Reads => ({
+  image: images[nameOf(part)],
+  // The operator's own values first: where a name stands twice, the later one counts.
+  envFrom: [
+    { secretRef: { name: `${nameOf(part)}-env`, optional: true } },
+    { configMapRef: { name: nameOf(part) } },
+  ],
+  ...(part === 'api' ? { env: envFromSecret(nameOf(part), apiVariables) } : {}),
+  volumeMounts: foldersOf(settings, part).map((mountPath) => ({ name: volumeOf(mountPath), mountPath })),
+})
+
+const foldersOf = (settings: KeybuzzSettings, part: Part): string[] =>
+  itemsOf(part === 'api' ? settings.API_WRITABLE : settings.FRONT_WRITABLE)
+
+/** A volume's name made of its folder: /app/.next/cache is app-next-cache. */
+const volumeOf = (folder: string): string =>
+  folder
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '')

@@ -1,0 +1,37 @@
+import { askSettled } from '../../lib/again.mts'
+import type { Check, CheckTools } from '../../lib/checks.mts'
+import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
+import type { LiveObject } from '../../lib/k8s.mts'
+import { applicationPods } from '../../lib/pod-answers.mts'
+import { componentOf } from '../../lib/pod-status.mts'
+import { hostOf, type Part } from './names.mts'
+import { namespaceOf, type KeybuzzSettings } from './module.mts'
+
+export type Tools = CheckTools<KeybuzzSettings>
+export type KeybuzzCheck = Check<KeybuzzSettings>
+
+export const parts: readonly Part[] = ['api', 'front']
+
+/** Asks a part by its public name; again while the ingress says that nobody is there. */
+export const askServed = (
+  { http, settings }: Tools,
+  part: Part,
+  path: string,
+  request?: HttpRequest,
+): Promise<HttpAnswer> =>
+  askSettled(
+    () => http.ask(hostOf(settings, part), path, request),
+    (answer) => !isNobody(answer),
+  )
+
+/** The ingress's own word, not the application's: Traefik's and nginx' page for a name they do not know yet. */
+const isNobody = ({ status, text }: HttpAnswer): boolean =>
+  [502, 503, 504].includes(status) || (status === 404 && /^404 page not found\s*$|<center>nginx/.test(text))
+
+/** API's and front's pods that are not ending. */
+export const allPodsOf = (tools: Tools): Promise<LiveObject[]> =>
+  applicationPods(tools, namespaceOf(tools.settings.ENV), 'keybuzz')
+
+/** Those of one part. */
+export const podsOf = async (tools: Tools, part: Part): Promise<LiveObject[]> =>
+  (await allPodsOf(tools)).filter((pod) => componentOf(pod) === part)
