@@ -1,0 +1,8 @@
+#!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
+import { step } from '../../lib/step.mts'
+import { ingress } from './manifests.mts'
+import { chatwoot } from './module.mts'
+
+export default step(import.meta, chatwoot, 'Publish Chatwoot', async ({ settings, kube }) => {
+  await kube.apply(ingress(settings))
+})

@@ -1,0 +1,66 @@
+import { failed, passed, warning } from '../../lib/checks.mts'
+import { jobLabel, jobState } from '../../lib/jobs.mts'
+import { bucketOf, databaseNameOf, extensions, namespaceOf } from './module.mts'
+import type { ChatwootCheck } from './session.mts'
+
+// What stands behind the pods: the database, its preparation, Redis, the bucket.
+
+export const prepared: ChatwootCheck = {
+  id: 'chatwoot.prepared',
+  title: 'The database was prepared by the version that runs',
+  fix: 'run 11_chatwoot_01_deploy: it prepares the database before the pods',
+  async ask({ kube, settings }) {
+    const namespace = namespaceOf(settings.ENV)
+    const web = await kube.get('deployments.apps', 'chatwoot-web', namespace)
+    const jobs = await kube.list('jobs.batch', { namespace, labels: { [jobLabel]: 'prepare' } })
+    const imageOf = (live: unknown) =>
+      (live as { spec?: { template: { spec: { containers: { image: string }[] } } } } | undefined)?.spec
+        ?.template.spec.containers[0]?.image
+    // A rollback takes the Jobs away: the next install prepares the database anew.
+    if (jobs.length === 0) return warning('no Job stands for it: that is so after a rollback')
+    const done = jobs.find((one) => jobState(one) === 'complete')
+    if (done === undefined) return failed('no Job prepare is complete')
+    return imageOf(done) === imageOf(web)
+      ? passed(done.metadata.name)
+      : failed(`it was prepared by ${imageOf(done)}, ${imageOf(web)} runs`)
+  },
+}
+
+export const database: ChatwootCheck = {
+  id: 'chatwoot.database',
+  title: 'The database has its extensions, and its owner no right beyond it',
+  fix: 'run 11_chatwoot_01_deploy: it makes them; ALTER ROLE NAME NOSUPERUSER takes the right away again',
+  async ask({ postgres, settings }) {
+    const name = databaseNameOf(settings.ENV)
+    const found = await postgres.findText(
+      name,
+      `select string_agg(extname, ' ') || case when (select rolsuper from pg_roles where rolname = '${name}') then ' SUPERUSER' else '' end from pg_extension`,
+    )
+    const words = new Set((found ?? '').split(' '))
+    const absent = extensions.filter((one) => !words.has(one.name)).map((one) => one.name)
+    if (absent.length > 0) return failed(`missing: ${absent.join(', ')}`)
+    return words.has('SUPERUSER') ? failed(`the role ${name} is a superuser`) : passed([...words].join(', '))
+  },
+}
+
+export const eviction: ChatwootCheck = {
+  id: 'chatwoot.eviction',
+  title: 'Redis keeps queued jobs',
+  fix: 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf',
+  async ask({ redis }) {
+    const policy = await redis.evictionPolicy()
+    if (policy === undefined) return warning('the server does not tell its maxmemory-policy')
+    return policy === 'noeviction' ? passed(policy) : warning(policy)
+  },
+}
+
+export const storage: ChatwootCheck = {
+  id: 'chatwoot.storage',
+  title: 'The bucket takes a file, gives it back and lets it be deleted',
+  fix: 'as the message says: the key in platform.env needs put, get and delete on CHATWOOT_S3_BUCKET. Without S3 set S3_ENDPOINT',
+  async ask({ s3, settings }) {
+    const bucket = bucketOf(settings)
+    if (bucket === undefined) return warning('there is no S3: attachments live in the one web pod')
+    return passed(`${bucket}, in ${await s3.roundTrip(bucket)} ms`)
+  },
+}

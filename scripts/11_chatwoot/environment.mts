@@ -1,0 +1,102 @@
+import type { EnvVar } from '../../lib/k8s.mts'
+import { env, envFromSecret } from '../../lib/pods.mts'
+import type { Sensitive } from '../../lib/sensitive.mts'
+import { bucketOf, databaseNameOf, pool, type ChatwootSettings } from './module.mts'
+
+// What Chatwoot's processes are told: environment variables, and the secrets behind some of them.
+
+/** The Secret every process reads. */
+export const secretName = 'chatwoot'
+/** Rails listens here. */
+export const port = 3000
+
+/** What the Secret holds; its keys are the settings' keys. */
+export const secrets = (settings: ChatwootSettings): Record<string, Sensitive | undefined> => ({
+  CHATWOOT_ADMIN_PASSWORD: settings.CHATWOOT_ADMIN_PASSWORD,
+  CHATWOOT_ENCRYPTION_DETERMINISTIC_KEY: settings.CHATWOOT_ENCRYPTION_DETERMINISTIC_KEY,
+  CHATWOOT_ENCRYPTION_PRIMARY_KEY: settings.CHATWOOT_ENCRYPTION_PRIMARY_KEY,
+  CHATWOOT_ENCRYPTION_SALT: settings.CHATWOOT_ENCRYPTION_SALT,
+  CHATWOOT_POSTGRES_PASSWORD: settings.CHATWOOT_POSTGRES_PASSWORD,
+  CHATWOOT_SECRET_KEY_BASE: settings.CHATWOOT_SECRET_KEY_BASE,
+  REDIS_PASSWORD: settings.REDIS_PASSWORD,
+  S3_SECRET_KEY: settings.S3_SECRET_KEY,
+  SMTP_PASSWORD: settings.SMTP_PASSWORD,
+})
+
+/** What every process and every Job gets. Passwords stand alone: none is ever part of a URL. */
+export function commonEnv(settings: ChatwootSettings): EnvVar[] {
+  const database = databaseNameOf(settings.ENV)
+  return [
+    ...env({
+      RAILS_ENV: 'production',
+      NODE_ENV: 'production',
+      INSTALLATION_ENV: 'kubernetes',
+      RAILS_LOG_TO_STDOUT: true,
+      LOG_LEVEL: 'info',
+      TZ: settings.TIMEZONE,
+      HOME: '/tmp',
+      MALLOC_ARENA_MAX: 2,
+      PORT: port,
+      FRONTEND_URL: `https://${settings.CHATWOOT_HOST}`,
+      FORCE_SSL: true,
+      ENABLE_ACCOUNT_SIGNUP: false,
+      // Any text counts as yes.
+      DISABLE_TELEMETRY: true,
+      ENABLE_PUSH_RELAY_SERVER: false,
+      RAILS_MAX_THREADS: pool.web,
+      WEB_CONCURRENCY: 0,
+      SIDEKIQ_CONCURRENCY: pool.worker,
+
+      POSTGRES_HOST: settings.POSTGRES_HOST,
+      POSTGRES_PORT: settings.POSTGRES_PORT,
+      POSTGRES_DATABASE: database,
+      POSTGRES_USERNAME: database,
+      REDIS_URL: `redis://${settings.REDIS_HOST}:${settings.REDIS_PORT}/${settings.CHATWOOT_REDIS_DB}`,
+    }),
+    ...envFromSecret(secretName, {
+      SECRET_KEY_BASE: 'CHATWOOT_SECRET_KEY_BASE',
+      ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY: 'CHATWOOT_ENCRYPTION_PRIMARY_KEY',
+      ACTIVE_RECORD_ENCRYPTION_DETERMINISTIC_KEY: 'CHATWOOT_ENCRYPTION_DETERMINISTIC_KEY',
+      ACTIVE_RECORD_ENCRYPTION_KEY_DERIVATION_SALT: 'CHATWOOT_ENCRYPTION_SALT',
+      POSTGRES_PASSWORD: 'CHATWOOT_POSTGRES_PASSWORD',
+      REDIS_PASSWORD: 'REDIS_PASSWORD',
+    }),
+    ...storageEnv(settings),
+    ...mailEnv(settings),
+  ]
+}
+
+function storageEnv(settings: ChatwootSettings): EnvVar[] {
+  const bucket = bucketOf(settings)
+  if (bucket === undefined) return env({ ACTIVE_STORAGE_SERVICE: 'local' })
+  return [
+    ...env({
+      ACTIVE_STORAGE_SERVICE: 's3_compatible',
+      STORAGE_BUCKET_NAME: bucket,
+      STORAGE_ENDPOINT: settings.S3_ENDPOINT,
+      STORAGE_REGION: settings.S3_REGION,
+      STORAGE_ACCESS_KEY_ID: settings.S3_ACCESS_KEY,
+      STORAGE_FORCE_PATH_STYLE: settings.S3_PATH_STYLE,
+    }),
+    ...envFromSecret(secretName, { STORAGE_SECRET_ACCESS_KEY: 'S3_SECRET_KEY' }),
+  ]
+}
+
+function mailEnv(settings: ChatwootSettings): EnvVar[] {
+  if (settings.SMTP_HOST === undefined) return []
+  const encrypted = settings.SMTP_PORT === 465
+  return [
+    ...env({
+      MAILER_SENDER_EMAIL: `${settings.BRAND_NAME} <${settings.SMTP_FROM}>`,
+      SMTP_ADDRESS: settings.SMTP_HOST,
+      SMTP_PORT: settings.SMTP_PORT,
+      SMTP_USERNAME: settings.SMTP_USER,
+      SMTP_AUTHENTICATION: settings.SMTP_USER === undefined ? undefined : 'plain',
+      SMTP_ENABLE_STARTTLS_AUTO: !encrypted,
+      SMTP_TLS: encrypted ? true : undefined,
+    }),
+    ...(settings.SMTP_PASSWORD === undefined
+      ? []
+      : envFromSecret(secretName, { SMTP_PASSWORD: 'SMTP_PASSWORD' })),
+  ]
+}

@@ -1,0 +1,97 @@
+import { httpIngress } from '../../lib/ingress.mts'
+import type { Deployment, Manifest } from '../../lib/k8s.mts'
+import { autoscaled, namespace, secretEnv, selector, service } from '../../lib/objects.mts'
+import { deployment, resources } from '../../lib/pods.mts'
+import { port, secretName, secrets } from './environment.mts'
+import { bucketOf, mostOf, namespaceOf, type ChatwootSettings } from './module.mts'
+import { heartbeatProbe, podOf, webProbe, type Images, type Process } from './pods.mts'
+
+type Part = 'web' | 'worker'
+
+/** The namespace and the Secret every process reads. Its keys are the settings' keys. */
+export const prerequisites = (settings: ChatwootSettings): Manifest[] => [
+  namespace(namespaceOf(settings.ENV)),
+  secretEnv(namespaceOf(settings.ENV), secretName, secrets(settings)),
+]
+
+/** Rails and Sidekiq: each two or more with S3, exactly one without. */
+export function workload(settings: ChatwootSettings, images: Images): Manifest[] {
+  const web = chatwootDeployment(settings, images, 'web', rails(settings))
+  const worker = chatwootDeployment(settings, images, 'worker', sidekiq)
+  return [
+    service(namespaceOf(settings.ENV), 'chatwoot-web', selector('chatwoot', 'web'), port),
+    web,
+    worker,
+    ...scaling(settings, web, 'web'),
+    ...scaling(settings, worker, 'worker'),
+  ]
+}
+
+/** Ruby does not give memory back: only the processor says how busy it is. */
+const scaling = (settings: ChatwootSettings, one: Deployment, part: Part): Manifest[] =>
+  isReplicated(settings) ? autoscaled(one, { most: mostOf(settings, part), cpuPercent: 75 }) : []
+
+/** One Ingress: everything to Rails, which serves /cable and its static files too. */
+export const ingress = (settings: ChatwootSettings): Manifest[] => [
+  httpIngress({
+    namespace: namespaceOf(settings.ENV),
+    name: 'chatwoot',
+    host: settings.CHATWOOT_HOST,
+    ingressClass: settings.INGRESS_CLASS,
+    paths: [['/', 'chatwoot-web', port]],
+    annotations: {
+      // Attachments reach 40 MB; /cable stays open for as long as somebody looks at the page.
+      'proxy-body-size': '100m',
+      'proxy-read-timeout': '36000',
+      'proxy-send-timeout': '36000',
+    },
+    issuer: settings.TLS_MODE === 'issuer' ? settings.TLS_ISSUER : undefined,
+  }),
+]
+
+/** Files on a pod's own disk are seen by that pod alone: without S3 there is one. */
+const isReplicated = (settings: ChatwootSettings): boolean => bucketOf(settings) !== undefined
+
+function chatwootDeployment(
+  settings: ChatwootSettings,
+  images: Images,
+  part: Part,
+  process: Process,
+): Deployment {
+  const labels = selector('chatwoot', part)
+  return deployment({
+    namespace: namespaceOf(settings.ENV),
+    name: `chatwoot-${part}`,
+    labels,
+    pod: podOf(settings, images, labels, process),
+    ...(isReplicated(settings) ? {} : { replicas: 1, strategy: 'Recreate' as const }),
+    restartOn: Object.values(secrets(settings)).map((secret) => secret?.reveal()),
+  })
+}
+
+const sizes = resources('250m', '768Mi', '1', '2Gi')
+
+/** The interface. Only where another pod takes over, it serves until its address has left the Services. */
+const rails = (settings: ChatwootSettings): Process => ({
+  name: 'web',
+  args: ['bundle', 'exec', 'rails', 's', '-p', String(port), '-b', '0.0.0.0'],
+  rest: {
+    ports: [{ name: 'http', containerPort: port }],
+    resources: sizes,
+    startupProbe: webProbe('/health', 2, 300),
+    livenessProbe: webProbe('/health', 20, 6),
+    // It answers 200 also while PostgreSQL or Redis is away, and 500 when they refuse its password.
+    readinessProbe: webProbe('/api', 5, 3),
+    ...(isReplicated(settings) ? { lifecycle: { preStop: { sleep: { seconds: 10 } } } } : {}),
+  },
+})
+
+const sidekiq: Process = {
+  name: 'worker',
+  args: ['bundle', 'exec', 'sidekiq', '-C', 'config/sidekiq.yml'],
+  rest: {
+    resources: sizes,
+    startupProbe: heartbeatProbe(10, 60),
+    livenessProbe: heartbeatProbe(60, 3),
+  },
+}

@@ -1,0 +1,70 @@
+import { askSettled } from '../../lib/again.mts'
+import type { Check, CheckTools } from '../../lib/checks.mts'
+import { exitCodes, KitError } from '../../lib/errors.mts'
+import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
+import type { LiveObject } from '../../lib/k8s.mts'
+import { applicationPods } from '../../lib/pod-answers.mts'
+import { componentOf } from '../../lib/pod-status.mts'
+import { namespaceOf, type ChatwootSettings } from './module.mts'
+
+export type Tools = CheckTools<ChatwootSettings>
+export type ChatwootCheck = Check<ChatwootSettings>
+
+/** Inboxes of the drills, and nothing else, are called so. */
+export const checkPrefix = 'keybuzz-check-'
+
+/** Asks Chatwoot by its public name; again while the ingress says that nobody is there. */
+export const askServed = (
+  { http, settings }: Tools,
+  path: string,
+  request?: HttpRequest,
+): Promise<HttpAnswer> =>
+  askSettled(
+    () => http.ask(settings.CHATWOOT_HOST, path, request),
+    ({ status }) => ![502, 503, 504].includes(status),
+  )
+
+/** What a sign-in gives. */
+export interface Session {
+  /** The headers that say who asks, as the dashboard sends them. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The account's token for the API. */
+  readonly token: string
+  readonly accountId: number
+}
+
+/**
+ * Signs in as the super admin, once for all checks: Chatwoot allows five tries in five minutes.
+ * @throws KitError exit 10 when Chatwoot does not let it in
+ */
+export const signIn = (tools: Tools): Promise<Session> => tools.once('chatwoot.login', () => login(tools))
+
+interface SignedIn {
+  readonly data?: { readonly access_token?: string; readonly account_id?: number }
+}
+
+async function login(tools: Tools): Promise<Session> {
+  const { CHATWOOT_ADMIN_EMAIL: email, CHATWOOT_ADMIN_PASSWORD: password } = tools.settings
+  const json = { email, password: password.reveal() }
+  const answer = await askServed(tools, '/auth/sign_in', { method: 'POST', json })
+  const { data } = (answer.status === 200 ? answer.json() : {}) as SignedIn
+  const names = ['access-token', 'client', 'uid'] as const
+  const headers = Object.fromEntries(names.map((name) => [name, String(answer.headers[name] ?? '')]))
+  const absent = names.filter((name) => headers[name] === '')
+  if (data?.access_token === undefined || absent.length > 0) {
+    const why =
+      answer.status === 200 ? `without ${absent.join(', ') || 'a token'}` : answer.text.slice(0, 120)
+    throw new KitError(`Chatwoot answered ${answer.status} to the sign-in of ${email}: ${why}`, {
+      exitCode: exitCodes.validationFailed,
+    })
+  }
+  return { headers, token: data.access_token, accountId: data.account_id ?? 1 }
+}
+
+/** Chatwoot's pods that are not ending. */
+export const allPodsOf = (tools: Tools): Promise<LiveObject[]> =>
+  applicationPods(tools, namespaceOf(tools.settings.ENV), 'chatwoot')
+
+/** Those of one part. */
+export const podsOf = async (tools: Tools, part: 'web' | 'worker'): Promise<LiveObject[]> =>
+  (await allPodsOf(tools)).filter((pod) => componentOf(pod) === part)
