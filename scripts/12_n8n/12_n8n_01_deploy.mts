@@ -5,6 +5,8 @@ import { databaseOf, n8n, namespaceOf, redisOf } from './module.mts'
 
 export default step(import.meta, n8n, 'Deploy n8n', async ({ settings, images, postgres, redis, kube }) => {
   const namespace = namespaceOf(settings.ENV)
+  // Both backends are asked before either is written to.
+  await postgres.tryOut(databaseOf(settings))
   await redis.require(redisOf(settings))
   await postgres.ensureDatabase(databaseOf(settings))
   // main migrates the database: alone first. The others wait for it without limit otherwise.

@@ -1,17 +1,10 @@
-import type { Container, Deployment, EnvVar, Manifest, Secret } from '../../lib/k8s.mts'
 import { httpIngress } from '../../lib/ingress.mts'
+import type { Manifest, Secret } from '../../lib/k8s.mts'
 import { autoscaled, namespace, secretEnv, selector, service } from '../../lib/objects.mts'
-import { container, deployment, env, envFromSecret, podDefaults, probe, resources } from '../../lib/pods.mts'
-import { commonEnv, ownerPasswordHash, port, secretName, secrets } from './environment.mts'
-import { namespaceOf, pool, type N8nSettings } from './module.mts'
-
-type Images = Readonly<Record<'n8n' | 'n8n-runners', string>>
-type Component = 'main' | 'webhook' | 'worker'
-
-/** Seconds a main or webhook process gets for what it is doing; workers get N8N_JOB_SECONDS_MAX. */
-const shutdownSeconds = 30
-/** What a pod gets beyond n8n's own limit, so that n8n and not the kubelet decides. */
-const graceMargin = 30
+import { env, envFromSecret, resources } from '../../lib/pods.mts'
+import { ownerPasswordHash, port, secretName, secrets } from './environment.mts'
+import { namespaceOf, type N8nSettings } from './module.mts'
+import { n8nContainer, n8nDeployment, runnerContainer, type Images } from './pods.mts'
 
 /** The namespace and the Secret every process reads. Its keys are the settings' keys. */
 export const prerequisites = (settings: N8nSettings): Manifest[] => [
@@ -86,88 +79,11 @@ function webhook(settings: N8nSettings, images: Images): Manifest[] {
 }
 
 function worker(settings: N8nSettings, images: Images): Manifest[] {
-  const one = n8nDeployment(settings, 'worker', [
-    n8nContainer(settings, images, 'worker', ['worker', '--concurrency=10'], {
-      resources: resources('200m', '512Mi', '1', '2Gi'),
-      more: env({ QUEUE_HEALTH_CHECK_ACTIVE: true, QUEUE_HEALTH_CHECK_PORT: port }),
-    }),
-    runnerContainer(images),
-  ])
+  const process = n8nContainer(settings, images, 'worker', ['worker', '--concurrency=10'], {
+    resources: resources('200m', '512Mi', '1', '2Gi'),
+    more: env({ QUEUE_HEALTH_CHECK_ACTIVE: true, QUEUE_HEALTH_CHECK_PORT: port }),
+  })
+  // A worker that ends still finishes its jobs, Code nodes among them: its runner must outlive it.
+  const one = n8nDeployment(settings, 'worker', [process], [runnerContainer(images)])
   return [one, ...autoscaled(one, { most: settings.N8N_WORKERS_MAX, cpuPercent: 70 })]
 }
-
-/** main is `n8n`, the others `n8n-webhook` and `n8n-worker`. */
-const nameOf = (component: Component): string => (component === 'main' ? 'n8n' : `n8n-${component}`)
-
-function n8nDeployment(settings: N8nSettings, component: Component, containers: Container[]): Deployment {
-  const labels = selector('n8n', component)
-  const seconds = component === 'worker' ? settings.N8N_JOB_SECONDS_MAX : shutdownSeconds
-  return deployment({
-    namespace: namespaceOf(settings.ENV),
-    name: nameOf(component),
-    labels,
-    // Two mains without a licence run every schedule twice: one replica, and the old one ends first.
-    ...(component === 'main' ? { replicas: 1, strategy: 'Recreate' as const } : {}),
-    pod: podDefaults({
-      labels,
-      user: 1000,
-      graceSeconds: seconds + graceMargin,
-      scratch: ['n8n', 'cache', 'tmp', ...(component === 'worker' ? ['runner-tmp'] : [])],
-      containers,
-    }),
-    restartOn: Object.values(secrets(settings)).map((secret) => secret?.reveal()),
-  })
-}
-
-interface ContainerParts {
-  readonly resources: NonNullable<Container['resources']>
-  readonly more?: readonly EnvVar[]
-}
-
-function n8nContainer(
-  settings: N8nSettings,
-  images: Images,
-  component: Component,
-  args: string[],
-  { resources: sizes, more = [] }: ContainerParts,
-): Container {
-  const seconds = component === 'worker' ? settings.N8N_JOB_SECONDS_MAX : shutdownSeconds
-  return container({
-    name: 'n8n',
-    image: images.n8n,
-    args,
-    ports: [{ name: 'http', containerPort: port }],
-    env: [
-      ...commonEnv(settings),
-      ...env({ N8N_GRACEFUL_SHUTDOWN_TIMEOUT: seconds, DB_POSTGRESDB_POOL_SIZE: pool[component] }),
-      ...more,
-    ],
-    resources: sizes,
-    // Migrations may take long on a large database, and a worker opens its port only when it is ready.
-    startupProbe: probe('/healthz', port, 5, 120),
-    livenessProbe: probe('/healthz', port, 20, 6),
-    readinessProbe: probe('/healthz/readiness', port, 5, 3),
-    // The endpoint leaves the Services a moment after SIGTERM: serve until then.
-    lifecycle: { preStop: { sleep: { seconds: 5 } } },
-    volumeMounts: [
-      { name: 'n8n', mountPath: '/home/node/.n8n' },
-      { name: 'cache', mountPath: '/home/node/.cache' },
-      { name: 'tmp', mountPath: '/tmp' },
-    ],
-  })
-}
-
-const runnerContainer = (images: Images): Container =>
-  container({
-    name: 'runner',
-    image: images['n8n-runners'],
-    env: [
-      ...env({ N8N_RUNNERS_TASK_BROKER_URI: 'http://127.0.0.1:5679', N8N_RUNNERS_AUTO_SHUTDOWN_TIMEOUT: 15 }),
-      ...envFromSecret(secretName, { N8N_RUNNERS_AUTH_TOKEN: 'N8N_RUNNERS_AUTH_TOKEN' }),
-    ],
-    ports: [{ name: 'runner-health', containerPort: 5680 }],
-    resources: resources('100m', '256Mi', '500m', '512Mi'),
-    livenessProbe: probe('/healthz', 5680, 20, 6),
-    readinessProbe: probe('/healthz', 5680, 5, 3),
-    volumeMounts: [{ name: 'runner-tmp', mountPath: '/tmp' }],
-  })

@@ -1,8 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { askAgain, askSettled } from '../../lib/again.mts'
 import type { Check, CheckTools } from '../../lib/checks.mts'
 import { exitCodes, KitError } from '../../lib/errors.mts'
-import { interruption } from '../../lib/interrupt.mts'
-import { log } from '../../lib/log.mts'
 import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
 import type { N8nSettings } from './module.mts'
 
@@ -20,12 +18,20 @@ export interface Owner {
   ask(path: string, request?: HttpRequest): Promise<HttpAnswer>
 }
 
-/** Asks n8n by its public name, without login. */
+/**
+ * Asks n8n by its public name, without login. Asks again while the ingress, and not n8n, says that nobody is there: pods
+ * have only just become ready, and several checks ask at once.
+ */
 export const askPublic = (
   { http, settings }: Tools,
   path: string,
   request?: HttpRequest,
-): Promise<HttpAnswer> => http.ask(settings.N8N_HOST, path, request)
+): Promise<HttpAnswer> =>
+  askSettled(
+    () => http.ask(settings.N8N_HOST, path, request),
+    // n8n's own answers of this kind are JSON.
+    ({ status, text }) => ![502, 503, 504].includes(status) || text.startsWith('{'),
+  )
 
 /**
  * Signs in as the owner, once for all checks: n8n allows about five logins a minute.
@@ -53,19 +59,17 @@ async function login(tools: Tools): Promise<Owner> {
   }
 }
 
-/** Seconds until n8n has forgotten all logins it counts (five a minute for an account). */
-const loginWindow = 65
+/** Milliseconds until n8n has forgotten all logins it counts (five a minute for an account). */
+const loginWindow = 65_000
 
 /** Asks again while n8n answers 429: too many logins, by this kit or by people, are no fault of n8n. */
-async function patiently(ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
-  const until = performance.now() + loginWindow * 1000
-  for (;;) {
-    const answer = await ask()
-    if (answer.status !== 429 || performance.now() > until) return answer
-    log.waiting('n8n counts five logins a minute and has had them: waiting for the next minute')
-    await pause(10_000, undefined, { signal: interruption.signal }).catch(() => interruption.throwIfAsked())
-  }
-}
+const patiently = (ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> =>
+  askAgain(ask, {
+    until: ({ status }) => status !== 429,
+    milliseconds: loginWindow,
+    every: 10_000,
+    waiting: () => 'n8n counts five logins a minute and has had them: waiting for the next minute',
+  })
 
 const sessionCookie = ({ headers }: HttpAnswer): string =>
   headers['set-cookie']?.find((cookie) => cookie.startsWith('n8n-auth=')) ?? ''

@@ -1,0 +1,140 @@
+import { randomBytes, randomInt } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { failed, passed } from '../../lib/checks.mts'
+import type { Drill, DrillTools } from '../../lib/drills.mts'
+import type { DrillsOf } from '../../lib/module.mts'
+import { namespaceOf, type n8n, type N8nSettings } from './module.mts'
+import { askPublic, checkPrefix, dataOf, signIn, type Owner } from './session.mts'
+import {
+  callUntilActive,
+  listExecutions,
+  openWebhook,
+  remove,
+  removeLeftovers,
+  sumIn,
+  type Credential,
+  type Workflow,
+} from './workflow.mts'
+
+type N8nDrill = Drill<N8nSettings>
+type Tools = DrillTools<N8nSettings>
+
+/** Seconds a job must be seen waiting while there is no worker. */
+const queued = 8
+
+const credential: N8nDrill = {
+  id: 'n8n.credential',
+  title: 'A stored credential still decrypts after every pod was lost',
+  fix: 'N8N_ENCRYPTION_KEY is not the one the credential was stored with: put the original key back, from your backup',
+  async run(tools) {
+    const { breaking, settings } = tools
+    const owner = await signIn(tools)
+    await removeLeftovers(owner)
+    await removeOldCredentials(owner)
+    const path = checkPrefix + randomBytes(6).toString('hex')
+    const header = { 'x-keybuzz-check': randomBytes(18).toString('base64url') }
+    const stored = await store(owner, path, header)
+    const workflow = await openWebhook(owner, path, stored)
+    try {
+      const before = await knock(tools, path, header)
+      if (before !== undefined) return failed(`before the pods were lost: ${before}`)
+      await breaking.losePods(namespaceOf(settings.ENV), ['n8n', 'n8n-webhook', 'n8n-worker'])
+      await askPublic(tools, '/healthz/readiness')
+      const after = await knock(tools, path, header)
+      return after === undefined
+        ? passed('the webhook behind it opens for its header, and only for it, before and after')
+        : failed(`after the pods were lost: ${after}`)
+    } finally {
+      await remove(owner, workflow)
+      await owner.ask(`/rest/credentials/${stored.id}`, { method: 'DELETE' })
+    }
+  },
+}
+
+/** A header credential, which the webhook's own process has to decrypt for every request. */
+async function store(
+  owner: Owner,
+  name: string,
+  header: Readonly<Record<string, string>>,
+): Promise<Credential> {
+  const [[key, value] = ['', '']] = Object.entries(header)
+  const json = { name, type: 'httpHeaderAuth', data: { name: key, value } }
+  return dataOf<Credential>(
+    await owner.ask('/rest/credentials', { method: 'POST', json }),
+    'store a credential',
+  )
+}
+
+/** Those of killed runs. */
+async function removeOldCredentials(owner: Owner): Promise<void> {
+  const found = dataOf<Credential[]>(await owner.ask('/rest/credentials'), 'list credentials')
+  for (const { id, name } of found)
+    if (name.startsWith(checkPrefix)) await owner.ask(`/rest/credentials/${id}`, { method: 'DELETE' })
+}
+
+/** @returns what is wrong, or undefined: the header opens, another one does not */
+async function knock(
+  tools: Tools,
+  path: string,
+  header: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  const [a, b] = [randomInt(1, 1000), randomInt(1, 1000)]
+  const opened = await callUntilActive(tools, path, { a, b }, header)
+  if (opened.status !== 200 || sumIn(opened) !== a + b)
+    return `its header is answered ${opened.status} ${opened.text.slice(0, 120)}`
+  const wrong = Object.fromEntries(Object.keys(header).map((key) => [key, 'another']))
+  const { status } = await callUntilActive(tools, path, { a, b }, wrong)
+  return status === 403 ? undefined : `another header is answered ${status}, not 403`
+}
+
+const queue: N8nDrill = {
+  id: 'n8n.queue',
+  title: 'A job waits while there is no worker, and completes when they are back',
+  fix: 'the job was lost or taken by somebody else: check that no other n8n uses this Redis database, and its eviction policy',
+  async run(tools) {
+    const { breaking, settings } = tools
+    const namespace = namespaceOf(settings.ENV)
+    const owner = await signIn(tools)
+    await removeLeftovers(owner)
+    const path = checkPrefix + randomBytes(6).toString('hex')
+    const workflow = await openWebhook(owner, path)
+    try {
+      // Its first answer also says that the webhook is open: a 404 later would be no lost job.
+      await callUntilActive(tools, path, { a: 1, b: 1 })
+      await breaking.scaleDown(namespace, 'n8n-worker')
+      const [a, b] = [randomInt(1, 1000), randomInt(1, 1000)]
+      const call = askPublic(tools, `/webhook/${path}`, {
+        method: 'POST',
+        json: { a, b },
+        timeoutSeconds: 600,
+      })
+      const waits = await jobWaits(owner, workflow)
+      await breaking.restore(namespace, 'n8n-worker')
+      if (waits !== undefined) return failed(waits)
+      const answer = await call
+      return answer.status === 200 && sumIn(answer) === a + b
+        ? passed(`it waited ${queued} s without a worker, then ${a} + ${b} = ${a + b}`)
+        : failed(`the waiting call was answered ${answer.status} ${answer.text.slice(0, 120)}`)
+    } finally {
+      await breaking.restore(namespace, 'n8n-worker')
+      await remove(owner, workflow)
+    }
+  },
+}
+
+/** @returns what is wrong, or undefined: the newest execution stays queued */
+async function jobWaits(owner: Owner, { id }: Workflow): Promise<string | undefined> {
+  let seen = 0
+  for (let second = 0; second < queued * 2 && seen < queued; second += 1) {
+    await pause(1000)
+    const job = (await listExecutions(owner)).find(
+      ({ workflowId, status }) => workflowId === id && status !== 'success',
+    )
+    if (job !== undefined && job.status !== 'new')
+      return `without a worker the job became ${job.status}: somebody else takes jobs of this n8n`
+    seen = job === undefined ? 0 : seen + 1
+  }
+  return seen < queued ? 'without a worker no job was seen waiting' : undefined
+}
+
+export const drills: DrillsOf<typeof n8n> = [credential, queue]
