@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createClient } from 'redis'
+import { createClient } from '@redis/client'
 import { savedSettings } from '../../lib/credentials.mts'
 import { logIn, type Connection } from '../../lib/postgres-login.mts'
 import { createPostgres } from '../../lib/postgres.mts'
@@ -30,7 +30,7 @@ const address = {
   database: 'postgres',
 }
 const admin = await logIn({ ...address, user: String(settings.POSTGRES_SUPERUSER), password })
-const quiet = { warn: () => {}, said: () => {} }
+const quiet = { warn: () => {}, said: () => {}, claim: `keybuzz test ${env}/probe` }
 
 const sql = async (...statements: string[]): Promise<void> => {
   for (const statement of statements) await admin.query(statement)

@@ -15,27 +15,56 @@ host=n8n.practice.example.com
 kit() { ./00_master_install.mjs --env practice "$@"; }
 kubectl() { "$practice" kubectl "$@"; }
 
+# in_background TALK COMMAND...: starts a run that says its talk into a file; its process is $run.
+in_background() {
+  local talk=$1
+  shift
+  "$@" 2>"$talk" &
+  run=$!
+}
+
+# ends_with CODE: waits for the run in the background.
+ends_with() {
+  local code=0
+  wait "$run" || code=$?
+  assert_equal "$code" "$1"
+}
+
+# end_background: belongs into the teardown of every file that starts one: no run works on under the next test.
+end_background() {
+  [[ -z ${run:-} ]] || ! kill -KILL "$run" 2>/dev/null || wait "$run" || echo 'the run in the background was ended'
+}
+
+# ensure_ground: module 9 validated; whichever file ran before this one has mostly seen to it.
+ensure_ground() {
+  kubectl get secrets --namespace keybuzz-system --selector keybuzz.io/revision-of=09_k3s -o name | grep -q . ||
+    kit --module 9 --verify
+}
+
 # setting KEY: its saved value, from whichever file has it.
 setting() { sed -nE "s/^$1='(.*)'$/\1/p" "$credentials"/*.env; }
 
 # in_backend SCRIPT: shell text on the machine of PostgreSQL and Redis, by stdin.
 in_backend() { "$practice" ssh practice-backend-01 bash -s <<<"$1"; }
 
-# sql STATEMENT: as PostgreSQL's own administrator.
-sql() { "$practice" ssh practice-backend-01 'runuser -u postgres -- psql --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1' <<<"$1"; }
+# sql STATEMENT [DATABASE]: as PostgreSQL's own administrator.
+sql() { "$practice" ssh practice-backend-01 "runuser -u postgres -- psql ${2:-postgres} --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1" <<<"$1"; }
 
 # redis_command WORDS...: with the platform's password, which travels on stdin.
 redis_command() { in_backend "export REDISCLI_AUTH='$(setting REDIS_PASSWORD)'; redis-cli -h 10.77.0.10 $*"; }
 
-# remove_namespace: of module 12. A worker may wait minutes for a workflow: it gets a second.
+# remove_namespace NAME: of a module 12. A worker may wait minutes for a workflow: it gets a second. Nobody may make
+# new pods meanwhile: a namespace waits for half of the longest grace of its pods, however soon they end.
 remove_namespace() {
-  kubectl delete pods --namespace n8n-practice --all --grace-period=1 --wait=false
-  kubectl delete namespace n8n-practice --ignore-not-found --timeout=180s
+  local name=$1
+  kubectl delete deployments,replicasets --namespace "$name" --all --cascade=orphan
+  kubectl delete pods --namespace "$name" --all --grace-period=1
+  kubectl delete namespace "$name" --ignore-not-found --timeout=180s
 }
 
 # forget_n8n: as if module 12 had never been there.
 forget_n8n() {
-  remove_namespace
+  remove_namespace n8n-practice
   kubectl delete secrets --namespace keybuzz-system --selector keybuzz.io/revision-of=12_n8n --ignore-not-found
   sql 'DROP DATABASE IF EXISTS n8n_practice WITH (FORCE)'
   sql 'DROP ROLE IF EXISTS n8n_practice'
@@ -54,5 +83,61 @@ versions_of_objects() {
 ask() {
   local path=$1
   shift
-  curl --silent --max-time 30 --header "Host: $host" --header 'X-Forwarded-Proto: https' "$@" "http://10.77.0.21$path"
+  curl --silent --max-time 30 --header "Host: ${asked_host:-$host}" --header 'X-Forwarded-Proto: https' "$@" "http://10.77.0.21$path"
 }
+
+# on MACHINE COMMAND: as its administrator; standard input is the command's.
+on() { "$practice" ssh "practice-$1" "$2"; }
+
+# behind_firewall MACHINE nftables|ufw|firewalld: as an operator sets it up, now and at every start: his SSH passes,
+# everything else is stopped.
+behind_firewall() {
+  case $2 in
+    nftables)
+      on "$1" 'cat >/etc/nftables.conf && systemctl enable --quiet --now nftables' <<'TEXT'
+flush ruleset
+table inet filter {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iif lo accept
+    ct state established,related accept
+    tcp dport 22 accept comment "ssh of the operator"
+  }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    ct state established,related accept
+  }
+}
+TEXT
+      ;;
+    ufw) on "$1" "ufw allow 22/tcp comment 'ssh of the operator' && ufw --force enable" >&2 ;;
+    firewalld) on "$1" 'systemctl enable --quiet --now firewalld && firewall-cmd --quiet --state' ;;
+  esac
+}
+
+# k3s_step STEP [FLAG...]: one step of module 9 alone.
+k3s_step() {
+  local name=$1
+  shift
+  scripts/09_k3s/09_k3s_"$name".mts --env practice "$@"
+}
+
+# with_servers SED: another servers.tsv, until restore_servers.
+with_servers() {
+  [[ -e $credentials/servers.tsv.right ]] || cp -p "$credentials/servers.tsv" "$credentials/servers.tsv.right"
+  sed -i -E "$1" "$credentials/servers.tsv"
+}
+
+restore_servers() {
+  [[ ! -e $credentials/servers.tsv.right ]] || mv "$credentials/servers.tsv.right" "$credentials/servers.tsv"
+}
+
+# watch_argv MACHINE: from now on notes every process there whose words hold a line of standard input, which is all that knows them.
+watch_argv() {
+  on "$1" 'cat >/run/watched && rm -f /run/seen && systemd-run --quiet --unit watch-argv sh -c "while :; do grep -alF -f /run/watched /proc/[0-9]*/cmdline >>/run/seen 2>/dev/null; sleep 0.1; done"'
+}
+
+# seen_in_argv MACHINE: how many were noted.
+seen_in_argv() { on "$1" 'grep -c . /run/seen'; }
+
+unwatch_argv() { on "$1" 'systemctl stop watch-argv; rm -f /run/watched'; }

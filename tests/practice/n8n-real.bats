@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The real n8n 2.41.1 on the platform. About 150 s on 2 cores.
+# The real n8n 2.41.1 on the platform. About 280 s on 2 cores.
 
 setup_file() {
   load helper
@@ -53,14 +53,19 @@ owner_login() {
   assert_equal "$(versions_of_objects)" "$before"
 }
 
+@test "the drills hold: a credential survives the loss of every pod, a job waits for its workers" {
+  run -0 kit --module 12 --drill --confirm n8n
+  assert_output --partial '14 checks and 2 drills passed'
+}
+
 @test "another encryption key over the same database: n8n's own words, what they mean, what to do, exit 9" {
   cp -p "$credentials/12_n8n.env" "$BATS_TEST_TMPDIR/saved"
-  remove_namespace
+  remove_namespace n8n-practice
   sed -i -E "s/^(N8N_ENCRYPTION_KEY)=.*/\1='0000000000000000000000000000000000000000000000000000000000000000'/" "$credentials/12_n8n.env"
   run kit --module 12 --yes
   code=$status
   printf '%s\n' "$output" >"$BATS_TEST_TMPDIR/output"
-  remove_namespace
+  remove_namespace n8n-practice
   cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/12_n8n.env"
   kit --module 12 --yes
   assert_equal "$code" 9

@@ -10,11 +10,11 @@ import { createWrites } from '../../lib/writes.mts'
 import { n8n } from '../../scripts/12_n8n/module.mts'
 
 // Random passwords through every sink a role's password has: settings file, Secret, URL, the server's verifier, a
-// real login. The database is dropped again by the file that calls this.
+// real login. The databases are dropped again by the file that calls this.
 
 const all = Array.from({ length: 95 }, (_, code) => String.fromCharCode(code + 32)).join('') + 'éßÄ漢字🔑'
 const letters = Array.from(all)
-const wanted = 200
+const wanted = 2000
 
 /** A random password the settings file can hold: those it cannot are refused by name before anything happens. */
 function draw(): string {
@@ -30,37 +30,34 @@ const settings = typed(
   env,
   resolve(n8n.shared, { env, given: {}, saved: savedSettings(env, n8n), variables: {} }),
 )
+const { POSTGRES_HOST: host, POSTGRES_PORT: port } = settings
 const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
-const name = `n8n_${env}`
 let logins = 0
 
-for (let count = 0; count < wanted; count += 1) {
-  const password = draw()
+/** Through file, Secret and URL: it must come back as it was. */
+function throughText(password: string): string {
   const read = parseEnvFile('answers', envText({ PASSWORD: password }))['PASSWORD'] ?? ''
-  const inSecret = Buffer.from(
-    secretEnv('n', 's', { P: sensitive(read) }).data?.['P'] ?? '',
-    'base64',
-  ).toString()
-  const fromUrl = decodeURIComponent(new URL(`redis://:${encodeURIComponent(inSecret)}@192.0.2.1/`).password)
-  if (fromUrl !== password) throw new Error(`came back changed after ${count}`)
-  const postgres = createPostgres(settings, writes, { warn: () => {}, said: () => {} })
-  await postgres.ensureDatabase({
-    name,
-    owner: name,
-    password: sensitive(fromUrl),
-    connections: 4,
-    supportedFrom: 10,
-  })
-  await postgres.close()
-  const { POSTGRES_HOST: host, POSTGRES_PORT: port } = settings
-  const own = await logIn({
-    host: String(host),
-    port: Number(port),
-    user: name,
-    password: sensitive(password),
-    database: name,
-  })
-  await own.end()
-  logins += 1
+  const data = secretEnv('n', 's', { P: sensitive(read) }).data?.['P'] ?? ''
+  const inSecret = Buffer.from(data, 'base64').toString()
+  return decodeURIComponent(new URL(`redis://:${encodeURIComponent(inSecret)}@192.0.2.1/`).password)
 }
+
+/** One role whose password is set again and again, each time by the kit, and used by somebody else. */
+async function one(name: string, count: number): Promise<void> {
+  const postgres = createPostgres(settings, writes, { warn: () => {}, said: () => {}, claim: 'keybuzz test' })
+  for (let done = 0; done < count; done += 1) {
+    const password = draw()
+    const fromText = throughText(password)
+    if (fromText !== password) throw new Error(`came back changed after ${done}`)
+    const [owner, connections, supportedFrom] = [name, 4, 10]
+    await postgres.ensureDatabase({ name, owner, password: sensitive(fromText), connections, supportedFrom })
+    const login = { host: String(host), port: Number(port), user: name, database: name }
+    await (await logIn({ ...login, password: sensitive(password) })).end()
+    logins += 1
+  }
+  await postgres.close()
+}
+
+const roles = ['a', 'b', 'c', 'd'].map((letter) => `n8n_${env}_${letter}`)
+await Promise.all(roles.map((role) => one(role, wanted / roles.length)))
 console.log(`${wanted} passwords, ${logins} logins`)

@@ -36,12 +36,14 @@ eventually() {
 }
 
 @test "a second up is quick and changes nothing" {
-  local before started=${EPOCHREALTIME/./}
+  local before started ended
   before=$(fingerprint)
+  started=${EPOCHREALTIME/./}
   run "$practice" up
+  ended=${EPOCHREALTIME/./}
   assert_success
   assert_equal "$(fingerprint)" "$before"
-  assert [ $((${EPOCHREALTIME/./} - started)) -lt 5000000 ]
+  assert [ $((ended - started)) -lt 5000000 ]
 }
 
 @test "credentials are readable by their owner only" {
@@ -173,12 +175,21 @@ eventually() {
   assert_output --partial 'NOAUTH'
 }
 
+@test "S3 lets nobody in without a key of its own, and its owner into the bucket" {
+  local bucket=keybuzz-chatwoot-practice
+  run curl -s -o /dev/null -w '%{http_code}' "http://10.77.0.10:7070/$bucket"
+  assert_output 403
+  run "$practice" ssh practice-backend-01 "s3-request keybuzz PUT /$bucket/test <<<'a file' && s3-request keybuzz GET /$bucket/test </dev/null && s3-request keybuzz DELETE /$bucket/test </dev/null"
+  assert_success
+  assert_output --partial 'a file'
+}
+
 @test "passwords are in no process's arguments" {
   local value
   while IFS= read -r value; do
     run grep -slFa -- "$value" /proc/[0-9]*/cmdline
     assert_output ''
-  done < <(sed -n "s/^[A-Z]*_PASSWORD='\(.*\)'$/\1/p" "$credentials/platform.env")
+  done < <(sed -n "s/^[A-Z0-9]*_\(PASSWORD\|SECRET_KEY\)='\(.*\)'$/\2/p" "$credentials"/{platform.env,s3.settings})
 }
 
 @test "no machine has a way out" {

@@ -107,7 +107,9 @@ func startKubelet(s *supervisor, cfg *Config, g *nodeGrant, cg cgroups) error {
 		"cgroupDriver": cg.driver, "cgroupRoot": cg.root, "failCgroupV1": false, "failSwapOn": false,
 		"protectKernelDefaults": cfg.ProtectKernelDefaults,
 		"serializeImagePulls":   false,
-		"evictionHard":          map[string]string{"imagefs.available": "5%", "nodefs.available": "5%"},
+		// A rehearsal should not wait long for a container to crash again: usually 10 s, then ever longer.
+		"crashLoopBackOff": map[string]string{"maxContainerRestartPeriod": "3s"},
+		"evictionHard":     map[string]string{"imagefs.available": "5%", "nodefs.available": "5%"},
 		// Images came from tarballs: once collected, they could not be pulled again.
 		"imageGCHighThresholdPercent": 100,
 	})

@@ -144,6 +144,8 @@ func startControllers(s *supervisor, cfg *Config) {
 		"--use-service-account-credentials=true",
 		// A rehearsal should not wait long to see that a machine is gone.
 		"--node-monitor-grace-period=20s",
+		// Nor for the first word of an autoscaler: usually it trusts a pod after 30 s and looks every 15.
+		"--horizontal-pod-autoscaler-initial-readiness-delay=5s", "--horizontal-pod-autoscaler-sync-period=5s",
 	), flags(cfg.KubeControllerManagerArg)...)...)
 	s.start("kube-scheduler", append(kubeconfig("scheduler"), flags(cfg.KubeSchedulerArg)...)...)
 }

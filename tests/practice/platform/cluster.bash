@@ -121,3 +121,19 @@ nodes_ready() {
     kube --request-timeout=5s get --raw="/api/v1/nodes/$node/proxy/healthz" >/dev/null 2>&1 || return 1
   done
 }
+
+# metrics_told: by every node. The first come some 30 s after it is Ready.
+metrics_told() {
+  local told node
+  told=$(kube --request-timeout=5s get --raw=/apis/metrics.k8s.io/v1beta1/nodes 2>/dev/null) || return 1
+  for node in "${nodes[@]}"; do [[ $told == *"\"name\":\"$node\""* ]] || return 1; done
+}
+
+ensure_metrics() {
+  if ! metrics_told; then timed 'metrics of every node (up to half a minute)' await_metrics; fi
+}
+
+await_metrics() {
+  until_true 120 metrics_told ||
+    fail 'a node has no metrics after 120 s' 'tests/practice/practice kubectl -n kube-system logs deployment/metrics-server'
+}

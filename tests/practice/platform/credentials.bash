@@ -7,6 +7,8 @@ ensure_credentials() {
   write_file "$env_folder/id_ed25519" 0600 <"$state/secrets/id_ed25519"
   known_hosts | write_file "$env_folder/known_hosts" 0600
   platform_env | write_file "$env_folder/platform.env" 0600
+  s3_settings | write_file "$env_folder/s3.settings" 0600
+  k3s_env | write_file "$env_folder/09_k3s.env" 0600
   versions_json | write_file "$env_folder/versions.json" 0600
 }
 
@@ -23,7 +25,8 @@ platform_settings() {
     INGRESS_ADDRESSES "$(worker_addresses)" TLS_MODE load-balancer PROXY_HOPS 1 \
     POSTGRES_HOST "${address[$backend]}" POSTGRES_PORT 5432 POSTGRES_SUPERUSER "$superuser" \
     POSTGRES_PASSWORD "$(secret postgres)" \
-    REDIS_HOST "${address[$backend]}" REDIS_PORT 6379 REDIS_PASSWORD "$(secret redis)"
+    REDIS_HOST "${address[$backend]}" REDIS_PORT 6379 REDIS_PASSWORD "$(secret redis)" \
+    RABBITMQ_HOST "${address[$backend]}" RABBITMQ_PORT 5672 RABBITMQ_USER keybuzz RABBITMQ_PASSWORD "$(secret rabbitmq)"
 }
 
 worker_addresses() {
@@ -32,21 +35,37 @@ worker_addresses() {
   (IFS=, && printf '%s' "${list[*]}")
 }
 
-# platform_env: ours, then whatever other keys the file holds: the kit adds some.
-platform_env() {
-  local ours line
-  ours=$(platform_settings)
-  printf '%s\n' "$ours"
-  [[ -f $env_folder/platform.env ]] || return 0
+platform_env() { with_others platform.env "$(platform_settings)"; }
+
+# k3s_env: what module 9 would ask here. The practice k3s has no VXLAN. This computer plays the load balancer. With
+# control groups of version 2 there is nothing to waive; the waiver is harmless.
+k3s_env() {
+  with_others 09_k3s.env "$(printf "%s='%s'\n" FLANNEL_BACKEND host-gw TRUSTED_PROXIES "$gateway/32" INGRESS_NODE_PORT 31695 \
+    WAIVED 'host.cgroup: the practice machines share the kernel of this computer')"
+}
+
+# with_others FILE OURS: ours, then whatever other keys the file holds: the kit adds some.
+with_others() {
+  local line
+  printf '%s\n' "$2"
+  [[ -f $env_folder/$1 ]] || return 0
   while IFS= read -r line; do
-    [[ -z $line ]] || grep -q "^${line%%=*}=" <<<"$ours" || printf '%s\n' "$line"
-  done <"$env_folder/platform.env"
+    [[ -z $line ]] || grep -q "^${line%%=*}=" <<<"$2" || printf '%s\n' "$line"
+  done <"$env_folder/$1"
 }
 
 # versions_json: laid over the kit's own, because there is no registry and no release to fetch from here.
 versions_json() {
   local image=n8n-twin twin=', "standIn": "A contract server with the settings, ports and routes of n8n: it runs no workflows"'
-  local runners=n8n-twin name
+  local runners=n8n-twin name traefik busybox local_path='' version
+  traefik=$(tarballs_of traefik)
+  busybox=$(tarballs_of busybox)
+  # Only module 9 lays it, on machines that were bare.
+  if [[ $(cat "$state/kind") == bare ]]; then
+    name=$(tarballs_of local-path)
+    local_path="  \"local-path\": {\"version\": \"0.0.30\", \"file\": \"$name\", \"sha256\": \"$(sum_of "$name")\"},"
+  fi
+  version=$("$k3s" --version | grep -oE 'v[0-9.]+\+[^ ]+' | head -n 1)
   for name in "${chosen_images[@]}"; do
     [[ $name != n8n ]] || { image=n8n runners=runners twin=''; }
   done
@@ -54,7 +73,28 @@ versions_json() {
 {
   "n8n": {"version": "2.41.1", "image": "keybuzz-practice/$image:2.41.1"$twin},
   "n8n-runners": {"version": "2.41.1", "image": "keybuzz-practice/$runners:2.41.1"$twin},
-  "k3s": {"version": "$("$k3s" --version | grep -oE 'v[0-9.]+\+[^ ]+' | head -n 1)", "file": "$k3s", "sha256": "$k3s_sha256"}
+$(contract_versions)
+  "traefik": {"version": "3.7.15", "image": "$(images_in "$traefik")", "file": "$traefik", "sha256": "$(sum_of "$traefik")"},
+  "probe": {"version": "1.35.0", "image": "$(images_in "$busybox")", "file": "$busybox", "sha256": "$(sum_of "$busybox")"},
+$local_path
+  "k3s-images": {"version": "$version", "file": "$k3s_images", "sha256": "$(sum_of "$k3s_images")"},
+  "k3s": {"version": "$version", "file": "$k3s", "sha256": "$k3s_sha256"}
 }
 JSON
+}
+
+# contract_versions: the first version of every application that a contract server stands in for.
+contract_versions() {
+  local application version more
+  while read -r application version more; do
+    printf '  "%s": {"version": "%s", "image": "keybuzz-practice/%s:%s", "standIn": "%s"},\n' "$application" "$version" \
+      "$application" "$version" 'A contract server: it logs in and answers as the application would, and is not it'
+  done <"$here/images/contract/applications"
+}
+
+# sum_of FILE: sha256. Cached builds are named by content, so the sum of one never changes.
+sum_of() {
+  local kept=$state/sums/${1##*/}
+  [[ -s $kept ]] || { mkdir -p "$state/sums" && sha256sum "$1" | cut -d' ' -f1 >"$kept"; }
+  cat "$kept"
 }

@@ -3,18 +3,18 @@
 
 readonly laid_images=rancher/k3s/agent/images
 
-# choose_images [LIST]: this run's word, else the last one's, else the quick stand-in. Sets chosen_images.
+# choose_images [LIST]: this run's word, else the last one's, else the quick stand-ins. Sets chosen_images.
 choose_images() {
   local list=${1:-}
-  [[ -n $list ]] || list=$(cat "$state/images" 2>/dev/null || printf n8n-twin)
+  [[ -n $list ]] || list=$(cat "$state/images" 2>/dev/null || printf n8n-twin,contract)
   IFS=, read -ra chosen_images <<<"$list"
-  ((${#chosen_images[@]})) || fail 'the list of images is empty' '--images n8n-twin' 2
+  ((${#chosen_images[@]})) || fail 'the list of images is empty' '--images n8n-twin,contract' 2
 }
 
 # pack_images: before anything is booted for them. Only what can be packed is a choice to remember.
 pack_images() {
   local name
-  for name in traefik "${chosen_images[@]}"; do tarballs_of "$name" >/dev/null; done
+  for name in traefik busybox ${bare:+local-path} "${chosen_images[@]}"; do tarballs_of "$name" >/dev/null; done
   (IFS=, && printf '%s\n' "${chosen_images[*]}") | write_file "$state/images" 0600
 }
 
@@ -51,6 +51,16 @@ renew_images() {
 # full_name IMAGE: as the nodes know it.
 full_name() { printf 'docker.io/%s\n' "${1#docker.io/}"; }
 
+# lay_local_storage: where K3s keeps what it bundles, on every server to be. The practice k3s bundles no storage.
+lay_local_storage() {
+  local name folder
+  for name in "$server" "${spare_servers[@]}"; do
+    folder=$machine_folders/$name/rancher/k3s/server/manifests
+    mkdir -p "$folder"
+    write_file "$folder/local-storage.yaml" 0600 <"$platform/local-storage.yaml"
+  done
+}
+
 # images_in TARBALL: their names with tags, as the tarball itself tells.
 images_in() {
   tar -xOf "$1" --no-anchored --occurrence=1 manifest.json |
@@ -78,6 +88,31 @@ ensure_tarball() {
 await_image() {
   until_true 300 has_image_everywhere "$@" ||
     fail "a node did not import $1 within 300 s" "tests/practice/practice ssh $2 journalctl -u $(unit_of "$2") -n 50"
+}
+
+# ensure_told NODE...: their Nodes list every chosen image. A kubelet looks for new ones twice a minute, and the kit
+# asks the Nodes which have an image of the operator's own.
+ensure_told() {
+  local name tarball images=()
+  for name in "${chosen_images[@]}"; do
+    for tarball in $(tarballs_of "$name"); do mapfile -t -O "${#images[@]}" images < <(images_in "$tarball"); done
+  done
+  if ! are_told "${images[*]}" "$@"; then
+    timed "nodes tell of ${#images[@]} images (up to half a minute)" await_told "${images[*]}" "$@"
+  fi
+}
+
+await_told() {
+  until_true 120 are_told "$@" || fail 'a node does not tell of its images' 'look at its kubelet: journalctl -u k3s-agent'
+}
+
+# are_told IMAGES NODE...
+are_told() {
+  local image node told
+  for node in "${@:2}"; do
+    told=" $(kube get node "$node" -o 'jsonpath={.status.images[*].names[*]}') " || return
+    for image in $1; do [[ $told == *" $(full_name "$image") "* ]] || return; done
+  done
 }
 
 has_image_everywhere() {

@@ -6,8 +6,9 @@ readonly outer_needs=(
   systemd-container:systemd-nspawn mmdebstrap:mmdebstrap iproute2:ip openssh-client:ssh-keygen util-linux:nsenter
 )
 # Bare on purpose: no containerd, no runc, nothing a preflight would have to forgive.
-readonly node_packages=systemd,systemd-sysv,dbus,openssh-server,iproute2,iptables,nftables,ca-certificates,conntrack,kmod,procps,curl,iputils-ping
-readonly backend_packages=$node_packages,postgresql,redis-server
+readonly base_packages=systemd,systemd-sysv,dbus,openssh-server,iproute2,iptables,nftables,ca-certificates,conntrack,kmod,procps,curl,iputils-ping,sudo
+readonly node_packages=$base_packages,ufw,firewalld
+readonly backend_packages=$base_packages,postgresql,redis-server,rabbitmq-server
 
 # The address comes from a unit of our own: with /sys writable systemd-networkd would wait for udev for ever.
 # shellcheck disable=SC2016 # systemd expands it
@@ -113,6 +114,8 @@ settle_root() {
     [[ $unit == *.* ]] || unit+=.service
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
   done
+  # Two firewalls an operator may have: there, and off.
+  rm -f "$root"/etc/systemd/system/{multi-user.target.wants/{ufw,firewalld},dbus-org.fedoraproject.FirewallD1}.service
   printf '[Manager]\nDefaultTimeoutStopSec=10s\n' >"$root/etc/systemd/system.conf.d/practice.conf"
   # /dev/kmsg is the outer kernel's: its noise is not these machines' journal.
   printf '[Journal]\nReadKMsg=no\n' >"$root/etc/systemd/journald.conf.d/practice.conf"

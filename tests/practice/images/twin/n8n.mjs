@@ -1,4 +1,4 @@
-// A stand-in of n8n 2.41.1: its processes as their surroundings see them, and no workflows but a webhook whose
+// A stand-in of n8n 2.41: its processes as their surroundings see them, and no workflows but a webhook whose
 // Code node computes the answer. Words and exit codes are n8n's; its delays are shortened throughout.
 import { createHmac } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
@@ -34,7 +34,17 @@ const tables = `
     mode text NOT NULL DEFAULT 'webhook', status text NOT NULL DEFAULT 'new', "startedAt" timestamptz DEFAULT now());
   CREATE TABLE IF NOT EXISTS twin_api_key (
     id text PRIMARY KEY, label text NOT NULL, scopes jsonb NOT NULL, "expiresAt" bigint, hash text NOT NULL);
+  CREATE TABLE IF NOT EXISTS twin_credential (id text PRIMARY KEY, name text NOT NULL, type text NOT NULL, data text NOT NULL);
+  CREATE TABLE IF NOT EXISTS migrations (id serial PRIMARY KEY, timestamp bigint NOT NULL, name text NOT NULL UNIQUE);
   CREATE TABLE IF NOT EXISTS twin_key (proof text NOT NULL, one boolean PRIMARY KEY DEFAULT true);`
+
+const version = env.TWIN_VERSION ?? '2.41.1'
+
+/** What a main of this version has migrated when it serves: a patch release moves nothing, a minor one does. */
+const migrations = [
+  { timestamp: 1750000000000, name: 'TwinInitial1750000000000' },
+  ...(version.startsWith('2.41.') ? [] : [{ timestamp: 1790000000000, name: 'TwinMoved1790000000000' }]),
+]
 
 /** The real one waits 1, 2, 4, 8 and 16 seconds between its attempts. */
 function connectDatabase() {
@@ -81,6 +91,10 @@ async function migrate(database) {
   const proof = createHmac('sha256', env.N8N_ENCRYPTION_KEY).update('signing.hmac').digest('hex')
   if (role === 'start') {
     await database.query(tables)
+    for (const { timestamp, name } of migrations) {
+      const insert = 'INSERT INTO migrations (timestamp, name) VALUES ($1, $2) ON CONFLICT DO NOTHING'
+      await database.query(insert, [timestamp, name])
+    }
     await database.query('INSERT INTO twin_key VALUES ($1) ON CONFLICT DO NOTHING', [proof])
   }
   for (;;) {
@@ -179,7 +193,7 @@ async function runProcess() {
   console.log(`n8n ${role} ready`)
 }
 
-const what = `STAND-IN of n8n 2.41.1 (${role ?? 'runner'})`
+const what = `STAND-IN of n8n ${version} (${role ?? 'runner'})`
 console.log(`${what}: it answers as n8n would to this platform and runs no real workflows`)
 if (Object.hasOwn(start, role ?? '')) await runProcess()
 else if (role === undefined && env.N8N_RUNNERS_TASK_BROKER_URI) await runRunner(env)

@@ -1,6 +1,7 @@
 // The way of a webhook's job: webhook process, Redis, worker, the broker beside it, and back.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { decrypt } from './credential.mjs'
 import { listen } from './server.mjs'
 
 /** Until a worker gives up on its runner; the real one waits 60 s. */
@@ -20,6 +21,8 @@ export async function webhookCall(database, redis, subscriber, env) {
   })
   return async ({ params: { rest: path }, query, headers, body }) => {
     const node = JSON.stringify([{ type: 'n8n-nodes-base.webhook', parameters: { path } }])
+    if (!(await mayPass(database, node, headers, env)))
+      return { status: 403, json: { code: 403, message: 'Authorization data is wrong!' } }
     const { rows } = await database.query(
       `INSERT INTO twin_execution ("workflowId") SELECT id FROM twin_workflow WHERE active AND nodes @> $1 LIMIT 1
        RETURNING id, "workflowId"`,
@@ -35,6 +38,19 @@ export async function webhookCall(database, redis, subscriber, env) {
     await redis.lPush(jobs(env), JSON.stringify({ executionId, workflowId, replyTo, input }))
     return answer
   }
+}
+
+/** A webhook with a header credential opens for that header only. */
+async function mayPass(database, node, headers, env) {
+  const { rows } = await database.query('SELECT nodes FROM twin_workflow WHERE active AND nodes @> $1', [
+    node,
+  ])
+  const webhook = rows[0]?.nodes.find(({ parameters }) => parameters.authentication === 'headerAuth')
+  if (webhook === undefined) return true
+  const { id } = webhook.credentials.httpHeaderAuth
+  const found = await database.query('SELECT data FROM twin_credential WHERE id = $1', [id])
+  const { name, value } = decrypt(found.rows[0].data, env)
+  return headers[name.toLowerCase()] === value
 }
 
 /** Takes jobs until the process ends, at most `concurrency` at a time. */

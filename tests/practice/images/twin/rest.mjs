@@ -1,6 +1,7 @@
 // What main answers: login, settings, workflows, executions, API keys, the editor's push channel.
 import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto'
 import { compare } from 'bcryptjs'
+import { encrypt } from './credential.mjs'
 
 const data = (value) => ({ json: { data: value } })
 const refusal = (status, message) => ({ status, json: { code: status, message } })
@@ -65,7 +66,7 @@ const openRoutes = (database, env) => ({
 })
 
 /** Only the owner may ask these. */
-function ownerRoutes(database) {
+function ownerRoutes(database, env) {
   const change = async (sql, values, otherwise) => {
     const { rows } = await database.query(`${sql} RETURNING *`, values)
     return rows.length === 0 ? refusal(400, otherwise) : data(rows[0])
@@ -113,6 +114,22 @@ function ownerRoutes(database) {
       return data({ results: rows, count: rows.length, estimated: false })
     },
 
+    async 'GET /rest/credentials'() {
+      return data((await database.query('SELECT id, name, type FROM twin_credential')).rows)
+    },
+
+    async 'POST /rest/credentials'({ body: { name, type, data: secret } }) {
+      const id = newId()
+      const values = [id, name, type, encrypt(secret, env)]
+      await database.query('INSERT INTO twin_credential VALUES ($1, $2, $3, $4)', values)
+      return data({ id, name, type })
+    },
+
+    async 'DELETE /rest/credentials/:id'({ params }) {
+      await database.query('DELETE FROM twin_credential WHERE id = $1', [params.id])
+      return data(true)
+    },
+
     async 'POST /rest/api-keys'({ body: { label, scopes = [], expiresAt = null } }) {
       const [id, rawApiKey] = [newId(), randomBytes(32).toString('base64url')]
       const values = [id, label, JSON.stringify(scopes), expiresAt, hashOf(rawApiKey)]
@@ -128,7 +145,7 @@ function ownerRoutes(database) {
 }
 
 export function restRoutes(database, env) {
-  const owned = Object.entries(ownerRoutes(database)).map(([key, handler]) => [
+  const owned = Object.entries(ownerRoutes(database, env)).map(([key, handler]) => [
     key,
     async (call) => {
       const { token } = await ownerOf(database, env)

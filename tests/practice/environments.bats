@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# Two environments, blue and green, on one cluster, one PostgreSQL and one Redis: side by side, and every clash
+# refused before any write. With the quick stand-in of n8n. About 70 s on 2 cores.
+
+setup_file() {
+  load helper
+  forget_colours
+  ensure_ground
+  for colour in blue green; do
+    install -d -m 700 "credentials/$colour"
+    cp -p "$credentials"/{platform.env,versions.json,kubeconfig} "credentials/$colour/"
+  done
+  # Two n8n at their smallest fit the platform's PostgreSQL beside module 12 itself.
+  install_colour blue 5
+  install_colour green 6
+}
+
+teardown_file() {
+  load helper
+  forget_colours
+}
+
+setup() { load helper; }
+
+forget_colours() {
+  local colour
+  for colour in blue green; do
+    remove_namespace "n8n-$colour"
+    kubectl delete secrets --namespace keybuzz-system --selector "keybuzz.io/revision-env=$colour" --ignore-not-found
+    sql "DROP DATABASE IF EXISTS n8n_$colour WITH (FORCE)"
+    sql "DROP ROLE IF EXISTS n8n_$colour"
+  done
+  sql 'DROP DATABASE IF EXISTS n8n_red' && sql 'DROP ROLE IF EXISTS n8n_red'
+  redis_command -n 5 FLUSHDB && redis_command -n 6 FLUSHDB
+  rm -rf {credentials,logs,validation}/{blue,green,red}
+}
+
+# in_colour COLOUR FLAG...
+in_colour() { ./00_master_install.mjs --env "$1" --module 12 --yes "${@:2}"; }
+
+# install_colour COLOUR REDIS_DATABASE: with the smallest maxima, under a name of its own.
+install_colour() {
+  in_colour "$1" --set "N8N_HOST=n8n.$1.example.com" --set "N8N_REDIS_DB=$2" --set N8N_WORKERS_MAX=2 --set N8N_WEBHOOKS_MAX=2
+}
+
+# state: everything the two own, by name and version.
+state() {
+  kubectl get deployments,services,secrets,ingresses --all-namespaces --selector 'keybuzz.io/env in (blue,green,red)' \
+    -o 'jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name} {.metadata.generation} {.metadata.managedFields[?(@.manager=="keybuzz")].time}{"\n"}{end}'
+  kubectl get secrets --namespace keybuzz-system -o 'jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{"\n"}{end}'
+  sql "select datname, datdba::regrole, shobj_description(oid, 'pg_database') from pg_database order by 1"
+  sql 'select rolname, rolpassword, rolconnlimit from pg_authid order by 1'
+}
+
+# refused CODE COMMAND...: ends with CODE, and nothing of theirs has moved.
+refused() {
+  local before code=$1
+  shift
+  before=$(state)
+  run "$@"
+  assert_equal "$status" "$code"
+  assert_equal "$(state)" "$before"
+}
+
+@test "blue and green stand side by side: own namespaces, databases, roles; a second run of each sends nothing" {
+  for colour in blue green; do
+    run -0 in_colour "$colour"
+    assert_output --partial 'nothing to do, revision 1 stands'
+    run -0 kubectl get deployment n8n-worker --namespace "n8n-$colour" -o name
+    assert_equal "$(sql "select datdba::regrole from pg_database where datname = 'n8n_$colour'")" "n8n_$colour"
+  done
+}
+
+@test "the databases say whose they are" {
+  run -0 --separate-stderr sql "select shobj_description(oid, 'pg_database') from pg_database where datname = 'n8n_blue'"
+  assert_output --regexp '^keybuzz [0-9a-f]{12} blue/12_n8n$'
+}
+
+@test "a Redis database that is another environment's: exit 5" {
+  refused 5 in_colour green --set N8N_REDIS_DB=5
+  assert_output --partial "blue/12_n8n"
+  in_colour green --set N8N_REDIS_DB=6 >/dev/null
+}
+
+@test "a host name that another Ingress answers to: exit 5, naming it" {
+  refused 5 in_colour green --set N8N_HOST=n8n.blue.example.com
+  assert_output --partial 'is answered by Ingress n8n-blue/n8n already'
+  run -0 in_colour green --set N8N_HOST=n8n.green.example.com
+  assert_output --partial 'nothing to do'
+}
+
+@test "a database another cluster has claimed: exit 5" {
+  sql "COMMENT ON DATABASE n8n_green IS 'keybuzz 000000000000 green/12_n8n'"
+  refused 5 in_colour green
+  assert_output --partial "another installation's"
+  assert_output --partial 'keybuzz 000000000000 green/12_n8n'
+  # Nobody's again: the next run claims it.
+  sql 'COMMENT ON DATABASE n8n_green IS NULL'
+  run -0 in_colour green
+  run -0 --separate-stderr sql "select shobj_description(oid, 'pg_database') from pg_database where datname = 'n8n_green'"
+  assert_output --regexp '^keybuzz [0-9a-f]{12} green/12_n8n$'
+}
+
+@test "connections that do not fit beside the others': exit 3" {
+  refused 3 in_colour green --set N8N_WORKERS_MAX=40
+  assert_output --partial 'not enough connections for n8n_green'
+  assert_output --partial 'other roles were promised'
+  in_colour green --set N8N_WORKERS_MAX=2 >/dev/null
+}
+
+@test "an object labelled for another environment: exit 5" {
+  kubectl label deployment n8n-webhook --namespace n8n-green --overwrite keybuzz.io/env=blue
+  run in_colour green
+  kubectl label deployment n8n-webhook --namespace n8n-green --overwrite keybuzz.io/env=green
+  assert_equal "$status" 5
+  assert_output --partial 'belongs to blue/12_n8n_01_deploy'
+}
+
+@test "uninstalling blue leaves green as it is, serving" {
+  before=$(kubectl get pods --namespace n8n-green -o 'jsonpath={range .items[*]}{.metadata.uid}{"\n"}{end}' | sort)
+  run -0 ./00_master_install.mjs --env blue --module 12 --uninstall --confirm n8n
+  assert_equal "$(kubectl get pods --namespace n8n-green -o 'jsonpath={range .items[*]}{.metadata.uid}{"\n"}{end}' | sort)" "$before"
+  run -0 ./00_master_install.mjs --env green --module 12 --verify
+}
+
+@test "a protected environment wants its name before the first write, whatever --yes says: exit 2, nothing written" {
+  sed -i "s/^PROTECTED=.*/PROTECTED='true'/" credentials/green/platform.env
+  refused 2 in_colour green --set N8N_WEBHOOKS_MAX=3
+  assert_output --partial 'green is protected: its name was not typed'
+  assert_output --partial 'add --confirm green'
+  run -2 in_colour green --confirm blue
+  assert_output --partial 'was not "blue"'
+  run -0 in_colour green --confirm green
+  sed -i "s/^PROTECTED=.*/PROTECTED='false'/" credentials/green/platform.env
+}

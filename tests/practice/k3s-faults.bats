@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# What goes wrong under steps 02 and 03 of module 9, on the cluster k3s.bats made: sudo, disks, links, services, locks.
+# About 150 s on 2 cores.
+
+setup_file() {
+  load helper
+  "$practice" up --bare
+  [[ -e $credentials/kubeconfig ]] || kit --module 9 --yes
+}
+
+setup() { load helper; }
+
+teardown() { restore_servers; }
+
+# as_sudoer: master-03 is entered by a user whose sudo asks for this password.
+as_sudoer() {
+  on master-03 'id kbops >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --groups sudo kbops
+    install -d -o kbops -m 700 /home/kbops/.ssh && install -o kbops -m 600 /root/.ssh/authorized_keys /home/kbops/.ssh/
+    chpasswd' <<<"kbops:$1"
+  with_servers '/practice-master-03/s/\troot\t/\tkbops\t/'
+}
+
+# hang_start MACHINE: its service does not get on its feet, and the next run must start it anew.
+hang_start() {
+  on "$1" 'mkdir -p /etc/systemd/system/k3s.service.d
+    printf "[Service]\nExecStartPre=/bin/sleep 600\n" >/etc/systemd/system/k3s.service.d/hang.conf
+    systemctl daemon-reload && rm -f /etc/rancher/keybuzz.started'
+}
+
+unhang_start() { on "$1" 'rm -r /etc/systemd/system/k3s.service.d && systemctl daemon-reload'; }
+
+# waiting_run FILE: step 02 in the background, once it waits for master-03. Sets $run_pid.
+waiting_run() {
+  k3s_step 02_install_control_plane >"$1" 2>&1 3>&- &
+  run_pid=$!
+  until grep -q 'practice-master-03: its API does not answer yet' "$1"; do
+    kill -0 "$run_pid"
+    sleep 0.2
+  done
+}
+
+# exit_of_run: how the waiting run ended, and after how many seconds.
+exit_of_run() {
+  local since=$SECONDS
+  code=0
+  wait "$run_pid" || code=$?
+  seconds=$((SECONDS - since))
+}
+
+@test "sudo that asks for a password: exit 8 without it or with a wrong one; with it, over stdin, in no process list" {
+  as_sudoer s3cret-of-the-tests
+  run -8 k3s_step 02_install_control_plane
+  assert_output --partial 'practice-master-03: kbops may not use sudo without a password'
+  KEYBUZZ_SUDO_PASSWORD=wrong run -8 k3s_step 02_install_control_plane
+  assert_output --partial 'SUDO_PASSWORD is not the password of kbops there'
+  refute_output --partial wrong
+  on master-03 'rm /usr/local/bin/keybuzz-uninstall-k3s'
+  watch_argv master-03 <<<s3cret-of-the-tests
+  KEYBUZZ_SUDO_PASSWORD=s3cret-of-the-tests run -0 k3s_step 02_install_control_plane
+  refute_output --partial s3cret
+  run seen_in_argv master-03
+  assert_output 0
+  unwatch_argv master-03
+  run -0 on master-03 'stat -c "%a %U" /usr/local/bin/keybuzz-uninstall-k3s'
+  assert_output '755 root'
+  run -1 grep -rl s3cret-of-the-tests logs/practice
+}
+
+@test "a disk that is full during an upload: the old file stays whole, exit 9 names the disk" {
+  images=/var/lib/rancher/k3s/agent/images
+  on worker-01 "mount -t tmpfs -o size=64k tmpfs $images && echo old >$images/keybuzz-traefik.tar"
+  run k3s_step 03_join_workers
+  on worker-01 "cat $images/*; umount $images" >"$BATS_TEST_TMPDIR/left"
+  assert_equal "$status" 9
+  assert_output --partial "practice-worker-01: writing $images/keybuzz-traefik.tar failed"
+  assert_output --partial "mounted at $images, has 0 KiB left"
+  run cat "$BATS_TEST_TMPDIR/left"
+  assert_output old
+}
+
+@test "a K3s that does not come up: its own last words are on the screen, exit 9; repaired, the next run goes on" {
+  on worker-01 'mkdir /etc/rancher/k3s/config.yaml.d && echo "no-such-key: true" >/etc/rancher/k3s/config.yaml.d/by-hand.yaml && rm -f /etc/rancher/keybuzz.started'
+  run k3s_step 03_join_workers
+  on worker-01 'rm -r /etc/rancher/k3s/config.yaml.d'
+  assert_equal "$status" 9
+  assert_output --partial 'practice-worker-01 did not become ready: its service ends again and again'
+  assert_output --partial 'the last words of k3s-agent:'
+  assert_output --partial 'config.yaml.d'
+  run -0 k3s_step 03_join_workers
+}
+
+@test "a link that is cut while the kit waits is noticed at once: exit 6, and nothing is assumed" {
+  hang_start master-03
+  waiting_run "$BATS_TEST_TMPDIR/run"
+  # This session is one of those that end.
+  run on master-03 'pkill -f "^sshd: root@notty"'
+  exit_of_run
+  assert_equal "$code" 6
+  assert [ "$seconds" -le 5 ]
+  run cat "$BATS_TEST_TMPDIR/run"
+  assert_output --partial 'practice-master-03 (10.77.0.13): the connection was lost during:'
+  assert_output --partial 'the next run looks at the host'
+}
+
+@test "a link that dies in silence is noticed within 45 s: exit 6; the next run goes on from there" {
+  waiting_run "$BATS_TEST_TMPDIR/run"
+  # Everything but this session's own port is dropped, both ways.
+  # shellcheck disable=SC2016 # expanded on the machine
+  on master-03 'set -- $SSH_CONNECTION
+    nft "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; add chain inet cut out { type filter hook output priority 0; };
+      add rule inet cut in ip saddr 10.77.0.1 tcp dport 22 tcp sport != $2 drop; add rule inet cut out ip daddr 10.77.0.1 tcp sport 22 tcp dport != $2 drop"
+    systemd-run --quiet --on-active=50 nft delete table inet cut'
+  exit_of_run
+  assert_equal "$code" 6
+  assert [ "$seconds" -le 45 ]
+  # Nobody else gets in either, until the machine itself ends it.
+  while on master-03 'nft list tables' | grep -q cut; do sleep 1; done
+  unhang_start master-03
+  run -0 k3s_step 02_install_control_plane
+  assert_output --partial 'practice-master-03 is ready'
+  refute_output --partial 'practice-master-01 is ready'
+}
+
+@test "a run whose lock is gone, as after a suspended night, does nothing more: exit 6" {
+  hang_start master-03
+  waiting_run "$BATS_TEST_TMPDIR/run"
+  for machine in master-01 master-02; do on "$machine" 'pkill -f "^perl -e .*held"'; done
+  exit_of_run
+  unhang_start master-03
+  assert_equal "$code" 6
+  assert [ "$seconds" -le 5 ]
+  run cat "$BATS_TEST_TMPDIR/run"
+  assert_output --partial 'the lock of this run on the masters is gone'
+  run -0 k3s_step 02_install_control_plane
+}
+
+@test "another run, from wherever, that holds any master: exit 11, and nothing is written" {
+  on master-02 'systemd-run --quiet --unit other-run flock /run/lock/keybuzz-installer.lock sleep 60'
+  run k3s_step 02_install_control_plane
+  on master-02 'systemctl stop other-run'
+  assert_equal "$status" 11
+  assert_output --partial 'another run works on practice-master-02'
+}
+
+@test "a server is not started while another one is away: exit 3, whatever --limit says" {
+  on master-02 'systemctl stop k3s'
+  on master-03 'rm -f /etc/rancher/keybuzz.started'
+  run kit --module 9 --limit practice-master-03 --yes
+  assert_equal "$status" 3
+  assert_output --partial 'practice-master-03 must be started or stopped, but practice-master-02 is not whole'
+  on master-02 'systemctl start k3s'
+  run -0 k3s_step 02_install_control_plane
+}
+
+@test "an expired client certificate: exit 7 for any module; an install of module 9 fetches another, 0600" {
+  certificate=$(base64 -w0 tests/fixtures/expired.pem)
+  sed -i -E "s/(client-certificate-data: ).*/\1$certificate/" "$credentials/kubeconfig"
+  run -7 kit --module 12 --plan
+  assert_output --partial 'client certificate in credentials/practice/kubeconfig expired'
+  run -0 k3s_step 02_install_control_plane
+  assert_output --regexp 'credentials/practice/kubeconfig: its certificate had -[0-9]+ days left, the new one has 36[0-9]'
+  assert_equal "$(stat -c %a "$credentials/kubeconfig")" 600
+  run -0 kubectl get --raw /readyz
+  for context in kb-practice kb-practice-10.77.0.12 kb-practice-10.77.0.13; do
+    run -0 kubectl --context "$context" get --raw /readyz
+  done
+}

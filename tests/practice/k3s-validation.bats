@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# What module 9's validation proves and what breaks it, on the cluster k3s.bats left: three masters, two workers, n8n.
+# About 150 s on 2 cores.
+
+setup_file() {
+  load helper
+  # k3s.bats made a worker anew, and with no registry here nobody else gives it n8n's image again.
+  "$practice" images
+  kubectl delete pods --namespace n8n-practice --field-selector spec.nodeName=practice-worker-02
+  kubectl wait deployments --namespace n8n-practice --all --for=condition=Available --timeout=120s
+}
+
+setup() { load helper; }
+
+# canary ADDRESS:PORT: what it sees of a visitor who claims to come from elsewhere, by HTTPS; as words for a shell.
+canary() {
+  printf 'curl --silent --max-time 5 -H "Host: canary.practice.example.com" -H "X-Forwarded-For: 192.0.2.7" -H "X-Forwarded-Proto: https" http://%s/cgi-bin/visitor' "$1"
+}
+
+# on_every_port COMMAND...: once for each node's port 80 and its NodePort.
+on_every_port() {
+  local address port
+  for address in 11 12 13 21 22; do
+    for port in 80 31695; do "$@" "10.77.0.$address:$port" || return; done
+  done
+}
+
+health_of() {
+  run -0 curl --silent --max-time 5 "http://$1/healthz"
+  assert_output OK
+}
+
+believed_from_here() {
+  run -0 bash -c "$(canary "$1")"
+  assert_output --regexp '^for=192\.0\.2\.7(, 10\.77\.0\.1)? proto=https$'
+}
+
+not_believed_from_a_node() {
+  run -0 on worker-01 "$(canary "$1")"
+  refute_output --partial 192.0.2.7
+  assert_output --partial 'proto=http'
+  refute_output --partial https
+}
+
+@test "a drill that is killed while a master is away leaves it to the host, whose timer is armed" {
+  KEYBUZZ_KILL_AFTER_WRITE=2 run kit --module 9 --drill --confirm k3s
+  assert_equal "$status" 137
+  run -3 on master-03 'systemctl is-active k3s'
+  run -0 on master-03 'systemctl is-active keybuzz-drill-undo.timer'
+}
+
+@test "meanwhile the validation says which server is away, and no drill begins: exit 10" {
+  run -10 kit --module 9 --drill --confirm k3s
+  assert_output --partial 'k3s.etcd'
+  assert_output --partial 'practice-master-03'
+  refute_output --partial 'drill k3s.master-away'
+}
+
+@test "every node answers the health check on port 80 and on the NodePort" { on_every_port health_of; }
+
+@test "what the load balancer says of a visitor reaches the backend, through every node and port" {
+  on_every_port believed_from_here
+}
+
+@test "what anybody else says of itself does not" { on_every_port not_believed_from_a_node; }
+
+@test "the host has started K3s again by itself, and the cluster is whole" {
+  until_active() {
+    local end=$((SECONDS + 120))
+    until on master-03 'systemctl is-active --quiet k3s'; do
+      ((SECONDS < end)) || return
+      sleep 2
+    done
+  }
+  until_active
+  kubectl wait node practice-master-03 --for=condition=Ready --timeout=60s
+  run -3 on master-03 'systemctl is-active keybuzz-drill-undo.timer'
+}
+
+@test "packets that are too large for one node: the payload is seen to fail, pods and Services are not blamed" {
+  on worker-02 'nft "add table ip lossy; add chain ip lossy forward { type filter hook forward priority -10; }; add rule ip lossy forward ip length > 1400 drop"'
+  run kit --module 9 --verify
+  on worker-02 'nft delete table ip lossy'
+  assert_equal "$status" 10
+  assert_output --partial 'k3s.payload'
+  assert_output --partial 'practice-worker-02'
+  refute_output --partial '(k3s.pods)'
+  refute_output --partial '(k3s.service)'
+}
+
+@test "a drill: one master away, the API answers, a write succeeds, the canary and n8n serve; then it is whole again" {
+  run -0 kit --module 9 --drill --confirm k3s
+  assert_output --partial 'practice-master-03 away and whole again'
+  run -3 on master-03 'systemctl is-active keybuzz-drill-undo.timer'
+}
+
+@test "the validation says the load balancer's table, what is not met here, and the verdict modules read" {
+  report=validation/practice/MODULE09_VALIDATION.md
+  run -0 grep -F '10.77.0.11, 10.77.0.12, 10.77.0.13, 10.77.0.21, 10.77.0.22; check HTTP /healthz on port 31695' "$report"
+  run -0 grep -F 'TCP -> port 6443 of 10.77.0.11, 10.77.0.12, 10.77.0.13' "$report"
+  run -0 grep -F 'not met here: no node resolves docker.io' "$report"
+  run -0 grep -F 'local-path: written and read' "$report"
+  run -0 kubectl get configmap network-policies --namespace keybuzz-system -o 'jsonpath={.data.enforced}'
+  assert_output false
+  run -0 kubectl get configmap backend-services --namespace keybuzz-practice -o 'jsonpath={.data}'
+  assert_output '{"POSTGRES_HOST":"10.77.0.10","POSTGRES_PORT":"5432","REDIS_HOST":"10.77.0.10","REDIS_PORT":"6379"}'
+}

@@ -1,0 +1,19 @@
+import { openCluster } from '../../lib/cluster.mts'
+import { waitForJob } from '../../lib/job-wait.mts'
+import { explain } from '../../lib/run.mts'
+import { readVersions } from '../../lib/versions.mts'
+import { waitForDeployments } from '../../lib/wait.mts'
+
+// Waits for one Deployment or Job of the practice cluster, as a step does, and says what a step would say.
+//   wait-probe.mts NAMESPACE deployment|job NAME SECONDS_WITHOUT_PROGRESS
+
+const [namespace = '', kind, name = '', noProgress = '60'] = process.argv.slice(2)
+const { kubectl } = await openCluster('practice', readVersions('practice').versions)
+const limits = { deadline: 120, noProgress: Number(noProgress) }
+process.stderr.write('watching\n')
+try {
+  if (kind === 'job') await waitForJob(kubectl, { namespace, name, deadlineSeconds: limits.deadline }, [])
+  else await waitForDeployments(kubectl, namespace, [name], [], limits)
+} catch (thrown) {
+  process.exitCode = explain(thrown)
+}
