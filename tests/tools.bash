@@ -32,4 +32,5 @@ ensure_programs() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
-bats() { "$root/node_modules/bats/bin/bats" "$@"; }
+# As TAP, with how long each test took; one that fails shows what the kit said to it.
+bats() { "$root/node_modules/bats/bin/bats" --formatter tap --timing --print-output-on-failure "$@"; }

@@ -6,7 +6,7 @@ setup() {
 }
 
 teardown() {
-  tmux kill-session -t "$terminal" 2>/dev/null || true
+  ! tmux has-session -t "$terminal" 2>/dev/null || tmux kill-session -t "$terminal"
 }
 
 # start COMMAND: in a terminal of its own; its exit code goes to $kit/code.
@@ -91,4 +91,36 @@ ended() {
   start "$step_00 --env dev --no-input"
   ended
   assert_equal "$(<code)" 2
+}
+
+@test "00_master_install without words: the table of modules, then what to do; the choice runs as if it had been typed" {
+  complete_platform
+  start './00_master_install.mjs --env dev'
+  shows 'no cluster yet'
+  shows '12 n8n workflows'
+  shows 'What now?'
+  shows 'Install 9 K3s HA core'
+  # Something else: the last but one, however many modules there are.
+  for _ in 1 2; do tmux send-keys -t "$terminal" Up; done
+  tmux send-keys -t "$terminal" Enter
+  shows 'Which module?'
+  tmux send-keys -t "$terminal" Up
+  tmux send-keys -t "$terminal" Enter
+  shows 'What?'
+  tmux send-keys -t "$terminal" Down
+  tmux send-keys -t "$terminal" Enter
+  ended
+  # The plan of the last module without a kubeconfig.
+  assert_equal "$(<"$kit/code")" 3
+}
+
+@test "00_master_install without words: Ctrl-C at the question ends with 130, nothing begun" {
+  complete_platform
+  start './00_master_install.mjs --env dev'
+  shows 'What now?'
+  tmux send-keys -t "$terminal" C-c
+  ended
+  assert_equal "$(<"$kit/code")" 130
+  run ls logs
+  assert_failure
 }

@@ -5,7 +5,13 @@ import { root } from '../../lib/file.mts'
 import { folderOf, type Module } from '../../lib/module.mts'
 import type { Setting } from '../../lib/settings.mts'
 import { checks as k3sChecks } from '../../scripts/09_k3s/checks.mts'
+import type { HostCheck } from '../../scripts/09_k3s/preflight/check.mts'
+import { hostChecks } from '../../scripts/09_k3s/preflight/checks.mts'
 import { k3s } from '../../scripts/09_k3s/module.mts'
+import { checks as keybuzzChecks } from '../../scripts/10_keybuzz/checks.mts'
+import { keybuzz } from '../../scripts/10_keybuzz/module.mts'
+import { checks as chatwootChecks } from '../../scripts/11_chatwoot/checks.mts'
+import { chatwoot } from '../../scripts/11_chatwoot/module.mts'
 import { checks as n8nChecks } from '../../scripts/12_n8n/checks.mts'
 import { n8n } from '../../scripts/12_n8n/module.mts'
 
@@ -13,9 +19,18 @@ import { n8n } from '../../scripts/12_n8n/module.mts'
 
 type Titled = Pick<Check, 'id' | 'title' | 'fix'>
 
+interface Documented {
+  readonly module: Module
+  readonly checks: readonly Titled[]
+  /** What is asked of hosts, by a module that works on them. */
+  readonly hostChecks?: readonly HostCheck[]
+}
+
 /** Every README with tables, and what its tables are made from. */
-const documented: readonly { readonly module: Module; readonly checks: readonly Titled[] }[] = [
-  { module: k3s, checks: k3sChecks },
+const documented: readonly Documented[] = [
+  { module: k3s, checks: k3sChecks, hostChecks },
+  { module: keybuzz, checks: keybuzzChecks },
+  { module: chatwoot, checks: chatwootChecks },
   { module: n8n, checks: n8nChecks },
 ]
 
@@ -50,6 +65,13 @@ const checksTable = (checks: readonly Titled[]): string =>
     ...checks.map(({ id, title, fix }) => row(`\`${id}\``, title, fix)),
   ].join('\n')
 
+const hostChecksTable = (checks: readonly HostCheck[]): string =>
+  [
+    row('check', 'what must be so', 'fix', 'may be waived'),
+    row('---', '---', '---', '---'),
+    ...checks.map(({ id, title, fix, waivable }) => row(`\`${id}\``, title, fix, waivable ? 'yes' : 'no')),
+  ].join('\n')
+
 const between = (text: string, name: string, table: string): string =>
   text.replace(
     new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`),
@@ -58,10 +80,15 @@ const between = (text: string, name: string, table: string): string =>
 
 /** Each README's path, its text as it is, and as its tables say it should be. */
 export const readmes = () =>
-  documented.map(({ module, checks }) => {
+  documented.map(({ module, checks, hostChecks = [] }) => {
     const path = join(root, 'scripts', folderOf(module), 'README.md')
     const before = readFileSync(path, 'utf8')
-    const after = between(between(before, 'settings', settingsTable(module)), 'checks', checksTable(checks))
+    const tables = {
+      settings: settingsTable(module),
+      checks: checksTable(checks),
+      'host-checks': hostChecksTable(hostChecks),
+    }
+    const after = Object.entries(tables).reduce((text, [name, table]) => between(text, name, table), before)
     return { path, before, after }
   })
 

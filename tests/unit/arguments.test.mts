@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nearest, readArguments } from '../../lib/arguments.mts'
+import { readArguments } from '../../lib/arguments.mts'
 import { KitError } from '../../lib/errors.mts'
+import { nearest } from '../../lib/nearest.mts'
 import { selectModules } from '../../lib/selection.mts'
 
 const refused = (act: () => unknown, what: RegExp, hint = /./) =>
@@ -66,3 +67,55 @@ test('an unknown module offers the nearest name', () => {
 })
 
 test('nearest counts letters', () => assert.equal(nearest('supreset', ['n8n', 'superset']), 'superset'))
+
+test('--rollback takes a revision or none, and never the flag behind it', () => {
+  const read = (...words: string[]) => readArguments('apply_all', words)
+  assert.deepEqual([read('--rollback').verb, read('--rollback').revision], ['rollback', undefined])
+  assert.equal(read('--rollback', '3').revision, 3)
+  assert.equal(read('--rollback=12').revision, 12)
+  const { revision, yes } = read('--rollback', '--yes')
+  assert.deepEqual([revision, yes], [undefined, true])
+  refused(() => read('--rollback=first'), /takes a number/)
+})
+
+test('two verbs are two runs', () => {
+  refused(
+    () => readArguments('apply_all', ['--verify', '--uninstall']),
+    /--verify and --uninstall are two runs/,
+  )
+  refused(() => readArguments('apply_all', ['--rollback', '--upgrade']), /--rollback and --upgrade/)
+  refused(() => readArguments('apply_all', ['--plan', '--status']), /leave --plan out/)
+  refused(() => readArguments('apply_all', ['--json']), /--json only goes with --plan and --status/)
+  assert.equal(readArguments('apply_all', ['--plan', '--rollback']).plan, true)
+})
+
+test('names to confirm may be several', () => {
+  assert.deepEqual(readArguments('apply_all', ['--confirm', 'n8n', '--confirm', 'prod']).confirm, [
+    'n8n',
+    'prod',
+  ])
+})
+
+test('--from takes the rest of a full run, --all its optional modules, and neither goes with --module', () => {
+  const table = [
+    { number: 9, slug: 'k3s', inFullRun: 'required' },
+    { number: 12, slug: 'n8n', inFullRun: 'required' },
+    { number: 13, slug: 'superset', inFullRun: 'optional' },
+    { number: 14, slug: 'vault', inFullRun: 'recommended' },
+  ] as const
+  const numbers = (selection: Parameters<typeof selectModules>[1]) =>
+    selectModules(table, selection).map(({ number }) => number)
+  assert.deepEqual(numbers({}), [9, 12, 14])
+  assert.deepEqual(numbers({ all: true }), [9, 12, 13, 14])
+  assert.deepEqual(numbers({ from: 'n8n' }), [12, 14])
+  assert.deepEqual(numbers({ from: '13', all: true, skip: '14' }), [13])
+  refused(() => numbers({ only: '12', from: '9' }), /--module names modules/)
+})
+
+test('--limit names hosts, for an install and for --uninstall alone', () => {
+  assert.deepEqual(readArguments('apply_all', ['--limit', 'a, b']).limit, ['a', 'b'])
+  assert.deepEqual(readArguments('apply_all', ['--limit=a', '--uninstall']).limit, ['a'])
+  assert.equal(readArguments('apply_all', []).limit, undefined)
+  for (const verb of ['--verify', '--status', '--drill', '--rollback'])
+    refused(() => readArguments('apply_all', [verb, '--limit', 'a']), /not with --/)
+})

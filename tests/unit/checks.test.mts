@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { failed, passed, runChecks, warning, type Answer, type CheckTools } from '../../lib/checks.mts'
+import { exitCodes, KitError } from '../../lib/errors.mts'
 import { reportText, verdictOf, type Report } from '../../lib/report.mts'
 
 // Checks here use no tool: an empty stand-in is enough.
@@ -43,6 +44,7 @@ const report = (outcomes: Report['outcomes'], warnings: Report['warnings'] = [])
   images: [{ name: 'n8n', image: 'n8n:1', standIn: 'quick twin for tests' }],
   access: [['Open', 'https://n8n.staging.example.com']],
   notProven: ['mail delivery'],
+  drillsLeft: [],
 })
 const outcome = (id: string, answer: Answer) => ({
   id,
@@ -66,4 +68,35 @@ test('the report shows failed checks first, with their fix, and says what was me
   assert.ok(text.includes('a \\| b<br>fix: Fix bad'))
   assert.ok(text.includes('**Met: a stand-in, not the real program** (n8n): quick twin for tests'))
   assert.ok(text.includes('- mail delivery'))
+})
+
+test('a few checks are asked at once; outcomes come, and are told, in the order of the checks', async () => {
+  let running = 0
+  let most = 0
+  const ask = (milliseconds: number) => async () => {
+    running += 1
+    most = Math.max(most, running)
+    await new Promise((resolve) => setTimeout(resolve, milliseconds))
+    running -= 1
+    return passed(String(milliseconds))
+  }
+  const told: string[] = []
+  const checks = [30, 5, 20, 1, 1, 1].map((milliseconds, at) => check(`c${at}`, ask(milliseconds)))
+  const outcomes = await runChecks(checks, noTools, ({ id }) => told.push(id))
+  assert.equal(most, 4)
+  assert.deepEqual(told, ['c0', 'c1', 'c2', 'c3', 'c4', 'c5'])
+  assert.deepEqual(
+    outcomes.map(({ evidence }) => evidence),
+    ['30', '5', '20', '1', '1', '1'],
+  )
+})
+
+test('an interruption ends the checks, whichever of them meets it first', async () => {
+  const stopped = new KitError('stopped', { exitCode: exitCodes.interrupted })
+  const late = check('a', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    return passed('late')
+  })
+  const interrupted = check('b', () => Promise.reject(stopped))
+  await assert.rejects(runChecks([late, interrupted, interrupted], noTools), stopped)
 })

@@ -29,6 +29,16 @@ for (const [reason, message, what] of [
   ['ErrImagePull', 'dial tcp: lookup registry.example.com: no such host', 'image cannot be pulled'],
   ['InvalidImageName', 'couldn’t parse image name', 'image name is not valid'],
   ['CreateContainerConfigError', 'secret "n8n" not found', 'a Secret or ConfigMap it needs is missing'],
+  [
+    'CreateContainerConfigError',
+    "couldn't find key REDIS_PASSWORD in Secret keybuzz/api",
+    'a Secret or ConfigMap it needs is missing',
+  ],
+  [
+    'CreateContainerConfigError',
+    'container has runAsNonRoot and image will run as root',
+    'the image runs as a user its pod does not allow',
+  ],
   ['RunContainerError', 'exec: "nope": not found', 'the container cannot be created'],
 ] as const) {
   test(`${reason} with "${message.slice(0, 30)}" is: ${what}`, () => {
@@ -78,6 +88,15 @@ test('an unschedulable pod names the resource, but not while other pods still en
   assert.equal(diagnosePod(stuck, { podsEnding: true }), undefined)
 })
 
+test('a kubelet that is late with a Secret that is there tries again: no failure, and the operator reads why', () => {
+  const late = 'failed to sync secret cache: timed out waiting for the condition'
+  assert.equal(diagnosePod(waiting('CreateContainerConfigError', late), calm), undefined)
+  assert.match(
+    waitingReason(waiting('CreateContainerConfigError', late), undefined),
+    /failed to sync secret cache/,
+  )
+})
+
 test('a pod that starts is no failure', () => {
   assert.equal(diagnosePod(waiting('ContainerCreating'), calm), undefined)
   assert.equal(waitingReason(waiting('ContainerCreating'), 'Pulling image "n8n:1"'), 'Pulling image "n8n:1"')
@@ -92,4 +111,29 @@ test('a Deployment whose pods are refused shows the refusal', () => {
   } satisfies LiveObject
   assert.match(diagnoseDeployment(refused)?.words ?? '', /exceeded quota/)
   assert.equal(diagnoseDeployment({ ...refused, status: {} }), undefined)
+})
+
+test('a command the image does not have is named at once, with the runtime’s words', () => {
+  const status = { exitCode: 128, reason: 'StartError', message: 'exec: "/no/such": no such file' }
+  const found = diagnosePod(pod({ state: { terminated: status } }), calm)
+  assert.equal(found?.what, 'the container cannot be created')
+  assert.match(found?.words ?? '', /no such file/)
+})
+
+const unscheduled = (message: string): Pod => ({
+  metadata: { name: 'n8n-1' },
+  status: { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }] },
+})
+
+test('the claim of a pod’s own volume is made a moment after the pod', () => {
+  const message =
+    '0/5 nodes are available: waiting for ephemeral volume controller to create the persistentvolumeclaim "a". not found'
+  assert.equal(diagnosePod(unscheduled(message), calm), undefined)
+})
+
+test('a claim without a volume is no matter of the nodes', () => {
+  const message = '0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.'
+  const found = diagnosePod(unscheduled(message), calm)
+  assert.equal(found?.what, 'its volume is not there')
+  assert.match(found?.next ?? '', /storageclasses/)
 })

@@ -78,3 +78,13 @@ test('the status subresource’s manager owns no field of ours', () => {
   }
   assert.equal(compare(live({ replicas: 2 }, [kubelet]), live({ replicas: 1 })).fields[0]?.owner, undefined)
 })
+
+test('a number of pods set by kubectl scale is a hand edit', () => {
+  const scaled = {
+    manager: 'kubectl',
+    operation: 'Update' as const,
+    subresource: 'scale',
+    fieldsV1: { 'f:spec': { 'f:replicas': {} } },
+  }
+  assert.equal(compare(live({ replicas: 2 }, [scaled]), live({ replicas: 1 })).fields[0]?.owner, 'kubectl')
+})

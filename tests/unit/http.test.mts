@@ -168,6 +168,13 @@ test('a certificate that is not accepted is a question of trust, plain HTTP is n
     throughIssuer(plain).ask(host, '/'),
     fails(exitCodes.unreachable, /does not speak TLS/),
   )
+  // Its end is asked for, whoever signed it.
+  const hours = ((await throughIssuer(self).certificateEnd(self)).getTime() - Date.now()) / 3_600_000
+  assert.ok(hours > 23 && hours <= 24, String(hours))
+  await assert.rejects(
+    throughIssuer(self).certificateEnd('127.0.0.1:1'),
+    fails(exitCodes.unreachable, /connection refused/),
+  )
 })
 
 /** A server that answers a WebSocket handshake rightly, then does `then`. */

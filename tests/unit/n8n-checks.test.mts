@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runChecks, type Outcome } from '../../lib/checks.mts'
 import type { Tools } from '../../lib/context.mts'
+import { exitCodes, KitError } from '../../lib/errors.mts'
 import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import { sensitive } from '../../lib/sensitive.mts'
@@ -94,7 +95,7 @@ function toolsOf({
   postgres = 17,
 }: World) {
   const all = { ...rightRoutes, ...routes }
-  const ask = (_host: string, path: string, request: HttpRequest = {}): Promise<HttpAnswer> => {
+  const ask = async (_host: string, path: string, request: HttpRequest = {}): Promise<HttpAnswer> => {
     const plain = path.split('?')[0] ?? ''
     const name = `${request.method ?? 'GET'} ${plain.startsWith('/webhook/') ? '/webhook' : plain}`
     const {
@@ -141,6 +142,23 @@ test('on an n8n that is right, every check passes', async () => {
   )
 })
 
+test('an ingress that has not seen the new pods yet is asked again, whichever check asks first', async () => {
+  const asked = new Set<string>()
+  const late = Object.entries(rightRoutes).map(([name, route]): [string, Route] => [
+    name,
+    (request) => {
+      if (asked.has(name)) return route(request)
+      asked.add(name)
+      return { status: 503, text: 'no available server' }
+    },
+  ])
+  const outcomes = await runChecks(checks, toolsOf({ routes: Object.fromEntries(late) }))
+  assert.deepEqual(
+    outcomes.filter(({ result }) => result !== 'passed'),
+    [],
+  )
+})
+
 const crashed = {
   ...rightPods[0],
   status: {
@@ -165,7 +183,23 @@ const runnerless = {
   },
 } as LiveObject
 
-const wrong: [id: string, what: string, world: World, result: Outcome['result'], evidence: RegExp][] = [
+type Wrong = [id: string, what: string, world: World, result: Outcome['result'], evidence: RegExp]
+
+/** A call of the webhook that ends without an answer, and what n8n recorded of it. */
+const noAnswer = (what: string, status: string | undefined, evidence: RegExp): Wrong => {
+  const results = status === undefined ? [] : [{ id: '7', workflowId: 'w1', mode: 'webhook', status }]
+  const routes: Record<string, Route> = {
+    'POST /webhook': () => {
+      throw new KitError('n8n.dev.example.com at 192.0.2.21:80: no answer', {
+        exitCode: exitCodes.unreachable,
+      })
+    },
+    'GET /rest/executions': () => ({ json: { data: { results } } }),
+  }
+  return ['n8n.webhook', what, { routes }, 'failed', evidence]
+}
+
+const wrong: Wrong[] = [
   ['n8n.ready', 'a pod that is not ready', { readiness: '{"status":"error"}' }, 'failed', /not ready: n8n-1/],
   [
     'n8n.ready',
@@ -254,6 +288,10 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
     'failed',
     /Task request timed out/,
   ],
+  noAnswer('no worker', 'new', /execution 7 waits in the queue: no worker took it/),
+  noAnswer('a runner that hangs', 'running', /execution 7 still runs/),
+  noAnswer('a result that is lost', 'success', /execution 7 ended as success/),
+  noAnswer('a webhook process out of reach', undefined, /no answer; n8n recorded no execution/),
   [
     'n8n.webhook',
     'a wrong result',
@@ -342,6 +380,16 @@ test('every check of n8n has a test that makes it fail', () => {
     checks.map(({ id }) => id).filter((id) => !covered.has(id)),
     [],
   )
+})
+
+test('n8n.webhook ends with an interruption, which is no answer of n8n', async () => {
+  const stopped = new KitError('stopped', { exitCode: exitCodes.interrupted })
+  const routes: Record<string, Route> = {
+    'POST /webhook': () => {
+      throw stopped
+    },
+  }
+  await assert.rejects(outcomeOf('n8n.webhook', { routes }), stopped)
 })
 
 test('n8n.webhook removes its workflow, also when it fails, and those of killed runs', async () => {

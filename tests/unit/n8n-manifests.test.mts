@@ -33,7 +33,10 @@ const all = (env: string, more?: Record<string, string>): Manifest[] => {
 }
 const deployments = (manifests: Manifest[]) =>
   manifests.filter((one) => one.kind === 'Deployment') as Deployment[]
-const containersOf = (one: Deployment): Container[] => one.spec?.template.spec?.containers ?? []
+const containersOf = (one: Deployment): Container[] => {
+  const { containers, initContainers = [] } = one.spec?.template.spec ?? { containers: [] }
+  return [...containers, ...initContainers]
+}
 
 test('n8n is three Deployments, no StatefulSet and no volume claim', () => {
   const kinds = all('staging').map(({ kind }) => kind)
@@ -101,13 +104,21 @@ test('every process reads the same key, queue and database', () => {
     'QUEUE_BULL_REDIS_DB',
     'DB_POSTGRESDB_DATABASE',
     'N8N_RUNNERS_AUTH_TOKEN',
+    // Jobs that are not kept once they ended cost webhooks their answer.
+    'N8N_EXECUTIONS_QUEUE_KEEP_LAST_COMPLETED',
   ]) {
     assert.equal(new Set(read(name)).size, 1, name)
     assert.ok(read(name)[0] !== undefined, name)
   }
 })
 
-test('a worker has its task runner beside it, main and webhook have none', () => {
+test('a worker has its task runner beside it, as a sidecar that outlives it; main and webhook have none', () => {
+  const sidecars = deployments(all('staging')).map((one) =>
+    (one.spec?.template.spec?.initContainers ?? []).map(
+      ({ name, restartPolicy }) => `${name} ${restartPolicy}`,
+    ),
+  )
+  assert.deepEqual(sidecars, [[], [], ['runner Always']])
   assert.deepEqual(
     deployments(all('staging')).map((one) => containersOf(one).map(({ name }) => name)),
     [['n8n'], ['n8n'], ['n8n', 'runner']],
@@ -161,4 +172,11 @@ test('mail settings appear only when there is a relay', () => {
     )
   assert.ok(!names().some((name) => name.startsWith('N8N_SMTP')))
   assert.ok(names({ SMTP_HOST: '192.0.2.25' }).includes('N8N_SMTP_HOST'))
+})
+
+test('only webhook processes serve on until their address has left the Services: main would keep its successor waiting', () => {
+  const seconds = deployments(all('staging')).map(
+    (one) => containersOf(one)[0]?.lifecycle?.preStop?.sleep?.seconds,
+  )
+  assert.deepEqual(seconds, [undefined, 5, undefined])
 })

@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { exitCodes, KitError, type ExitCode } from '../../lib/errors.mts'
-import { planDatabase, requireUsable, type Facts } from '../../lib/postgres-plan.mts'
+import { claimOf, readComment, type Facts } from '../../lib/postgres-facts.mts'
+import { planDatabase } from '../../lib/postgres-plan.mts'
+import { requireOurRole, requireUsable } from '../../lib/postgres-usable.mts'
 import { createPostgres } from '../../lib/postgres.mts'
 import { scramVerifier } from '../../lib/scram.mts'
 import { sensitive } from '../../lib/sensitive.mts'
@@ -29,12 +31,16 @@ const facts: Facts = {
   superuser: true,
   owner: undefined,
   roleLimit: undefined,
+  roleInUse: false,
   promised: 0,
+  claim: undefined,
+  words: '',
 }
+const claim = claimOf('c0ffee', 'dev/12_n8n')
 
 const refuses = (seen: Partial<Facts>, exitCode: ExitCode, what: RegExp, hint: RegExp) => {
   assert.throws(
-    () => requireUsable('PostgreSQL 192.0.2.1:5432', 'admin', { ...facts, ...seen }, database),
+    () => requireUsable('PostgreSQL 192.0.2.1:5432', 'admin', { ...facts, ...seen }, database, claim),
     (thrown) => {
       assert.ok(thrown instanceof KitError)
       assert.equal(thrown.exitCode, exitCode)
@@ -57,11 +63,40 @@ test('a server that must not be used is refused, each reason told apart', () => 
   )
 })
 
-test('a budget that fits to the last connection is enough', () => {
-  requireUsable('here', 'admin', { ...facts, promised: 44 }, database)
+test('a database another installation has claimed is refused; an unclaimed one of ours is claimed, once', () => {
+  const other = claimOf('decaf', 'dev/12_n8n')
+  refuses(
+    { owner: 'n8n_dev', claim: other },
+    exitCodes.worldMoved,
+    /another installation's[\s\S]*decaf[\s\S]*c0ffee/,
+    /IS ''/,
+  )
+  const mine = { owner: 'n8n_dev', roleLimit: 36 }
+  assert.deepEqual(plan(mine, true).statements, [`COMMENT ON DATABASE "n8n_dev" IS '${claim}'`])
+  assert.match(plan(mine, true).changes[0]?.fields?.[0] ?? '', /claim/)
+  assert.deepEqual(plan({ ...mine, claim }, true), { changes: [], statements: [] })
 })
 
-const plan = (seen: Partial<Facts>, fits: boolean) => planDatabase(database, { ...facts, ...seen }, fits)
+test('an operator’s own comment stays below the claim, and comes back when the claim is taken away', () => {
+  const words = "keep: billing's data\nkeybuzz is not first here"
+  const { changes, statements } = plan({ owner: 'n8n_dev', roleLimit: 36, words }, true)
+  assert.deepEqual(statements, [
+    `COMMENT ON DATABASE "n8n_dev" IS '${claim}\nkeep: billing''s data\nkeybuzz is not first here'`,
+  ])
+  assert.match(changes[0]?.fields?.join('\n') ?? '', /its comment stays/)
+  assert.deepEqual(readComment(`${claim}\n${words}`), { claim, words })
+  assert.deepEqual(readComment(words), { claim: undefined, words })
+  assert.deepEqual(readComment(null), { claim: undefined, words: '' })
+  const other = claimOf('decaf', 'dev/12_n8n')
+  refuses({ owner: 'n8n_dev', claim: other, words }, exitCodes.worldMoved, /decaf/, /billing''s data/)
+})
+
+test('a budget that fits to the last connection is enough', () => {
+  requireUsable('here', 'admin', { ...facts, promised: 44 }, database, claim)
+})
+
+const plan = (seen: Partial<Facts>, fits: boolean) =>
+  planDatabase(database, { ...facts, ...seen }, fits, claim)
 
 test('a new database: role, database, and nobody else may connect; the clear password is in no statement', () => {
   const { changes, statements } = plan({}, false)
@@ -76,21 +111,22 @@ test('a new database: role, database, and nobody else may connect; the clear pas
   assert.deepEqual(statements.slice(1), [
     `CREATE DATABASE "n8n_dev" OWNER "n8n_dev" ENCODING 'UTF8' TEMPLATE template0`,
     'REVOKE CONNECT ON DATABASE "n8n_dev" FROM PUBLIC',
+    `COMMENT ON DATABASE "n8n_dev" IS '${claim}'`,
   ])
   assert.ok(!statements.join().includes('quoted'))
 })
 
 test('a second run plans nothing', () => {
-  assert.deepEqual(plan({ owner: 'n8n_dev', roleLimit: 36 }, true), { changes: [], statements: [] })
+  assert.deepEqual(plan({ owner: 'n8n_dev', roleLimit: 36, claim }, true), { changes: [], statements: [] })
 })
 
 test('only what differs is changed: password, connection limit', () => {
-  const password = plan({ owner: 'n8n_dev', roleLimit: 36 }, false)
+  const password = plan({ owner: 'n8n_dev', roleLimit: 36, claim }, false)
   assert.deepEqual(password.changes, [
     { sign: '~', what: 'PostgreSQL role n8n_dev', fields: ['password   changed (not shown)'] },
   ])
   assert.equal(password.statements.length, 1)
-  const limit = plan({ owner: 'n8n_dev', roleLimit: -1 }, true)
+  const limit = plan({ owner: 'n8n_dev', roleLimit: -1, claim }, true)
   assert.deepEqual(limit.changes[0]?.fields, ['connection limit   -1 -> 36'])
   assert.deepEqual(limit.statements, ['ALTER ROLE "n8n_dev" CONNECTION LIMIT 36'])
 })
@@ -101,7 +137,7 @@ test('a run that was killed between role and database goes on from there', () =>
     changes.map(({ what }) => what),
     ['PostgreSQL database n8n_dev'],
   )
-  assert.equal(statements.length, 2)
+  assert.equal(statements.length, 3)
 })
 
 test('a user that is no superuser joins the role first, or it could not give the database away', () => {
@@ -110,7 +146,7 @@ test('a user that is no superuser joins the role first, or it could not give the
 
 test('names are quoted', () => {
   const odd = { ...database, name: 'a"b', owner: `o"; DROP ROLE x; --` }
-  const { statements } = planDatabase(odd, facts, false)
+  const { statements } = planDatabase(odd, facts, false, claim)
   assert.match(statements[0] ?? '', /^CREATE ROLE "o""; DROP ROLE x; --" LOGIN/)
   assert.match(statements[1] ?? '', /^CREATE DATABASE "a""b" OWNER/)
 })
@@ -205,7 +241,7 @@ function connectTo(port: number) {
     POSTGRES_PASSWORD: sensitive('a secret password'),
   }
   const writes = createWrites({ planning: true, guard: () => Promise.resolve() })
-  return createPostgres(settings, writes, { warn: () => {}, said: () => {} })
+  return createPostgres(settings, writes, { warn: () => {}, said: () => {}, claim: 'keybuzz test' })
 }
 
 const versionAt = async (port: number): Promise<number> => {
@@ -273,4 +309,18 @@ test('a server that goes away under a question is unreachable, one that refuses 
     (socket) => void socket.write(Buffer.concat([error('42501', 'permission denied'), message('Z', 'I')])),
   )
   await assert.rejects(versionAt(refusing.port), { exitCode: exitCodes.denied, message: /does not allow it/ })
+})
+
+test('a role somebody works with is not taken over; one a killed run left is', () => {
+  const judge = (seen: Partial<Facts>, fits: boolean) => () =>
+    requireOurRole('PostgreSQL', { ...facts, roleLimit: 36, ...seen }, 'n8n_dev', fits)
+  assert.throws(judge({ roleInUse: true }, false), (thrown) => {
+    assert.ok(thrown instanceof KitError)
+    assert.equal(thrown.exitCode, exitCodes.worldMoved)
+    assert.match(thrown.message, /role n8n_dev is somebody else's/)
+    return true
+  })
+  assert.doesNotThrow(judge({ roleInUse: false }, false))
+  assert.doesNotThrow(judge({ roleInUse: true }, true))
+  assert.doesNotThrow(judge({ roleInUse: true, owner: 'n8n_dev' }, false))
 })

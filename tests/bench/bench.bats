@@ -1,0 +1,21 @@
+#!/usr/bin/env bats
+# What the kit costs, one test for each bound that is held. About 20 s for `local`, 40 s for `cluster`, which wants the
+# practice platform with module 12 installed. `npm run bench` shows the one bound that is not held yet.
+
+setup() {
+  load ../practice/helper
+}
+
+# row PART NAME: the row stands in the table with its bound held. The first question of a part measures it.
+row() {
+  local table=$BATS_FILE_TMPDIR/$1
+  [[ -e $table ]] || { run tests/bench/bench "$1" && printf '%s\n' "$output" >"$table"; }
+  run -0 cat "$table"
+  assert_line --regexp "^✓ $2 +[0-9.]+ x "
+}
+
+@test "--help takes at most 1.6 times an empty Node" { row local '--help'; }
+
+@test "a plan without a cluster takes at most 8 times an empty Node" { row local '--plan --offline of module 12'; }
+
+@test "a run that finds nothing to do starts at most 8 kubectl" { row cluster 'module 12, nothing to do: kubectl'; }

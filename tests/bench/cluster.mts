@@ -1,0 +1,124 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openCluster } from '../../lib/cluster.mts'
+import { KitError } from '../../lib/errors.mts'
+import type { Manifest } from '../../lib/k8s.mts'
+import { findKubectl } from '../../lib/kubectl.mts'
+import { newestOf, readRecords } from '../../lib/revision.mts'
+import { readVersions } from '../../lib/versions.mts'
+import { inTurn, run, Unmeasured, type Row } from './measure.mts'
+
+const env = 'practice'
+const kit = ['./00_master_install.mjs', '--env', env, '--module', '12', '--yes']
+const applied = 'bench-apply'
+const released = 'bench-helm'
+
+/** What needs the platform with module 12 installed: a run that finds nothing to do, against one kubectl or helm. */
+export async function cluster(): Promise<Row[]> {
+  const { words, program, manifests } = await lookAround()
+  const remove = [...words, 'delete', 'namespaces', applied, released, '--ignore-not-found', '--timeout=120s']
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-bench-'))
+  try {
+    run(remove)
+    // What would change something is no second run: it fails here, before it does.
+    run([...kit, '--plan'])
+    writeRecording(folder, program)
+    const processes: number[] = []
+    const contestants = [() => nothingToDo(folder, processes), apply(words, manifests)]
+    const helm = process.env['BENCH_HELM']
+    const kubeconfig = words[words.indexOf('--kubeconfig') + 1] ?? ''
+    if (helm) contestants.push(upgrade(helm, kubeconfig, join(folder, 'chart'), manifests))
+    const [ours, kubectls, helms] = inTurn(3, contestants)
+    const name = 'module 12, nothing to do'
+    const objects = `${manifests.length} objects`
+    return [
+      { name: `${name}: kubectl`, against: 'process', ours: processes.slice(1), theirs: [1], bound: 8 },
+      { name, against: `kubectl apply, ${objects}`, ours, theirs: kubectls, bound: 3 },
+      ...(helm ? [{ name, against: `helm upgrade, ${objects}`, ours, theirs: helms }] : []),
+    ]
+  } finally {
+    run(remove)
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** kubectl, and what the kit's newest run applied. @throws Unmeasured where module 12 is not installed */
+async function lookAround() {
+  const { versions } = readVersions(env)
+  const { kubectl } = await openCluster(env, versions).catch((thrown: unknown) => {
+    throw thrown instanceof KitError ? new Unmeasured(thrown.message) : thrown
+  })
+  const newest = newestOf((await readRecords(kubectl)).revisions, '12_n8n', env)
+  if (newest?.state !== 'validated') throw new Unmeasured('module 12 is not installed and validated there')
+  return { words: kubectl.words, program: await findKubectl(versions), manifests: newest.manifests }
+}
+
+/** One kubectl that sends everything again. */
+function apply(words: readonly string[], manifests: readonly Manifest[]): () => number {
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: elsewhere(manifests, applied) })
+  return () => run([...words, 'apply', '--server-side', '--field-manager=bench', '-f', '-'], { input }).ms
+}
+
+/** One helm that upgrades an unchanged release: a chart of these objects word for word; helm makes the namespace. */
+function upgrade(
+  helm: string,
+  kubeconfig: string,
+  chart: string,
+  manifests: readonly Manifest[],
+): () => number {
+  mkdirSync(join(chart, 'templates'), { recursive: true })
+  writeFileSync(join(chart, 'Chart.yaml'), 'apiVersion: v2\nname: bench\nversion: 1.0.0\n')
+  for (const [at, manifest] of elsewhere(manifests, released).entries())
+    if (manifest.kind !== 'Namespace')
+      writeFileSync(join(chart, 'templates', `${at}.yaml`), JSON.stringify(manifest, undefined, 2))
+  const words = [helm, 'upgrade', '--install', 'bench', chart, '--namespace', released, '--create-namespace']
+  return () => run([...words, '--kubeconfig', kubeconfig]).ms
+}
+
+/** A kubectl that writes down when it was started, in microseconds, before it does its work. */
+function writeRecording(folder: string, program: readonly string[]): void {
+  const real = program.map((word) => `'${word}'`).join(' ')
+  const script = `#!/usr/bin/env bash\necho "\${EPOCHREALTIME/[.,]/} $*" >>'${folder}/record'\nexec ${real} "$@"\n`
+  writeFileSync(join(folder, 'kubectl'), script, { mode: 0o755 })
+}
+
+/** Runs the kit. @returns milliseconds until its tests began; `processes` gets how many kubectl it needed so far */
+function nothingToDo(folder: string, processes: number[]): number {
+  const record = join(folder, 'record')
+  writeFileSync(record, '')
+  const started = Date.now()
+  const { stderr } = run(kit, { env: { KEYBUZZ_KUBECTL: join(folder, 'kubectl') } })
+  // The log stamps the line before the step starts anything of its own; a reader of the screen may come late.
+  const log = readFileSync(/^ *log +(\S+)$/m.exec(stderr)?.[1] ?? '', 'utf8')
+  const tests = Date.parse(/^(\S+) ▸ 12_n8n_03_tests$/m.exec(log)?.[1] ?? '')
+  if (!stderr.includes('nothing to do') || Number.isNaN(tests))
+    throw new Unmeasured(`this is no run that found nothing to do:\n${stderr}`)
+  const begun = readFileSync(record, 'utf8').trim().split('\n')
+  processes.push(begun.filter((line) => Number.parseInt(line, 10) < tests * 1000).length)
+  return tests - started
+}
+
+/**
+ * The same objects where nobody takes them for module 12's: without the kit's labels, by another public name, with
+ * values that are no secrets, and without pods (an autoscaler leaves zero alone).
+ */
+const elsewhere = (manifests: readonly Manifest[], namespace: string): Manifest[] =>
+  manifests.map((manifest) => {
+    const { kind, metadata, spec, data } = manifest as unknown as Loose
+    const own = { ...metadata, namespace, labels: {} }
+    const moved = { ...manifest, metadata: kind === 'Namespace' ? { name: namespace } : own }
+    if (kind === 'Deployment') Object.assign(moved, { spec: { ...spec, replicas: 0 } })
+    const rules = spec?.rules?.map((rule) => ({ ...rule, host: `${namespace}.example.com` }))
+    if (kind === 'Ingress') Object.assign(moved, { spec: { ...spec, rules, tls: [] } })
+    const values = Object.keys(data ?? {}).map((key) => [key, 'eHh4eHh4eHh4eHh4eHh4eHh4eHh4'])
+    if (kind === 'Secret') Object.assign(moved, { data: Object.fromEntries(values) })
+    return moved
+  })
+
+interface Loose {
+  kind: string
+  metadata: object
+  spec?: { rules?: object[] }
+  data?: object
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { exitCodes } from '../../lib/errors.mts'
+import { kubectlError } from '../../lib/kubectl-errors.mts'
+
+const refused = (stderr: string) => kubectlError(['replace', '-f', '-'], { code: 1, stderr })
+
+// What kubectl was seen to write; each is asked again or told, depending on its exit code.
+const seen = [
+  ['The connection to the server 192.0.2.1:6443 was refused', exitCodes.unreachable],
+  [
+    'error: error validating data: failed to download openapi: the server is currently unable to handle the request',
+    exitCodes.unreachable,
+  ],
+  ['Error from server: etcdserver: request timed out', exitCodes.unreachable],
+  ['error: You must be logged in to the server (Unauthorized)', exitCodes.denied],
+  ['Error from server (Forbidden): leases is forbidden: User "x" cannot update', exitCodes.denied],
+  ['Unable to connect to the server: x509: certificate has expired', exitCodes.trust],
+  ['Error from server (Forbidden): pods "n8n" is forbidden: exceeded quota: small', exitCodes.rolloutFailed],
+  [
+    'Error from server (InternalError): failed calling webhook "w.example.com": connection refused',
+    exitCodes.rolloutFailed,
+  ],
+  [
+    'Error from server (Forbidden): unable to create new content in namespace n8n because it is being terminated',
+    exitCodes.worldMoved,
+  ],
+  // The API server answers; it is a node or a pod that it does not reach.
+  [
+    'error trying to reach service: dial tcp 192.0.2.3:2381: connect: connection refused',
+    exitCodes.rolloutFailed,
+  ],
+  [
+    'Error from server (ServiceUnavailable): error trying to reach service: dial tcp 10.42.0.9:8081: i/o timeout',
+    exitCodes.rolloutFailed,
+  ],
+  [
+    'Error from server: error dialing backend: dial tcp 192.0.2.3:10250: connect: connection refused',
+    exitCodes.rolloutFailed,
+  ],
+] as const
+
+for (const [stderr, code] of seen) {
+  test(`kubectl: ${stderr.slice(0, 60)}: exit ${code}`, () => {
+    assert.equal(refused(stderr).exitCode, code)
+  })
+}
+
+test('kubectl: words nobody knows stay whole, with exit 9 and the log to look at', () => {
+  const error = refused('W1126 12:00:00.1 noise\nerror: something new')
+  assert.equal(error.exitCode, exitCodes.rolloutFailed)
+  assert.deepEqual(error.details, ['error: something new'])
+})
