@@ -17,16 +17,17 @@ kubectl() { "$practice" kubectl "$@"; }
 
 # in_background TALK COMMAND...: starts a run that says its talk into a file; its process is $run.
 in_background() {
-  local talk=$1
+  run_talk=$1
   shift
-  "$@" 2>"$talk" &
+  "$@" 2>"$run_talk" &
   run=$!
 }
 
-# ends_with CODE: waits for the run in the background.
+# ends_with CODE: waits for the run in the background. What it said is shown when it ends otherwise.
 ends_with() {
   local code=0
   wait "$run" || code=$?
+  ((code == $1)) || cat "$run_talk"
   assert_equal "$code" "$1"
 }
 
