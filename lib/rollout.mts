@@ -35,20 +35,24 @@ export function hasRolledOut(state: Rollouts, name: string): boolean {
 export const isPodReady = ({ status }: Pod): boolean =>
   status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false
 
-/** Pods made from the Deployment's newest template: their checksum annotation is its own. */
-export function newestPods({ deployments, pods }: Rollouts, name: string): Pod[] {
+/** Every pod a Deployment selects, the ending ones too. */
+function podsOf({ deployments, pods }: Rollouts, name: string): Pod[] {
   const deployment = deployments.objects.get(name) as unknown as Deployment | undefined
-  const template = deployment?.spec?.template
   const labels = Object.entries(deployment?.spec?.selector.matchLabels ?? {})
-  const checksum = template?.metadata?.annotations?.['keybuzz.io/checksum']
   return [...pods.objects.values()]
     .map((pod) => pod as unknown as Pod)
-    .filter(
-      ({ metadata }) =>
-        metadata?.deletionTimestamp === undefined &&
-        metadata?.annotations?.['keybuzz.io/checksum'] === checksum &&
-        labels.every(([key, value]) => metadata?.labels?.[key] === value),
-    )
+    .filter(({ metadata }) => labels.every(([key, value]) => metadata?.labels?.[key] === value))
+}
+
+/** Pods made from the Deployment's newest template: their checksum annotation is its own. */
+export function newestPods(state: Rollouts, name: string): Pod[] {
+  const deployment = state.deployments.objects.get(name) as unknown as Deployment | undefined
+  const checksum = deployment?.spec?.template.metadata?.annotations?.['keybuzz.io/checksum']
+  return podsOf(state, name).filter(
+    ({ metadata }) =>
+      metadata?.deletionTimestamp === undefined &&
+      metadata?.annotations?.['keybuzz.io/checksum'] === checksum,
+  )
 }
 
 /** `deployment/n8n-worker 1/2 ready: n8n-worker-6f9c pulling image`: the first that is not ready, and why. */
@@ -62,7 +66,9 @@ export function waitingLine(state: Rollouts, names: readonly string[]): string {
       ? `${pod.metadata?.name} ${waitingReason(pod, lastEvent(state, pod))}`
       : pods.length === 0
         ? 'no pod of it is there yet'
-        : 'its new pods are ready, older ones are ending'
+        : podsOf(state, name).length > pods.length
+          ? 'its new pods are ready, older ones are ending'
+          : 'its pods are ready, the cluster has not counted them yet'
   return `deployment/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${reason.slice(0, 160)}`
 }
 

@@ -5,6 +5,7 @@ import { log } from './log.mts'
 import type { KnownFailure } from './module.mts'
 import { rolloutError } from './rollout-error.mts'
 import { hasRolledOut, newestPods, waitingLine, type Rollouts } from './rollout.mts'
+import { waitForEndpoints } from './service-endpoints.mts'
 import { waitWatching } from './wait-watching.mts'
 import { watchKind } from './watch.mts'
 
@@ -20,8 +21,8 @@ const usual: WaitLimits = { deadline: 1200, noProgress: 420 }
 const absence = 10
 
 /**
- * Waits until each Deployment serves with its newest pods. Watches; a state nothing comes out of ends the wait
- * within seconds, with its cause (lib/diagnose.mts).
+ * Waits until each Deployment serves with its newest pods, and its Services send there. Watches; a state nothing comes
+ * out of ends the wait within seconds, with its cause (lib/diagnose.mts).
  * @throws KitError exit 9 when a rollout cannot succeed, or neither ends nor moves in time
  */
 export async function waitForDeployments(
@@ -50,6 +51,7 @@ export async function waitForDeployments(
       failIfLate: (line, seconds, still) => failIfLate(limits, shownNames, line, seconds, still),
     }
   })
+  await waitForEndpoints(kubectl, namespace, names)
   log.ok(`${shownNames} ready`, started)
 }
 

@@ -26,7 +26,8 @@ setup() { load helper; }
 teardown() {
   end_background
   kubectl delete validatingwebhookconfigurations waits --ignore-not-found
-  kubectl delete deployments,jobs --namespace waits --selector waits=yes --cascade=foreground --timeout=30s
+  "$practice" ssh practice-master-01 'pkill -CONT -f "[k]3s kube-controller-manager"'
+  kubectl delete deployments,jobs,services --namespace waits --selector waits=yes --cascade=foreground --timeout=30s
   kubectl delete resourcequotas,persistentvolumeclaims --namespace waits --selector waits=yes --wait=false
 }
 
@@ -198,6 +199,20 @@ JSON
 @test "readiness that never comes: the last probe's answer, then the limit" {
   deployment x "$(script 'require(`http`).createServer((q, r) => { r.statusCode = 503; r.end() }).listen(8080)'), $probed" | kubectl apply -f -
   no_progress=8 sees NeverSeen 'did not become ready: nothing has moved for 8 s' 'Readiness probe failed: HTTP probe failed with statuscode: 503'
+}
+
+@test "pods that no Service sends to yet, while the cluster's controllers stand still: waited for, and named" {
+  deployment x "$(script 'require(`http`).createServer((q, r) => r.end()).listen(8080)'), $probed" | kubectl apply -f -
+  kubectl wait deployment x --namespace waits --for=condition=Available --timeout=60s
+  "$practice" ssh practice-master-01 'pkill -STOP -f "[k]3s kube-controller-manager"'
+  kubectl expose deployment x --namespace waits --port=8080
+  in_background "$BATS_TEST_TMPDIR/talk" bin/ts tests/practice/wait-probe.mts waits deployment x 60
+  for _ in {1..50}; do grep -q 'does not send' "$BATS_TEST_TMPDIR/talk" && break || sleep 0.1; done
+  "$practice" ssh practice-master-01 'pkill -CONT -f "[k]3s kube-controller-manager"'
+  ends_with 0
+  run cat "$BATS_TEST_TMPDIR/talk"
+  assert_output --regexp 'service/x does not send to x-[0-9a-z-]+ yet'
+  assert_output --partial 'deployment/x ready'
 }
 
 @test "a Job that fails, with its last lines" {
