@@ -69,25 +69,29 @@ images_in() {
 
 # ensure_images NAME NODE...: lays what it is packed in and waits until every node has it.
 ensure_images() {
-  local built tarballs tarball
+  local built tarballs tarball list images node
   built=$(tarballs_of "$1")
   mapfile -t tarballs <<<"$built"
-  for tarball in "${tarballs[@]}"; do ensure_tarball "$tarball" "${@:2}"; done
-}
-
-ensure_tarball() {
-  local tarball=$1 list images image node
-  list=$(images_in "$tarball")
-  mapfile -t images <<<"$list"
-  for node in "${@:2}"; do renew_images "$node" "$tarball" "${images[@]}"; done
-  for image in "${images[@]}"; do
-    if ! has_image_everywhere "$image" "${@:2}"; then timed "image $image on ${*:2}" await_image "$image" "${@:2}"; fi
+  for tarball in "${tarballs[@]}"; do
+    list=$(images_in "$tarball")
+    mapfile -t images <<<"$list"
+    for node in "${@:2}"; do renew_images "$node" "$tarball" "${images[@]}"; done
+    if ! have_images "${images[*]}" "${@:2}"; then timed "images of $1 on ${*:2}" await_images "${images[*]}" "${@:2}"; fi
   done
 }
 
-await_image() {
-  until_true 300 has_image_everywhere "$@" ||
+await_images() {
+  until_true 300 have_images "$@" ||
     fail "a node did not import $1 within 300 s" "tests/practice/practice ssh $2 journalctl -u $(unit_of "$2") -n 50"
+}
+
+# have_images IMAGES NODE...: one question a node, however many images.
+have_images() {
+  local image node known
+  for node in "${@:2}"; do
+    known=$(inside "$node" k3s ctr -n k8s.io images ls -q 2>/dev/null) || return
+    for image in $1; do [[ $'\n'$known$'\n' == *$'\n'"$(full_name "$image")"$'\n'* ]] || return; done
+  done
 }
 
 # ensure_told NODE...: their Nodes list every chosen image. A kubelet looks for new ones twice a minute, and the kit
@@ -112,13 +116,5 @@ are_told() {
   for node in "${@:2}"; do
     told=" $(kube get node "$node" -o 'jsonpath={.status.images[*].names[*]}') " || return
     for image in $1; do [[ $told == *" $(full_name "$image") "* ]] || return; done
-  done
-}
-
-has_image_everywhere() {
-  local image=$1 node
-  shift
-  for node in "$@"; do
-    inside "$node" k3s ctr -n k8s.io images ls -q "name==$(full_name "$image")" 2>/dev/null | grep -q . || return 1
   done
 }
