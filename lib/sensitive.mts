@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { lazily } from './lazy.mts'
 
 /** A value that must never be seen: every text form of it is `***`; only `reveal` gives it. */
 export interface Sensitive {
@@ -18,14 +19,21 @@ export const shortestSensitive = 4
  */
 export function sensitive(value: string, shortest = shortestSensitive): Sensitive {
   for (const form of formsOf(value, shortest)) known.add(form)
-  return {
-    reveal: () => value,
+  return hidden(() => value)
+}
+
+/** The same for a value that takes long to make: it is made, and remembered, when it is first revealed. */
+export const sensitiveLater = (make: () => string): Sensitive =>
+  hidden(lazily(() => sensitive(make()).reveal()))
+
+const hidden = (reveal: () => string): Sensitive =>
+  ({
+    reveal,
     toString: () => '***',
     toJSON: () => '***',
     // Node's own hook for console.log, error messages and assertion diffs.
     [inspect.custom]: () => '***',
-  } as Sensitive
-}
+  }) as Sensitive
 
 /** True for a value made by `sensitive`. */
 export const isSensitive = (value: unknown): value is Sensitive =>

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { encodeBase64, hashSync } from 'bcryptjs'
 import type { EnvVar } from '../../lib/k8s.mts'
 import { env, envFromSecret } from '../../lib/pods.mts'
-import { sensitive, type Sensitive } from '../../lib/sensitive.mts'
+import { sensitiveLater, type Sensitive } from '../../lib/sensitive.mts'
 import { databaseNameOf, type N8nSettings } from './module.mts'
 
 // What n8n's processes are told: environment variables, and the secrets behind some of them.
@@ -102,6 +102,8 @@ export function commonEnv(settings: N8nSettings): EnvVar[] {
  */
 export function ownerPasswordHash(settings: N8nSettings): Sensitive {
   const { N8N_ENCRYPTION_KEY: key, N8N_OWNER_PASSWORD: password, N8N_OWNER_EMAIL: email } = settings
-  const bytes = createHmac('sha256', key.reveal()).update(`owner ${email} ${password.reveal()}`).digest()
-  return sensitive(hashSync(password.reveal(), `$2b$10$${encodeBase64(bytes, 16)}`))
+  return sensitiveLater(() => {
+    const bytes = createHmac('sha256', key.reveal()).update(`owner ${email} ${password.reveal()}`).digest()
+    return hashSync(password.reveal(), `$2b$10$${encodeBase64(bytes, 16)}`)
+  })
 }

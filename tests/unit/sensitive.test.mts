@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { redact, sensitive } from '../../lib/sensitive.mts'
+import { secretEnv } from '../../lib/objects.mts'
+import { redact, sensitive, sensitiveLater } from '../../lib/sensitive.mts'
 
 const value = `pa's"s#w$0rd\\é`
 
@@ -40,4 +41,14 @@ test('the longer of two values that overlap is redacted first', () => {
   sensitive('abcdef')
   sensitive('abcdefghij')
   assert.equal(redact('abcdefghij'), '***')
+})
+
+test('a value that takes long to make is made at its first reading, once, and hidden from then on', () => {
+  let made = 0
+  const later = sensitiveLater(() => `made-${(made += 1)}-${'x'.repeat(8)}`)
+  const { data = {} } = secretEnv('a', 'b', { HASH: later })
+  assert.deepEqual([Object.keys(data), String(later), made], [['HASH'], '***', 0])
+  assert.equal(JSON.stringify(data), `{"HASH":"${Buffer.from('made-1-xxxxxxxx').toString('base64')}"}`)
+  assert.equal(later.reveal(), 'made-1-xxxxxxxx')
+  assert.equal(redact('it is made-1-xxxxxxxx'), 'it is ***')
 })
