@@ -35,13 +35,18 @@ export function hasRolledOut(state: Rollouts, name: string): boolean {
 export const isPodReady = ({ status }: Pod): boolean =>
   status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false
 
+/** True when something that carries `labels` is meant by `selector`. */
+export const isSelected = (labels: Labels = {}, selector: Labels = {}): boolean =>
+  Object.entries(selector).every(([key, value]) => labels[key] === value)
+
+type Labels = Readonly<Record<string, string>>
+
 /** Every pod a Deployment selects, the ending ones too. */
 function podsOf({ deployments, pods }: Rollouts, name: string): Pod[] {
   const deployment = deployments.objects.get(name) as unknown as Deployment | undefined
-  const labels = Object.entries(deployment?.spec?.selector.matchLabels ?? {})
   return [...pods.objects.values()]
     .map((pod) => pod as unknown as Pod)
-    .filter(({ metadata }) => labels.every(([key, value]) => metadata?.labels?.[key] === value))
+    .filter(({ metadata }) => isSelected(metadata?.labels, deployment?.spec?.selector.matchLabels))
 }
 
 /** Pods made from the Deployment's newest template: their checksum annotation is its own. */

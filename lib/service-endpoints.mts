@@ -2,7 +2,7 @@ import { askAgain } from './again.mts'
 import { exitCodes, KitError } from './errors.mts'
 import type { Deployment, LiveObject, Pod, Service } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
-import { isPodReady } from './rollout.mts'
+import { isPodReady, isSelected } from './rollout.mts'
 
 // A pod gets visitors when an EndpointSlice lists it. Another controller writes that than the one that counts the pods
 // of a Deployment: one that has just lost its leader, or etcd, may have done the one and not the other.
@@ -16,11 +16,6 @@ interface EndpointSlice {
     readonly targetRef?: { readonly kind?: string; readonly name?: string }
   }[]
 }
-
-type Labels = Readonly<Record<string, string>>
-
-const holds = (labels: Labels = {}, selector: Labels = {}): boolean =>
-  Object.entries(selector).every(([key, value]) => labels[key] === value)
 
 /**
  * Where the Services of some Deployments send their visitors to, against where they should. Pure.
@@ -38,9 +33,11 @@ export function endpointLag(found: readonly LiveObject[], deployments: readonly 
     const { name } = live.metadata
     const { selector, publishNotReadyAddresses = false } = (live as unknown as Service).spec ?? {}
     if (selector === undefined || publishNotReadyAddresses) continue
-    if (!templates.some((labels) => holds(labels, selector))) continue
+    if (!templates.some((labels) => isSelected(labels, selector))) continue
     const ready = pods
-      .filter(({ metadata }) => metadata.deletionTimestamp === undefined && holds(metadata.labels, selector))
+      .filter(
+        ({ metadata }) => metadata.deletionTimestamp === undefined && isSelected(metadata.labels, selector),
+      )
       .filter((pod) => isPodReady(pod as unknown as Pod))
       .map(({ metadata }) => metadata.name)
     const listed = slices
