@@ -10,6 +10,20 @@ interface Refusal {
   readonly hint: string
 }
 
+/** Who does not answer now and may in a moment: Go's words for a lost link, and the API server's for itself. */
+const away = new RegExp(
+  [
+    // The connection was not made.
+    'refused|no route|dial tcp|unable to connect|no such host|unreachable|TLS handshake timeout',
+    // It was lost, or nothing came in time: whether the server's time ends first or kubectl's is chance.
+    'connection reset|broken pipe|EOF|GOAWAY|client connection lost|closed idle connection|i/o timeout',
+    'Client\\.Timeout|request canceled|deadline exceeded|Handler timeout|in the time allotted',
+    // The server is there and cannot: it starts, it stops, it has too much to do, or its etcd hangs.
+    'etcdserver|ServiceUnavailable|currently unable to handle the request|\\((Server)?Timeout\\)|TooManyRequests',
+  ].join('|'),
+  'i',
+)
+
 /** What kubectl says, what it means, in the order in which it must be looked for. */
 const refusals: readonly Refusal[] = [
   {
@@ -31,11 +45,10 @@ const refusals: readonly Refusal[] = [
     hint: 'kubectl get namespace NAME -o yaml   shows which finalizer it still waits for; run again when it is gone',
   },
   {
-    // The API server itself answers: what it was to pass the question on to does not.
-    words: /error trying to reach service/,
-    what: 'the API server cannot reach what it was asked for',
+    words: /error trying to reach service|error dialing backend/,
+    what: 'the API server answers, but does not reach what it was asked for',
     exitCode: exitCodes.rolloutFailed,
-    hint: 'look at the pod or the kubelet named above, and at the network between it and the masters',
+    hint: 'look at the node or the pod named above, and at the way from the masters to it',
   },
   {
     words: /certificate has expired|certificate signed by unknown|x509|tls: /,
@@ -56,14 +69,7 @@ const refusals: readonly Refusal[] = [
     hint: 'the kubeconfig’s user needs cluster-admin rights',
   },
   {
-    words: /error trying to reach service|error dialing backend/,
-    what: 'the API server answers, but does not reach what it was asked for',
-    exitCode: exitCodes.rolloutFailed,
-    hint: 'look at the node or the pod named above, and at the way from the masters to it',
-  },
-  {
-    words:
-      /refused|no route|i\/o timeout|dial tcp|unable to connect|connection reset|EOF|etcdserver|deadline exceeded|ServiceUnavailable|currently unable to handle the request|no such host|unreachable/i,
+    words: away,
     what: 'the API server cannot be reached',
     exitCode: exitCodes.unreachable,
     hint: 'check the server address in the kubeconfig, the network, and that K3s runs on the masters',

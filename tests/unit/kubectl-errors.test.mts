@@ -13,6 +13,21 @@ const seen = [
     exitCodes.unreachable,
   ],
   ['Error from server: etcdserver: request timed out', exitCodes.unreachable],
+  // Both sides have 10 s: that time kubectl's ended first.
+  [
+    'error: error when replacing "STDIN": Put "https://192.0.2.1:6443/apis?timeout=10s": net/http: request canceled (Client.Timeout exceeded while awaiting headers)',
+    exitCodes.unreachable,
+  ],
+  [
+    'Error from server (Timeout): error when replacing "STDIN": Timeout: request did not complete within requested timeout',
+    exitCodes.unreachable,
+  ],
+  ['Unable to read: net/http: TLS handshake timeout', exitCodes.unreachable],
+  ['error: http2: client connection lost', exitCodes.unreachable],
+  [
+    'Error from server (TooManyRequests): the server has received too many requests and has asked us to try again later',
+    exitCodes.unreachable,
+  ],
   ['error: You must be logged in to the server (Unauthorized)', exitCodes.denied],
   ['Error from server (Forbidden): leases is forbidden: User "x" cannot update', exitCodes.denied],
   ['Unable to connect to the server: x509: certificate has expired', exitCodes.trust],
