@@ -28,5 +28,5 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   },
   raw: (path) => kubectl.run(['get', '--raw', path]),
   runIn: ({ metadata: { namespace = '', name } }, argv) =>
-    kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: true }),
+    kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv]),
 })

@@ -20,9 +20,9 @@ export interface KubectlOptions {
   /** An object or list to send on stdin. */
   readonly input?: unknown
   readonly timeoutSeconds?: number
-  /** Never tried twice. */
+  /** Never tried twice: whether it was done is not known when the answer is lost. */
   readonly once?: boolean
-  /** The last words of a run: also after Ctrl-C. */
+  /** The last words of a run: also after Ctrl-C, and never said twice. */
   readonly evenInterrupted?: boolean
 }
 
@@ -120,6 +120,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
           if (
             !isUnreachable(thrown) ||
             !answered ||
+            options.once === true ||
             options.evenInterrupted === true ||
             performance.now() > until
           )

@@ -95,7 +95,6 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
         .run(writeWords('replace'), {
           input: released(lease),
           timeoutSeconds: 10,
-          once: true,
           evenInterrupted: true,
         })
         .catch((thrown: unknown) => record(`the lease could not be released: ${String(thrown)}`))
