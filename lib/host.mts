@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream'
 import { exitCodes, KitError } from './errors.mts'
 import { createFiles, type Files } from './host-files.mts'
+import { log } from './log.mts'
 import type { Sensitive } from './sensitive.mts'
-import type { Finished } from './sh.mts'
+import { shownWords, type Finished } from './sh.mts'
 import { beat } from './ssh-hold.mts'
 import type { Connection, RemoteOptions } from './ssh.mts'
 import type { Writes } from './writes.mts'
@@ -15,6 +16,11 @@ export interface Host extends Files {
   read(words: readonly string[], options?: RemoteOptions): Promise<Finished>
   /** Runs a command that changes the host. @throws KitError exit 9 with its own words when it fails */
   change(what: string, words: readonly string[], options?: RemoteOptions): Promise<void>
+  /**
+   * Waits until nothing works here any more that a run began which is gone: killed, or cut off from this host.
+   * @throws KitError exit 11 when it does not end
+   */
+  quiet(): Promise<void>
   /**
    * Keeps other runs off: a lock the host frees when this run's connection is gone, or has been silent for a while.
    * @param onLost called when it is free although this run has not ended
@@ -38,6 +44,15 @@ export interface HostOptions {
  */
 const holder = `$|=1;print"held\n";vec(my $r,0,1)=1;0 while select(my $s=$r,undef,undef,${(4 * beat) / 1000})>0 and sysread STDIN,$_,9`
 
+/**
+ * Held by each command that changes a host, for as long as it works. A command goes on when its run is gone, and
+ * the next run must not come in its way.
+ */
+const workFile = '/run/lock/keybuzz-work.lock'
+
+/** Seconds a command may work on after its run is gone: packages are installed, a machine's pods are ended. */
+const workSeconds = 300
+
 export function createHost({ name, address, connection, writes, sudo }: HostOptions): Host {
   /** What stands before a command, and the line that goes before its input. */
   function sudoWords(): [words: string[], line?: string] {
@@ -54,7 +69,10 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
   }
 
   async function must(what: string, words: readonly string[], options?: RemoteOptions): Promise<void> {
-    const { code, stdout, stderr } = await run(words, options)
+    const { code, stdout, stderr } = await run(['flock', '--shared', '--close', workFile, ...words], {
+      shown: shownWords(words),
+      ...options,
+    })
     if (code === 0) return
     throw new KitError(`${name}: ${what} failed`, {
       exitCode: exitCodes.rolloutFailed,
@@ -70,6 +88,18 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
     ...createFiles({ name, writes, run, must }),
     change: (what, words, options) =>
       writes.make([{ sign: '~', what: `host ${name}: ${what}` }], () => must(what, words, options)),
+    async quiet() {
+      const waitFor = (seconds: number) =>
+        run(['flock', '-w', String(seconds), '-E', '75', workFile, 'true'], { timeoutSeconds: seconds + 30 })
+      if ((await waitFor(0)).code !== 75) return
+      log.waiting(`${name}: waiting for what an interrupted run began there`)
+      if ((await waitFor(workSeconds)).code !== 75) return
+      throw new KitError(`${name}: what an interrupted run began has not ended within ${workSeconds} s`, {
+        exitCode: exitCodes.locked,
+        details: ['Nothing was written.'],
+        hint: `see what it is: on ${name}, lslocks shows who holds ${workFile}; end it, or wait, then run again`,
+      })
+    },
     async lock(path, onLost) {
       const words = ['flock', '-n', '-E', '75', path, 'perl', '-e', holder]
       const [before, firstLine] = sudoWords()

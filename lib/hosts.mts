@@ -69,7 +69,10 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
     const hosts = entered.flatMap((one) => (one.status === 'fulfilled' ? [one.value.host] : []))
     const of = (servers: readonly Server[]) =>
       hosts.filter(({ name }) => servers.some(({ hostname }) => hostname === name))
-    if (!options.writes.planning) await takeMajority(of(masters.all), masters.all.length, close)
+    if (!options.writes.planning) {
+      await takeMajority(of(masters.all), masters.all.length, close)
+      await Promise.all(hosts.map((host) => host.quiet()))
+    }
     for (const { why } of lost) log.warn(why.message, why.hint)
     log.ok(`${hosts.length} of ${all.length} hosts answer over SSH`, started)
     const members = [...membersOf(every.masters, 'master'), ...membersOf(every.workers, 'worker')]

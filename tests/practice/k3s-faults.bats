@@ -142,6 +142,14 @@ exit_of_run() {
   assert_output --partial 'another run works on practice-master-02'
 }
 
+@test "what a killed run began on a host is waited for before anything is done there" {
+  on worker-01 'systemd-run --quiet --unit left-over flock --shared /run/lock/keybuzz-work.lock sleep 8; sleep 0.5'
+  run -0 k3s_step 03_join_workers
+  assert_output --partial 'practice-worker-01: waiting for what an interrupted run began there'
+  run on worker-01 'systemctl is-active left-over'
+  assert_output inactive
+}
+
 @test "a server is not started while another one is away: exit 3, whatever --limit says" {
   on master-02 'systemctl stop k3s'
   on master-03 'rm -f /etc/rancher/keybuzz.started'

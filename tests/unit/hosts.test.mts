@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../lib/errors.mts'
 import { takeMajority } from '../../lib/flock.mts'
-import type { Host } from '../../lib/host.mts'
+import { createHost, type Host } from '../../lib/host.mts'
 import type { Server } from '../../lib/servers-file.mts'
 import { limited } from '../../lib/servers.mts'
+import { createWrites } from '../../lib/writes.mts'
 
 const server = (hostname: string): Server => ({
   line: 2,
@@ -83,4 +84,49 @@ test('a run that reaches no majority of the masters works on none, exit 6', asyn
     (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable,
   )
   assert.equal(held.size, 0)
+})
+
+/** A host whose commands end with these codes, one after the other; their words are in `said`. */
+function hostEnding(...codes: number[]) {
+  const said: string[][] = []
+  const host = createHost({
+    name: 'worker-01',
+    address: '192.0.2.4',
+    connection: {
+      run: (words) => {
+        said.push([...words])
+        return Promise.resolve({ code: codes.shift() ?? 0, stdout: '', stderr: '' })
+      },
+      hold: () => assert.fail('nothing is held'),
+      close: () => {},
+    },
+    writes: createWrites({ planning: false, guard: () => Promise.resolve() }),
+  })
+  return { host, said }
+}
+
+test('a command that changes a host is told apart, while it works, from one that reads', async () => {
+  const { host, said } = hostEnding()
+  await host.change('restart it', ['systemctl', 'restart', 'it'])
+  await host.read(['uname', '-n'])
+  assert.deepEqual(said, [
+    ['flock', '--shared', '--close', '/run/lock/keybuzz-work.lock', 'systemctl', 'restart', 'it'],
+    ['uname', '-n'],
+  ])
+})
+
+test('a host on which a run that is gone still works is waited for; exit 11 when that does not end', async () => {
+  const quiet = hostEnding(0)
+  await quiet.host.quiet()
+  assert.equal(quiet.said.length, 1)
+  const ending = hostEnding(75, 0)
+  await ending.host.quiet()
+  assert.equal(ending.said.length, 2)
+  await assert.rejects(
+    hostEnding(75, 75).host.quiet(),
+    (thrown) =>
+      thrown instanceof KitError &&
+      thrown.exitCode === exitCodes.locked &&
+      /has not ended within/.test(thrown.message),
+  )
 })

@@ -194,6 +194,7 @@ export function hostsOf(world: World, limit?: readonly string[]): Hosts {
     name: one.name,
     address: one.address,
     lock: () => Promise.resolve(),
+    quiet: () => Promise.resolve(),
     read: (words, options) => {
       const [code, stdout] = answer(world, one, words, options?.shown)
       return Promise.resolve({ code, stdout, stderr: '' })
