@@ -1,11 +1,12 @@
 import { exitCodes, KitError, messageOf } from './errors.mts'
-import type { Http } from './http.mts'
+import type { Http, HttpAnswer } from './http.mts'
 import type { KubeReader } from './kube-reader.mts'
 import { createLimit } from './limit.mts'
 import type { PostgresReader } from './postgres.mts'
 import type { RedisReader } from './redis.mts'
 import type { S3Reader } from './s3.mts'
 import type { Settings } from './settings.mts'
+import { endNear } from './tls.mts'
 
 /** One question with a pass/fail answer. It only observes; what it makes to look with, it removes. */
 export interface Check<S extends Settings = Settings> {
@@ -39,6 +40,12 @@ export interface Answer {
 export const passed = (evidence: string): Answer => ({ result: 'passed', evidence })
 export const failed = (evidence: string): Answer => ({ result: 'failed', evidence })
 export const warning = (evidence: string): Answer => ({ result: 'warning', evidence })
+
+/** Passed, and a warning while the certificate a visitor's answer came by is about to end. */
+export function passedOver(evidence: string, ...answers: Pick<HttpAnswer, 'certificateEnd'>[]): Answer {
+  const near = answers.flatMap(({ certificateEnd }) => (certificateEnd && endNear(certificateEnd)) ?? [])
+  return near.length === 0 ? passed(evidence) : warning([evidence, ...new Set(near)].join('; '))
+}
 
 /** An asked check: its answer, how long it took in milliseconds. */
 export interface Outcome extends Answer {

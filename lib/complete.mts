@@ -41,7 +41,9 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
     'each',
   )
   if (missing(resolved).length > 0) {
-    if (!interactive) throw missingError(sources.env, module, missing(resolved))
+    // A file is laid beside the others, not typed.
+    const untypable = missing(resolved).some(({ kind }) => kind === 'file')
+    if (!interactive || untypable) throw missingError(sources.env, module, missing(resolved))
     const drawn = resolved.filter(({ origin }) => origin === 'generated')
     const complete = (answers: Texts) =>
       keepDrawn(fillIn(settings, { ...sources, given: { ...sources.given, ...answers } }, live), drawn)

@@ -44,8 +44,11 @@ export const settingsFile = (env: string, module: Module): string =>
 export const platformFile = (env: string): string => join(credentialsFolder(env), 'platform.env')
 
 /** Where a setting of kind `file` lies: API_ENV of module 10 is 10_keybuzz.api.env. */
-const ownFile = (env: string, module: Module, { key }: Setting): string =>
-  join(credentialsFolder(env), `${folderOf(module)}.${key.toLowerCase().replaceAll('_', '.')}`)
+export const ownFileName = (module: Module, { key }: Setting): string =>
+  `${folderOf(module)}.${key.toLowerCase().replaceAll('_', '.')}`
+
+const ownFile = (env: string, module: Module, setting: Setting): string =>
+  join(credentialsFolder(env), ownFileName(module, setting))
 
 /** The file that holds `setting` of `module`, as shown to operators. */
 export function fileOf(env: string, module: Module, setting: Setting): string {

@@ -5,6 +5,7 @@ import {
   type RequestOptions,
 } from 'node:http'
 import { request as requestTls } from 'node:https'
+import { TLSSocket } from 'node:tls'
 import { exitCodes, KitError } from './errors.mts'
 import { explained } from './http-errors.mts'
 import type { HttpAnswer, Upgrade } from './http.mts'
@@ -28,7 +29,9 @@ const largest = 4 * 1024 * 1024
 export function exchange(target: Target, body: string | undefined): Promise<HttpAnswer> {
   return within(target, (open, resolve, reject) => {
     const request = open((response) => {
-      readBody(response).then((text) => resolve(answerOf(response, text)), reject)
+      // Asked while the connection stands.
+      const end = certificateEndOf(response)
+      readBody(response).then((text) => resolve(answerOf(response, text, end)), reject)
     })
     request.end(body)
   })
@@ -109,10 +112,20 @@ async function readBody(response: IncomingMessage): Promise<string> {
   return Buffer.concat(pieces).toString()
 }
 
-const answerOf = ({ statusCode = 0, headers }: IncomingMessage, text: string): HttpAnswer => ({
+function certificateEndOf({ socket }: IncomingMessage): Date | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined
+  return new Date(socket.getPeerCertificate().valid_to)
+}
+
+const answerOf = (
+  { statusCode = 0, headers }: IncomingMessage,
+  text: string,
+  certificateEnd: Date | undefined,
+): HttpAnswer => ({
   status: statusCode,
   headers,
   text,
+  ...(certificateEnd === undefined ? {} : { certificateEnd }),
   json() {
     try {
       return JSON.parse(text) as unknown

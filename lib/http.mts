@@ -16,6 +16,8 @@ export interface HttpAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
+  /** Until when the certificate it came by is good; undefined without TLS. */
+  readonly certificateEnd?: Date
   /** The body as JSON. @throws KitError exit 10 when it is none */
   json(): unknown
 }

@@ -1,4 +1,7 @@
-import type { Ingress } from './k8s.mts'
+import type { Ingress, Manifest } from './k8s.mts'
+import { secretEnv } from './objects.mts'
+import type { Sensitive } from './sensitive.mts'
+import type { Tls } from './tls.mts'
 
 export interface IngressOptions {
   readonly namespace: string
@@ -9,19 +12,39 @@ export interface IngressOptions {
   readonly paths: readonly (readonly [path: string, service: string, port: number])[]
   /** nginx.ingress.kubernetes.io/ annotations without that prefix. */
   readonly annotations: Readonly<Record<string, string>>
-  /** cert-manager ClusterIssuer; undefined when TLS ends before the cluster. */
-  readonly issuer: string | undefined
+  /** Undefined when TLS ends before the cluster. */
+  readonly tls: Tls | undefined
 }
 
-/** One Ingress for one public name, read alike by ingress-nginx and by Traefik's ingress-nginx provider. */
-export const httpIngress = ({
+/** The annotation cert-manager reads: which ClusterIssuer signs for an Ingress. */
+export const issuerAnnotation = 'cert-manager.io/cluster-issuer'
+
+/** One Ingress for one public name, and the operator's certificate when it has one. */
+export const published = (options: IngressOptions): Manifest[] => {
+  const { namespace, name, tls } = options
+  const secret = tls !== undefined && 'files' in tls ? tls.files : undefined
+  return [...(secret === undefined ? [] : [certificate(namespace, name, secret)]), httpIngress(options)]
+}
+
+/** cert-manager makes the Secret it is told the name of; ours has another, so that either may follow the other. */
+const secretNameOf = (name: string, tls: Tls): string => `${name}-${'issuer' in tls ? 'tls' : 'certificate'}`
+
+/** Under the keys of their settings the ingress does not read them: a lost file is filled again from those. */
+function certificate(namespace: string, name: string, files: Readonly<Record<string, Sensitive>>): Manifest {
+  const [crt, key] = Object.values(files)
+  const values = { 'tls.crt': crt, 'tls.key': key, ...files }
+  return secretEnv(namespace, secretNameOf(name, { files }), values, 'kubernetes.io/tls')
+}
+
+/** Read alike by ingress-nginx and by Traefik's ingress-nginx provider. */
+const httpIngress = ({
   namespace,
   name,
   host,
   ingressClass,
   paths,
   annotations,
-  issuer,
+  tls,
 }: IngressOptions): Ingress => ({
   apiVersion: 'networking.k8s.io/v1',
   kind: 'Ingress',
@@ -32,12 +55,12 @@ export const httpIngress = ({
       ...Object.fromEntries(
         Object.entries(annotations).map(([key, value]) => [`nginx.ingress.kubernetes.io/${key}`, value]),
       ),
-      ...(issuer === undefined ? {} : { 'cert-manager.io/cluster-issuer': issuer }),
+      ...(tls !== undefined && 'issuer' in tls ? { [issuerAnnotation]: tls.issuer } : {}),
     },
   },
   spec: {
     ingressClassName: ingressClass,
-    ...(issuer === undefined ? {} : { tls: [{ hosts: [host], secretName: `${name}-tls` }] }),
+    ...(tls === undefined ? {} : { tls: [{ hosts: [host], secretName: secretNameOf(name, tls) }] }),
     rules: [
       {
         host,

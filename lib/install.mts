@@ -1,6 +1,7 @@
 import { exitCodes, KitError, NotYet } from './errors.mts'
 import { finishRun } from './finish.mts'
 import { requireFreeAddresses } from './ingress-clash.mts'
+import { requireIssuers } from './issuer.mts'
 import { log } from './log.mts'
 import { readSchema } from './schema.mts'
 import type { Module } from './module.mts'
@@ -46,6 +47,7 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   if (ground === undefined) return
   const objects = await renderObjects(module, applying, context.settings, context.images)
   await requireFreeAddresses(ground.kube, objects)
+  await requireIssuers(ground.kube, objects)
   await ground.kube.foresee(objects)
 }
 

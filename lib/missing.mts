@@ -19,6 +19,8 @@ export function missingError(env: string, module: Module, all: readonly Setting[
   return new KitError(`${settings.length} settings are missing for ${headingOf(module)} (${env})`, {
     exitCode: exitCodes.usage,
     details: lines,
-    hint: `give them, or run on a terminal and answer: scripts/${folder}/${folder}_00_setup_credentials.mts --env ${env}`,
+    hint: settings.every(({ kind }) => kind === 'file')
+      ? 'lay these files there, mode 0600, then run the same command again'
+      : `give them, or run on a terminal and answer: scripts/${folder}/${folder}_00_setup_credentials.mts --env ${env}`,
   })
 }

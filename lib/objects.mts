@@ -45,11 +45,12 @@ export const secretEnv = (
   namespace: string,
   name: string,
   values: Readonly<Record<string, Sensitive | undefined>>,
+  type = 'Opaque',
 ): Secret => ({
   apiVersion: 'v1',
   kind: 'Secret',
   metadata: { namespace, name },
-  type: 'Opaque',
+  type,
   data: encoded(values),
 })
 

@@ -1,4 +1,5 @@
 import type { Given, Setting } from '../lib/settings.mts'
+import { certificateProblem, keyProblem } from '../lib/tls.mts'
 import {
   isCount,
   isDnsName,
@@ -50,9 +51,9 @@ export const ingress = [
   {
     key: 'TLS_MODE',
     title: 'Where TLS ends',
-    help: 'load-balancer: in front of the cluster, which receives plain HTTP. issuer: at the Ingress, by a cert-manager ClusterIssuer',
+    help: 'load-balancer: in front of the cluster, which receives plain HTTP. files: at the Ingress, by a certificate of yours for each public name. issuer: at the Ingress, by a cert-manager ClusterIssuer',
     kind: 'choice',
-    choices: ['load-balancer', 'issuer'],
+    choices: ['load-balancer', 'files', 'issuer'],
     default: 'load-balancer',
   },
   {
@@ -78,6 +79,33 @@ export const ingress = [
     validate: isCount,
   },
 ] as const satisfies readonly Setting[]
+
+const withFiles = (given: Given): boolean => given.text('TLS_MODE') === 'files'
+
+/**
+ * The certificate of one public name, for a module's own settings.
+ * @param prefix stands before their keys, in a module with several names: `API_`
+ * @param host the key of the public name
+ */
+export const certificateOf = <const Prefix extends '' | `${string}_`>(prefix: Prefix, host: string) =>
+  [
+    {
+      key: `${prefix}TLS_CRT`,
+      title: 'Certificate, with its chain',
+      help: `A PEM file for ${host}, beside this one; a wildcard will do`,
+      kind: 'file',
+      when: withFiles,
+      validate: (text: string, given: Given) => certificateProblem(text, given.text(host)),
+    },
+    {
+      key: `${prefix}TLS_KEY`,
+      title: 'Its private key',
+      help: 'A PEM file without a passphrase, beside this one',
+      kind: 'file',
+      when: withFiles,
+      validate: (text: string, given: Given) => keyProblem(text, given.text(`${prefix}TLS_CRT`)),
+    },
+  ] as const satisfies readonly Setting[]
 
 export const postgres = [
   {

@@ -1,4 +1,4 @@
-import { httpIngress } from '../../lib/ingress.mts'
+import { published } from '../../lib/ingress.mts'
 import type { DaemonSet, Manifest, PodSpec, Service, Volume } from '../../lib/k8s.mts'
 import { namespace, selector, service, sha256 } from '../../lib/objects.mts'
 import { container, deployment, podDefaults, resources } from '../../lib/pods.mts'
@@ -48,14 +48,14 @@ export function probes(settings: K3sSettings, image: string): Manifest[] {
     onEveryNode(image),
     service(probeNamespace, 'probe', parts.node, servedPort),
     nodePort,
-    httpIngress({
+    ...published({
       namespace: probeNamespace,
       name: 'canary',
       host: canaryHost(settings),
       ingressClass: settings.INGRESS_CLASS,
       paths: [['/', 'probe', servedPort]],
       annotations: {},
-      issuer: undefined,
+      tls: undefined,
     }),
   ]
 }

@@ -1,5 +1,5 @@
 import { askSettled } from '../../lib/again.mts'
-import { failed, passed } from '../../lib/checks.mts'
+import { failed, passed, passedOver } from '../../lib/checks.mts'
 import { messageOf } from '../../lib/errors.mts'
 import type { HttpAnswer } from '../../lib/http.mts'
 import { itemsOf } from '../../lib/validate.mts'
@@ -35,14 +35,15 @@ export const outside: KeybuzzCheck = {
   title: 'The public names lead to API and front',
   fix: 'kubectl -n NAMESPACE describe ingress; then the load balancer’s targets and the DNS records',
   async ask(tools) {
-    const answers: [string, number][] = []
+    const answers: [string, HttpAnswer][] = []
     for (const part of parts) {
       const path = healthOf(tools.settings, part)
-      const { status } = await askServed(tools, part, path)
-      answers.push([`${hostOf(tools.settings, part)}${path} ${status}`, status])
+      const answer = await askServed(tools, part, path)
+      answers.push([`${hostOf(tools.settings, part)}${path} ${answer.status}`, answer])
     }
     const text = answers.map(([words]) => words).join(', ')
-    return answers.every(([, status]) => isGood(status)) ? passed(text) : failed(text)
+    if (!answers.every(([, { status }]) => isGood(status))) return failed(text)
+    return passedOver(text, ...answers.map(([, answer]) => answer))
   },
 }
 

@@ -20,6 +20,7 @@ const ours = new Set([
   'API_POSTGRES_PASSWORD',
   'API_ENV',
   'FRONT_ENV',
+  ...['API', 'FRONT'].flatMap((part) => [`${part}_TLS_CRT`, `${part}_TLS_KEY`]),
   'POSTGRES_PASSWORD',
   'REGISTRY_PASSWORD',
 ])

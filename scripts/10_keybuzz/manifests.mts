@@ -1,9 +1,10 @@
-import { httpIngress } from '../../lib/ingress.mts'
+import { published } from '../../lib/ingress.mts'
 import type { Manifest } from '../../lib/k8s.mts'
 import { autoscaled, configMap, namespace, secretEnv, selector, service } from '../../lib/objects.mts'
 import { deployment } from '../../lib/pods.mts'
 import { pullSecrets } from '../../lib/registry.mts'
 import type { Sensitive } from '../../lib/sensitive.mts'
+import { tlsOf } from '../../lib/tls.mts'
 import { itemsOf } from '../../lib/validate.mts'
 import { apiSecrets, apiValues, frontValues, ownValues } from './environment.mts'
 import { namespaceOf, type KeybuzzSettings } from './module.mts'
@@ -50,10 +51,10 @@ export function workload(settings: KeybuzzSettings, images: Images, part: Part):
   ]
 }
 
-/** One Ingress for each public name. */
+/** Each public name. */
 export const ingress = (settings: KeybuzzSettings): Manifest[] =>
-  (['api', 'front'] as const).map((part) =>
-    httpIngress({
+  (['api', 'front'] as const).flatMap((part) =>
+    published({
       namespace: namespaceOf(settings.ENV),
       name: nameOf(part),
       host: hostOf(settings, part),
@@ -65,7 +66,7 @@ export const ingress = (settings: KeybuzzSettings): Manifest[] =>
         'proxy-send-timeout': '300',
         ...(part === 'api' ? cors(settings) : {}),
       },
-      issuer: settings.TLS_MODE === 'issuer' ? settings.TLS_ISSUER : undefined,
+      tls: tlsOf(settings, part === 'api' ? 'API_' : 'FRONT_'),
     }),
   )
 

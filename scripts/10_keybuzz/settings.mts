@@ -1,6 +1,7 @@
 import { password } from '../../lib/generate.mts'
 import type { Setting } from '../../lib/settings.mts'
 import { isBetween, isCommand, isDnsName, isFolder, isOrigin, isPath, listOf } from '../../lib/validate.mts'
+import { certificateOf } from '../platform.mts'
 import { fileSettings } from './env-files.mts'
 
 /** Ports a container without rights may open. */
@@ -25,6 +26,8 @@ export const settings = [
     default: (given) => given.text('DOMAIN') && `app.${given.text('DOMAIN')}`,
     validate: isDnsName,
   },
+  ...certificateOf('API_', 'API_HOST'),
+  ...certificateOf('FRONT_', 'FRONT_HOST'),
   {
     key: 'API_PORT',
     title: 'Port of the API’s container',

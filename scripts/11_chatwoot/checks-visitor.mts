@@ -1,4 +1,4 @@
-import { failed, passed, warning } from '../../lib/checks.mts'
+import { failed, passed, passedOver, warning } from '../../lib/checks.mts'
 import { brandingOf, publicBranding } from './branding.mts'
 import { askServed, signIn, type ChatwootCheck, type Tools } from './session.mts'
 
@@ -21,7 +21,7 @@ export const services: ChatwootCheck = {
     if (answer.status !== 200) return failed(`/api ${answer.status} ${answer.text.slice(0, 80)}`)
     const { version, queue_services: queue, data_services: data } = answer.json() as ApiAnswer
     const said = `version ${version}, queue_services ${queue}, data_services ${data}`
-    return version !== undefined && queue === 'ok' && data === 'ok' ? passed(said) : failed(said)
+    return version !== undefined && queue === 'ok' && data === 'ok' ? passedOver(said, health) : failed(said)
   },
 }
 

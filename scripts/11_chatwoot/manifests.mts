@@ -1,7 +1,8 @@
-import { httpIngress } from '../../lib/ingress.mts'
+import { published } from '../../lib/ingress.mts'
 import type { Deployment, Manifest } from '../../lib/k8s.mts'
 import { autoscaled, namespace, secretEnv, selector, service } from '../../lib/objects.mts'
 import { deployment, resources } from '../../lib/pods.mts'
+import { tlsOf } from '../../lib/tls.mts'
 import { port, secretName, secrets } from './environment.mts'
 import { bucketOf, mostOf, namespaceOf, type ChatwootSettings } from './module.mts'
 import { heartbeatProbe, podOf, webProbe, type Images, type Process } from './pods.mts'
@@ -32,8 +33,8 @@ const scaling = (settings: ChatwootSettings, one: Deployment, part: Part): Manif
   isReplicated(settings) ? autoscaled(one, { most: mostOf(settings, part), cpuPercent: 75 }) : []
 
 /** One Ingress: everything to Rails, which serves /cable and its static files too. */
-export const ingress = (settings: ChatwootSettings): Manifest[] => [
-  httpIngress({
+export const ingress = (settings: ChatwootSettings): Manifest[] =>
+  published({
     namespace: namespaceOf(settings.ENV),
     name: 'chatwoot',
     host: settings.CHATWOOT_HOST,
@@ -45,9 +46,8 @@ export const ingress = (settings: ChatwootSettings): Manifest[] => [
       'proxy-read-timeout': '36000',
       'proxy-send-timeout': '36000',
     },
-    issuer: settings.TLS_MODE === 'issuer' ? settings.TLS_ISSUER : undefined,
-  }),
-]
+    tls: tlsOf(settings),
+  })
 
 /** Files on a pod's own disk are seen by that pod alone: without S3 there is one. */
 const isReplicated = (settings: ChatwootSettings): boolean => bucketOf(settings) !== undefined

@@ -1,6 +1,7 @@
 import { hexKey, password } from '../../lib/generate.mts'
 import type { Setting } from '../../lib/settings.mts'
 import { isBetween, isDnsName, isEmail, isUrl } from '../../lib/validate.mts'
+import { certificateOf } from '../platform.mts'
 
 /** Bytes of an Active Record encryption key: `rails db:encryption:init` prints 32 characters. */
 const encryptionKey = () => hexKey(16)
@@ -22,6 +23,7 @@ export const settings = [
     default: (given) => given.text('DOMAIN') && `support.${given.text('DOMAIN')}`,
     validate: isDnsName,
   },
+  ...certificateOf('', 'CHATWOOT_HOST'),
   {
     key: 'CHATWOOT_ADMIN_EMAIL',
     title: "First super admin's e-mail",

@@ -1,8 +1,11 @@
 #!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
+import { awaitCertificates } from '../../lib/certificates.mts'
 import { step } from '../../lib/step.mts'
 import { ingress } from './manifests.mts'
 import { n8n } from './module.mts'
 
-export default step(import.meta, n8n, 'Publish n8n', async ({ settings, kube }) => {
-  await kube.apply(ingress(settings))
+export default step(import.meta, n8n, 'Publish n8n', async ({ settings, kube, until }) => {
+  const objects = ingress(settings)
+  await kube.apply(objects)
+  await awaitCertificates(objects, { kube, until })
 })

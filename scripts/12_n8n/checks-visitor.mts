@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { failed, passed } from '../../lib/checks.mts'
+import { failed, passed, passedOver } from '../../lib/checks.mts'
 import { password } from '../../lib/generate.mts'
 import { askPublic, dataOf, signIn, type N8nCheck } from './session.mts'
 
@@ -14,9 +14,10 @@ export const publicHealth: N8nCheck = {
   title: 'The public name leads to n8n',
   fix: 'kubectl -n NAMESPACE describe ingress n8n; then the load balancer’s targets and the DNS record',
   async ask(tools) {
-    const { status, text } = await askPublic(tools, '/healthz/readiness')
+    const answer = await askPublic(tools, '/healthz/readiness')
+    const { status, text } = answer
     return status === 200 && text.includes('"ok"')
-      ? passed('/healthz/readiness 200')
+      ? passedOver('/healthz/readiness 200', answer)
       : failed(`${status} ${text.slice(0, 80)}`)
   },
 }

@@ -1,7 +1,8 @@
-import { httpIngress } from '../../lib/ingress.mts'
+import { published } from '../../lib/ingress.mts'
 import type { Manifest, Secret } from '../../lib/k8s.mts'
 import { autoscaled, namespace, secretEnv, selector, service } from '../../lib/objects.mts'
 import { env, envFromSecret, resources } from '../../lib/pods.mts'
+import { tlsOf } from '../../lib/tls.mts'
 import { ownerPasswordHash, port, secretName, secrets } from './environment.mts'
 import { namespaceOf, type N8nSettings } from './module.mts'
 import { n8nContainer, n8nDeployment, runnerContainer, type Images } from './pods.mts'
@@ -27,24 +28,22 @@ export function workload(settings: N8nSettings, images: Images, part: 'main' | '
 /** One Ingress: the webhook processes take production hooks and forms, main everything else. */
 export function ingress(settings: N8nSettings): Manifest[] {
   const hooks = ['/webhook', '/webhook-waiting', '/form', '/form-waiting', '/mcp']
-  return [
-    httpIngress({
-      namespace: namespaceOf(settings.ENV),
-      name: 'n8n',
-      host: settings.N8N_HOST,
-      ingressClass: settings.INGRESS_CLASS,
-      paths: [...hooks.map((path) => [path, 'n8n-webhook', port] as const), ['/', 'n8n', port]],
-      annotations: {
-        // Form uploads reach 200 MiB; the editor's push channel pings only every 60 s.
-        'proxy-body-size': '256m',
-        'proxy-read-timeout': '3600',
-        'proxy-send-timeout': '3600',
-        'proxy-buffering': 'off',
-        'proxy-request-buffering': 'off',
-      },
-      issuer: settings.TLS_MODE === 'issuer' ? settings.TLS_ISSUER : undefined,
-    }),
-  ]
+  return published({
+    namespace: namespaceOf(settings.ENV),
+    name: 'n8n',
+    host: settings.N8N_HOST,
+    ingressClass: settings.INGRESS_CLASS,
+    paths: [...hooks.map((path) => [path, 'n8n-webhook', port] as const), ['/', 'n8n', port]],
+    annotations: {
+      // Form uploads reach 200 MiB; the editor's push channel pings only every 60 s.
+      'proxy-body-size': '256m',
+      'proxy-read-timeout': '3600',
+      'proxy-send-timeout': '3600',
+      'proxy-buffering': 'off',
+      'proxy-request-buffering': 'off',
+    },
+    tls: tlsOf(settings),
+  })
 }
 
 function main(settings: N8nSettings, images: Images): Manifest[] {

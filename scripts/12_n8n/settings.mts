@@ -1,6 +1,7 @@
 import { hexKey, password } from '../../lib/generate.mts'
 import type { Setting } from '../../lib/settings.mts'
 import { isBetween, isDnsName, isEmail } from '../../lib/validate.mts'
+import { certificateOf } from '../platform.mts'
 
 /** The settings of n8n alone. */
 export const ownSettings = [
@@ -11,6 +12,7 @@ export const ownSettings = [
     default: (given) => given.text('DOMAIN') && `n8n.${given.text('DOMAIN')}`,
     validate: isDnsName,
   },
+  ...certificateOf('', 'N8N_HOST'),
   {
     key: 'N8N_OWNER_EMAIL',
     title: "First owner's e-mail",

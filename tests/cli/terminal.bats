@@ -75,6 +75,19 @@ ended() {
   assert_line "N8N_OWNER_EMAIL='ops@example.com'"
 }
 
+@test "12_n8n_00_setup_credentials: a file that is missing is not asked for, it is to be laid there: exit 2" {
+  complete_platform
+  # The screen stays until Enter.
+  start "$step_00 --env dev --set TLS_MODE=files; code=\$?; read -r _; (exit \$code)"
+  shows 'lay these files there, mode 0600'
+  run screen
+  assert_output --partial 'credentials/dev/12_n8n.tls.crt'
+  answer ''
+  ended
+  assert_equal "$(<code)" 2
+  assert [ ! -e credentials/dev/12_n8n.env ]
+}
+
 @test "12_n8n_00_setup_credentials: Ctrl-C at a question writes nothing, exit 130" {
   complete_platform
   sed -i '/OPERATOR_EMAIL/d' credentials/dev/platform.env

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Check } from '../../lib/checks.mts'
 import { root } from '../../lib/file.mts'
+import { ownFileName } from '../../lib/credentials.mts'
 import { folderOf, type Module } from '../../lib/module.mts'
 import type { Setting } from '../../lib/settings.mts'
 import { checks as k3sChecks } from '../../scripts/09_k3s/checks.mts'
@@ -37,23 +38,29 @@ const documented: readonly Documented[] = [
 const row = (...cells: string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 
-function defaultOf({ default: fallback, generate, optional, when }: Setting): string {
+function defaultOf({ kind, default: fallback, generate, optional, when }: Setting): string {
   if (generate !== undefined) return 'generated'
-  if (fallback === undefined && when !== undefined) return 'asked where it applies'
+  if (fallback === undefined && when !== undefined)
+    return kind === 'file' ? 'needed where it applies' : 'asked where it applies'
   if (typeof fallback === 'function') return 'from other settings'
   return fallback === undefined ? (optional === true ? 'none' : '**asked**') : `\`${fallback}\``
 }
 
-const settingsTable = ({ shared, settings }: Module): string =>
+const fileOf = (module: Module, setting: Setting): string => {
+  if (!module.settings.includes(setting)) return 'platform.env'
+  return setting.kind === 'file' ? `\`${ownFileName(module, setting)}\`` : 'own'
+}
+
+const settingsTable = (module: Module): string =>
   [
     row('key', 'what', 'default', 'file'),
     row('---', '---', '---', '---'),
-    ...[...settings, ...shared].map((setting) =>
+    ...[...module.settings, ...module.shared].map((setting) =>
       row(
         `\`${setting.key}\``,
         [setting.title, ...(setting.help === undefined ? [] : [setting.help])].join('. '),
         defaultOf(setting) + (setting.keep === true ? ', never replaced' : ''),
-        settings.includes(setting) ? 'own' : 'platform.env',
+        fileOf(module, setting),
       ),
     ),
   ].join('\n')
