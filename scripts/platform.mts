@@ -154,6 +154,7 @@ export const rabbitmq = [
 
 const [postgresHost, postgresPort] = postgres
 const [redisHost, redisPort] = redis
+const [rabbitmqHost, rabbitmqPort] = rabbitmq
 
 /** Where backends are, for a module that only passes it on: it logs in to none of them. */
 export const backendAddresses = [
@@ -161,6 +162,8 @@ export const backendAddresses = [
   postgresPort,
   { ...redisHost, optional: true },
   redisPort,
+  { ...rabbitmqHost, optional: true },
+  rabbitmqPort,
 ] as const satisfies readonly Setting[]
 
 const withS3 = (given: Given): boolean => Boolean(given.text('S3_ENDPOINT'))

@@ -103,5 +103,5 @@ not_believed_from_a_node() {
   run -0 kubectl get configmap network-policies --namespace keybuzz-system -o 'jsonpath={.data.enforced}'
   assert_output false
   run -0 kubectl get configmap backend-services --namespace keybuzz-practice -o 'jsonpath={.data}'
-  assert_output '{"POSTGRES_HOST":"10.77.0.10","POSTGRES_PORT":"5432","REDIS_HOST":"10.77.0.10","REDIS_PORT":"6379"}'
+  assert_output '{"POSTGRES_HOST":"10.77.0.10","POSTGRES_PORT":"5432","RABBITMQ_HOST":"10.77.0.10","RABBITMQ_PORT":"5672","REDIS_HOST":"10.77.0.10","REDIS_PORT":"6379"}'
 }
