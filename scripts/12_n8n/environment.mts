@@ -101,9 +101,16 @@ export function commonEnv(settings: N8nSettings): EnvVar[] {
  * every run, and an unchanged Secret is an unchanged Secret. Only its uniqueness matters, which the key gives.
  */
 export function ownerPasswordHash(settings: N8nSettings): Sensitive {
+  const made = hashes.get(settings) ?? sensitiveLater(() => hashOf(settings))
+  hashes.set(settings, made)
+  return made
+}
+
+/** A run renders its objects more than once, and one hash takes 80 ms. */
+const hashes = new WeakMap<N8nSettings, Sensitive>()
+
+function hashOf(settings: N8nSettings): string {
   const { N8N_ENCRYPTION_KEY: key, N8N_OWNER_PASSWORD: password, N8N_OWNER_EMAIL: email } = settings
-  return sensitiveLater(() => {
-    const bytes = createHmac('sha256', key.reveal()).update(`owner ${email} ${password.reveal()}`).digest()
-    return hashSync(password.reveal(), `$2b$10$${encodeBase64(bytes, 16)}`)
-  })
+  const bytes = createHmac('sha256', key.reveal()).update(`owner ${email} ${password.reveal()}`).digest()
+  return hashSync(password.reveal(), `$2b$10$${encodeBase64(bytes, 16)}`)
 }
