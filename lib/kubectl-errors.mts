@@ -19,7 +19,7 @@ const away = new RegExp(
     'connection reset|broken pipe|EOF|GOAWAY|client connection lost|closed idle connection|i/o timeout',
     'Client\\.Timeout|request canceled|deadline exceeded|Handler timeout|in the time allotted',
     // The server is there and cannot: it starts, it stops, it has too much to do, or its etcd hangs.
-    'etcdserver|ServiceUnavailable|currently unable to handle the request|\\((Server)?Timeout\\)|TooManyRequests',
+    'etcdserver|ServiceUnavailable|currently unable to handle the request|\\((Server)?Timeout\\)|received too many requests',
   ].join('|'),
   'i',
 )

@@ -28,6 +28,11 @@ const seen = [
     'Error from server (TooManyRequests): the server has received too many requests and has asked us to try again later',
     exitCodes.unreachable,
   ],
+  // That one is a disruption budget's word, under the same reason.
+  [
+    'Error from server (TooManyRequests): Cannot evict pod as it would violate the pod’s disruption budget.',
+    exitCodes.rolloutFailed,
+  ],
   ['error: You must be logged in to the server (Unauthorized)', exitCodes.denied],
   ['Error from server (Forbidden): leases is forbidden: User "x" cannot update', exitCodes.denied],
   ['Unable to connect to the server: x509: certificate has expired', exitCodes.trust],
