@@ -73,9 +73,9 @@ export const ingress = [
   {
     key: 'PROXY_HOPS',
     title: 'Proxies in front of a pod',
-    help: 'How many append to X-Forwarded-For: load balancer and ingress make 2',
+    help: 'How many append to X-Forwarded-For: load balancer and ingress make 2; one that passes TLS through adds nothing',
     kind: 'number',
-    default: '2',
+    default: (given) => (given.text('TLS_MODE') === 'load-balancer' ? '2' : '1'),
     validate: isCount,
   },
 ] as const satisfies readonly Setting[]
