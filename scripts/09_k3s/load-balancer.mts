@@ -24,7 +24,7 @@ export function loadBalancerLines(settings: Settings): (readonly [label: string,
   const https =
     settings['TLS_MODE'] === 'load-balancer'
       ? `HTTPS, TLS ends here -> HTTP port ${String(port)} of the same; ${check}`
-      : 'TCP, passed through -> port 443 of the same; check TCP'
+      : 'TCP, passed through -> port 443 of the same, with PROXY protocol if it can; check TCP'
   return [
     ['LB 80', `HTTP -> port ${String(port)} of ${everyNode}; ${check}`],
     ['LB 443', https],

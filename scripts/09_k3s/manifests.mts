@@ -96,10 +96,18 @@ const routesOf = (settings: K3sSettings): Manifest =>
     data: { 'health.yaml': stringify(health(settings)) },
   }) as Manifest
 
-/** Uploads and long answers: an hour, each way. Names with underscores are not let through as other headers. */
+/**
+ * A trusted load balancer says who its visitor is, by headers or, where TLS passes through it, by the PROXY protocol:
+ * Traefik reads that where it comes. Uploads and long answers: an hour, each way. Names with underscores are not let
+ * through as other headers.
+ */
 const entrypoint = (name: string, port: number, trusted: readonly string[]): string[] => [
   `--entrypoints.${name}.address=:${port}`,
-  ...(trusted.length === 0 ? [] : [`--entrypoints.${name}.forwardedheaders.trustedips=${trusted.join(',')}`]),
+  ...(trusted.length === 0
+    ? []
+    : ['forwardedheaders', 'proxyprotocol'].map(
+        (by) => `--entrypoints.${name}.${by}.trustedips=${trusted.join(',')}`,
+      )),
   `--entrypoints.${name}.http.aliasheadersstrategy=delete`,
   `--entrypoints.${name}.transport.respondingtimeouts.readtimeout=1h`,
   `--entrypoints.${name}.transport.respondingtimeouts.writetimeout=1h`,

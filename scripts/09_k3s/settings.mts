@@ -144,7 +144,7 @@ export const ingressController = [
   {
     key: 'TRUSTED_PROXIES',
     title: 'Trusted proxies',
-    help: 'Ranges of the load balancers, comma-separated: only their X-Forwarded-* headers are believed',
+    help: 'Ranges of the load balancers, comma-separated: only their X-Forwarded-* headers and PROXY protocol are believed',
     kind: 'text',
     optional: true,
     validate: listOf(isCidr),

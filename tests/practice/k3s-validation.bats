@@ -64,6 +64,28 @@ not_believed_from_a_node() {
 
 @test "what anybody else says of itself does not" { on_every_port not_believed_from_a_node; }
 
+# visitor_by_proxy_protocol ADDRESS: what the canary sees of one a load balancer announces; text for a shell.
+visitor_by_proxy_protocol() {
+  cat <<SHELL
+exec 3<>/dev/tcp/$1/80
+printf 'PROXY TCP4 198.51.100.7 $1 40000 80\r\nGET /cgi-bin/visitor HTTP/1.1\r\nHost: canary.practice.example.com\r\nX-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n\r\n' >&3
+timeout 5 cat <&3
+SHELL
+}
+
+@test "a visitor a load balancer announces by PROXY protocol is seen; what the visitor says of itself is not believed" {
+  run -0 bash <<<"$(visitor_by_proxy_protocol 10.77.0.21)"
+  assert_output --partial 'for=198.51.100.7 proto=http'
+  refute_output --partial 192.0.2.7
+}
+
+@test "nobody else can announce one" {
+  run -0 on worker-01 bash <<<"$(visitor_by_proxy_protocol 10.77.0.22)"
+  assert_output --partial 'proto=http'
+  refute_output --partial 198.51.100.7
+  refute_output --partial 192.0.2.7
+}
+
 @test "the host has started K3s again by itself, and the cluster is whole" {
   until_active() {
     local end=$((SECONDS + 120))
