@@ -39,12 +39,6 @@ export interface HostOptions {
 }
 
 /**
- * Holds a lock until its stdin ends or has been silent for four beats: sshd does not learn of a link that died, and a
- * lock must not stay for the hours until the kernel gives the connection up.
- */
-const holder = `$|=1;print"held\n";vec(my $r,0,1)=1;0 while select(my $s=$r,undef,undef,${(4 * beat) / 1000})>0 and sysread STDIN,$_,9`
-
-/**
  * Held by each command that changes a host, for as long as it works. A command goes on when its run is gone, and
  * the next run must not come in its way.
  */
@@ -52,6 +46,12 @@ const workFile = '/run/lock/keybuzz-work.lock'
 
 /** Seconds a command may work on after its run is gone: packages are installed, a machine's pods are ended. */
 const workSeconds = 300
+
+/**
+ * Holds a lock until its stdin ends or has been silent for four beats: sshd does not learn of a link that died, and a
+ * lock must not stay for the hours until the kernel gives the connection up. It says whether the host is quiet.
+ */
+const holder = `$|=1;open W,">>","${workFile}";print flock(W,6)?"quiet\\n":"busy\\n";close W;vec(my $r,0,1)=1;0 while select(my $s=$r,undef,undef,${(4 * beat) / 1000})>0 and sysread STDIN,$_,9`
 
 export function createHost({ name, address, connection, writes, sudo }: HostOptions): Host {
   /** What stands before a command, and the line that goes before its input. */
@@ -81,6 +81,8 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
     })
   }
 
+  /** Whoever holds its lock has looked already. */
+  let seenQuiet = false
   return {
     name,
     address,
@@ -89,6 +91,7 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
     change: (what, words, options) =>
       writes.make([{ sign: '~', what: `host ${name}: ${what}` }], () => must(what, words, options)),
     async quiet() {
+      if (seenQuiet) return
       const waitFor = (seconds: number) =>
         run(['flock', '-w', String(seconds), '-E', '75', workFile, 'true'], { timeoutSeconds: seconds + 30 })
       if ((await waitFor(0)).code !== 75) return
@@ -104,7 +107,10 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
       const words = ['flock', '-n', '-E', '75', path, 'perl', '-e', holder]
       const [before, firstLine] = sudoWords()
       const ended = await connection.hold([...before, ...words], { firstLine, onLost })
-      if (ended === undefined) return
+      if (typeof ended === 'string') {
+        seenQuiet = ended === 'quiet'
+        return
+      }
       throw new KitError(
         ended.code === 75 ? `another run works on ${name}` : `${name}: no lock: ${ended.stderr.trim()}`,
         {

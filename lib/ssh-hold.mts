@@ -16,7 +16,7 @@ export function hold(
   exec: Exec,
   words: readonly string[],
   { firstLine = '', onLost }: HoldOptions,
-): Promise<Finished | undefined> {
+): Promise<Finished | string> {
   const [program = '', ...rest] = words
   // A stdin that never ends: the far side sees its end only when the connection is gone.
   const stdin = new Readable({ read() {} })
@@ -24,9 +24,9 @@ export function hold(
   const beating = setInterval(() => stdin.push('\n'), beat).unref()
   let held = false
   return new Promise((resolve, reject) => {
-    const onStdout = () => {
+    const onStdout = (said: Buffer) => {
       held = true
-      resolve(undefined)
+      resolve(said.toString().trim())
     }
     exec(program, rest, { stream: 'both', stdin, onStdout })
       .then(({ code, stdout, stderr }) => resolve({ code: code ?? 128, stdout, stderr }), reject)

@@ -35,9 +35,9 @@ export interface Connection {
   run(words: readonly string[], options?: RemoteOptions): Promise<Finished>
   /**
    * Starts a command that stays until the connection closes, with a line on its stdin every `beat` milliseconds.
-   * @returns undefined once it has said something, or its end
+   * @returns what it says first, or its end
    */
-  hold(words: readonly string[], options: HoldOptions): Promise<Finished | undefined>
+  hold(words: readonly string[], options: HoldOptions): Promise<Finished | string>
   close(): void
 }
 

@@ -124,7 +124,7 @@ exit_of_run() {
 @test "a run whose lock is gone, as after a suspended night, does nothing more: exit 6" {
   hang_start master-03
   waiting_run "$BATS_TEST_TMPDIR/run"
-  for machine in master-01 master-02; do on "$machine" 'pkill -f "^perl -e .*held"'; done
+  for machine in master-01 master-02; do on "$machine" 'pkill -f "^perl -e .*quiet"'; done
   exit_of_run
   unhang_start master-03
   assert_equal "$code" 6

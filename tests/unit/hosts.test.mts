@@ -87,7 +87,7 @@ test('a run that reaches no majority of the masters works on none, exit 6', asyn
 })
 
 /** A host whose commands end with these codes, one after the other; their words are in `said`. */
-function hostEnding(...codes: number[]) {
+function hostEnding(codes: number[], holder = 'quiet') {
   const said: string[][] = []
   const host = createHost({
     name: 'worker-01',
@@ -97,7 +97,7 @@ function hostEnding(...codes: number[]) {
         said.push([...words])
         return Promise.resolve({ code: codes.shift() ?? 0, stdout: '', stderr: '' })
       },
-      hold: () => assert.fail('nothing is held'),
+      hold: () => Promise.resolve(holder),
       close: () => {},
     },
     writes: createWrites({ planning: false, guard: () => Promise.resolve() }),
@@ -106,7 +106,7 @@ function hostEnding(...codes: number[]) {
 }
 
 test('a command that changes a host is told apart, while it works, from one that reads', async () => {
-  const { host, said } = hostEnding()
+  const { host, said } = hostEnding([])
   await host.change('restart it', ['systemctl', 'restart', 'it'])
   await host.read(['uname', '-n'])
   assert.deepEqual(said, [
@@ -116,17 +116,28 @@ test('a command that changes a host is told apart, while it works, from one that
 })
 
 test('a host on which a run that is gone still works is waited for; exit 11 when that does not end', async () => {
-  const quiet = hostEnding(0)
+  const quiet = hostEnding([0])
   await quiet.host.quiet()
   assert.equal(quiet.said.length, 1)
-  const ending = hostEnding(75, 0)
+  const ending = hostEnding([75, 0])
   await ending.host.quiet()
   assert.equal(ending.said.length, 2)
   await assert.rejects(
-    hostEnding(75, 75).host.quiet(),
+    hostEnding([75, 75]).host.quiet(),
     (thrown) =>
       thrown instanceof KitError &&
       thrown.exitCode === exitCodes.locked &&
       /has not ended within/.test(thrown.message),
   )
+})
+
+test('who holds the lock of a host has looked whether anybody works there: it is not asked twice', async () => {
+  const quiet = hostEnding([])
+  await quiet.host.lock('/run/lock', neverLost)
+  await quiet.host.quiet()
+  assert.equal(quiet.said.length, 0)
+  const busy = hostEnding([75, 0], 'busy')
+  await busy.host.lock('/run/lock', neverLost)
+  await busy.host.quiet()
+  assert.equal(busy.said.length, 2)
 })
