@@ -22,7 +22,7 @@ export function tlsOf(settings: Settings, prefix = ''): Tls | undefined {
   return { files: Object.fromEntries(files) as Record<string, Sensitive> }
 }
 
-/** Days before its end from which a certificate is told about: cert-manager renews one 30 days before, so that one has failed to. */
+/** Days before its end from which a certificate is told about. cert-manager would have renewed it 30 days before. */
 const tell = 21
 
 /** What must be said of a certificate by its end, or undefined. */
