@@ -38,8 +38,7 @@ async function certificateLacks(
   const certificate = await kube.get('certificates.cert-manager.io', name, namespace)
   if (certificate === undefined) return 'cert-manager has not taken it up yet'
   if (conditionOf(certificate, 'Ready')?.status === 'True') return ''
-  const kinds = ['certificaterequests.cert-manager.io', ...acme.map((kind) => `${kind}.acme.cert-manager.io`)]
-  const found = await kube.list(kinds.join(','), { namespace })
+  const found = await kube.list(workers, { namespace })
   return stateOf(found.toSorted(byAge), name, host) ?? 'cert-manager has asked for it'
 }
 
@@ -47,7 +46,9 @@ async function certificateLacks(
 const byAge = (a: LiveObject, b: LiveObject): number =>
   String(a.metadata.creationTimestamp).localeCompare(String(b.metadata.creationTimestamp))
 
-const acme = ['orders', 'challenges']
+/** The kinds cert-manager works with on a certificate. */
+const workers =
+  'certificaterequests.cert-manager.io,orders.acme.cert-manager.io,challenges.acme.cert-manager.io'
 
 interface AcmeStatus {
   readonly state?: string

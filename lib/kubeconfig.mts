@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { parse } from 'yaml'
 import { exitCodes, KitError } from './errors.mts'
 import { shownPath } from './file.mts'
+import { daysUntil } from './tls.mts'
 
 /** One way to the cluster's API: a context of the kubeconfig. */
 export interface Endpoint {
@@ -71,6 +72,5 @@ const decoded = (data: string | undefined): string | undefined =>
 /** Whole days until the client certificate ends, negative afterwards; undefined without one. */
 export function daysLeft({ certificate }: Pick<Kubeconfig, 'certificate'>, now: Date): number | undefined {
   if (certificate === undefined) return undefined
-  const end = Date.parse(new X509Certificate(certificate).validTo)
-  return Math.floor((end - now.getTime()) / 86_400_000)
+  return daysUntil(new Date(new X509Certificate(certificate).validTo), now)
 }

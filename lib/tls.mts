@@ -22,12 +22,16 @@ export function tlsOf(settings: Settings, prefix = ''): Tls | undefined {
   return { files: Object.fromEntries(files) as Record<string, Sensitive> }
 }
 
+/** Whole days until then; below zero afterwards. */
+export const daysUntil = (end: Date, now = new Date()): number =>
+  Math.floor((end.getTime() - now.getTime()) / 86_400_000)
+
 /** Days before its end from which a certificate is told about. cert-manager would have renewed it 30 days before. */
 const tell = 21
 
 /** What must be said of a certificate by its end, or undefined. */
 export function endNear(end: Date, now = new Date()): string | undefined {
-  const days = Math.floor((end.getTime() - now.getTime()) / 86_400_000)
+  const days = daysUntil(end, now)
   if (days >= tell) return undefined
   const date = end.toISOString().slice(0, 10)
   return days < 0

@@ -1,6 +1,7 @@
 import { failed, passed, warning, type Check } from '../../lib/checks.mts'
 import { isServer } from '../../lib/gate.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
+import { daysUntil } from '../../lib/tls.mts'
 import { nodesOf, type Tools } from './checks-nodes.mts'
 import { isKitMade } from './kit-made.mts'
 import type { K3sSettings } from './module.mts'
@@ -93,7 +94,7 @@ export const certificates: Check<K3sSettings> = {
         const end = await tools.http.certificateEnd(`${addressOf(server)}:6443`).catch(() => undefined)
         return {
           name: server.metadata.name,
-          days: end && Math.floor((end.getTime() - Date.now()) / 86_400_000),
+          days: end && daysUntil(end),
         }
       }),
     )
