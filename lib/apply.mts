@@ -2,6 +2,7 @@ import { compare, fieldManager, type Comparison } from './diff.mts'
 import { nameOf, type LiveObject, type Manifest } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import { fieldLines } from './plan.mts'
+import { standsAsWanted } from './standing.mts'
 import type { Change } from './writes.mts'
 
 /** One object of a batch: what we want, what is there, what applying would change. */
@@ -50,8 +51,8 @@ export const newNamespaces = (
   )
 
 /**
- * What applying `manifests` would change, asked of the server without changing anything. Objects in a
- * namespace that does not exist yet (`absent`) cannot be asked about: they are new.
+ * What applying `manifests` would change, asked of the server without changing anything; it is not asked about what
+ * certainly stands. Objects in a namespace that does not exist yet (`absent`) cannot be asked about: they are new.
  */
 export async function planObjects(
   kubectl: Kubectl,
@@ -59,12 +60,19 @@ export async function planObjects(
   live: ReadonlyMap<string, LiveObject>,
   absent: ReadonlySet<string>,
 ): Promise<Planned[]> {
-  const askable = manifests.filter(({ metadata }) => !absent.has(metadata?.namespace ?? metadata?.name ?? ''))
+  const standing = new Set(
+    manifests.filter((manifest) => standsAsWanted(manifest, live.get(nameOf(manifest)))),
+  )
+  const askable = manifests.filter(
+    (manifest) =>
+      !standing.has(manifest) && !absent.has(manifest.metadata?.namespace ?? manifest.metadata?.name ?? ''),
+  )
   const dryRun =
     askable.length === 0
       ? new Map<string, LiveObject>()
       : await sendObjects(kubectl, askable, { dryRun: true })
   return manifests.map((manifest) => {
+    if (standing.has(manifest)) return { manifest, comparison: { status: 'unchanged', fields: [] } }
     const result = dryRun.get(nameOf(manifest))
     const comparison: Comparison =
       result === undefined ? { status: 'new', fields: [] } : compare(live.get(nameOf(manifest)), result)

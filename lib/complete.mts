@@ -1,5 +1,6 @@
 import { askQuestions } from './ask.mts'
-import { fileOf, saveSettings } from './credentials.mts'
+import { changedFiles, fileOf } from './credentials.mts'
+import { writePrivate } from './file.mts'
 import { log } from './log.mts'
 import { missingError } from './missing.mts'
 import type { Module } from './module.mts'
@@ -57,14 +58,20 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
   return resolved
 }
 
-/** Saves what was completed and says where. */
-export function keepSettings(
+/**
+ * Saves what was completed and says where.
+ * @param hold comes before a file is changed: another run may be about to draw the same secrets
+ */
+export async function keepSettings(
   env: string,
   module: Module,
   resolved: readonly Resolved[],
-  started: number,
-): void {
-  saveSettings(env, module, resolved)
+  hold: () => Promise<void>,
+): Promise<void> {
+  const started = performance.now()
+  const changed = changedFiles(env, module, resolved)
+  if (changed.size > 0) await hold()
+  for (const [path, text] of changed) writePrivate(path, text)
   const secrets = resolved.filter(({ setting, text }) => isSecret(setting) && text !== undefined).length
   const own = module.settings[0] ?? module.shared[0]
   const where = own === undefined ? '' : fileOf(env, module, own)

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { envText, parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from './errors.mts'
-import { credentialsFolder, readPrivate, root, shownPath, writePrivate } from './file.mts'
+import { credentialsFolder, readPrivate, root, shownPath } from './file.mts'
 import { folderOf, type Module } from './module.mts'
 import type { Resolved, Setting, Texts } from './settings.mts'
 
@@ -74,44 +74,35 @@ function readSettings(path: string): Texts {
 }
 
 /**
- * Saves what was resolved, each setting in its file. Values that are only defaults are saved too: a default that
- * changes in a later kit must not change a running installation. Keys of other modules stay as they are.
- * @returns the files that changed
- * @throws KitError exit 12 when the disk does not take them; exit 2 for a value no file can hold
+ * The files that saving these settings would change, each setting in its own, with what they would hold. Values that
+ * are only defaults are saved too: a default that changes in a later kit must not change a running installation. Keys
+ * of other modules stay as they are.
+ * @throws KitError exit 2 for a value no file can hold
  */
-export function saveSettings(env: string, module: Module, resolved: readonly Resolved[]): string[] {
-  const changed = saveFiles(env, module, resolved)
+export function changedFiles(
+  env: string,
+  module: Module,
+  resolved: readonly Resolved[],
+): Map<string, string> {
+  const changed = new Map<string, string>()
+  for (const { setting, text } of resolved) {
+    if (setting.kind !== 'file' || text === undefined) continue
+    const path = ownFile(env, module, setting)
+    if (readPrivate(path) !== text) changed.set(path, text)
+  }
   for (const [path, settings] of [
     [platformFile(env), module.shared],
     [settingsFile(env, module), module.settings],
   ] as const) {
-    const before = readPrivate(path)
-    const values: Record<string, string> = { ...readSettings(path) }
+    const before = readSettings(path)
+    const values: Record<string, string> = { ...before }
     for (const { setting, text } of resolved) {
       if (text !== undefined && settings.includes(setting) && setting.kind !== 'file')
         values[setting.key] = text
     }
-    const after = envText(values)
-    if (
-      before === undefined
-        ? after === ''
-        : Object.keys(values).every((key) => readSettings(path)[key] === values[key])
-    )
-      continue
-    writePrivate(path, after)
-    changed.push(path)
+    if (Object.keys(values).some((key) => before[key] !== values[key])) changed.set(path, envText(values))
   }
   return changed
-}
-
-function saveFiles(env: string, module: Module, resolved: readonly Resolved[]): string[] {
-  return resolved.flatMap(({ setting, text }) => {
-    if (setting.kind !== 'file' || text === undefined) return []
-    const path = ownFile(env, module, setting)
-    if (readPrivate(path) === text) return []
-    writePrivate(path, text)
-    return [path]
-  })
 }
 
 /** KEYBUZZ_ variables without their prefix. */

@@ -1,4 +1,3 @@
-import { sendObjects } from './apply.mts'
 import { onlyLooks, type Arguments } from './arguments.mts'
 import {
   openCluster,
@@ -9,18 +8,17 @@ import {
 } from './cluster.mts'
 import { undoDrills } from './drill-undo.mts'
 import { lookAtCluster, requireGate, type Look } from './gate.mts'
+import { createHold, type Hold } from './hold.mts'
 import { interruption } from './interrupt.mts'
 import type { LiveObject } from './k8s.mts'
 import { createKube } from './kube-session.mts'
 import type { KubeSession } from './kube.mts'
-import type { Kubectl } from './kubectl.mts'
-import { takeLock, type Lock } from './lock.mts'
+import { isHeld } from './lease.mts'
 import { say } from './log.mts'
 import { folderOf, headingOf, type Module } from './module.mts'
 import { needsOf } from './modules.mts'
 import { systemNamespace } from './names.mts'
-import { namespace } from './objects.mts'
-import { operator, readRecords, type Revision } from './revision.mts'
+import { operator, readRecords, type Records, type Revision } from './revision.mts'
 import { createRevisions, type Revisions } from './revisions.mts'
 import { kitVersion, type Versions } from './versions.mts'
 import { createWrites, type Writes } from './writes.mts'
@@ -37,8 +35,8 @@ export interface Ground {
   readonly revisions: Revisions
   /** Every revision of every module on this cluster. */
   readonly known: readonly Revision[]
-  /** Lets the next run begin. */
-  close(): Promise<void>
+  /** Whoever writes has the lock by that; others take it for what must not change under them. */
+  readonly hold: Hold
 }
 
 export interface GroundOptions {
@@ -53,8 +51,8 @@ export interface GroundOptions {
 }
 
 /**
- * Looks at the cluster of an environment, makes sure that a module may begin on it, and takes its lock unless
- * this run only looks.
+ * Looks at the cluster of an environment, and makes sure that a module may begin on it. Its lock is taken with the
+ * first write: a run that finds nothing to do needs none.
  * @throws KitError exit 2, 3, 5, 6, 7, 8 or 11 when it may not
  */
 export async function openGround(options: GroundOptions): Promise<Ground> {
@@ -70,14 +68,20 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
   const needed = needsOf(module.number)
   if (needed.length > 0 && given.verb !== 'status') requireGate(look, needed, records.revisions)
 
-  let lock: Lock | undefined
+  const hold = createHold({
+    kubectl,
+    found: records.lease,
+    holder: `${operator()}, ${folderOf(module)} (${env})`,
+    wait: given.wait,
+    hasNamespace: look.namespaces.some(({ metadata }) => metadata.name === systemNamespace),
+  })
   let noted = false
   const guard = async () => {
     interruption.throwIfAsked()
     await permit()
+    await hold.require()
     if (!noted && recorded === undefined) recordIdentity(env, met)
     noted = true
-    await lock?.require()
   }
   const owner = { module: folderOf(module), env }
   const repairs = createWrites({ planning: looking, guard })
@@ -88,7 +92,7 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
       await revisions.begin()
     },
   })
-  const startKube = ({ namespaces }: Look) =>
+  const startKube = ({ namespaces }: Look, { objects }: Records) =>
     createKube({
       kubectl,
       writes,
@@ -96,39 +100,25 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
       forceConflicts: given.forceConflicts,
       failures: module.failures ?? [],
       namespaces,
+      objects,
     })
-  let kube = startKube(look)
+  let kube = startKube(look, records)
   let known = records.revisions
-  ;[lock] = await Promise.all([
-    looking ? undefined : lockCluster(kubectl, look, records.lease, options),
-    kube.objects(),
-  ])
-  if (lock?.waited === true) {
+  const isBusy = records.lease !== undefined && isHeld(records.lease)
+  if (!looking && (isBusy || given.wait) && (await hold.takeFirst())) {
     // What was read while another run was at work is old by now.
-    known = (await readRecords(kubectl)).revisions
-    kube = startKube(await lookAtCluster(kubectl))
+    const [lookedAgain, readAgain] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
+    known = readAgain.revisions
+    kube = startKube(lookedAgain, readAgain)
   }
   const revisions = createRevisions({ kubectl, known, ...owner, kit: kitVersion(), images, guard })
-  const close = async () => lock?.release()
   try {
     if (!looking) await putBack(await undoDrills(kubectl, repairs, await kube.objects()), kube)
   } catch (thrown) {
-    await close()
+    await hold.release()
     throw thrown
   }
-  return { cluster, look, writes, repairs, kube, revisions, known, close }
-}
-
-async function lockCluster(
-  kubectl: Kubectl,
-  { namespaces }: Look,
-  found: Parameters<typeof takeLock>[0]['found'],
-  { module, env, given }: GroundOptions,
-): Promise<Lock> {
-  if (!namespaces.some(({ metadata }) => metadata.name === systemNamespace))
-    await sendObjects(kubectl, [namespace(systemNamespace)], { dryRun: false })
-  const holder = `${operator()}, ${folderOf(module)} (${env})`
-  return takeLock({ kubectl, found, holder, wait: given.wait })
+  return { cluster, look, writes, repairs, kube, revisions, known, hold }
 }
 
 /** What a killed drill had taken serves again before anything else is looked at. */

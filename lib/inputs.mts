@@ -13,8 +13,15 @@ export interface Inputs<M extends Module> {
   current(): SettingsOf<M>
   /** True when the first write of a run wants the environment's name typed. */
   isProtected(): boolean
-  /** Completes, tries and saves them; under --plan they are only used. */
-  ensure(live: Texts, tryOut?: (settings: SettingsOf<M>) => Promise<void>): Promise<void>
+  /**
+   * Completes, tries and saves them; under --plan they are only used.
+   * @param hold comes before a file is changed
+   */
+  ensure(
+    live: Texts,
+    hold: () => Promise<void>,
+    tryOut?: (settings: SettingsOf<M>) => Promise<void>,
+  ): Promise<void>
 }
 
 /** Reads what this run was given. @throws KitError exit 2 for what cannot be right */
@@ -44,8 +51,7 @@ export async function openInputs<M extends Module>(
     },
     isProtected: () =>
       resolve(all, sources()).some(({ setting, text }) => setting.key === 'PROTECTED' && text === 'true'),
-    async ensure(live, tryOut) {
-      const started = performance.now()
+    async ensure(live, hold, tryOut) {
       const resolved = await completeSettings({
         module,
         sources: sources(),
@@ -55,7 +61,7 @@ export async function openInputs<M extends Module>(
       })
       settings = undefined
       if (looking) planned = resolved
-      else keepSettings(env, module, resolved, started)
+      else await keepSettings(env, module, resolved, hold)
     },
   }
 }

@@ -59,6 +59,7 @@ export interface LiveObject {
 export interface ManagedFields {
   manager: string
   operation: 'Apply' | 'Update'
+  apiVersion?: string
   subresource?: string
   fieldsV1?: FieldSet
 }

@@ -17,7 +17,7 @@ import { waitForDeployments } from './wait.mts'
 export function createKube(options: KubeOptions): KubeSession {
   const { kubectl, writes, owner, forceConflicts, failures } = options
   const manifests: Manifest[] = []
-  const ours = createOurObjects(kubectl, owner)
+  const ours = createOurObjects(kubectl, owner, options.objects)
   const planner = createPlanner({ kubectl, ours, namespaces: options.namespaces })
   /** Names of what this run has sent. */
   const sent = new Set<string>()

@@ -50,4 +50,6 @@ export interface KubeOptions {
   readonly failures: readonly KnownFailure[]
   /** The namespaces there are. */
   readonly namespaces: readonly LiveObject[]
+  /** The objects of every module. */
+  readonly objects: readonly LiveObject[]
 }

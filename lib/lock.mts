@@ -1,5 +1,5 @@
 import { exitCodes, KitError } from './errors.mts'
-import { holderOf, isHeld, leaseFor, released, renewed, type Lease } from './lease.mts'
+import { holderOf, isHeld, leaseFor, processOf, released, renewed, type Lease } from './lease.mts'
 import type { Kubectl } from './kubectl.mts'
 import { record } from './log.mts'
 import { processIdentity } from './process-identity.mts'
@@ -41,10 +41,13 @@ export async function takeLock({ kubectl, found, holder, wait }: LockOptions): P
       waited = true
       lease = await waitForLease(kubectl, lease, { wait })
     }
-    const taken = await write(kubectl, leaseFor(lease, holder, identity))
+    const wanted = leaseFor(lease, holder, identity)
+    const taken = await write(kubectl, wanted)
     if (taken !== undefined) return keep(kubectl, taken, waited)
-    // Somebody was quicker: look again at whose it is.
     lease = await readLease(kubectl)
+    // Somebody was quicker, or this run was and the answer was lost on its way.
+    if (lease !== undefined && holderOf(lease) === holderOf(wanted) && processOf(lease) === identity)
+      return keep(kubectl, lease, waited)
     waited = true
   }
 }

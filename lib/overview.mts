@@ -1,4 +1,3 @@
-import { itemsOf } from './apply.mts'
 import { hasKubeconfig, openCluster } from './cluster.mts'
 import { isReady, lookAtCluster } from './gate.mts'
 import { healthOf } from './health.mts'
@@ -27,7 +26,7 @@ export interface Overview {
 type Row = Omit<ModuleState, 'revision' | 'now'> & { readonly slug: string }
 
 /**
- * Looks at every module of an environment: three questions to the cluster, none to a backend.
+ * Looks at every module of an environment: two questions to the cluster, none to a backend.
  * @throws KitError exit 6, 7 or 8 when the cluster does not answer
  */
 export async function lookAtModules(env: string, rows: readonly Row[]): Promise<Overview> {
@@ -35,16 +34,12 @@ export async function lookAtModules(env: string, rows: readonly Row[]): Promise<
     return { cluster: undefined, modules: rows.map((row) => ({ ...row, revision: undefined, now: '' })) }
   }
   const { kubectl, name } = await openCluster(env, readVersions(env).versions)
-  const deployments = ['get', 'deployments.apps', '--all-namespaces', '--selector', `keybuzz.io/env=${env}`]
-  const [look, { revisions }, found] = await Promise.all([
-    lookAtCluster(kubectl),
-    readRecords(kubectl),
-    kubectl.json<Parameters<typeof itemsOf>[0]>(deployments).then(itemsOf),
-  ])
+  const [look, { revisions, objects }] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
+  const deployments = objects.filter((live) => live.kind === 'Deployment' && ownerOf(live).env === env)
   const modules: ModuleState[] = []
   for (const row of rows) {
     const revision = newestOf(revisions, folderOf(row), env)
-    const own = found.filter((live) => ownerOf(live).module === folderOf(row))
+    const own = deployments.filter((live) => ownerOf(live).module === folderOf(row))
     const standing = revision !== undefined && revision.state !== 'uninstalled'
     const { state, problems } = await healthOf(createKubeReader(kubectl), own)
     const nodes = `${look.nodes.filter(isReady).length} of ${look.nodes.length} nodes ready`

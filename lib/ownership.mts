@@ -10,6 +10,9 @@ export interface Owner {
 
 const labelOf = { module: 'keybuzz.io/module', step: 'keybuzz.io/step', env: 'keybuzz.io/env' } as const
 
+/** The label selector of everything the kit has in a cluster, of whatever module. */
+export const everyObject = 'app.kubernetes.io/managed-by=keybuzz'
+
 /** The label selector of all objects of one module in one environment. */
 export const moduleSelector = ({ module, env }: Omit<Owner, 'step'>): string =>
   `${labelOf.module}=${module},${labelOf.env}=${env}`

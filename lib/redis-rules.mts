@@ -5,8 +5,8 @@ import type { Client } from './redis.mts'
 
 // What a Redis must be before an application may use it, one question each.
 
-/** Written and removed again, to see that the server takes writes. */
-const probeKey = 'keybuzz:probe'
+/** What begins so is written and removed again, to see that the server takes writes. Each run has a key of its own. */
+const probePrefix = 'keybuzz:probe:'
 
 /** A proxy may lead to a replica after a failover: PING and AUTH succeed there, writes do not. */
 export async function requireMaster(redis: Client, where: string): Promise<void> {
@@ -21,9 +21,10 @@ export async function requireMaster(redis: Client, where: string): Promise<void>
 /** A master may refuse writes too: memory full, snapshot failed, replicas missing. Leaves nothing behind. */
 export async function requireWritable(redis: Client, where: string): Promise<void> {
   const mark = randomUUID()
-  await asked(redis.set(probeKey, mark, { expiration: { type: 'EX', value: 10 } }), where)
-  const found = await asked(redis.get(probeKey), where)
-  await asked(redis.del(probeKey), where)
+  const key = `${probePrefix}${mark}`
+  await asked(redis.set(key, mark, { expiration: { type: 'EX', value: 10 } }), where)
+  const found = await asked(redis.get(key), where)
+  await asked(redis.del(key), where)
   if (found === mark) return
   throw new KitError(`${where} does not give back what was written`, {
     exitCode: exitCodes.preflight,

@@ -51,7 +51,7 @@ function renderingContext<M extends Module>(
       apply: (manifests: readonly Manifest[]) => Promise.resolve(collect(manifests)),
     },
     postgres: { tryOut: nothing, ensureDatabase: nothing },
-    redis: { require: nothing },
+    redis: { tryOut: nothing, require: nothing },
     rabbitmq: { require: nothing },
     s3: { require: nothing },
     tests: { run: nothing },

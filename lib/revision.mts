@@ -1,9 +1,10 @@
 import { hostname, userInfo } from 'node:os'
 import { itemsOf, sendObjects } from './apply.mts'
-import type { Manifest } from './k8s.mts'
+import type { LiveObject, Manifest } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import type { Lease } from './lease.mts'
 import { systemNamespace } from './names.mts'
+import { everyObject, lastingKinds, prunableKinds } from './ownership.mts'
 import { decodeAll, encode, revisionLabel, secretNameOf } from './revision-secret.mts'
 import { countWrite } from './sh.mts'
 
@@ -35,23 +36,25 @@ export interface Revision {
   readonly manifests: readonly Manifest[]
 }
 
-/** Everything the kit keeps in a cluster, in one question: every revision, oldest first, and the lock. */
-export async function readRecords(
-  kubectl: Kubectl,
-): Promise<{ revisions: Revision[]; lease: Lease | undefined }> {
-  const words = [
-    'get',
-    'secrets,leases.coordination.k8s.io',
-    '--namespace',
-    systemNamespace,
-    '--selector',
-    'app.kubernetes.io/managed-by=keybuzz',
-    '--ignore-not-found',
-  ]
-  const found = itemsOf(await kubectl.json(words))
+/** What the kit has in a cluster. */
+export interface Records {
+  /** Of every module and environment, oldest first. */
+  readonly revisions: Revision[]
+  /** The lock, as it was before everything else here was read. */
+  readonly lease: Lease | undefined
+  /** Every object of every module. */
+  readonly objects: readonly LiveObject[]
+}
+
+/** Reads everything the kit has in a cluster, in one question. kubectl asks for its kinds in their order: the lock first. */
+export async function readRecords(kubectl: Kubectl): Promise<Records> {
+  const kinds = ['leases.coordination.k8s.io', ...prunableKinds, ...lastingKinds].join(',')
+  const words = ['get', kinds, '--all-namespaces', '--selector', everyObject, '--show-managed-fields']
+  const objects = itemsOf(await kubectl.json(words))
   return {
-    revisions: decodeAll(found).toSorted((a, b) => a.number - b.number),
-    lease: found.find(({ kind }) => kind === 'Lease') as Lease | undefined,
+    revisions: decodeAll(objects).toSorted((a, b) => a.number - b.number),
+    lease: objects.find(({ kind }) => kind === 'Lease') as Lease | undefined,
+    objects,
   }
 }
 

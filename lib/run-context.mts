@@ -88,20 +88,22 @@ export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
     credentials: {
       async ensure(tryOut) {
         const live = liveSecrets((await ground()?.kube.objects()) ?? [])
-        await inputs.ensure(live, tryOut && ((settings) => tryOut(settings, backends(settings))))
+        const hold = async () => ground()?.hold.take()
+        await inputs.ensure(live, hold, tryOut && ((settings) => tryOut(settings, backends(settings))))
       },
     },
     tests: {
       async run(loadChecks, loadDrills) {
         if (writes.planning) return
-        const [{ checks }, { drills }] = await Promise.all([loadChecks(), loadDrills()])
-        const { revisions } = requireGround()
+        const held = requireGround()
+        // Nobody changes what is being judged.
+        const [{ checks }, { drills }] = await Promise.all([loadChecks(), loadDrills(), held.hold.take()])
         await runTests(module, {
           checks,
           drills,
           tools: { ...context, settings: inputs.current() },
-          breaking: given.verb === 'drill' ? createBreaking(requireGround()) : undefined,
-          keep: (asked, drilled) => revisions.tested(asked, drilled),
+          breaking: given.verb === 'drill' ? createBreaking(held) : undefined,
+          keep: (asked, drilled) => held.revisions.tested(asked, drilled),
           facts,
         })
       },

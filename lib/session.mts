@@ -91,7 +91,7 @@ export async function openSession<M extends Module>(
   }
 
   const leaveCluster = async () => {
-    await ground?.close()
+    await ground?.hold.release()
     ground = undefined
   }
   const facts = (): ReportFacts => {

@@ -13,8 +13,11 @@ export default step(
     // Both images before the first write: an API without its front is half an installation.
     await pulls.require(Object.values(images))
     // Every backend is asked before one of them is written to.
-    await postgres.tryOut(databaseOf(settings))
-    await rabbitmq.require()
+    await Promise.all([
+      postgres.tryOut(databaseOf(settings)),
+      redis.tryOut(redisOf(settings)),
+      rabbitmq.require(),
+    ])
     await redis.require(redisOf(settings))
     await postgres.ensureDatabase(databaseOf(settings))
     await kube.apply([...prerequisites(settings), ...configuration(settings, 'api')])

@@ -13,7 +13,7 @@ export default step(
     // Each of these may refuse, and none has written yet.
     await pulls.require(Object.values(images))
     if (bucket !== undefined) await s3.require(bucket)
-    await postgres.tryOut(databaseOf(settings))
+    await Promise.all([postgres.tryOut(databaseOf(settings)), redis.tryOut(redisOf(settings))])
     await redis.require(redisOf(settings))
     await postgres.ensureDatabase(databaseOf(settings))
     await kube.apply(prerequisites(settings))

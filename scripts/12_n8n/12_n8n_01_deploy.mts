@@ -6,7 +6,7 @@ import { databaseOf, n8n, namespaceOf, redisOf } from './module.mts'
 export default step(import.meta, n8n, 'Deploy n8n', async ({ settings, images, postgres, redis, kube }) => {
   const namespace = namespaceOf(settings.ENV)
   // Both backends are asked before either is written to.
-  await postgres.tryOut(databaseOf(settings))
+  await Promise.all([postgres.tryOut(databaseOf(settings)), redis.tryOut(redisOf(settings))])
   await redis.require(redisOf(settings))
   await postgres.ensureDatabase(databaseOf(settings))
   // main migrates the database: alone first. The others wait for it without limit otherwise.
