@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../lib/errors.mts'
+import { createHold } from '../../lib/hold.mts'
 import type { Kubectl, KubectlOptions } from '../../lib/kubectl.mts'
 import { isHeld, leaseFor, type Lease } from '../../lib/lease.mts'
 import { takeLock } from '../../lib/lock.mts'
@@ -13,6 +14,7 @@ import { hasEnded, processIdentity } from '../../lib/process-identity.mts'
 function apiServer(first?: Lease) {
   let version = 1
   let stored = first && withVersion(first, version)
+  let answerLost = false
   const conflict = () =>
     new KitError('refused', {
       exitCode: exitCodes.rolloutFailed,
@@ -24,7 +26,10 @@ function apiServer(first?: Lease) {
       if (verb === 'get') return stored
       const lease = input as Lease
       if (lease.metadata.resourceVersion !== stored?.metadata.resourceVersion) throw conflict()
-      return (stored = withVersion(lease, (version += 1)))
+      stored = withVersion(lease, (version += 1))
+      if (!answerLost) return stored
+      answerLost = false
+      throw conflict()
     },
     async run(words: readonly string[], options?: KubectlOptions) {
       return JSON.stringify(await kubectl.json(words, options))
@@ -35,6 +40,8 @@ function apiServer(first?: Lease) {
     get lease() {
       return stored
     },
+    /** The next write is done, and its answer lost: kubectl's second try meets a lease that has moved. */
+    loseAnswer: () => void (answerLost = true),
     /** Somebody else writes. */
     put: (lease: Lease) => (stored = withVersion(lease, (version += 1))),
   }
@@ -76,6 +83,63 @@ test('a renewal whose answer was lost on the way is recognised as our own', asyn
   if (server.lease !== undefined) server.put(server.lease)
   await lock.require()
   await lock.release()
+})
+
+test('a lease whose answer was lost on the way is this run’s all the same, at once', async () => {
+  const server = apiServer()
+  server.loseAnswer()
+  const lock = await take(server)
+  assert.equal(lock.waited, false)
+  await lock.require()
+  await lock.release()
+})
+
+const holdOf = (server: ReturnType<typeof apiServer>) =>
+  createHold({
+    kubectl: server.kubectl,
+    found: server.lease,
+    holder: 'root@admin',
+    wait: false,
+    hasNamespace: true,
+  })
+
+test('a run that writes nothing takes no lock', async () => {
+  const server = apiServer()
+  await holdOf(server).release()
+  assert.equal(server.lease, undefined)
+})
+
+test('the first write takes the lock, and the run keeps it until its end', async () => {
+  const server = apiServer()
+  const hold = holdOf(server)
+  await Promise.all([hold.require(), hold.take()])
+  assert.equal(server.lease?.spec.holderIdentity, 'root@admin')
+  await hold.release()
+  assert.equal(isHeld(server.lease ?? ({} as Lease)), false)
+})
+
+test('a run that another one overtook between its look and its first write writes nothing: exit 11', async () => {
+  const server = apiServer(leaseFor(undefined, '', undefined))
+  const hold = holdOf(server)
+  // The other one has come and gone: the lease is free again.
+  server.put(leaseFor(server.lease, '', undefined))
+  for (const attempt of [hold.require(), hold.take(), hold.require()])
+    await assert.rejects(
+      attempt,
+      (error) =>
+        error instanceof KitError && error.exitCode === 11 && /since this one looked/.test(error.message),
+    )
+  await hold.release()
+  assert.equal(isHeld(server.lease ?? ({} as Lease)), false, 'and the next run may begin')
+})
+
+test('a run that can read again may have waited', async () => {
+  const server = apiServer(leaseFor(undefined, '', undefined))
+  const hold = holdOf(server)
+  server.put(leaseFor(server.lease, '', undefined))
+  assert.equal(await hold.takeFirst(), true)
+  await hold.require()
+  await hold.release()
 })
 
 test('a holder that ended on this machine is taken over at once', async () => {
