@@ -10,7 +10,7 @@ export interface Owner {
 
 const labelOf = { module: 'keybuzz.io/module', step: 'keybuzz.io/step', env: 'keybuzz.io/env' } as const
 
-/** The label selector of everything the kit has in a cluster, of whatever module. */
+/** The label selector of everything the kit has in a cluster, of whatever module; not of what another tool has taken over. */
 export const everyObject = 'app.kubernetes.io/managed-by=keybuzz'
 
 /** The label selector of all objects of one module in one environment. */

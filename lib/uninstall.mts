@@ -30,6 +30,8 @@ export async function uninstall<M extends Module>(session: Session<M>): Promise<
   if (ground !== undefined) requireNobodyNeeds(module, ground)
   const machinery = await machineryOf(session, ground)
   const losses = machinery?.losses ?? []
+  // Also what another tool has put its own managed-by on: it would stay behind.
+  ground?.kube.forget()
   const objects = inRemovalOrder((await ground?.kube.objects()) ?? [], (one) => ownerOf(one).step)
   if (objects.length === 0 && losses.length === 0 && !stands(ground))
     return log.done(`${headingOf(module)} is not installed in ${env}`, started)

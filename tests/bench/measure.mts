@@ -53,7 +53,7 @@ export function rowText(row: Row): string {
   const { name, against, ours, theirs, bound } = row
   const both = (values?: readonly number[]) => `${least(values).toFixed(0)}/${median(values).toFixed(0)}`
   return [
-    `${bound === undefined ? '·' : holds(row) ? '✓' : '✗'} ${name.padEnd(32)}`,
+    `${bound === undefined ? '·' : holds(row) ? '✓' : '✗'} ${name.padEnd(38)}`,
     `${(least(ours) / least(theirs)).toFixed(2).padStart(5)} x ${against.padEnd(26)}`,
     (bound === undefined ? 'for information' : `at most ${bound}`).padEnd(15),
     `${both(ours)} against ${both(theirs)}, minimum/median of ${ours?.length}`,

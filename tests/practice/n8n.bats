@@ -155,7 +155,8 @@ recording_kubectl() {
 @test "an object no step wants any more is deleted, and only that" {
   kubectl create configmap old --namespace n8n-practice
   kubectl create configmap theirs --namespace n8n-practice
-  kubectl label configmap old --namespace n8n-practice keybuzz.io/module=12_n8n keybuzz.io/env=practice keybuzz.io/step=01_deploy
+  kubectl label configmap old --namespace n8n-practice app.kubernetes.io/managed-by=keybuzz \
+    keybuzz.io/module=12_n8n keybuzz.io/env=practice keybuzz.io/step=01_deploy
   run -0 kit --module 12 --yes
   assert_output --partial '1 objects no longer wanted: deleted'
   run -0 kubectl get configmaps --namespace n8n-practice -o name

@@ -199,6 +199,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
 }
 
 @test "--uninstall: wants its name; deletes newest first; says what stays; twice is once; a new install finds its data" {
+  kubectl label service n8n --namespace n8n-practice --overwrite app.kubernetes.io/managed-by=Helm
   run -4 --separate-stderr kit --module 12 --uninstall --plan
   assert_line '  - Ingress n8n-practice/n8n'
   run -2 kit --module 12 --uninstall --yes
