@@ -53,6 +53,36 @@ start_run() {
   assert_equal "$(holder)" ''
 }
 
+# kubectl_that_waits: one whose first lock is not asked for before $BATS_TEST_TMPDIR/go is there.
+kubectl_that_waits() {
+  local real
+  real=$(sed -nE '/"k3s":/s/.*"file": "([^"]+)".*/\1/p' "$credentials/versions.json")
+  cat >"$BATS_TEST_TMPDIR/kubectl" <<END
+#!/usr/bin/env bash
+if [[ " \$* " == *' replace '* ]]; then
+  touch '$BATS_TEST_TMPDIR/asking'
+  until [[ -e '$BATS_TEST_TMPDIR/go' ]]; do sleep 0.1; done
+fi
+exec '$real' kubectl "\$@"
+END
+  chmod +x "$BATS_TEST_TMPDIR/kubectl"
+}
+
+@test "two that looked at the same time: the one that comes second to its first write has written nothing, and ends with 11" {
+  kubectl_that_waits
+  KEYBUZZ_KUBECTL=$BATS_TEST_TMPDIR/kubectl in_background "$BATS_TEST_TMPDIR/talk" \
+    scripts/12_n8n/12_n8n_apply_all.mts --env practice --yes --set N8N_WORKERS_MAX=7
+  for _ in {1..100}; do [[ ! -e $BATS_TEST_TMPDIR/asking ]] || break; sleep 0.1; done
+  run -0 kit --module 12 --yes --set N8N_OWNER_FIRST_NAME=Sixth
+  touch "$BATS_TEST_TMPDIR/go"
+  ends_with 11
+  run cat "$BATS_TEST_TMPDIR/talk"
+  assert_output --partial 'another run has worked on this cluster since this one looked at it'
+  assert_equal "$(setting N8N_WORKERS_MAX) $(setting N8N_OWNER_FIRST_NAME) $(holder)" '6 Sixth '
+  assert_equal "$(kubectl get horizontalpodautoscalers n8n-worker --namespace n8n-practice -o 'jsonpath={.spec.maxReplicas}')" 6
+  run -0 kit --module 12 --yes --set N8N_OWNER_FIRST_NAME=KeyBuzz
+}
+
 @test "two kubeconfigs of two admin hosts meet the same lock" {
   rm -rf credentials/second && cp -rp "$credentials" credentials/second
   start_run --set N8N_OWNER_FIRST_NAME=Third
