@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { onlyLooks, type Arguments } from './arguments.mts'
 import {
   openCluster,
@@ -48,6 +49,8 @@ export interface GroundOptions {
   readonly versions: Versions
   /** The images this run installs, asked when its revision begins. */
   readonly images: () => Readonly<Record<string, string>>
+  /** What can be done while the cluster is asked. */
+  readonly ahead: () => void
 }
 
 /**
@@ -59,7 +62,9 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
   const { module, env, given, permit, versions, images } = options
   const cluster = await openCluster(env, versions)
   const { kubectl } = cluster
-  const [look, records] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
+  const questions = [lookAtCluster(kubectl), readRecords(kubectl)] as const
+  // Both are under way after the next turn of the event loop.
+  const [look, records] = await Promise.all([...questions, setImmediate().then(options.ahead)])
   const met = { uid: look.uid, ca: cluster.caHash }
   const recorded = recordedIdentity(env)
   requireSameCluster(env, recorded, met)

@@ -11,6 +11,8 @@ import { missing, resolve, typed, type Resolved, type Sources, type Texts } from
 export interface Inputs<M extends Module> {
   /** @throws KitError exit 2 listing what is missing */
   current(): SettingsOf<M>
+  /** Does what the module does ahead with them, when nothing is missing. */
+  ahead(this: void): void
   /** True when the first write of a run wants the environment's name typed. */
   isProtected(): boolean
   /**
@@ -41,13 +43,18 @@ export async function openInputs<M extends Module>(
     saved: savedSettings(env, module),
     variables: variables(),
   })
+  const readNow = (): readonly Resolved[] => planned ?? resolve(all, sources())
   return {
     current() {
       if (settings !== undefined) return settings
-      const resolved = planned ?? resolve(all, sources())
+      const resolved = readNow()
       const absent = missing(resolved)
       if (absent.length > 0) throw missingError(env, module, absent)
       return (settings = typed(env, resolved) as SettingsOf<M>)
+    },
+    ahead() {
+      const resolved = readNow()
+      if (missing(resolved).length === 0) module.ahead?.(typed(env, resolved))
     },
     isProtected: () =>
       resolve(all, sources()).some(({ setting, text }) => setting.key === 'PROTECTED' && text === 'true'),

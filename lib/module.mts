@@ -25,6 +25,8 @@ export interface Module {
   readonly validate?: (settings: Settings) => string[]
   /** What the last lines of a failing container mean, in this application's own words. */
   readonly failures?: readonly KnownFailure[]
+  /** What its objects need, takes long and depends on settings alone: done ahead, while the cluster is asked. */
+  readonly ahead?: (settings: Settings) => void
   /** What no check of this module looks at, said in every report. */
   readonly notProven?: (settings: Settings) => readonly string[]
   /** The database whose schema this application moves by itself when a newer image starts. */

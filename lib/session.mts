@@ -55,7 +55,7 @@ export async function openSession<M extends Module>(
   const images = (): Chosen['images'] => chosen().images
   /** Once a run, before its first write, wherever that goes. */
   const permit = lazily(() => confirmProtected(env, inputs, answers))
-  const open = () => openGround({ module, env, given, permit, versions, images })
+  const open = () => openGround({ module, env, given, permit, versions, images, ahead: inputs.ahead })
   const opening = withoutCluster && !hasKubeconfig(env) ? undefined : openFor(module, env, given, open)
   // The clients of PostgreSQL and Redis take a third of a second to load: just as long as the cluster's first answers.
   const [{ createBackendOpener }, found] = await Promise.all([import('./backends.mts'), opening])

@@ -1,8 +1,5 @@
-import { createHmac } from 'node:crypto'
-import { encodeBase64, hashSync } from 'bcryptjs'
 import type { EnvVar } from '../../lib/k8s.mts'
 import { env, envFromSecret } from '../../lib/pods.mts'
-import { sensitiveLater, type Sensitive } from '../../lib/sensitive.mts'
 import { databaseNameOf, type N8nSettings } from './module.mts'
 
 // What n8n's processes are told: environment variables, and the secrets behind some of them.
@@ -94,23 +91,4 @@ export function commonEnv(settings: N8nSettings): EnvVar[] {
       ...(settings.SMTP_PASSWORD === undefined ? {} : { N8N_SMTP_PASS: 'SMTP_PASSWORD' }),
     }),
   ]
-}
-
-/**
- * The owner's password as n8n wants it. The salt is derived, not drawn: the same password gives the same hash at
- * every run, and an unchanged Secret is an unchanged Secret. Only its uniqueness matters, which the key gives.
- */
-export function ownerPasswordHash(settings: N8nSettings): Sensitive {
-  const made = hashes.get(settings) ?? sensitiveLater(() => hashOf(settings))
-  hashes.set(settings, made)
-  return made
-}
-
-/** A run renders its objects more than once, and one hash takes 80 ms. */
-const hashes = new WeakMap<N8nSettings, Sensitive>()
-
-function hashOf(settings: N8nSettings): string {
-  const { N8N_ENCRYPTION_KEY: key, N8N_OWNER_PASSWORD: password, N8N_OWNER_EMAIL: email } = settings
-  const bytes = createHmac('sha256', key.reveal()).update(`owner ${email} ${password.reveal()}`).digest()
-  return hashSync(password.reveal(), `$2b$10$${encodeBase64(bytes, 16)}`)
 }

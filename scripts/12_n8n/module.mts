@@ -3,6 +3,7 @@ import { inEnvironment } from '../../lib/names.mts'
 import { shown } from '../../lib/settings.mts'
 import { general, ingress, postgres, redis, smtp } from '../platform.mts'
 import { failures } from './failures.mts'
+import { ownerPasswordHash } from './owner.mts'
 import { ownSettings } from './settings.mts'
 
 export type N8nSettings = SettingsOf<typeof n8n>
@@ -17,6 +18,7 @@ export const n8n = defineModule({
   notProven: () => ['Mail is sent: no check sends one.', 'NetworkPolicies: none are applied.'],
   settings: ownSettings,
   failures,
+  ahead: (settings) => void ownerPasswordHash(settings as N8nSettings).reveal(),
   schema: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port, POSTGRES_SUPERUSER: user }) => {
     const [database, namespace] = [databaseNameOf(ENV), namespaceOf(ENV)]
     const server = `--host ${shown(host)} --port ${shown(port)} --username ${shown(user)}`
