@@ -33,7 +33,12 @@ export interface HoldOptions extends LockOptions {
 export function createHold(options: HoldOptions): Hold {
   let taking: Promise<Lock> | undefined
   let readAgain = false
-  const lock = () => (taking ??= makeLock(options))
+  /** One for all that need it at once; asked for again after an API server that was away. */
+  const lock = () =>
+    (taking ??= makeLock(options).catch((thrown: unknown) => {
+      taking = undefined
+      throw thrown
+    }))
   const take = async (): Promise<Lock> => {
     const taken = await lock()
     if (taken.waited && !readAgain) throw overtaken()

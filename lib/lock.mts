@@ -46,11 +46,14 @@ export async function takeLock({ kubectl, found, holder, wait }: LockOptions): P
     if (taken !== undefined) return keep(kubectl, taken, waited)
     lease = await readLease(kubectl)
     // Somebody was quicker, or this run was and the answer was lost on its way.
-    if (lease !== undefined && holderOf(lease) === holderOf(wanted) && processOf(lease) === identity)
-      return keep(kubectl, lease, waited)
+    if (lease !== undefined && isSameRun(lease, wanted)) return keep(kubectl, lease, waited)
     waited = true
   }
 }
+
+/** By its process where the system tells one from another, else by the instant it began to hold. */
+const isSameRun = (met: Lease, ours: Lease): boolean =>
+  processOf(ours) === undefined ? holderOf(met) === holderOf(ours) : processOf(met) === processOf(ours)
 
 /** Keeps a taken lease alive until it is released or lost. */
 function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {

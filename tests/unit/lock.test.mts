@@ -15,6 +15,7 @@ function apiServer(first?: Lease) {
   let version = 1
   let stored = first && withVersion(first, version)
   let answerLost = false
+  let away = false
   const conflict = () =>
     new KitError('refused', {
       exitCode: exitCodes.rolloutFailed,
@@ -23,6 +24,10 @@ function apiServer(first?: Lease) {
   const kubectl = {
     words: [],
     async json([verb]: readonly string[], { input }: KubectlOptions = {}) {
+      if (away) {
+        away = false
+        throw new KitError('the API server is away', { exitCode: exitCodes.unreachable })
+      }
       if (verb === 'get') return stored
       const lease = input as Lease
       if (lease.metadata.resourceVersion !== stored?.metadata.resourceVersion) throw conflict()
@@ -40,6 +45,8 @@ function apiServer(first?: Lease) {
     get lease() {
       return stored
     },
+    /** The next question is not answered. */
+    goAway: () => void (away = true),
     /** The next write is done, and its answer lost: kubectl's second try meets a lease that has moved. */
     loseAnswer: () => void (answerLost = true),
     /** Somebody else writes. */
@@ -131,6 +138,16 @@ test('a run that another one overtook between its look and its first write write
     )
   await hold.release()
   assert.equal(isHeld(server.lease ?? ({} as Lease)), false, 'and the next run may begin')
+})
+
+test('a lock that could not be had because nobody answered is asked for again', async () => {
+  const server = apiServer()
+  const hold = holdOf(server)
+  server.goAway()
+  await assert.rejects(hold.require(), /away/)
+  await hold.require()
+  assert.equal(server.lease?.spec.holderIdentity, 'root@admin')
+  await hold.release()
 })
 
 test('a run that can read again may have waited', async () => {
