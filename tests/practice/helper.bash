@@ -15,6 +15,9 @@ host=n8n.practice.example.com
 kit() { ./00_master_install.mjs --env practice "$@"; }
 kubectl() { "$practice" kubectl "$@"; }
 
+# k3s_program: the practice build of K3s on this machine, which is kubectl too.
+k3s_program() { sed -nE '/"k3s":/s/.*"file": "([^"]+)".*/\1/p' "$credentials/versions.json"; }
+
 # in_background TALK COMMAND...: starts a run that says its talk into a file; its process is $run.
 in_background() {
   run_talk=$1

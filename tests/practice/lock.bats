@@ -55,14 +55,12 @@ start_run() {
 
 # kubectl_that_waits: one whose first lock is not asked for before $BATS_TEST_TMPDIR/go is there.
 kubectl_that_waits() {
-  local real
-  real=$(sed -nE '/"k3s":/s/.*"file": "([^"]+)".*/\1/p' "$credentials/versions.json")
   printf '%s\n' '#!/usr/bin/env bash' \
     "if [[ \" \$* \" == *' replace '* ]]; then" \
     "  touch '$BATS_TEST_TMPDIR/asking'" \
     "  until [[ -e '$BATS_TEST_TMPDIR/go' ]]; do sleep 0.1; done" \
     'fi' \
-    "exec '$real' kubectl \"\$@\"" >"$BATS_TEST_TMPDIR/kubectl"
+    "exec '$(k3s_program)' kubectl \"\$@\"" >"$BATS_TEST_TMPDIR/kubectl"
   chmod +x "$BATS_TEST_TMPDIR/kubectl"
 }
 

@@ -16,10 +16,8 @@ teardown() {
 
 # recording_kubectl: a kubectl that writes its arguments down before it does its work.
 recording_kubectl() {
-  local real
-  real=$(sed -nE '/"k3s":/s/.*"file": "([^"]+)".*/\1/p' "$credentials/versions.json")
   printf '#!/usr/bin/env bash\nprintf "%%s\\n" "$*" >>"%s"\nexec "%s" kubectl "$@"\n' \
-    "$BATS_FILE_TMPDIR/arguments" "$real" >"$BATS_FILE_TMPDIR/kubectl"
+    "$BATS_FILE_TMPDIR/arguments" "$(k3s_program)" >"$BATS_FILE_TMPDIR/kubectl"
   chmod +x "$BATS_FILE_TMPDIR/kubectl"
   export KEYBUZZ_KUBECTL=$BATS_FILE_TMPDIR/kubectl
 }
