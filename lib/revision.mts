@@ -51,9 +51,11 @@ export async function readRecords(kubectl: Kubectl): Promise<Records> {
   const kinds = ['leases.coordination.k8s.io', ...prunableKinds, ...lastingKinds].join(',')
   const words = ['get', kinds, '--all-namespaces', '--selector', everyObject, '--show-managed-fields']
   const objects = itemsOf(await kubectl.json(words))
+  // Elsewhere somebody could write them who has rights in one namespace only.
+  const kept = objects.filter(({ metadata }) => metadata.namespace === systemNamespace)
   return {
-    revisions: decodeAll(objects).toSorted((a, b) => a.number - b.number),
-    lease: objects.find(({ kind }) => kind === 'Lease') as Lease | undefined,
+    revisions: decodeAll(kept).toSorted((a, b) => a.number - b.number),
+    lease: kept.find(({ kind }) => kind === 'Lease') as Lease | undefined,
     objects,
   }
 }

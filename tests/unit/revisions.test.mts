@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KitError } from '../../lib/errors.mts'
 import type { Manifest } from '../../lib/k8s.mts'
+import type { Kubectl } from '../../lib/kubectl.mts'
 import { inRemovalOrder } from '../../lib/remove.mts'
 import { overviewLines } from '../../lib/overview.mts'
-import type { Revision } from '../../lib/revision.mts'
+import { leaseFor } from '../../lib/lease.mts'
+import { readRecords, type Revision } from '../../lib/revision.mts'
 import { decodeAll, encode } from '../../lib/revision-secret.mts'
 import { mergeManifests } from '../../lib/revisions.mts'
 import { newestTarget, targetOf } from '../../lib/rollback-target.mts'
@@ -150,6 +152,20 @@ test('a revision is read as it was written, whatever its size; parts nobody name
       1,
     )
   }
+})
+
+test('revisions and the lock are read from the kit’s own namespace alone: elsewhere others may write', async () => {
+  const { head } = encode(revision(1, 'validated', 'a'))
+  const lease = leaseFor(undefined, 'root@admin', undefined)
+  const items = [lease, head].flatMap((own) => [
+    { ...own, metadata: { ...own.metadata, namespace: 'tenant' } },
+    own,
+  ])
+  const kubectl = { json: () => Promise.resolve({ kind: 'List', items }) } as unknown as Kubectl
+  const { revisions, lease: found, objects } = await readRecords(kubectl)
+  assert.equal(revisions.length, 1)
+  assert.equal(found?.metadata.namespace, 'keybuzz-system')
+  assert.equal(objects.length, 4)
 })
 
 test('a revision holds names of sensitive values, never the values', () => {
