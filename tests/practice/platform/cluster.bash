@@ -111,16 +111,16 @@ fetch_kubeconfig() {
 
 # nodes_ready: all of them by the cluster's word, and by each kubelet's own: for 40 s the cluster believes in a dead one.
 nodes_ready() {
-  local states node
+  local states
   [[ -s $env_folder/kubeconfig ]] || return 1
   # shellcheck disable=SC2016 # a JSONPath
   states=$(kube --request-timeout=5s get nodes "${nodes[@]}" \
     -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) || return 1
   [[ $states == 'True True True' ]] || return 1
-  for node in "${nodes[@]}"; do
-    kube --request-timeout=5s get --raw="/api/v1/nodes/$node/proxy/healthz" >/dev/null 2>&1 || return 1
-  done
+  each kubelet_answers "${nodes[@]}"
 }
+
+kubelet_answers() { kube --request-timeout=5s get --raw="/api/v1/nodes/$1/proxy/healthz" >/dev/null 2>&1; }
 
 # metrics_told: by every node. The first come some 30 s after it is Ready.
 metrics_told() {

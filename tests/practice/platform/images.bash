@@ -87,11 +87,15 @@ await_images() {
 
 # have_images IMAGES NODE...: one question a node, however many images.
 have_images() {
-  local image node known
-  for node in "${@:2}"; do
-    known=$(inside "$node" k3s ctr -n k8s.io images ls -q 2>/dev/null) || return
-    for image in $1; do [[ $'\n'$known$'\n' == *$'\n'"$(full_name "$image")"$'\n'* ]] || return; done
-  done
+  local wanted=$1
+  each has_images "${@:2}"
+}
+
+# has_images NODE: what have_images wants.
+has_images() {
+  local image known
+  known=$(inside "$1" k3s ctr -n k8s.io images ls -q 2>/dev/null) || return
+  for image in $wanted; do [[ $'\n'$known$'\n' == *$'\n'"$(full_name "$image")"$'\n'* ]] || return; done
 }
 
 # ensure_told NODE...: their Nodes list every chosen image. A kubelet looks for new ones twice a minute, and the kit
