@@ -50,7 +50,8 @@ for mount in $(mounts); do umount "$mount" || umount --lazy "$mount"; done
 
 for namespace in /run/netns/cni-*; do [ ! -e "$namespace" ] || rm -f "$namespace"; done
 for link in $(ip -o link show master cni0 2>/dev/null | sed 's/^[0-9]*: \\([^:@]*\\).*/\\1/') cni0 flannel.1 flannel-v6.1 flannel-wg flannel-wg-v6 kube-ipvs0; do
-  [ ! -e "/sys/class/net/$link" ] || ip link delete "$link"
+  # One whose pod has just ended goes by itself, also between a look and the deletion.
+  [ ! -e "/sys/class/net/$link" ] || ip link delete "$link" || [ ! -e "/sys/class/net/$link" ]
 done
 ip route flush root ${pods}
 for tables in iptables ip6tables; do
