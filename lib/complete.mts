@@ -61,6 +61,7 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
 /**
  * Saves what was completed and says where.
  * @param hold comes before a file is changed: another run may be about to draw the same secrets
+ * @throws KitError exit 12 when the disk does not take them; exit 2 for a value no file can hold; what `hold` throws
  */
 export async function keepSettings(
   env: string,

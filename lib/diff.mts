@@ -69,7 +69,8 @@ function walkLists(before: unknown[], after: unknown[], steps: readonly Step[], 
   }
 }
 
-const isMap = (value: unknown): value is Record<string, unknown> =>
+/** True for what JSON calls an object. */
+export const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The word an item of a list is known by: its name, a volume mount's path, a spread constraint's key. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { fieldManager } from './diff.mts'
+import { fieldManager, isMap } from './diff.mts'
 import type { FieldSet, LiveObject, Manifest } from './k8s.mts'
 
 // Pure: what the API server wrote down at our last apply is enough to know that applying again would do nothing.
@@ -65,6 +65,3 @@ function itemsHold(fields: readonly [string, FieldSet][], wanted: unknown[], now
 /** The server fills in what is left out of a key, `protocol` of a port. */
 const isKnownBy = (item: unknown, key: Record<string, unknown>): boolean =>
   isMap(item) && Object.entries(key).every(([name, value]) => (item[name] ?? value) === value)
-
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

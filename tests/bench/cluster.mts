@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { openCluster } from '../../lib/cluster.mts'
 import { KitError } from '../../lib/errors.mts'
 import type { Manifest } from '../../lib/k8s.mts'
@@ -25,25 +25,26 @@ export async function cluster(): Promise<Row[]> {
     run([...kit, '--plan'])
     writeRecording(folder, program)
     const processes: number[] = []
-    const { BENCH_NODE: node = '', BENCH_HELM: helm } = process.env
+    const { BENCH_NODE: node, BENCH_HELM: helm } = process.env
+    if (node === undefined)
+      throw new Unmeasured('BENCH_NODE names no Node that strips types: npm run bench does')
     const contestants = [
       () => nothingToDo(folder, processes, node),
-      () => nothingToDo(folder, processes),
+      () => nothingToDo(folder, processes, dirname(process.execPath)),
       apply(words, manifests),
     ]
     const kubeconfig = words[words.indexOf('--kubeconfig') + 1] ?? ''
     if (helm) contestants.push(upgrade(helm, kubeconfig, join(folder, 'chart'), manifests))
     const [stripping, own, kubectls, helms] = inTurn(5, contestants)
     const name = 'module 12, nothing to do'
-    const kubectl = `kubectl apply, ${manifests.length} objects`
+    const objects = `${manifests.length} objects`
+    const kubectl = `kubectl apply, ${objects}`
     return [
       { name: `${name}: kubectl`, against: 'process', ours: processes, theirs: [1], bound: 8 },
       { name, against: kubectl, ours: stripping, theirs: kubectls, bound: 3 },
       // An older Node needs tsx, which alone takes as long as one kubectl.
       { name: `${name}, Node ${process.versions.node}`, against: kubectl, ours: own, theirs: kubectls },
-      ...(helm
-        ? [{ name, against: `helm upgrade, ${manifests.length} objects`, ours: stripping, theirs: helms }]
-        : []),
+      ...(helm ? [{ name, against: `helm upgrade, ${objects}`, ours: stripping, theirs: helms }] : []),
     ]
   } finally {
     run(remove)
@@ -93,10 +94,10 @@ function writeRecording(folder: string, program: readonly string[]): void {
 
 /**
  * Runs the kit.
- * @param node the folder of the Node to run it by, instead of this one
+ * @param node the folder of the Node to run it by
  * @returns milliseconds until its tests began; `processes` gets how many kubectl it needed so far
  */
-function nothingToDo(folder: string, processes: number[], node = ''): number {
+function nothingToDo(folder: string, processes: number[], node: string): number {
   const record = join(folder, 'record')
   writeFileSync(record, '')
   const started = Date.now()
