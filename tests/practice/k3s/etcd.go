@@ -27,11 +27,18 @@ func etcdClient(endpoints ...string) (*clientv3.Client, error) {
 		TLS: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{cert}}})
 }
 
+// hasDatabase tells whether this server was a member of etcd before. The folder around the log comes first: a server
+// killed between the two has joined nothing, and would begin a cluster of its own.
+func hasDatabase() bool {
+	_, err := os.Stat(filepath.Join(etcdDir, "member", "wal"))
+	return err == nil
+}
+
 // startEtcd starts this server's member: alone, or as the newest of the cluster that cfg.Server belongs to.
 func startEtcd(s *supervisor, cfg *Config) error {
 	self := peerURL(cfg.NodeIP)
 	cluster, state := cfg.NodeName+"="+self, "new"
-	if _, err := os.Stat(filepath.Join(etcdDir, "member")); os.IsNotExist(err) && cfg.Server != "" {
+	if !hasDatabase() && cfg.Server != "" {
 		state = "existing"
 		err := until(s.ctx, "become a member of etcd", 2*time.Second, func() (err error) {
 			cluster, err = addMember(s.ctx, cfg)

@@ -21,7 +21,7 @@ func runServer(cfg *Config) error {
 		return err
 	}
 	// As in K3s, a server that has a database once is a member for ever: what it would join no longer matters.
-	if _, err := os.Stat(filepath.Join(etcdDir, "member")); os.IsNotExist(err) && cfg.Server != "" {
+	if !hasDatabase() && cfg.Server != "" {
 		if err := joinServers(s.ctx, cfg); err != nil {
 			return err
 		}
