@@ -53,22 +53,11 @@ start_run() {
   assert_equal "$(holder)" ''
 }
 
-# kubectl_that_waits: one whose first lock is not asked for before $BATS_TEST_TMPDIR/go is there.
-kubectl_that_waits() {
-  printf '%s\n' '#!/usr/bin/env bash' \
-    "if [[ \" \$* \" == *' replace '* ]]; then" \
-    "  touch '$BATS_TEST_TMPDIR/asking'" \
-    "  until [[ -e '$BATS_TEST_TMPDIR/go' ]]; do sleep 0.1; done" \
-    'fi' \
-    "exec '$(k3s_program)' kubectl \"\$@\"" >"$BATS_TEST_TMPDIR/kubectl"
-  chmod +x "$BATS_TEST_TMPDIR/kubectl"
-}
-
 @test "two that looked at the same time: the one that comes second to its first write has written nothing, and ends with 11" {
-  kubectl_that_waits
+  kubectl_that_waits replace
   KEYBUZZ_KUBECTL=$BATS_TEST_TMPDIR/kubectl in_background "$BATS_TEST_TMPDIR/talk" \
     scripts/12_n8n/12_n8n_apply_all.mts --env practice --yes --set N8N_WORKERS_MAX=7
-  for _ in {1..100}; do [[ ! -e $BATS_TEST_TMPDIR/asking ]] || break; sleep 0.1; done
+  until_asking
   run -0 kit --module 12 --yes --set N8N_OWNER_FIRST_NAME=Sixth
   touch "$BATS_TEST_TMPDIR/go"
   ends_with 11
