@@ -19,7 +19,7 @@ import { say } from './log.mts'
 import { folderOf, headingOf, type Module } from './module.mts'
 import { needsOf } from './modules.mts'
 import { systemNamespace } from './names.mts'
-import { operator, readRecords, type Records, type Revision } from './revision.mts'
+import { operator, readRecords, type Revision } from './revision.mts'
 import { createRevisions, type Revisions } from './revisions.mts'
 import { kitVersion, type Versions } from './versions.mts'
 import { createWrites, type Writes } from './writes.mts'
@@ -64,7 +64,7 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
   const { kubectl } = cluster
   const questions = [lookAtCluster(kubectl), readRecords(kubectl)] as const
   // Both are under way after the next turn of the event loop.
-  const [look, records] = await Promise.all([...questions, setImmediate().then(options.ahead)])
+  let [look, records] = await Promise.all([...questions, setImmediate().then(options.ahead)])
   const met = { uid: look.uid, ca: cluster.caHash }
   const recorded = recordedIdentity(env)
   requireSameCluster(env, recorded, met)
@@ -90,40 +90,35 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
   }
   const owner = { module: folderOf(module), env }
   const repairs = createWrites({ planning: looking, guard })
-  const writes = createWrites({
-    planning: looking,
-    guard: async () => {
-      await guard()
-      await revisions.begin()
-    },
-  })
-  const startKube = ({ namespaces }: Look, { objects }: Records) =>
-    createKube({
+  const isBusy = records.lease !== undefined && isHeld(records.lease)
+  try {
+    if (!looking && (isBusy || given.wait) && (await hold.takeFirst()))
+      // What was read while another run was at work is old by now.
+      [look, records] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
+    const known = records.revisions
+    const revisions = createRevisions({ kubectl, known, ...owner, kit: kitVersion(), images, guard })
+    const writes = createWrites({
+      planning: looking,
+      guard: async () => {
+        await guard()
+        await revisions.begin()
+      },
+    })
+    const kube = createKube({
       kubectl,
       writes,
       owner,
       forceConflicts: given.forceConflicts,
       failures: module.failures ?? [],
-      namespaces,
-      objects,
+      namespaces: look.namespaces,
+      objects: records.objects,
     })
-  let kube = startKube(look, records)
-  let known = records.revisions
-  const isBusy = records.lease !== undefined && isHeld(records.lease)
-  if (!looking && (isBusy || given.wait) && (await hold.takeFirst())) {
-    // What was read while another run was at work is old by now.
-    const [lookedAgain, readAgain] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
-    known = readAgain.revisions
-    kube = startKube(lookedAgain, readAgain)
-  }
-  const revisions = createRevisions({ kubectl, known, ...owner, kit: kitVersion(), images, guard })
-  try {
     if (!looking) await putBack(await undoDrills(kubectl, repairs, await kube.objects()), kube)
+    return { cluster, look, writes, repairs, kube, revisions, known, hold }
   } catch (thrown) {
     await hold.release()
     throw thrown
   }
-  return { cluster, look, writes, repairs, kube, revisions, known, hold }
 }
 
 /** What a killed drill had taken serves again before anything else is looked at. */

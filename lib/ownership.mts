@@ -10,8 +10,13 @@ export interface Owner {
 
 const labelOf = { module: 'keybuzz.io/module', step: 'keybuzz.io/step', env: 'keybuzz.io/env' } as const
 
+const managedBy = 'app.kubernetes.io/managed-by'
+
 /** The label selector of everything the kit has in a cluster, of whatever module; not of what another tool has taken over. */
-export const everyObject = 'app.kubernetes.io/managed-by=keybuzz'
+export const everyObject = `${managedBy}=keybuzz`
+
+/** True when the kit made it, whatever for: a namespace has no other label of ours. */
+export const isManaged = ({ metadata }: LiveObject): boolean => metadata.labels?.[managedBy] === 'keybuzz'
 
 /** The label selector of all objects of one module in one environment. */
 export const moduleSelector = ({ module, env }: Omit<Owner, 'step'>): string =>
@@ -22,7 +27,7 @@ export function owned<M extends Manifest>(manifest: M, owner: Owner): M {
   if (manifest.kind === 'Namespace') return manifest
   const labels = {
     ...manifest.metadata?.labels,
-    'app.kubernetes.io/managed-by': 'keybuzz',
+    [managedBy]: 'keybuzz',
     [labelOf.module]: owner.module,
     [labelOf.step]: owner.step,
     [labelOf.env]: owner.env,

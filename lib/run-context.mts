@@ -87,9 +87,10 @@ export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
     },
     credentials: {
       async ensure(tryOut) {
-        const live = liveSecrets((await ground()?.kube.objects()) ?? [])
+        const found = ground()
+        const live = found && liveSecrets(await found.kube.objects(), found.look.namespaces)
         const hold = async () => ground()?.hold.take()
-        await inputs.ensure(live, hold, tryOut && ((settings) => tryOut(settings, backends(settings))))
+        await inputs.ensure(live ?? {}, hold, tryOut && ((settings) => tryOut(settings, backends(settings))))
       },
     },
     tests: {
