@@ -150,10 +150,11 @@ on_full_disk() {
   grep -hvE '^(REDIS_PASSWORD|N8N_(OWNER_PASSWORD|ENCRYPTION_KEY|RUNNERS_AUTH_TOKEN|POSTGRES_PASSWORD))=' "$saved"/{platform,12_n8n}.env >"$BATS_TEST_TMPDIR/answers"
   chmod 600 "$BATS_TEST_TMPDIR/answers"
   # Somebody with rights in another namespace would like to say what the password is.
-  kubectl create secret generic planted --namespace default --from-literal N8N_OWNER_PASSWORD=planted-3Aa
-  kubectl label secret planted --namespace default app.kubernetes.io/managed-by=keybuzz keybuzz.io/module=12_n8n keybuzz.io/env=practice
+  kubectl create namespace tenant
+  kubectl create secret generic planted --namespace tenant --from-literal N8N_OWNER_PASSWORD=planted-3Aa
+  kubectl label secret planted --namespace tenant app.kubernetes.io/managed-by=keybuzz keybuzz.io/module=12_n8n keybuzz.io/env=practice
   run kit --module 12 --yes --answers "$BATS_TEST_TMPDIR/answers"
-  kubectl delete secret planted --namespace default --ignore-not-found
+  kubectl delete namespace tenant --wait=false
   # Settings of RabbitMQ come back with module 10, which has them.
   for folder in "$saved" "$credentials"; do
     sort "$folder"/{12_n8n,platform}.env | grep -v '^RABBITMQ_' | sha256sum
