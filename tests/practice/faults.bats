@@ -154,7 +154,7 @@ on_full_disk() {
   kubectl create secret generic planted --namespace tenant --from-literal N8N_OWNER_PASSWORD=planted-3Aa
   kubectl label secret planted --namespace tenant app.kubernetes.io/managed-by=keybuzz keybuzz.io/module=12_n8n keybuzz.io/env=practice
   run kit --module 12 --yes --answers "$BATS_TEST_TMPDIR/answers"
-  kubectl delete namespace tenant --wait=false
+  kubectl delete namespace tenant --timeout=60s
   # Settings of RabbitMQ come back with module 10, which has them.
   for folder in "$saved" "$credentials"; do
     sort "$folder"/{12_n8n,platform}.env | grep -v '^RABBITMQ_' | sha256sum
