@@ -1,5 +1,5 @@
 import type { Tools } from './checks-nodes.mts'
-import { factsName } from './manifests.mts'
+import { factsName } from './cluster-facts.mts'
 import { systemNamespace } from '../../lib/names.mts'
 
 /** True on a cluster the kit made of machines; false on one that was there and is only proven. */
