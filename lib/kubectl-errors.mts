@@ -24,6 +24,10 @@ const away = new RegExp(
   'i',
 )
 
+/** A proxy's own answer to kubectl, which is Go's word for its HTTP status alone; or nobody is where the proxy should be. */
+const proxyRefuses =
+  /proxyconnect|connect to the server: (Forbidden|Proxy Authentication Required|Method Not Allowed|Bad Gateway|Service Unavailable|Gateway Timeout)$/m
+
 /** What kubectl says, what it means, in the order in which it must be looked for. */
 const refusals: readonly Refusal[] = [
   {
@@ -43,6 +47,12 @@ const refusals: readonly Refusal[] = [
     what: 'its namespace is being deleted',
     exitCode: exitCodes.worldMoved,
     hint: 'kubectl get namespace NAME -o yaml   shows which finalizer it still waits for; run again when it is gone',
+  },
+  {
+    words: proxyRefuses,
+    what: 'the proxy of this machine does not let kubectl through to the API server',
+    exitCode: exitCodes.unreachable,
+    hint: 'name the API server’s address in NO_PROXY, or correct HTTPS_PROXY',
   },
   {
     words: /error trying to reach service|error dialing backend/,
@@ -88,9 +98,15 @@ export function kubectlError(
     .filter((line) => line !== '' && !/^[EIW]\d{4} /.test(line))
     .slice(-4)
   const known = refusals.find((refusal) => refusal.words.test(stderr))
+  // kubectl does not say of a server it cannot reach that it asked a proxy for it.
+  if (known?.words === away && hasProxy())
+    details.push('HTTPS_PROXY is set: kubectl asks that proxy for every address NO_PROXY does not name')
   return new KitError(known?.what ?? `kubectl ${words[0]} ${words[1]} failed (exit ${code})`, {
     exitCode: known?.exitCode ?? exitCodes.rolloutFailed,
     details,
     hint: known?.hint ?? 'the lines above are kubectl’s own; the log has the whole command',
   })
 }
+
+const hasProxy = (): boolean =>
+  ['HTTPS_PROXY', 'https_proxy'].some((name) => (process.env[name] ?? '') !== '')

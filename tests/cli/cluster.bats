@@ -64,6 +64,15 @@ stub_kubectl() {
   assert_regex "$stderr" 'the API server cannot be reached'
 }
 
+@test "a proxy that does not let kubectl through: exit 6, with the way out, without the proxy's password" {
+  use_kubeconfig
+  stub_kubectl <<<'Unable to connect to the server: Forbidden'
+  HTTPS_PROXY=http://operator:secret-3Aa@192.0.2.9:3128 run -6 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'the proxy of this machine does not let kubectl through'
+  assert_regex "$stderr" 'NO_PROXY'
+  refute_regex "$stderr" 'secret-3Aa'
+}
+
 @test "a user the API server does not know: exit 8" {
   use_kubeconfig
   stub_kubectl <<<'error: You must be logged in to the server (Unauthorized)'

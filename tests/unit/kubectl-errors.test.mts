@@ -33,6 +33,13 @@ const seen = [
     'Error from server (TooManyRequests): Cannot evict pod as it would violate the pod’s disruption budget.',
     exitCodes.rolloutFailed,
   ],
+  // A proxy's refusal is not the API server's.
+  ['Unable to connect to the server: Forbidden', exitCodes.unreachable],
+  ['Unable to connect to the server: Proxy Authentication Required', exitCodes.unreachable],
+  [
+    'Unable to connect to the server: proxyconnect tcp: dial tcp: lookup proxy.example.com: no such host',
+    exitCodes.unreachable,
+  ],
   ['error: You must be logged in to the server (Unauthorized)', exitCodes.denied],
   ['Error from server (Forbidden): leases is forbidden: User "x" cannot update', exitCodes.denied],
   ['Unable to connect to the server: x509: certificate has expired', exitCodes.trust],
@@ -70,4 +77,23 @@ test('kubectl: words nobody knows stay whole, with exit 9 and the log to look at
   const error = refused('W1126 12:00:00.1 noise\nerror: something new')
   assert.equal(error.exitCode, exitCodes.rolloutFailed)
   assert.deepEqual(error.details, ['error: something new'])
+})
+
+test('kubectl: what the proxy of this machine refuses is told as that, with NO_PROXY as the way out', () => {
+  const error = refused('Unable to connect to the server: Forbidden')
+  assert.match(error.message, /proxy of this machine/)
+  assert.match(error.hint ?? '', /NO_PROXY/)
+})
+
+test('kubectl: of a server that cannot be reached while a proxy is set, the proxy is told too', (t) => {
+  const words = 'The connection to the server 192.0.2.1:6443 was refused'
+  const { env } = process
+  t.after(() => void (process.env = env))
+  process.env = { ...env }
+  process.env['HTTPS_PROXY'] = 'http://operator:secret-3Aa@192.0.2.9:3128'
+  const { details } = refused(words)
+  assert.match(details.join('\n'), /HTTPS_PROXY is set/)
+  assert.doesNotMatch(details.join('\n'), /secret-3Aa/)
+  for (const name of ['HTTPS_PROXY', 'https_proxy']) process.env[name] = ''
+  assert.deepEqual(refused(words).details, [words])
 })
