@@ -45,8 +45,8 @@ export class KitError extends Error {
 
 /** The operator pressed Ctrl-C, at a prompt or during work. */
 export class Cancelled extends KitError {
-  constructor(what = 'interrupted') {
-    super(what, { exitCode: exitCodes.interrupted })
+  constructor(what = 'interrupted', cause?: unknown) {
+    super(what, { exitCode: exitCodes.interrupted, cause })
     this.name = 'Cancelled'
   }
 }

@@ -2,8 +2,8 @@ import { setMaxListeners } from 'node:events'
 import { Cancelled, exitCodes, KitError } from './errors.mts'
 
 /**
- * Ctrl-C and SIGTERM, once for the whole process: commands under way are ended through `signal`, waits are
- * refused by `throwIfAsked`, and the one catch of run.mts turns it into exit 130 or 143.
+ * Ctrl-C, SIGTERM and a closed terminal (SIGHUP), once for the whole process: commands under way are ended through
+ * `signal`, waits are refused by `throwIfAsked`, and the one catch of run.mts turns it into exit 130 or 143.
  */
 const controller = new AbortController()
 // Every command under way listens: many at once are no leak.
@@ -14,14 +14,17 @@ let listening = false
 export const interruption = {
   signal: controller.signal,
 
-  /** Starts to listen. A second Ctrl-C ends at once: the operator has decided. */
+  /**
+   * Starts to listen. A second Ctrl-C ends at once: the operator has decided. A closed terminal tells everyone in it,
+   * and the master passes it on: told twice is no decision.
+   */
   listen(): void {
     if (listening) return
     listening = true
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(name, () => {
-        if (asked !== undefined) process.exit(exitCodeOf(asked))
-        asked = name
+        if (asked !== undefined && name === 'SIGINT') process.exit(exitCodeOf(asked))
+        asked ??= name
         controller.abort()
       })
     }
@@ -29,9 +32,18 @@ export const interruption = {
 
   /** @throws Cancelled (130) or KitError (143) once a signal has come */
   throwIfAsked(): void {
-    if (asked === 'SIGINT') throw new Cancelled()
-    if (asked !== undefined) throw new KitError('terminated', { exitCode: exitCodes.terminated })
+    const ended = endOf()
+    if (ended !== undefined) throw ended
   },
+
+  /** What a run ends with that was asked to end: a helper that ended with it (a compiler, say) is no fault of its own. */
+  reasonOf: (thrown: unknown): unknown => (thrown instanceof KitError ? thrown : (endOf(thrown) ?? thrown)),
+}
+
+function endOf(cause?: unknown): KitError | undefined {
+  if (asked === undefined) return undefined
+  if (asked === 'SIGINT') return new Cancelled(undefined, cause)
+  return new KitError('terminated', { exitCode: exitCodes.terminated, cause })
 }
 
 const exitCodeOf = (name: NodeJS.Signals): number =>

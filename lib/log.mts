@@ -102,11 +102,11 @@ const withoutColour = (text: string): string => text.replace(colours, '')
 /** Where data goes: stdout. A closed reader (`| head`) is not an error of the run. */
 export const print = (text: string): void => void process.stdout.write(`${redact(text)}\n`)
 
-/** From now on a closed stdout or stderr is ignored: the run's work and its log file go on. */
+/** From now on a stdout or stderr that is closed, or whose terminal is, is ignored: the run's work and its log file go on. */
 export function surviveClosedOutput(): void {
   for (const output of [process.stdout, process.stderr]) {
     output.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
     })
   }
 }

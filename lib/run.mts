@@ -49,7 +49,7 @@ async function main(
     const lost = logFailure()
     return lost === undefined || code !== exitCodes.done ? code : explain(lost)
   } catch (thrown) {
-    return explain(thrown)
+    return explain(interruption.reasonOf(thrown))
   } finally {
     const path = logPath()
     if (path !== undefined) say(`  log       ${path}`)

@@ -100,6 +100,34 @@ ended() {
   assert_equal "$(sha256sum credentials/dev/*)" "$before"
 }
 
+# close_terminal COMMAND: while it asks a kubectl that takes half a second to end. Its last words are in its log.
+close_terminal() {
+  complete_platform
+  install -m 600 "$repository/tests/fixtures/kubeconfig.yaml" credentials/dev/kubeconfig
+  printf '%s\n' '#!/bin/bash' "trap '' HUP" "trap 'kill \$!; sleep 0.5; touch ended; exit 143' TERM" \
+    'touch asked' 'sleep 77 & wait' >kubectl
+  chmod +x kubectl
+  # Compiles everything: the compiler is a process of the terminal too.
+  KEYBUZZ_KUBECTL=/bin/false run bash -c "$1"
+  rm -rf logs
+  start "KEYBUZZ_KUBECTL=$kit/kubectl $1"
+  for _ in {1..200}; do [[ ! -e asked ]] || break; sleep 0.1; done
+  tmux kill-session -t "$terminal"
+  for _ in {1..50}; do ! grep -q terminated logs/dev/*.log || break; sleep 0.1; done
+  run cat logs/dev/*.log
+  assert_output --partial 'terminated   exit 143'
+  refute_output --partial 'a bug of the kit'
+  assert [ -e ended ]
+}
+
+@test "12_n8n_apply_all: the terminal is closed: what is under way ends first, the run says so in its log" {
+  close_terminal 'scripts/12_n8n/12_n8n_apply_all.mts --env dev'
+}
+
+@test "00_master_install: the terminal is closed: the module's own program ends in order, though it is told twice" {
+  close_terminal './00_master_install.mjs --env dev --module 9,12 --verify'
+}
+
 @test "12_n8n_00_setup_credentials: --no-input asks nothing on a terminal either, exit 2" {
   start "$step_00 --env dev --no-input"
   ended
