@@ -13,7 +13,7 @@ export function runChild(program, words) {
   /** @param {NodeJS.Signals} signal */
   const passOn = (signal) => {
     // On a terminal Ctrl-C reaches the whole group by itself; a second one would end the child at once.
-    if (signal === 'SIGINT' && process.stdin.isTTY) return
+    if (signal === 'SIGINT' && (process.stdin.isTTY || process.stderr.isTTY)) return
     child.kill(signal)
   }
   const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])

@@ -1,11 +1,14 @@
 import { confirm, intro, isCancel, note, outro, password, select, text } from '@clack/prompts'
 import { Cancelled } from './errors.mts'
+import { interruption } from './interrupt.mts'
 
 // The only importer of clack, and only for questions: around work its spinner turns Ctrl-C into exit 0.
 const output = process.stderr
+const asking = { output, signal: interruption.signal }
 
-/** An answer, or Cancelled (130) when the operator pressed Ctrl-C or Escape. */
+/** An answer, or Cancelled (130) when the operator pressed Ctrl-C or Escape; what ends a run (143) ends its question. */
 function answered<T>(answer: T): Exclude<T, symbol> {
+  interruption.throwIfAsked()
   if (isCancel(answer)) throw new Cancelled('cancelled: nothing was written')
   return answer as Exclude<T, symbol>
 }
@@ -21,7 +24,7 @@ export const prompt = {
   async text(message: string, { fallback, validate }: { fallback?: string | undefined; validate: Validate }) {
     const answer = await text({
       message,
-      output,
+      ...asking,
       ...(fallback === undefined ? {} : { defaultValue: fallback, placeholder: fallback }),
       validate: (value) => validate(value === undefined || value === '' ? (fallback ?? '') : value),
     })
@@ -29,11 +32,11 @@ export const prompt = {
   },
 
   async password(message: string, validate: Validate): Promise<string> {
-    return answered(await password({ message, output, validate: (value) => validate(value ?? '') }))
+    return answered(await password({ message, ...asking, validate: (value) => validate(value ?? '') }))
   },
 
   async confirm(message: string, initialValue = false): Promise<boolean> {
-    return answered(await confirm({ message, output, initialValue }))
+    return answered(await confirm({ message, ...asking, initialValue }))
   },
 
   async choose<T extends string>(
@@ -43,7 +46,12 @@ export const prompt = {
   ): Promise<T> {
     const options = choices.map((choice) => ({ ...choice })) as Parameters<typeof select<T>>[0]['options']
     return answered<T | symbol>(
-      await select<T>({ message, output, options, ...(initialValue === undefined ? {} : { initialValue }) }),
+      await select<T>({
+        message,
+        ...asking,
+        options,
+        ...(initialValue === undefined ? {} : { initialValue }),
+      }),
     )
   },
 }

@@ -100,11 +100,23 @@ ended() {
   assert_equal "$(sha256sum credentials/dev/*)" "$before"
 }
 
-# close_terminal COMMAND: while it asks a kubectl that takes half a second to end. Its last words are in its log.
-close_terminal() {
+@test "12_n8n_00_setup_credentials: ended from elsewhere at a question: exit 143, nothing is written" {
+  complete_platform
+  sed -i '/OPERATOR_EMAIL/d' credentials/dev/platform.env
+  before=$(sha256sum credentials/dev/*)
+  start "$step_00 --env dev"
+  shows "Operator's e-mail"
+  pkill -TERM -f "$kit/bin/runtime.mjs $step_00"
+  ended
+  assert_equal "$(<code)" 143
+  assert_equal "$(sha256sum credentials/dev/*)" "$before"
+}
+
+# under_way COMMAND: it asks a kubectl that takes half a second to end, which nobody but the kit ends.
+under_way() {
   complete_platform
   install -m 600 "$repository/tests/fixtures/kubeconfig.yaml" credentials/dev/kubeconfig
-  printf '%s\n' '#!/bin/bash' "trap '' HUP" "trap 'kill \$!; sleep 0.5; touch ended; exit 143' TERM" \
+  printf '%s\n' '#!/bin/bash' "trap '' HUP INT" "trap 'kill \$!; sleep 0.5; touch ended; exit 143' TERM" \
     'touch asked' 'sleep 77 & wait' >kubectl
   chmod +x kubectl
   # Compiles everything: the compiler is a process of the terminal too.
@@ -112,20 +124,35 @@ close_terminal() {
   rm -rf logs
   start "KEYBUZZ_KUBECTL=$kit/kubectl $1"
   for _ in {1..200}; do [[ ! -e asked ]] || break; sleep 0.1; done
-  tmux kill-session -t "$terminal"
-  for _ in {1..50}; do ! grep -q terminated logs/dev/*.log || break; sleep 0.1; done
+}
+
+# ends_in_order WORDS: the last ones of its log, once what it had begun has ended.
+ends_in_order() {
+  for _ in {1..50}; do ! grep -qF -- "$1" logs/dev/*.log || break; sleep 0.1; done
   run cat logs/dev/*.log
-  assert_output --partial 'terminated   exit 143'
+  assert_output --partial "$1"
   refute_output --partial 'a bug of the kit'
   assert [ -e ended ]
 }
 
 @test "12_n8n_apply_all: the terminal is closed: what is under way ends first, the run says so in its log" {
-  close_terminal 'scripts/12_n8n/12_n8n_apply_all.mts --env dev'
+  under_way 'scripts/12_n8n/12_n8n_apply_all.mts --env dev'
+  tmux kill-session -t "$terminal"
+  ends_in_order 'terminated   exit 143'
 }
 
 @test "00_master_install: the terminal is closed: the module's own program ends in order, though it is told twice" {
-  close_terminal './00_master_install.mjs --env dev --module 9,12 --verify'
+  under_way './00_master_install.mjs --env dev --module 9,12 --verify'
+  tmux kill-session -t "$terminal"
+  ends_in_order 'terminated   exit 143'
+}
+
+@test "00_master_install: Ctrl-C while its input comes from elsewhere: the module's own program is told once, exit 130" {
+  under_way './00_master_install.mjs --env dev --module 9,12 --verify </dev/null'
+  tmux send-keys -t "$terminal" C-c
+  ended
+  ends_in_order 'interrupted   exit 130'
+  assert_equal "$(<code)" 130
 }
 
 @test "12_n8n_00_setup_credentials: --no-input asks nothing on a terminal either, exit 2" {
