@@ -1,3 +1,4 @@
+import { homedir } from 'node:os'
 import { $, chalk } from 'zx/core'
 import { exitCodes, KitError } from './errors.mts'
 import { interruption } from './interrupt.mts'
@@ -34,7 +35,7 @@ export async function run(words: readonly string[], options: CommandOptions = {}
     nothrow: true,
     detached: false,
     ...(evenInterrupted ? {} : { signal: interruption.signal }),
-    env: { ...process.env, ...env },
+    env: { ...surroundings(), ...env },
     timeout: `${timeoutSeconds}s`,
     // An empty input counts as none to zx, and an open stdin hangs whatever reads it.
     ...(input ? { input } : { stdio: ['ignore', 'pipe', 'pipe'] as const }),
@@ -48,6 +49,9 @@ export async function run(words: readonly string[], options: CommandOptions = {}
   }
   return { code: output.exitCode, stdout: output.stdout, stderr: output.stderr }
 }
+
+/** systemd gives a service no HOME: kubectl would keep its cache in whatever folder the kit was started in. */
+const surroundings = (): NodeJS.ProcessEnv => ({ HOME: homedir(), ...process.env })
 
 /** A command as words for people and logs, without sensitive values. */
 export const shownWords = (words: readonly string[]): string =>
@@ -74,6 +78,7 @@ export function stream(
     nothrow: true,
     detached: false,
     signal: stopping.signal,
+    env: surroundings(),
     stdio: ['ignore', 'pipe', 'pipe'],
   })`${[...words]}`
   const decoder = new TextDecoder()

@@ -64,6 +64,15 @@ stub_kubectl() {
   assert_regex "$stderr" 'the API server cannot be reached'
 }
 
+@test "started without a HOME, as by systemd: kubectl gets one, and leaves no cache in the folder of the run" {
+  use_kubeconfig
+  # shellcheck disable=SC2016  # for the stub
+  printf '%s\n' '#!/bin/bash' 'echo "at home in $HOME" >&2; exit 1' >"$BATS_TEST_TMPDIR/kubectl"
+  chmod +x "$BATS_TEST_TMPDIR/kubectl"
+  run -9 --separate-stderr env -u HOME KEYBUZZ_KUBECTL="$BATS_TEST_TMPDIR/kubectl" "$apply_all" --env dev
+  assert_regex "$stderr" "at home in $(getent passwd "$(id -u)" | cut -d: -f6)"
+}
+
 @test "a proxy that does not let kubectl through: exit 6, with the way out, without the proxy's password" {
   use_kubeconfig
   stub_kubectl <<<'Unable to connect to the server: Forbidden'
