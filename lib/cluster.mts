@@ -4,8 +4,9 @@ import { chooseEndpoint } from './endpoints.mts'
 import { envText, parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from './errors.mts'
 import { credentialsFolder, readIfThere, readPrivate, shownPath, writePrivate } from './file.mts'
+import { findKubectl, requireFittingKubectl } from './find-kubectl.mts'
 import { daysLeft, parseKubeconfig, type Kubeconfig } from './kubeconfig.mts'
-import { createKubectl, findKubectl, type Kubectl } from './kubectl.mts'
+import { createKubectl, type Kubectl } from './kubectl.mts'
 import { log } from './log.mts'
 import type { Versions } from './versions.mts'
 
@@ -32,7 +33,7 @@ export const kubeconfigPath = (env: string): string => join(credentialsFolder(en
 
 /**
  * The cluster an environment's kubeconfig leads to, by a way that is open now.
- * @throws KitError exit 3 without kubeconfig or kubectl, exit 2 when the file is damaged; CertificateExpired (7)
+ * @throws KitError exit 3 without kubeconfig or fitting kubectl, exit 2 when the file is damaged; CertificateExpired (7)
  */
 export async function openCluster(env: string, versions: Versions, now = new Date()): Promise<Cluster> {
   const path = kubeconfigPath(env)
@@ -47,7 +48,8 @@ export async function openCluster(env: string, versions: Versions, now = new Dat
   requireCurrent(path, kubeconfig, now)
   const another = chooserOf(kubeconfig)
   const [program, context] = await Promise.all([findKubectl(versions), another()])
-  const kubectl = createKubectl(program, path, { context, another })
+  const kubectl = createKubectl(program.words, path, { context, another })
+  if (program.unproven) await requireFittingKubectl(kubectl)
   return { kubectl, name: kubeconfig.endpoints[0].context, caHash: kubeconfig.caHash }
 }
 

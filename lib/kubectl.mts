@@ -1,10 +1,8 @@
 import { pauseFor } from './again.mts'
-import { accessSync, constants } from 'node:fs'
 import { exitCodes, KitError } from './errors.mts'
 import { kubectlError } from './kubectl-errors.mts'
 import { log, record } from './log.mts'
 import { run, shownWords } from './sh.mts'
-import type { Versions } from './versions.mts'
 
 /** Runs kubectl against one cluster. Words never hold a sensitive value: objects travel on stdin. */
 export interface Kubectl {
@@ -39,37 +37,6 @@ const silentServer = (seconds: number, cause: unknown): KitError =>
 
 /** Seconds in which an API server that has answered before may come back: K3s restarts, a load balancer moves on. */
 const patience = 60
-
-/**
- * Finds the kubectl to use: the one an operator names, else the K3s binary of this environment (it is kubectl
- * too, of the cluster's own version), else the one on PATH (DESIGN section 8).
- * @throws KitError exit 3 when there is none
- */
-export async function findKubectl(versions: Versions): Promise<readonly string[]> {
-  const named = process.env['KEYBUZZ_KUBECTL']
-  if (named !== undefined) return [requireProgram(named, 'KEYBUZZ_KUBECTL names it')]
-  const k3s = versions['k3s']?.file
-  if (k3s !== undefined) return [requireProgram(k3s, 'versions.json names it (k3s.file)'), 'kubectl']
-  const found = await run(['sh', '-c', 'command -v kubectl'])
-  if (found.code === 0) return [found.stdout.trim()]
-  throw new KitError('there is no kubectl on this machine', {
-    exitCode: exitCodes.preflight,
-    hint: 'install the kubectl of your cluster’s version, or set KEYBUZZ_KUBECTL to its path',
-  })
-}
-
-function requireProgram(path: string, why: string): string {
-  try {
-    accessSync(path, constants.X_OK)
-    return path
-  } catch (cause) {
-    throw new KitError(`${path} cannot be run: ${why}`, {
-      exitCode: exitCodes.preflight,
-      hint: 'correct the path, or take the setting away',
-      cause,
-    })
-  }
-}
 
 /** Which context of the kubeconfig is used, and how another is found when its server no longer answers. */
 export interface Way {

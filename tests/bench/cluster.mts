@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { openCluster } from '../../lib/cluster.mts'
 import { KitError } from '../../lib/errors.mts'
 import type { Manifest } from '../../lib/k8s.mts'
-import { findKubectl } from '../../lib/kubectl.mts'
+import { findKubectl } from '../../lib/find-kubectl.mts'
 import { newestOf, readRecords } from '../../lib/revision.mts'
 import { readVersions } from '../../lib/versions.mts'
 import { inTurn, run, Unmeasured, type Row } from './measure.mts'
@@ -60,7 +60,7 @@ async function lookAround() {
   })
   const newest = newestOf((await readRecords(kubectl)).revisions, '12_n8n', env)
   if (newest?.state !== 'validated') throw new Unmeasured('module 12 is not installed and validated there')
-  return { words: kubectl.words, program: await findKubectl(versions), manifests: newest.manifests }
+  return { words: kubectl.words, program: (await findKubectl(versions)).words, manifests: newest.manifests }
 }
 
 /** One kubectl that sends everything again. */

@@ -51,6 +51,26 @@ stub_kubectl() {
   assert_regex "$stderr" 'there is no kubectl on this machine'
 }
 
+@test "the kubectl on PATH is further than one version from the cluster: exit 3 with both; named by KEYBUZZ_KUBECTL it is used" {
+  use_kubeconfig
+  mkdir on-path
+  # A kubectl that knows only its version, and that of the cluster.
+  cat >on-path/kubectl <<'TEXT'
+#!/bin/bash
+[[ " $* " == *' version '* ]] || { echo 'asked for more' >&2; exit 1; }
+echo '{"clientVersion":{"major":"1","minor":"34","gitVersion":"v1.34.2"},"serverVersion":{"major":"1","minor":"36+","gitVersion":"v1.36.3+k3s1"}}'
+TEXT
+  chmod +x on-path/kubectl
+  PATH=$PWD/on-path:$PATH run -3 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'on-path/kubectl is v1.34.2, the API server v1.36.3\+k3s1'
+  assert_regex "$stderr" 'install kubectl 1.36'
+  PATH=$PWD/on-path:$PATH KEYBUZZ_KUBECTL=$PWD/on-path/kubectl run -9 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'asked for more'
+  sed -i 's/34/35/g' on-path/kubectl
+  PATH=$PWD/on-path:$PATH run -9 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'asked for more'
+}
+
 @test "KEYBUZZ_KUBECTL that cannot be run: exit 3" {
   use_kubeconfig
   KEYBUZZ_KUBECTL=/nowhere/kubectl run -3 --separate-stderr "$apply_all" --env dev
