@@ -41,9 +41,11 @@ async function runModules(
   if (only !== undefined && others.length === 0) return { path: programOf(only), words }
   let first: ExitCode = exitCodes.done
   for (const row of selected) {
-    const code = (await runModule(row, words)) as ExitCode
     interruption.throwIfAsked()
+    const code = (await runModule(row, words)) as ExitCode
     if (code === exitCodes.done) continue
+    // It has said why itself.
+    if (code === exitCodes.interrupted || code === exitCodes.terminated) return code
     // What only looks goes on to the next module; what writes stops at the first that did not pass.
     const looks = given.plan || given.verb === 'status' || given.verb === 'verify'
     if (!looks) return stoppedAt(row, code)

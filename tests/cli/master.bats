@@ -50,7 +50,9 @@ setup() {
   assert_regex "$stderr" 'npm install'
 }
 
-# start_run [SHELL_LINE]: a run that asks a kubectl which never answers, as $master; SHELL_LINE comes before that.
+# start_run [SHELL_LINE]: a run of $wanted that asks a kubectl which never answers, as $master; SHELL_LINE comes before
+# that.
+wanted=(--module 12)
 start_run() {
   cat >"$BATS_TEST_TMPDIR/kubectl" <<STUB
 #!/usr/bin/env bash
@@ -61,7 +63,7 @@ STUB
   chmod +x "$BATS_TEST_TMPDIR/kubectl"
   rm -f "$BATS_TEST_TMPDIR/kubectl.pid"
   install -m 600 "$repository/tests/fixtures/kubeconfig.yaml" credentials/dev/kubeconfig
-  KEYBUZZ_KUBECTL=$BATS_TEST_TMPDIR/kubectl ./00_master_install.mjs --env dev --module 12 2>"$BATS_TEST_TMPDIR/err" &
+  KEYBUZZ_KUBECTL=$BATS_TEST_TMPDIR/kubectl ./00_master_install.mjs --env dev "${wanted[@]}" 2>"$BATS_TEST_TMPDIR/err" &
   master=$!
   for _ in {1..100}; do [[ -s $BATS_TEST_TMPDIR/kubectl.pid ]] && break || sleep 0.1; done
 }
@@ -87,6 +89,16 @@ TERM 143 terminated
 INT 130 interrupted
 HUP 143 terminated
 SIGNALS
+}
+
+@test "00_master_install: of several modules none begins after SIGTERM, and it is said once" {
+  complete_platform
+  wanted=(--module 9,12 --verify)
+  start_run
+  kill -TERM "$master"
+  ends_with 143 terminated
+  assert_equal "$(grep -c 'terminated' "$BATS_TEST_TMPDIR/err")" 1
+  assert_equal "$(echo logs/dev/*)" "$(echo logs/dev/*-09_k3s.log)"
 }
 
 @test "00_master_install: a second Ctrl-C ends at once, whatever is still under way: exit 130" {
