@@ -49,10 +49,31 @@ interface Ssh2Error extends Error {
   readonly code?: string
 }
 
+/** What ssh2 says of a private key before it asks any host, and what that means. */
+const keyProblems = [
+  {
+    words: /no passphrase given/,
+    what: 'the SSH key has a passphrase, and none is known',
+    hint: 'save SSH_KEY_PASSPHRASE, or use a key that has none',
+  },
+  {
+    words: /bad passphrase/i,
+    what: 'SSH_KEY_PASSPHRASE does not open the SSH key',
+    hint: 'correct it; by hand: ssh-keygen -y -f KEY',
+  },
+  {
+    words: /privateKey/,
+    what: 'the file SSH_KEY names is damaged, or of a kind SSH here does not know',
+    hint: 'by hand: ssh-keygen -y -f KEY; ed25519, ECDSA and RSA in OpenSSH’s form are known',
+  },
+] as const
+
 /** Why a connection could not be made, in words an operator can act on. */
 export function connectError(target: Target, thrown: unknown): KitError {
   const cause = thrown as Ssh2Error
   const { address, port, user } = target
+  const key = keyProblems.find(({ words }) => words.test(cause.message))
+  if (key !== undefined) return new KitError(key.what, { exitCode: exitCodes.usage, hint: key.hint, cause })
   if (cause.level === 'client-authentication') {
     return new KitError(`${shown(target)} does not let ${user} in with this key`, {
       exitCode: exitCodes.denied,

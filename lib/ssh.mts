@@ -15,6 +15,8 @@ import { changedKey, connectError, lostLink, UnknownHost, type Target } from './
 export interface Login extends Target {
   /** The private key's text. */
   readonly privateKey: string
+  /** What it is locked with. */
+  readonly passphrase: string | undefined
   /** The keys known_hosts has for it: without one the host is not entered. */
   readonly known: readonly HostKey[]
 }
@@ -53,7 +55,7 @@ const keepalive = 12_000
  */
 export async function connect(login: Login): Promise<Connection> {
   interruption.throwIfAsked()
-  const { address, port, user, privateKey, known } = login
+  const { address, port, user, privateKey, passphrase, known } = login
   const ssh = new NodeSSH()
   let met: HostKey | undefined
   const types = [...new Set(known.map(({ type }) => type))]
@@ -63,6 +65,7 @@ export async function connect(login: Login): Promise<Connection> {
       port,
       username: user,
       privateKey,
+      ...(passphrase === undefined ? {} : { passphrase }),
       // Not first without any: MaxAuthTries counts that too.
       authHandler: ['publickey'],
       readyTimeout: 15_000,

@@ -3,7 +3,8 @@ import { backendAddresses, general, ingress, registry } from '../platform.mts'
 import { paths } from './config.mts'
 import { loadBalancerLines } from './load-balancer.mts'
 import { waivedOf } from './preflight/waived.mts'
-import { cluster, ingressController, ssh } from './settings.mts'
+import { ssh } from './settings-ssh.mts'
+import { cluster, ingressController } from './settings.mts'
 
 export type K3sSettings = SettingsOf<typeof k3s>
 

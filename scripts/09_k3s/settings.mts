@@ -1,36 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Setting } from '../../lib/settings.mts'
 import { waivedProblem } from './preflight/waived.mts'
-import { isAddressOrCidr, isBetween, isCidr, isHostOrAddress, isPort, listOf } from '../../lib/validate.mts'
+import { isAddressOrCidr, isBetween, isCidr, isHostOrAddress, listOf } from '../../lib/validate.mts'
 
-// What only module 9 asks: how to enter the machines, and what a cluster cannot change later.
+// What only module 9 asks: what a cluster cannot change later, and its ingress.
 
 const secret = () => randomBytes(32).toString('hex')
-
-export const ssh = [
-  {
-    key: 'SSH_USER',
-    title: 'SSH user',
-    help: 'For hosts whose USER_SSH in servers.tsv is empty',
-    kind: 'text',
-    default: 'root',
-  },
-  {
-    key: 'SSH_KEY',
-    title: 'SSH private key',
-    help: 'Its path, from the kit’s folder; readable by you alone',
-    kind: 'text',
-    default: ({ env }) => `credentials/${env}/id_ed25519`,
-  },
-  { key: 'SSH_PORT', title: 'SSH port', kind: 'number', default: '22', validate: isPort },
-  {
-    key: 'SUDO_PASSWORD',
-    title: 'sudo password',
-    help: 'Only for a user who is not root and whose sudo asks; it travels on stdin',
-    kind: 'sensitive',
-    optional: true,
-  },
-] as const satisfies readonly Setting[]
 
 export const cluster = [
   {

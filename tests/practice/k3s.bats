@@ -82,6 +82,21 @@ until_whole() { kubectl wait node --all --for=condition=Ready --timeout=90s && u
   run -0 k3s_step 00_setup_credentials --set SSH_KEY=credentials/practice/id_ed25519
 }
 
+@test "a key with a passphrase opens the hosts with SSH_KEY_PASSPHRASE; without it, or with a wrong one, exit 2" {
+  install -m 600 "$credentials/id_ed25519" "$BATS_TEST_TMPDIR/locked"
+  ssh-keygen -q -p -P '' -N 'a passphrase 3Aa' -f "$BATS_TEST_TMPDIR/locked"
+  run -2 kit --module 9 --plan --set "SSH_KEY=$BATS_TEST_TMPDIR/locked"
+  assert_output --partial 'the SSH key has a passphrase, and none is known'
+  KEYBUZZ_SSH_KEY_PASSPHRASE=wrong-one run -2 kit --module 9 --plan --set "SSH_KEY=$BATS_TEST_TMPDIR/locked"
+  assert_output --partial 'SSH_KEY_PASSPHRASE does not open the SSH key'
+  install -m 600 <(ssh-keygen -y -f "$credentials/id_ed25519") "$BATS_TEST_TMPDIR/public"
+  run -2 kit --module 9 --plan --set "SSH_KEY=$BATS_TEST_TMPDIR/public"
+  assert_output --partial 'is no private key'
+  KEYBUZZ_SSH_KEY_PASSPHRASE='a passphrase 3Aa' run -4 kit --module 9 --plan --set "SSH_KEY=$BATS_TEST_TMPDIR/locked"
+  assert_output --partial '5 of 5 hosts answer over SSH'
+  refute_output --partial 'a passphrase 3Aa'
+}
+
 @test "a user the host does not let in is exit 8" {
   with_servers '/practice-master-02/s/\troot\t/\tnobody\t/'
   run -8 kit --module 9 --yes
