@@ -1,9 +1,9 @@
-import { askSettled } from '../../lib/again.mts'
 import type { Check, CheckTools } from '../../lib/checks.mts'
 import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import { applicationPods } from '../../lib/pod-answers.mts'
 import { componentOf } from '../../lib/pod-status.mts'
+import { askByName } from '../../lib/served.mts'
 import { hostOf, type Part } from './names.mts'
 import { namespaceOf, type KeybuzzSettings } from './module.mts'
 
@@ -18,15 +18,7 @@ export const askServed = (
   part: Part,
   path: string,
   request?: HttpRequest,
-): Promise<HttpAnswer> =>
-  askSettled(
-    () => http.ask(hostOf(settings, part), path, request),
-    (answer) => !isNobody(answer),
-  )
-
-/** The ingress's own word, not the application's: Traefik's and nginx' page for a name they do not know yet. */
-const isNobody = ({ status, text }: HttpAnswer): boolean =>
-  [502, 503, 504].includes(status) || (status === 404 && /^404 page not found\s*$|<center>nginx/.test(text))
+): Promise<HttpAnswer> => askByName(http, hostOf(settings, part), path, request)
 
 /** API's and front's pods that are not ending. */
 export const allPodsOf = (tools: Tools): Promise<LiveObject[]> =>

@@ -111,9 +111,12 @@ export const cable: ChatwootCheck = {
   id: 'chatwoot.cable',
   title: 'Messages arrive without reloading: /cable takes a WebSocket and keeps it',
   fix: 'the ingress must pass WebSocket upgrades on /cable; closed at once: Redis refuses the subscription',
-  async ask({ http, settings: { CHATWOOT_HOST: host } }) {
+  async ask(tools) {
+    const { CHATWOOT_HOST: host } = tools.settings
+    // A handshake refused by Chatwoot looks like one refused by an ingress that does not know the name yet.
+    await askServed(tools, '/')
     const headers = { origin: `https://${host}`, 'sec-websocket-protocol': 'actioncable-v1-json' }
-    const { status, kept } = await http.upgrade(host, '/cable', headers)
+    const { status, kept } = await tools.http.upgrade(host, '/cable', headers)
     return status === 101 && kept
       ? passed('101 and kept')
       : failed(`handshake ${status}, ${kept ? 'kept' : 'closed at once'}`)

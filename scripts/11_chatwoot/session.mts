@@ -1,10 +1,10 @@
-import { askSettled } from '../../lib/again.mts'
 import type { Check, CheckTools } from '../../lib/checks.mts'
 import { exitCodes, KitError } from '../../lib/errors.mts'
 import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import { applicationPods } from '../../lib/pod-answers.mts'
 import { componentOf } from '../../lib/pod-status.mts'
+import { askByName } from '../../lib/served.mts'
 import { namespaceOf, type ChatwootSettings } from './module.mts'
 
 export type Tools = CheckTools<ChatwootSettings>
@@ -18,11 +18,7 @@ export const askServed = (
   { http, settings }: Tools,
   path: string,
   request?: HttpRequest,
-): Promise<HttpAnswer> =>
-  askSettled(
-    () => http.ask(settings.CHATWOOT_HOST, path, request),
-    ({ status }) => ![502, 503, 504].includes(status),
-  )
+): Promise<HttpAnswer> => askByName(http, settings.CHATWOOT_HOST, path, request)
 
 /** What a sign-in gives. */
 export interface Session {

@@ -1,7 +1,8 @@
-import { askAgain, askSettled } from '../../lib/again.mts'
+import { askAgain } from '../../lib/again.mts'
 import type { Check, CheckTools } from '../../lib/checks.mts'
 import { exitCodes, KitError } from '../../lib/errors.mts'
 import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
+import { askByName } from '../../lib/served.mts'
 import type { N8nSettings } from './module.mts'
 
 export type Tools = CheckTools<N8nSettings>
@@ -18,20 +19,12 @@ export interface Owner {
   ask(path: string, request?: HttpRequest): Promise<HttpAnswer>
 }
 
-/**
- * Asks n8n by its public name, without login. Asks again while the ingress, and not n8n, says that nobody is there: pods
- * have only just become ready, and several checks ask at once.
- */
+/** Asks n8n by its public name, without login; again while the ingress says that nobody is there. */
 export const askPublic = (
   { http, settings }: Tools,
   path: string,
   request?: HttpRequest,
-): Promise<HttpAnswer> =>
-  askSettled(
-    () => http.ask(settings.N8N_HOST, path, request),
-    // n8n's own answers of this kind are JSON.
-    ({ status, text }) => ![502, 503, 504].includes(status) || text.startsWith('{'),
-  )
+): Promise<HttpAnswer> => askByName(http, settings.N8N_HOST, path, request)
 
 /**
  * Signs in as the owner, once for all checks: n8n allows about five logins a minute.

@@ -142,22 +142,26 @@ test('on an n8n that is right, every check passes', async () => {
   )
 })
 
-test('an ingress that has not seen the new pods yet is asked again, whichever check asks first', async () => {
-  const asked = new Set<string>()
-  const late = Object.entries(rightRoutes).map(([name, route]): [string, Route] => [
-    name,
-    (request) => {
-      if (asked.has(name)) return route(request)
-      asked.add(name)
-      return { status: 503, text: 'no available server' }
-    },
-  ])
-  const outcomes = await runChecks(checks, toolsOf({ routes: Object.fromEntries(late) }))
-  assert.deepEqual(
-    outcomes.filter(({ result }) => result !== 'passed'),
-    [],
-  )
-})
+for (const [what, early] of [
+  ['has not seen the new pods', { status: 503, text: 'no available server' }],
+  ['does not know the name', { status: 404, text: '404 page not found\n' }],
+] as const)
+  test(`an ingress that ${what} yet is asked again, whichever check asks first`, async () => {
+    const asked = new Set<string>()
+    const late = Object.entries(rightRoutes).map(([name, route]): [string, Route] => [
+      name,
+      (request) => {
+        if (asked.has(name)) return route(request)
+        asked.add(name)
+        return early
+      },
+    ])
+    const outcomes = await runChecks(checks, toolsOf({ routes: Object.fromEntries(late) }))
+    assert.deepEqual(
+      outcomes.filter(({ result }) => result !== 'passed'),
+      [],
+    )
+  })
 
 const crashed = {
   ...rightPods[0],
