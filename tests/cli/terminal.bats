@@ -88,12 +88,17 @@ ended() {
   assert [ ! -e credentials/dev/12_n8n.env ]
 }
 
-@test "12_n8n_00_setup_credentials: Ctrl-C at a question writes nothing, exit 130" {
+# at_a_question: a run that waits for an answer; $before is what was saved until then.
+at_a_question() {
   complete_platform
   sed -i '/OPERATOR_EMAIL/d' credentials/dev/platform.env
   before=$(sha256sum credentials/dev/*)
   start "$step_00 --env dev"
   shows "Operator's e-mail"
+}
+
+@test "12_n8n_00_setup_credentials: Ctrl-C at a question writes nothing, exit 130" {
+  at_a_question
   tmux send-keys -t "$terminal" C-c
   ended
   assert_equal "$(<code)" 130
@@ -101,11 +106,7 @@ ended() {
 }
 
 @test "12_n8n_00_setup_credentials: ended from elsewhere at a question: exit 143, nothing is written" {
-  complete_platform
-  sed -i '/OPERATOR_EMAIL/d' credentials/dev/platform.env
-  before=$(sha256sum credentials/dev/*)
-  start "$step_00 --env dev"
-  shows "Operator's e-mail"
+  at_a_question
   pkill -TERM -f "$kit/bin/runtime.mjs $step_00"
   ended
   assert_equal "$(<code)" 143
