@@ -19,4 +19,5 @@ row() {
 
 @test "a plan without a cluster takes at most 8 times an empty Node" { row local '--plan --offline of module 12'; }
 
+# bats test_tags=long
 @test "a run that finds nothing to do starts at most 8 kubectl" { row cluster 'module 12, nothing to do: kubectl'; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Module 11 with S3, on the platform's real S3 server: what it refuses, each told apart, and two pods of each process.
 # With the contract server in place of Chatwoot. About 80 s on 2 cores.
+# bats file_tags=long
 
 setup_file() {
   load helper
@@ -21,6 +22,8 @@ setup() {
   load helper
   load chatwoot
 }
+
+teardown() { explain_failure chatwoot-practice; }
 
 readonly bucket=keybuzz-chatwoot-practice
 

@@ -25,6 +25,11 @@ setup() {
   load chatwoot
 }
 
+teardown() {
+  end_background
+  explain_failure chatwoot-practice
+}
+
 # blue FLAG...: module 11 in another environment.
 blue() { ./00_master_install.mjs --env blue --module 11 --yes --set CHATWOOT_HOST=support.blue.example.com "$@"; }
 
@@ -48,6 +53,7 @@ readonly control=/usr/share/postgresql/15/extension/vector.control
 hide_vector() { in_backend "mv $control $control.hidden"; }
 restore_vector() { in_backend "if [[ -e $control.hidden ]]; then mv $control.hidden $control; fi"; }
 
+# bats test_tags=long
 @test "a server without pgvector: exit 3 with the package's name, before any write" {
   hide_vector
   run chatwoot
@@ -58,7 +64,15 @@ restore_vector() { in_backend "if [[ -e $control.hidden ]]; then mv $control.hid
   nothing_written
 }
 
-@test "install: its three Jobs are done, and its checks pass" {
+@test "a wrong PostgreSQL password: exit 8, before any write" {
+  with_setting "$credentials/platform.env" POSTGRES_PASSWORD not-the-password chatwoot
+  assert_equal "$status" 8
+  assert_output --partial 'refuses the password of kb_admin'
+  nothing_written
+}
+
+@test "install, killed after one of its writes: the next run goes on, its three Jobs are done, and its checks pass" {
+  killed_once 8 ./00_master_install.mjs --env practice --module 11 --yes
   run -0 chatwoot
   assert_output --partial 'checks passed'
   run -0 jobs
@@ -78,6 +92,7 @@ restore_vector() { in_backend "if [[ -e $control.hidden ]]; then mv $control.hid
   assert_output --partial 'was done before'
 }
 
+# bats test_tags=long
 @test "another brand: only the Job branding runs again, and the page shows it" {
   before=$(jobs | grep -v branding)
   run -0 chatwoot --set "BRAND_NAME=Support 'of' <KeyBuzz>"
@@ -85,12 +100,14 @@ restore_vector() { in_backend "if [[ -e $control.hidden ]]; then mv $control.hid
   assert_equal "$(jobs | grep -c branding)" 1
 }
 
+# bats test_tags=long
 @test "drills pass" {
   run -0 kit --module 11 --drill --confirm chatwoot
   assert_output --partial 'chatwoot.sessions'
   assert_output --partial 'chatwoot.widget'
 }
 
+# bats test_tags=long
 @test "a second Chatwoot on the same Redis server, in another database: exit 5, before any write" {
   install -d -m 700 credentials/blue
   cp -p "$credentials"/{platform.env,versions.json,kubeconfig} credentials/blue/
@@ -100,6 +117,7 @@ restore_vector() { in_backend "if [[ -e $control.hidden ]]; then mv $control.hid
   assert_equal "$(sql "select count(*) from pg_database where datname = 'chatwoot_blue'")" 0
 }
 
+# bats test_tags=long
 @test "with a Redis server of its own it stands beside the first one, under the same number, and each is left alone" {
   start_second_redis
   before=$(state)
@@ -113,15 +131,19 @@ restore_vector() { in_backend "if [[ -e $control.hidden ]]; then mv $control.hid
   run -0 kit --module 11 --verify
 }
 
-@test "an upgrade that leaves the schema alone runs its own Job, and can be rolled back" {
+@test "an upgrade that leaves the schema alone runs its own Job, though connections to the API server are cut; it can be rolled back" {
   use 4.17.1
-  run -0 chatwoot --upgrade
+  in_background "$BATS_TEST_TMPDIR/talk" ./00_master_install.mjs --env practice --module 11 --upgrade --yes
+  until_said 'job/chatwoot-prepare'
+  cut_api 5
+  ends_with 0
   assert_equal "$(image)" keybuzz-practice/chatwoot:4.17.1
   assert_equal "$(jobs | grep -c prepare)" 1
   run -0 kit --module 11 --rollback
   assert_equal "$(image)" keybuzz-practice/chatwoot:4.17.0
 }
 
+# bats test_tags=long
 @test "a Job that fails: its last lines and what they mean, exit 9, the old pods keep serving; the next run makes it again" {
   use 4.18.0
   sql 'ALTER TABLE schema_migrations OWNER TO postgres' chatwoot_practice
@@ -135,6 +157,7 @@ restore_vector() { in_backend "if [[ -e $control.hidden ]]; then mv $control.hid
   assert_equal "$(image)" keybuzz-practice/chatwoot:4.18.0
 }
 
+# bats test_tags=long
 @test "across the schema that moved a rollback is refused, exit 5, with the commands that restore" {
   run -5 kit --module 11 --rollback 1
   assert_output --partial 'the database has moved on'

@@ -20,6 +20,7 @@ outer_state() {
   (repo=$root && . "$root/tests/practice/platform/common.bash" && . "$root/tests/practice/platform/outer.bash" && kernel_settings)
 }
 
+# bats test_tags=long
 @test "up and down leave links, routes, mounts, cgroups, swap and kernel settings as they were" {
   "$practice" down
   outer_state >"$BATS_TEST_TMPDIR/before"
@@ -32,6 +33,15 @@ outer_state() {
   assert_output ''
   # An ended process may still wait for process 1 to take note of it.
   run bash -c 'ps -o stat=,pid=,args= -p "$1" | grep -v ^Z' bash "$(paste -sd, "$BATS_TEST_TMPDIR/pids")"
+  assert_output ''
+}
+
+@test "down takes machines, mounts, the bridge and control groups with it" {
+  run "$practice" down
+  assert_success
+  run grep -F keybuzz-practice /proc/self/mountinfo
+  assert_output ''
+  run bash -c 'ip -o link show | grep -E "br-practice|vb-practice"; find /sys/fs/cgroup -type d -name "*practice*"; pgrep -af "systemd-nspawn.*machine=[p]ractice-"'
   assert_output ''
 }
 

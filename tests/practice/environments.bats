@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Two environments, blue and green, on one cluster, one PostgreSQL and one Redis: side by side, and every clash
 # refused before any write. With the quick stand-in of n8n. About 70 s on 2 cores.
+# bats file_tags=long
 
 setup_file() {
   load helper
@@ -21,6 +22,8 @@ teardown_file() {
 }
 
 setup() { load helper; }
+
+teardown() { explain_failure n8n-blue n8n-green; }
 
 forget_colours() {
   local colour

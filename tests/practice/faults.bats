@@ -11,6 +11,7 @@ setup() { load helper; }
 
 teardown() {
   end_background
+  explain_failure n8n-practice
   # Whatever a failed test left broken.
   if [[ -z ${BATS_TEST_COMPLETED:-} ]]; then
     master 'iptables -D INPUT -s 10.77.0.1 -p tcp --dport 6443 -j REJECT --reject-with tcp-reset; pkill -CONT -f "[k]3s etcd"; systemctl start k3s'
@@ -24,16 +25,9 @@ teardown() {
 
 master() { "$practice" ssh practice-master-01 "$1"; }
 
-# until_said WORDS: goes on when the run's talk holds them.
-until_said() {
-  for _ in {1..300}; do grep -qE "$1" "$talk" && return || sleep 0.1; done
-  cat "$talk" && return 1
-}
-
-# roll_main_out [FLAG...]: a run in the background. Sets $run and $talk.
+# roll_main_out [FLAG...]: a run in the background. Sets $run and $run_talk.
 roll_main_out() {
-  talk=$BATS_TEST_TMPDIR/talk
-  in_background "$talk" scripts/12_n8n/12_n8n_apply_all.mts --env practice --yes --set "N8N_OWNER_LAST_NAME=Of$RANDOM" "$@"
+  in_background "$BATS_TEST_TMPDIR/talk" scripts/12_n8n/12_n8n_apply_all.mts --env practice --yes --set "N8N_OWNER_LAST_NAME=Of$RANDOM" "$@"
 }
 
 # start_run WORDS [FLAG...]: a run that rolls main out; goes on when its talk holds WORDS.
@@ -49,6 +43,7 @@ ends_well() {
   assert_output --partial 'nothing to do'
 }
 
+# bats test_tags=long
 @test "the API server is restarted while objects are compared and sent: the run waits for it and goes on" {
   kubectl_that_waits apply
   KEYBUZZ_KUBECTL=$BATS_TEST_TMPDIR/kubectl roll_main_out
@@ -60,12 +55,14 @@ ends_well() {
   ends_well
 }
 
+# bats test_tags=long
 @test "the API server is restarted while a rollout is watched: the watch is begun anew" {
   start_run 'deployment/n8n 0/1 ready'
   master 'systemctl restart k3s'
   ends_well
 }
 
+# bats test_tags=long
 @test "etcd hangs for 12 s: the run waits it out" {
   start_run '12_n8n_01_deploy'
   # The brackets keep the shell that says this from being meant itself.
@@ -75,22 +72,25 @@ ends_well() {
 
 @test "connections to the API server are cut for 8 s: the run goes on" {
   start_run 'deployment/n8n 0/1 ready'
-  master 'iptables -I INPUT -s 10.77.0.1 -p tcp --dport 6443 -j REJECT --reject-with tcp-reset; sleep 8; iptables -D INPUT -s 10.77.0.1 -p tcp --dport 6443 -j REJECT --reject-with tcp-reset'
+  cut_api 8
   ends_well
 }
 
+# bats test_tags=long
 @test "PostgreSQL is restarted while main starts: main comes up with it" {
   start_run '4 objects: '
   in_backend 'systemctl stop postgresql@15-main; sleep 4; systemctl start postgresql@15-main'
   ends_well
 }
 
+# bats test_tags=long
 @test "Redis is restarted while main starts: main comes up with it" {
   start_run '4 objects: '
   in_backend 'systemctl stop redis-server; sleep 4; systemctl start redis-server'
   ends_well
 }
 
+# bats test_tags=long
 @test "PostgreSQL away from the start: exit 6, nothing written" {
   before=$(versions_of_objects)
   in_backend 'systemctl stop postgresql@15-main'
@@ -111,6 +111,7 @@ on_full_disk() {
   umount "$folder"
 }
 
+# bats test_tags=long
 @test "the disk is full where reports are written: exit 12, and the next run ends it" {
   on_full_disk validation/practice 4 kit --module 12 --verify
   assert_equal "$status" 12
@@ -118,6 +119,7 @@ on_full_disk() {
   run -0 kit --module 12 --verify
 }
 
+# bats test_tags=long
 @test "the disk is full where logs are written: the work is done, then exit 12; the next run finds nothing left to do" {
   on_full_disk logs/practice 4 kit --module 12 --yes --set N8N_WEBHOOKS_MAX=5
   assert_equal "$status" 12
@@ -126,6 +128,7 @@ on_full_disk() {
   assert_output --partial 'nothing to do'
 }
 
+# bats test_tags=long
 @test "the disk is full where the cluster's identity is written: exit 12 before any write to the cluster" {
   rm -rf credentials/full
   mkdir -m 700 credentials/full
@@ -142,6 +145,7 @@ on_full_disk() {
   run -1 kubectl get namespace n8n-full
 }
 
+# bats test_tags=long
 @test "a lost credentials folder: its secrets come back from the cluster, and nothing is sent" {
   saved=$BATS_TEST_TMPDIR/saved
   cp -rp "$credentials" "$saved"
@@ -165,6 +169,7 @@ on_full_disk() {
   assert_equal "$(uniq "$BATS_TEST_TMPDIR/sums" | wc -l)" 1
 }
 
+# bats test_tags=long
 @test "half of the workers gone: said by --status and by the cluster's checks, with the node's name" {
   "$practice" ssh practice-worker-02 'systemctl stop k3s-agent'
   for _ in {1..160}; do

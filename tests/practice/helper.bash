@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034  # names for the files that load it
+# shellcheck shell=bash disable=SC2034,SC2154  # names for the files that load it, and those bats gives
 # Loaded by the files that run the kit against the platform: the kit of this checkout, environment practice.
 bats_require_minimum_version 1.5.0
 root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
@@ -35,6 +35,96 @@ until_asking() {
   return 1
 }
 
+# run_all: whether every test is asked, or only the short ones.
+run_all() { [[ ${KEYBUZZ_TEST_SIZE:-all} == all ]]; }
+
+# explain_failure NAMESPACE...: belongs into the teardown of every file. A test that failed says what the cluster said:
+# pods, events and last log lines of these namespaces; and where the kit's newest log ends.
+explain_failure() {
+  [[ -z ${BATS_TEST_COMPLETED:-} ]] || return 0
+  local namespace log
+  for namespace in "$@"; do
+    echo "--- namespace $namespace: pods, events, last log lines"
+    timeout 20 "$practice" kubectl get pods --namespace "$namespace" -o wide
+    timeout 20 "$practice" kubectl get events --namespace "$namespace" --sort-by=.lastTimestamp | tail -n 15
+    timeout 20 "$practice" kubectl logs --namespace "$namespace" --selector keybuzz.io/module --all-containers --prefix --tail=4 --max-log-requests=20 | cut -c1-400
+  done
+  echo '--- nodes'
+  timeout 20 "$practice" kubectl get nodes -o wide
+  log=$(find logs/practice -name '*.log' -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -n 1 | cut -d' ' -f2)
+  [[ -z $log ]] || { echo "--- the end of $log" && tail -n 25 "$log"; }
+} 2>&1
+
+# explain_services MACHINE...: a test of module 9 that failed says what K3s said there last.
+explain_services() {
+  [[ -z ${BATS_TEST_COMPLETED:-} ]] || return 0
+  local machine
+  for machine in "$@"; do
+    echo "--- $machine: systemctl, journalctl"
+    timeout 20 "$practice" ssh "practice-$machine" 'systemctl is-active k3s k3s-agent; journalctl --no-pager --quiet -u k3s -u k3s-agent -n 8 -o cat' | cut -c1-300
+  done
+} 2>&1
+
+# write_of_today MOST: which write of a run it is killed after, out of the first MOST: today's. Printed, and the same
+# again by KEYBUZZ_TEST_KILL_WRITE.
+write_of_today() {
+  local write=${KEYBUZZ_TEST_KILL_WRITE:-$((10#$(date +%j) % $1 + 1))}
+  echo "# killed after write $write of the run; the same again: KEYBUZZ_TEST_KILL_WRITE=$write" >&3
+  echo "$write"
+}
+
+# killed_once MOST COMMAND...: that command, killed as by a power cut after one of its first MOST writes.
+killed_once() {
+  local write
+  write=$(write_of_today "$1")
+  run -137 env KEYBUZZ_KILL_AFTER_WRITE="$write" "${@:2}"
+}
+
+# die_at_each_write LEAST MODULE FLAG...: the same run again and again, each killed at its first write, until one has
+# none left. At least LEAST were killed. after_kill, where a file defines it, is called after each.
+die_at_each_write() {
+  local least=$1 kills=0
+  shift
+  while :; do
+    run env KEYBUZZ_KILL_AFTER_WRITE=1 ./00_master_install.mjs --env practice --module "$@"
+    ((status == 137)) || break
+    ! declare -F after_kill >/dev/null || after_kill
+    kills=$((kills + 1))
+    ((kills < 40)) || fail '40 runs did not get through'
+  done
+  echo "$kills kills, then exit $status"
+  echo "$output"
+  assert_equal "$status" 0
+  assert [ "$kills" -ge "$least" ]
+}
+
+# with_setting FILE KEY VALUE COMMAND...: that settings file with this value; the original comes back afterwards.
+with_setting() {
+  cp -p "$1" "$BATS_TEST_TMPDIR/saved"
+  sed -i -E "s/^($2)=.*/\1='$3'/" "$1"
+  run "${@:4}"
+  cp -p "$BATS_TEST_TMPDIR/saved" "$1"
+}
+
+# cut_api SECONDS: no server of the cluster answers this computer for so long.
+cut_api() {
+  local machine cuts=() rule="INPUT -s 10.77.0.1 -p tcp --dport 6443 -j REJECT --reject-with tcp-reset"
+  for machine in master-01 master-02 master-03; do
+    on "$machine" "iptables -I $rule; sleep $1; iptables -D $rule" &
+    cuts+=($!)
+  done
+  wait "${cuts[@]}"
+}
+
+# until_said WORDS: goes on when the talk of the run in the background holds them.
+until_said() {
+  for _ in {1..300}; do
+    if grep -qE "$1" "$run_talk"; then return; fi
+    sleep 0.1
+  done
+  cat "$run_talk" && return 1
+}
+
 # in_background TALK COMMAND...: starts a run that says its talk into a file; its process is $run.
 in_background() {
   run_talk=$1
@@ -54,6 +144,18 @@ ends_with() {
 # end_background: belongs into the teardown of every file that starts one: no run works on under the next test.
 end_background() {
   [[ -z ${run:-} ]] || ! kill -KILL "$run" 2>/dev/null || wait "$run" || echo 'the run in the background was ended'
+}
+
+# bare_machines: as their owner installed them, whatever stood there before.
+bare_machines() {
+  [[ ! -e $credentials/kubeconfig ]] || "$practice" down
+  "$practice" up --bare --images n8n-twin,contract
+}
+
+# ensure_k3s_cluster: the one module 9 made.
+ensure_k3s_cluster() {
+  "$practice" up --bare
+  [[ -e $credentials/kubeconfig ]] || kit --module 9 --yes
 }
 
 # ensure_ground: module 9 validated; whichever file ran before this one has mostly seen to it.

@@ -4,13 +4,16 @@
 
 setup_file() {
   load helper
-  "$practice" up --bare
-  [[ -e $credentials/kubeconfig ]] || kit --module 9 --yes
+  ensure_k3s_cluster
 }
 
 setup() { load helper; }
 
-teardown() { restore_servers; }
+teardown() {
+  restore_servers
+  explain_failure kube-system
+  explain_services master-01 master-02 master-03 worker-01 worker-02
+}
 
 # as_sudoer: master-03 is entered by a user whose sudo asks for this password.
 as_sudoer() {
@@ -47,6 +50,7 @@ exit_of_run() {
   seconds=$((SECONDS - since))
 }
 
+# bats test_tags=long
 @test "sudo that asks for a password: exit 8 without it or with a wrong one; with it, over stdin, in no process list" {
   as_sudoer s3cret-of-the-tests
   run -8 k3s_step 02_install_control_plane
@@ -66,6 +70,7 @@ exit_of_run() {
   run -1 grep -rl s3cret-of-the-tests logs/practice
 }
 
+# bats test_tags=long
 @test "a disk that is full during an upload: the old file stays whole, exit 9 names the disk" {
   images=/var/lib/rancher/k3s/agent/images
   on worker-01 "mount -t tmpfs -o size=64k tmpfs $images && echo old >$images/keybuzz-traefik.tar"
@@ -78,6 +83,7 @@ exit_of_run() {
   assert_output old
 }
 
+# bats test_tags=long
 @test "a K3s that does not come up: its own last words are on the screen, exit 9; repaired, the next run goes on" {
   on worker-01 'mkdir /etc/rancher/k3s/config.yaml.d && echo "no-such-key: true" >/etc/rancher/k3s/config.yaml.d/by-hand.yaml && rm -f /etc/rancher/keybuzz.started'
   run k3s_step 03_join_workers
@@ -102,6 +108,7 @@ exit_of_run() {
   assert_output --partial 'the next run looks at the host'
 }
 
+# bats test_tags=long
 @test "a link that dies in silence is noticed within 45 s: exit 6; the next run goes on from there" {
   waiting_run "$BATS_TEST_TMPDIR/run"
   # Everything but this session's own port is dropped, both ways.
@@ -121,6 +128,7 @@ exit_of_run() {
   refute_output --partial 'practice-master-01 is ready'
 }
 
+# bats test_tags=long
 @test "a run whose lock is gone, as after a suspended night, does nothing more: exit 6" {
   hang_start master-03
   waiting_run "$BATS_TEST_TMPDIR/run"
@@ -134,6 +142,7 @@ exit_of_run() {
   run -0 k3s_step 02_install_control_plane
 }
 
+# bats test_tags=long
 @test "another run, from wherever, that holds any master: exit 11, and nothing is written" {
   on master-02 'systemd-run --quiet --unit other-run flock /run/lock/keybuzz-installer.lock sleep 60'
   run k3s_step 02_install_control_plane
@@ -142,6 +151,7 @@ exit_of_run() {
   assert_output --partial 'another run works on practice-master-02'
 }
 
+# bats test_tags=long
 @test "what a killed run began on a host is waited for before anything is done there" {
   on worker-01 'systemd-run --quiet --unit left-over flock --shared /run/lock/keybuzz-work.lock sleep 8; sleep 0.5'
   run -0 k3s_step 03_join_workers
@@ -150,6 +160,7 @@ exit_of_run() {
   assert_output inactive
 }
 
+# bats test_tags=long
 @test "a server is not started while another one is away: exit 3, whatever --limit says" {
   on master-02 'systemctl stop k3s'
   on master-03 'rm -f /etc/rancher/keybuzz.started'
@@ -160,6 +171,7 @@ exit_of_run() {
   run -0 k3s_step 02_install_control_plane
 }
 
+# bats test_tags=long
 @test "an expired client certificate: exit 7 for any module; an install of module 9 fetches another, 0600" {
   certificate=$(base64 -w0 tests/fixtures/expired.pem)
   sed -i -E "s/(client-certificate-data: ).*/\1$certificate/" "$credentials/kubeconfig"

@@ -1,14 +1,19 @@
 #!/usr/bin/env bats
 # Step 01 of module 9 on bare machines: who reaches whom, and what is prepared. About 120 s on 2 cores. It leaves the
 # machines bare: k3s.bats goes on with them.
+# bats file_tags=long
 
 setup_file() {
   load helper
-  "$practice" down
-  "$practice" up --bare --images n8n-twin
+  bare_machines
 }
 
 setup() { load helper; }
+
+teardown() {
+  explain_failure keybuzz-probe
+  explain_services master-01 master-02 master-03 worker-01
+}
 
 teardown_file() {
   load helper

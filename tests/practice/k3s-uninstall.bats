@@ -3,13 +3,17 @@
 
 setup_file() {
   load helper
-  "$practice" up --bare
-  [[ -e $credentials/kubeconfig ]] || kit --module 9 --yes
+  ensure_k3s_cluster
   # What k3s-faults.bats broke and repaired by single steps is validated anew.
   kit --module 9 --verify
 }
 
 setup() { load helper; }
+
+teardown() {
+  explain_failure keybuzz-probe
+  explain_services master-01 master-02 master-03 worker-01
+}
 
 # assert_bare MACHINE: as its owner installed it.
 assert_bare() {
@@ -44,6 +48,7 @@ YAML
   kubectl rollout status deployment/held --namespace default --timeout=60s >&2
 }
 
+# bats test_tags=long
 @test "the whole cluster is not uninstalled while a module stands on it: exit 5" {
   kubectl get secrets --namespace keybuzz-system --selector keybuzz.io/revision-of=12_n8n -o name | grep -q . || kit --module 12 --yes
   run -5 kit --module 9 --uninstall --confirm k3s
@@ -51,6 +56,7 @@ YAML
   assert_output --partial '12_n8n (practice)'
 }
 
+# bats test_tags=long
 @test "a host that is not named is not taken out: exit 2; its plan names every write and does none" {
   run -2 kit --module 9 --uninstall --limit practice-worker-02 --yes
   assert_output --partial 'host practice-worker-02: K3s and its data'
@@ -62,6 +68,7 @@ YAML
   assert_output ''
 }
 
+# bats test_tags=long
 @test "pods that may not go hold their host, within a time limit: exit 9; it takes pods again, nothing was removed" {
   held_pod
   run -0 k3s_step 00_setup_credentials --set DRAIN_SECONDS=8
@@ -76,6 +83,7 @@ YAML
   kubectl delete deployment,poddisruptionbudget held --namespace default
 }
 
+# bats test_tags=long
 @test "a worker is taken out: its pods go on elsewhere, its Node and password are gone, it is bare; n8n serves" {
   run -0 kit --module 9 --uninstall --limit practice-worker-02 --confirm practice-worker-02
   assert_output --partial 'practice-worker-02 is out of the cluster'
@@ -87,6 +95,7 @@ YAML
   kit --module 12 --uninstall --confirm n8n
 }
 
+# bats test_tags=long
 @test "a server stays while another one is away: exit 3" {
   on master-01 'systemctl stop k3s'
   run kit --module 9 --uninstall --limit practice-master-03 --confirm practice-master-03
@@ -96,6 +105,7 @@ YAML
   run -0 k3s_step 02_install_control_plane
 }
 
+# bats test_tags=long
 @test "a server is taken out, killed on the way: an install then says so, the same command ends it; etcd has two voters" {
   run -137 env KEYBUZZ_KILL_AFTER_WRITE=3 ./00_master_install.mjs --env practice --module 9 --uninstall --limit practice-master-03 --confirm practice-master-03
   run -5 k3s_step 02_install_control_plane
@@ -108,6 +118,7 @@ YAML
   refute_output --partial isLearner
 }
 
+# bats test_tags=long
 @test "a dead server is taken out of the cluster unseen: exit 9 says that its disk was not reached" {
   run -0 k3s_step 01_prepare
   run -0 k3s_step 02_install_control_plane
@@ -123,6 +134,8 @@ YAML
 }
 
 @test "the whole cluster is uninstalled, killed on the way: hosts are bare, snapshots and credentials stay" {
+  # The short tests leave it there.
+  if kubectl get namespace n8n-practice; then kit --module 12 --uninstall --confirm n8n; fi
   run -137 env KEYBUZZ_KILL_AFTER_WRITE=8 ./00_master_install.mjs --env practice --module 9 --uninstall --confirm k3s
   run -0 kit --module 9 --uninstall --confirm k3s
   assert_output --partial 'snapshots of the database in /var/backups/keybuzz-k3s'
@@ -136,6 +149,7 @@ YAML
   assert_output --partial 'is not installed in practice'
 }
 
+# bats test_tags=long
 @test "hosts that were left are fit for another cluster" {
   run -0 k3s_step 01_prepare
 }

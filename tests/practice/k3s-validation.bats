@@ -1,16 +1,24 @@
 #!/usr/bin/env bats
 # What module 9's validation proves and what breaks it, on the cluster k3s.bats left: three masters, two workers, n8n.
 # About 150 s on 2 cores.
+# bats file_tags=long
 
 setup_file() {
   load helper
+  ensure_k3s_cluster
   # k3s.bats made a worker anew, and with no registry here nobody else gives it n8n's image again.
   "$practice" images
+  kit --module 12 --yes
   kubectl delete pods --namespace n8n-practice --field-selector spec.nodeName=practice-worker-02
   kubectl wait deployments --namespace n8n-practice --all --for=condition=Available --timeout=120s
 }
 
 setup() { load helper; }
+
+teardown() {
+  explain_failure keybuzz-probe
+  explain_services master-01 master-02 master-03 worker-01
+}
 
 # canary ADDRESS:PORT: what it sees of a visitor who claims to come from elsewhere, by HTTPS; as words for a shell.
 canary() {

@@ -7,7 +7,6 @@ setup_file() {
   cp -p "$credentials/versions.json" "$BATS_FILE_TMPDIR/versions.json"
   forget_keybuzz
   ensure_ground
-  kit --module 10 --yes
 }
 
 teardown_file() {
@@ -17,6 +16,11 @@ teardown_file() {
 }
 
 setup() { load helper; }
+
+teardown() {
+  end_background
+  explain_failure keybuzz-practice
+}
 
 forget_keybuzz() {
   local env number=7
@@ -56,6 +60,12 @@ refused() {
   assert_equal "$(state)" "$before"
 }
 
+@test "install, killed after one of its writes: the next run goes on and is validated" {
+  killed_once 8 ./00_master_install.mjs --env practice --module 10 --yes
+  run -0 kit --module 10 --yes
+  assert_output --partial 'checks passed'
+}
+
 @test "installed: every check passed, the report names the stand-ins, and so does their first log line" {
   run -0 cat validation/practice/MODULE10_VALIDATION.md
   assert_output --partial 'A contract server: it logs in and answers as the application would, and is not it'
@@ -71,6 +81,7 @@ refused() {
   assert_equal "$(state)" "$before"
 }
 
+# bats test_tags=long
 @test "a pod sees what a browser came by: https, the public name, the visitor's address" {
   run -0 api /echo --header 'X-Forwarded-For: 198.51.100.7'
   assert_output --partial '"x-forwarded-proto":"https"'
@@ -78,6 +89,7 @@ refused() {
   assert_output --regexp '"x-forwarded-for":"198.51.100.7, '
 }
 
+# bats test_tags=long
 @test "what no node can have is refused before anything is applied" {
   pin 9.9.9
   refused 3 --upgrade
@@ -95,6 +107,7 @@ refused() {
   cp -p "$BATS_FILE_TMPDIR/versions.json" "$credentials/versions.json"
 }
 
+# bats test_tags=long
 @test "a host name that another Ingress answers to: exit 5, naming it" {
   kubectl create ingress other --namespace default --class nginx --rule='api.taken.example.com/=other:80'
   refused 5 --set API_HOST=api.taken.example.com
@@ -115,6 +128,7 @@ refused() {
   sed -i "s#^RABBITMQ_VHOST=.*#RABBITMQ_VHOST='/'#" "$credentials/platform.env"
 }
 
+# bats test_tags=long
 @test "an own file: a bad line is named; a good one is in the pods; a lost one is filled from the cluster" {
   printf 'LOG_LEVEL=info\n' | install -m 600 /dev/stdin "$credentials/10_keybuzz.api.env"
   refused 2
@@ -130,6 +144,7 @@ refused() {
   assert_line --index 1 "STRIPE_KEY='sk-of-the-tests'"
 }
 
+# bats test_tags=long
 @test "CORS: the named origin may, another may not" {
   run -0 api /health --head --request OPTIONS --header 'Origin: https://shop.example.com' --header 'Access-Control-Request-Method: POST'
   assert_output --regexp '[Aa]ccess-[Cc]ontrol-[Aa]llow-[Oo]rigin: https://shop.example.com'
@@ -137,6 +152,7 @@ refused() {
   refute_output --partial 'elsewhere.example.com'
 }
 
+# bats test_tags=long
 @test "a migration runs once, before the pods" {
   run -0 kit --module 10 --yes --set API_MIGRATE=migrate
   assert_output --regexp 'job/keybuzz-migrate-[0-9a-f]{10}'
@@ -146,16 +162,20 @@ refused() {
   assert_output --partial 'nothing to do'
 }
 
-@test "an upgrade by --upgrade alone, and the way back" {
+@test "an upgrade by --upgrade alone, whose connections to the API server are cut meanwhile; and the way back" {
   pin 1.4.1
   run -0 scripts/10_keybuzz/10_keybuzz_01_deploy_api.mts --env practice
   assert_equal "$(running)" keybuzz-practice/keybuzz-api:1.4.0
-  run -0 kit --module 10 --upgrade --yes
+  in_background "$BATS_TEST_TMPDIR/talk" ./00_master_install.mjs --env practice --module 10 --upgrade --yes
+  until_said 'deployment/keybuzz-api [0-9]/'
+  cut_api 5
+  ends_with 0
   assert_equal "$(running)" keybuzz-practice/keybuzz-api:1.4.1
   run -0 kit --module 10 --rollback
   assert_equal "$(running)" keybuzz-practice/keybuzz-api:1.4.0
 }
 
+# bats test_tags=long
 @test "an upgrade whose migration fails: exit 9, the old pods serve; put right, it goes on; then there is no way back: exit 5" {
   printf "MIGRATION_FAILS='yes'\n" >>"$credentials/10_keybuzz.api.env"
   pin 1.5.0
@@ -171,6 +191,7 @@ refused() {
   assert_output --partial 'pg_restore --clean'
 }
 
+# bats test_tags=long
 @test "killed after its first write, after two more, and after its last: the next run goes on, the one after it sends nothing" {
   kit --module 10 --uninstall --confirm keybuzz
   for write in 1 2 1; do
@@ -183,6 +204,7 @@ refused() {
   assert_equal "$(state)" "$before"
 }
 
+# bats test_tags=long
 @test "a second environment stands beside the first, and its uninstall leaves it alone" {
   install -d -m 700 credentials/blue
   cp -p "$credentials"/{platform.env,versions.json,kubeconfig} credentials/blue/

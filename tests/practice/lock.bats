@@ -13,7 +13,10 @@ setup() {
   lease='get lease installer --namespace keybuzz-system'
 }
 
-teardown() { end_background; }
+teardown() {
+  end_background
+  explain_failure n8n-practice
+}
 
 holder() { kubectl $lease -o 'jsonpath={.spec.holderIdentity}'; }
 
@@ -36,6 +39,7 @@ start_run() {
   for _ in {1..100}; do grep -q 'objects: ' "$talk" && break || sleep 0.1; done
 }
 
+# bats test_tags=long
 @test "a lock is free after every run, whatever its end" {
   assert_equal "$(holder)" ''
   run -5 kit --module 12 --rollback 99
@@ -53,6 +57,7 @@ start_run() {
   assert_equal "$(holder)" ''
 }
 
+# bats test_tags=long
 @test "two that looked at the same time: the one that comes second to its first write has written nothing, and ends with 11" {
   kubectl_that_waits replace
   KEYBUZZ_KUBECTL=$BATS_TEST_TMPDIR/kubectl in_background "$BATS_TEST_TMPDIR/talk" \
@@ -68,6 +73,7 @@ start_run() {
   run -0 kit --module 12 --yes --set N8N_OWNER_FIRST_NAME=KeyBuzz
 }
 
+# bats test_tags=long
 @test "two kubeconfigs of two admin hosts meet the same lock" {
   rm -rf credentials/second && cp -rp "$credentials" credentials/second
   start_run --set N8N_OWNER_FIRST_NAME=Third
@@ -77,6 +83,7 @@ start_run() {
   ends_with 0
 }
 
+# bats test_tags=long
 @test "a plan and a status need no lock" {
   lease_from_elsewhere now
   run -0 kit --module 12 --status
@@ -86,6 +93,7 @@ start_run() {
   release
 }
 
+# bats test_tags=long
 @test "a holder killed on this machine is seen to be gone at once" {
   start_run --set N8N_OWNER_FIRST_NAME=Fourth
   kill -KILL "$run"
@@ -96,6 +104,7 @@ start_run() {
   assert_output --partial 'its lock is taken over'
 }
 
+# bats test_tags=long
 @test "a holder elsewhere is gone when its lease does not move for its duration, by our clock alone: its own may be a day off" {
   for age in '1 day ago' '1 day'; do
     lease_from_elsewhere "$age"
@@ -106,6 +115,7 @@ start_run() {
   done
 }
 
+# bats test_tags=long
 @test "a holder elsewhere that renews is alive, whatever its clock says" {
   lease_from_elsewhere '1 day ago'
   (for n in {1..8}; do
@@ -122,6 +132,7 @@ start_run() {
   assert_output --partial 'ops@other-admin'
 }
 
+# bats test_tags=long
 @test "a suspended holder that wakes after another took over writes nothing: exit 11" {
   start_run --set N8N_OWNER_FIRST_NAME=Fifth --set N8N_WORKERS_MAX=7
   kill -STOP "$run"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The real n8n 2.41.1 on the platform. About 280 s on 2 cores.
+# bats file_tags=long
 
 setup_file() {
   load helper
@@ -7,6 +8,8 @@ setup_file() {
 }
 
 setup() { load helper; }
+
+teardown() { explain_failure n8n-practice; }
 
 # owner_login: the cookie of n8n's owner.
 owner_login() {

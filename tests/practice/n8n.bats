@@ -4,7 +4,7 @@
 setup_file() {
   load helper
   forget_n8n
-  rm -f "$credentials/cluster.env"
+  run_all || ensure_ground
 }
 
 setup() { load helper; }
@@ -12,6 +12,7 @@ setup() { load helper; }
 teardown() {
   end_background
   [[ -z ${watcher:-} ]] || kill "$watcher"
+  explain_failure n8n-practice
 }
 
 # recording_kubectl: a kubectl that writes its arguments down before it does its work.
@@ -22,13 +23,16 @@ recording_kubectl() {
   export KEYBUZZ_KUBECTL=$BATS_FILE_TMPDIR/kubectl
 }
 
+# bats test_tags=long
 @test "the gate: module 12 does not begin before module 9 was validated, exit 3" {
   kubectl delete secrets --namespace keybuzz-system --all --ignore-not-found
+  rm -f "$credentials/cluster.env"
   run -3 kit --module 12 --yes
   assert_output --partial 'module 9 K3s HA core is not validated on this cluster'
   assert_output --partial '--module 9'
 }
 
+# bats test_tags=long
 @test "module 9 --verify adopts a cluster that is already there, without SSH" {
   run -0 kit --module 9 --verify
   assert_output --partial '27 checks passed'
@@ -93,6 +97,7 @@ recording_kubectl() {
   assert_equal "$(versions_of_objects; sha256sum "$credentials"/*.env)" "$before"
 }
 
+# bats test_tags=long
 @test "--plan on what is installed: exit 0; a changed setting is shown field by field, exit 4, and nothing is written" {
   run -0 --separate-stderr kit --module 12 --plan
   assert_line '  12 unchanged'
@@ -103,6 +108,7 @@ recording_kubectl() {
   assert_equal "$(versions_of_objects; sha256sum "$credentials"/*.env)" "$before"
 }
 
+# bats test_tags=long
 @test "a single step does the same as the whole" {
   run -0 scripts/12_n8n/12_n8n_02_configure_ingress.mts --env practice
   assert_output --partial '1 objects unchanged, nothing sent'
@@ -110,6 +116,7 @@ recording_kubectl() {
   assert_output --partial 'checks passed'
 }
 
+# bats test_tags=long
 @test "lost settings are adopted from the cluster: nobody is locked out" {
   before=$(sort "$credentials/12_n8n.env")
   rm "$credentials/12_n8n.env"
@@ -117,6 +124,7 @@ recording_kubectl() {
   assert_equal "$(sort "$credentials/12_n8n.env")" "$before"
 }
 
+# bats test_tags=long
 @test "another encryption key in the file: exit 5 before anything is written" {
   cp -p "$credentials/12_n8n.env" "$BATS_TEST_TMPDIR/saved"
   sed -i -E "s/^(N8N_ENCRYPTION_KEY)=.*/\1='0000000000000000000000000000000000000000000000000000000000000000'/" "$credentials/12_n8n.env"
@@ -142,6 +150,7 @@ recording_kubectl() {
   assert_output '4 1'
 }
 
+# bats test_tags=long
 @test "an object of another step's label: exit 5" {
   kubectl label ingress n8n --namespace n8n-practice --overwrite keybuzz.io/step=99_other
   run kit --module 12 --yes
@@ -151,6 +160,7 @@ recording_kubectl() {
   assert_output --partial 'Ingress n8n-practice/n8n belongs to practice/12_n8n_99_other'
 }
 
+# bats test_tags=long
 @test "an object no step wants any more is deleted, and only that" {
   kubectl create configmap old --namespace n8n-practice
   kubectl create configmap theirs --namespace n8n-practice
@@ -163,6 +173,7 @@ recording_kubectl() {
   assert_line configmap/theirs
 }
 
+# bats test_tags=long
 @test "another cluster under the same path: exit 5, nothing written" {
   cp -p "$credentials/cluster.env" "$BATS_TEST_TMPDIR/saved"
   sed -i -E "s/^CLUSTER_UID=.*/CLUSTER_UID='00000000-0000-0000-0000-000000000000'/" "$credentials/cluster.env"
@@ -172,6 +183,7 @@ recording_kubectl() {
   assert_output --partial 'leads to another cluster than before'
 }
 
+# bats test_tags=long
 @test "a namespace that is being deleted: exit 5, with how to look at it" {
   kubectl create namespace n8n-stuck
   kubectl patch namespace n8n-stuck --type=merge -p '{"metadata":{"finalizers":["example.com/never"]}}'
@@ -190,6 +202,7 @@ recording_kubectl() {
   assert_output --partial 'its namespace is being deleted'
 }
 
+# bats test_tags=long
 @test "image not found: named within seconds, with what to do, and the old pods keep serving" {
   cp -p "$credentials/versions.json" "$BATS_TEST_TMPDIR/saved"
   sed -i -E 's#"image": "keybuzz-practice/n8n[^"]*"#"image": "keybuzz-practice/absent:9.9.9"#' "$credentials/versions.json"
@@ -203,6 +216,7 @@ recording_kubectl() {
   run -0 kit --module 12 --yes --upgrade
 }
 
+# bats test_tags=long
 @test "Ctrl-C while a rollout is waited for: exit 130, no process left; the next run goes on" {
   kubectl delete pods --namespace n8n-practice --all --wait=false
   talk=$BATS_TEST_TMPDIR/talk
@@ -215,6 +229,7 @@ recording_kubectl() {
   run -0 kit --module 12 --yes --set N8N_WEBHOOKS_MAX=4
 }
 
+# bats test_tags=long
 @test "a Deployment deleted while it is waited for: exit 5, within seconds" {
   kubectl delete pods --namespace n8n-practice --selector app.kubernetes.io/component=main --wait=false
   talk=$BATS_TEST_TMPDIR/talk

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The practice platform keeps its promises. About 70 s on 2 cores, the platform being up.
 # It kills machines: nothing else may use the platform meanwhile.
+# bats file_tags=long
 
 setup_file() {
   root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)

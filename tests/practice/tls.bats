@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # TLS that ends at the Ingress: by the operator's own files; and by cert-manager, whose part a stand-in plays here.
 # With the quick stand-in of n8n. About 80 s on 2 cores.
+# bats file_tags=long
 
 setup_file() {
   load helper
@@ -25,7 +26,10 @@ setup() {
   crt=$credentials/12_n8n.tls.crt key=$credentials/12_n8n.tls.key
 }
 
-teardown() { end_background; }
+teardown() {
+  end_background
+  explain_failure n8n-practice
+}
 
 # make_certificate DAYS NAME [FILE]: signed by the authority of these tests; its key goes beside it.
 make_certificate() {

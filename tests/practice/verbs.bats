@@ -17,7 +17,10 @@ teardown_file() {
 
 setup() { load helper; }
 
-teardown() { end_background; }
+teardown() {
+  end_background
+  explain_failure n8n-practice
+}
 
 # pin VERSION: the n8n that versions.json names from now on.
 pin() { sed -i -E "s#(n8n-twin):[0-9.]+#\1:$1#" "$credentials/versions.json"; }
@@ -39,6 +42,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_equal "$(versions_of_objects)" "$before"
 }
 
+# bats test_tags=long
 @test "--status --json and --plan --json: one document a module, one a line, nothing else on stdout" {
   run -0 --separate-stderr kit --module 9,12 --status --json
   assert_equal "${#lines[@]}" 2
@@ -53,6 +57,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_equal "${#lines[@]}" 2
 }
 
+# bats test_tags=long
 @test "--status of something broken says what and where, and what a run would put right" {
   kubectl scale deployment n8n-webhook --namespace n8n-practice --replicas 0
   kubectl patch deployment n8n --namespace n8n-practice --type=json -p '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"keybuzz-practice/absent:1.0.0"}]'
@@ -67,6 +72,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_equal "$(kubectl get deployment n8n-webhook --namespace n8n-practice -o 'jsonpath={.spec.replicas}')" 2
 }
 
+# bats test_tags=long
 @test "--rollback without an earlier revision: exit 5, nothing written" {
   before=$(versions_of_objects)
   run -5 kit --module 12 --rollback 9
@@ -74,6 +80,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_equal "$(versions_of_objects)" "$before"
 }
 
+# bats test_tags=long
 @test "--rollback: the objects of the newest validated revision that differs, verified; a full run leaves it alone" {
   run -0 kit --module 12 --yes --set N8N_WEBHOOKS_MAX=5
   assert_output --partial 'Undo'
@@ -89,6 +96,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_equal "$(scaler_most)" 4
 }
 
+# bats test_tags=long
 @test "naming the module takes it up again; rolling back takes today's secrets, not yesterday's" {
   new=rotated-by-the-test-$RANDOM
   printf "N8N_POSTGRES_PASSWORD='%s'\n" "$new" | install -m 600 /dev/stdin "$BATS_TEST_TMPDIR/answers"
@@ -121,6 +129,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_equal "$(running)" keybuzz-practice/n8n-twin:2.41.1
 }
 
+# bats test_tags=long
 @test "an upgrade that moved the schema cannot: exit 5 with the commands that restore; nor can versions.json go back" {
   pin 2.42.0
   run -0 kit --module 12 --upgrade --yes
@@ -136,6 +145,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   pin 2.42.0
 }
 
+# bats test_tags=long
 @test "a failed upgrade whose image never ran: its version may be corrected, also to an older one than it" {
   pin 2.44.0
   run -9 kit --module 12 --upgrade --yes
@@ -144,6 +154,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_equal "$(running)" keybuzz-practice/n8n-twin:2.42.0
 }
 
+# bats test_tags=long
 @test "a failed upgrade whose image never ran is rolled back, also without naming the revision" {
   pin 2.43.0
   run -9 kit --module 12 --upgrade --yes
@@ -156,6 +167,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   pin 2.42.0
 }
 
+# bats test_tags=long
 @test "--drill without its name: exit 2; with it: every pod lost and every worker stopped, all healed, all in the report" {
   run -2 kit --module 12 --drill --yes
   assert_output --partial 'add --confirm n8n'
@@ -168,6 +180,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_output 2
 }
 
+# bats test_tags=long
 @test "a drill killed in its middle: the next run of any kind gives the workers back" {
   # One module alone runs in the master's own process.
   in_background "$BATS_TEST_TMPDIR/talk" ./00_master_install.mjs --env practice --module 12 --drill --confirm n8n
@@ -183,6 +196,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   refute_output --partial 'drill-replicas'
 }
 
+# bats test_tags=long
 @test "drills are refused while a check fails: nothing is broken on top" {
   kubectl delete service n8n-webhook --namespace n8n-practice
   run -10 kit --module 12 --drill --confirm n8n
@@ -193,6 +207,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   run -0 kit --module 12 --yes
 }
 
+# bats test_tags=long
 @test "module 9 cannot be uninstalled while module 12 stands on it: exit 5" {
   run -5 kit --module 9 --uninstall --confirm k3s
   assert_output --partial '12_n8n (practice)'

@@ -24,6 +24,7 @@ teardown_file() {
 setup() { load helper; }
 
 teardown() {
+  explain_failure waits
   end_background
   kubectl delete validatingwebhookconfigurations waits --ignore-not-found
   # Suspended by a test that failed meanwhile.
@@ -85,26 +86,31 @@ sees() {
   assert [ $((ended - ${seen:-$ended})) -le 5000 ]
 }
 
+# bats test_tags=long
 @test "image not found" {
   deployment x '"image": "127.0.0.1:5999/absent/x:1"' | kubectl apply -f -
   sees 'ErrImagePull|ImagePullBackOff' 'cannot start: image not found' '127.0.0.1:5999/absent/x:1' 'practice-worker-02' 'versions.json'
 }
 
+# bats test_tags=long
 @test "pull refused by the registry" {
   deployment x '"image": "127.0.0.1:5999/refused/x:1"' | kubectl apply -f -
   sees 'ErrImagePull|ImagePullBackOff' 'the registry refuses the pull' 'pull Secret'
 }
 
+# bats test_tags=long
 @test "image for another architecture" {
   deployment x '"image": "127.0.0.1:5999/foreign/x:1"' | kubectl apply -f -
   sees 'ErrImagePull|ImagePullBackOff' 'image is for another processor architecture'
 }
 
+# bats test_tags=long
 @test "registry that does not answer" {
   deployment x '"image": "127.0.0.1:5998/any/x:1"' | kubectl apply -f -
   sees 'ErrImagePull|ImagePullBackOff' 'image cannot be pulled' 'reach the registry'
 }
 
+# bats test_tags=long
 @test "image name that is none" {
   deployment x '"image": "No/Such:Name:1"' | kubectl apply -f -
   sees InvalidImageName 'image name is not valid'
@@ -115,38 +121,45 @@ sees() {
   sees '"restartCount": [2-9]' 'it crashes again and again' 'exit 7' '\| the last words'
 }
 
+# bats test_tags=long
 @test "killed for its memory" {
   deployment x "$(script 'const all = []; for (;;) all.push(Buffer.alloc(9e6, 1))'), $probed, \"resources\": {\"limits\": {\"memory\": \"64Mi\"}}" | kubectl apply -f -
   sees '"restartCount": [2-9]' 'it needs more memory than its limit' 'OOMKilled'
 }
 
+# bats test_tags=long
 @test "an init container that fails" {
   image=$(sed -nE 's/.*"n8n": .*"image": "([^"]+)".*/\1/p' "$credentials/versions.json")
   deployment x "$(script 'setInterval(() => {}, 1000)')" "\"initContainers\": [{\"name\": \"first\", \"image\": \"$image\", $(script 'console.log(\"init fails\"); process.exit(3)')}]" | kubectl apply -f -
   sees '"restartCount": [2-9]' 'it crashes again and again' 'container first ended with exit 3' '\| init fails'
 }
 
+# bats test_tags=long
 @test "command that the image does not have" {
   deployment x '"command": ["/no/such/program"]' | kubectl apply -f -
   sees 'RunContainerError|StartError|CrashLoopBackOff' 'the container cannot be created|it crashes again' 'no such file'
 }
 
+# bats test_tags=long
 @test "no node has room: which resource" {
   deployment x "$(script 'setInterval(() => {}, 1000)'), \"resources\": {\"requests\": {\"cpu\": \"100\"}}" | kubectl apply -f -
   sees Unschedulable 'no node can take it' 'Insufficient cpu'
 }
 
+# bats test_tags=long
 @test "missing Secret, missing ConfigMap" {
   deployment x "$(script 'setInterval(() => {}, 1000)'), \"envFrom\": [{\"secretRef\": {\"name\": \"absent\"}}]" | kubectl apply -f -
   sees CreateContainerConfigError 'a Secret or ConfigMap it needs is missing' 'secret "absent" not found'
 }
 
+# bats test_tags=long
 @test "missing ConfigMap as a volume: said while it is waited for, and when nothing moves" {
   deployment x "$(script 'setInterval(() => {}, 1000)')" '"volumes": [{"name": "v", "configMap": {"name": "absent"}}]' |
     sed 's#"name": "main",#"name": "main", "volumeMounts": [{"name": "v", "mountPath": "/v"}],#' | kubectl apply -f -
   no_progress=6 sees FailedMount 'configmap "absent" not found'
 }
 
+# bats test_tags=long
 @test "claim of a volume without a storage class" {
   kubectl apply -f - <<<'{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "waits", "labels": {"waits": "yes"}},
     "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}'
@@ -154,6 +167,7 @@ sees() {
   sees Unschedulable 'PersistentVolumeClaim' 'storage class'
 }
 
+# bats test_tags=long
 @test "quota of the namespace" {
   kubectl apply -f - <<<'{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": "waits", "labels": {"waits": "yes"}}, "spec": {"hard": {"pods": "1"}}}'
   sleep 1
@@ -172,6 +186,7 @@ JSON
   sleep 1
 }
 
+# bats test_tags=long
 @test "admission webhook that refuses" {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=waits \
     -addext subjectAltName=IP:10.77.0.1 -keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/cert"
@@ -191,17 +206,20 @@ JSON
   sees ReplicaFailure 'its pods are refused' 'admission webhook "waits.example.com" denied the request: pods need a cost centre'
 }
 
+# bats test_tags=long
 @test "admission webhook that does not answer" {
   webhook '{"service": {"namespace": "waits", "name": "nobody"}}'
   deployment x "$(script 'setInterval(() => {}, 1000)')" | kubectl apply -f -
   sees ReplicaFailure 'its pods are refused' 'failed calling webhook "waits.example.com"'
 }
 
+# bats test_tags=long
 @test "readiness that never comes: the last probe's answer, then the limit" {
   deployment x "$(script 'require(`http`).createServer((q, r) => { r.statusCode = 503; r.end() }).listen(8080)'), $probed" | kubectl apply -f -
   no_progress=8 sees NeverSeen 'did not become ready: nothing has moved for 8 s' 'Readiness probe failed: HTTP probe failed with statuscode: 503'
 }
 
+# bats test_tags=long
 @test "pods that no Service sends to yet, while the cluster's controllers stand still: waited for, and named" {
   deployment x "$(script 'require(`http`).createServer((q, r) => r.end()).listen(8080)'), $probed" | kubectl apply -f -
   kubectl wait deployment x --namespace waits --for=condition=Available --timeout=60s
@@ -216,11 +234,13 @@ JSON
   assert_output --partial 'deployment/x ready'
 }
 
+# bats test_tags=long
 @test "a Job that fails, with its last lines" {
   job "$(script 'setTimeout(() => { console.log(\"no such table\"); process.exit(4) }, 3000)')" | kubectl apply -f -
   kind=job sees '"type": "Failed"' 'job/x failed' '\| no such table'
 }
 
+# bats test_tags=long
 @test "a Job whose image is not found" {
   job '"image": "127.0.0.1:5999/absent/x:1"' | kubectl apply -f -
   kind=job sees 'ErrImagePull|ImagePullBackOff' 'job/x cannot start: image not found'
