@@ -50,6 +50,19 @@ export const newNamespaces = (
     one.kind === 'Namespace' && !live.has(nameOf(one)) ? [one.metadata?.name ?? ''] : [],
   )
 
+/** Names of namespaces a batch needs that are not there yet. */
+export const missingNamespaces = (
+  manifests: readonly Manifest[],
+  live: ReadonlyMap<string, LiveObject>,
+): string[] => [
+  ...newNamespaces(manifests, live),
+  ...manifests.flatMap(({ metadata }) =>
+    metadata?.namespace === undefined || live.has(`Namespace ${metadata.namespace}`)
+      ? []
+      : [metadata.namespace],
+  ),
+]
+
 /**
  * What applying `manifests` would change, asked of the server without changing anything; it is not asked about what
  * certainly stands. Objects in a namespace that does not exist yet (`absent`) cannot be asked about: they are new.

@@ -1,4 +1,4 @@
-import { byName, findLive, newNamespaces, planObjects, type Planned } from './apply.mts'
+import { byName, findLive, missingNamespaces, newNamespaces, planObjects, type Planned } from './apply.mts'
 import { nameOf, type LiveObject, type Manifest } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import type { OurObjects } from './our-objects.mts'
@@ -32,8 +32,9 @@ export interface PlannerOptions {
 
 export function createPlanner({ kubectl, ours, namespaces }: PlannerOptions): Planner {
   const there = byName(namespaces)
-  /** Namespaces this run plans to make: nothing in them can be asked about. */
+  /** Namespaces that are not there before this run makes them: nothing in them can be asked about. */
   const absent = new Set<string>()
+  let hasSent = false
   /** By the manifest's own text. */
   const kept = new Map<string, Planned>()
   const isAbsent = ({ metadata }: Manifest): boolean => absent.has(metadata?.namespace ?? '')
@@ -48,7 +49,9 @@ export function createPlanner({ kubectl, ours, namespaces }: PlannerOptions): Pl
 
   return {
     async plan(batch) {
-      for (const name of newNamespaces(batch, there)) absent.add(name)
+      // The kit's own namespace comes with the lock, at the first write, and is in no batch.
+      for (const name of hasSent ? newNamespaces(batch, there) : missingNamespaces(batch, there))
+        absent.add(name)
       const live = await liveOf(batch)
       for (const manifest of batch) requireOurs(live.get(nameOf(manifest)), ownerOf(manifest))
       const known = batch.flatMap((manifest) => kept.get(JSON.stringify(manifest)) ?? [])
@@ -59,6 +62,9 @@ export function createPlanner({ kubectl, ours, namespaces }: PlannerOptions): Pl
       for (const one of planned) kept.set(JSON.stringify(one.manifest), one)
     },
     forget: () => kept.clear(),
-    sent: () => absent.clear(),
+    sent() {
+      absent.clear()
+      hasSent = true
+    },
   }
 }
