@@ -1,5 +1,6 @@
 import { messageOf } from './errors.mts'
-import { headingOf, type Module } from './module.mts'
+import { headingOf } from './names.mts'
+import type { Module } from './module.mts'
 import { prompt } from './prompt.mts'
 import {
   givenOf,

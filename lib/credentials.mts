@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { envText, parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from './errors.mts'
 import { credentialsFolder, readPrivate, root, shownPath } from './file.mts'
-import { folderOf, type Module } from './module.mts'
+import { folderOf } from './names.mts'
+import type { Module } from './module.mts'
 import type { Resolved, Setting, Texts } from './settings.mts'
 
 /** Environments that have a folder in credentials/. */

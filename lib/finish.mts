@@ -1,6 +1,7 @@
 import { exitCodes, type ExitCode } from './errors.mts'
 import { log, print, say } from './log.mts'
-import { folderOf, headingOf, type Module } from './module.mts'
+import { folderOf, headingOf } from './names.mts'
+import type { Module } from './module.mts'
 import { planText, type PlanDocument } from './plan.mts'
 import { newestTarget } from './rollback-target.mts'
 import type { Revisions } from './revisions.mts'

@@ -3,7 +3,7 @@ import { exitCodes, KitError } from './errors.mts'
 import type { LiveObject } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import { log } from './log.mts'
-import { folderOf } from './module.mts'
+import { folderOf } from './names.mts'
 import { isValidated, newestOf, shortTime, type Revision } from './revision.mts'
 
 /** A module another one needs, as the table of modules has it. */

@@ -1,6 +1,7 @@
 import { fileOf } from './credentials.mts'
 import { exitCodes, KitError } from './errors.mts'
-import { folderOf, headingOf, type Module } from './module.mts'
+import { folderOf, headingOf } from './names.mts'
+import type { Module } from './module.mts'
 import { isSecret, type Setting } from './settings.mts'
 
 const isPlain = (setting: Setting): boolean => setting.default === undefined

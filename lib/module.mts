@@ -64,14 +64,6 @@ export interface Schema {
 /** Declares a module; keys stay literal, so that settings are typed by name. */
 export const defineModule = <const M extends Module>(module: M): M => module
 
-/** The name of a module's folder and of its files: `12_n8n`. */
-export const folderOf = (module: Pick<Module, 'number' | 'slug'>): string =>
-  `${String(module.number).padStart(2, '0')}_${module.slug}`
-
-/** `12 n8n workflows`, as it stands in headings and messages. */
-export const headingOf = (module: Pick<Module, 'number' | 'title'>): string =>
-  `${module.number} ${module.title}`
-
 /** The settings record of one module, typed by its own declarations. */
 export type SettingsOf<M extends Module> = RecordOf<M['shared'][number] | M['settings'][number]> & Settings
 

@@ -1,6 +1,15 @@
 import { connect, type Socket } from 'node:net'
-import { close, methods, open, protocolHeader, readMethod, refusalIn, startOk, tuneOk } from './amqp.mts'
-import type { Method } from './amqp.mts'
+import {
+  close,
+  methods,
+  open,
+  protocolHeader,
+  readMethod,
+  refusalIn,
+  startOk,
+  tuneOk,
+  type Method,
+} from './amqp.mts'
 import { exitCodes, KitError, messageOf } from './errors.mts'
 import type { Sensitive } from './sensitive.mts'
 

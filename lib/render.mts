@@ -1,6 +1,7 @@
 import type { Context } from './context.mts'
 import type { Manifest } from './k8s.mts'
-import { folderOf, type Module, type SettingsOf } from './module.mts'
+import { folderOf } from './names.mts'
+import type { Module, SettingsOf } from './module.mts'
 import { owned } from './ownership.mts'
 import type { Step } from './step.mts'
 import { readVersions } from './versions.mts'

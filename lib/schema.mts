@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from './errors.mts'
-import { headingOf, type Module } from './module.mts'
+import { headingOf } from './names.mts'
+import type { Module } from './module.mts'
 import type { Revision } from './revision.mts'
 import type { Session } from './session.mts'
 

@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from './errors.mts'
-import { folderOf, headingOf, type Module } from './module.mts'
+import { folderOf, headingOf } from './names.mts'
+import type { Module } from './module.mts'
 import { newestOf, type Revision } from './revision.mts'
 
 /** Who wants to act: a module of one environment, on a cluster with these revisions. */

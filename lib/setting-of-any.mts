@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { exitCodes, KitError } from './errors.mts'
 import { root } from './file.mts'
-import { folderOf, type Module } from './module.mts'
+import { folderOf } from './names.mts'
+import type { Module } from './module.mts'
 import { nearest } from './nearest.mts'
 import type { Setting } from './settings.mts'
 

@@ -1,6 +1,7 @@
 import { fileOf } from './credentials.mts'
 import { exitCodes, KitError } from './errors.mts'
-import { headingOf, type Module } from './module.mts'
+import { headingOf } from './names.mts'
+import type { Module } from './module.mts'
 import {
   contradicting,
   givenOf,

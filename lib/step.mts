@@ -1,7 +1,8 @@
 import { realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Context } from './context.mts'
-import { folderOf, type Module } from './module.mts'
+import { folderOf } from './names.mts'
+import type { Module } from './module.mts'
 import { startProgram } from './run.mts'
 import { runSteps } from './sequence.mts'
 
