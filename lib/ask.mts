@@ -1,8 +1,8 @@
 import { messageOf } from './errors.mts'
 import { headingOf } from './names.mts'
-import type { Module } from './module.mts'
 import { prompt } from './prompt.mts'
 import {
+  type Declares,
   givenOf,
   isSecret,
   problemWith,
@@ -15,7 +15,7 @@ import {
 } from './settings.mts'
 
 export interface Questions {
-  readonly module: Module
+  readonly module: Declares
   readonly env: string
   /** What is asked, in order. */
   readonly wanted: readonly Setting[]

@@ -3,9 +3,9 @@ import { changedFiles, fileOf } from './credentials.mts'
 import { writePrivate } from './file.mts'
 import { log } from './log.mts'
 import { missingError } from './missing.mts'
-import type { Module } from './module.mts'
 import { requireLive, requireNoContradiction, requireValid } from './settings-rules.mts'
 import {
+  type Declares,
   isSecret,
   missing,
   resolve,
@@ -17,7 +17,7 @@ import {
 } from './settings.mts'
 
 export interface Asking {
-  readonly module: Module
+  readonly module: Declares
   readonly sources: Sources
   /** Values of the module's live Secrets, by setting key: what a lost settings file is filled from. */
   readonly live: Texts
@@ -65,7 +65,7 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
  */
 export async function keepSettings(
   env: string,
-  module: Module,
+  module: Declares,
   resolved: readonly Resolved[],
   hold: () => Promise<void>,
 ): Promise<void> {
@@ -90,7 +90,7 @@ function fillIn(settings: readonly Setting[], sources: Sources, live: Texts): Re
 }
 
 /** What is missing, and the module's own settings that only have a default: Enter keeps those. */
-const questionsFor = (module: Module, resolved: readonly Resolved[]): Setting[] => {
+const questionsFor = (module: Declares, resolved: readonly Resolved[]): Setting[] => {
   const absent = missing(resolved)
   return resolved
     .filter(

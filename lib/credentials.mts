@@ -4,8 +4,7 @@ import { envText, parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from './errors.mts'
 import { credentialsFolder, readPrivate, root, shownPath } from './file.mts'
 import { folderOf } from './names.mts'
-import type { Module } from './module.mts'
-import type { Resolved, Setting, Texts } from './settings.mts'
+import type { Declares, Resolved, Setting, Texts } from './settings.mts'
 
 /** Environments that have a folder in credentials/. */
 export function environments(): string[] {
@@ -40,25 +39,25 @@ export function chooseEnvironment(given: string | undefined): string {
 }
 
 /** The file a module's own settings are in, and the one it shares with others. */
-export const settingsFile = (env: string, module: Module): string =>
+export const settingsFile = (env: string, module: Declares): string =>
   join(credentialsFolder(env), `${folderOf(module)}.env`)
 export const platformFile = (env: string): string => join(credentialsFolder(env), 'platform.env')
 
 /** Where a setting of kind `file` lies: API_ENV of module 10 is 10_keybuzz.api.env. */
-export const ownFileName = (module: Module, { key }: Setting): string =>
+export const ownFileName = (module: Declares, { key }: Setting): string =>
   `${folderOf(module)}.${key.toLowerCase().replaceAll('_', '.')}`
 
-const ownFile = (env: string, module: Module, setting: Setting): string =>
+const ownFile = (env: string, module: Declares, setting: Setting): string =>
   join(credentialsFolder(env), ownFileName(module, setting))
 
 /** The file that holds `setting` of `module`, as shown to operators. */
-export function fileOf(env: string, module: Module, setting: Setting): string {
+export function fileOf(env: string, module: Declares, setting: Setting): string {
   if (setting.kind === 'file') return shownPath(ownFile(env, module, setting))
   return shownPath(module.settings.includes(setting) ? settingsFile(env, module) : platformFile(env))
 }
 
 /** Saved settings of a module and of the platform. @throws KitError exit 2 naming file and line */
-export function savedSettings(env: string, module: Module): Texts {
+export function savedSettings(env: string, module: Declares): Texts {
   const files = filesOf(module).flatMap((setting) => {
     const text = readPrivate(ownFile(env, module, setting))
     return text === undefined ? [] : [[setting.key, text]]
@@ -67,7 +66,7 @@ export function savedSettings(env: string, module: Module): Texts {
   return { ...lines, ...(Object.fromEntries(files) as Texts) }
 }
 
-const filesOf = ({ settings }: Module): Setting[] => settings.filter(({ kind }) => kind === 'file')
+const filesOf = ({ settings }: Declares): Setting[] => settings.filter(({ kind }) => kind === 'file')
 
 function readSettings(path: string): Texts {
   const text = readPrivate(path)
@@ -82,7 +81,7 @@ function readSettings(path: string): Texts {
  */
 export function changedFiles(
   env: string,
-  module: Module,
+  module: Declares,
   resolved: readonly Resolved[],
 ): Map<string, string> {
   const changed = new Map<string, string>()

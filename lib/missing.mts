@@ -1,13 +1,12 @@
 import { fileOf } from './credentials.mts'
 import { exitCodes, KitError } from './errors.mts'
 import { folderOf, headingOf } from './names.mts'
-import type { Module } from './module.mts'
-import { isSecret, type Setting } from './settings.mts'
+import { type Declares, isSecret, type Setting } from './settings.mts'
 
 const isPlain = (setting: Setting): boolean => setting.default === undefined
 
 /** Everything that is missing, at once, with each way to give it. */
-export function missingError(env: string, module: Module, all: readonly Setting[]): KitError {
+export function missingError(env: string, module: Declares, all: readonly Setting[]): KitError {
   // What is built from other missing settings is not missing by itself.
   const settings = all.some(isPlain) ? all.filter(isPlain) : all
   const width = Math.max(...settings.map(({ key }) => key.length)) + 2

@@ -1,28 +1,16 @@
 import type { Check } from './checks.mts'
 import type { Drill } from './drills.mts'
-import type { Setting, Settings } from './settings.mts'
+import type { Declares, Setting, Settings } from './settings.mts'
 import type { TakeDown } from './take-down.mts'
 
 /** What a module is, as data. Nothing in here acts; `lib/` reads it and never asks for a module by name. */
-export interface Module {
-  /** The number operators know it by, 9 to 15. */
-  readonly number: number
-  /** The word in its folder and file names: `n8n` for scripts/12_n8n. */
-  readonly slug: string
-  /** What an operator calls it: `n8n workflows`. */
-  readonly title: string
+export interface Module extends Declares {
   /** `cluster`: one for all environments of a cluster. `environment`: one each. */
   readonly scope: 'cluster' | 'environment'
   /** Works on the hosts of servers.tsv, and may therefore begin before there is a cluster. */
   readonly machines?: MachineWork
-  /** Settings shared with other modules, kept in platform.env. */
-  readonly shared: readonly Setting[]
-  /** Settings of this module alone, kept in its own .env. */
-  readonly settings: readonly Setting[]
   /** Names in versions.json that this module installs. */
   readonly images: readonly string[]
-  /** Rules over several settings: one sentence for each that is broken. */
-  readonly validate?: (settings: Settings) => string[]
   /** What the last lines of a failing container mean, in this application's own words. */
   readonly failures?: readonly KnownFailure[]
   /** What its objects need, takes long and depends on settings alone: done ahead, while the cluster is asked. */

@@ -1,8 +1,8 @@
 import { fileOf } from './credentials.mts'
 import { exitCodes, KitError } from './errors.mts'
 import { headingOf } from './names.mts'
-import type { Module } from './module.mts'
 import {
+  type Declares,
   contradicting,
   givenOf,
   isSecret,
@@ -18,7 +18,7 @@ import {
 
 /** What the settings of one run are judged by. */
 export interface Judged {
-  readonly module: Module
+  readonly module: Declares
   readonly sources: Sources
   /** Values of the module's live Secrets, by setting key. */
   readonly live: Texts

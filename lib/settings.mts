@@ -36,6 +36,22 @@ export interface Settings {
   readonly [key: string]: string | number | boolean | Sensitive | undefined
 }
 
+/** What a module declares of its settings. */
+export interface Declares {
+  /** The number operators know it by, 9 to 15. */
+  readonly number: number
+  /** The word in its folder and file names: `n8n` for scripts/12_n8n. */
+  readonly slug: string
+  /** What an operator calls it: `n8n workflows`. */
+  readonly title: string
+  /** Settings shared with other modules, kept in platform.env. */
+  readonly shared: readonly Setting[]
+  /** Settings of this module alone, kept in its own .env. */
+  readonly settings: readonly Setting[]
+  /** Rules over several settings: one sentence for each that is broken. */
+  readonly validate?: (settings: Settings) => string[]
+}
+
 /** Where a setting's text came from, in the order of precedence. */
 export type Origin = 'given' | 'saved' | 'variable' | 'adopted' | 'generated' | 'default'
 

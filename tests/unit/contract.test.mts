@@ -93,17 +93,9 @@ test('files of the operator are written by one function, which leaves the old on
   )
 })
 
-/** Lines that say something to Node: no blank ones, no comments. */
-const linesOfCode = (text: string): number =>
-  text.split('\n').filter((line) => !/^\s*(\/\/|\/?\*|$)/.test(line)).length
-
-test('a file has one job: none of lib is over 150 lines, half of them are under 60 lines of code', () => {
-  const lib = sources.filter((file) => file.startsWith('lib/'))
-  // The table of flags is data.
-  for (const file of lib.filter((one) => one !== 'lib/flags.mjs'))
-    assert.ok(read(file).split('\n').length <= 151, file)
-  const median = lib.map((file) => linesOfCode(read(file))).toSorted((a, b) => a - b)[lib.length >> 1]
-  assert.ok((median ?? 0) < 60, `median ${median}`)
+test('a file has one job: none of lib is over 200 lines', () => {
+  for (const file of sources.filter((one) => one.startsWith('lib/')))
+    assert.ok(read(file).split('\n').length <= 201, file)
 })
 
 test('CONTRIBUTING.md has every file of lib, once', () => {
