@@ -5,7 +5,7 @@ import { jobLabel, jobState } from './jobs.mts'
 import { nameOf, type Job, type LiveObject } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import { log } from './log.mts'
-import type { KnownFailure } from './module.mts'
+import type { KnownFailure } from './rollout-error.mts'
 import { deleteObjects } from './remove.mts'
 import type { Writes } from './writes.mts'
 

@@ -1,7 +1,7 @@
 import type { Job, LiveObject, Manifest } from './k8s.mts'
 import type { KubeReader } from './kube-reader.mts'
 import type { Kubectl } from './kubectl.mts'
-import type { KnownFailure } from './module.mts'
+import type { KnownFailure } from './rollout-error.mts'
 import type { Owner } from './ownership.mts'
 import type { Writes } from './writes.mts'
 

@@ -2,6 +2,7 @@ import type { Check } from './checks.mts'
 import type { Drill } from './drills.mts'
 import type { Declares, Setting, Settings } from './settings.mts'
 import type { TakeDown } from './take-down.mts'
+import type { KnownFailure } from './rollout-error.mts'
 
 /** What a module is, as data. Nothing in here acts; `lib/` reads it and never asks for a module by name. */
 export interface Module extends Declares {
@@ -31,13 +32,6 @@ export interface MachineWork {
   readonly takeDown: () => Promise<TakeDown>
   /** What a host that was taken out of the cluster keeps. */
   readonly staysOnHost: (settings: Settings) => readonly string[]
-}
-
-/** A line an application writes when it cannot start, and what an operator has to know then. */
-export interface KnownFailure {
-  readonly line: RegExp
-  readonly meaning: string
-  readonly next: string
 }
 
 /** Where a schema stands, and the commands that save the database and bring it back. */

@@ -2,7 +2,6 @@ import type { Diagnosis } from './diagnose.mts'
 import { exitCodes, KitError } from './errors.mts'
 import type { Kubectl } from './kubectl.mts'
 import { record } from './log.mts'
-import type { KnownFailure } from './module.mts'
 
 /**
  * The error for something that cannot start, with the container's last lines and what they mean.
@@ -57,4 +56,11 @@ export async function lastLines(
   const text = wanted.startsWith(gone) ? await kubectl.run(words) : wanted
   record(`last lines of ${pod}/${container}:\n${text}`)
   return text.split('\n').filter((line) => line.trim() !== '')
+}
+
+/** A line an application writes when it cannot start, and what an operator has to know then. */
+export interface KnownFailure {
+  readonly line: RegExp
+  readonly meaning: string
+  readonly next: string
 }
