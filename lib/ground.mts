@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { onlyLooks, type Arguments } from './arguments.mts'
+import { onlyLooks, type Arguments } from './request.mts'
 import {
   openCluster,
   recordedIdentity,

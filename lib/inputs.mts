@@ -1,4 +1,4 @@
-import { onlyLooks, type Arguments } from './arguments.mts'
+import { onlyLooks, type Arguments } from './request.mts'
 import { completeSettings, keepSettings } from './complete.mts'
 import { savedSettings, variables } from './credentials.mts'
 import { givenSettings } from './given.mts'

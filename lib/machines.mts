@@ -1,4 +1,4 @@
-import type { Arguments } from './arguments.mts'
+import type { Arguments } from './request.mts'
 import { CertificateExpired, hasKubeconfig, recordedIdentity } from './cluster.mts'
 import type { ClusterOfRun } from './context.mts'
 import { exitCodes, KitError } from './errors.mts'

@@ -1,4 +1,4 @@
-import type { Arguments } from './arguments.mts'
+import type { Arguments } from './request.mts'
 import { savedSettings, variables } from './credentials.mts'
 import { exitCodes, type ExitCode } from './errors.mts'
 import { givenSettings } from './given.mts'

@@ -1,4 +1,4 @@
-import type { Arguments } from './arguments.mts'
+import type { Arguments } from './request.mts'
 import type { Backends } from './backends.mts'
 import type { Context } from './context.mts'
 import { createBreaking } from './drills.mts'

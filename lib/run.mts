@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url'
-import { readArguments, type Arguments, type Program } from './arguments.mts'
+import { readArguments } from './arguments.mts'
+import type { Arguments, Program } from './request.mts'
 import { exitCodes, KitError, messageOf, type ExitCode } from './errors.mts'
 import { helpText } from './flags.mjs'
 import { interruption } from './interrupt.mts'

@@ -1,4 +1,4 @@
-import type { Arguments, Program } from './arguments.mts'
+import type { Arguments, Program } from './request.mts'
 import { chooseEnvironment } from './credentials.mts'
 import { exitCodes, KitError, type ExitCode } from './errors.mts'
 import { openLog } from './log.mts'

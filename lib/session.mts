@@ -1,4 +1,4 @@
-import { onlyLooks, type Arguments } from './arguments.mts'
+import { onlyLooks, type Arguments } from './request.mts'
 import { hasKubeconfig } from './cluster.mts'
 import { confirmProtected, type Answers } from './confirm.mts'
 import type { Context } from './context.mts'

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { readArguments, type Arguments } from '../lib/arguments.mts'
+import { readArguments } from '../lib/arguments.mts'
+import type { Arguments } from '../lib/request.mts'
 import { runChild } from '../lib/child.mjs'
 import { chooseEnvironment } from '../lib/credentials.mts'
 import { exitCodes, KitError, type ExitCode } from '../lib/errors.mts'
