@@ -9,7 +9,7 @@ import { renderObjects } from './render.mts'
 import { mergeManifests } from './revisions.mts'
 import { foreignOwner } from './scope.mts'
 import type { Session } from './session.mts'
-import { isCredentials, isTests, type Step } from './step.mts'
+import { isCredentials, isTests, type Step } from './step-data.mts'
 import { announceUpgrade } from './upgrade.mts'
 
 /** Runs steps in order; after each, its objects that are no longer wanted go. The revision says what stands. */

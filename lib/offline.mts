@@ -7,7 +7,7 @@ import type { Module, SettingsOf } from './module.mts'
 import { manifestYaml } from './plan.mts'
 import { renderObjects } from './render.mts'
 import { missing, resolve, typed } from './settings.mts'
-import type { Step } from './step.mts'
+import type { Step } from './step-data.mts'
 import { chooseImages, readVersions } from './versions.mts'
 
 /**

@@ -3,7 +3,7 @@ import type { Manifest } from './k8s.mts'
 import { folderOf } from './names.mts'
 import type { Module, SettingsOf } from './module.mts'
 import { owned } from './ownership.mts'
-import type { Step } from './step.mts'
+import type { Step } from './step-data.mts'
 import { readVersions } from './versions.mts'
 
 /** The objects a module's steps would apply with these settings, in order. No host and no cluster is asked. */

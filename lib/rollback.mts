@@ -11,7 +11,7 @@ import { targetOf } from './rollback-target.mts'
 import { readSchema, requireSameSchema } from './schema.mts'
 import { requireOwner } from './scope.mts'
 import type { Session } from './session.mts'
-import { isTests, type Step } from './step.mts'
+import { isTests, type Step } from './step-data.mts'
 
 /**
  * Applies an earlier revision again, waits, verifies. Values of Secrets are today's: a revision holds only names.

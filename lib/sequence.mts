@@ -5,7 +5,7 @@ import { openLog } from './log.mts'
 import { folderOf, headingOf } from './names.mts'
 import type { Module } from './module.mts'
 import type { Session } from './session.mts'
-import { isCredentials, type Step } from './step.mts'
+import { isCredentials, type Step } from './step-data.mts'
 
 // What a run does not need is not loaded: the clients of PostgreSQL and Redis alone cost a fifth of a second.
 

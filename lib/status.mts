@@ -7,7 +7,7 @@ import type { Module } from './module.mts'
 import { shortTime, type Revision } from './revision.mts'
 import { redact } from './sensitive.mts'
 import type { Session } from './session.mts'
-import type { Step } from './step.mts'
+import type { Step } from './step-data.mts'
 
 /** A module's state as data, one line of JSON (README, "Data for programs"). */
 export interface StatusDocument {
