@@ -1,45 +1,16 @@
-import { compare, fieldManager, type Comparison } from './diff.mts'
+import { compare, type Comparison } from './diff.mts'
 import { nameOf, type LiveObject, type Manifest } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import { fieldLines } from './plan.mts'
 import { standsAsWanted } from './standing.mts'
 import type { Change } from './writes.mts'
+import { sendObjects } from './kube-objects.mts'
 
 /** One object of a batch: what we want, what is there, what applying would change. */
 export interface Planned {
   readonly manifest: Manifest
   readonly comparison: Comparison
 }
-
-/** What kubectl gives for several objects. */
-interface List {
-  kind: 'List'
-  items: LiveObject[]
-}
-
-const list = (items: readonly unknown[]) => ({ apiVersion: 'v1', kind: 'List', items })
-
-/** The live objects of these manifests, by name; kinds the cluster does not know yet are simply absent. */
-export async function findLive(
-  kubectl: Kubectl,
-  manifests: readonly Manifest[],
-): Promise<Map<string, LiveObject>> {
-  if (manifests.length === 0) return new Map()
-  const found = await kubectl.json<List | LiveObject>(
-    ['get', '-f', '-', '--ignore-not-found', '--show-managed-fields'],
-    { input: list(manifests) },
-  )
-  return byName(itemsOf(found))
-}
-
-/** kubectl gives a List for many objects, the bare object for one, nothing for none. */
-export const itemsOf = (found: List | LiveObject | undefined): LiveObject[] => {
-  if (found === undefined) return []
-  return 'items' in found ? (found as List).items : [found]
-}
-
-export const byName = (objects: readonly LiveObject[]): Map<string, LiveObject> =>
-  new Map(objects.map((object) => [nameOf(object), object]))
 
 /** Names of namespaces in a batch that are not there yet. */
 export const newNamespaces = (
@@ -91,30 +62,6 @@ export async function planObjects(
       result === undefined ? { status: 'new', fields: [] } : compare(live.get(nameOf(manifest)), result)
     return { manifest, comparison }
   })
-}
-
-/** Sends objects by server-side apply; with `dryRun` the server only says what would become of them. */
-export async function sendObjects(
-  kubectl: Kubectl,
-  manifests: readonly Manifest[],
-  { dryRun, manager = fieldManager }: { dryRun: boolean; manager?: string },
-): Promise<Map<string, LiveObject>> {
-  // Conflicts were shown and decided before; without --force-conflicts kubectl would stop in the middle of a list.
-  // Parts of an object are no valid object to kubectl; the server judges the whole that comes out.
-  const words = [
-    'apply',
-    '--server-side',
-    '--force-conflicts',
-    '--validate=false',
-    `--field-manager=${manager}`,
-    '-f',
-    '-',
-  ]
-  const found = await kubectl.json<List | LiveObject>(
-    dryRun ? [...words, '--dry-run=server', '--show-managed-fields'] : words,
-    { input: list(manifests), timeoutSeconds: 120 },
-  )
-  return byName(itemsOf(found))
 }
 
 /** How a planned object stands in the plan; unchanged ones are counted, not listed. */

@@ -1,4 +1,5 @@
-import { byName, findLive, missingNamespaces, newNamespaces, planObjects, type Planned } from './apply.mts'
+import { byName, findLive } from './kube-objects.mts'
+import { missingNamespaces, newNamespaces, planObjects, type Planned } from './apply.mts'
 import { nameOf, type LiveObject, type Manifest } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import type { OurObjects } from './our-objects.mts'

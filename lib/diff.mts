@@ -1,9 +1,5 @@
 import type { FieldSet, LiveObject } from './k8s.mts'
-
-// Pure: what applying would change, from the live object and the server's own dry run (DESIGN section 4).
-
-/** The field manager every write of the kit carries. */
-export const fieldManager = 'keybuzz'
+import { fieldManager } from './kube-objects.mts'
 
 export interface FieldChange {
   /** `spec.template.spec.containers[n8n].image` */

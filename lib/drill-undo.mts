@@ -1,4 +1,4 @@
-import { sendObjects } from './apply.mts'
+import { sendObjects } from './kube-objects.mts'
 import { nameOf, type LiveObject, type Manifest } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import { log } from './log.mts'

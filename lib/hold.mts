@@ -1,4 +1,4 @@
-import { sendObjects } from './apply.mts'
+import { sendObjects } from './kube-objects.mts'
 import { exitCodes, KitError } from './errors.mts'
 import type { Kubectl } from './kubectl.mts'
 import { takeLock, type Lock, type LockOptions } from './lock.mts'

@@ -1,4 +1,4 @@
-import { sendObjects } from './apply.mts'
+import { sendObjects, deleteObjects } from './kube-objects.mts'
 import { messageOf } from './errors.mts'
 import { jobError, waitForJob } from './job-wait.mts'
 import { jobLabel, jobState } from './jobs.mts'
@@ -6,7 +6,6 @@ import { nameOf, type Job, type LiveObject } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import { log } from './log.mts'
 import type { KnownFailure } from './rollout-error.mts'
-import { deleteObjects } from './remove.mts'
 import type { Writes } from './writes.mts'
 
 export interface JobsOptions {

@@ -1,4 +1,4 @@
-import { itemsOf } from './apply.mts'
+import { itemsOf } from './kube-objects.mts'
 import type { LiveObject } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 

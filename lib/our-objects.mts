@@ -1,4 +1,4 @@
-import { byName, itemsOf } from './apply.mts'
+import { byName, itemsOf } from './kube-objects.mts'
 import type { LiveObject } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import { lastingKinds, moduleSelector, ownerOf, prunableKinds, type Owner } from './ownership.mts'

@@ -1,5 +1,5 @@
 import type { Planned } from './apply.mts'
-import { fieldManager } from './diff.mts'
+import { fieldManager } from './kube-objects.mts'
 import {
   nameOf,
   type Deployment,

@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os'
-import { itemsOf, sendObjects } from './apply.mts'
+import { itemsOf, sendObjects } from './kube-objects.mts'
 import type { LiveObject, Manifest } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import type { Lease } from './lease.mts'

@@ -1,4 +1,5 @@
-import { sendObjects, type Planned } from './apply.mts'
+import { sendObjects } from './kube-objects.mts'
+import type { Planned } from './apply.mts'
 import type { LiveObject, Manifest } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import { startingReplicas, takenOverReplicas } from './replicas.mts'

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { fieldManager, isMap } from './diff.mts'
+import { fieldManager } from './kube-objects.mts'
+import { isMap } from './diff.mts'
 import type { FieldSet, LiveObject, Manifest } from './k8s.mts'
 
 // Pure: what the API server wrote down at our last apply is enough to know that applying again would do nothing.
