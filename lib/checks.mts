@@ -6,7 +6,7 @@ import type { PostgresReader } from './postgres.mts'
 import type { RedisReader } from './redis.mts'
 import type { S3Reader } from './s3.mts'
 import type { Settings } from './settings.mts'
-import { endNear } from './tls.mts'
+import { endNear } from './certificate.mts'
 
 /** One question with a pass/fail answer. It only observes; what it makes to look with, it removes. */
 export interface Check<S extends Settings = Settings> {

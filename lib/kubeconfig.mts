@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { parse } from 'yaml'
 import { exitCodes, KitError } from './errors.mts'
 import { shownPath } from './file.mts'
-import { daysUntil } from './tls.mts'
+import { daysUntil } from './certificate.mts'
 
 /** One way to the cluster's API: a context of the kubeconfig. */
 export interface Endpoint {

@@ -1,5 +1,5 @@
 import type { Given, Setting } from '../lib/settings.mts'
-import { certificateProblem, keyProblem } from '../lib/tls.mts'
+import { certificateProblem, keyProblem } from '../lib/certificate.mts'
 import {
   isCount,
   isDnsName,

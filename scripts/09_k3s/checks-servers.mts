@@ -1,7 +1,7 @@
 import { failed, passed, warning, type Check } from '../../lib/checks.mts'
 import { isServer } from '../../lib/gate.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
-import { daysUntil } from '../../lib/tls.mts'
+import { daysUntil } from '../../lib/certificate.mts'
 import { nodesOf, type Tools } from './checks-nodes.mts'
 import { isKitMade } from './kit-made.mts'
 import type { K3sSettings } from './module.mts'

@@ -8,7 +8,8 @@ import { passedOver } from '../../lib/checks.mts'
 import { published } from '../../lib/ingress.mts'
 import type { Ingress, Secret } from '../../lib/k8s.mts'
 import { sensitive } from '../../lib/sensitive.mts'
-import { certificateProblem, endNear, keyProblem, tlsOf, type Tls } from '../../lib/tls.mts'
+import { certificateProblem, endNear, keyProblem } from '../../lib/certificate.mts'
+import { tlsOf, type Tls } from '../../lib/tls.mts'
 
 // Real certificates, made by openssl for these tests alone.
 
