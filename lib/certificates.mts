@@ -1,5 +1,5 @@
-import { conditionOf, issuerOf } from './issuer.mts'
-import type { Ingress, LiveObject, Manifest } from './k8s.mts'
+import { conditionOf, type Ingress, type LiveObject, type Manifest } from './k8s.mts'
+import { issuerOf } from './ingress.mts'
 import type { KubeReader } from './kube-reader.mts'
 import type { Until } from './until.mts'
 

@@ -1,4 +1,4 @@
-import type { Ingress, Manifest } from './k8s.mts'
+import type { Ingress, Manifest, LiveObject } from './k8s.mts'
 import { secretEnv } from './objects.mts'
 import type { Sensitive } from './sensitive.mts'
 import type { Tls } from './tls.mts'
@@ -75,3 +75,7 @@ const httpIngress = ({
     ],
   },
 })
+
+/** The ClusterIssuer an Ingress names; none for everything else. */
+export const issuerOf = ({ kind, metadata }: Manifest | LiveObject): string[] =>
+  kind === 'Ingress' ? [metadata?.annotations?.[issuerAnnotation] ?? []].flat() : []

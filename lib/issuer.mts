@@ -1,9 +1,9 @@
 import { exitCodes, KitError } from './errors.mts'
-import { issuerAnnotation } from './ingress.mts'
-import type { LiveObject, Manifest } from './k8s.mts'
+import { type LiveObject, type Manifest, conditionOf } from './k8s.mts'
 import type { KubeReader } from './kube-reader.mts'
 import type { KubeSession } from './kube.mts'
 import { nearest } from './nearest.mts'
+import { issuerOf } from './ingress.mts'
 
 // Who signs the certificates cert-manager makes: looked at before anything is written.
 
@@ -23,20 +23,6 @@ export async function requireIssuers(session: KubeSession, wanted: readonly Mani
     if (status !== 'True') throw unready(name, message)
   }
 }
-
-/** The ClusterIssuer an Ingress names; none for everything else. */
-export const issuerOf = ({ kind, metadata }: Manifest | LiveObject): string[] =>
-  kind === 'Ingress' ? [metadata?.annotations?.[issuerAnnotation] ?? []].flat() : []
-
-interface Condition {
-  readonly type: string
-  readonly status: string
-  readonly reason?: string
-  readonly message?: string
-}
-
-export const conditionOf = (live: LiveObject, type: string): Condition | undefined =>
-  (live['status'] as { conditions?: Condition[] } | undefined)?.conditions?.find((one) => one.type === type)
 
 async function clusterIssuers(kube: KubeReader): Promise<readonly LiveObject[]> {
   try {

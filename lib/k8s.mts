@@ -73,3 +73,13 @@ export function nameOf(object: Manifest | LiveObject): string {
   const { namespace, name } = object.metadata ?? {}
   return `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`
 }
+
+interface Condition {
+  readonly type: string
+  readonly status: string
+  readonly reason?: string
+  readonly message?: string
+}
+
+export const conditionOf = (live: LiveObject, type: string): Condition | undefined =>
+  (live['status'] as { conditions?: Condition[] } | undefined)?.conditions?.find((one) => one.type === type)
