@@ -8,7 +8,8 @@ import {
   type Cluster,
 } from './cluster.mts'
 import { undoDrills } from './drill-undo.mts'
-import { lookAtCluster, requireGate, type Look } from './gate.mts'
+import { lookAtCluster, type Look } from './cluster-view.mts'
+import { requireGate } from './gate.mts'
 import { createHold, type Hold } from './hold.mts'
 import { interruption } from './interrupt.mts'
 import type { LiveObject } from './k8s.mts'

@@ -1,5 +1,5 @@
 import { diagnosePod } from './diagnose.mts'
-import { isReady, type Look } from './gate.mts'
+import { isReady, type Look } from './cluster-view.mts'
 import { nameOf, type Deployment, type LiveObject, type Pod } from './k8s.mts'
 import type { KubeReader } from './kube-reader.mts'
 import { isPodReady, isServing } from './rollout.mts'

@@ -1,5 +1,5 @@
 import { hasKubeconfig, openCluster } from './cluster.mts'
-import { isReady, lookAtCluster } from './gate.mts'
+import { isReady, lookAtCluster } from './cluster-view.mts'
 import { healthOf } from './health.mts'
 import { createKubeReader } from './kube-reader.mts'
 import { folderOf } from './names.mts'

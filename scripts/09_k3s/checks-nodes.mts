@@ -1,5 +1,5 @@
 import { failed, passed, warning, type Check, type CheckTools } from '../../lib/checks.mts'
-import { isReady, isServer } from '../../lib/gate.mts'
+import { isReady, isServer } from '../../lib/cluster-view.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import type { K3sSettings } from './module.mts'
 

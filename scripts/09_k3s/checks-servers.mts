@@ -1,5 +1,5 @@
 import { failed, passed, warning, type Check } from '../../lib/checks.mts'
-import { isServer } from '../../lib/gate.mts'
+import { isServer } from '../../lib/cluster-view.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import { daysUntil } from '../../lib/certificate.mts'
 import { nodesOf, type Tools } from './checks-nodes.mts'

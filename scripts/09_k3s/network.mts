@@ -1,4 +1,4 @@
-import { isServer } from '../../lib/gate.mts'
+import { isServer } from '../../lib/cluster-view.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import type { KubeReader } from '../../lib/kube-reader.mts'
 import type { K3sSettings } from './module.mts'
