@@ -109,3 +109,6 @@ export function answerTo(thrown: unknown): Answer {
   const details = thrown instanceof KitError ? thrown.details : []
   return failed([messageOf(thrown), ...details].join('; '))
 }
+
+/** What checks get from a context. */
+export type Tools<S extends Settings> = Omit<CheckTools<S>, 'once'>

@@ -1,5 +1,4 @@
 import type { Backends } from './backends.mts'
-import type { CheckTools } from './checks.mts'
 import type { Hosts } from './hosts.mts'
 import type { Http } from './http.mts'
 import type { ImageProof } from './image-proof.mts'
@@ -10,7 +9,6 @@ import type { Postgres } from './postgres.mts'
 import type { Rabbitmq } from './rabbitmq.mts'
 import type { Redis } from './redis.mts'
 import type { S3 } from './s3.mts'
-import type { Settings } from './settings.mts'
 import type { Until } from './until.mts'
 import type { Versions } from './versions.mts'
 
@@ -62,6 +60,3 @@ export interface ClusterOfRun {
   /** Goes on with the cluster, once its API answers. @throws KitError exit 5, 6, 7, 8 or 11 */
   connect(): Promise<void>
 }
-
-/** What checks get from a context. */
-export type Tools<S extends Settings> = Omit<CheckTools<S>, 'once'>

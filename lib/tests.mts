@@ -1,5 +1,4 @@
-import { createOnce, runChecks, type Check, type Outcome } from './checks.mts'
-import type { Tools } from './context.mts'
+import { createOnce, runChecks, type Check, type Outcome, type Tools } from './checks.mts'
 import { exitCodes, KitError } from './errors.mts'
 import { shownPath } from './file.mts'
 import { log } from './log.mts'

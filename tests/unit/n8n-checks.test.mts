@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runChecks, type Outcome } from '../../lib/checks.mts'
-import type { Tools } from '../../lib/context.mts'
+import { runChecks, type Outcome, type Tools } from '../../lib/checks.mts'
 import { exitCodes, KitError } from '../../lib/errors.mts'
 import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
