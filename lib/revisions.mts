@@ -1,4 +1,3 @@
-import type { Outcome } from './checks.mts'
 import { nameOf, type Manifest } from './k8s.mts'
 import type { Kubectl } from './kubectl.mts'
 import { deleteRevisions, isValidated, operator, saveRevision, type Revision } from './revision.mts'
@@ -17,10 +16,22 @@ export interface Revisions {
   begin(): Promise<void>
   /** Every object of the module is as it should be. @param schema asked only when there is something to keep */
   applied(manifests: readonly Manifest[], schema: () => Promise<string | undefined>): Promise<void>
-  /** What the checks found, and which drills were run. Kept when it is news. */
-  tested(checks: readonly Outcome[], drills: readonly Outcome[]): Promise<void>
+  /** Keeps what the tests found, when it is news. */
+  tested(found: Tested): Promise<void>
   /** No object is left. */
   uninstalled(): Promise<void>
+}
+
+/** What the tests of a run found. */
+export interface Tested {
+  /** How many checks were asked. */
+  readonly checks: number
+  /** How many of them failed. */
+  readonly failed: number
+  /** How many drills were run. */
+  readonly drilled: number
+  /** Ids of the drills that passed. */
+  readonly proven: readonly string[]
 }
 
 export interface RevisionsOptions {
@@ -92,23 +103,21 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       await save({ ...own(), state: 'applied', manifests, ...(mark === undefined ? {} : { schema: mark }) })
       await forget(kubectl, all)
     },
-    async tested(asked, drilled) {
-      const failed = asked.filter(({ result }) => result === 'failed').length
+    async tested({ checks, failed, drilled, proven }) {
       const adopting = current === undefined || current.state === 'uninstalled'
       if (adopting && failed > 0) return
       const revision = current === undefined || adopting ? make('adopted', []) : current
       const passes = failed === 0 && revision.state !== 'pending'
       const news = revision.tested?.failed !== failed || (passes && !isValidated(revision))
-      if (!adopting && !news && drilled.length === 0) return
+      if (!adopting && !news && drilled === 0) return
       await guard()
       const state = passes ? (revision.manifests.length === 0 ? 'adopted' : 'validated') : revision.state
       const when = new Date().toISOString()
-      const proven = drilled.filter(({ result }) => result === 'passed').map(({ id }) => [id, when])
       await save({
         ...revision,
         state,
-        tested: { when, checks: asked.length, failed },
-        drills: { ...revision.drills, ...Object.fromEntries(proven) },
+        tested: { when, checks, failed },
+        drills: { ...revision.drills, ...Object.fromEntries(proven.map((id) => [id, when])) },
       })
     },
     async uninstalled() {

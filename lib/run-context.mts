@@ -104,7 +104,7 @@ export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
           drills,
           tools: { ...context, settings: inputs.current() },
           breaking: given.verb === 'drill' ? createBreaking(held) : undefined,
-          keep: (asked, drilled) => held.revisions.tested(asked, drilled),
+          keep: (found) => held.revisions.tested(found),
           facts,
         })
       },

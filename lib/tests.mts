@@ -6,6 +6,7 @@ import { headingOf } from './names.mts'
 import type { Module } from './module.mts'
 import { runDrills, type Breaking, type Drill } from './drills.mts'
 import { verdictOf, writeReport, type Report } from './report.mts'
+import type { Tested } from './revisions.mts'
 import type { Settings } from './settings.mts'
 
 export type ReportFacts = Omit<Report, 'outcomes' | 'when' | 'number' | 'slug' | 'title' | 'drillsLeft'> & {
@@ -21,7 +22,7 @@ export interface Testing<S extends Settings> {
   /** Given when this run is to break things; undefined leaves the drills alone. */
   readonly breaking: Breaking | undefined
   /** Keeps the outcome in the cluster, before the report is written. */
-  readonly keep: (checks: readonly Outcome[], drills: readonly Outcome[]) => Promise<void>
+  readonly keep: (found: Tested) => Promise<void>
   readonly facts: () => ReportFacts
 }
 
@@ -35,14 +36,21 @@ export async function runTests<S extends Settings>(module: Module, testing: Test
   const asked = await runChecks(checks, tools, (outcome) => {
     if (outcome.result === 'warning') log.warn(`${outcome.title}: ${outcome.evidence}`, outcome.fix)
   })
-  const healthy = asked.every(({ result }) => result !== 'failed')
+  const failed = asked.filter(({ result }) => result === 'failed').length
+  const healthy = failed === 0
   if (breaking !== undefined && healthy)
     log.ok(`${asked.length} checks passed: everything is healthy`, started)
   const drilled =
     breaking === undefined || !healthy
       ? []
       : await runDrills(drills, { ...tools, once: createOnce(), breaking })
-  await keep(asked, drilled)
+  const passedDrills = drilled.filter(({ result }) => result === 'passed')
+  await keep({
+    checks: asked.length,
+    failed,
+    drilled: drilled.length,
+    proven: passedDrills.map(({ id }) => id),
+  })
   const outcomes = [...drilled, ...asked]
   const { drilled: proven, ...rest } = facts()
   const report: Report = {
