@@ -1,10 +1,12 @@
 import { answerTo, type Answer, type CheckTools, type Outcome } from './checks.mts'
 import { rollOver, scaleDown, undoDrills } from './drill-undo.mts'
 import { exitCodes, KitError } from './errors.mts'
-import type { Ground } from './ground.mts'
 import { nameOf, type LiveObject } from './k8s.mts'
+import type { KubeSession } from './kube.mts'
+import type { Kubectl } from './kubectl.mts'
 import { log } from './log.mts'
 import type { Settings } from './settings.mts'
+import type { Writes } from './writes.mts'
 
 /** Seconds in which deleted pods end: a worker may wait minutes for its workflows. */
 const longest = 900
@@ -38,7 +40,14 @@ export interface Breaking {
   restore(namespace: string, deployment: string): Promise<void>
 }
 
-export function createBreaking({ cluster: { kubectl }, kube, repairs }: Ground): Breaking {
+/** What is broken with: how objects are read and waited for, and the gate of writes that belong to no revision. */
+export interface BreakingOptions {
+  readonly kubectl: Kubectl
+  readonly kube: KubeSession
+  readonly repairs: Writes
+}
+
+export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Breaking {
   const find = async (namespace: string, name: string) => {
     const live = await kube.kube.get('deployments.apps', name, namespace)
     if (live !== undefined) return live

@@ -103,7 +103,8 @@ export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
           checks,
           drills,
           tools: { ...context, settings: inputs.current() },
-          breaking: given.verb === 'drill' ? createBreaking(held) : undefined,
+          breaking:
+            given.verb === 'drill' ? createBreaking({ ...held, kubectl: held.cluster.kubectl }) : undefined,
           keep: (found) => held.revisions.tested(found),
           facts,
         })
