@@ -1,23 +1,24 @@
 import { parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from './errors.mts'
 import { readIfThere } from './file.mts'
-import { settingOfAnyModule } from './setting-of-any.mts'
 import { isSecret, type Setting, type Texts } from './settings.mts'
 
 /**
  * What this run was given: the answers file, then --set over it.
  * @param known settings of this module; keys of other modules are let pass, since a file may serve a whole run
+ * @param settingOf finds a setting of whichever module has it. @throws KitError exit 2 when none has
  * @throws KitError exit 2 for a malformed or sensitive --set, or a key no module knows
  */
 export async function givenSettings(
   known: readonly Setting[],
   { set, answers }: { set: readonly string[]; answers?: string },
+  settingOf: (key: string) => Promise<Setting>,
 ): Promise<Texts> {
   const fromFile = answers === undefined ? {} : parseEnvFile(answers, readAnswers(answers))
   const fromFlags = Object.fromEntries(set.map(splitSet))
   const byKey = new Map(known.map((setting) => [setting.key, setting]))
   for (const key of Object.keys({ ...fromFile, ...fromFlags })) {
-    const setting = byKey.get(key) ?? (await settingOfAnyModule(key))
+    const setting = byKey.get(key) ?? (await settingOf(key))
     if (key in fromFlags && isSecret(setting)) {
       throw new KitError(`${key} is a secret: --set would show it to everyone on this machine`, {
         exitCode: exitCodes.usage,

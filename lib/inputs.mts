@@ -4,6 +4,7 @@ import { savedSettings, variables } from './credentials.mts'
 import { givenSettings } from './given.mts'
 import { missingError } from './missing.mts'
 import type { Module, SettingsOf } from './module.mts'
+import { settingOfAnyModule } from './modules.mts'
 import { interactive } from './terminal.mts'
 import { missing, resolve, typed, type Resolved, type Sources, type Texts } from './settings.mts'
 
@@ -33,7 +34,7 @@ export async function openInputs<M extends Module>(
   given: Arguments,
 ): Promise<Inputs<M>> {
   const all = [...module.shared, ...module.settings]
-  const fromRun = await givenSettings(all, given)
+  const fromRun = await givenSettings(all, given, settingOfAnyModule)
   let planned: readonly Resolved[] | undefined
   let settings: SettingsOf<M> | undefined
   const looking = onlyLooks(given)

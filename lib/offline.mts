@@ -4,6 +4,7 @@ import { exitCodes, type ExitCode } from './errors.mts'
 import { givenSettings } from './given.mts'
 import { log, print } from './log.mts'
 import type { Module, SettingsOf } from './module.mts'
+import { settingOfAnyModule } from './modules.mts'
 import { manifestYaml } from './plan.mts'
 import { renderObjects } from './render.mts'
 import { missing, resolve, typed } from './settings.mts'
@@ -21,7 +22,7 @@ export async function planOffline<M extends Module>(
   given: Arguments,
 ): Promise<ExitCode> {
   const all = [...module.shared, ...module.settings]
-  const fromRun = await givenSettings(all, given)
+  const fromRun = await givenSettings(all, given, settingOfAnyModule)
   const resolved = resolve(all, {
     env,
     given: fromRun,
