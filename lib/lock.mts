@@ -42,7 +42,7 @@ export async function takeLock({ kubectl, found, holder, wait }: LockOptions): P
       lease = await waitForLease(kubectl, lease, { wait })
     }
     const wanted = leaseFor(lease, holder, identity)
-    const taken = await write(kubectl, wanted)
+    const taken = await writeLease(kubectl, wanted)
     if (taken !== undefined) return keep(kubectl, taken, waited)
     lease = await readLease(kubectl)
     // Somebody was quicker, or this run was and the answer was lost on its way.
@@ -63,7 +63,7 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
 
   async function renewNow(): Promise<void> {
     if (lostTo !== undefined) return
-    const written = await write(kubectl, renewed(lease))
+    const written = await writeLease(kubectl, renewed(lease))
     if (written !== undefined) return void (lease = written)
     const met = await readLease(kubectl)
     // An answer that was lost on its way: the write before it was ours.
@@ -134,7 +134,7 @@ export const readLease = async (kubectl: Kubectl): Promise<Lease | undefined> =>
 const writeWords = (verb: 'create' | 'replace'): string[] => [verb, '--validate=false', '-f', '-']
 
 /** Writes a lease over the very version it was made from. @returns undefined when that is no longer the newest */
-async function write(kubectl: Kubectl, lease: Lease): Promise<Lease | undefined> {
+async function writeLease(kubectl: Kubectl, lease: Lease): Promise<Lease | undefined> {
   const verb = lease.metadata.resourceVersion === undefined ? 'create' : 'replace'
   try {
     return await kubectl.json<Lease>(writeWords(verb), { input: lease, timeoutSeconds: 10 })

@@ -47,7 +47,10 @@ export interface Schema {
 export const defineModule = <const M extends Module>(module: M): M => module
 
 /** The settings record of one module, typed by its own declarations. */
-export type SettingsOf<M extends Module> = RecordOf<M['shared'][number] | M['settings'][number]> & Settings
+export type SettingsOf<M extends Pick<Module, 'shared' | 'settings'>> = RecordOf<
+  M['shared'][number] | M['settings'][number]
+> &
+  Settings
 
 type RecordOf<S extends Setting> = {
   readonly [One in S as One['key']]: One extends { optional: true } ? Value<One> | undefined : Value<One>

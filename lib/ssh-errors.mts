@@ -9,14 +9,14 @@ export interface Target {
   readonly user: string
 }
 
-const shown = ({ name, address }: Target): string => (name === address ? name : `${name} (${address})`)
+const shownTarget = ({ name, address }: Target): string => (name === address ? name : `${name} (${address})`)
 
 /** A host nobody has trusted yet: the key it showed is for a person to compare. */
 export class UnknownHost extends KitError {
   readonly key: HostKey
 
   constructor(target: Target, key: HostKey) {
-    super(`${shown(target)} is not known yet`, {
+    super(`${shownTarget(target)} is not known yet`, {
       exitCode: exitCodes.trust,
       details: [`it shows ${key.type} ${fingerprint(key)}`],
       hint: 'compare it on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub',
@@ -26,7 +26,7 @@ export class UnknownHost extends KitError {
 }
 
 export const changedKey = (target: Target, known: readonly HostKey[], met: HostKey): KitError =>
-  new KitError(`${shown(target)} shows another host key than the one that was trusted`, {
+  new KitError(`${shownTarget(target)} shows another host key than the one that was trusted`, {
     exitCode: exitCodes.trust,
     details: [
       ...known.map((key) => `trusted: ${key.type} ${fingerprint(key)}`),
@@ -38,7 +38,7 @@ export const changedKey = (target: Target, known: readonly HostKey[], met: HostK
 
 /** A link that broke while a command ran: whether it did its work is unknown, and must be looked up. */
 export const lostLink = (target: Target, doing: string): KitError =>
-  new KitError(`${shown(target)}: the connection was lost during: ${doing}`, {
+  new KitError(`${shownTarget(target)}: the connection was lost during: ${doing}`, {
     exitCode: exitCodes.unreachable,
     details: ['Whether it was done is unknown: the next run looks at the host before it does anything.'],
     hint: `check that ${target.address}:${target.port} answers, then run the same command again`,
@@ -75,20 +75,23 @@ export function connectError(target: Target, thrown: unknown): KitError {
   const key = keyProblems.find(({ words }) => words.test(cause.message))
   if (key !== undefined) return new KitError(key.what, { exitCode: exitCodes.usage, hint: key.hint, cause })
   if (cause.level === 'client-authentication') {
-    return new KitError(`${shown(target)} does not let ${user} in with this key`, {
+    return new KitError(`${shownTarget(target)} does not let ${user} in with this key`, {
       exitCode: exitCodes.denied,
       hint: `check SSH_USER and SSH_KEY, or USER_SSH in servers.tsv; by hand: ssh -i KEY ${user}@${address}`,
       cause,
     })
   }
   if (cause.level === 'client-socket' || cause.level === 'client-timeout') {
-    return new KitError(`${shown(target)} cannot be reached on port ${port}: ${cause.code ?? 'no answer'}`, {
-      exitCode: exitCodes.unreachable,
-      hint: 'is the host up, the address right, and port open to this machine?',
-      cause,
-    })
+    return new KitError(
+      `${shownTarget(target)} cannot be reached on port ${port}: ${cause.code ?? 'no answer'}`,
+      {
+        exitCode: exitCodes.unreachable,
+        hint: 'is the host up, the address right, and port open to this machine?',
+        cause,
+      },
+    )
   }
-  return new KitError(`${shown(target)}: no SSH session could be opened: ${cause.message}`, {
+  return new KitError(`${shownTarget(target)}: no SSH session could be opened: ${cause.message}`, {
     exitCode: exitCodes.unreachable,
     hint: `by hand: ssh -v ${user}@${address}; the host's side: journalctl -u ssh`,
     cause,

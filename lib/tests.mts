@@ -3,11 +3,10 @@ import { exitCodes, KitError } from './errors.mts'
 import { shownPath } from './file.mts'
 import { log } from './log.mts'
 import { headingOf } from './names.mts'
-import type { Module } from './module.mts'
 import { runDrills, type Breaking, type Drill } from './drills.mts'
 import { verdictOf, writeReport, type Report } from './report.mts'
 import type { Tested } from './revisions.mts'
-import type { Settings } from './settings.mts'
+import type { Declares, Settings } from './settings.mts'
 
 export type ReportFacts = Omit<Report, 'outcomes' | 'when' | 'number' | 'slug' | 'title' | 'drillsLeft'> & {
   /** When each drill passed last, by its id. */
@@ -30,7 +29,7 @@ export interface Testing<S extends Settings> {
  * Asks a module's checks, runs its drills when this is a drill, writes the report.
  * @throws KitError exit 10 when one fails
  */
-export async function runTests<S extends Settings>(module: Module, testing: Testing<S>): Promise<void> {
+export async function runTests<S extends Settings>(module: Declares, testing: Testing<S>): Promise<void> {
   const { checks, drills, tools, breaking, keep, facts } = testing
   const started = performance.now()
   const asked = await runChecks(checks, tools, (outcome) => {
@@ -74,7 +73,7 @@ export async function runTests<S extends Settings>(module: Module, testing: Test
 }
 
 function failedError(
-  module: Module,
+  module: Declares,
   failures: readonly Outcome[],
   all: number,
   path: string,

@@ -3,7 +3,7 @@ import { inEnvironment } from '../../lib/names.mts'
 import { namespace } from '../../lib/objects.mts'
 import { pullSecretName, pullSecrets } from '../../lib/registry.mts'
 import type { Versions } from '../../lib/versions.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 import { probeNamespace, single } from './probe.mts'
 
 // What is there for applications before the first of them.

@@ -2,7 +2,7 @@ import { failed, passed, warning, type Check } from '../../lib/checks.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import type { KubeReader } from '../../lib/kube-reader.mts'
 import { isKitMade } from './kit-made.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 import { askProbe, probesOf } from './reach.mts'
 
 // What K3s brings beside Kubernetes, and keeps.

@@ -2,7 +2,7 @@ import { askAgain } from '../../lib/again.mts'
 import { failed, passed, type Check } from '../../lib/checks.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import { becameReadyWithin, names, nodesOf, type Tools } from './checks-nodes.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 
 // What autoscalers act on, and how long its first figures may take.
 

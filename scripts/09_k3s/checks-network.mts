@@ -1,6 +1,6 @@
 import { failed, passed, warning, type Answer, type Check } from '../../lib/checks.mts'
 import { nodesOf, type Tools } from './checks-nodes.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 import { lookAtNetwork, questions, type Network } from './network.mts'
 import { isKitMade } from './kit-made.mts'
 

@@ -1,7 +1,7 @@
 import { failed, passed, warning, type Check, type CheckTools } from '../../lib/checks.mts'
 import { isReady, isServer } from '../../lib/cluster-view.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 
 // What the cluster says of its nodes.
 

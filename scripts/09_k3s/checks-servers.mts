@@ -4,7 +4,7 @@ import type { LiveObject } from '../../lib/k8s.mts'
 import { daysUntil } from '../../lib/certificate.mts'
 import { nodesOf, type Tools } from './checks-nodes.mts'
 import { isKitMade } from './kit-made.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 import { addressOf } from './network.mts'
 
 // What keeps the cluster alive, seen without SSH: its database, its snapshots, its certificates.

@@ -3,7 +3,7 @@ import { itemsOf } from '../../lib/validate.mts'
 import { probesOf } from './reach.mts'
 import { probeNamespace } from './probe.mts'
 import { nodesOf, type Tools } from './checks-nodes.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 
 // What every module leans on: API, DNS, ingress.
 

@@ -1,6 +1,6 @@
 import type { Manifest } from '../../lib/k8s.mts'
 import { systemNamespace } from '../../lib/names.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 
 /** Where the kit says what it made of the machines; a cluster somebody else made has none. */
 export const factsName = 'cluster'

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
 import { exitCodes, KitError } from '../../lib/errors.mts'
 import type { Sensitive } from '../../lib/sensitive.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 
 // What K3s is told on each host: pure text.
 

@@ -17,7 +17,7 @@ import {
   start,
   type Wanted,
 } from './install.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 import { lacksOf, wholeServer } from './readiness.mts'
 
 export interface ControlPlane {

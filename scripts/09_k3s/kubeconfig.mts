@@ -3,7 +3,7 @@ import type { Host } from '../../lib/host.mts'
 import type { Fetched } from '../../lib/kubeconfig-keep.mts'
 import { itemsOf } from '../../lib/validate.mts'
 import { paths } from './config.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 
 /**
  * The kubeconfig K3s wrote, from the first server that has one, with every name its certificate covers.

@@ -8,7 +8,7 @@ import { requireOthersWhole } from './control-plane.mts'
 import { drain } from './drain.mts'
 import { forgetNode } from './forget-node.mts'
 import { carries, readState } from './host-state.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 import { firstWhole, memberGone } from './readiness.mts'
 import { uninstallScript } from './uninstall-script.mts'
 

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
 import type { DaemonSet, Manifest, Service } from '../../lib/k8s.mts'
 import { namespace, selector, sha256 } from '../../lib/objects.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 import { argumentsOf, health } from './traefik.mts'
 
 // The ingress: Traefik on every node's own ports 80 and 443, reading nginx.ingress.kubernetes.io annotations.

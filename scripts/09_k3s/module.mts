@@ -1,12 +1,8 @@
-import { defineModule, type SettingsOf } from '../../lib/module.mts'
-import { backendAddresses, general, ingress, registry } from '../platform.mts'
+import { defineModule } from '../../lib/module.mts'
 import { paths } from './config.mts'
 import { loadBalancerLines } from './load-balancer.mts'
 import { waivedOf } from './preflight/waived.mts'
-import { ssh } from './settings-ssh.mts'
-import { cluster, ingressController } from './settings.mts'
-
-export type K3sSettings = SettingsOf<typeof k3s>
+import { own, shared } from './settings.mts'
 
 /** What a host keeps when K3s is taken off it. */
 const kept = [
@@ -24,8 +20,8 @@ export const k3s = defineModule({
     takeDown: async () => (await import('./take-down.mts')).takeDown,
     staysOnHost: () => kept,
   },
-  shared: [...general, ...ingress, ...backendAddresses, ...registry],
-  settings: [...ssh, ...cluster, ...ingressController],
+  shared,
+  settings: own,
   images: ['traefik', 'probe'],
   information: loadBalancerLines,
   stays: () => kept,

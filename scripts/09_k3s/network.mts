@@ -1,7 +1,7 @@
 import { isServer } from '../../lib/cluster-view.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import type { KubeReader } from '../../lib/kube-reader.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 import { canaryHost, probeNamespace, servedPort } from './probe.mts'
 import { probesOf, reach, type Probe, type Seen } from './reach.mts'
 

@@ -2,7 +2,7 @@ import { published } from '../../lib/ingress.mts'
 import type { DaemonSet, Manifest, PodSpec, Service, Volume } from '../../lib/k8s.mts'
 import { namespace, selector, service, sha256 } from '../../lib/objects.mts'
 import { container, deployment, podDefaults, resources } from '../../lib/pods.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 import { askedScripts, servedScripts } from './probe-scripts.mts'
 
 // Small pods that prove the network from every node whenever somebody asks, at night too: they stay. What they serve

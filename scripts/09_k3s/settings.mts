@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import type { SettingsOf } from '../../lib/module.mts'
 import type { Setting } from '../../lib/settings.mts'
+import { backendAddresses, general, ingress, registry } from '../platform.mts'
+import { ssh } from './settings-ssh.mts'
 import { waivedProblem } from './preflight/waived.mts'
 import { isAddressOrCidr, isBetween, isCidr, isHostOrAddress, listOf } from '../../lib/validate.mts'
 
@@ -125,3 +128,11 @@ export const ingressController = [
     validate: listOf(isCidr),
   },
 ] as const satisfies readonly Setting[]
+
+/** Settings it shares with other modules. */
+export const shared = [...general, ...ingress, ...backendAddresses, ...registry] as const
+
+/** Settings of its own. */
+export const own = [...ssh, ...cluster, ...ingressController] as const
+
+export type K3sSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

@@ -1,5 +1,5 @@
 import { itemsOf } from '../../lib/validate.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 
 // What Traefik is told: by its command line, and by the one route that is the kit's own.
 

@@ -19,7 +19,7 @@ import {
   type Artifact,
   type Wanted,
 } from './install.mts'
-import type { K3sSettings } from './module.mts'
+import type { K3sSettings } from './settings.mts'
 import { firstWhole, readyWorker, viewOfWorkers, type WorkersView } from './readiness.mts'
 
 export interface Workers extends Omit<Hosts, 'close'> {

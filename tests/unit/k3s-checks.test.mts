@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { runChecks, type Outcome, type Tools } from '../../lib/checks.mts'
 import type { LiveObject } from '../../lib/k8s.mts'
 import { checks } from '../../scripts/09_k3s/checks.mts'
-import type { K3sSettings } from '../../scripts/09_k3s/module.mts'
+import type { K3sSettings } from '../../scripts/09_k3s/settings.mts'
 import { KitError } from '../../lib/errors.mts'
 
 // The cluster here is a stand-in: a table of answers, all right, of which each test makes one wrong.

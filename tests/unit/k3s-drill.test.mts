@@ -3,7 +3,7 @@ import { mock, test } from 'node:test'
 import type { DrillTools } from '../../lib/drills.mts'
 import type { Hosts } from '../../lib/hosts.mts'
 import { drillsOn } from '../../scripts/09_k3s/drills.mts'
-import type { K3sSettings } from '../../scripts/09_k3s/module.mts'
+import type { K3sSettings } from '../../scripts/09_k3s/settings.mts'
 
 // A master that is only written down: what is asked of it, and in which order.
 

@@ -12,7 +12,8 @@ import { planFormation } from '../../scripts/09_k3s/formation.mts'
 import type { HostState } from '../../scripts/09_k3s/host-state.mts'
 import { artifactsOf, needsStart, requireArtifact } from '../../scripts/09_k3s/install.mts'
 import { ingress } from '../../scripts/09_k3s/manifests.mts'
-import { k3s, type K3sSettings } from '../../scripts/09_k3s/module.mts'
+import { k3s } from '../../scripts/09_k3s/module.mts'
+import type { K3sSettings } from '../../scripts/09_k3s/settings.mts'
 
 const state = (name: string, rest: Partial<HostState> = {}): HostState => ({
   name,

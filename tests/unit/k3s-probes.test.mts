@@ -8,7 +8,7 @@ import type { Deployment, Ingress, Manifest, PodSpec, Secret, Service } from '..
 import { sensitive } from '../../lib/sensitive.mts'
 import { backendServices, pullProof } from '../../scripts/09_k3s/applications.mts'
 import { loadBalancerLines } from '../../scripts/09_k3s/load-balancer.mts'
-import type { K3sSettings } from '../../scripts/09_k3s/module.mts'
+import type { K3sSettings } from '../../scripts/09_k3s/settings.mts'
 import { policies, verdictObject, verdictOf } from '../../scripts/09_k3s/probe-policies.mts'
 import { askedScripts } from '../../scripts/09_k3s/probe-scripts.mts'
 import { portionsOf } from '../../scripts/09_k3s/reach.mts'

@@ -1,6 +1,6 @@
 import { log } from '../../../lib/log.mts'
 import { itemsOf } from '../../../lib/validate.mts'
-import type { K3sSettings } from '../module.mts'
+import type { K3sSettings } from '../settings.mts'
 import { dialUntil, type Answer } from './dial.mts'
 import { thisMachine } from './reach.mts'
 import type { Fit } from './run.mts'

@@ -1,6 +1,6 @@
 import { failed, passed, warning, type Answer } from '../../../lib/checks.mts'
 import type { Member } from '../../../lib/hosts.mts'
-import type { K3sSettings } from '../module.mts'
+import type { K3sSettings } from '../settings.mts'
 import type { HostDocument } from './document.mts'
 import type { Blocked } from './reach.mts'
 

@@ -2,7 +2,7 @@ import type { Host } from '../../../lib/host.mts'
 import type { Hosts, Member } from '../../../lib/hosts.mts'
 import { log } from '../../../lib/log.mts'
 import { readScript } from '../../../lib/remote-script.mts'
-import type { K3sSettings } from '../module.mts'
+import type { K3sSettings } from '../settings.mts'
 import { hostChecks } from './checks.mts'
 import type { HostFacts } from './check.mts'
 import { judge, requireNone, tell } from './judge.mts'
@@ -71,7 +71,7 @@ async function withBlocked(
 /** Those this run works on, and the masters it only asks. */
 export const peersOf = (
   { servers }: Pick<Hosts, 'servers'>,
-  asked: readonly (Pick<Answered, 'host' | 'role'> & Partial<Pick<Answered, 'said'>>)[],
+  asked: readonly Omit<Peer, 'address'>[],
 ): Peer[] => [
   ...asked.map((one) => ({ ...one, address: one.host.address })),
   ...servers

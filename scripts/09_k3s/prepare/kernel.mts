@@ -1,5 +1,5 @@
 import { signature } from '../config.mts'
-import type { K3sSettings } from '../module.mts'
+import type { K3sSettings } from '../settings.mts'
 import type { HostDocument } from '../preflight/document.mts'
 import type { Work } from './work.mts'
 

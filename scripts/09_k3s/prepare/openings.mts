@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net'
 import type { Member } from '../../../lib/hosts.mts'
 import { canonicalRange } from '../../../lib/ranges.mts'
 import { itemsOf } from '../../../lib/validate.mts'
-import type { K3sSettings } from '../module.mts'
+import type { K3sSettings } from '../settings.mts'
 
 // THE table of what hosts must let through: preflight knocks at these ports, preparation opens them.
 

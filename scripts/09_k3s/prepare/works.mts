@@ -1,5 +1,5 @@
 import type { Member } from '../../../lib/hosts.mts'
-import type { K3sSettings } from '../module.mts'
+import type { K3sSettings } from '../settings.mts'
 import type { HostDocument } from '../preflight/document.mts'
 import { firewalldWorks } from './firewalld.mts'
 import { moduleWorks, sysctlWorks } from './kernel.mts'
