@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
-import type { Host } from './host.mts'
 import type { Finished } from './sh.mts'
 import type { RemoteOptions } from './ssh.mts'
 
@@ -12,9 +11,14 @@ export interface ScriptOptions extends Omit<RemoteOptions, 'input'> {
   readonly interpreter?: keyof typeof interpreters
 }
 
+/** What runs a command on a host and changes nothing; a non-zero exit is an answer. */
+export interface HostReader {
+  read(words: readonly string[], options?: RemoteOptions): Promise<Finished>
+}
+
 /** Runs a POSIX shell or perl script on a host, as a reader: it must change nothing. It travels packed. */
 export const readScript = (
-  host: Pick<Host, 'read'>,
+  host: HostReader,
   script: string,
   words: readonly string[],
   { interpreter = 'sh', ...options }: ScriptOptions,

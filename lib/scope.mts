@@ -1,11 +1,11 @@
 import { exitCodes, KitError } from './errors.mts'
 import { folderOf, headingOf } from './names.mts'
-import type { Module } from './module.mts'
 import { newestOf, type Revision } from './revision.mts'
+import type { Declares } from './settings.mts'
 
 /** Who wants to act: a module of one environment, on a cluster with these revisions. */
 export interface Acting {
-  readonly module: Module
+  readonly module: Declares & { readonly scope: 'cluster' | 'environment' }
   readonly env: string
   readonly known: readonly Revision[]
 }

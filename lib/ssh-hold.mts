@@ -1,6 +1,12 @@
 import { Readable } from 'node:stream'
 import type { Finished } from './sh.mts'
-import type { Exec } from './ssh.mts'
+
+/** How a command is run on a connection that is open, its output told as it comes. */
+type Exec = (
+  program: string,
+  words: string[],
+  options: { stream: 'both'; stdin: Readable; onStdout: (said: Buffer) => void },
+) => Promise<{ code: number | null; stdout: string; stderr: string }>
 
 export interface HoldOptions {
   readonly firstLine?: string | undefined

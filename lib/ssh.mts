@@ -29,9 +29,6 @@ export interface RemoteOptions {
   readonly shown?: string
 }
 
-/** How a command is run on a connection that is open. */
-export type Exec = NodeSSH['exec']
-
 export interface Connection {
   /** Runs a command. A non-zero exit is an answer. @throws KitError exit 6 when the link or the time is lost */
   run(words: readonly string[], options?: RemoteOptions): Promise<Finished>

@@ -1,6 +1,8 @@
+import type { Host } from '../../../lib/host.mts'
 import type { Member } from '../../../lib/hosts.mts'
 import type { K3sSettings } from '../settings.mts'
 import type { HostDocument } from '../preflight/document.mts'
+import type { Blocked } from '../preflight/reach.mts'
 import { firewalldWorks } from './firewalld.mts'
 import { moduleWorks, sysctlWorks } from './kernel.mts'
 import { nftablesWorks } from './nftables.mts'
@@ -15,6 +17,12 @@ export interface Prepared {
   readonly said: HostDocument
   readonly members: readonly Member[]
   readonly settings: K3sSettings
+}
+
+/** A host that may be written to, what it said of itself, and who did not get through to it. */
+export interface FitHost {
+  readonly host: Host
+  readonly facts: Prepared & { readonly blocked: readonly Blocked[] }
 }
 
 /** What the firewalls of one host need; nothing where none is active. Pure. */
