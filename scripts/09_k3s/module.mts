@@ -1,7 +1,7 @@
-import { defineModule } from '../../lib/module.mts'
-import { paths } from './config.mts'
-import { loadBalancerLines } from './load-balancer.mts'
-import { waivedOf } from './preflight/waived.mts'
+import { defineModule } from '../../lib/run/module.mts'
+import { paths } from './host/paths.mts'
+import { loadBalancerLines } from './ingress/load-balancer.mts'
+import { waivedOf } from './settings-waived.mts'
 import { own, shared } from './settings.mts'
 
 /** What a host keeps when K3s is taken off it. */
@@ -17,7 +17,7 @@ export const k3s = defineModule({
   title: 'K3s HA core',
   scope: 'cluster',
   machines: {
-    takeDown: async () => (await import('./take-down.mts')).takeDown,
+    takeDown: async () => (await import('./remove/take-down.mts')).takeDown,
     staysOnHost: () => kept,
   },
   shared,

@@ -1,10 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import type { SettingsOf } from '../../lib/module.mts'
-import type { Setting } from '../../lib/settings.mts'
-import { backendAddresses, general, ingress, registry } from '../platform.mts'
+import type { SettingsOf } from '../../lib/run/module.mts'
+import type { Setting } from '../../lib/settings/settings.mts'
+import { backendAddresses, registry } from '../../lib/settings/platform-backends.mts'
+import { general, ingress } from '../../lib/settings/platform.mts'
 import { ssh } from './settings-ssh.mts'
-import { waivedProblem } from './preflight/waived.mts'
-import { isAddressOrCidr, isBetween, isCidr, isHostOrAddress, listOf } from '../../lib/validate.mts'
+import { waivedProblem } from './settings-waived.mts'
+import {
+  isAddressOrCidr,
+  isBetween,
+  isCidr,
+  isHostOrAddress,
+  listOf,
+} from '../../lib/settings/validators.mts'
 
 // What only module 9 asks: what a cluster cannot change later, and its ingress.
 

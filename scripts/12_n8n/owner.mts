@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { encodeBase64, hashSync } from 'bcryptjs'
-import { sensitiveLater, type Sensitive } from '../../lib/sensitive.mts'
+import { sensitiveLater, type Sensitive } from '../../lib/base/sensitive.mts'
 
 /** The settings a hash is made of. */
 interface Owner {
