@@ -150,3 +150,7 @@ export const linesWith = (root: string, files: readonly string[], pattern: RegEx
         !/^\s*(\/\/|\/?\*)/.test(line) && pattern.test(line) ? [`${file}:${at + 1}`] : [],
       ),
   )
+
+/** How code would ask for one module: by comparing what a module is called, or by an application's or folder's name. */
+export const oneModule =
+  /\b((module|row)\.)?(number|slug|title|module) [!=]== ('|9\b|1\d\b)|'(chatwoot|n8n|superset|vault|llm|\d\d_[a-z0-9]+)'/

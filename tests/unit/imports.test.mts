@@ -11,6 +11,7 @@ import {
   importersOf,
   linesWith,
   missingFiles,
+  oneModule,
   readGraph,
   roomOf,
   type Graph,
@@ -158,5 +159,24 @@ test('a pattern is found in code with its line, and not in a comment', () => {
     '// process.exit(1) is not code\n/** nor is process.exit(1)\n * or process.exit(1) */\nprocess.exit(1)\n'
   withFiles({ 'lib/a.mts': text }, ({ files }, root) =>
     assert.deepEqual(linesWith(root, files, /process\.exit\(/), ['lib/a.mts:4']),
+  )
+})
+
+test('code that asks for one module is found, by number, name, application or folder', () => {
+  const text = [
+    "if (module.slug === 'anything') act()",
+    'if (module.number === 9) act()',
+    'rows.filter(({ number }) => number !== 12)',
+    "if (slug === 'keybuzz') act()",
+    "const folder = '12_n8n'",
+    "if (name === 'chatwoot') act()",
+    "const [kind, other] = ['k3s', number === 1 ? 'one' : 'n8n.example.com']",
+    'modules.find((row) => row.number === number)',
+  ]
+  withFiles({ 'lib/a.mts': text.join('\n') }, ({ files }, root) =>
+    assert.deepEqual(
+      linesWith(root, files, oneModule),
+      [1, 2, 3, 4, 5, 6].map((line) => `lib/a.mts:${line}`),
+    ),
   )
 })
