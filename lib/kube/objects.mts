@@ -55,8 +55,6 @@ export async function sendObjects(
   return byName(itemsOf(found))
 }
 
-// Pure: what applying would change, from the live object and the server's own dry run (DESIGN section 4).
-
 /** The field manager every write of the kit carries. */
 export const fieldManager = 'keybuzz'
 

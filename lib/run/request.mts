@@ -1,3 +1,4 @@
+/** Which kind of program was started: they know different flags. */
 export type Program = 'master' | 'apply_all' | 'step'
 
 /** What a run does with a module. */

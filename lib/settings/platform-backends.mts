@@ -1,6 +1,9 @@
 import type { Given, Setting } from './settings.mts'
 import { isHostOrAddress, isPort, isUrl, isRegistry } from './validators.mts'
 
+// Settings of the backends several modules share, kept in platform.env.
+
+/** PostgreSQL: where it is, and the superuser the kit makes databases with. */
 export const postgres = [
   {
     key: 'POSTGRES_HOST',

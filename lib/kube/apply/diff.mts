@@ -1,6 +1,8 @@
 import type { FieldSet, LiveObject, Manifest } from '../types.mts'
 import { fieldManager } from '../objects.mts'
 
+// Pure: what applying would change, from the live object and the server's own dry run (DESIGN section 4).
+
 export interface FieldChange {
   /** `spec.template.spec.containers[n8n].image` */
   readonly path: string

@@ -1,4 +1,4 @@
-// What K3s is told on each host: pure text.
+// Names and places K3s and its service have on a host.
 
 /** Where K3s keeps what; the real one's own places. */
 export const paths = {

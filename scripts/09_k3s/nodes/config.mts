@@ -4,6 +4,8 @@ import type { Sensitive } from '../../../lib/base/sensitive.mts'
 import type { K3sSettings } from '../settings.mts'
 import { paths, signature } from '../host/paths.mts'
 
+// What K3s is told on each host: pure text.
+
 /** A node as its configuration needs it. */
 export interface NodeFacts {
   readonly name: string
