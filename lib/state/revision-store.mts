@@ -9,7 +9,8 @@ import type { Lease } from './lease.mts'
 import { everyObject, lastingKinds, prunableKinds } from '../kube/apply/ownership.mts'
 import { countWrite } from '../base/command.mts'
 
-// Revisions in the cluster: the Secrets that hold one, reading, writing and deleting them. What one Secret cannot take is kept in parts, which its head names.
+// Revisions in the cluster: the Secrets that hold one, reading, writing and deleting them. What one Secret cannot take is
+// kept in parts, which its head names.
 
 /** Which revision a Secret belongs to: its head and all its parts carry it. */
 export const revisionLabel = 'keybuzz.io/revision'
