@@ -34,27 +34,27 @@ function planner(...namespaces: string[]) {
   }
   const kubectl = { json: async (...asked: Parameters<typeof json>) => json(...asked) } as unknown as Kubectl
   const ours = { find: async () => new Map<string, LiveObject>(), forget: () => undefined }
-  const made = createPlanner({ kubectl, ours, namespaces: namespaces.map(namespace) as LiveObject[] })
-  return { tried, asks: made }
+  const asked = createPlanner({ kubectl, ours, namespaces: namespaces.map(namespace) as LiveObject[] })
+  return { tried, asked }
 }
 
 test('an object in a namespace that is not there yet is new, and the server is not asked about it', async () => {
-  const { asks, tried } = planner('default')
-  const { planned } = await asks.plan([facts])
+  const { asked, tried } = planner('default')
+  const { planned } = await asked.plan([facts])
   assert.equal(planned[0]?.comparison.status, 'new')
   assert.deepEqual(tried, [])
 })
 
 test('in a namespace that is there the server is asked', async () => {
-  const { asks, tried } = planner('keybuzz-system')
-  await asks.plan([facts])
+  const { asked, tried } = planner('keybuzz-system')
+  await asked.plan([facts])
   assert.deepEqual(tried, ['cluster-facts'])
 })
 
 test('once something was sent, the namespaces of before it are no news', async () => {
-  const { asks, tried } = planner('keybuzz-system')
-  await asks.plan([{ ...namespace('n8n'), metadata: { name: 'n8n', labels } }])
-  asks.sent()
-  await asks.plan([facts])
+  const { asked, tried } = planner('keybuzz-system')
+  await asked.plan([{ ...namespace('n8n'), metadata: { name: 'n8n', labels } }])
+  asked.sent()
+  await asked.plan([facts])
   assert.deepEqual(tried, ['cluster-facts'])
 })
