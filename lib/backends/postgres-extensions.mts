@@ -1,6 +1,6 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { execute, logIn, quoteName, type Connection, type Login } from './postgres-login.mts'
-import type { Writes } from '../base/writes.mts'
+import type { Change, Writes } from '../base/writes.mts'
 
 // Extensions: their files come with a package of the server's machine, and making one wants its superuser.
 
@@ -56,37 +56,53 @@ export function requireExtensions(
   if (forbidden.length === 0) return
   throw new KitError(`${where}: only a superuser may make extension ${forbidden[0]?.name}`, {
     exitCode: exitCodes.denied,
-    details: [`${user} is none. Nothing was written.`],
+    details: [`${user} is not a superuser. Nothing was written.`],
     hint: 'set POSTGRES_SUPERUSER to a superuser; the application’s own role never becomes one',
   })
 }
 
 /**
- * Makes what a database lacks, in the database itself.
- * @param superuser a login to that database as who may make them
- * @param exists false when this run has only just made it, or under --plan would make it
+ * Makes what a database lacks, inside it.
+ * @param login of its owner; while the database has none yet, of the superuser
+ * @throws KitError exit 3 for an extension its owner may not make: the superuser never enters an application's database
  */
 export async function ensureExtensions(
   writes: Writes,
-  superuser: Login,
+  login: Login,
   wanted: readonly Extension[],
-  exists: boolean,
+  { trusted, isOwners }: { readonly trusted: ReadonlySet<string>; readonly isOwners: boolean },
 ): Promise<void> {
   if (wanted.length === 0) return
-  const installed = exists ? await within(superuser, readInstalled) : new Set<string>()
+  const installed = await within(login, readInstalled)
   const missing = wanted.filter(({ name }) => !installed.has(name))
   if (missing.length === 0) return
-  await writes.make(
-    missing.map(({ name }) => ({ sign: '+', what: `PostgreSQL extension ${name} in ${superuser.database}` })),
-    () =>
-      within(superuser, async (inside) => {
-        for (const one of missing) await execute(inside, createExtension(one))
-      }),
+  const forbidden = isOwners ? missing.filter(({ name }) => !trusted.has(name)) : []
+  if (forbidden.length > 0) throw onlyBySuperuser(login.database, forbidden)
+  await writes.make(changesOf(missing, login.database), () =>
+    within(login, async (inside) => {
+      for (const one of missing) await execute(inside, createExtension(one))
+    }),
   )
 }
 
+/** What making these would be in a plan. */
+export const changesOf = (extensions: readonly Extension[], database: string): Change[] =>
+  extensions.map(({ name }) => ({ sign: '+', what: `PostgreSQL extension ${name} in ${database}` }))
+
+const onlyBySuperuser = (database: string, forbidden: readonly Extension[]): KitError =>
+  new KitError(`database ${database} lacks extension ${forbidden.map(({ name }) => name).join(', ')}`, {
+    exitCode: exitCodes.preflight,
+    details: [
+      'Only a superuser may make it, and this database is an application’s: whatever lies in it could run with the',
+      'superuser’s rights. The kit does not log in there as superuser. Nothing was written.',
+    ],
+    hint: `as superuser, in that database, when you trust what is in it: ${forbidden.map(createExtension).join('; ')}`,
+  })
+
 async function readInstalled(inside: Connection): Promise<ReadonlySet<string>> {
-  const { rows } = await inside.query<{ extname: string }>('select extname from pg_extension')
+  const { rows } = await inside.query<{ extname: string }>(
+    'select extname::pg_catalog.text from pg_catalog.pg_extension',
+  )
   return new Set(rows.map(({ extname }) => extname))
 }
 
@@ -99,6 +115,6 @@ async function within<T>(login: Login, act: (inside: Connection) => Promise<T>):
   }
 }
 
-/** Harmless when it is there. */
+/** Harmless when it is there. The schema is named: where names are found is the server's own catalog. */
 export const createExtension = ({ name }: Extension): string =>
-  `CREATE EXTENSION IF NOT EXISTS ${quoteName(name)}`
+  `CREATE EXTENSION IF NOT EXISTS ${quoteName(name)} WITH SCHEMA public`

@@ -25,7 +25,15 @@ export interface Facts {
   readonly mayCreate: boolean
   readonly superuser: boolean
   readonly owner: string | undefined
+  /** False while the kit makes the database: nobody gets in before it is closed to other roles. */
+  readonly takesConnections: boolean
+  /** Every role of the server may connect to the database. */
+  readonly openToAll: boolean
   readonly roleLimit: number | undefined
+  /** What the role may beyond its own database: SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS. */
+  readonly roleAttributes: readonly string[]
+  /** The roles whose rights it has too. */
+  readonly memberships: readonly string[]
   /** The role owns something, or has rights on something, in one of the server's databases. */
   readonly roleInUse: boolean
   /** Sum of the limits of all other roles that have one. */
@@ -55,7 +63,19 @@ export function readComment(comment: string | null): Pick<Facts, 'claim' | 'word
 export const commentOf = (words: string, claim?: string): string =>
   [claim, words].filter((part) => part !== undefined && part !== '').join('\n')
 
-/** Reads them in one question. */
+/** Attributes no role of an application has, as `ALTER ROLE` spells them, and their columns in pg_roles. */
+const attributes = {
+  SUPERUSER: 'rolsuper',
+  CREATEDB: 'rolcreatedb',
+  CREATEROLE: 'rolcreaterole',
+  REPLICATION: 'rolreplication',
+  BYPASSRLS: 'rolbypassrls',
+}
+const attributesOfRole = Object.entries(attributes).map(
+  ([word, column]) => `case when ${column} then '${word}' end`,
+)
+
+/** Reads server, role and database facts in one query. */
 export async function readFacts(server: Connection, { name, owner }: Database): Promise<Facts> {
   type Row = { [K in keyof Omit<Facts, 'claim' | 'words'>]: Facts[K] | null } & { comment: string | null }
   const { rows } = await server.query<Row>(
@@ -66,7 +86,14 @@ export async function readFacts(server: Connection, { name, owner }: Database): 
             me.rolsuper as superuser,
             (select pg_get_userbyid(datdba) from pg_database where datname = $1) as owner,
             (select shobj_description(oid, 'pg_database') from pg_database where datname = $1) as comment,
+            coalesce((select datallowconn from pg_database where datname = $1), true) as "takesConnections",
+            exists (select from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) as acl
+              where datname = $1 and acl.grantee = 0 and acl.privilege_type = 'CONNECT') as "openToAll",
             (select rolconnlimit from pg_roles where rolname = $2) as "roleLimit",
+            coalesce((select array_remove(array[${attributesOfRole.join(', ')}], null)
+              from pg_roles where rolname = $2), '{}') as "roleAttributes",
+            coalesce((select array_agg(pg_get_userbyid(m.roleid)::text order by m.roleid)
+              from pg_auth_members m join pg_roles r on r.oid = m.member where r.rolname = $2), '{}') as memberships,
             exists (select from pg_shdepend join pg_roles r on r.oid = refobjid
               where refclassid = 'pg_authid'::regclass and rolname = $2) as "roleInUse",
             (select coalesce(sum(rolconnlimit), 0)::int from pg_roles

@@ -15,6 +15,8 @@ export interface Login {
   readonly database: string
   /** Which setting holds the password, when it is one an operator gives. */
   readonly setting?: string
+  /** Only the server's own names are found by their bare names, whatever the database's own settings say. */
+  readonly onlyCatalog?: boolean
 }
 
 /**
@@ -22,7 +24,8 @@ export interface Login {
  * @throws KitError exit 6 when the server does not answer or takes no connections now; exit 8 when it refuses
  * user or password
  */
-export async function logIn({ host, port, user, password, database, setting }: Login): Promise<Connection> {
+export async function logIn(login: Login): Promise<Connection> {
+  const { host, port, user, password, database, setting } = login
   const connection = new pg.Client({
     host,
     port,
@@ -32,6 +35,8 @@ export async function logIn({ host, port, user, password, database, setting }: L
     application_name: 'keybuzz-installer',
     connectionTimeoutMillis: 8000,
     query_timeout: 30_000,
+    // Words of the start of a session win over ALTER DATABASE ... SET.
+    ...(login.onlyCatalog === true && { options: '-c search_path=pg_catalog' }),
   })
   // A server that goes away between two questions must not end the process: the next question says so.
   connection.on('error', () => {})

@@ -3,13 +3,16 @@ import { quoteName, quoteText } from './postgres-login.mts'
 import type { Change } from '../base/writes.mts'
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 
-/** What must be done, as the plan shows it and as SQL. Pure but for the salt of a new password. */
+/**
+ * What must be done, as the plan shows it and as SQL: `statements`, then extensions inside a new database, then
+ * `handover`, which gives it to its owner. Pure but for the salt of a new password.
+ */
 export function planDatabase(
   { name, owner, password, connections }: Database,
   facts: Facts,
   passwordFits: boolean,
   claim: string,
-): { changes: Change[]; statements: string[] } {
+): { changes: Change[]; statements: string[]; handover: string[] } {
   const [role, database] = [quoteName(owner), quoteName(name)]
   const secret = () => `PASSWORD ${quoteText(scramVerifier(password.reveal()))}`
   const changes: Change[] = []
@@ -19,29 +22,50 @@ export function planDatabase(
     statements.push(`CREATE ROLE ${role} LOGIN NOSUPERUSER CONNECTION LIMIT ${connections} ${secret()}`)
   } else {
     const fields = [
+      ...facts.roleAttributes.map((word) => `${word} -> NO${word}`),
       ...(passwordFits ? [] : ['password   changed (not shown)']),
       ...(facts.roleLimit === connections ? [] : [`connection limit   ${facts.roleLimit} -> ${connections}`]),
     ]
     if (fields.length > 0) changes.push({ sign: '~', what: `PostgreSQL role ${owner}`, fields })
+    if (facts.roleAttributes.length > 0) {
+      statements.push(`ALTER ROLE ${role} ${facts.roleAttributes.map((word) => `NO${word}`).join(' ')}`)
+    }
     if (!passwordFits) statements.push(`ALTER ROLE ${role} ${secret()}`)
     if (facts.roleLimit !== connections) statements.push(`ALTER ROLE ${role} CONNECTION LIMIT ${connections}`)
   }
-  if (facts.owner === undefined) {
+  const [isNew, isOwned] = [facts.owner === undefined, facts.owner === owner]
+  if (!isOwned) {
     changes.push({ sign: '+', what: `PostgreSQL database ${name}` })
-    // Only a member of a role may make it an owner; a superuser needs no membership.
-    if (!facts.superuser) statements.push(`GRANT ${role} TO CURRENT_USER`)
-    statements.push(`CREATE DATABASE ${database} OWNER ${role} ENCODING 'UTF8' TEMPLATE template0`)
-    statements.push(`REVOKE CONNECT ON DATABASE ${database} FROM PUBLIC`)
-  } else if (facts.claim === undefined) {
+    // Nobody gets in before it is closed to other roles, however the kit ends on the way.
+    if (isNew) {
+      statements.push(
+        `CREATE DATABASE ${database} ENCODING 'UTF8' TEMPLATE template0 ALLOW_CONNECTIONS false`,
+      )
+    }
+  } else {
     const kept = facts.words === '' ? [] : ['its comment stays, below the claim']
-    const fields = [`claim   (none) -> ${claim}`, ...kept]
-    changes.push({ sign: '~', what: `PostgreSQL database ${name}`, fields })
+    const fields = [
+      ...(facts.claim === undefined ? [`claim   (none) -> ${claim}`, ...kept] : []),
+      ...(facts.openToAll ? ['CONNECT of every role   granted -> revoked'] : []),
+    ]
+    if (fields.length > 0) changes.push({ sign: '~', what: `PostgreSQL database ${name}`, fields })
   }
+  if (isNew || facts.openToAll) statements.push(`REVOKE CONNECT ON DATABASE ${database} FROM PUBLIC`)
   if (facts.claim === undefined) {
     statements.push(`COMMENT ON DATABASE ${database} IS ${quoteText(commentOf(facts.words, claim))}`)
   }
-  return { changes, statements }
+  if (isNew || !facts.takesConnections) {
+    statements.push(`ALTER DATABASE ${database} WITH ALLOW_CONNECTIONS true`)
+  }
+  return { changes, statements, handover: isOwned ? [] : handOver(role, database, facts.superuser) }
 }
+
+/** The last statements of a new database: from here on it is its owner's, and the superuser stays outside. */
+const handOver = (role: string, database: string, isSuperuser: boolean): string[] => [
+  // Only a member of a role may make it an owner; a superuser needs no membership.
+  ...(isSuperuser ? [] : [`GRANT ${role} TO CURRENT_USER`]),
+  `ALTER DATABASE ${database} OWNER TO ${role}`,
+]
 
 const iterations = 4096
 

@@ -32,7 +32,7 @@ export function requireUsable(
       hint: `ALTER ROLE ${quoteName(user)} CREATEDB CREATEROLE; or set POSTGRES_SUPERUSER to a role that may`,
     })
   }
-  if (facts.owner !== undefined && facts.owner !== owner) {
+  if (facts.owner !== undefined && facts.owner !== owner && !isHalfMade(facts, user, claim)) {
     throw new KitError(`${where}: database ${name} belongs to ${facts.owner}, not to ${owner}`, {
       exitCode: exitCodes.worldMoved,
       details: ['Nothing was written.'],
@@ -60,6 +60,24 @@ export function requireUsable(
       hint: 'raise max_connections, or lower the module’s maxima of pods',
     })
   }
+}
+
+/** A database a killed run began and has not given to its owner yet. */
+const isHalfMade = (facts: Facts, user: string, claim: string): boolean =>
+  facts.owner === user &&
+  (facts.claim === claim || (facts.claim === undefined && !facts.takesConnections && facts.words === ''))
+
+/**
+ * Rights that come from other roles are somebody's own decision: they are not taken away in silence.
+ * @throws KitError exit 5
+ */
+export function requireNoMembership(where: string, { memberships }: Facts, role: string): void {
+  if (memberships.length === 0) return
+  throw new KitError(`${where}: role ${role} has the rights of ${memberships.join(', ')} too`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['An application’s role has its own database and nothing else. Nothing was written.'],
+    hint: `as superuser: REVOKE ${memberships.map(quoteName).join(', ')} FROM ${quoteName(role)};`,
+  })
 }
 
 /**

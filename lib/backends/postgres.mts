@@ -1,6 +1,18 @@
-import { ensureExtensions, readAvailable, requireExtensions } from './postgres-extensions.mts'
+import {
+  changesOf,
+  ensureExtensions,
+  readAvailable,
+  requireExtensions,
+  type ExtensionFacts,
+} from './postgres-extensions.mts'
 import { execute, failure, isAbsent, logIn, type Connection, type Login } from './postgres-login.mts'
-import { canLogIn, requireOwnSchema, requireOurRole, requireUsable } from './postgres-rules.mts'
+import {
+  canLogIn,
+  requireNoMembership,
+  requireOwnSchema,
+  requireOurRole,
+  requireUsable,
+} from './postgres-rules.mts'
 import { planDatabase } from './postgres-plan.mts'
 import { readFacts, type Database, type Facts } from './postgres-facts.mts'
 import type { Sensitive } from '../base/sensitive.mts'
@@ -11,8 +23,13 @@ import type { Writes } from '../base/writes.mts'
 export interface PostgresReader {
   /** The server's major version: 16. */
   majorVersion(): Promise<number>
-  /** The one text a query gives in a database; undefined without row, table or database. */
-  findText(database: string, query: string): Promise<string | undefined>
+  /**
+   * The one text a query gives in a database, asked as the role that owns it: a table, view or function there may be
+   * made by whoever broke into the application, and would run with the rights of who asks.
+   * @returns undefined without row, table or database
+   * @throws KitError exit 6 or 8 when the owner cannot log in
+   */
+  findText(database: Database, query: string): Promise<string | undefined>
 }
 
 export interface Postgres extends PostgresReader {
@@ -60,13 +77,15 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
   })
 
   /** @returns what is there, and whether the role may log in with our password */
-  async function examine(database: Database): Promise<{ facts: Facts; fits: boolean }> {
+  async function examine(
+    database: Database,
+  ): Promise<{ facts: Facts; fits: boolean; available: ExtensionFacts }> {
     const server = await connect()
     const facts = await asked(readFacts(server, database), where)
     requireUsable(where, superuser.user, facts, database, voice.claim)
     const { extensions = [] } = database
-    const found = await asked(readAvailable(server, extensions), where)
-    requireExtensions(where, superuser.user, extensions, found, facts)
+    const available = await asked(readAvailable(server, extensions), where)
+    requireExtensions(where, superuser.user, extensions, available, facts)
     if (facts.version < database.supportedFrom) {
       voice.warn(
         `${where} is version ${facts.version}: the application supports ${database.supportedFrom} and newer`,
@@ -76,10 +95,21 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
     const { owner, name } = database
     const fits =
       facts.roleLimit !== undefined &&
-      (await canLogIn(loginOf(database, facts.owner === undefined ? 'postgres' : name)))
+      (await canLogIn(loginOf(database, facts.owner === owner ? name : 'postgres')))
     requireOurRole(where, facts, owner, fits)
-    return { facts, fits }
+    requireNoMembership(where, facts, owner)
+    return { facts, fits, available }
   }
+
+  /**
+   * The one place where the superuser is inside a database of an application: nobody else has been there yet, and
+   * names are found in the server's own catalog alone.
+   */
+  const extendBeforeHandover = ({ name, extensions = [] }: Database, { trusted }: ExtensionFacts) =>
+    ensureExtensions(writes, { host, port, ...superuser, database: name, onlyCatalog: true }, extensions, {
+      trusted,
+      isOwners: false,
+    })
 
   return {
     async majorVersion() {
@@ -89,7 +119,8 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
     },
     async findText(database, query) {
       try {
-        const connection = await logIn({ host, port, ...superuser, database })
+        if (!(await isThere(await connect(), database))) return undefined
+        const connection = await logIn(loginOf(database, database.name))
         try {
           const { rows } = await connection.query<Record<string, string>>(query)
           return Object.values(rows[0] ?? {})[0]
@@ -103,25 +134,41 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
     },
     tryOut: async (database) => void (await examine(database)),
     async ensureDatabase(database) {
-      const { facts, fits } = await examine(database)
+      const { facts, fits, available } = await examine(database)
       const { name, owner, extensions = [] } = database
-      const { changes, statements } = planDatabase(database, facts, fits, voice.claim)
-      if (changes.length > 0) {
-        await writes.make(changes, async () => {
-          const server = await connect()
-          for (const text of statements) await asked(execute(server, text), where)
-        })
+      const { changes, statements, handover } = planDatabase(database, facts, fits, voice.claim)
+      const run = async (texts: readonly string[]) => {
+        const server = await connect()
+        for (const text of texts) await asked(execute(server, text), where)
       }
-      const inside = { host, port, ...superuser, database: name }
-      await asked(ensureExtensions(writes, inside, extensions, facts.owner !== undefined), where)
+      if (changes.length > 0) await writes.make(changes, () => run(statements))
+      if (handover.length === 0) {
+        const { trusted } = available
+        const inside = loginOf(database, name)
+        // Under --plan the role may still have another password.
+        if (fits || !writes.planning)
+          await asked(ensureExtensions(writes, inside, extensions, { trusted, isOwners: true }), where)
+      } else if (writes.planning) {
+        await writes.make(changesOf(extensions, name), () => Promise.resolve())
+      } else {
+        await asked(extendBeforeHandover(database, available), where)
+        await writes.make([{ sign: '~', what: `PostgreSQL database ${name}, to ${owner}` }], () =>
+          run(handover),
+        )
+      }
       if (writes.planning) return
-      if (facts.owner === undefined || !fits) await requireOwnSchema(loginOf(database, name))
+      if (handover.length > 0 || !fits) await requireOwnSchema(loginOf(database, name))
       voice.said(`${where} database ${name}, owner ${owner}`)
     },
     async close() {
       await (await connection)?.end()
     },
   }
+}
+
+async function isThere(server: Connection, { name }: Database): Promise<boolean> {
+  const { rowCount } = await server.query('select from pg_database where datname = $1', [name])
+  return rowCount === 1
 }
 
 async function asked<T>(answer: Promise<T>, where: string): Promise<T> {

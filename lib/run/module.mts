@@ -3,6 +3,7 @@ import type { Drill } from '../checks/drills.mts'
 import type { Declares, Setting, Settings } from '../settings/settings.mts'
 import type { TakeDown } from '../hosts/take-down.mts'
 import type { KnownFailure } from '../kube/rollout/failure.mts'
+import type { Database } from '../backends/postgres-facts.mts'
 
 /** What a module is, as data. Nothing in here acts; `lib/` reads it and never asks for a module by name. */
 export interface Module extends Declares {
@@ -36,7 +37,7 @@ export interface MachineWork {
 
 /** Where a schema stands, and the commands that save the database and bring it back. */
 export interface Schema {
-  readonly database: string
+  readonly database: Database
   /** SQL that gives one text: the name of the last migration. */
   readonly lastMigration: string
   readonly backup: readonly string[]

@@ -1,4 +1,5 @@
-import { defineModule, type SettingsOf } from '../../lib/run/module.mts'
+import type { Database } from '../../lib/backends/postgres-facts.mts'
+import { defineModule, type Schema, type SettingsOf } from '../../lib/run/module.mts'
 import { inEnvironment } from '../../lib/base/names.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { general, ingress } from '../../lib/settings/platform.mts'
@@ -27,18 +28,19 @@ export const keybuzz = defineModule({
   ],
   settings,
   failures,
-  schema: ({
-    ENV,
-    API_SCHEMA_TOLERANT,
-    POSTGRES_HOST: host,
-    POSTGRES_PORT: port,
-    POSTGRES_SUPERUSER: user,
-  }) => {
+  schema: (settings): Schema | undefined => {
+    const {
+      ENV,
+      API_SCHEMA_TOLERANT,
+      POSTGRES_HOST: host,
+      POSTGRES_PORT: port,
+      POSTGRES_SUPERUSER: user,
+    } = settings
     if (API_SCHEMA_TOLERANT === true) return undefined
     const [database, namespace] = [databaseNameOf(ENV), namespaceOf(ENV)]
     const server = `--host ${shown(host)} --port ${shown(port)} --username ${shown(user)}`
     return {
-      database,
+      database: databaseOf(settings as KeybuzzSettings),
       // Nobody knows how this API counts its migrations: the tables themselves say whether they have changed.
       lastMigration: `select 'tables and columns ' || left(md5(coalesce(string_agg(
         table_schema || '.' || table_name || '.' || column_name || ' ' || data_type, ',' order by
@@ -67,7 +69,7 @@ export const namespaceOf = (env: string): string => inEnvironment('keybuzz', env
 export const databaseNameOf = (env: string): string => inEnvironment('keybuzz', env, '_')
 
 /** The database the API owns, for `postgres.ensureDatabase`. */
-export const databaseOf = (settings: KeybuzzSettings) => ({
+export const databaseOf = (settings: KeybuzzSettings): Database => ({
   name: databaseNameOf(settings.ENV),
   owner: databaseNameOf(settings.ENV),
   password: settings.API_POSTGRES_PASSWORD,

@@ -1,6 +1,6 @@
 import { failed, passed, warning } from '../../lib/checks/checks.mts'
 import { jobLabel, jobState } from '../../lib/kube/manifests/jobs.mts'
-import { bucketOf, databaseNameOf, extensions, namespaceOf } from './module.mts'
+import { bucketOf, databaseNameOf, databaseOf, extensions, namespaceOf } from './module.mts'
 import type { ChatwootCheck } from './session.mts'
 
 // What stands behind the pods: the database, its preparation, Redis, the bucket.
@@ -33,7 +33,7 @@ export const database: ChatwootCheck = {
   async ask({ postgres, settings }) {
     const name = databaseNameOf(settings.ENV)
     const found = await postgres.findText(
-      name,
+      databaseOf(settings),
       `select string_agg(extname, ' ') || case when (select rolsuper from pg_roles where rolname = '${name}') then ' SUPERUSER' else '' end from pg_extension`,
     )
     const words = new Set((found ?? '').split(' '))

@@ -1,4 +1,5 @@
-import { defineModule, type SettingsOf } from '../../lib/run/module.mts'
+import type { Database } from '../../lib/backends/postgres-facts.mts'
+import { defineModule, type Schema, type SettingsOf } from '../../lib/run/module.mts'
 import { inEnvironment } from '../../lib/base/names.mts'
 import type { Extension } from '../../lib/backends/postgres-extensions.mts'
 import { shown } from '../../lib/settings/settings.mts'
@@ -30,11 +31,12 @@ export const chatwoot = defineModule({
       ? []
       : ['The colour is used: it is given to Chatwoot, and no check reads it back.']),
   ],
-  schema: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port, POSTGRES_SUPERUSER: user }) => {
+  schema: (settings): Schema | undefined => {
+    const { ENV, POSTGRES_HOST: host, POSTGRES_PORT: port, POSTGRES_SUPERUSER: user } = settings
     const [database, namespace] = [databaseNameOf(ENV), namespaceOf(ENV)]
     const server = `--host ${shown(host)} --port ${shown(port)} --username ${shown(user)}`
     return {
-      database,
+      database: databaseOf(settings as ChatwootSettings),
       lastMigration: 'select version from schema_migrations order by version desc limit 1',
       backup: [
         `pg_dump --format=custom ${server} --file chatwoot.dump ${database}`,
@@ -88,7 +90,7 @@ export const extensions: readonly Extension[] = [
 ]
 
 /** The database module 11 owns, for `postgres.ensureDatabase`. */
-export const databaseOf = (settings: ChatwootSettings) => ({
+export const databaseOf = (settings: ChatwootSettings): Database => ({
   name: databaseNameOf(settings.ENV),
   owner: databaseNameOf(settings.ENV),
   password: settings.CHATWOOT_POSTGRES_PASSWORD,

@@ -1,4 +1,5 @@
-import { defineModule, type SettingsOf } from '../../lib/run/module.mts'
+import type { Database } from '../../lib/backends/postgres-facts.mts'
+import { defineModule, type Schema, type SettingsOf } from '../../lib/run/module.mts'
 import { inEnvironment } from '../../lib/base/names.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { general, ingress, smtp } from '../../lib/settings/platform.mts'
@@ -20,11 +21,12 @@ export const n8n = defineModule({
   settings: ownSettings,
   failures,
   ahead: (settings) => void ownerPasswordHash(settings as N8nSettings).reveal(),
-  schema: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port, POSTGRES_SUPERUSER: user }) => {
+  schema: (settings): Schema | undefined => {
+    const { ENV, POSTGRES_HOST: host, POSTGRES_PORT: port, POSTGRES_SUPERUSER: user } = settings
     const [database, namespace] = [databaseNameOf(ENV), namespaceOf(ENV)]
     const server = `--host ${shown(host)} --port ${shown(port)} --username ${shown(user)}`
     return {
-      database,
+      database: databaseOf(settings as N8nSettings),
       lastMigration: 'select name from migrations order by id desc limit 1',
       backup: [
         `pg_dump --format=custom ${server} --file n8n.dump ${database}`,
@@ -59,7 +61,7 @@ export const namespaceOf = (env: string): string => inEnvironment('n8n', env, '-
 export const databaseNameOf = (env: string): string => inEnvironment('n8n', env, '_')
 
 /** The database module 12 owns, for `postgres.ensureDatabase`. */
-export const databaseOf = (settings: N8nSettings) => ({
+export const databaseOf = (settings: N8nSettings): Database => ({
   name: databaseNameOf(settings.ENV),
   owner: databaseNameOf(settings.ENV),
   password: settings.N8N_POSTGRES_PASSWORD,

@@ -93,6 +93,16 @@ restore_vector() { in_backend "if [[ -e $control.hidden ]]; then mv $control.hid
 }
 
 # bats test_tags=long
+@test "an extension that was dropped is not made by the superuser in a database that is in use: exit 3 with the statement" {
+  sql 'DROP EXTENSION vector' chatwoot_practice
+  run chatwoot
+  sql 'CREATE EXTENSION vector WITH SCHEMA public' chatwoot_practice
+  assert_equal "$status" 3
+  assert_output --partial 'database chatwoot_practice lacks extension vector'
+  assert_output --partial 'CREATE EXTENSION IF NOT EXISTS "vector" WITH SCHEMA public'
+}
+
+# bats test_tags=long
 @test "another brand: only the Job branding runs again, and the page shows it" {
   before=$(jobs | grep -v branding)
   run -0 chatwoot --set "BRAND_NAME=Support 'of' <KeyBuzz>"

@@ -151,6 +151,41 @@ recording_kubectl() {
 }
 
 # bats test_tags=long
+@test "rights the role was given, and a database open to all: in the plan field by field, and taken away; a membership: exit 5" {
+  sql 'ALTER ROLE n8n_practice SUPERUSER BYPASSRLS'
+  sql 'GRANT CONNECT ON DATABASE n8n_practice TO PUBLIC'
+  run -4 --separate-stderr kit --module 12 --plan
+  assert_output --partial 'SUPERUSER -> NOSUPERUSER'
+  assert_output --partial 'CONNECT of every role   granted -> revoked'
+  run -0 kit --module 12 --yes
+  assert_equal "$(sql "select rolsuper or rolbypassrls from pg_roles where rolname = 'n8n_practice'")" f
+  assert_equal "$(sql "select has_database_privilege('public', 'n8n_practice', 'CONNECT')")" f
+  sql 'GRANT pg_read_all_data TO n8n_practice'
+  run kit --module 12 --yes
+  sql 'REVOKE pg_read_all_data FROM n8n_practice'
+  assert_equal "$status" 5
+  assert_output --partial 'has the rights of pg_read_all_data too'
+}
+
+# bats test_tags=long
+@test "a view in the application's database runs with the owner's rights, never with the superuser's" {
+  as_owner() {
+    in_backend "export PGPASSWORD='$(setting N8N_POSTGRES_PASSWORD)'
+      psql -h 10.77.0.10 -U n8n_practice -v ON_ERROR_STOP=1 n8n_practice <<'SQL'
+$1
+SQL"
+  }
+  as_owner "ALTER TABLE migrations RENAME TO migrations_before;
+    CREATE FUNCTION climb() RETURNS text LANGUAGE plpgsql AS 'begin execute \$c\$ALTER ROLE n8n_practice SUPERUSER\$c\$; return 1; end';
+    CREATE VIEW migrations AS SELECT 1 AS id, climb() AS name;"
+  run kit --module 12 --yes --set N8N_WEBHOOKS_MAX=3
+  as_owner 'DROP VIEW migrations; DROP FUNCTION climb(); ALTER TABLE migrations_before RENAME TO migrations'
+  assert_equal "$(sql "select rolsuper from pg_roles where rolname = 'n8n_practice'")" f
+  assert_equal "$status" 8
+  run -0 kit --module 12 --yes --set N8N_WEBHOOKS_MAX=4
+}
+
+# bats test_tags=long
 @test "an object of another step's label: exit 5" {
   kubectl label ingress n8n --namespace n8n-practice --overwrite keybuzz.io/step=99_other
   run kit --module 12 --yes

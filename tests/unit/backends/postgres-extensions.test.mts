@@ -41,6 +41,6 @@ test('who is no superuser may make trusted ones only: exit 8', () => {
 test('its name is quoted', () => {
   assert.equal(
     createExtension({ name: 'a"b', packageFor: () => '' }),
-    'CREATE EXTENSION IF NOT EXISTS "a""b"',
+    'CREATE EXTENSION IF NOT EXISTS "a""b" WITH SCHEMA public',
   )
 })

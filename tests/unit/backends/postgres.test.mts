@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts'
 import { claimOf, readComment, type Facts } from '../../../lib/backends/postgres-facts.mts'
 import { planDatabase, scramVerifier } from '../../../lib/backends/postgres-plan.mts'
-import { requireOurRole, requireUsable } from '../../../lib/backends/postgres-rules.mts'
+import { requireNoMembership, requireOurRole, requireUsable } from '../../../lib/backends/postgres-rules.mts'
 import { createPostgres } from '../../../lib/backends/postgres.mts'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
@@ -29,7 +31,11 @@ const facts: Facts = {
   mayCreate: true,
   superuser: true,
   owner: undefined,
+  takesConnections: true,
+  openToAll: false,
   roleLimit: undefined,
+  roleAttributes: [],
+  memberships: [],
   roleInUse: false,
   promised: 0,
   claim: undefined,
@@ -62,6 +68,8 @@ test('a server that must not be used is refused, each reason told apart', () => 
   )
 })
 
+const nothing = { changes: [], statements: [], handover: [] }
+
 test('a database another installation has claimed is refused; an unclaimed one of ours is claimed, once', () => {
   const other = claimOf('decaf', 'dev/12_n8n')
   refuses(
@@ -73,7 +81,7 @@ test('a database another installation has claimed is refused; an unclaimed one o
   const mine = { owner: 'n8n_dev', roleLimit: 36 }
   assert.deepEqual(plan(mine, true).statements, [`COMMENT ON DATABASE "n8n_dev" IS '${claim}'`])
   assert.match(plan(mine, true).changes[0]?.fields?.[0] ?? '', /claim/)
-  assert.deepEqual(plan({ ...mine, claim }, true), { changes: [], statements: [] })
+  assert.deepEqual(plan({ ...mine, claim }, true), nothing)
 })
 
 test('an operator’s own comment stays below the claim, and comes back when the claim is taken away', () => {
@@ -98,7 +106,7 @@ const plan = (seen: Partial<Facts>, fits: boolean) =>
   planDatabase(database, { ...facts, ...seen }, fits, claim)
 
 test('a new database: role, database, and nobody else may connect; the clear password is in no statement', () => {
-  const { changes, statements } = plan({}, false)
+  const { changes, statements, handover } = plan({}, false)
   assert.deepEqual(
     changes.map(({ sign, what }) => `${sign} ${what}`),
     ['+ PostgreSQL role n8n_dev', '+ PostgreSQL database n8n_dev'],
@@ -108,15 +116,76 @@ test('a new database: role, database, and nobody else may connect; the clear pas
     /^CREATE ROLE "n8n_dev" LOGIN NOSUPERUSER CONNECTION LIMIT 36 PASSWORD 'SCRAM-SHA-256\$4096:[^']+'$/,
   )
   assert.deepEqual(statements.slice(1), [
-    `CREATE DATABASE "n8n_dev" OWNER "n8n_dev" ENCODING 'UTF8' TEMPLATE template0`,
+    `CREATE DATABASE "n8n_dev" ENCODING 'UTF8' TEMPLATE template0 ALLOW_CONNECTIONS false`,
     'REVOKE CONNECT ON DATABASE "n8n_dev" FROM PUBLIC',
     `COMMENT ON DATABASE "n8n_dev" IS '${claim}'`,
+    'ALTER DATABASE "n8n_dev" WITH ALLOW_CONNECTIONS true',
   ])
+  assert.deepEqual(handover, ['ALTER DATABASE "n8n_dev" OWNER TO "n8n_dev"'])
   assert.ok(!statements.join().includes('quoted'))
 })
 
 test('a second run plans nothing', () => {
-  assert.deepEqual(plan({ owner: 'n8n_dev', roleLimit: 36, claim }, true), { changes: [], statements: [] })
+  assert.deepEqual(plan({ owner: 'n8n_dev', roleLimit: 36, claim }, true), nothing)
+})
+
+test('a run that was killed anywhere between CREATE DATABASE and its handover goes on from there', () => {
+  const begun = { owner: 'admin', roleLimit: 36, takesConnections: false, openToAll: true }
+  requireUsable('here', 'admin', { ...facts, ...begun }, database, claim)
+  assert.deepEqual(plan(begun, true).statements, [
+    'REVOKE CONNECT ON DATABASE "n8n_dev" FROM PUBLIC',
+    `COMMENT ON DATABASE "n8n_dev" IS '${claim}'`,
+    'ALTER DATABASE "n8n_dev" WITH ALLOW_CONNECTIONS true',
+  ])
+  const closed = { owner: 'admin', roleLimit: 36, claim }
+  requireUsable('here', 'admin', { ...facts, ...closed }, database, claim)
+  assert.deepEqual(plan(closed, true).statements, [])
+  assert.deepEqual(plan(closed, true).handover, ['ALTER DATABASE "n8n_dev" OWNER TO "n8n_dev"'])
+  // One that anybody may work in, or that has words of an operator, is not half made: it is somebody's.
+  refuses({ owner: 'admin' }, exitCodes.worldMoved, /belongs to admin/, /ALTER DATABASE/)
+  refuses({ ...begun, words: 'ours' }, exitCodes.worldMoved, /belongs to admin/, /ALTER DATABASE/)
+})
+
+test('a database that every role may connect to is closed, and the plan says so', () => {
+  const { changes, statements } = plan({ owner: 'n8n_dev', roleLimit: 36, claim, openToAll: true }, true)
+  assert.deepEqual(changes[0]?.fields, ['CONNECT of every role   granted -> revoked'])
+  assert.deepEqual(statements, ['REVOKE CONNECT ON DATABASE "n8n_dev" FROM PUBLIC'])
+})
+
+test('attributes an application has no use for are taken away, each shown in the plan', () => {
+  const seen = { owner: 'n8n_dev', roleLimit: 36, claim, roleAttributes: ['SUPERUSER', 'BYPASSRLS'] }
+  const { changes, statements } = plan(seen, true)
+  assert.deepEqual(changes[0]?.fields, ['SUPERUSER -> NOSUPERUSER', 'BYPASSRLS -> NOBYPASSRLS'])
+  assert.deepEqual(statements, ['ALTER ROLE "n8n_dev" NOSUPERUSER NOBYPASSRLS'])
+})
+
+test('rights of another role are refused, with the statement that takes them away: exit 5', () => {
+  assert.throws(
+    () =>
+      requireNoMembership('PostgreSQL', { ...facts, memberships: ['pg_execute_server_program'] }, 'n8n_dev'),
+    (thrown) => {
+      assert.ok(thrown instanceof KitError)
+      assert.equal(thrown.exitCode, exitCodes.worldMoved)
+      assert.match(thrown.hint ?? '', /REVOKE "pg_execute_server_program" FROM "n8n_dev";$/)
+      return true
+    },
+  )
+  requireNoMembership('PostgreSQL', facts, 'n8n_dev')
+})
+
+// Whatever lies in an application's database is its own: a view, an operator or a cast there would run with the
+// rights of who asks.
+test('the superuser logs in to the database postgres, and to an application’s own before it is handed over', () => {
+  const folder = join(import.meta.dirname, '../../../lib/backends')
+  const logins = readdirSync(folder).flatMap((file) =>
+    [...readFileSync(join(folder, file), 'utf8').matchAll(/\{ host, port, \.\.\.superuser[^}]*\}/g)].map(
+      ([text]) => text,
+    ),
+  )
+  assert.deepEqual(logins, [
+    "{ host, port, ...superuser, database: 'postgres' }",
+    '{ host, port, ...superuser, database: name, onlyCatalog: true }',
+  ])
 })
 
 test('only what differs is changed: password, connection limit', () => {
@@ -136,18 +205,18 @@ test('a run that was killed between role and database goes on from there', () =>
     changes.map(({ what }) => what),
     ['PostgreSQL database n8n_dev'],
   )
-  assert.equal(statements.length, 3)
+  assert.equal(statements.length, 4)
 })
 
 test('a user that is no superuser joins the role first, or it could not give the database away', () => {
-  assert.ok(plan({ superuser: false }, false).statements.includes('GRANT "n8n_dev" TO CURRENT_USER'))
+  assert.equal(plan({ superuser: false }, false).handover[0], 'GRANT "n8n_dev" TO CURRENT_USER')
 })
 
 test('names are quoted', () => {
   const odd = { ...database, name: 'a"b', owner: `o"; DROP ROLE x; --` }
   const { statements } = planDatabase(odd, facts, false, claim)
   assert.match(statements[0] ?? '', /^CREATE ROLE "o""; DROP ROLE x; --" LOGIN/)
-  assert.match(statements[1] ?? '', /^CREATE DATABASE "a""b" OWNER/)
+  assert.match(statements[1] ?? '', /^CREATE DATABASE "a""b" ENCODING/)
 })
 
 // RFC 7677, section 3: the example's password and salt, and the server's signature over its exchange.

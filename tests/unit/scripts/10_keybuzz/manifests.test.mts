@@ -189,7 +189,7 @@ test('no Service and no budget takes the pod of a migration for one of the API',
 })
 
 test('the schema is told by the tables themselves, unless older versions tolerate newer ones', () => {
-  assert.equal(keybuzz.schema(settingsFor('staging'))?.database, 'keybuzz_staging')
+  assert.equal(keybuzz.schema(settingsFor('staging'))?.database.name, 'keybuzz_staging')
   assert.equal(keybuzz.schema(settingsFor('staging', { API_SCHEMA_TOLERANT: 'true' })), undefined)
 })
 

@@ -87,7 +87,7 @@ test('probes come as the ingress does, a worker is asked for its heartbeat', () 
 })
 
 test('its connections are counted at their most, and its extensions are named', () => {
-  const { connections, extensions } = databaseOf(settingsFor())
+  const { connections, extensions = [] } = databaseOf(settingsFor())
   assert.equal(connections, 7 * 5 + 5 * 10 + 5)
   assert.deepEqual(
     extensions.map(({ name }) => name),
