@@ -1,6 +1,7 @@
 import type { LiveObject } from './types.mts'
 import { kubectlError } from './kubectl-errors.mts'
 import type { Kubectl } from './kubectl.mts'
+import { messageOf } from '../base/errors.mts'
 import { record } from '../base/log.mts'
 import { stream, type Streaming } from '../base/command.mts'
 
@@ -20,28 +21,52 @@ interface WatchEvent {
 /** Milliseconds before a watch that broke is begun again. */
 const pause = 1000
 
-/** Milliseconds in which a watch that was begun again has long given its first list: nothing came, so it was empty. */
-const silence = 10_000
+/**
+ * Milliseconds after which a watch that was begun again and gives nothing asks for the list: an empty one is no event,
+ * and neither is an API server that hangs.
+ */
+const usualSilenceMs = 10_000
 
 /**
  * Watches a kind without polling. A watch that ends (API server restarted, connection cut) is begun again with
  * a fresh list, for as long as the caller waits: its deadline is the bound.
  * @param onChange called after each change
+ * @param silenceMs see usualSilenceMs
  */
-export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onChange: () => void): Watched {
+export function watchKind(
+  kubectl: Kubectl,
+  kind: string,
+  namespace: string,
+  onChange: () => void,
+  silenceMs = usualSilenceMs,
+): Watched {
   const objects = new Map<string, LiveObject>()
   const deleted = new Set<string>()
   const words = ['get', kind, '--namespace', namespace, '--watch', '--output-watch-events', '-o', 'json']
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let running: Streaming
-  let emptied: NodeJS.Timeout | undefined
+  let silent: NodeJS.Timeout | undefined
   /** What was known before a watch broke stays until the new list is there: a cut line deletes nothing. */
   let renewing = false
   const forget = () => {
     renewing = false
-    clearTimeout(emptied)
+    clearTimeout(silent)
     objects.clear()
+  }
+  const relist = async () => {
+    try {
+      const words = ['get', kind, '--namespace', namespace]
+      const list = await kubectl.json<{ items: LiveObject[] }>(words, { once: true })
+      // The watch may have given its own list meanwhile.
+      if (!renewing || stopped) return
+      forget()
+      for (const one of list?.items ?? []) objects.set(one.metadata.name, one)
+      onChange()
+    } catch (thrown) {
+      record(`list of ${kind}: ${messageOf(thrown)}`)
+      if (renewing && !stopped) silent = setTimeout(() => void relist(), silenceMs)
+    }
   }
   const take = (document: unknown) => {
     const { type, object } = document as WatchEvent
@@ -63,13 +88,13 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
     running = stream([...kubectl.words, ...words], jsonDocuments(take), ({ code, stderr }) => {
       if (code !== 0)
         record(`watch of ${kind} ended: ${kubectlError(words, { code: code ?? 0, stderr }).message}`)
-      clearTimeout(emptied)
+      clearTimeout(silent)
       if (!stopped) timer = setTimeout(beginAgain, pause)
     })
   }
   const beginAgain = () => {
     renewing = true
-    emptied = setTimeout(forget, silence)
+    silent = setTimeout(() => void relist(), silenceMs)
     begin()
   }
   begin()
@@ -79,7 +104,7 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
     async stop() {
       stopped = true
       clearTimeout(timer)
-      clearTimeout(emptied)
+      clearTimeout(silent)
       await running.stop()
     },
   }

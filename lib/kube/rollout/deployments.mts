@@ -1,4 +1,5 @@
 import { diagnoseDeployment, diagnosePod } from './diagnosis.mts'
+import { createAbsenceCheck, deletedMeanwhile, usualAbsenceSeconds } from './absence.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { log } from '../../base/log.mts'
@@ -12,17 +13,17 @@ import { watchKind } from '../watch.mts'
 export interface WaitLimits {
   readonly deadline: number
   readonly noProgress: number
+  /** After so many the API server is asked for what the watch has not shown. */
+  readonly absence?: number
 }
 
 const usual: WaitLimits = { deadline: 1200, noProgress: 420 }
 
-/** Seconds in which the first list of a watch has long arrived. */
-const absence = 10
-
 /**
  * Waits until each Deployment serves with its newest pods, and its Services send there. Watches; a state nothing comes
  * out of ends the wait within seconds, with its cause (diagnosis.mts).
- * @throws KitError exit 9 when a rollout cannot succeed, or neither ends nor moves in time
+ * @throws KitError exit 9 when a rollout cannot succeed, or neither ends nor moves in time; exit 5 when a Deployment
+ * is deleted meanwhile
  */
 export async function waitForDeployments(
   kubectl: Kubectl,
@@ -33,6 +34,12 @@ export async function waitForDeployments(
 ): Promise<void> {
   const started = performance.now()
   const shownNames = names.map((name) => `deployment/${name}`).join(', ')
+  const isAbsent = createAbsenceCheck(
+    kubectl,
+    'deployments.apps',
+    namespace,
+    limits.absence ?? usualAbsenceSeconds,
+  )
   await waitWatching((onChange) => {
     const state: Rollouts = {
       deployments: watchKind(kubectl, 'deployments.apps', namespace, onChange),
@@ -43,7 +50,11 @@ export async function waitForDeployments(
       watched: [state.deployments, state.pods, state.events],
       isDone: () => names.every((name) => hasRolledOut(state, name)),
       async failIfHopeless(seconds) {
-        failIfDeleted(state, names, seconds)
+        for (const name of names) {
+          const { objects, deleted } = state.deployments
+          if (deleted.has(name) || (!objects.has(name) && (await isAbsent(name, seconds))))
+            throw deletedMeanwhile(`deployment/${name}`)
+        }
         await failIfFatal(kubectl, namespace, state, names, failures)
       },
       line: () => waitingLine(state, names),
@@ -52,25 +63,6 @@ export async function waitForDeployments(
   })
   await waitForEndpoints(kubectl, namespace, names)
   log.ok(`${shownNames} ready`, started)
-}
-
-/** Somebody took away what is waited for: it will not come. */
-function failIfDeleted(
-  { deployments, pods, events }: Rollouts,
-  names: readonly string[],
-  seconds: number,
-): void {
-  // Gone before the watch began: it is missing although the API server has long listed other things.
-  const listed = seconds > absence && pods.objects.size + events.objects.size > 0
-  const gone = names.find(
-    (name) => deployments.deleted.has(name) || (listed && !deployments.objects.has(name)),
-  )
-  if (gone === undefined) return
-  throw new KitError(`deployment/${gone} was deleted while it was waited for`, {
-    exitCode: exitCodes.worldMoved,
-    details: ['Somebody else works on this cluster, or its namespace is being deleted.'],
-    hint: 'find out who; then run the same command again',
-  })
 }
 
 async function failIfFatal(

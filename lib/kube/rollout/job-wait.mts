@@ -1,4 +1,5 @@
 import { diagnosePod, waitingReason } from './diagnosis.mts'
+import { createAbsenceCheck, deletedMeanwhile } from './absence.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
 import { failureOf, jobState } from '../manifests/jobs.mts'
 import type { LiveObject, Pod } from '../types.mts'
@@ -8,8 +9,6 @@ import { type KnownFailure, explainLines, lastLines, rolloutError } from './fail
 import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
 
-/** Seconds in which the first list of a watch has long arrived. */
-const absence = 10
 /** Seconds beyond the Job's own deadline, in which Kubernetes says that it has passed. */
 const margin = 60
 
@@ -31,6 +30,7 @@ export async function waitForJob(
   failures: readonly KnownFailure[],
 ): Promise<void> {
   const started = performance.now()
+  const isAbsent = createAbsenceCheck(kubectl, 'jobs.batch', namespace)
   await waitWatching((onChange) => {
     const jobs = watchKind(kubectl, 'jobs.batch', namespace, onChange)
     const pods = watchKind(kubectl, 'pods', namespace, onChange)
@@ -40,8 +40,8 @@ export async function waitForJob(
       isDone: () => isIn('complete', jobs.objects.get(name)),
       async failIfHopeless(seconds) {
         const live = jobs.objects.get(name)
-        const listed = seconds > absence && jobs.objects.size + pods.objects.size > 0
-        if (jobs.deleted.has(name) || (listed && live === undefined)) throw deleted(name)
+        if (jobs.deleted.has(name) || (live === undefined && (await isAbsent(name, seconds))))
+          throw deletedMeanwhile(`job/${name}`)
         if (isIn('failed', live)) throw await jobError(kubectl, live as LiveObject, failures)
         await failIfStuck(kubectl, namespace, name, podsOfJob(), failures)
       },
@@ -107,13 +107,6 @@ async function linesOf(kubectl: Kubectl, { metadata }: LiveObject): Promise<stri
   if (pod?.metadata?.name === undefined || container === undefined) return []
   return lastLines(kubectl, namespace, { pod: pod.metadata.name, container: container.name, previous: false })
 }
-
-const deleted = (name: string): KitError =>
-  new KitError(`job/${name} was deleted while it was waited for`, {
-    exitCode: exitCodes.worldMoved,
-    details: ['Somebody else works on this cluster, or its namespace is being deleted.'],
-    hint: 'find out who; then run the same command again',
-  })
 
 const late = (name: string, seconds: number, line: string): KitError =>
   new KitError(`job/${name} did not end: ${seconds} s have passed`, {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import { watchKind } from '../../../lib/kube/watch.mts'
@@ -36,6 +37,37 @@ test('objects come, change and go', async () => {
     ({ deleted }) => deleted.has('one'),
   )
   assert.deepEqual([...watched.objects.keys()], ['two'])
+})
+
+/** A watch that shows `one` and ends; begun again it says nothing. `list` is what the API server answers meanwhile. */
+async function begunAgain(list: () => Promise<unknown>) {
+  const folder = mkdtempSync(join(tmpdir(), 'watch-'))
+  writeFileSync(join(folder, 'events'), JSON.stringify({ type: 'ADDED', object: object('one') }))
+  const script = `cat ${folder}/events 2>/dev/null && rm ${folder}/events && exit 0; exec sleep 10`
+  const kubectl = { words: ['sh', '-c', script, 'kubectl'], json: list } as unknown as Kubectl
+  const watched = watchKind(kubectl, 'pods', 'a', () => {}, 50)
+  return {
+    watched,
+    async end() {
+      await watched.stop()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+test('a watch that is begun again and silent deletes nothing while the API server does not answer', async () => {
+  let asked = 0
+  const { watched, end } = await begunAgain(() => Promise.reject(new Error(`away ${(asked += 1)}`)))
+  while (asked < 3) await setTimeout(20)
+  assert.deepEqual([...watched.objects.keys()], ['one'])
+  await end()
+})
+
+test('what an answered list lacks is gone, what it holds is there', async () => {
+  const { watched, end } = await begunAgain(() => Promise.resolve({ items: [object('two')] }))
+  while (!watched.objects.has('two')) await setTimeout(20)
+  assert.deepEqual([...watched.objects.keys()], ['two'])
+  await end()
 })
 
 test('more than 500 objects come as Lists: every object in them counts', async () => {
