@@ -25,7 +25,7 @@ export interface Finished {
 
 /**
  * Runs a command and waits for its end; a non-zero exit is an answer, not an error.
- * @throws KitError exit 1 when it does not end in time, exit 130 or 143 when the run is interrupted
+ * @throws KitError exit 6 when it does not end in time, exit 130 or 143 when the run is interrupted
  */
 export async function run(words: readonly string[], options: CommandOptions = {}): Promise<Finished> {
   const { input, timeoutSeconds = 60, env, evenInterrupted = false } = options
@@ -50,8 +50,17 @@ export async function run(words: readonly string[], options: CommandOptions = {}
   return { code: output.exitCode, stdout: output.stdout, stderr: output.stderr }
 }
 
-/** systemd gives a service no HOME: kubectl would keep its cache in whatever folder the kit was started in. */
-const surroundings = (): NodeJS.ProcessEnv => ({ HOME: homedir(), ...process.env })
+/**
+ * The environment of every program the kit starts.
+ * - HOME: systemd gives a service none, and kubectl would keep its cache in the folder the kit was started in.
+ * - LC_ALL: the kit reads what programs say in English. KUBERC: the operator's own kubectl preferences change what a
+ *   command does (kubectl 1.34: `delete --interactive` by default).
+ * - KEYBUZZ_ variables hold passwords and tokens: they are the kit's own.
+ */
+export function surroundings(): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !/^(KEYBUZZ_|LC_|LANG(UAGE)?$)/.test(name))
+  return { HOME: homedir(), ...Object.fromEntries(own), LC_ALL: 'C', KUBERC: 'off' }
+}
 
 /** A command as words for people and logs, without sensitive values. */
 export const shownWords = (words: readonly string[]): string =>

@@ -1,6 +1,9 @@
 /** The kit's own namespace in a cluster: its revisions and its lock. */
 export const systemNamespace = 'keybuzz-system'
 
+/** No environment is called so: module 10's namespace there would be the kit's own, or that of module 9's probes. */
+export const reservedEnvironments: readonly string[] = ['system', 'probe']
+
 /** The environment whose objects carry no environment in their names (DESIGN section 6, Scope). */
 const plain = 'prod'
 

@@ -96,9 +96,9 @@ const rules: Readonly<Record<string, CellRule>> = {
   HOSTNAME: filled(hostnameProblem),
   IP_PRIVEE: filled(addressProblem),
   IP_PUBLIQUE: (value) =>
-    value === '' || isIP(value) > 0
+    value === '' || isIP(value) === 4
       ? undefined
-      : `"${value}" is no address; leave it empty when there is none`,
+      : `"${value}" is not an IPv4 address; leave it empty when there is none`,
   USER_SSH: (value) =>
     value === '' || /^[a-z_][a-z0-9_-]*$/.test(value) ? undefined : `"${value}" is no user's name`,
   ROLE: filled(() => undefined),
@@ -117,7 +117,7 @@ function hostnameProblem(value: string): string | undefined {
 }
 
 function addressProblem(value: string): string | undefined {
-  if (isIP(value) !== 4) return `"${value}" is no IPv4 address`
+  if (isIP(value) !== 4) return `"${value}" is not an IPv4 address`
   const [first = 0, second = 0] = value.split('.').map(Number)
   if (first === 127 || first === 0) return `${value} is the machine itself, not its address`
   if (first === 169 && second === 254) return `${value} is a link-local address: the host got none`

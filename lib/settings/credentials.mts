@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { envText, parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { credentialsFolder, readPrivate, root, shownPath } from '../base/files.mts'
-import { folderOf } from '../base/names.mts'
+import { folderOf, reservedEnvironments } from '../base/names.mts'
 import type { Declares, Resolved, Setting, Texts } from './settings.mts'
 
 /** Environments that have a folder in credentials/. */
@@ -28,6 +28,15 @@ export function chooseEnvironment(given: string | undefined): string {
       details: found.length === 0 ? [] : [`there are: ${found.join(', ')}`],
       hint: 'add --env NAME, e.g. --env dev, --env staging or --env prod',
     })
+  }
+  if (reservedEnvironments.includes(env)) {
+    throw new KitError(
+      `"${env}" cannot be an environment's name: keybuzz-${env} is the kit's own namespace`,
+      {
+        exitCode: exitCodes.usage,
+        hint: 'use another name: dev, staging, prod, ...',
+      },
+    )
   }
   if (!/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/.test(env)) {
     throw new KitError(`"${env}" cannot be an environment's name`, {

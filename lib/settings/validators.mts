@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 
 /** Rules for the text of settings: each gives one sentence when the value cannot be right. */
 export type Rule = (value: string) => string | undefined
@@ -9,10 +9,20 @@ const dnsName = new RegExp(`^(?=.{1,253}$)${label}(\\.${label})+$`)
 export const isDnsName: Rule = (value) =>
   dnsName.test(value) ? undefined : 'must be a DNS name in lower case, such as staging.example.com'
 
+/** Nothing the kit configures is reached by IPv6: K3s, firewalls and load balancers get IPv4 alone. */
+const notIpv6: Rule = (value) =>
+  isIPv6(value.split('/')[0] ?? '')
+    ? `${value} is an IPv6 address: IPv6 is not supported yet, give an IPv4 address`
+    : undefined
+
+export const isAddress: Rule = (value) =>
+  notIpv6(value) ?? (isIP(value) === 4 ? undefined : 'must be an IPv4 address such as 10.0.0.10')
+
 export const isHostOrAddress: Rule = (value) =>
-  isIP(value) > 0 || new RegExp(`^${label}(\\.${label})*$`).test(value)
+  notIpv6(value) ??
+  (isIP(value) === 4 || new RegExp(`^${label}(\\.${label})*$`).test(value)
     ? undefined
-    : 'must be a host name or an IP address'
+    : 'must be a host name or an IP address')
 
 export const isHostWithPort: Rule = (value) => {
   const [host = '', port = ''] = value.split(/:(?=\d+$)/)
@@ -26,15 +36,16 @@ export const isRegistry: Rule = (value) =>
     : 'must be host or host:port, without https:// and without a path'
 
 export const isCidr: Rule = (value) => {
-  const [address = '', bits = ''] = value.split('/')
-  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
-  return /^\d+$/.test(bits) && Number(bits) <= most ? undefined : 'must be a range such as 10.0.0.0/16'
+  const [address = '', bits = '', ...more] = value.split('/')
+  const isRange = isIP(address) === 4 && /^\d{1,2}$/.test(bits) && Number(bits) <= 32 && more.length === 0
+  return notIpv6(value) ?? (isRange ? undefined : 'must be a range such as 10.0.0.0/16')
 }
 
 export const isAddressOrCidr: Rule = (value) =>
-  isIP(value) > 0 || isCidr(value) === undefined
+  notIpv6(value) ??
+  (isIP(value) === 4 || isCidr(value) === undefined
     ? undefined
-    : 'must be an address or a range such as 10.0.0.0/16'
+    : 'must be an address or a range such as 10.0.0.0/16')
 
 export const isPort: Rule = (value) =>
   Number(value) >= 1 && Number(value) <= 65535 ? undefined : 'must be a port, 1 to 65535'

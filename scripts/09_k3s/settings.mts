@@ -6,6 +6,7 @@ import { general, ingress } from '../../lib/settings/platform.mts'
 import { ssh } from './settings-ssh.mts'
 import { waivedProblem } from './settings-waived.mts'
 import {
+  isAddress,
   isAddressOrCidr,
   isBetween,
   isCidr,
@@ -67,7 +68,13 @@ export const cluster = [
     default: '10.43.0.0/16',
     validate: isCidr,
   },
-  { key: 'CLUSTER_DNS', title: 'Address of the cluster DNS', kind: 'text', default: '10.43.0.10' },
+  {
+    key: 'CLUSTER_DNS',
+    title: 'Address of the cluster DNS',
+    kind: 'text',
+    default: '10.43.0.10',
+    validate: isAddress,
+  },
   {
     key: 'FLANNEL_BACKEND',
     title: 'Overlay',

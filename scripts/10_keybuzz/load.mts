@@ -1,3 +1,4 @@
+import { pauseFor } from '../../lib/base/poll.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 
 // Visitors that a drill makes up: they ask without a pause until they are told to stop.
@@ -22,7 +23,7 @@ export function sendVisitors(ask: () => Promise<HttpAnswer>, many: number, pause
       )
       if (failure === undefined) answered += 1
       else lost.push(failure)
-      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause))
+      if (pause > 0) await pauseFor(pause)
     }
   }
   const visits = Array.from({ length: many }, visit)

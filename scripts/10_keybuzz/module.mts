@@ -21,11 +21,8 @@ export const keybuzz = defineModule({
     'NetworkPolicies: none are applied.',
     ...(API_CORS_ORIGINS === undefined ? ['CORS: none is set.'] : []),
   ],
-  // `keybuzz-system` is the kit's own namespace.
-  validate: ({ ENV, API_HOST, FRONT_HOST }) => [
-    ...(ENV === 'system' ? ['an environment called system would have the kit’s own namespace'] : []),
-    ...(API_HOST === FRONT_HOST ? ['API_HOST and FRONT_HOST are the same name: each needs its own'] : []),
-  ],
+  validate: ({ API_HOST, FRONT_HOST }) =>
+    API_HOST === FRONT_HOST ? ['API_HOST and FRONT_HOST are the same name: each needs its own'] : [],
   settings,
   failures,
   schema: (settings): Schema | undefined => {

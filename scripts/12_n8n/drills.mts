@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
+import { pauseFor } from '../../lib/base/poll.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import type { Drill, DrillTools } from '../../lib/checks/drills.mts'
 import type { DrillsOf } from '../../lib/run/module.mts'
@@ -126,7 +126,7 @@ const queue: N8nDrill = {
 async function jobWaits(owner: Owner, { id }: Workflow): Promise<string | undefined> {
   let seen = 0
   for (let second = 0; second < queued * 2 && seen < queued; second += 1) {
-    await pause(1000)
+    await pauseFor(1000)
     const job = (await listExecutions(owner)).find(
       ({ workflowId, status }) => workflowId === id && status !== 'success',
     )

@@ -65,7 +65,9 @@ export const databaseOf = (settings: N8nSettings): Database => ({
   name: databaseNameOf(settings.ENV),
   owner: databaseNameOf(settings.ENV),
   password: settings.N8N_POSTGRES_PASSWORD,
-  connections: pool.main + settings.N8N_WEBHOOKS_MAX * pool.webhook + settings.N8N_WORKERS_MAX * pool.worker,
+  // One pod more of each but main, which is recreated: a rolling update starts the new one before the old one ends.
+  connections:
+    pool.main + (settings.N8N_WEBHOOKS_MAX + 1) * pool.webhook + (settings.N8N_WORKERS_MAX + 1) * pool.worker,
   // n8n's own policy: 17 and newer supported, 16 on compatibility, older only a warning in its log.
   supportedFrom: 16,
 })

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { pauseFor } from '../../lib/base/poll.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { askPublic, checkPrefix, dataOf, type Owner, type Tools } from './session.mts'
 
@@ -78,7 +78,7 @@ export async function callUntilActive(
       timeoutSeconds: 75,
     })
     if (answer.status !== 404 || performance.now() > until) return answer
-    await pause(300)
+    await pauseFor(300)
   }
 }
 
@@ -100,7 +100,7 @@ export async function findExecution(owner: Owner, workflowId: string): Promise<E
   for (let left = 20; left > 0; left -= 1) {
     const found = (await listExecutions(owner)).find((one) => one.workflowId === workflowId)
     if (found !== undefined && !['new', 'running', 'waiting'].includes(found.status)) return found
-    await pause(250)
+    await pauseFor(250)
   }
   return undefined
 }
@@ -125,7 +125,7 @@ export async function remove(owner: Owner, { id }: Workflow): Promise<boolean> {
   for (;;) {
     const { status } = await owner.ask(`/rest/workflows/${id}`, { method: 'DELETE' })
     if (status !== 409 || performance.now() > until) return status === 200
-    await pause(300)
+    await pauseFor(300)
   }
 }
 

@@ -66,7 +66,7 @@ with_rabbitmq() {
   with_rabbitmq
   mv credentials/dev credentials/system
   run -2 "$step_00" --env system
-  assert_output --partial 'would have the kit’s own namespace'
+  assert_output --partial "keybuzz-system is the kit's own namespace"
   mv credentials/system credentials/dev
   run -2 "$step_00" --env dev --set API_HOST=app.dev.example.com
   assert_output --partial 'API_HOST and FRONT_HOST are the same name'

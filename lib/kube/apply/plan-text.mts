@@ -53,6 +53,6 @@ export function manifestYaml(manifest: Manifest): string {
           data: Object.fromEntries(Object.keys(manifest.data as object).map((key) => [key, '***'])),
         }
       : manifest
-  // YAML 1.1: what Kubernetes' own tools read, where `on` and `yes` must be quoted.
-  return `---\n${stringify(shown, { version: '1.1', lineWidth: 0 })}`
+  // YAML 1.1: what Kubernetes' own tools read, where `on` and `yes` must be quoted. As kubectl writes it: no anchors.
+  return `---\n${stringify(shown, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false })}`
 }

@@ -1,10 +1,22 @@
+import { isIPv4 } from 'node:net'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+
 /** An IPv4 address as a number. */
 const numberOf = (address: string): number =>
   address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
 
-/** First and last address of `10.0.0.0/16`; an address alone is a range of one. */
+/**
+ * First and last address of `10.0.0.0/16`; an address alone is a range of one.
+ * @throws KitError exit 2 for what is not IPv4: every comparison with it would be false, and overlap nothing
+ */
 function boundsOf(range: string): [first: number, last: number] {
   const [address = '', bits = '32'] = range.split('/')
+  if (!isIPv4(address)) {
+    throw new KitError(`${range} is not an IPv4 address or range`, {
+      exitCode: exitCodes.usage,
+      hint: 'correct it in the settings file or in servers.tsv: IPv6 is not supported yet',
+    })
+  }
   const size = 2 ** (32 - Number(bits))
   const first = Math.floor(numberOf(address) / size) * size
   return [first, first + size - 1]

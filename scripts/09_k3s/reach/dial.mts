@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { pauseFor } from '../../../lib/base/poll.mts'
 
 export type Answer = 'open' | 'silent' | 'refused' | 'unreachable'
 
@@ -10,7 +10,7 @@ export async function dialUntil(address: string, port: number, milliseconds: num
     const answer = await dial(address, port, end - performance.now())
     // A refusal comes at once: whoever listens may only be about to.
     if (answer === 'open' || performance.now() > end - 300) return answer
-    await sleep(300)
+    await pauseFor(300)
   }
 }
 

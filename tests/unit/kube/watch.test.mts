@@ -46,13 +46,11 @@ async function begunAgain(list: () => Promise<unknown>) {
   const script = `cat ${folder}/events 2>/dev/null && rm ${folder}/events && exit 0; exec sleep 10`
   const kubectl = { words: ['sh', '-c', script, 'kubectl'], json: list } as unknown as Kubectl
   const watched = watchKind(kubectl, 'pods', 'a', () => {}, 50)
-  return {
-    watched,
-    async end() {
-      await watched.stop()
-      rmSync(folder, { recursive: true })
-    },
+  const end = async () => {
+    await watched.stop()
+    rmSync(folder, { recursive: true })
   }
+  return { watched, end }
 }
 
 test('a watch that is begun again and silent deletes nothing while the API server does not answer', async () => {

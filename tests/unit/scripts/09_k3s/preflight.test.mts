@@ -389,6 +389,9 @@ test('ranges: overlap and membership', () => {
   assert.ok(rangesOverlap('10.0.0.0/8', '10.42.0.0/16'))
   assert.ok(!rangesOverlap('10.42.0.0/16', '10.43.0.0/16'))
   assert.ok(rangesOverlap('192.0.2.7', '192.0.2.0/24'))
+  // Nothing compares with what is not a number: no overlap would ever be seen.
+  for (const range of ['fd00::/56', 'NaN/16', ''])
+    assert.throws(() => rangesOverlap(range, '10.42.0.0/16'), { exitCode: 2 }, range)
   assert.ok(isInRange('192.0.2.255', '192.0.2.0/24'))
   assert.ok(!isInRange('192.0.3.0', '192.0.2.0/24'))
 })

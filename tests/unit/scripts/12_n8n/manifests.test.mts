@@ -161,8 +161,8 @@ test('hooks go to the webhook processes, everything else to main', () => {
   assert.equal(serviceOf('/'), 'n8n')
 })
 
-test('the role may open as many connections as all its pods at their maximum', () => {
-  assert.equal(databaseOf(settingsFor('staging')).connections, 4 + 4 * 2 + 6 * 4)
+test('the role may open as many connections as all its pods at their maximum, and one more of each that is rolled', () => {
+  assert.equal(databaseOf(settingsFor('staging')).connections, 4 + (4 + 1) * 2 + (6 + 1) * 4)
 })
 
 test('mail settings appear only when there is a relay', () => {

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  isAddress,
+  isAddressOrCidr,
+  isCidr,
+  isHostOrAddress,
+  isHostWithPort,
+  type Rule,
+} from '../../../lib/settings/validators.mts'
+
+const ipv6: [Rule, string][] = [
+  [isCidr, 'fd00::/56'],
+  [isAddressOrCidr, 'fd00::/56'],
+  [isAddressOrCidr, '2001:db8::1'],
+  [isHostOrAddress, '2001:db8::1'],
+  [isAddress, '2001:db8::1'],
+]
+for (const [rule, value] of ipv6) {
+  test(`${value} is refused by name: IPv6 is not supported yet`, () => {
+    assert.match(rule(value) ?? '', /IPv6 is not supported yet/)
+  })
+}
+
+test('IPv4 addresses, ranges and names pass', () => {
+  assert.equal(isCidr('10.42.0.0/16'), undefined)
+  assert.equal(isAddressOrCidr('192.0.2.7'), undefined)
+  assert.equal(isHostOrAddress('db.example.com'), undefined)
+  assert.equal(isHostWithPort('192.0.2.7:443'), undefined)
+  assert.equal(isAddress('10.43.0.10'), undefined)
+})
+
+test('what is no range is refused', () => {
+  for (const value of ['10.42.0.0', '10.42.0.0/33', '10.42.0.0/16/8', '10.42.0.0/', '300.0.0.0/8'])
+    assert.match(isCidr(value) ?? '', /must be a range/, value)
+})
