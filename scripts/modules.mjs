@@ -7,11 +7,12 @@
  * @property {string} title
  * @property {'required' | 'recommended' | 'optional'} inFullRun
  * @property {number[]} needs   modules that must be validated before
+ * @property {'nodes'} [state]  whose version and health are those of the cluster's nodes, not of Deployments
  */
 
 /** @type {readonly ModuleRow[]} */
 export const modules = [
-  { number: 9, slug: 'k3s', title: 'K3s HA core', inFullRun: 'required', needs: [] },
+  { number: 9, slug: 'k3s', title: 'K3s HA core', inFullRun: 'required', needs: [], state: 'nodes' },
   { number: 10, slug: 'keybuzz', title: 'KeyBuzz API & Front', inFullRun: 'required', needs: [9] },
   { number: 11, slug: 'chatwoot', title: 'Chatwoot', inFullRun: 'required', needs: [9] },
   { number: 12, slug: 'n8n', title: 'n8n workflows', inFullRun: 'required', needs: [9] },

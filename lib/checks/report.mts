@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Outcome } from './checks.mts'
 import { validationFolder, writePrivate } from '../base/files.mts'
 import { shortTime } from '../state/revision.mts'
+import type { KubernetesBuild } from '../kube/kubernetes-build.mts'
 import { redact } from '../base/sensitive.mts'
 
 /** Everything a report says. Only what was observed; never a placeholder (legacy.md 8.3). */
@@ -18,6 +19,12 @@ export interface Report {
   readonly outcomes: readonly Outcome[]
   /** Warnings of the run that are no checks: eviction policy, unsupported server. */
   readonly warnings: readonly { readonly text: string; readonly fix?: string }[]
+  /** What answered as Kubernetes; empty where no node was seen. */
+  readonly kubernetes: readonly KubernetesBuild[]
+  /** True for the module that makes the cluster: Kubernetes itself is what it installs. */
+  readonly makesCluster: boolean
+  /** Entries of versions.json that are this environment's own. */
+  readonly ownVersions: readonly string[]
   readonly images: readonly { readonly name: string; readonly image: string; readonly standIn?: string }[]
   readonly access: readonly (readonly [label: string, text: string])[]
   readonly notProven: readonly string[]
@@ -98,11 +105,18 @@ export function reportText(report: Report): string {
 
 const folder = ({ number, slug }: Report): string => `${String(number).padStart(2, '0')}_${slug}`
 
-function summary({ when, env, cluster, revision, kit, images }: Report): string[] {
+function summary(report: Report): string[] {
+  const { when, env, cluster, revision, kit, images, kubernetes, ownVersions } = report
   const revisionText = revision === undefined ? 'none' : String(revision)
   return [
     `- When: ${when}`,
     `- Environment: ${env}, cluster ${cluster}, revision ${revisionText}, kit ${kit}`,
+    ...kubernetes.map(({ text }) => `- Kubernetes: ${text}`),
+    ...(ownVersions.length === 0
+      ? []
+      : [
+          `- Versions of this environment alone (credentials/${env}/versions.json): ${ownVersions.join(', ')}`,
+        ]),
     ...images.map(
       ({ name, image }) =>
         `- Version: ${name} \`${image}\`${image.includes('@sha256:') ? '' : ' (tag, no digest)'}`,
@@ -110,11 +124,24 @@ function summary({ when, env, cluster, revision, kit, images }: Report): string[
     ...images
       .filter(({ standIn }) => standIn !== undefined)
       .map(({ name, standIn }) => `- **Met: a stand-in, not the real program** (${name}): ${standIn}`),
-    ...(images.length > 0 && images.every(({ standIn }) => standIn === undefined)
-      ? ['- Met: the real program']
-      : []),
+    ...metAsCluster(report),
+    ...(isReal(report) ? ['- Met: the real program'] : []),
   ]
 }
+
+/** What the module that makes the cluster met: a build of another name is not what it installs elsewhere. */
+const metAsCluster = ({ kubernetes, makesCluster }: Report): string[] =>
+  kubernetes.flatMap(({ kind, text }) => {
+    if (!makesCluster || kind === 'release') return []
+    return kind === 'source'
+      ? [`- Met: ${text}`]
+      : [`- **Met: a stand-in, not the real program** (Kubernetes): ${text}`]
+  })
+
+const isReal = ({ images, kubernetes, makesCluster }: Report): boolean =>
+  images.length > 0 &&
+  images.every(({ standIn }) => standIn === undefined) &&
+  !(makesCluster && kubernetes.some(({ kind }) => kind !== 'release'))
 
 function row({ result, id, title, evidence, fix, milliseconds }: Outcome): string {
   const seen = result === 'passed' ? evidence : `${evidence}<br>fix: ${fix}`

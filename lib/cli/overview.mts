@@ -14,6 +14,8 @@ export interface ModuleState {
   readonly title: string
   readonly inFullRun: 'required' | 'recommended' | 'optional'
   readonly revision: Revision | undefined
+  /** The version it has, where that is another than its first image's. */
+  readonly version?: string
   /** How it is now, in a few words; empty where there is nothing. */
   readonly now: string
 }
@@ -24,7 +26,10 @@ export interface Overview {
   readonly modules: readonly ModuleState[]
 }
 
-type Row = Omit<ModuleState, 'revision' | 'now'> & { readonly slug: string }
+type Row = Omit<ModuleState, 'revision' | 'now' | 'version'> & {
+  readonly slug: string
+  readonly state?: 'nodes'
+}
 
 /**
  * Looks at every module of an environment: two questions to the cluster, none to a backend.
@@ -36,26 +41,32 @@ export async function lookAtModules(env: string, rows: readonly Row[]): Promise<
   }
   const { kubectl, name } = await openCluster(env, readVersions(env).versions)
   const [look, { revisions, objects }] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
+  const { nodes, kubernetes } = look
+  const ofNodes = {
+    now: `${nodes.filter(isReady).length} of ${nodes.length} nodes ready`,
+    version: kubernetes.join(' and '),
+  }
   const deployments = objects.filter((live) => live.kind === 'Deployment' && ownerOf(live).env === env)
   const modules: ModuleState[] = []
   for (const row of rows) {
     const revision = newestOf(revisions, folderOf(row), env)
+    const isInstalled = revision !== undefined && revision.state !== 'uninstalled'
+    if (row.state === 'nodes') {
+      modules.push({ ...row, revision, ...(isInstalled ? ofNodes : { now: '' }) })
+      continue
+    }
     const own = deployments.filter((live) => ownerOf(live).module === folderOf(row))
-    const standing = revision !== undefined && revision.state !== 'uninstalled'
     const { state, problems } = await healthOf(createKubeReader(kubectl), own)
-    const nodes = `${look.nodes.filter(isReady).length} of ${look.nodes.length} nodes ready`
-    // A module that stands without a Deployment of its own is the cluster.
-    const health = own.length > 0 ? (problems[0] ?? state) : standing ? nodes : ''
-    modules.push({ ...row, revision, now: health })
+    modules.push({ ...row, revision, now: own.length > 0 || isInstalled ? (problems[0] ?? state) : '' })
   }
   return { cluster: name, modules }
 }
 
 /** One line a module: installed revision, last validation, how it is now. */
 export function overviewLines({ modules }: Overview): string[] {
-  const cells = modules.map(({ number, title, inFullRun, revision, now }) => [
+  const cells = modules.map(({ number, title, inFullRun, revision, version, now }) => [
     `${String(number).padStart(2)} ${title}${inFullRun === 'required' ? '' : ` (${inFullRun})`}`,
-    installedText(revision),
+    installedText(revision, version),
     testedText(revision),
     now,
   ])
@@ -69,11 +80,11 @@ export function overviewLines({ modules }: Overview): string[] {
   )
 }
 
-function installedText(revision: Revision | undefined): string {
+function installedText(revision: Revision | undefined, ofNodes: string | undefined): string {
   if (revision === undefined || revision.state === 'uninstalled') return '-'
   const of = revision.rollbackOf === undefined ? '' : ` = rev ${revision.rollbackOf}`
   const [image = ''] = Object.values(revision.images)
-  const version = /:([^:/@]+)(@|$)/.exec(image)?.[1]
+  const version = ofNodes ?? /:([^:/@]+)(@|$)/.exec(image)?.[1]
   const parts = [`rev ${revision.number}${of}`, ...(version === undefined ? [] : [version])]
   return `${parts.join('  ')}${revision.state === 'pending' ? ', not finished' : ''}`
 }

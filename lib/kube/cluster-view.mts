@@ -6,6 +6,8 @@ import type { Kubectl } from './kubectl.mts'
 export interface Look {
   /** uid of the namespace kube-system. */
   readonly uid: string
+  /** What the nodes say they run, each version once: `v1.36.5+k3s1`. */
+  readonly kubernetes: readonly string[]
   /** `3 masters, 5 workers, v1.36.5+k3s1` */
   readonly summary: string
   readonly nodes: readonly LiveObject[]
@@ -23,10 +25,13 @@ export async function lookAtCluster(kubectl: Kubectl): Promise<Look> {
   const ofKind = (kind: string) => found.filter((one) => one.kind === kind)
   const nodes = ofKind('Node')
   const servers = nodes.filter(isServer).length
-  const versions = new Set(nodes.map(({ status }) => (status as NodeStatus).nodeInfo?.kubeletVersion ?? ''))
+  const kubernetes = [
+    ...new Set(nodes.map(({ status }) => (status as NodeStatus).nodeInfo?.kubeletVersion ?? '')),
+  ]
   return {
     uid: ofKind('Namespace').find(({ metadata }) => metadata.name === 'kube-system')?.metadata.uid ?? '',
-    summary: `${count(servers, 'master')}, ${count(nodes.length - servers, 'worker')}, ${[...versions].join(' and ')}`,
+    summary: `${count(servers, 'master')}, ${count(nodes.length - servers, 'worker')}, ${kubernetes.join(' and ')}`,
+    kubernetes,
     nodes,
     ingressClasses: ofKind('IngressClass').map(({ metadata }) => metadata.name),
     namespaces: ofKind('Namespace'),

@@ -10,6 +10,8 @@ import { liveSecrets } from './live-secrets.mts'
 import type { Machines } from './machines.mts'
 import type { Module, SettingsOf } from './module.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
+import type { Tools } from '../checks/checks.mts'
+import { createKubeReader } from '../kube/reader.mts'
 import { runTests, type ReportFacts } from '../checks/tests.mts'
 import { createUntil } from '../base/poll.mts'
 import type { Voice } from '../base/log.mts'
@@ -102,7 +104,7 @@ export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
         await runTests(module, {
           checks,
           drills,
-          tools: { ...context, settings: inputs.current() },
+          tools: readersOf(held, context, inputs.current()),
           breaking:
             given.verb === 'drill' ? createBreaking({ ...held, kubectl: held.cluster.kubectl }) : undefined,
           keep: (found) => held.revisions.tested(found),
@@ -113,3 +115,20 @@ export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
   }
   return context
 }
+
+/** What checks get: nothing they could write with. Backends are logged in to at the first question. */
+export const readersOf = <M extends Module>(
+  { cluster }: Pick<Ground, 'cluster'>,
+  context: Pick<Context<M>, 'http' | 'postgres' | 'redis' | 's3'>,
+  settings: SettingsOf<M>,
+): Tools<SettingsOf<M>> => ({
+  settings,
+  kube: createKubeReader(cluster.kubectl),
+  http: context.http,
+  postgres: {
+    majorVersion: () => context.postgres.majorVersion(),
+    findText: (database, query) => context.postgres.findText(database, query),
+  },
+  redis: { evictionPolicy: () => context.redis.evictionPolicy() },
+  s3: { roundTrip: (bucket) => context.s3.roundTrip(bucket) },
+})

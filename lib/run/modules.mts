@@ -14,6 +14,10 @@ export function needsOf(number: number): Needed[] {
   return modules.filter((row) => needs.includes(row.number))
 }
 
+/** True for the module that is the cluster itself: its version and health are the nodes'. */
+export const isKnownByNodes = (number: number): boolean =>
+  modules.find((row) => row.number === number)?.state === 'nodes'
+
 /** The rows of the modules that need a module. */
 export const dependentsOf = (number: number): Needed[] =>
   modules.filter(({ needs }) => needs.includes(number))

@@ -1,5 +1,6 @@
 import type { Ground } from './opened-cluster.mts'
 import type { Module } from './module.mts'
+import { kubernetesBuild } from '../kube/kubernetes-build.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { ReportFacts } from '../checks/tests.mts'
 import { describeImage, kitVersion, type Versions } from '../settings/versions.mts'
@@ -10,6 +11,8 @@ export interface Known {
   readonly ground: Ground | undefined
   readonly images: Readonly<Record<string, string>>
   readonly versions: Versions
+  /** Entries of versions.json that are this environment's own. */
+  readonly ownVersions: readonly string[]
   readonly settings: Settings
   /** Warnings of the backends in this run. */
   readonly warnings: ReportFacts['warnings']
@@ -22,6 +25,7 @@ export function reportFacts({
   ground,
   images,
   versions,
+  ownVersions,
   settings,
   warnings,
 }: Known): ReportFacts {
@@ -34,6 +38,9 @@ export function reportFacts({
     revision: current?.number,
     kit: kitVersion(),
     warnings,
+    kubernetes: (ground?.look.kubernetes ?? []).map(kubernetesBuild),
+    makesCluster: module.machines !== undefined,
+    ownVersions,
     images: own.map((name) => describeImage(name, images[name] ?? '', versions)),
     access: module.information?.(settings) ?? [],
     notProven: module.notProven?.(settings) ?? [],

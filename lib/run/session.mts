@@ -51,7 +51,7 @@ export async function openSession<M extends Module>(
   { withoutCluster }: { withoutCluster: boolean },
 ): Promise<Session<M>> {
   const inputs = await openInputs(module, env, given)
-  const { versions } = readVersions(env)
+  const { versions, overlaid: ownVersions } = readVersions(env)
   const answers: Answers = { confirm: given.confirm, yes: given.yes, canAsk: interactive(given.noInput) }
   const images = (): Chosen['images'] => chosen().images
   /** Once a run, before its first write, wherever that goes. */
@@ -103,6 +103,7 @@ export async function openSession<M extends Module>(
       ground,
       images: images(),
       versions,
+      ownVersions,
       settings: inputs.current(),
       warnings,
     })

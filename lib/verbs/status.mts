@@ -4,6 +4,7 @@ import { healthOf, healthOfNodes, type Health } from '../kube/rollout/health.mts
 import { print, say } from '../base/log.mts'
 import { folderOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
+import { isKnownByNodes } from '../run/modules.mts'
 import { shortTime, type Revision } from '../state/revision.mts'
 import { redact } from '../base/sensitive.mts'
 import type { Session } from '../run/session.mts'
@@ -30,15 +31,15 @@ export async function showStatus<M extends Module>(
   const { module, env, given } = session
   const { revisions, kube, cluster, look } = session.requireGround()
   const { current } = revisions
+  const byNodes = isKnownByNodes(module.number)
   const document: StatusDocument = {
     kind: 'status',
     module: folderOf(module),
     env,
     cluster: cluster.name,
     revision: current === undefined ? null : shortened(current),
-    images: revisions.images,
-    health:
-      module.scope === 'cluster' ? healthOfNodes(look) : await healthOf(kube.kube, await kube.objects()),
+    images: byNodes ? { kubernetes: look.kubernetes.join(' and '), ...revisions.images } : revisions.images,
+    health: byNodes ? healthOfNodes(look) : await healthOf(kube.kube, await kube.objects()),
     tested: current?.tested ?? null,
     pending: await pendingOf(session, steps),
   }

@@ -9,6 +9,7 @@ import {
   type CheckTools,
 } from '../../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { kubernetesBuild } from '../../../lib/kube/kubernetes-build.mts'
 import { reportText, verdictOf, type Report } from '../../../lib/checks/report.mts'
 
 // Checks here use no tool: an empty stand-in is enough.
@@ -48,6 +49,9 @@ const report = (outcomes: Report['outcomes'], warnings: Report['warnings'] = [])
   when: '2026-11-23T10:15:02Z',
   outcomes,
   warnings,
+  kubernetes: [kubernetesBuild('v1.36.5+k3s1')],
+  makesCluster: false,
+  ownVersions: [],
   images: [{ name: 'n8n', image: 'n8n:1', standIn: 'quick twin for tests' }],
   access: [['Open', 'https://n8n.staging.example.com']],
   notProven: ['mail delivery'],
@@ -106,4 +110,31 @@ test('an interruption ends the checks, whichever of them meets it first', async 
   })
   const interrupted = check('b', () => Promise.reject(stopped))
   await assert.rejects(runChecks([late, interrupted, interrupted], noTools), stopped)
+})
+
+test('a report names the Kubernetes that answered; the module that makes it never calls another build the real program', () => {
+  const met = (version: string, makesCluster = true) =>
+    reportText({
+      ...report([]),
+      images: [{ name: 'traefik', image: 'traefik:3' }],
+      kubernetes: [kubernetesBuild(version)],
+      makesCluster,
+    })
+  assert.match(met('v1.36.5+k3s1'), /- Kubernetes: K3s v1\.36\.5\+k3s1\n[\s\S]*- Met: the real program/)
+  const source = met('v1.36.3+k3s-469d009f')
+  assert.match(source, /- Met: K3s v1\.36\.3\+k3s-469d009f, built from source/)
+  assert.doesNotMatch(source, /the real program/)
+  const other = met('v1.36.3+k3s-rehearsal')
+  assert.match(other, /\*\*Met: a stand-in, not the real program\*\* \(Kubernetes\): .* called rehearsal/)
+  assert.doesNotMatch(other, /- Met: the real program/)
+  // What an application met is told by its images; on which Kubernetes is said beside.
+  const application = met('v1.36.3+k3s-rehearsal', false)
+  assert.match(application, /- Kubernetes: .* called rehearsal[\s\S]*- Met: the real program/)
+  assert.match(met('v1.35.1+rke2r1'), /- Kubernetes: Kubernetes v1\.35\.1\+rke2r1/)
+})
+
+test('versions that are this environment’s own are named', () => {
+  const text = reportText({ ...report([]), ownVersions: ['k3s', 'n8n'] })
+  assert.match(text, /credentials\/staging\/versions\.json\): k3s, n8n/)
+  assert.doesNotMatch(reportText(report([])), /versions\.json/)
 })

@@ -129,6 +129,14 @@ test('the table of modules: what is installed, what failed, what stands on a rol
       },
       { ...row, revision: revision(4, 'pending', 'x', { tested: { ...tested, failed: 2 } }) },
       { ...row, number: 13, title: 'Superset', inFullRun: 'optional', revision: undefined, now: '' },
+      {
+        ...row,
+        number: 9,
+        title: 'K3s HA core',
+        version: 'v1.36.5+k3s1',
+        now: '8 of 8 nodes ready',
+        revision: revision(1, 'validated', 'x', { images: { traefik: 'traefik:v3.7.15' } }),
+      },
       { ...row, revision: revision(5, 'uninstalled', 'x', { tested }), now: '' },
     ],
   }).map((line) => line.replaceAll(/ +/g, ' ').trim())
@@ -136,6 +144,7 @@ test('the table of modules: what is installed, what failed, what stands on a rol
     '12 n8n workflows rev 3 = rev 1 2.43.5 ✓ 2026-11-23 10:00 14 healthy',
     '12 n8n workflows rev 4, not finished ✗ 2026-11-23 10:00 2/14 failed healthy',
     '13 Superset (optional) -',
+    ' 9 K3s HA core rev 1 v1.36.5+k3s1 8 of 8 nodes ready'.trim(),
     '12 n8n workflows -',
   ])
 })
