@@ -1,9 +1,14 @@
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
+  existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -27,14 +32,20 @@ export const shownPath = (path: string): string =>
 /**
  * Writes a file so that at every instant the old or the new content is there, complete, and readable by its
  * owner only: temporary file with mode 0600 in the same folder, fsync, rename, fsync of the folder.
+ * @param named the file, or a link to it
  * @throws KitError exit 12 when the disk does not take it; the old file is then still whole
  */
-export function writePrivate(path: string, content: string): void {
+export function writePrivate(named: string, content: string): void {
+  // A link stays a link: what it leads to is written.
+  const path = existsSync(named) ? realpathSync(named) : named
   const folder = dirname(path)
-  const temporary = join(folder, `.${basename(path)}.${process.pid}`)
+  const prefix = `.${basename(path)}.tmp-`
+  const temporary = join(folder, `${prefix}${randomBytes(6).toString('hex')}`)
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const handle = openSync(temporary, 'w', 0o600)
+    removeLeftovers(folder, prefix)
+    // wx: never through a link somebody laid there.
+    const handle = openSync(temporary, 'wx', 0o600)
     try {
       writeAll(handle, Buffer.from(content))
       fsyncSync(handle)
@@ -46,6 +57,17 @@ export function writePrivate(path: string, content: string): void {
   } catch (cause) {
     rmSync(temporary, { force: true })
     throw diskError(path, cause)
+  }
+}
+
+/** Seconds after which a temporary file belongs to a run that was killed. */
+const leftoverSeconds = 600
+
+function removeLeftovers(folder: string, prefix: string): void {
+  for (const name of readdirSync(folder).filter((one) => one.startsWith(prefix))) {
+    const path = join(folder, name)
+    const { mtimeMs } = lstatSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() }
+    if (Date.now() - mtimeMs > leftoverSeconds * 1000) rmSync(path, { force: true })
   }
 }
 
@@ -81,11 +103,16 @@ function syncFolder(folder: string): void {
   }
 }
 
-/** A file's text, or undefined when there is none. @throws KitError exit 2 when it exists and cannot be read */
+/**
+ * A file's text, or undefined when there is none.
+ * @throws KitError exit 2 when it exists and cannot be read, or is not UTF-8: read anyway, a password with an accent
+ * would be saved again as another one
+ */
 export function readIfThere(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    return decode(path, readFileSync(path))
   } catch (cause) {
+    if (cause instanceof KitError) throw cause
     if (hasCode(cause, 'ENOENT')) return undefined
     throw new KitError(`cannot read ${shownPath(path)}: ${reasonOf(cause)}`, {
       exitCode: exitCodes.usage,
@@ -93,6 +120,24 @@ export function readIfThere(path: string): string | undefined {
       cause,
     })
   }
+}
+
+function decode(path: string, bytes: Buffer): string {
+  const mark = bytes.subarray(0, 2).toString('hex')
+  if (mark !== 'fffe' && mark !== 'feff') {
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    } catch {
+      // Said below.
+    }
+  }
+  const encoding = mark === 'fffe' || mark === 'feff' ? 'UTF-16' : 'WINDOWS-1252'
+  const name = shownPath(path)
+  throw new KitError(`${name} is not UTF-8: by its bytes it is ${encoding}`, {
+    exitCode: exitCodes.usage,
+    details: ['It was left as it is.'],
+    hint: `iconv -f ${encoding} -t UTF-8 ${name} >${name}.utf8   and, when that reads right, move it over ${name} (mode 0600)`,
+  })
 }
 
 /**

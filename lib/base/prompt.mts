@@ -1,6 +1,7 @@
 import { confirm, intro, isCancel, note, outro, password, select, text } from '@clack/prompts'
 import { Cancelled } from './errors.mts'
 import { interruption } from './signals.mts'
+import { questions } from './terminal.mts'
 
 // The only importer of clack, and only for questions: around work its spinner turns Ctrl-C into exit 0.
 const output = process.stderr
@@ -22,21 +23,22 @@ export const prompt = {
 
   /** @param fallback what Enter alone answers */
   async text(message: string, { fallback, validate }: { fallback?: string | undefined; validate: Validate }) {
-    const answer = await text({
+    const answer = text({
       message,
       ...asking,
       ...(fallback === undefined ? {} : { defaultValue: fallback, placeholder: fallback }),
       validate: (value) => validate(value === undefined || value === '' ? (fallback ?? '') : value),
     })
-    return answered(answer)
+    return answered(await questions.during(answer))
   },
 
   async password(message: string, validate: Validate): Promise<string> {
-    return answered(await password({ message, ...asking, validate: (value) => validate(value ?? '') }))
+    const answer = password({ message, ...asking, validate: (value) => validate(value ?? '') })
+    return answered(await questions.during(answer))
   },
 
   async confirm(message: string, initialValue = false): Promise<boolean> {
-    return answered(await confirm({ message, ...asking, initialValue }))
+    return answered(await questions.during(confirm({ message, ...asking, initialValue })))
   },
 
   async choose<T extends string>(
@@ -45,13 +47,12 @@ export const prompt = {
     initialValue?: T,
   ): Promise<T> {
     const options = choices.map((choice) => ({ ...choice })) as Parameters<typeof select<T>>[0]['options']
-    return answered<T | symbol>(
-      await select<T>({
-        message,
-        ...asking,
-        options,
-        ...(initialValue === undefined ? {} : { initialValue }),
-      }),
-    )
+    const answer = select<T>({
+      message,
+      ...asking,
+      options,
+      ...(initialValue === undefined ? {} : { initialValue }),
+    })
+    return answered<T | symbol>(await questions.during(answer))
   },
 }

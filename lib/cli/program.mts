@@ -1,7 +1,8 @@
 import { pathToFileURL } from 'node:url'
 import { readArguments } from './arguments.mts'
 import type { Arguments, Program } from '../run/request.mts'
-import { exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
+import { Cancelled, exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
+import { questions } from '../base/terminal.mts'
 import { helpText } from './flags.mjs'
 import { interruption } from '../base/signals.mts'
 import { log, logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
@@ -21,11 +22,23 @@ type Body<Ending> = (given: Arguments & { program: Program }) => Promise<Ending>
 export function startProgram(program: Program, usage: string, body: Body<ExitCode | Successor>): void {
   surviveClosedOutput()
   interruption.listen()
+  let settled = false
+  // Nothing is left to wait for and the run has not ended: its input has (Ctrl-D). Node would end with 0, and the
+  // master go on to the next module.
+  process.once('beforeExit', () => {
+    if (!settled) process.exitCode = explain(unsettled())
+  })
   void main(program, usage, body).then(async (ending) => {
+    settled = true
     if (typeof ending === 'number') process.exitCode = ending
     else await become(ending)
   })
 }
+
+const unsettled = (): Error =>
+  questions.isOpen()
+    ? new Cancelled('cancelled: the input ended at a question; nothing was written')
+    : new Error('the run stopped before its end')
 
 /** As a shell's `exec`: the other program finds its own command line, and a process that is already warm. */
 async function become({ path, words }: Successor): Promise<void> {

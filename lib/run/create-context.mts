@@ -33,6 +33,8 @@ export interface Parts<M extends Module> {
   readonly voice: Voice
   readonly writes: Writes
   readonly facts: () => ReportFacts
+  /** Wants the name of a protected environment, once a run. @throws KitError exit 2 */
+  readonly permit: () => Promise<void>
 }
 
 /** The context of a run's steps: everything is opened at its first use. */
@@ -50,6 +52,7 @@ export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
     voice,
     writes,
     facts,
+    permit,
   } = parts
   const context: Context<M> = {
     get settings() {
@@ -91,7 +94,10 @@ export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
       async ensure(tryOut) {
         const found = ground()
         const live = found && liveSecrets(await found.kube.objects(), found.look.namespaces)
-        const hold = async () => ground()?.hold.take()
+        const hold = async () => {
+          await permit()
+          await ground()?.hold.take()
+        }
         await inputs.ensure(live ?? {}, hold, tryOut && ((settings) => tryOut(settings, backends(settings))))
       },
     },

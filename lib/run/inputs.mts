@@ -14,11 +14,11 @@ export interface Inputs<M extends Module> {
   current(): SettingsOf<M>
   /** Does what the module does ahead with them, for a run that makes its objects and misses nothing. */
   ahead(this: void): void
-  /** True when the first write of a run wants the environment's name typed. */
+  /** True when the first write of a run wants the environment's name typed. Asked before anything is saved. */
   isProtected(): boolean
   /**
    * Completes, tries and saves them; under --plan they are only used.
-   * @param hold comes before a file is changed
+   * @param hold comes before a file is changed: the name of a protected environment, the lock
    */
   ensure(
     live: Texts,
@@ -58,8 +58,12 @@ export async function openInputs<M extends Module>(
       const resolved = readNow()
       if (missing(resolved).length === 0) module.ahead?.(typed(env, resolved))
     },
-    isProtected: () =>
-      resolve(all, sources()).some(({ setting, text }) => setting.key === 'PROTECTED' && text === 'true'),
+    isProtected() {
+      const protects = (from: Sources) =>
+        resolve(all, from).some(({ setting, text }) => setting.key === 'PROTECTED' && text === 'true')
+      // What a run was given may only add protection: taking it away is a write that wants the name.
+      return protects({ ...sources(), given: {}, variables: {} }) || protects(sources())
+    },
     async ensure(live, hold, tryOut) {
       const resolved = await completeSettings({
         module,

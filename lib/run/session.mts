@@ -122,6 +122,7 @@ export async function openSession<M extends Module>(
     voice: opener.voice,
     writes,
     facts,
+    permit,
   })
 
   return {

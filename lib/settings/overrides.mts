@@ -1,6 +1,6 @@
 import { parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
-import { readIfThere } from '../base/files.mts'
+import { readPrivate } from '../base/files.mts'
 import { isSecret, type Setting, type Texts } from './settings.mts'
 
 /**
@@ -30,7 +30,7 @@ export async function givenSettings(
 }
 
 function readAnswers(path: string): string {
-  const text = readIfThere(path)
+  const text = readPrivate(path)
   if (text !== undefined) return text
   throw new KitError(`there is no answers file ${path}`, {
     exitCode: exitCodes.usage,

@@ -81,6 +81,11 @@ setup() {
 @test "settings: an answers file gives several at once, secrets too" {
   printf '%s\n' "DOMAIN='dev.example.com'" "OPERATOR_EMAIL='ops@example.com'" "POSTGRES_HOST='127.0.0.1'" \
     "POSTGRES_PASSWORD='canary-pg'" "REDIS_HOST='127.0.0.1'" "REDIS_PASSWORD=\`it's\`" >answers
+  chmod 666 answers
+  run -2 "$step_00" --env dev --answers answers
+  assert_output --partial 'answers can be read by others (mode 0666)'
+  [[ ! -e credentials/dev/platform.env ]]
+  chmod 600 answers
   run -0 "$step_00" --env dev --answers answers
   run -0 grep REDIS_PASSWORD credentials/dev/platform.env
   assert_output "REDIS_PASSWORD=\`it's\`"
@@ -93,6 +98,38 @@ bad_file() { # NAME EXPECTED: platform.env is bad in one way; nothing may be wri
   assert_regex "$stderr" "$1"
   refute_regex "$stderr" 'canary'
   assert_equal "$(sha256sum credentials/dev/*)" "$before"
+}
+
+@test "settings: a file that is not UTF-8 is exit 2, names its encoding, and keeps every byte" {
+  complete_platform
+  # An accent as Windows-1252 writes it: read anyway, it would be saved again as another password.
+  sed -i "s/canary-redis-1/canary-redis-\xe9/" credentials/dev/platform.env
+  bad_file 'platform.env is not UTF-8: by its bytes it is WINDOWS-1252'
+  complete_platform
+  printf '\xff\xfe' >credentials/dev/12_n8n.env
+  chmod 600 credentials/dev/12_n8n.env
+  bad_file '12_n8n.env is not UTF-8: by its bytes it is UTF-16'
+}
+
+@test "settings: a run's own inputs cannot switch the protection of an environment off, and nothing is saved before its name" {
+  complete_platform
+  printf "PROTECTED='true'\n" >>credentials/dev/platform.env
+  bad_protection() {
+    local before
+    before=$(sha256sum credentials/dev/*)
+    run -2 --separate-stderr "$@"
+    assert_regex "$stderr" 'dev is protected: its name was not typed'
+    assert_equal "$(sha256sum credentials/dev/*)" "$before"
+  }
+  bad_protection "$step_00" --env dev --yes --set PROTECTED=false
+  printf "PROTECTED='false'\n" | install -m 600 /dev/stdin answers
+  bad_protection "$step_00" --env dev --yes --answers answers
+  sed -i '/^PROTECTED=/d' credentials/dev/platform.env
+  # Adding it takes effect at once.
+  bad_protection "$step_00" --env dev --yes --set PROTECTED=true
+  run -0 "$step_00" --env dev --yes --set PROTECTED=true --confirm dev
+  run -0 "$step_00" --env dev --set PROTECTED=false --confirm dev
+  run -0 "$step_00" --env dev
 }
 
 @test "settings: a file others may read is exit 2" {

@@ -75,6 +75,18 @@ ended() {
   assert_line "N8N_OWNER_EMAIL='ops@example.com'"
 }
 
+@test "Ctrl-D at a question ends like Ctrl-C: exit 130, nothing written" {
+  complete_platform
+  sed -i '/OPERATOR_EMAIL/d' credentials/dev/platform.env
+  before=$(sha256sum credentials/dev/*)
+  start "$step_00 --env dev"
+  shows "Operator's e-mail"
+  tmux send-keys -t "$terminal" C-d
+  ended
+  assert_equal "$(<code)" 130
+  assert_equal "$(sha256sum credentials/dev/*)" "$before"
+}
+
 @test "12_n8n_00_setup_credentials: a file that is missing is not asked for, it is to be laid there: exit 2" {
   complete_platform
   # The screen stays until Enter.
