@@ -16,11 +16,11 @@ import type { LiveObject } from '../kube/types.mts'
 import { createKube } from '../kube/apply/kube-session.mts'
 import type { KubeSession } from '../kube/apply/kube.mts'
 import { isHeld } from '../state/lease.mts'
-import { say } from '../base/log.mts'
+import { log, say } from '../base/log.mts'
 import { folderOf, headingOf, systemNamespace } from '../base/names.mts'
 import type { Module } from './module.mts'
 import { needsOf } from './modules.mts'
-import { operator, type Revision } from '../state/revision.mts'
+import { createRecordCheck, operator, type Revision } from '../state/revision.mts'
 import { readRecords } from '../state/revision-store.mts'
 import { createRevisions, type Revisions } from '../state/run-revision.mts'
 import { kitVersion, type Versions } from '../settings/versions.mts'
@@ -98,6 +98,7 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
       // What was read while another run was at work is old by now.
       [look, records] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
     const known = records.revisions
+    for (const { name, why } of records.damaged) warnDamaged(name, why)
     const revisions = createRevisions({ kubectl, known, ...owner, kit: kitVersion(), images, guard })
     const writes = createWrites({
       planning: looking,
@@ -114,14 +115,21 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
       failures: module.failures ?? [],
       namespaces: look.namespaces,
       objects: records.objects,
+      isRecorded: createRecordCheck(revisions.all),
     })
-    if (!looking) await putBack(await undoDrills(kubectl, repairs, await kube.objects()), kube)
+    if (!looking) await putBack(await undoDrills(kubectl, repairs, await kube.recorded()), kube)
     return { cluster, look, writes, repairs, kube, revisions, known, hold }
   } catch (thrown) {
     await hold.release()
     throw thrown
   }
 }
+
+const warnDamaged = (name: string, why: string): void =>
+  log.warn(
+    `revision Secret ${systemNamespace}/${name} cannot be read (${why}): it is left out`,
+    `kubectl --namespace ${systemNamespace} delete secret ${name}`,
+  )
 
 /** What a killed drill had taken serves again before anything else is looked at. */
 async function putBack(deployments: readonly LiveObject[], kube: KubeSession): Promise<void> {

@@ -8,6 +8,7 @@ import type { Kubectl } from '../kube/kubectl.mts'
 import type { Lease } from './lease.mts'
 import { everyObject, lastingKinds, prunableKinds } from '../kube/apply/ownership.mts'
 import { countWrite } from '../base/command.mts'
+import { messageOf } from '../base/errors.mts'
 
 // Revisions in the cluster: the Secrets that hold one, reading, writing and deleting them. What one Secret cannot take is
 // kept in parts, which its head names.
@@ -78,24 +79,53 @@ const secret = (
   data: Object.fromEntries(Object.entries(data).map(([key, bytes]) => [key, bytes.toString('base64')])),
 })
 
-/** Every revision among some objects. */
-export function decodeAll(objects: readonly LiveObject[]): Revision[] {
+/** A revision Secret nobody can read any more. */
+export interface Damaged {
+  readonly name: string
+  readonly why: string
+}
+
+/** Every revision among some objects; one that is damaged costs no other. */
+export function decodeAll(objects: readonly LiveObject[]): {
+  revisions: Revision[]
+  damaged: Damaged[]
+} {
   const bytesOf = (object: LiveObject | undefined, key: string): Buffer =>
     Buffer.from((object?.['data'] as Record<string, string> | undefined)?.[key] ?? '', 'base64')
-  return objects
-    .filter(({ type }) => type === headType)
-    .map((head) => {
-      const { parts = [], ...meta } = JSON.parse(bytesOf(head, 'meta').toString()) as Meta
-      const all = [head, ...parts.map((name) => objects.find(({ metadata }) => metadata.name === name))]
-      const bytes = Buffer.concat(all.map((one) => bytesOf(one, 'manifests')))
-      return { ...meta, manifests: JSON.parse(gunzipSync(bytes).toString()) as Manifest[] }
-    })
+  const decode = (head: LiveObject): Revision => {
+    const { parts = [], ...meta } = JSON.parse(bytesOf(head, 'meta').toString()) as Meta
+    const all = [head, ...parts.map((name) => objects.find(({ metadata }) => metadata.name === name))]
+    const bytes = Buffer.concat(all.map((one) => bytesOf(one, 'manifests')))
+    const revision = { ...meta, manifests: JSON.parse(gunzipSync(bytes).toString()) as Manifest[] }
+    if (!isRevision(revision) || secretNameOf(revision) !== head.metadata.name) throw new Error('its fields')
+    return revision
+  }
+  const revisions: Revision[] = []
+  const damaged: Damaged[] = []
+  for (const head of objects.filter(({ type }) => type === headType)) {
+    try {
+      revisions.push(decode(head))
+    } catch (thrown) {
+      damaged.push({ name: head.metadata.name, why: messageOf(thrown) })
+    }
+  }
+  return { revisions, damaged }
 }
+
+/** The fields everything else relies on. */
+const isRevision = ({ number, module, env, state, when, images, manifests }: Partial<Revision>): boolean =>
+  Number.isInteger(number) &&
+  [module, env, state, when].every((text) => typeof text === 'string') &&
+  typeof images === 'object' &&
+  images !== null &&
+  Array.isArray(manifests) &&
+  manifests.every((one) => typeof one === 'object' && one !== null && 'kind' in one)
 
 /** What the kit has in a cluster. */
 export interface Records {
   /** Of every module and environment, oldest first. */
   readonly revisions: Revision[]
+  readonly damaged: readonly Damaged[]
   /** The lock, as it was before everything else here was read. */
   readonly lease: Lease | undefined
   /** Every object of every module. */
@@ -109,8 +139,10 @@ export async function readRecords(kubectl: Kubectl): Promise<Records> {
   const objects = itemsOf(await kubectl.json(words))
   // Elsewhere somebody could write them who has rights in one namespace only.
   const kept = objects.filter(({ metadata }) => metadata.namespace === systemNamespace)
+  const { revisions, damaged } = decodeAll(kept)
   return {
-    revisions: decodeAll(kept).toSorted((a, b) => a.number - b.number),
+    revisions: revisions.toSorted((a, b) => a.number - b.number),
+    damaged,
     lease: kept.find(({ kind }) => kind === 'Lease') as Lease | undefined,
     objects,
   }

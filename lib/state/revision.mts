@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os'
-import type { Manifest } from '../kube/types.mts'
+import { nameOf, type LiveObject, type Manifest } from '../kube/types.mts'
 
 /** What one run of one module applied, kept in the cluster (DESIGN section 6). */
 export interface Revision {
@@ -26,7 +26,22 @@ export interface Revision {
   readonly rollbackOf?: number
   /** Where the database's schema stood when it was applied: the name of the last migration. */
   readonly schema?: string
+  /** Names of objects a run was about to apply: what a killed one has made is known by this. */
+  readonly begun?: readonly string[]
   readonly manifests: readonly Manifest[]
+}
+
+/**
+ * Which live objects these revisions have made. Labels are no proof: a backup restored into another namespace, or a
+ * copy made by hand, carries them too. Jobs are in no revision: those in a namespace of the module count.
+ */
+export function createRecordCheck(revisions: readonly Revision[]): (live: LiveObject) => boolean {
+  const manifests = revisions.flatMap((one) => one.manifests)
+  const names = new Set([...manifests.map(nameOf), ...revisions.flatMap(({ begun = [] }) => begun)])
+  // `Deployment n8n-staging/n8n-worker`
+  const namespaces = new Set([...names].flatMap((name) => / ([^/]+)\//.exec(name)?.[1] ?? []))
+  return (live) =>
+    live.kind === 'Job' ? namespaces.has(live.metadata.namespace ?? '') : names.has(nameOf(live))
 }
 
 /** The newest revision of a module; cluster-scope modules have one for all environments. */

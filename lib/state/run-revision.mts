@@ -11,6 +11,8 @@ export interface Revisions {
   readonly all: readonly Revision[]
   /** Images by name, as they are installed. */
   readonly images: Readonly<Record<string, string>>
+  /** Names of what this run may make: kept with its first write. */
+  expect(names: readonly string[]): void
   /** From now on this run makes a rollback to `target`. */
   intend(target: Revision): void
   /** Before the first write. */
@@ -55,7 +57,8 @@ export function createRevisions(options: RevisionsOptions): Revisions {
   const all = options.known.filter((one) => one.module === module && one.env === env)
   let current = all.at(-1)
   let target: Revision | undefined
-  let begun = false
+  let hasBegun = false
+  let expected: readonly string[] = []
 
   const make = (state: Revision['state'], manifests: readonly Manifest[]): Revision => ({
     number: (current?.number ?? 0) + 1,
@@ -67,6 +70,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     kit,
     images: target?.images ?? options.images(),
     manifests,
+    ...withBegun([...(current?.begun ?? []), ...expected], manifests),
     ...(target === undefined ? {} : { rollbackOf: target.number }),
     ...(current?.schema === undefined ? {} : { schema: current.schema }),
     // Proven for what stood then: kept, with its date, until it is proven again.
@@ -88,10 +92,11 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     },
     all,
     images: current === undefined || current.state === 'uninstalled' ? {} : current.images,
+    expect: (names) => void (expected = names),
     intend: (one) => void (target = one),
     async begin() {
-      if (begun) return
-      begun = true
+      if (hasBegun) return
+      hasBegun = true
       const revision = own()
       // Saved again only for news: each run that is killed at its first write must still come further than the last.
       if (current?.state !== 'pending' || intentOf(current) !== intentOf(revision)) await save(revision)
@@ -101,7 +106,9 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       if (current !== undefined && current.state !== 'pending' && current.state !== 'uninstalled') return
       await guard()
       const mark = await schema()
-      await save({ ...own(), state: 'applied', manifests, ...(mark === undefined ? {} : { schema: mark }) })
+      const { begun, ...made } = own()
+      const schemaNow = mark === undefined ? {} : { schema: mark }
+      await save({ ...made, ...withBegun(begun ?? [], manifests), state: 'applied', manifests, ...schemaNow })
       await forget(kubectl, all)
     },
     async tested({ checks, failed, drilled, proven }) {
@@ -124,13 +131,21 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     async uninstalled() {
       if (current === undefined || current.state === 'uninstalled') return
       await guard()
-      const { schema: _schema, ...revision } = own()
+      const { schema: _schema, begun: _begun, ...revision } = own()
       await save({ ...revision, state: 'uninstalled', manifests: [] })
     },
   }
 }
 
-const intentOf = ({ images, rollbackOf, kit }: Revision): string => JSON.stringify([images, rollbackOf, kit])
+const intentOf = ({ images, rollbackOf, kit, begun }: Revision): string =>
+  JSON.stringify([images, rollbackOf, kit, begun])
+
+/** What was begun and is not among the manifests, each name once. */
+function withBegun(names: readonly string[], manifests: readonly Manifest[]): Pick<Revision, 'begun'> {
+  const named = new Set(manifests.map(nameOf))
+  const begun = [...new Set(names)].filter((name) => !named.has(name)).toSorted()
+  return begun.length === 0 ? {} : { begun }
+}
 
 /** Deletes what is older than the last ten, but never the last validated one. */
 async function forget(kubectl: Kubectl, all: readonly Revision[]): Promise<void> {

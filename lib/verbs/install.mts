@@ -1,3 +1,4 @@
+import { nameOf } from '../kube/types.mts'
 import { exitCodes, KitError, NotYet } from '../base/errors.mts'
 import { finishRun } from './summary.mts'
 import { requireFreeAddresses, requireIssuers } from '../kube/apply/ingress-preconditions.mts'
@@ -48,6 +49,7 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   await requireFreeAddresses(ground.kube, objects)
   await requireIssuers(ground.kube, objects)
   await ground.kube.foresee(objects)
+  ground.revisions.expect(objects.map(nameOf))
 }
 
 async function runOne<M extends Module>(session: Session<M>, step: Step<M>): Promise<void> {

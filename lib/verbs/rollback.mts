@@ -32,6 +32,7 @@ export async function rollBack<M extends Module>(
   const today = await renderObjects(module, steps, context.settings, target.images)
   const wanted = target.manifests.map((manifest) => withValues(manifest, today))
   await requireFreeAddresses(kube, wanted)
+  revisions.expect(wanted.map(nameOf))
   await kube.reapply(wanted)
   for (const [namespace, names] of deploymentsOf(wanted)) await kube.kube.waitForRollout(namespace, ...names)
   await kube.prune()

@@ -39,7 +39,7 @@ export async function showStatus<M extends Module>(
     cluster: cluster.name,
     revision: current === undefined ? null : shortened(current),
     images: byNodes ? { kubernetes: look.kubernetes.join(' and '), ...revisions.images } : revisions.images,
-    health: byNodes ? healthOfNodes(look) : await healthOf(kube.kube, await kube.objects()),
+    health: byNodes ? healthOfNodes(look) : await healthOf(kube.kube, await kube.recorded()),
     tested: current?.tested ?? null,
     pending: await pendingOf(session, steps),
   }

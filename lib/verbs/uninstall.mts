@@ -33,7 +33,8 @@ export async function uninstall<M extends Module>(session: Session<M>): Promise<
   const losses = machinery?.losses ?? []
   // Also what another tool has put its own managed-by on: it would stay behind.
   ground?.kube.forget()
-  const objects = inRemovalOrder((await ground?.kube.objects()) ?? [], (one) => ownerOf(one).step)
+  const objects = inRemovalOrder((await ground?.kube.recorded()) ?? [], (one) => ownerOf(one).step)
+  await ground?.kube.sayStrays()
   if (objects.length === 0 && losses.length === 0 && !stands(ground))
     return log.done(`${headingOf(module)} is not installed in ${env}`, started)
   if (!given.plan) {

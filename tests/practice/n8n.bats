@@ -196,16 +196,31 @@ SQL"
 }
 
 # bats test_tags=long
-@test "an object no step wants any more is deleted, and only that" {
-  kubectl create configmap old --namespace n8n-practice
-  kubectl create configmap theirs --namespace n8n-practice
-  kubectl label configmap old --namespace n8n-practice app.kubernetes.io/managed-by=keybuzz \
-    keybuzz.io/module=12_n8n keybuzz.io/env=practice keybuzz.io/step=01_deploy
+@test "an object with the kit's labels that no revision names is left alone and named, whatever the kit does" {
+  kubectl create namespace n8n-restored
+  for namespace in n8n-practice n8n-restored; do
+    kubectl create configmap copy --namespace "$namespace"
+    kubectl label configmap copy --namespace "$namespace" app.kubernetes.io/managed-by=keybuzz \
+      keybuzz.io/module=12_n8n keybuzz.io/env=practice keybuzz.io/step=01_deploy
+  done
   run -0 kit --module 12 --yes
-  assert_output --partial '1 objects no longer wanted: deleted'
-  run -0 kubectl get configmaps --namespace n8n-practice -o name
-  refute_line configmap/old
-  assert_line configmap/theirs
+  assert_output --partial 'ConfigMap n8n-practice/copy has the labels of this module and is in none of its revisions'
+  run -4 --separate-stderr kit --module 12 --uninstall --plan
+  refute_output --partial copy
+  run -0 kubectl get configmap copy --namespace n8n-restored
+  kubectl delete namespace n8n-restored --timeout=60s
+  kubectl delete configmap copy --namespace n8n-practice
+}
+
+# bats test_tags=long
+@test "a damaged revision Secret is named with the command that removes it, and stops nothing" {
+  kubectl create secret generic revision-practice-12-n8n-99 --namespace keybuzz-system --type keybuzz.io/revision --from-literal meta=damaged
+  kubectl label secret revision-practice-12-n8n-99 --namespace keybuzz-system app.kubernetes.io/managed-by=keybuzz
+  run kit --module 12 --yes
+  kubectl delete secret revision-practice-12-n8n-99 --namespace keybuzz-system
+  assert_equal "$status" 0
+  assert_output --partial 'keybuzz-system/revision-practice-12-n8n-99 cannot be read'
+  assert_output --partial 'delete secret revision-practice-12-n8n-99'
 }
 
 # bats test_tags=long

@@ -117,6 +117,16 @@ pods() { kubectl get pods --namespace n8n-practice -o name | sort; }
   assert_equal "$(stat -c %a "$key")" 600
 }
 
+@test "an object no step wants any more is deleted when a revision names it: the certificate's Secret, back behind a load balancer" {
+  kubectl create configmap theirs --namespace n8n-practice
+  kubectl get secret n8n-tls --namespace n8n-practice
+  run -0 kit --module 12 --yes --set TLS_MODE=load-balancer --set "INGRESS_ADDRESSES=$addresses"
+  assert_output --partial '1 objects no longer wanted: deleted'
+  run -1 kubectl get secret n8n-tls --namespace n8n-practice
+  run -0 kubectl get configmap theirs --namespace n8n-practice
+  kubectl delete configmap theirs --namespace n8n-practice
+}
+
 # The kinds of cert-manager, without anybody who works on them.
 stand_in_kinds() {
   local group kind scope

@@ -20,6 +20,8 @@ export function createKube(options: KubeOptions): KubeSession {
   const planner = createPlanner({ kubectl, ours, namespaces: options.namespaces })
   /** Names of what this run has sent. */
   const sent = new Set<string>()
+  /** Names of strays that were said. */
+  const strays = new Set<string>()
   let step = ''
   let unchanged = 0
 
@@ -53,8 +55,23 @@ export function createKube(options: KubeOptions): KubeSession {
     return !sent.has(known) && isServing((await ours.find()).get(known))
   }
 
+  const recorded = async () => [...(await ours.find()).values()].filter(options.isRecorded)
+
+  async function sayStrays(): Promise<void> {
+    const applied = new Set(manifests.map(nameOf))
+    for (const live of (await ours.find()).values()) {
+      const isKnown = applied.has(nameOf(live)) || options.isRecorded(live)
+      if (isKnown || live.metadata.ownerReferences !== undefined || strays.has(nameOf(live))) continue
+      strays.add(nameOf(live))
+      log.warn(
+        `${nameOf(live)} has the labels of this module and is in none of its revisions: it is left alone`,
+        'a restored backup or a copy: take the keybuzz.io labels off it, or delete it yourself',
+      )
+    }
+  }
+
   async function drop(isUnwanted: (live: LiveObject) => boolean): Promise<void> {
-    const left = [...(await ours.find()).values()].filter(isUnwanted)
+    const left = (await recorded()).filter(isUnwanted)
     if (left.length === 0) return
     await writes.make(
       left.map((live) => ({ sign: '-', what: nameOf(live) })),
@@ -91,6 +108,7 @@ export function createKube(options: KubeOptions): KubeSession {
       planner.keep(planned)
     },
     async prune(ofStep) {
+      await sayStrays()
       const applied = new Set(manifests.map(nameOf))
       await drop(
         (live) =>
@@ -102,6 +120,8 @@ export function createKube(options: KubeOptions): KubeSession {
     },
     forgetJobs: () => drop(({ kind }) => kind === 'Job'),
     objects: async () => [...(await ours.find()).values()],
+    recorded,
+    sayStrays,
     forget: () => ours.forget(),
     waitAnew: (namespace, deployments) => waitForDeployments(kubectl, namespace, deployments, failures),
   }

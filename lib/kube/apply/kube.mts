@@ -30,12 +30,16 @@ export interface KubeSession {
   foresee(manifests: readonly Manifest[]): Promise<void>
   /** Applies objects that carry their step's label already: those of an earlier revision. */
   reapply(manifests: readonly Manifest[]): Promise<void>
-  /** Deletes the module's objects that this run did not apply: those of one step, or of all. */
+  /** Deletes the module's objects that this run did not apply: those of one step, or of all. Names strays. */
   prune(step?: string): Promise<void>
   /** Deletes the module's Jobs: what they did may have been undone by a restored backup. The next install does it again. */
   forgetJobs(): Promise<void>
   /** Every live object of the module and environment, as it was at the first question. */
   objects(): Promise<readonly LiveObject[]>
+  /** Those of them that a revision names: only they are the kit's to delete or to change. */
+  recorded(): Promise<readonly LiveObject[]>
+  /** Says which objects have the module's labels and are in none of its revisions. */
+  sayStrays(): Promise<void>
   /** Something was written past this session: ask again. */
   forget(): void
   /** Waits for Deployments whatever is known of them. */
@@ -52,4 +56,6 @@ export interface KubeOptions {
   readonly namespaces: readonly LiveObject[]
   /** The objects of every module. */
   readonly objects: readonly LiveObject[]
+  /** Whether a revision of the module names a live object. */
+  readonly isRecorded: (live: LiveObject) => boolean
 }

@@ -7,8 +7,8 @@ import { inRemovalOrder } from '../../../lib/verbs/uninstall.mts'
 import { overviewLines } from '../../../lib/cli/overview.mts'
 import { leaseFor } from '../../../lib/state/lease.mts'
 import { readRecords, decodeAll, encode } from '../../../lib/state/revision-store.mts'
-import type { Revision } from '../../../lib/state/revision.mts'
-import { mergeManifests } from '../../../lib/state/run-revision.mts'
+import { createRecordCheck, type Revision } from '../../../lib/state/revision.mts'
+import { createRevisions, mergeManifests } from '../../../lib/state/run-revision.mts'
 import { newestTarget, targetOf } from '../../../lib/verbs/rollback-target.mts'
 import { isOlder } from '../../../lib/settings/versions.mts'
 
@@ -155,7 +155,7 @@ test('a revision is read as it was written, whatever its size; parts nobody name
     const { head, parts } = encode(large, limit)
     assert.equal(parts.length > 0, limit < 1000)
     const stale = encode(revision(7, 'pending', `before ${'abcdefgh'.repeat(limit)}`), limit).parts
-    assert.deepEqual(decodeAll([...stale, ...parts, head] as never), [large])
+    assert.deepEqual(decodeAll([...stale, ...parts, head] as never), { revisions: [large], damaged: [] })
     assert.equal(
       new Set([head, ...parts].map(({ metadata }) => metadata?.labels?.['keybuzz.io/revision'])).size,
       1,
@@ -185,6 +185,70 @@ test('a revision holds names of sensitive values, never the values', () => {
     data: { PASSWORD: 'aHVudGVyMg==' },
   }
   const { head } = encode(revision(1, 'applied', 'x', { manifests: [secret as Manifest] }))
-  const [read] = decodeAll([head] as never)
+  const [read] = decodeAll([head] as never).revisions
   assert.deepEqual(read?.manifests, [{ ...secret, data: { PASSWORD: '' } }])
+})
+
+test('a damaged revision is named and left out: it stops no verb of no module', () => {
+  const whole = encode(revision(1, 'validated', 'a')).head
+  const { head } = encode(revision(2, 'validated', 'b'))
+  const data = head.data ?? {}
+  const text = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64')
+  const meta = { number: 2, module: '12_n8n', env: 'dev', state: 'validated', when: 'now', images: {} }
+  const ways: Record<string, Record<string, string>> = {
+    'cut manifests': { ...data, manifests: data['manifests']?.slice(0, 20) ?? '' },
+    'no manifests': { meta: data['meta'] ?? '' },
+    'no meta': { manifests: data['manifests'] ?? '' },
+    'meta that is null': { ...data, meta: text(null) },
+    'no images': { ...data, meta: text({ ...meta, images: undefined }) },
+    'another name': { ...data, meta: text({ ...meta, number: 3 }) },
+    'parts that are gone': { ...data, meta: text({ ...meta, parts: ['gone'] }), manifests: '' },
+  }
+  for (const [way, bad] of Object.entries(ways)) {
+    const { revisions, damaged } = decodeAll([{ ...head, data: bad }, whole] as never)
+    assert.deepEqual(
+      revisions.map(({ number }) => number),
+      [1],
+      way,
+    )
+    assert.deepEqual(
+      damaged.map(({ name }) => name),
+      ['revision-dev-12-n8n-2'],
+      way,
+    )
+  }
+})
+
+test('what a revision names is the kit’s; a copy elsewhere with its labels is not', () => {
+  const isRecorded = createRecordCheck([
+    revision(1, 'uninstalled', 'x', { manifests: [] }),
+    revision(2, 'validated', 'x'),
+    revision(3, 'pending', 'x', { begun: ['ConfigMap a/two'] }),
+  ])
+  const live = (kind: string, namespace: string, name: string) =>
+    ({ kind, metadata: { namespace, name } }) as never
+  assert.ok(isRecorded(live('ConfigMap', 'a', 'one')))
+  assert.ok(isRecorded(live('ConfigMap', 'a', 'two')), 'a killed run was about to make it')
+  assert.ok(isRecorded(live('Job', 'a', 'prepare-0123')))
+  assert.ok(!isRecorded(live('ConfigMap', 'a-restored', 'one')))
+  assert.ok(!isRecorded(live('ConfigMap', 'a', 'three')))
+  assert.ok(!isRecorded(live('Job', 'a-restored', 'prepare-0123')))
+  assert.ok(!createRecordCheck([])(live('ConfigMap', 'a', 'one')))
+})
+
+test('a run keeps what it is about to make with its first write, and drops it when the manifests name it', async () => {
+  const kept: Revision[] = []
+  const kubectl = {
+    json: (_words: unknown, { input }: { input: { items: never[] } }) => {
+      kept.push(...decodeAll(input.items).revisions)
+      return Promise.resolve(undefined)
+    },
+  } as unknown as Kubectl
+  const options = { kubectl, module: '12_n8n', env: 'dev', kit: '0.1.0', images: () => ({}) }
+  const run = createRevisions({ ...options, known: [], guard: () => Promise.resolve() })
+  run.expect(['ConfigMap a/one', 'ConfigMap a/two'])
+  await run.begin()
+  assert.deepEqual(kept.at(-1)?.begun, ['ConfigMap a/one', 'ConfigMap a/two'])
+  await run.applied([configMap('one', 'x')], () => Promise.resolve(undefined))
+  assert.deepEqual(kept.at(-1)?.begun, ['ConfigMap a/two'])
 })
