@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { KitError } from './errors.mts'
 import { diskError, logsFolder, shownPath } from './files.mts'
 import { redact } from './sensitive.mts'
+import { visible } from './visible.mts'
 import { chalk } from './command.mts'
 
 // Everything a person reads goes through here: to stderr, and without colour to the log file, both redacted.
@@ -38,50 +39,54 @@ export const logFailure = (): KitError | undefined => failure
 export function record(text: string): void {
   if (logFile === undefined) return
   try {
-    appendFileSync(logFile, `${new Date().toISOString()} ${redact(text)}\n`)
+    appendFileSync(logFile, `${new Date().toISOString()} ${visible(redact(text))}\n`)
   } catch (cause) {
     failure = diskError(logFile, cause)
     logFile = undefined
   }
 }
 
-/** One line for the operator, and for the log. */
-export function say(text: string): void {
+/** One line for the operator, and for the log. Nothing in it acts on the terminal. */
+export const say = (text: string): void => write('', text)
+
+/** @param mark the kit's own, in colour; `text` may hold foreign words @param end the same, behind it */
+function write(mark: string, text: string, end = ''): void {
   clearWaiting()
-  const clean = redact(text)
-  process.stderr.write(`${clean}\n`)
-  record(withoutColour(clean))
+  const shown = visible(redact(text))
+  process.stderr.write(`${mark}${shown}${end}\n`)
+  record(withoutColour(`${mark}${shown}${end}`))
 }
 
 const timeColumn = 80
 
-/** `text ... 0.3 s`: the time stands at the end of the line. */
-function withTime(text: string, started: number | undefined): string {
-  if (started === undefined) return text
+/** `mark text ... 0.3 s`: the time stands at the end of the line. */
+function writeTimed(mark: string, text: string, started: number | undefined): void {
+  if (started === undefined) return write(mark, text)
   const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`
-  return `${text}${' '.repeat(Math.max(2, timeColumn - withoutColour(text).length - seconds.length))}${chalk.dim(seconds)}`
+  const used = withoutColour(mark).length + visible(redact(text)).length + seconds.length
+  write(mark, text, `${' '.repeat(Math.max(2, timeColumn - used))}${chalk.dim(seconds)}`)
 }
 
 export const log = {
   /** A step or module begins. */
-  title: (text: string): void => say(`${chalk.cyan('▸')} ${text}`),
+  title: (text: string): void => write(`${chalk.cyan('▸')} `, text),
   /** Something is done. @param started performance.now() when it began */
-  ok: (text: string, started?: number): void => say(withTime(`  ${chalk.green('✓')} ${text}`, started)),
+  ok: (text: string, started?: number): void => writeTimed(`  ${chalk.green('✓')} `, text, started),
   /** A whole module is done. */
-  done: (text: string, started?: number): void => say(withTime(`${chalk.green('✓')} ${text}`, started)),
+  done: (text: string, started?: number): void => writeTimed(`${chalk.green('✓')} `, text, started),
   /** Works, but somebody should know; kept in the report by whoever found it. */
   warn: (text: string, fix?: string): void => {
-    say(`  ${chalk.yellow('!')} ${text}`)
+    write(`  ${chalk.yellow('!')} `, text)
     if (fix !== undefined) say(`      fix: ${fix}`)
   },
   /** Something failed; `lines` say where, what it means, what to type next. */
   fail: (text: string, lines: readonly string[] = [], indent = ''): void => {
-    say(`${indent}${chalk.red('✗')} ${text}`)
+    write(`${indent}${chalk.red('✗')} `, text)
     for (const line of lines) say(`${indent}    ${line}`)
   },
   /** What is waited for right now: one line that is rewritten on a terminal, a new line elsewhere. */
   waiting(text: string): void {
-    const line = redact(`  … ${text}`)
+    const line = visible(redact(`  … ${text}`))
     if (!moving()) return say(line)
     clearWaiting()
     process.stderr.write(line.slice(0, (process.stderr.columns || 80) - 1))
@@ -100,7 +105,7 @@ const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g')
 const withoutColour = (text: string): string => text.replace(colours, '')
 
 /** Where data goes: stdout. A closed reader (`| head`) is not an error of the run. */
-export const print = (text: string): void => void process.stdout.write(`${redact(text)}\n`)
+export const print = (text: string): void => void process.stdout.write(`${visible(redact(text))}\n`)
 
 /** From now on a stdout or stderr that is closed, or whose terminal is, is ignored: the run's work and its log file go on. */
 export function surviveClosedOutput(): void {

@@ -5,6 +5,8 @@ import { questions } from './terminal.mts'
 
 // The only importer of clack, and only for questions: around work its spinner turns Ctrl-C into exit 0.
 const output = process.stderr
+// Some terminals report no width (serial consoles, `script`): one letter a line is no question.
+if (output.isTTY && output.columns === 0) output.columns = 80
 const asking = { output, signal: interruption.signal }
 
 /** An answer, or Cancelled (130) when the operator pressed Ctrl-C or Escape; what ends a run (143) ends its question. */

@@ -4,6 +4,7 @@ import { validationFolder, writePrivate } from '../base/files.mts'
 import { shortTime } from '../state/revision.mts'
 import type { KubernetesBuild } from '../kube/kubernetes-build.mts'
 import { redact } from '../base/sensitive.mts'
+import { inMarkdown } from '../base/visible.mts'
 
 /** Everything a report says. Only what was observed; never a placeholder (legacy.md 8.3). */
 export interface Report {
@@ -77,7 +78,9 @@ export function reportText(report: Report): string {
     ...order.flatMap((result) => report.outcomes.filter((one) => one.result === result)).map(row),
     ...section(
       'Warnings',
-      report.warnings.map(({ text, fix }) => `- ${text}${fix === undefined ? '' : `. Fix: \`${fix}\``}`),
+      report.warnings.map(
+        ({ text, fix }) => `- ${inMarkdown(text)}${fix === undefined ? '' : `. Fix: \`${fix}\``}`,
+      ),
     ),
     ...section(
       'Access',
@@ -144,11 +147,10 @@ const isReal = ({ images, kubernetes, makesCluster }: Report): boolean =>
   !(makesCluster && kubernetes.some(({ kind }) => kind !== 'release'))
 
 function row({ result, id, title, evidence, fix, milliseconds }: Outcome): string {
-  const seen = result === 'passed' ? evidence : `${evidence}<br>fix: ${fix}`
-  return `| ${mark[result]} | ${title} (${id}) | ${cell(seen)} | ${(milliseconds / 1000).toFixed(1)} s |`
+  const words = inMarkdown(evidence)
+  const seen = result === 'passed' ? words : `${words}<br>fix: ${inMarkdown(fix)}`
+  return `| ${mark[result]} | ${title} (${id}) | ${seen} | ${(milliseconds / 1000).toFixed(1)} s |`
 }
-
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
 const section = (title: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : ['', `## ${title}`, '', ...lines]

@@ -82,6 +82,9 @@ function unclean(value: string): string | undefined {
   return value === value.trim() ? undefined : 'begins or ends with a blank'
 }
 
+/** What people write for a machine of the cluster: taken as another machine, it would be left out in silence. */
+const nearlyK3s = /^(k3s|k8s|rke2?|kubernetes)|^(master|server|worker|agent|node|control-?plane)s?$/i
+
 type CellRule = (value: string, cell: Cells['cell']) => string | undefined
 
 const filled =
@@ -101,7 +104,11 @@ const rules: Readonly<Record<string, CellRule>> = {
       : `"${value}" is not an IPv4 address; leave it empty when there is none`,
   USER_SSH: (value) =>
     value === '' || /^[a-z_][a-z0-9_-]*$/.test(value) ? undefined : `"${value}" is no user's name`,
-  ROLE: filled(() => undefined),
+  ROLE: filled((value) =>
+    nearlyK3s.test(value) && value !== 'k3s'
+      ? `"${value}" is not a role of the kit: a machine of the cluster has ROLE k3s and SUBROLE master or worker`
+      : undefined,
+  ),
   SUBROLE: (value, cell) =>
     cell('ROLE') !== 'k3s' || value === 'master' || value === 'worker'
       ? undefined

@@ -56,6 +56,14 @@ const bad: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = 
   loopback: [withCell('192.0.2.1\t', '127.0.1.1\t'), /is the machine itself/],
   'a link-local address': [withCell('192.0.2.1\t', '169.254.3.4\t'), /link-local/],
   'a multicast address': [withCell('192.0.2.1\t', '224.0.0.1\t'), /is no host's address/],
+  'a role that is nearly k3s': [
+    withCell('\tk3s\tmaster', '\tK3s\tmaster'),
+    /column ROLE: "K3s" is not a role of the kit/,
+  ],
+  'a worker by its own name': [
+    withCell('\tk3s\tmaster', '\tk3s-worker\t'),
+    /column ROLE: "k3s-worker" is not a role/,
+  ],
   'a public address that is none': [
     withCell('198.51.100.1', 'aucune'),
     /column IP_PUBLIQUE: "aucune" is not an IPv4 address/,

@@ -1,0 +1,26 @@
+/**
+ * Characters that do something else than stand there: C0 and C1 controls (cursor, colours, clipboard), DEL, the marks
+ * that turn the direction of text (Unicode Bidirectional Algorithm), line separators no terminal shows.
+ */
+const acting = new RegExp(
+  '[\\u0000-\\u0008\\u000B-\\u001F\\u007F-\\u009F\\u200E\\u200F\\u202A-\\u202E\\u2066-\\u2069\\u2028\\u2029]',
+  'g',
+)
+
+/**
+ * Text of pods, hosts, kubectl and web pages is data: what would act on a terminal is shown instead. Tabs and line
+ * ends stay.
+ * @returns `␛]52;c;...␇` for what would set the clipboard
+ */
+export const visible = (text: string): string =>
+  text.replace(acting, (character) => {
+    const code = character.charCodeAt(0)
+    if (code < 0x20) return String.fromCharCode(0x2400 + code)
+    return code === 0x7f ? '␡' : `\\u${code.toString(16).padStart(4, '0')}`
+  })
+
+/** Foreign text within a line of Markdown: no link, no image, no HTML, no table of its own. */
+export const inMarkdown = (text: string): string =>
+  visible(text)
+    .replaceAll(/[\\`[\]<>|]/g, String.raw`\$&`)
+    .replaceAll(/\s*\n\s*/g, ' ')
