@@ -2,10 +2,7 @@
  * Characters that do something else than stand there: C0 and C1 controls (cursor, colours, clipboard), DEL, the marks
  * that turn the direction of text (Unicode Bidirectional Algorithm), line separators no terminal shows.
  */
-const acting = new RegExp(
-  '[\\u0000-\\u0008\\u000B-\\u001F\\u007F-\\u009F\\u200E\\u200F\\u202A-\\u202E\\u2066-\\u2069\\u2028\\u2029]',
-  'g',
-)
+const acting = /(?![\t\n])\p{Cc}|[\u200E\u200F\u202A-\u202E\u2066-\u2069\u2028\u2029]/gu
 
 /**
  * Text of pods, hosts, kubectl and web pages is data: what would act on a terminal is shown instead. Tabs and line
