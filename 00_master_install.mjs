@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The master's door. It imports nothing outside Node, so that it can explain a wrong Node or missing packages
-// instead of crashing, and shows its help at once. The work is in scripts/master.mts.
+// instead of crashing, and shows its help at once. The work is in lib/cli/master.mts.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { helpText } from './lib/flags.mjs'
+import { helpText } from './lib/cli/flags.mjs'
 import { modules } from './scripts/modules.mjs'
 
 const usage = [

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
-import { step } from '../../lib/step.mts'
-import { ensureServers } from './control-plane.mts'
-import { fetchKubeconfig } from './kubeconfig.mts'
+import { step } from '../../lib/cli/step.mts'
+import { ensureServers } from './nodes/control-plane.mts'
+import { fetchKubeconfig } from './nodes/kubeconfig.mts'
 import { k3s } from './module.mts'
 
 export default step(

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
-import { step } from '../../lib/step.mts'
-import { requireVersion } from '../../lib/versions.mts'
-import { clusterFacts } from './cluster-facts.mts'
+import { step } from '../../lib/cli/step.mts'
+import { requireVersion } from '../../lib/settings/versions.mts'
+import { clusterFacts } from './probes/cluster-facts.mts'
 import { k3s } from './module.mts'
 
 // K3s brings these itself; they are kept as they are, and waited for.

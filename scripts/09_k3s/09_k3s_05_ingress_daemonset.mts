@@ -1,7 +1,7 @@
 #!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
-import { step } from '../../lib/step.mts'
-import { everyNodeServes } from './every-node.mts'
-import { everyIngress, ingress } from './manifests.mts'
+import { step } from '../../lib/cli/step.mts'
+import { everyNodeServes } from './ingress/daemonset-ready.mts'
+import { everyIngress, ingress } from './ingress/manifests.mts'
 import { k3s } from './module.mts'
 
 export default step(import.meta, k3s, 'Install the ingress', async ({ settings, images, kube, until }) => {

@@ -1,12 +1,12 @@
 #!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
-import { step } from '../../lib/step.mts'
-import { backendServices, pullProof } from './applications.mts'
-import { defaultStorageClass } from './checks-addons.mts'
-import { everyNodeServes } from './every-node.mts'
+import { step } from '../../lib/cli/step.mts'
+import { backendServices, pullProof } from './probes/backend-services.mts'
+import { defaultStorageClass } from './checks/addons.mts'
+import { everyNodeServes } from './ingress/daemonset-ready.mts'
 import { k3s } from './module.mts'
-import { policyVerdict } from './policy-verdict.mts'
-import { policies } from './probe-policies.mts'
-import { everyProbe, ownVolume, probeNamespace, probes, single } from './probe.mts'
+import { policyVerdict } from './probes/policy-verdict.mts'
+import { policies } from './probes/policies.mts'
+import { everyProbe, ownVolume, probeNamespace, probes, single } from './probes/probe.mts'
 
 export default step(
   import.meta,

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
-import { sequence } from '../../lib/step.mts'
+import { sequence } from '../../lib/cli/step.mts'
 import setupCredentials from './09_k3s_00_setup_credentials.mts'
 import prepare from './09_k3s_01_prepare.mts'
 import installControlPlane from './09_k3s_02_install_control_plane.mts'

@@ -1,6 +1,6 @@
-import type { ChecksOf } from '../../lib/module.mts'
-import { addons, storage } from './checks-addons.mts'
-import { metrics } from './checks-metrics.mts'
+import type { ChecksOf } from '../../lib/run/module.mts'
+import { addons, storage } from './checks/addons.mts'
+import { metrics } from './checks/metrics.mts'
 import {
   canary,
   ingressHealth,
@@ -10,11 +10,11 @@ import {
   payload,
   pods,
   services,
-} from './checks-network.mts'
-import { nodes, overlap, pressure, servers, version } from './checks-nodes.mts'
-import { networkPolicies } from './checks-policies.mts'
-import { certificates, members, snapshots } from './checks-servers.mts'
-import { api, crashing, dns, ingressAnswers, ingressClass, kubelets, registry } from './checks-services.mts'
+} from './checks/network.mts'
+import { nodes, overlap, pressure, servers, version } from './checks/nodes.mts'
+import { networkPolicies } from './checks/policies.mts'
+import { certificates, members, snapshots } from './checks/servers.mts'
+import { api, crashing, dns, ingressAnswers, ingressClass, kubelets, registry } from './checks/services.mts'
 import type { k3s } from './module.mts'
 
 /** The final validation. It needs no SSH: it also lets a cluster somebody else made be adopted. */

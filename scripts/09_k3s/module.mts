@@ -1,12 +1,8 @@
-import { defineModule, type SettingsOf } from '../../lib/module.mts'
-import { backendAddresses, general, ingress, registry } from '../platform.mts'
-import { paths } from './config.mts'
-import { loadBalancerLines } from './load-balancer.mts'
-import { waivedOf } from './preflight/waived.mts'
-import { ssh } from './settings-ssh.mts'
-import { cluster, ingressController } from './settings.mts'
-
-export type K3sSettings = SettingsOf<typeof k3s>
+import { defineModule } from '../../lib/run/module.mts'
+import { paths } from './host/paths.mts'
+import { loadBalancerLines } from './ingress/load-balancer.mts'
+import { waivedOf } from './settings-waived.mts'
+import { own, shared } from './settings.mts'
 
 /** What a host keeps when K3s is taken off it. */
 const kept = [
@@ -21,11 +17,11 @@ export const k3s = defineModule({
   title: 'K3s HA core',
   scope: 'cluster',
   machines: {
-    takeDown: async () => (await import('./take-down.mts')).takeDown,
+    takeDown: async () => (await import('./remove/take-down.mts')).takeDown,
     staysOnHost: () => kept,
   },
-  shared: [...general, ...ingress, ...backendAddresses, ...registry],
-  settings: [...ssh, ...cluster, ...ingressController],
+  shared,
+  settings: own,
   images: ['traefik', 'probe'],
   information: loadBalancerLines,
   stays: () => kept,

@@ -1,5 +1,5 @@
-import type { Setting } from '../../lib/settings.mts'
-import { isPort } from '../../lib/validate.mts'
+import type { Setting } from '../../lib/settings/settings.mts'
+import { isPort } from '../../lib/settings/validators.mts'
 
 // How the machines are entered.
 

@@ -1,7 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import type { Setting } from '../../lib/settings.mts'
-import { waivedProblem } from './preflight/waived.mts'
-import { isAddressOrCidr, isBetween, isCidr, isHostOrAddress, listOf } from '../../lib/validate.mts'
+import type { SettingsOf } from '../../lib/run/module.mts'
+import type { Setting } from '../../lib/settings/settings.mts'
+import { backendAddresses, registry } from '../../lib/settings/platform-backends.mts'
+import { general, ingress } from '../../lib/settings/platform.mts'
+import { ssh } from './settings-ssh.mts'
+import { waivedProblem } from './settings-waived.mts'
+import {
+  isAddressOrCidr,
+  isBetween,
+  isCidr,
+  isHostOrAddress,
+  listOf,
+} from '../../lib/settings/validators.mts'
 
 // What only module 9 asks: what a cluster cannot change later, and its ingress.
 
@@ -125,3 +135,11 @@ export const ingressController = [
     validate: listOf(isCidr),
   },
 ] as const satisfies readonly Setting[]
+
+/** Settings it shares with other modules. */
+export const shared = [...general, ...ingress, ...backendAddresses, ...registry] as const
+
+/** Settings of its own. */
+export const own = [...ssh, ...cluster, ...ingressController] as const
+
+export type K3sSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

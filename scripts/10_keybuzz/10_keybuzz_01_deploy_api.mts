@@ -1,5 +1,5 @@
 #!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
-import { step } from '../../lib/step.mts'
+import { step } from '../../lib/cli/step.mts'
 import { configuration, prerequisites, workload } from './manifests.mts'
 import { nameOf } from './names.mts'
 import { migrations } from './migration.mts'

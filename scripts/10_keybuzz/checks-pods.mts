@@ -1,5 +1,5 @@
-import { failed, passed, warning } from '../../lib/checks.mts'
-import { crashAnswer, readyAnswer, spreadAnswer } from '../../lib/pod-answers.mts'
+import { failed, passed, warning } from '../../lib/checks/checks.mts'
+import { crashAnswer, readyAnswer, spreadAnswer } from '../../lib/checks/pods.mts'
 import { firstThatRuns, unreachedIn, waysToReach, type Target } from './inside.mts'
 import { allPodsOf, parts, podsOf, type KeybuzzCheck } from './session.mts'
 

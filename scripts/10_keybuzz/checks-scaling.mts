@@ -1,5 +1,5 @@
-import { askAgain } from '../../lib/again.mts'
-import { failed, passed } from '../../lib/checks.mts'
+import { askAgain } from '../../lib/base/poll.mts'
+import { failed, passed } from '../../lib/checks/checks.mts'
 import { nameOf, type Part } from './names.mts'
 import { namespaceOf } from './module.mts'
 import { parts, podsOf, type KeybuzzCheck, type Tools } from './session.mts'

@@ -1,4 +1,4 @@
-import type { ChecksOf } from '../../lib/module.mts'
+import type { ChecksOf } from '../../lib/run/module.mts'
 import { autoscalers } from './checks-scaling.mts'
 import { backends, ready, restarts, spread } from './checks-pods.mts'
 import { headers, https, inside, outside } from './checks-visitor.mts'

@@ -1,7 +1,7 @@
-import { parseEnvFile } from '../../lib/env-file.mts'
-import { messageOf } from '../../lib/errors.mts'
-import { sensitive, type Sensitive } from '../../lib/sensitive.mts'
-import type { Setting } from '../../lib/settings.mts'
+import { parseEnvFile } from '../../lib/settings/env-file.mts'
+import { messageOf } from '../../lib/base/errors.mts'
+import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
+import type { Setting } from '../../lib/settings/settings.mts'
 
 // What an operator gives the API and the front beyond what the kit knows of them.
 

@@ -1,4 +1,4 @@
-import { sensitive, type Sensitive } from '../../lib/sensitive.mts'
+import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
 import { valuesIn } from './env-files.mts'
 import { databaseNameOf, type KeybuzzSettings } from './module.mts'
 

@@ -1,4 +1,4 @@
-import type { KnownFailure } from '../../lib/module.mts'
+import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 
 /** Last lines of an API or front that cannot start, as common servers and clients write them. */
 export const failures: readonly KnownFailure[] = [

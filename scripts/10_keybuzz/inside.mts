@@ -1,4 +1,4 @@
-import { KitError, messageOf } from '../../lib/errors.mts'
+import { KitError, messageOf } from '../../lib/base/errors.mts'
 
 // How something is done in a pod of an unknown image: by whatever program its image has.
 

@@ -1,4 +1,4 @@
-import type { HttpAnswer } from '../../lib/http.mts'
+import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 
 // Visitors that a drill makes up: they ask without a pause until they are told to stop.
 

@@ -1,11 +1,17 @@
-import { published } from '../../lib/ingress.mts'
-import type { Manifest } from '../../lib/k8s.mts'
-import { autoscaled, configMap, namespace, secretEnv, selector, service } from '../../lib/objects.mts'
-import { deployment } from '../../lib/pods.mts'
-import { pullSecrets } from '../../lib/registry.mts'
-import type { Sensitive } from '../../lib/sensitive.mts'
-import { tlsOf } from '../../lib/tls.mts'
-import { itemsOf } from '../../lib/validate.mts'
+import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
+import type { Manifest } from '../../lib/kube/types.mts'
+import {
+  autoscaled,
+  configMap,
+  namespace,
+  secretEnv,
+  selector,
+  service,
+} from '../../lib/kube/manifests/objects.mts'
+import { deployment } from '../../lib/kube/manifests/pods.mts'
+import { pullSecrets } from '../../lib/kube/manifests/pull-secret.mts'
+import type { Sensitive } from '../../lib/base/sensitive.mts'
+import { itemsOf } from '../../lib/settings/validators.mts'
 import { apiSecrets, apiValues, frontValues, ownValues } from './environment.mts'
 import { namespaceOf, type KeybuzzSettings } from './module.mts'
 import { hostOf, nameOf, portOf, type Images, type Part } from './names.mts'

@@ -1,5 +1,5 @@
-import { job } from '../../lib/jobs.mts'
-import type { Job } from '../../lib/k8s.mts'
+import { job } from '../../lib/kube/manifests/jobs.mts'
+import type { Job } from '../../lib/kube/types.mts'
 import { databaseNameOf, namespaceOf, type KeybuzzSettings } from './module.mts'
 import type { Images } from './names.mts'
 import { migrator, podOf } from './pods.mts'

@@ -1,7 +1,8 @@
-import { defineModule, type SettingsOf } from '../../lib/module.mts'
-import { inEnvironment } from '../../lib/names.mts'
-import { shown } from '../../lib/settings.mts'
-import { general, ingress, postgres, rabbitmq, redis, registry } from '../platform.mts'
+import { defineModule, type SettingsOf } from '../../lib/run/module.mts'
+import { inEnvironment } from '../../lib/base/names.mts'
+import { shown } from '../../lib/settings/settings.mts'
+import { general, ingress } from '../../lib/settings/platform.mts'
+import { postgres, rabbitmq, redis, registry } from '../../lib/settings/platform-backends.mts'
 import { failures } from './failures.mts'
 import { settings } from './settings.mts'
 

@@ -1,7 +1,15 @@
-import { password } from '../../lib/generate.mts'
-import type { Setting } from '../../lib/settings.mts'
-import { isBetween, isCommand, isDnsName, isFolder, isOrigin, isPath, listOf } from '../../lib/validate.mts'
-import { certificateOf } from '../platform.mts'
+import { password } from '../../lib/settings/generators.mts'
+import type { Setting } from '../../lib/settings/settings.mts'
+import {
+  isBetween,
+  isCommand,
+  isDnsName,
+  isFolder,
+  isOrigin,
+  isPath,
+  listOf,
+} from '../../lib/settings/validators.mts'
+import { certificateOf } from '../../lib/settings/platform.mts'
 import { fileSettings } from './env-files.mts'
 
 /** Ports a container without rights may open. */

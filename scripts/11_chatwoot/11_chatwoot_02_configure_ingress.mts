@@ -1,6 +1,6 @@
 #!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
-import { awaitCertificates } from '../../lib/certificates.mts'
-import { step } from '../../lib/step.mts'
+import { awaitCertificates } from '../../lib/kube/rollout/certificates.mts'
+import { step } from '../../lib/cli/step.mts'
 import { ingress } from './manifests.mts'
 import { chatwoot } from './module.mts'
 

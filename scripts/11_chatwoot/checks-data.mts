@@ -1,5 +1,5 @@
-import { failed, passed, warning } from '../../lib/checks.mts'
-import { jobLabel, jobState } from '../../lib/jobs.mts'
+import { failed, passed, warning } from '../../lib/checks/checks.mts'
+import { jobLabel, jobState } from '../../lib/kube/manifests/jobs.mts'
 import { bucketOf, databaseNameOf, extensions, namespaceOf } from './module.mts'
 import type { ChatwootCheck } from './session.mts'
 

@@ -1,4 +1,4 @@
-import { failed, passed, passedOver, warning } from '../../lib/checks.mts'
+import { failed, passed, passedOver, warning } from '../../lib/checks/checks.mts'
 import { brandingOf, publicBranding } from './branding.mts'
 import { askServed, signIn, type ChatwootCheck, type Tools } from './session.mts'
 

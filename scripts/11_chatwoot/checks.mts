@@ -1,4 +1,4 @@
-import type { ChecksOf } from '../../lib/module.mts'
+import type { ChecksOf } from '../../lib/run/module.mts'
 import { database, eviction, prepared, storage } from './checks-data.mts'
 import { ready, restarts, sidekiq, spread } from './checks-pods.mts'
 import {

@@ -1,6 +1,6 @@
-import type { EnvVar } from '../../lib/k8s.mts'
-import { env, envFromSecret } from '../../lib/pods.mts'
-import type { Sensitive } from '../../lib/sensitive.mts'
+import type { EnvVar } from '../../lib/kube/types.mts'
+import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
+import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { bucketOf, databaseNameOf, pool, type ChatwootSettings } from './module.mts'
 
 // What Chatwoot's processes are told: environment variables, and the secrets behind some of them.

@@ -1,4 +1,4 @@
-import type { KnownFailure } from '../../lib/module.mts'
+import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 
 /** What the last lines of Chatwoot's processes and Jobs mean. */
 export const failures: readonly KnownFailure[] = [

@@ -1,5 +1,5 @@
-import type { Container, EnvVar, PodSpec } from '../../lib/k8s.mts'
-import { container, podDefaults, probe } from '../../lib/pods.mts'
+import type { Container, EnvVar, PodSpec } from '../../lib/kube/types.mts'
+import { container, podDefaults, probe } from '../../lib/kube/manifests/pods.mts'
 import { commonEnv, port } from './environment.mts'
 import { bucketOf, type ChatwootSettings } from './module.mts'
 import { heartbeat } from './ruby.mts'

@@ -1,10 +1,9 @@
-import type { Check, CheckTools } from '../../lib/checks.mts'
-import { exitCodes, KitError } from '../../lib/errors.mts'
-import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
-import type { LiveObject } from '../../lib/k8s.mts'
-import { applicationPods } from '../../lib/pod-answers.mts'
-import { componentOf } from '../../lib/pod-status.mts'
-import { askByName } from '../../lib/served.mts'
+import type { Check, CheckTools } from '../../lib/checks/checks.mts'
+import { exitCodes, KitError } from '../../lib/base/errors.mts'
+import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
+import { type HttpRequest, askByName } from '../../lib/checks/http.mts'
+import type { LiveObject } from '../../lib/kube/types.mts'
+import { applicationPods, componentOf } from '../../lib/checks/pods.mts'
 import { namespaceOf, type ChatwootSettings } from './module.mts'
 
 export type Tools = CheckTools<ChatwootSettings>

@@ -1,7 +1,7 @@
-import { hexKey, password } from '../../lib/generate.mts'
-import type { Setting } from '../../lib/settings.mts'
-import { isBetween, isDnsName, isEmail, isUrl } from '../../lib/validate.mts'
-import { certificateOf } from '../platform.mts'
+import { hexKey, password } from '../../lib/settings/generators.mts'
+import type { Setting } from '../../lib/settings/settings.mts'
+import { isBetween, isDnsName, isEmail, isUrl } from '../../lib/settings/validators.mts'
+import { certificateOf } from '../../lib/settings/platform.mts'
 
 /** Bytes of an Active Record encryption key: `rails db:encryption:init` prints 32 characters. */
 const encryptionKey = () => hexKey(16)

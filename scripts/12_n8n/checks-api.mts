@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { failed, passed } from '../../lib/checks.mts'
+import { failed, passed } from '../../lib/checks/checks.mts'
 import { askPublic, checkPrefix, dataOf, signIn, type N8nCheck, type Owner } from './session.mts'
 
 export const apiKey: N8nCheck = {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { failed, passed, passedOver } from '../../lib/checks.mts'
-import { password } from '../../lib/generate.mts'
+import { failed, passed, passedOver } from '../../lib/checks/checks.mts'
+import { password } from '../../lib/settings/generators.mts'
 import { askPublic, dataOf, signIn, type N8nCheck } from './session.mts'
 
 // What a visitor of the public name sees, without and with login.

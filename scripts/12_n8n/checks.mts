@@ -1,5 +1,5 @@
-import { passed, warning } from '../../lib/checks.mts'
-import type { ChecksOf } from '../../lib/module.mts'
+import { passed, warning } from '../../lib/checks/checks.mts'
+import type { ChecksOf } from '../../lib/run/module.mts'
 import { apiKey } from './checks-api.mts'
 import { ready, restarts, spread } from './checks-pods.mts'
 import { login, metricsHidden, owned, publicHealth, push, setupClosed, urls } from './checks-visitor.mts'

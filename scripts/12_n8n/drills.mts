@@ -1,8 +1,8 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { failed, passed } from '../../lib/checks.mts'
-import type { Drill, DrillTools } from '../../lib/drills.mts'
-import type { DrillsOf } from '../../lib/module.mts'
+import { failed, passed } from '../../lib/checks/checks.mts'
+import type { Drill, DrillTools } from '../../lib/checks/drills.mts'
+import type { DrillsOf } from '../../lib/run/module.mts'
 import { namespaceOf, type n8n, type N8nSettings } from './module.mts'
 import { askPublic, checkPrefix, dataOf, signIn, type Owner } from './session.mts'
 import {

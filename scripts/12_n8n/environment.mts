@@ -1,5 +1,5 @@
-import type { EnvVar } from '../../lib/k8s.mts'
-import { env, envFromSecret } from '../../lib/pods.mts'
+import type { EnvVar } from '../../lib/kube/types.mts'
+import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
 import { databaseNameOf, type N8nSettings } from './module.mts'
 
 // What n8n's processes are told: environment variables, and the secrets behind some of them.

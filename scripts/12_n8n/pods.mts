@@ -1,6 +1,14 @@
-import type { Container, Deployment, EnvVar } from '../../lib/k8s.mts'
-import { selector } from '../../lib/objects.mts'
-import { container, deployment, env, envFromSecret, podDefaults, probe, resources } from '../../lib/pods.mts'
+import type { Container, Deployment, EnvVar } from '../../lib/kube/types.mts'
+import { selector } from '../../lib/kube/manifests/objects.mts'
+import {
+  container,
+  deployment,
+  env,
+  envFromSecret,
+  podDefaults,
+  probe,
+  resources,
+} from '../../lib/kube/manifests/pods.mts'
 import { commonEnv, port, secretName, secrets } from './environment.mts'
 import { namespaceOf, pool, type N8nSettings } from './module.mts'
 

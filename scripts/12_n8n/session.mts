@@ -1,8 +1,8 @@
-import { askAgain } from '../../lib/again.mts'
-import type { Check, CheckTools } from '../../lib/checks.mts'
-import { exitCodes, KitError } from '../../lib/errors.mts'
-import type { HttpAnswer, HttpRequest } from '../../lib/http.mts'
-import { askByName } from '../../lib/served.mts'
+import { askAgain } from '../../lib/base/poll.mts'
+import type { Check, CheckTools } from '../../lib/checks/checks.mts'
+import { exitCodes, KitError } from '../../lib/base/errors.mts'
+import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
+import { type HttpRequest, askByName } from '../../lib/checks/http.mts'
 import type { N8nSettings } from './module.mts'
 
 export type Tools = CheckTools<N8nSettings>

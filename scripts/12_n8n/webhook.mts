@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import { failed, passed, type Answer } from '../../lib/checks.mts'
-import { exitCodes, KitError } from '../../lib/errors.mts'
+import { failed, passed, type Answer } from '../../lib/checks/checks.mts'
+import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import { checkPrefix, signIn, type Owner, type Tools } from './session.mts'
 import {
   callUntilActive,

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { HttpAnswer } from '../../lib/http.mts'
+import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { askPublic, checkPrefix, dataOf, type Owner, type Tools } from './session.mts'
 
 // Workflows that the checks and drills make, call and take away again.

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { root } from '../../lib/file.mts'
+import { root } from '../../lib/base/files.mts'
 import { inTurn, run, type Row } from './measure.mts'
 
 const against = 'node -e 0'

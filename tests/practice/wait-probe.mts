@@ -1,8 +1,8 @@
-import { openCluster } from '../../lib/cluster.mts'
-import { waitForJob } from '../../lib/job-wait.mts'
-import { explain } from '../../lib/run.mts'
-import { readVersions } from '../../lib/versions.mts'
-import { waitForDeployments } from '../../lib/wait.mts'
+import { openCluster } from '../../lib/kube/cluster.mts'
+import { waitForJob } from '../../lib/kube/rollout/job-wait.mts'
+import { explain } from '../../lib/cli/program.mts'
+import { readVersions } from '../../lib/settings/versions.mts'
+import { waitForDeployments } from '../../lib/kube/rollout/deployments.mts'
 
 // Waits for one Deployment or Job of the practice cluster, as a step does, and says what a step would say.
 //   wait-probe.mts NAMESPACE deployment|job NAME SECONDS_WITHOUT_PROGRESS

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { root } from '../../lib/file.mts'
+import { root } from '../../lib/base/files.mts'
 import { readmes } from '../docs/tables.mts'
 
 for (const { path, before, after } of readmes()) {

@@ -1,8 +1,8 @@
-import { log } from '../../../lib/log.mts'
-import { itemsOf } from '../../../lib/validate.mts'
-import type { K3sSettings } from '../module.mts'
-import { dialUntil, type Answer } from './dial.mts'
-import { thisMachine } from './reach.mts'
+import { log } from '../../../lib/base/log.mts'
+import { itemsOf } from '../../../lib/settings/validators.mts'
+import type { K3sSettings } from '../settings.mts'
+import { dialUntil, type Answer } from '../reach/dial.mts'
+import { thisMachine } from '../reach/reach.mts'
 import type { Fit } from './run.mts'
 
 const dialApi = (address: string): Promise<Answer> => dialUntil(address, 6443, 3000)

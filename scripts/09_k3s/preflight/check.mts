@@ -1,8 +1,8 @@
-import { failed, passed, warning, type Answer } from '../../../lib/checks.mts'
-import type { Member } from '../../../lib/hosts.mts'
-import type { K3sSettings } from '../module.mts'
-import type { HostDocument } from './document.mts'
-import type { Blocked } from './reach.mts'
+import { failed, passed, warning, type Answer } from '../../../lib/checks/checks.mts'
+import type { Member } from '../../../lib/hosts/hosts.mts'
+import type { K3sSettings } from '../settings.mts'
+import type { HostDocument } from '../host/document.mts'
+import type { Blocked } from '../reach/reach.mts'
 
 /** One question about one host, answered from its document alone. */
 export interface HostCheck {

@@ -1,4 +1,4 @@
-import { failed, passed, warning } from '../../../lib/checks.mts'
+import { failed, passed, warning } from '../../../lib/checks/checks.mts'
 import { mib, must, type HostCheck, type HostFacts } from './check.mts'
 
 // The disks: room, rights, kind, and how fast they keep what they are given.

@@ -1,9 +1,9 @@
-import { failed, passed, warning } from '../../../lib/checks.mts'
-import { isInRange } from '../../../lib/ranges.mts'
-import { balancersOf, rulesFor } from '../prepare/openings.mts'
-import { firewallWorks, lacking } from '../prepare/works.mts'
+import { failed, passed, warning } from '../../../lib/checks/checks.mts'
+import { isInRange } from '../host/cidr.mts'
+import { balancersOf, rulesFor } from '../host/openings.mts'
+import { firewallWorks, lacking } from '../prepare/tasks.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
-import { blockedText, thisMachine } from './reach.mts'
+import { blockedText, thisMachine } from '../reach/reach.mts'
 
 // The firewall of a host: which, what it lacks, and whether the others come through it.
 

@@ -1,4 +1,4 @@
-import { passed } from '../../../lib/checks.mts'
+import { passed } from '../../../lib/checks/checks.mts'
 import { must, should, type HostCheck } from './check.mts'
 import { k3sPaths } from './script.mts'
 

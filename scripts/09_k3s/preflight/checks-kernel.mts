@@ -1,4 +1,4 @@
-import { passed } from '../../../lib/checks.mts'
+import { passed } from '../../../lib/checks/checks.mts'
 import { leastSettings, sysctlFile } from '../prepare/kernel.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
 import { tools } from './script.mts'

@@ -1,4 +1,4 @@
-import { failed, passed, warning, type Answer } from '../../../lib/checks.mts'
+import { failed, passed, warning, type Answer } from '../../../lib/checks/checks.mts'
 import { mib, must, should, type HostCheck, type HostFacts } from './check.mts'
 
 // What the machine is: rights, system, processor, memory.

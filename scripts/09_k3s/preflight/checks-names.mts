@@ -1,4 +1,4 @@
-import type { Answer } from '../../../lib/checks.mts'
+import type { Answer } from '../../../lib/checks/checks.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
 
 // Who the host is, what time it is there, and that nobody else is the same.

@@ -1,4 +1,4 @@
-import { isInRange, rangesOverlap } from '../../../lib/ranges.mts'
+import { isInRange, rangesOverlap } from '../host/cidr.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
 
 // The private network, and what would come in the way of pods and Services.

@@ -1,4 +1,4 @@
-import { failed, passed } from '../../../lib/checks.mts'
+import { failed, passed } from '../../../lib/checks/checks.mts'
 import type { HostCheck, HostFacts } from './check.mts'
 
 // Ports K3s and the ingress take: free, or taken by the K3s that is ours.

@@ -1,4 +1,4 @@
-import { failed, passed } from '../../../lib/checks.mts'
+import { failed, passed } from '../../../lib/checks/checks.mts'
 import { must, should, type HostCheck } from './check.mts'
 
 // What else lives on the host: firewalls, resolvers, proxies.

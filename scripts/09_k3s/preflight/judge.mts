@@ -1,6 +1,6 @@
-import type { Outcome } from '../../../lib/checks.mts'
-import { exitCodes, KitError } from '../../../lib/errors.mts'
-import { log } from '../../../lib/log.mts'
+import type { Outcome } from '../../../lib/checks/checks.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { log } from '../../../lib/base/log.mts'
 import type { HostFacts } from './check.mts'
 import { hostChecks } from './checks.mts'
 

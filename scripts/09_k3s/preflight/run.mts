@@ -1,15 +1,15 @@
-import type { Host } from '../../../lib/host.mts'
-import type { Hosts, Member } from '../../../lib/hosts.mts'
-import { log } from '../../../lib/log.mts'
-import { readScript } from '../../../lib/remote-script.mts'
-import type { K3sSettings } from '../module.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import type { Hosts, Member } from '../../../lib/hosts/hosts.mts'
+import { log } from '../../../lib/base/log.mts'
+import { readScript } from '../../../lib/hosts/remote-script.mts'
+import type { K3sSettings } from '../settings.mts'
 import { hostChecks } from './checks.mts'
 import type { HostFacts } from './check.mts'
 import { judge, requireNone, tell } from './judge.mts'
-import { parseDocument, type HostDocument } from './document.mts'
-import { findBlocked, type Peer } from './reach.mts'
+import { parseDocument, type HostDocument } from '../host/document.mts'
+import { findBlocked, peersOf } from '../reach/reach.mts'
 import { preflightScript } from './script.mts'
-import { waivedOf } from './waived.mts'
+import { waivedOf } from '../settings-waived.mts'
 
 interface Answered {
   readonly host: Host
@@ -67,17 +67,6 @@ async function withBlocked(
     blocked: blocked.filter(({ from, to }) => to === one.name || (!asked.has(to) && from === one.name)),
   }))
 }
-
-/** Those this run works on, and the masters it only asks. */
-export const peersOf = (
-  { servers }: Pick<Hosts, 'servers'>,
-  asked: readonly (Pick<Answered, 'host' | 'role'> & Partial<Pick<Answered, 'said'>>)[],
-): Peer[] => [
-  ...asked.map((one) => ({ ...one, address: one.host.address })),
-  ...servers
-    .filter(({ name }) => asked.every(({ host }) => host.name !== name))
-    .map((host) => ({ host, role: 'master' as const, address: host.address })),
-]
 
 async function ask(host: Host, role: HostFacts['role']): Promise<Answered> {
   const sent = Date.now()

@@ -1,4 +1,4 @@
-import { signature } from '../config.mts'
+import { signature } from '../host/paths.mts'
 import { preparedPart, prologue } from '../prepare/script.mts'
 
 // What is asked of a host before anything is written to it: one POSIX script, one round trip, one document of

@@ -1,6 +1,6 @@
-import type { HostDocument } from '../preflight/document.mts'
-import type { Rule } from './openings.mts'
-import type { Work } from './work.mts'
+import type { HostDocument } from '../host/document.mts'
+import type { Rule } from '../host/openings.mts'
+import type { Work } from './task.mts'
 
 // firewalld: rich rules in the zone of the private interface, now and for the next start. Never --reload: it drops
 // what others added for now only. A rich rule carries no name of ours, so none is ever taken away. Rich rules let

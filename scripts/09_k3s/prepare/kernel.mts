@@ -1,7 +1,7 @@
-import { signature } from '../config.mts'
-import type { K3sSettings } from '../module.mts'
-import type { HostDocument } from '../preflight/document.mts'
-import type { Work } from './work.mts'
+import { signature } from '../host/paths.mts'
+import type { K3sSettings } from '../settings.mts'
+import type { HostDocument } from '../host/document.mts'
+import type { Work } from './task.mts'
 
 // Kernel modules and settings: for now, and for the next start of the host.
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { signature } from '../config.mts'
-import type { HostDocument } from '../preflight/document.mts'
-import type { Rule } from './openings.mts'
-import type { Work } from './work.mts'
+import { signature } from '../host/paths.mts'
+import type { HostDocument } from '../host/document.mts'
+import type { Rule } from '../host/openings.mts'
+import type { Work } from './task.mts'
 
 // nftables: a packet must be let through by every chain it meets, so a table of our own would open nothing. Each of
 // the operator's chains that filters gets one jump, at its head, into a chain of ours beside it.

@@ -1,6 +1,6 @@
-import { paths, signature } from '../config.mts'
-import type { HostDocument } from '../preflight/document.mts'
-import type { Work } from './work.mts'
+import { paths, signature } from '../host/paths.mts'
+import type { HostDocument } from '../host/document.mts'
+import type { Work } from './task.mts'
 
 const isLoop = (address: string): boolean => address.startsWith('127.') || address === '::1'
 

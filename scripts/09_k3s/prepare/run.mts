@@ -1,16 +1,15 @@
-import type { Host } from '../../../lib/host.mts'
-import type { Hosts } from '../../../lib/hosts.mts'
-import { log } from '../../../lib/log.mts'
-import { readScript } from '../../../lib/remote-script.mts'
-import type { Until } from '../../../lib/until.mts'
-import type { K3sSettings } from '../module.mts'
-import { parseDocument } from '../preflight/document.mts'
-import { blockedText, findBlocked } from '../preflight/reach.mts'
-import { peersOf, type Fit } from '../preflight/run.mts'
-import { waivedOf } from '../preflight/waived.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import type { Hosts } from '../../../lib/hosts/hosts.mts'
+import { log } from '../../../lib/base/log.mts'
+import { readScript } from '../../../lib/hosts/remote-script.mts'
+import type { Until } from '../../../lib/base/poll.mts'
+import type { K3sSettings } from '../settings.mts'
+import { parseDocument } from '../host/document.mts'
+import { blockedText, findBlocked, peersOf } from '../reach/reach.mts'
+import { waivedOf } from '../settings-waived.mts'
 import { preparedScript } from './script.mts'
-import type { Work } from './work.mts'
-import { lacking, worksOf } from './works.mts'
+import type { Work } from './task.mts'
+import { lacking, worksOf, type FitHost } from './tasks.mts'
 
 /**
  * Makes every host ready for K3s: modules, settings, resolver, firewall. Then looks whether it is so, and whether
@@ -18,7 +17,7 @@ import { lacking, worksOf } from './works.mts'
  * @throws KitError exit 9 for a host that is not as it was made
  */
 export async function prepareHosts(
-  fit: readonly Fit[],
+  fit: readonly FitHost[],
   hosts: Pick<Hosts, 'servers'>,
   until: Until,
 ): Promise<void> {
@@ -41,7 +40,7 @@ export async function prepareHosts(
 }
 
 /** @returns whether anything was to do */
-async function prepare({ host, facts }: Fit): Promise<boolean> {
+async function prepare({ host, facts }: FitHost): Promise<boolean> {
   const works = worksOf(facts)
   // One round trip for all of them.
   await host.look(works.flatMap(({ files = [] }) => files.map(({ path }) => path)))
@@ -59,7 +58,7 @@ async function make(host: Host, { what, files = [], words }: Work): Promise<bool
 }
 
 /** What a host still lacks, asked anew: the words of its works, empty when there are none. */
-async function whatLacks({ host, facts }: Fit): Promise<string> {
+async function whatLacks({ host, facts }: FitHost): Promise<string> {
   const shown = 'ask whether the host is prepared'
   const { stdout } = await readScript(host, preparedScript, [host.address], { shown })
   const works = lacking(worksOf({ ...facts, said: parseDocument(host.name, stdout) }))
@@ -67,7 +66,7 @@ async function whatLacks({ host, facts }: Fit): Promise<string> {
 }
 
 /** The way between the hosts, as it was asked before anything was written. */
-const allReach = (fit: readonly Fit[], hosts: Pick<Hosts, 'servers'>): Parameters<Until>[0] => ({
+const allReach = (fit: readonly FitHost[], hosts: Pick<Hosts, 'servers'>): Parameters<Until>[0] => ({
   what: 'the way between the hosts',
   seconds: 20,
   async lacks() {

@@ -1,6 +1,6 @@
-import type { HostDocument } from '../preflight/document.mts'
-import type { Work } from './work.mts'
-import type { Rule } from './openings.mts'
+import type { HostDocument } from '../host/document.mts'
+import type { Work } from './task.mts'
+import type { Rule } from '../host/openings.mts'
 
 // ufw: rules are commands with our comment. What an operator denied by a rule of his stays denied.
 

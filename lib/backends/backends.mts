@@ -1,0 +1,69 @@
+import { log, type Voice } from '../base/log.mts'
+import { claimOf } from './postgres-facts.mts'
+import { createPostgres, type Postgres } from './postgres.mts'
+import { createRabbitmq, type Rabbitmq } from './rabbitmq.mts'
+import { createRedis, type Redis } from './redis.mts'
+import { createS3, type S3 } from './s3.mts'
+import type { Settings } from '../settings/settings.mts'
+import type { Writes } from '../base/writes.mts'
+
+/** The services outside the cluster, logged in at first use. */
+export interface Backends {
+  readonly postgres: Postgres
+  readonly redis: Redis
+  readonly rabbitmq: Rabbitmq
+  readonly s3: S3
+}
+
+/** A warning of a run, kept in its report. */
+export interface Warning {
+  readonly text: string
+  readonly fix?: string
+}
+
+/** Opens backends and closes them all at the end of a run. */
+export interface BackendOpener {
+  readonly warnings: readonly Warning[]
+  /** How whoever looks at the world for a run speaks to the operator. */
+  readonly voice: Voice
+  open(settings: Settings): Backends
+  close(): Promise<void>
+}
+
+/** What claims databases: two clusters, environments or modules must not share one. */
+export interface Claimant {
+  /** The cluster's CA hash. */
+  readonly cluster: string
+  /** `staging/12_n8n` */
+  readonly owner: string
+}
+
+export function createBackendOpener(writes: Writes, { cluster, owner }: Claimant): BackendOpener {
+  const warnings: Warning[] = []
+  const opened: Backends[] = []
+  const voice: Voice = {
+    warn(text, fix) {
+      if (warnings.some((warning) => warning.text === text)) return
+      warnings.push({ text, ...(fix === undefined ? {} : { fix }) })
+      log.warn(text, fix)
+    },
+    said: (text) => (writes.planning ? undefined : log.ok(text)),
+  }
+  return {
+    warnings,
+    voice,
+    open(settings) {
+      const backends = {
+        postgres: createPostgres(settings, writes, { ...voice, claim: claimOf(cluster, owner) }),
+        redis: createRedis(settings, writes, { ...voice, cluster }),
+        rabbitmq: createRabbitmq(settings, writes, voice),
+        s3: createS3(settings, writes, voice),
+      }
+      opened.push(backends)
+      return backends
+    },
+    async close() {
+      await Promise.all(opened.flatMap(({ postgres, redis }) => [postgres.close(), redis.close()]))
+    },
+  }
+}

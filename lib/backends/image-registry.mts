@@ -1,0 +1,111 @@
+import { messageOf } from '../base/errors.mts'
+import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
+
+// Whether a registry has an image and gives it to an account: its manifest is asked for, nothing is downloaded.
+
+/** What a registry says of an image. */
+export type Offer =
+  { readonly is: 'there' } | { readonly is: 'absent' | 'refused' | 'silent'; readonly words: string }
+
+const milliseconds = 8000
+const manifests = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ')
+
+/** Asks the registry of an image for its manifest, with the platform's account where that is its registry. */
+export async function askRegistry(image: string, account: RegistrySettings): Promise<Offer> {
+  const { registry, repository, reference } = imageName(image)
+  const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry
+  // As containerd does: plain HTTP for a registry on the machine itself, TLS for every other.
+  const scheme = /^(localhost|127\.0\.0\.1)(:|$)/.test(host) ? 'http' : 'https'
+  const url = `${scheme}://${host}/v2/${repository}/manifests/${reference}`
+  const basic = basicFor(registry, account)
+  try {
+    const first = await ask(url, undefined)
+    if (first.status !== 401) return offerOf(first, url)
+    const authorization = await authorizationFor(first.headers.get('www-authenticate') ?? '', basic)
+    return authorization === undefined ? offerOf(first, url) : offerOf(await ask(url, authorization), url)
+  } catch (thrown) {
+    const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown
+    return { is: 'silent', words: `${host}: ${messageOf(cause)}` }
+  }
+}
+
+const ask = (url: string, authorization: string | undefined): Promise<Response> =>
+  fetch(url, {
+    method: 'HEAD',
+    headers: { accept: manifests, ...(authorization === undefined ? {} : { authorization }) },
+    signal: AbortSignal.timeout(milliseconds),
+  })
+
+function offerOf({ status, ok }: Response, url: string): Offer {
+  const words = `${new URL(url).host} answers ${status}`
+  if (ok) return { is: 'there' }
+  if (status === 401 || status === 403) return { is: 'refused', words }
+  return { is: status === 404 ? 'absent' : 'silent', words }
+}
+
+function basicFor(registry: string, account: RegistrySettings): string | undefined {
+  const { REGISTRY_SERVER, REGISTRY_USER = '', REGISTRY_PASSWORD } = account
+  if (REGISTRY_SERVER !== registry || REGISTRY_PASSWORD === undefined) return undefined
+  return `Basic ${Buffer.from(`${REGISTRY_USER}:${REGISTRY_PASSWORD.reveal()}`).toString('base64')}`
+}
+
+/** What the registry's challenge asks for: the account itself, or a token it is exchanged for (also without one). */
+async function authorizationFor(challenge: string, basic: string | undefined): Promise<string | undefined> {
+  if (!/^bearer /i.test(challenge)) return basic
+  const fields = Object.fromEntries(
+    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = '', value = '']) => [key, value] as const),
+  )
+  const realm = new URL(fields['realm'] ?? '')
+  for (const key of ['service', 'scope']) {
+    const value = fields[key]
+    if (value !== undefined) realm.searchParams.set(key, value)
+  }
+  const answer = await fetch(realm, {
+    headers: basic === undefined ? {} : { authorization: basic },
+    signal: AbortSignal.timeout(milliseconds),
+  })
+  if (!answer.ok) return undefined
+  const { token, access_token: other } = (await answer.json()) as { token?: string; access_token?: string }
+  return `Bearer ${token ?? other ?? ''}`
+}
+
+// Pure: what an image reference means, as Docker and containerd read it.
+
+/** An image reference, taken apart. */
+export interface ImageName {
+  /** host or host:port; Docker Hub's is docker.io. */
+  readonly registry: string
+  readonly repository: string
+  /** A tag, or a digest, which counts more. */
+  readonly reference: string
+  /** As a node lists it. */
+  readonly full: string
+}
+
+/** Takes an image reference with tag or digest apart. */
+export function imageName(image: string): ImageName {
+  const [named = '', digest] = image.split('@')
+  const [, path = named, tag] = /^(.*):([^:/]+)$/.exec(named) ?? []
+  const [first = '', ...rest] = path.split('/')
+  const hasRegistry = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost')
+  const registry = hasRegistry ? first : 'docker.io'
+  const short = hasRegistry ? rest.join('/') : path
+  const repository = registry === 'docker.io' && !short.includes('/') ? `library/${short}` : short
+  const reference = digest ?? tag ?? ''
+  const full = `${registry}/${repository}${digest === undefined ? `:${reference}` : `@${reference}`}`
+  return { registry, repository, reference, full }
+}
+
+const placeholders =
+  /^(nginx|httpd|apache|caddy|alpine|busybox|debian|ubuntu|hello-world|hello-kubernetes|whoami|(http-)?echo(-?server)?|echoserver|httpbin|pause|placeholder|sample|dummy)(-unprivileged)?$/
+
+/** One sentence when an image is known to be nobody's application. */
+export function problemWithOwnImage(image: string): string | undefined {
+  const last = imageName(image).repository.split('/').at(-1) ?? ''
+  return placeholders.test(last) ? `${last} is a placeholder, not your application` : undefined
+}

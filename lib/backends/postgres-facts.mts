@@ -1,0 +1,86 @@
+import type { Extension } from './postgres-extensions.mts'
+import type { Connection } from './postgres-login.mts'
+import type { Sensitive } from '../base/sensitive.mts'
+
+// What a server says about a database before anything is done to it.
+
+/** A database an application owns. */
+export interface Database {
+  readonly name: string
+  readonly owner: string
+  readonly password: Sensitive
+  /** Connections the application opens at most; becomes the role's CONNECTION LIMIT. */
+  readonly connections: number
+  /** First major version of PostgreSQL the application supports; an older one is a warning. */
+  readonly supportedFrom: number
+  /** What its schema stands on, made by the superuser: the owner never becomes one. */
+  readonly extensions?: readonly Extension[]
+}
+
+/** What the server says about itself, its user, and the database in question. */
+export interface Facts {
+  readonly version: number
+  readonly replica: boolean
+  readonly most: number
+  readonly mayCreate: boolean
+  readonly superuser: boolean
+  readonly owner: string | undefined
+  readonly roleLimit: number | undefined
+  /** The role owns something, or has rights on something, in one of the server's databases. */
+  readonly roleInUse: boolean
+  /** Sum of the limits of all other roles that have one. */
+  readonly promised: number
+  /** Whose the database is, as the kit wrote into the first line of its comment. */
+  readonly claim: string | undefined
+  /** An operator's own words in that comment: they stay there, below the claim. */
+  readonly words: string
+}
+
+/** A comment whose first line begins so has a claim; everything else in a comment is an operator's own words. */
+const claimWord = 'keybuzz '
+
+/** The claim of one module of one environment on one cluster. */
+export const claimOf = (cluster: string, owner: string): string =>
+  `${claimWord}${cluster.slice(0, 12)} ${owner}`
+
+/** Tells the claim from the words of a comment on a database. */
+export function readComment(comment: string | null): Pick<Facts, 'claim' | 'words'> {
+  const [first = '', ...rest] = (comment ?? '').split('\n')
+  return first.startsWith(claimWord)
+    ? { claim: first, words: rest.join('\n') }
+    : { claim: undefined, words: comment ?? '' }
+}
+
+/** The comment of a database that is claimed so; without a claim, the operator's words alone. */
+export const commentOf = (words: string, claim?: string): string =>
+  [claim, words].filter((part) => part !== undefined && part !== '').join('\n')
+
+/** Reads them in one question. */
+export async function readFacts(server: Connection, { name, owner }: Database): Promise<Facts> {
+  type Row = { [K in keyof Omit<Facts, 'claim' | 'words'>]: Facts[K] | null } & { comment: string | null }
+  const { rows } = await server.query<Row>(
+    `select current_setting('server_version_num')::int / 10000 as version,
+            pg_is_in_recovery() as replica,
+            current_setting('max_connections')::int as most,
+            me.rolsuper or (me.rolcreatedb and me.rolcreaterole) as "mayCreate",
+            me.rolsuper as superuser,
+            (select pg_get_userbyid(datdba) from pg_database where datname = $1) as owner,
+            (select shobj_description(oid, 'pg_database') from pg_database where datname = $1) as comment,
+            (select rolconnlimit from pg_roles where rolname = $2) as "roleLimit",
+            exists (select from pg_shdepend join pg_roles r on r.oid = refobjid
+              where refclassid = 'pg_authid'::regclass and rolname = $2) as "roleInUse",
+            (select coalesce(sum(rolconnlimit), 0)::int from pg_roles
+              where rolcanlogin and rolconnlimit > 0 and rolname <> $2) as promised
+       from pg_roles me where me.rolname = current_user`,
+    [name, owner],
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error('PostgreSQL does not list its own user')
+  const { comment, owner: found, roleLimit, ...rest } = row
+  return {
+    ...rest,
+    ...readComment(comment),
+    owner: found ?? undefined,
+    roleLimit: roleLimit ?? undefined,
+  } as Facts
+}

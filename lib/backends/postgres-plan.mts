@@ -1,0 +1,64 @@
+import { commentOf, type Database, type Facts } from './postgres-facts.mts'
+import { quoteName, quoteText } from './postgres-login.mts'
+import type { Change } from '../base/writes.mts'
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
+
+/** What must be done, as the plan shows it and as SQL. Pure but for the salt of a new password. */
+export function planDatabase(
+  { name, owner, password, connections }: Database,
+  facts: Facts,
+  passwordFits: boolean,
+  claim: string,
+): { changes: Change[]; statements: string[] } {
+  const [role, database] = [quoteName(owner), quoteName(name)]
+  const secret = () => `PASSWORD ${quoteText(scramVerifier(password.reveal()))}`
+  const changes: Change[] = []
+  const statements: string[] = []
+  if (facts.roleLimit === undefined) {
+    changes.push({ sign: '+', what: `PostgreSQL role ${owner}` })
+    statements.push(`CREATE ROLE ${role} LOGIN NOSUPERUSER CONNECTION LIMIT ${connections} ${secret()}`)
+  } else {
+    const fields = [
+      ...(passwordFits ? [] : ['password   changed (not shown)']),
+      ...(facts.roleLimit === connections ? [] : [`connection limit   ${facts.roleLimit} -> ${connections}`]),
+    ]
+    if (fields.length > 0) changes.push({ sign: '~', what: `PostgreSQL role ${owner}`, fields })
+    if (!passwordFits) statements.push(`ALTER ROLE ${role} ${secret()}`)
+    if (facts.roleLimit !== connections) statements.push(`ALTER ROLE ${role} CONNECTION LIMIT ${connections}`)
+  }
+  if (facts.owner === undefined) {
+    changes.push({ sign: '+', what: `PostgreSQL database ${name}` })
+    // Only a member of a role may make it an owner; a superuser needs no membership.
+    if (!facts.superuser) statements.push(`GRANT ${role} TO CURRENT_USER`)
+    statements.push(`CREATE DATABASE ${database} OWNER ${role} ENCODING 'UTF8' TEMPLATE template0`)
+    statements.push(`REVOKE CONNECT ON DATABASE ${database} FROM PUBLIC`)
+  } else if (facts.claim === undefined) {
+    const kept = facts.words === '' ? [] : ['its comment stays, below the claim']
+    const fields = [`claim   (none) -> ${claim}`, ...kept]
+    changes.push({ sign: '~', what: `PostgreSQL database ${name}`, fields })
+  }
+  if (facts.claim === undefined) {
+    statements.push(`COMMENT ON DATABASE ${database} IS ${quoteText(commentOf(facts.words, claim))}`)
+  }
+  return { changes, statements }
+}
+
+const iterations = 4096
+
+// SASLprep (RFC 4013), as far as it changes a password. libpq and node-postgres do the same before they hash, so
+// a verifier of the raw text would refuse every password with such a character in it.
+const spaces = /[\u00A0\u1680\u2000-\u200B\u202F\u205F\u3000]/g
+const nothing = /\u00AD|\u034F|\u1806|[\u180B-\u180D]|\u200C|\u200D|\u2060|[\uFE00-\uFE0F]|\uFEFF/g
+const prepared = (password: string): string =>
+  password.replace(spaces, ' ').replace(nothing, '').normalize('NFKC')
+
+/**
+ * A password as PostgreSQL stores it (SCRAM-SHA-256, RFC 5802 and 7677), computed here so that the clear one
+ * reaches neither the server's log nor its activity view.
+ */
+export function scramVerifier(password: string, salt: Buffer = randomBytes(16)): string {
+  const salted = pbkdf2Sync(prepared(password), salt, iterations, 32, 'sha256')
+  const key = (name: string) => createHmac('sha256', salted).update(name).digest()
+  const stored = createHash('sha256').update(key('Client Key')).digest('base64')
+  return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${stored}:${key('Server Key').toString('base64')}`
+}

@@ -1,0 +1,118 @@
+import { exitCodes, KitError } from '../base/errors.mts'
+import { commentOf, type Database, type Facts } from './postgres-facts.mts'
+import {
+  quoteName,
+  quoteText,
+  isRightPassword,
+  isWrongPassword,
+  logIn,
+  type Login,
+} from './postgres-login.mts'
+
+/** Connections of the server that stay free of every application: superuser, backup, monitoring. */
+const reserved = 20
+
+/** @throws KitError for each reason why the database must not or cannot be made here */
+export function requireUsable(
+  where: string,
+  user: string,
+  facts: Facts,
+  { name, owner, connections }: Database,
+  claim: string,
+): void {
+  if (facts.replica) {
+    throw new KitError(`${where} is a replica: nothing can be written there`, {
+      exitCode: exitCodes.preflight,
+      hint: 'POSTGRES_HOST must lead to the leader: look at HAProxy’s write port, or at Patroni',
+    })
+  }
+  if (!facts.mayCreate) {
+    throw new KitError(`${where}: ${user} may not create databases and roles`, {
+      exitCode: exitCodes.denied,
+      hint: `ALTER ROLE ${quoteName(user)} CREATEDB CREATEROLE; or set POSTGRES_SUPERUSER to a role that may`,
+    })
+  }
+  if (facts.owner !== undefined && facts.owner !== owner) {
+    throw new KitError(`${where}: database ${name} belongs to ${facts.owner}, not to ${owner}`, {
+      exitCode: exitCodes.worldMoved,
+      details: ['Nothing was written.'],
+      hint: `if it is yours: ALTER DATABASE ${quoteName(name)} OWNER TO ${quoteName(owner)}; else use another environment name`,
+    })
+  }
+  if (facts.claim !== undefined && facts.claim !== claim) {
+    throw new KitError(`${where}: database ${name} is another installation's`, {
+      exitCode: exitCodes.worldMoved,
+      details: [
+        `claimed by: ${facts.claim}`,
+        `this run is: ${claim}`,
+        'Two installations on one database would lock each other out. Nothing was written.',
+      ],
+      hint: `use another environment name; if the other one is gone for good: COMMENT ON DATABASE ${quoteName(name)} IS ${quoteText(commentOf(facts.words))}`,
+    })
+  }
+  if (facts.promised + connections > facts.most - reserved) {
+    throw new KitError(`${where}: not enough connections for ${name}`, {
+      exitCode: exitCodes.preflight,
+      details: [
+        `it needs ${connections}, other roles were promised ${facts.promised}, ${reserved} stay free, max_connections is ${facts.most}`,
+        'Nothing was written.',
+      ],
+      hint: 'raise max_connections, or lower the module’s maxima of pods',
+    })
+  }
+}
+
+/**
+ * A role that is there before its database is what a killed run left, unless somebody works with it: a new password
+ * would lock them out.
+ * @param fits the role may log in with the password we have
+ * @throws KitError exit 5
+ */
+export function requireOurRole(
+  where: string,
+  { owner, roleInUse }: Facts,
+  role: string,
+  fits: boolean,
+): void {
+  if (owner !== undefined || fits || !roleInUse) return
+  throw new KitError(`${where}: role ${role} is somebody else's`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['It owns or uses other databases, and has another password than ours. Nothing was written.'],
+    hint: `use another environment name; if nobody needs it any more: DROP OWNED BY ${quoteName(role)} in its databases, then DROP ROLE ${quoteName(role)}`,
+  })
+}
+
+// Logins as the application itself will make them.
+
+/** True when the role may log in with the password we have. @throws KitError when that cannot be told */
+export async function canLogIn(login: Login): Promise<boolean> {
+  try {
+    await (await logIn(login)).end()
+    return true
+  } catch (thrown) {
+    if (isWrongPassword(thrown)) return false
+    // A busy application may hold every connection its role has.
+    if (isRightPassword(thrown)) return true
+    throw thrown
+  }
+}
+
+/** Logs in as the application will, and asks whether it may make tables. @throws KitError exit 8 or 9 */
+export async function requireOwnSchema(login: Login): Promise<void> {
+  const connection = await logIn(login).catch((thrown: unknown) => {
+    if (!isRightPassword(thrown)) throw thrown
+  })
+  if (connection === undefined) return
+  try {
+    const { rows } = await connection.query<{ may: boolean }>(
+      `select has_schema_privilege(current_user, 'public', 'CREATE') as may`,
+    )
+    if (rows[0]?.may === true) return
+  } finally {
+    await connection.end()
+  }
+  throw new KitError(`${login.user} may not create tables in database ${login.database}`, {
+    exitCode: exitCodes.rolloutFailed,
+    hint: `as superuser, in that database: GRANT CREATE ON SCHEMA public TO ${quoteName(login.user)}`,
+  })
+}

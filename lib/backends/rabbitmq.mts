@@ -1,0 +1,122 @@
+import type { Sensitive } from '../base/sensitive.mts'
+import type { Settings } from '../settings/settings.mts'
+import type { Voice } from '../base/log.mts'
+import type { Writes } from '../base/writes.mts'
+import { connect, type Socket } from 'node:net'
+import {
+  close,
+  methods,
+  open,
+  protocolHeader,
+  readMethod,
+  refusalIn,
+  startOk,
+  tuneOk,
+  type Method,
+} from './amqp.mts'
+import { exitCodes, KitError, messageOf } from '../base/errors.mts'
+
+/** The RabbitMQ of an environment. The kit only logs in: queues are an application's own. */
+export interface Rabbitmq {
+  /** Logs in and opens the virtual host. Changes nothing. @throws KitError saying why not */
+  tryOut(): Promise<void>
+  /** The same, and says so. */
+  require(): Promise<void>
+}
+
+export function createRabbitmq(settings: Settings, writes: Writes, voice: Voice): Rabbitmq {
+  const login: Login = {
+    host: String(settings['RABBITMQ_HOST']),
+    port: Number(settings['RABBITMQ_PORT']),
+    user: String(settings['RABBITMQ_USER']),
+    password: settings['RABBITMQ_PASSWORD'] as Sensitive,
+    vhost: String(settings['RABBITMQ_VHOST']),
+  }
+  return {
+    tryOut: () => logIn(login),
+    async require() {
+      await logIn(login)
+      const { host, port, user, vhost } = login
+      if (!writes.planning) voice.said(`RabbitMQ ${host}:${port} virtual host ${vhost}, user ${user}`)
+    },
+  }
+}
+
+/** Milliseconds a whole login may take. */
+const longest = 8000
+
+export interface Login {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: Sensitive
+  readonly vhost: string
+}
+
+/** The handshake of AMQP 0-9-1, up to the open virtual host. @throws KitError exit 3, 6 or 8 */
+export async function logIn(login: Login): Promise<void> {
+  const where = `RabbitMQ ${login.host}:${login.port}`
+  const socket = connect({ host: login.host, port: login.port })
+  const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${longest / 1000} s`)), longest)
+  let refusal: Method | undefined
+  try {
+    socket.write(protocolHeader)
+    for await (const method of methodsOf(socket)) {
+      const answer = answerTo(method, login)
+      if (answer !== undefined) socket.write(answer)
+      if (method.name === methods.close) refusal = method
+      if (method.name === methods.close || method.name === methods.openOk) break
+    }
+    if (refusal !== undefined) throw refused(where, login, refusal)
+  } catch (cause) {
+    if (cause instanceof KitError) throw cause
+    throw new KitError(`${where} cannot be reached: ${messageOf(cause)}`, {
+      exitCode: exitCodes.unreachable,
+      hint: 'check RABBITMQ_HOST and RABBITMQ_PORT, that the server runs, and the firewall in between',
+      cause,
+    })
+  } finally {
+    clearTimeout(timer)
+    socket.destroy()
+  }
+}
+
+function answerTo(method: Method, { user, password, vhost }: Login): Buffer | undefined {
+  if (method.name === methods.start) return startOk(user, password.reveal())
+  if (method.name === methods.tune) return Buffer.concat([tuneOk(method), open(vhost)])
+  return method.name === methods.openOk ? close() : undefined
+}
+
+/** The server's methods, one after another. @throws Error when it hangs up before it has opened the virtual host */
+async function* methodsOf(socket: Socket): AsyncGenerator<Method> {
+  let bytes = Buffer.alloc(0)
+  for await (const piece of socket as AsyncIterable<Buffer>) {
+    bytes = Buffer.concat([bytes, piece])
+    for (let found = readMethod(bytes); found !== undefined; found = readMethod(bytes)) {
+      bytes = bytes.subarray(found.length)
+      yield found.method
+    }
+  }
+  throw new Error('it hung up during the login')
+}
+
+/** Reply codes of AMQP 0-9-1: 403 access-refused, 530 not-allowed. */
+function refused(where: string, { user, vhost }: Login, method: Method): KitError {
+  const { code, text } = refusalIn(method)
+  if (code === 403 && /login/i.test(text)) {
+    return new KitError(`${where} refuses the password of ${user}`, {
+      exitCode: exitCodes.denied,
+      hint: 'correct RABBITMQ_USER or RABBITMQ_PASSWORD in platform.env',
+    })
+  }
+  if (code === 403 || code === 530) {
+    return new KitError(`${where} does not let ${user} into the virtual host ${vhost}: ${text}`, {
+      exitCode: exitCodes.denied,
+      hint: `rabbitmqctl add_vhost ${vhost}; rabbitmqctl set_permissions -p ${vhost} ${user} '.*' '.*' '.*'`,
+    })
+  }
+  return new KitError(`${where} ends the login: ${code} ${text}`, {
+    exitCode: exitCodes.preflight,
+    hint: 'look at the server’s log',
+  })
+}

@@ -1,0 +1,93 @@
+import { exitCodes, KitError, messageOf } from '../base/errors.mts'
+import { createClient } from '@redis/client'
+import type { Sensitive } from '../base/sensitive.mts'
+
+/** What Redis refuses, told apart (Redis' own error prefixes). */
+export function explained(cause: unknown, where: string): KitError {
+  const said = messageOf(cause)
+  if (/WRONGPASS|NOAUTH|invalid password|without any password/i.test(said)) {
+    return new KitError(`${where} refuses the password`, {
+      exitCode: exitCodes.denied,
+      hint: 'correct REDIS_PASSWORD in platform.env',
+      cause,
+    })
+  }
+  if (said.includes('NOPERM')) {
+    return new KitError(`${where} does not allow this user a command: ${said}`, {
+      exitCode: exitCodes.denied,
+      hint: 'give the user all commands on its keys in the server’s ACL',
+      cause,
+    })
+  }
+  // An answer of the server begins with a word in capitals: OOM, MISCONF, READONLY, ERR.
+  if (/^[A-Z]{3,} /.test(said)) {
+    return new KitError(`${where} refuses a command: ${said}`, {
+      exitCode: exitCodes.preflight,
+      hint: 'look at the server’s memory, disk and replicas: redis-cli INFO, and its log',
+      cause,
+    })
+  }
+  return new KitError(`${where} cannot be reached: ${said || 'no answer'}`, {
+    exitCode: exitCodes.unreachable,
+    hint: 'check REDIS_HOST and REDIS_PORT, that the server runs, and the firewall in between',
+    cause,
+  })
+}
+
+/** An answer of the server, or why there was none. */
+export async function asked<T>(answer: Promise<T>, where: string): Promise<T> {
+  try {
+    return await answer
+  } catch (cause) {
+    throw explained(cause, where)
+  }
+}
+
+/** Somebody else's: nothing of theirs may be touched. */
+export function foreignDatabase(where: string, database: number, claimed: string | null): KitError {
+  const who =
+    claimed === null ? 'it holds keys nobody of ours claims' : `it is claimed by ${shownOwner(claimed)}`
+  return new KitError(`${where} database ${database} is somebody else's: ${who}`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['Nothing was written.'],
+    hint: 'choose another database number in the module’s settings; each application and environment needs its own',
+  })
+}
+
+function shownOwner(claimed: string): string {
+  const { owner, cluster } = claimIn(claimed)
+  return owner === undefined
+    ? 'an unknown owner'
+    : `${owner} of cluster ${cluster?.slice(0, 12) ?? 'unknown'}`
+}
+
+/** `staging/12_n8n` in a claim the kit wrote; undefined for any other text. */
+export const ownerIn = (claimed: string): string | undefined => claimIn(claimed).owner
+
+function claimIn(claimed: string): { owner?: string; cluster?: string } {
+  try {
+    return JSON.parse(claimed) as { owner?: string; cluster?: string }
+  } catch {
+    return {}
+  }
+}
+
+export type Client = ReturnType<typeof createClient>
+
+export async function logIn(host: string, port: number, password: Sensitive, where: string): Promise<Client> {
+  const redis: Client = createClient({
+    socket: { host, port, connectTimeout: 5000, socketTimeout: 10_000, reconnectStrategy: false },
+    password: password.reveal(),
+    name: 'keybuzz-installer',
+  })
+  // Without a listener a lost connection would end the process; the next command reports it.
+  redis.on('error', () => {})
+  try {
+    await redis.connect()
+    await redis.ping()
+    return redis
+  } catch (cause) {
+    if (redis.isOpen) redis.destroy()
+    throw explained(cause, where)
+  }
+}

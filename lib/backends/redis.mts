@@ -1,0 +1,112 @@
+import {
+  requireAlone,
+  requireSilence,
+  policyOf,
+  requireMaster,
+  requireWritable,
+  select,
+  type RedisClaim,
+} from './redis-rules.mts'
+import { asked, foreignDatabase, ownerIn, type Client, logIn } from './redis-login.mts'
+import type { Sensitive } from '../base/sensitive.mts'
+import type { Settings } from '../settings/settings.mts'
+import type { Voice } from '../base/log.mts'
+import type { Writes } from '../base/writes.mts'
+
+export interface RedisReader {
+  /** The eviction policy, or undefined when the server does not tell. */
+  evictionPolicy(): Promise<string | undefined>
+}
+
+export interface Redis extends RedisReader {
+  /** Logs in and looks whether the database is free or ours. Changes nothing. @throws KitError saying why not */
+  tryOut(claim: RedisClaim): Promise<void>
+  /** Makes sure that the database is usable and claimed for us. @throws KitError before anything is touched */
+  require(claim: RedisClaim): Promise<void>
+  close(): Promise<void>
+}
+
+/** Who a Redis database belongs to; written by the kit, read by every later run. */
+const ownerKey = 'keybuzz:owner'
+
+export interface RedisOptions extends Voice {
+  /** Which cluster claims: two clusters must not share a database. */
+  readonly cluster: string
+}
+
+/** The Redis server of an environment, logged in at first use. */
+export function createRedis(
+  settings: Settings,
+  writes: Writes,
+  { cluster, warn, said }: RedisOptions,
+): Redis {
+  const [host, port] = [String(settings['REDIS_HOST']), Number(settings['REDIS_PORT'])]
+  const where = `Redis ${host}:${port}`
+  let client: Client | undefined
+  /** One for all that ask at once. */
+  let opening: Promise<Client> | undefined
+  const connect = async (): Promise<Client> => {
+    // A proxy in between cuts a connection that is quiet while a rollout is waited for: then log in again.
+    if (client?.isReady === true) return client
+    opening ??= logIn(host, port, settings['REDIS_PASSWORD'] as Sensitive, where)
+    try {
+      return (client = await opening)
+    } finally {
+      opening = undefined
+    }
+  }
+
+  /** @returns true when the database is already claimed by us */
+  async function isOurs(claim: RedisClaim): Promise<boolean> {
+    const { database, owner } = claim
+    const redis = await connect()
+    await requireMaster(redis, where)
+    await select(redis, where, database)
+    const claimed = await asked(redis.get(ownerKey), where)
+    await requireAlone(redis, where, claim, ownerIn, ownerKey)
+    if (claimed === claimText(cluster, owner)) return true
+    await requireSilence(redis, where, claim)
+    if (claimed === null && (await asked(redis.dbSize(), where)) === 0) return false
+    throw foreignDatabase(where, database, claimed)
+  }
+
+  async function examine(claim: RedisClaim): Promise<boolean> {
+    const ours = await isOurs(claim)
+    warnOf(await policyOf(await connect(), where))
+    return ours
+  }
+
+  function warnOf(policy: string | undefined): void {
+    if (policy === 'noeviction') return
+    if (policy === undefined) {
+      const fix = 'allow CONFIG GET, or make sure that it is noeviction'
+      return warn(`${where} does not tell its maxmemory-policy`, fix)
+    }
+    const fix = 'redis-cli CONFIG SET maxmemory-policy noeviction'
+    warn(`${where} maxmemory-policy is ${policy}: queued jobs can be evicted`, fix)
+  }
+
+  return {
+    evictionPolicy: async () => policyOf(await connect(), where),
+    tryOut: async (claim) => void (await examine(claim)),
+    async require(claim) {
+      const what = `Redis database ${claim.database}, claimed by ${claim.owner}`
+      if (!(await examine(claim))) {
+        await writes.make([{ sign: '+', what }], async () => {
+          const redis = await connect()
+          await asked(redis.set(ownerKey, claimText(cluster, claim.owner), { condition: 'NX' }), where)
+          await isOurs(claim)
+        })
+      }
+      if (writes.planning) return
+      await requireWritable(await connect(), where)
+      said(`${where} database ${claim.database}`)
+    },
+    close() {
+      if (client?.isOpen === true) client.destroy()
+      return Promise.resolve()
+    },
+  }
+}
+
+const claimText = (cluster: string, owner: string): string => JSON.stringify({ cluster, owner })

@@ -1,0 +1,64 @@
+import { exitCodes, KitError } from '../base/errors.mts'
+
+/** The `<Code>` of an S3 server's answer: `NoSuchBucket`. */
+export const codeOf = (text: string): string => /<Code>([^<]+)<\/Code>/.exec(text)?.[1] ?? ''
+
+/** Which half of the key pair is wrong, by what servers say of it. */
+const wrongKeys: Readonly<Record<string, readonly [says: string, hint: string]>> = {
+  InvalidAccessKeyId: ['does not know the access key', 'correct S3_ACCESS_KEY in platform.env'],
+  SignatureDoesNotMatch: ['refuses the secret key', 'correct S3_SECRET_KEY in platform.env'],
+  InvalidToken: ['refuses the key', 'correct S3_ACCESS_KEY and S3_SECRET_KEY in platform.env'],
+  AuthorizationHeaderMalformed: ['refuses the signature', 'S3_REGION must be the server’s own'],
+}
+
+/** What an S3 server refuses, told apart. @param doing `write into`, `read from`, `delete from` */
+export function refusal(
+  where: string,
+  bucket: string,
+  doing: string,
+  { status, text }: { readonly status: number; readonly text: string },
+): KitError {
+  const code = codeOf(text)
+  if (code === 'NoSuchBucket' || status === 404) {
+    return new KitError(`${where} has no bucket ${bucket}`, {
+      exitCode: exitCodes.preflight,
+      details: ['Nothing was written.'],
+      hint: 'make the bucket, private, or correct its name in the module’s settings',
+    })
+  }
+  const wrongKey = wrongKeys[code]
+  if (wrongKey !== undefined) {
+    return new KitError(`${where} ${wrongKey[0]}: ${code}`, {
+      exitCode: exitCodes.denied,
+      details: ['Nothing was written.'],
+      hint: wrongKey[1],
+    })
+  }
+  if (status === 403 || code === 'AccessDenied') {
+    return new KitError(`${where}: this key may not ${doing} bucket ${bucket}`, {
+      exitCode: exitCodes.denied,
+      details: [`${status} ${code}`.trim()],
+      hint: 'give the key s3:PutObject, s3:GetObject and s3:DeleteObject on that bucket',
+    })
+  }
+  if (code === 'RequestTimeTooSkewed') {
+    return new KitError(`${where} says that this machine’s clock is wrong`, {
+      exitCode: exitCodes.preflight,
+      hint: 'timedatectl shows it; a time server must be reachable',
+    })
+  }
+  return new KitError(`${where} answered ${status} ${code}`.trim(), {
+    exitCode: exitCodes.preflight,
+    details: [text.slice(0, 160)],
+    hint: 'look at the server’s log; S3_ENDPOINT must lead to its S3 interface, not to its console',
+  })
+}
+
+/** No answer at all. */
+export const unreachable = (where: string, why: string, cause: unknown): KitError =>
+  new KitError(`${where} cannot be reached: ${why}`, {
+    exitCode: exitCodes.unreachable,
+    details: ['Nothing was written.'],
+    hint: 'check S3_ENDPOINT, that the server runs, and the firewall in between',
+    cause,
+  })

@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto'
+import { messageOf } from '../base/errors.mts'
+import { refusal, unreachable } from './s3-errors.mts'
+import { encoded, signedHeaders } from './s3-signature.mts'
+import type { Sensitive } from '../base/sensitive.mts'
+import type { Settings } from '../settings/settings.mts'
+import type { Voice } from '../base/log.mts'
+import type { Writes } from '../base/writes.mts'
+
+export interface S3 {
+  /** Reads with the key: reachable, key right, bucket there. Changes nothing. @throws KitError saying which is not so */
+  tryOut(bucket: string): Promise<void>
+  /**
+   * The same, and writes, reads back and deletes one small object, which is the only proof of these rights.
+   * @throws KitError exit 3, 6 or 8
+   */
+  require(bucket: string): Promise<void>
+  /**
+   * Writes, reads back and deletes one small object. Gives the milliseconds it took.
+   * @throws KitError exit 3, 6 or 8
+   */
+  roundTrip(bucket: string): Promise<number>
+}
+
+/** What checks may do with it. */
+export type S3Reader = Pick<S3, 'roundTrip'>
+
+/** What an S3 server answered to one signed request. */
+interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
+/** Milliseconds a small object may take. */
+const patience = 10_000
+
+/** Objects of the kit are called so, and live for a moment. */
+const probePrefix = 'keybuzz-check-'
+
+/** The S3 server of an environment. */
+export function createS3(settings: Settings, writes: Writes, { said }: Voice): S3 {
+  const endpoint = String(settings['S3_ENDPOINT'])
+  const where = `S3 ${endpoint}`
+  async function send(method: string, bucket: string, key: string, body = '', query = ''): Promise<Answer> {
+    const url = urlOf(endpoint, settings['S3_PATH_STYLE'] === true, bucket, key, query)
+    const headers = signedHeaders(
+      { method, url, body, at: new Date() },
+      {
+        accessKey: String(settings['S3_ACCESS_KEY']),
+        secretKey: (settings['S3_SECRET_KEY'] as Sensitive).reveal(),
+        region: String(settings['S3_REGION']),
+      },
+    )
+    try {
+      const signal = AbortSignal.timeout(patience)
+      const sent = method === 'PUT' ? { body } : {}
+      const answer = await fetch(url, { method, headers, signal, redirect: 'manual', ...sent })
+      return { status: answer.status, text: await answer.text() }
+    } catch (cause) {
+      const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+      throw unreachable(where, messageOf(inner), cause)
+    }
+  }
+
+  /** Asks for an object nobody has: who may not read is told another thing than who may. */
+  async function tryOut(bucket: string): Promise<void> {
+    const answer = await send('GET', bucket, '', '', `list-type=2&max-keys=1&prefix=${probePrefix}`)
+    if (answer.status !== 200 && !mayNotList(answer)) throw refusal(where, bucket, 'read from', answer)
+  }
+
+  async function roundTrip(bucket: string): Promise<number> {
+    const started = performance.now()
+    const [key, text] = [`${probePrefix}${randomUUID()}`, randomUUID()]
+    const put = await send('PUT', bucket, key, text)
+    if (put.status !== 200) throw refusal(where, bucket, 'write into', put)
+    const got = await send('GET', bucket, key)
+    const deleted = await send('DELETE', bucket, key)
+    if (got.status !== 200 || got.text !== text) throw refusal(where, bucket, 'read from', got)
+    if (![200, 204].includes(deleted.status)) throw refusal(where, bucket, 'delete from', deleted)
+    return Math.round(performance.now() - started)
+  }
+
+  return {
+    tryOut,
+    roundTrip,
+    async require(bucket) {
+      await tryOut(bucket)
+      if (writes.planning) return
+      await roundTrip(bucket)
+      said(`${where} bucket ${bucket}`)
+    },
+  }
+}
+
+/** Listing is no right an application needs: the key is known, the bucket is there, and that is all. */
+const mayNotList = ({ status, text }: Answer): boolean =>
+  status === 403 && text.includes('<Code>AccessDenied</Code>')
+
+/** Path style: endpoint/bucket/key. Else bucket.endpoint/key, as Amazon wants it. */
+function urlOf(endpoint: string, pathStyle: boolean, bucket: string, key: string, query: string): URL {
+  const url = new URL(endpoint)
+  const path = key.split('/').map(encoded).join('/')
+  if (pathStyle) url.pathname = `/${bucket}/${path}`
+  else [url.hostname, url.pathname] = [`${bucket}.${url.hostname}`, `/${path}`]
+  url.search = query
+  return url
+}

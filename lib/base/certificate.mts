@@ -1,0 +1,59 @@
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
+
+/** Whole days until then; below zero afterwards. */
+export const daysUntil = (end: Date, now = new Date()): number =>
+  Math.floor((end.getTime() - now.getTime()) / 86_400_000)
+
+/** Days before its end from which a certificate is told about. cert-manager would have renewed it 30 days before. */
+const tell = 21
+
+/** What must be said of a certificate by its end, or undefined. */
+export function endNear(end: Date, now = new Date()): string | undefined {
+  const days = daysUntil(end, now)
+  if (days >= tell) return undefined
+  const date = end.toISOString().slice(0, 10)
+  return days < 0
+    ? `the certificate ended on ${date}`
+    : `the certificate ends in ${days} days (${date}): renew it`
+}
+
+/** Why a PEM text cannot be the certificate of a public name, or undefined. Its chain, if any, follows it in the file. */
+export function certificateProblem(
+  text: string,
+  host: string | undefined,
+  now = new Date(),
+): string | undefined {
+  const certificate = parsed(text)
+  if (certificate === undefined) return 'must be a certificate in PEM form: -----BEGIN CERTIFICATE-----'
+  if (host !== undefined && certificate.checkHost(host) === undefined)
+    return `is for ${certificate.subjectAltName ?? certificate.subject}, not for ${host}`
+  const [begin, end] = [new Date(certificate.validFrom), new Date(certificate.validTo)]
+  if (end < now) return `ended on ${end.toISOString().slice(0, 10)}`
+  if (begin > now) return `is good only from ${begin.toISOString().slice(0, 10)} on`
+  return undefined
+}
+
+/** Why a PEM text cannot be the key of a certificate, or undefined. */
+export function keyProblem(text: string, certificate: string | undefined): string | undefined {
+  const key = parsedKey(text)
+  if (key === undefined) return 'must be a private key in PEM form, without a passphrase'
+  const belongsTo = certificate === undefined ? undefined : parsed(certificate)
+  if (belongsTo === undefined || belongsTo.checkPrivateKey(key)) return undefined
+  return 'is not the key of the certificate beside it'
+}
+
+function parsed(text: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(text)
+  } catch {
+    return undefined
+  }
+}
+
+function parsedKey(text: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,117 @@
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { exitCodes, hasCode, KitError } from './errors.mts'
+
+/** The kit's own root folder. */
+export const root = join(import.meta.dirname, '../..')
+
+/** Where one environment's files are. */
+export const credentialsFolder = (env: string): string => join(root, 'credentials', env)
+export const validationFolder = (env: string): string => join(root, 'validation', env)
+export const logsFolder = (env: string): string => join(root, 'logs', env)
+
+/** A path as an operator types it: from the kit's root. */
+export const shownPath = (path: string): string =>
+  path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path
+
+/**
+ * Writes a file so that at every instant the old or the new content is there, complete, and readable by its
+ * owner only: temporary file with mode 0600 in the same folder, fsync, rename, fsync of the folder.
+ * @throws KitError exit 12 when the disk does not take it; the old file is then still whole
+ */
+export function writePrivate(path: string, content: string): void {
+  const folder = dirname(path)
+  const temporary = join(folder, `.${basename(path)}.${process.pid}`)
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const handle = openSync(temporary, 'w', 0o600)
+    try {
+      writeAll(handle, Buffer.from(content))
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+    renameSync(temporary, path)
+    syncFolder(folder)
+  } catch (cause) {
+    rmSync(temporary, { force: true })
+    throw diskError(path, cause)
+  }
+}
+
+/** The error for a file this machine could not write, in words an operator can act on. */
+export function diskError(path: string, cause: unknown): KitError {
+  const full = hasCode(cause, 'ENOSPC', 'EDQUOT')
+  return new KitError(
+    `cannot write ${shownPath(path)}: ${full ? 'the disk of this machine is full' : reasonOf(cause)}`,
+    {
+      exitCode: exitCodes.localDisk,
+      details: ['The file as it was before is untouched.'],
+      hint: full
+        ? `free space on the disk of ${dirname(path)}, then run the same command again`
+        : 'check the rights of that folder',
+      cause,
+    },
+  )
+}
+
+const reasonOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason'
+
+function writeAll(handle: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length;) done += writeSync(handle, bytes, done)
+}
+
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+/** A file's text, or undefined when there is none. @throws KitError exit 2 when it exists and cannot be read */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    if (hasCode(cause, 'ENOENT')) return undefined
+    throw new KitError(`cannot read ${shownPath(path)}: ${reasonOf(cause)}`, {
+      exitCode: exitCodes.usage,
+      hint: 'check that it is a file and that you may read it',
+      cause,
+    })
+  }
+}
+
+/**
+ * A private file's text, or undefined when there is none.
+ * @throws KitError exit 2 when others may read it: a password that was readable is no longer one
+ */
+export function readPrivate(path: string): string | undefined {
+  const text = readIfThere(path)
+  if (text === undefined) return undefined
+  const mode = statSync(path).mode & 0o777
+  if ((mode & 0o077) !== 0) {
+    throw new KitError(
+      `${shownPath(path)} can be read by others (mode ${mode.toString(8).padStart(4, '0')})`,
+      {
+        exitCode: exitCodes.usage,
+        details: ['It holds passwords.'],
+        hint: `chmod 600 ${shownPath(path)}   and change the passwords in it if someone else uses this machine`,
+      },
+    )
+  }
+  return text
+}

@@ -1,0 +1,120 @@
+import { appendFileSync, closeSync, mkdirSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import type { KitError } from './errors.mts'
+import { diskError, logsFolder, shownPath } from './files.mts'
+import { redact } from './sensitive.mts'
+import { chalk } from './command.mts'
+
+// Everything a person reads goes through here: to stderr, and without colour to the log file, both redacted.
+
+let logFile: string | undefined
+let waitingLine = false
+
+/** True when one line may be rewritten in place: a terminal, and nobody asked for quiet. */
+const moving = (): boolean => process.stderr.isTTY && !process.env['CI'] && process.env['TERM'] !== 'dumb'
+
+/** Opens the log file of a run, 0600. @throws KitError exit 12 when it cannot be written */
+export function openLog(env: string, folder: string, now = new Date()): void {
+  const stamp = now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')
+  const path = join(logsFolder(env), `${stamp}-${folder}.log`)
+  try {
+    mkdirSync(logsFolder(env), { recursive: true, mode: 0o700 })
+    closeSync(openSync(path, 'a', 0o600))
+  } catch (cause) {
+    throw diskError(path, cause)
+  }
+  logFile = path
+}
+
+/** The log's path as shown to the operator, once there is one. */
+export const logPath = (): string | undefined => logFile && shownPath(logFile)
+
+let failure: KitError | undefined
+
+/** Why the log of this run is not whole, if it is not: the run goes on without, and ends with exit 12. */
+export const logFailure = (): KitError | undefined => failure
+
+/** Writes to the log file alone: stack traces, commands, whole answers. Never throws: see logFailure. */
+export function record(text: string): void {
+  if (logFile === undefined) return
+  try {
+    appendFileSync(logFile, `${new Date().toISOString()} ${redact(text)}\n`)
+  } catch (cause) {
+    failure = diskError(logFile, cause)
+    logFile = undefined
+  }
+}
+
+/** One line for the operator, and for the log. */
+export function say(text: string): void {
+  clearWaiting()
+  const clean = redact(text)
+  process.stderr.write(`${clean}\n`)
+  record(withoutColour(clean))
+}
+
+const timeColumn = 80
+
+/** `text ... 0.3 s`: the time stands at the end of the line. */
+function withTime(text: string, started: number | undefined): string {
+  if (started === undefined) return text
+  const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`
+  return `${text}${' '.repeat(Math.max(2, timeColumn - withoutColour(text).length - seconds.length))}${chalk.dim(seconds)}`
+}
+
+export const log = {
+  /** A step or module begins. */
+  title: (text: string): void => say(`${chalk.cyan('▸')} ${text}`),
+  /** Something is done. @param started performance.now() when it began */
+  ok: (text: string, started?: number): void => say(withTime(`  ${chalk.green('✓')} ${text}`, started)),
+  /** A whole module is done. */
+  done: (text: string, started?: number): void => say(withTime(`${chalk.green('✓')} ${text}`, started)),
+  /** Works, but somebody should know; kept in the report by whoever found it. */
+  warn: (text: string, fix?: string): void => {
+    say(`  ${chalk.yellow('!')} ${text}`)
+    if (fix !== undefined) say(`      fix: ${fix}`)
+  },
+  /** Something failed; `lines` say where, what it means, what to type next. */
+  fail: (text: string, lines: readonly string[] = [], indent = ''): void => {
+    say(`${indent}${chalk.red('✗')} ${text}`)
+    for (const line of lines) say(`${indent}    ${line}`)
+  },
+  /** What is waited for right now: one line that is rewritten on a terminal, a new line elsewhere. */
+  waiting(text: string): void {
+    const line = redact(`  … ${text}`)
+    if (!moving()) return say(line)
+    clearWaiting()
+    process.stderr.write(line.slice(0, (process.stderr.columns || 80) - 1))
+    waitingLine = true
+    record(line)
+  },
+}
+
+function clearWaiting(): void {
+  if (!waitingLine) return
+  process.stderr.write('\r\u001B[2K')
+  waitingLine = false
+}
+
+const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g')
+const withoutColour = (text: string): string => text.replace(colours, '')
+
+/** Where data goes: stdout. A closed reader (`| head`) is not an error of the run. */
+export const print = (text: string): void => void process.stdout.write(`${redact(text)}\n`)
+
+/** From now on a stdout or stderr that is closed, or whose terminal is, is ignored: the run's work and its log file go on. */
+export function surviveClosedOutput(): void {
+  for (const output of [process.stdout, process.stderr]) {
+    output.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+    })
+  }
+}
+
+/** How a backend speaks to the operator. */
+export interface Voice {
+  /** It works, but somebody should know. Kept in the report. */
+  readonly warn: (text: string, fix?: string) => void
+  /** It is as it should be. */
+  readonly said: (text: string) => void
+}

@@ -1,0 +1,17 @@
+/** The kit's own namespace in a cluster: its revisions and its lock. */
+export const systemNamespace = 'keybuzz-system'
+
+/** The environment whose objects carry no environment in their names (DESIGN section 6, Scope). */
+const plain = 'prod'
+
+/** A name in one environment: `n8n-staging` or `n8n_staging`; in prod just `n8n`. */
+export const inEnvironment = (name: string, env: string, joint: '-' | '_'): string =>
+  env === plain ? name : `${name}${joint}${joint === '_' ? env.replaceAll('-', '_') : env}`
+
+/** The name of a module's folder and of its files: `12_n8n`. */
+export const folderOf = (module: { readonly number: number; readonly slug: string }): string =>
+  `${String(module.number).padStart(2, '0')}_${module.slug}`
+
+/** `12 n8n workflows`, as it stands in headings and messages. */
+export const headingOf = (module: { readonly number: number; readonly title: string }): string =>
+  `${module.number} ${module.title}`

@@ -1,0 +1,79 @@
+import { sendObjects } from '../kube/objects.mts'
+import { nameOf, type LiveObject, type Manifest } from '../kube/types.mts'
+import type { Kubectl } from '../kube/kubectl.mts'
+import { log } from '../base/log.mts'
+import { handover } from '../kube/apply/send.mts'
+import type { Writes } from '../base/writes.mts'
+
+// A drill that scales a Deployment down writes into it, in the same request, how many pods it had. Whatever then
+// happens to the drill, any next run of the module finds the mark and puts the pods back.
+
+const mark = 'keybuzz.io/drill-replicas'
+const rolled = 'keybuzz.io/drill-rolled'
+const manager = 'keybuzz-drill'
+
+/** Scales a Deployment to nothing, its own undo written beside. */
+export async function scaleDown(kubectl: Kubectl, repairs: Writes, live: LiveObject): Promise<void> {
+  const { replicas = 1 } = live['spec'] as { replicas?: number }
+  await repairs.make(
+    [{ sign: '~', what: nameOf(live), fields: [`spec.replicas   ${replicas} -> 0`] }],
+    async () => {
+      const part = partOf(live, { [mark]: String(replicas) }, 0)
+      await sendObjects(kubectl, [part], { dryRun: false, manager })
+    },
+  )
+}
+
+/** Marks the template of a Deployment, so that its own controller replaces its pods by the same ones. */
+export async function rollOver(
+  kubectl: Kubectl,
+  repairs: Writes,
+  { apiVersion, kind, metadata, spec }: LiveObject,
+): Promise<void> {
+  const { selector } = spec as { selector: object }
+  const annotations = { [rolled]: new Date().toISOString() }
+  const part = {
+    apiVersion,
+    kind,
+    metadata: { name: metadata.name, namespace: metadata.namespace },
+    spec: { selector, template: { metadata: { annotations } } },
+  }
+  await repairs.make(
+    [{ sign: '~', what: nameOf({ apiVersion, kind, metadata }), fields: ['every pod anew'] }],
+    () => sendObjects(kubectl, [part as Manifest], { dryRun: false, manager }).then(() => undefined),
+  )
+}
+
+/** Puts back what a drill took, when there is something. @returns the Deployments that have their pods back */
+export async function undoDrills(
+  kubectl: Kubectl,
+  repairs: Writes,
+  objects: readonly LiveObject[],
+): Promise<readonly LiveObject[]> {
+  const marked = objects.filter(({ metadata }) => metadata.annotations?.[mark] !== undefined)
+  for (const live of marked) {
+    const replicas = Number(live.metadata.annotations?.[mark])
+    await repairs.make(
+      [{ sign: '~', what: nameOf(live), fields: [`spec.replicas   0 -> ${replicas}`] }],
+      async () => {
+        // The number first: a run killed between the two finds the mark again.
+        await sendObjects(kubectl, [partOf(live, {}, replicas)], { dryRun: false, manager: handover })
+        await sendObjects(kubectl, [partOf(live, {}, undefined)], { dryRun: false, manager })
+      },
+    )
+    if (!repairs.planning) log.ok(`${nameOf(live)} has its ${replicas} pods back: a drill had taken them`)
+  }
+  return marked
+}
+
+const partOf = (
+  { apiVersion, kind, metadata: { name, namespace } }: LiveObject,
+  annotations: Record<string, string>,
+  replicas: number | undefined,
+): Manifest =>
+  ({
+    apiVersion,
+    kind,
+    metadata: { name, namespace, annotations },
+    ...(replicas === undefined ? {} : { spec: { replicas } }),
+  }) as Manifest

@@ -1,0 +1,123 @@
+import { answerTo, type Answer, type CheckTools, type Outcome } from './checks.mts'
+import { rollOver, scaleDown, undoDrills } from './drill-undo.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { nameOf, type LiveObject } from '../kube/types.mts'
+import type { KubeSession } from '../kube/apply/kube.mts'
+import type { Kubectl } from '../kube/kubectl.mts'
+import { log } from '../base/log.mts'
+import type { Settings } from '../settings/settings.mts'
+import type { Writes } from '../base/writes.mts'
+
+/** Seconds in which deleted pods end: a worker may wait minutes for its workflows. */
+const longest = 900
+
+/** A test that breaks something on purpose. It runs by --drill only, and only when everything is healthy. */
+export interface Drill<S extends Settings = Settings> {
+  /** Stable name in reports and tests: `n8n.credential`. */
+  readonly id: string
+  /** What must hold, as a statement: `A stored credential survives the loss of every pod`. */
+  readonly title: string
+  readonly run: (tools: DrillTools<S>) => Promise<Answer>
+  /** What to do when it fails. */
+  readonly fix: string
+}
+
+export interface DrillTools<S extends Settings = Settings> extends CheckTools<S> {
+  readonly breaking: Breaking
+}
+
+/** The ways of breaking something that put themselves right again. */
+export interface Breaking {
+  /** Deletes every pod of some Deployments and waits until these serve again: nothing to undo. */
+  losePods(namespace: string, deployments: readonly string[]): Promise<void>
+  /** Replaces every pod of a Deployment one after another, as an upgrade does, and waits: nothing to undo. */
+  rollOver(namespace: string, deployment: string): Promise<void>
+  /** Runs a program in a pod that ends by itself, within so many seconds: nothing to undo. @throws KitError as `kube.runIn` */
+  runIn(pod: LiveObject, argv: readonly string[], seconds: number): Promise<void>
+  /** Takes all pods from a Deployment. The next run of any kind gives them back, if `restore` does not. */
+  scaleDown(namespace: string, deployment: string): Promise<void>
+  /** Gives back what was taken, and waits until it serves. */
+  restore(namespace: string, deployment: string): Promise<void>
+}
+
+/** What is broken with: how objects are read and waited for, and the gate of writes that belong to no revision. */
+export interface BreakingOptions {
+  readonly kubectl: Kubectl
+  readonly kube: KubeSession
+  readonly repairs: Writes
+}
+
+export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Breaking {
+  const find = async (namespace: string, name: string) => {
+    const live = await kube.kube.get('deployments.apps', name, namespace)
+    if (live !== undefined) return live
+    throw new KitError(`there is no deployment/${name} in ${namespace}`, {
+      exitCode: exitCodes.validationFailed,
+    })
+  }
+  /** Deletes the pods of a Deployment and waits until they are gone, the ending ones too. */
+  async function endPods(live: LiveObject): Promise<void> {
+    const { matchLabels = {} } = (live['spec'] as { selector: { matchLabels?: object } }).selector
+    const selector = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
+    const words = [
+      'delete',
+      'pods',
+      '--namespace',
+      live.metadata.namespace ?? '',
+      '--selector',
+      selector.join(','),
+    ]
+    await kubectl.run([...words, '--wait=true', `--timeout=${longest}s`], { timeoutSeconds: longest })
+  }
+  return {
+    async losePods(namespace, deployments) {
+      const lives = await Promise.all(deployments.map((name) => find(namespace, name)))
+      await repairs.make(
+        lives.map((live) => ({ sign: '-', what: `the pods of ${nameOf(live)}` })),
+        async () => void (await Promise.all(lives.map(endPods))),
+      )
+      await kube.waitAnew(namespace, deployments)
+    },
+    async rollOver(namespace, name) {
+      const live = await find(namespace, name)
+      await rollOver(kubectl, repairs, live)
+      await kube.waitAnew(namespace, [name])
+    },
+    async runIn(pod, argv, seconds) {
+      const { namespace = '', name } = pod.metadata
+      await repairs.make([{ sign: '~', what: nameOf(pod), fields: [`${argv[0]} for ${seconds} s`] }], () =>
+        kubectl
+          .run(['exec', '--namespace', namespace, name, '--', ...argv], {
+            once: true,
+            timeoutSeconds: seconds + 30,
+          })
+          .then(() => undefined),
+      )
+    },
+    async scaleDown(namespace, name) {
+      const live = await find(namespace, name)
+      await scaleDown(kubectl, repairs, live)
+      await endPods(live)
+    },
+    async restore(namespace, name) {
+      await undoDrills(kubectl, repairs, [await find(namespace, name)])
+      await kube.waitAnew(namespace, [name])
+    },
+  }
+}
+
+/** Runs every drill, one after another. One that throws has failed. */
+export async function runDrills<S extends Settings>(
+  drills: readonly Drill<S>[],
+  tools: DrillTools<S>,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (const { id, title, fix, run } of drills) {
+    const started = performance.now()
+    log.waiting(`drill ${id}: ${title}`)
+    const answer = await run(tools).catch(answerTo)
+    outcomes.push({ id, title, fix, ...answer, milliseconds: Math.round(performance.now() - started) })
+    if (answer.result === 'passed') log.ok(`${title} (${id}): ${answer.evidence}`, started)
+  }
+  return outcomes
+}

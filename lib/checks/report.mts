@@ -1,0 +1,127 @@
+import { join } from 'node:path'
+import type { Outcome } from './checks.mts'
+import { validationFolder, writePrivate } from '../base/files.mts'
+import { shortTime } from '../state/revision.mts'
+import { redact } from '../base/sensitive.mts'
+
+/** Everything a report says. Only what was observed; never a placeholder (legacy.md 8.3). */
+export interface Report {
+  readonly number: number
+  readonly slug: string
+  readonly title: string
+  readonly env: string
+  readonly cluster: string
+  readonly revision: number | undefined
+  readonly kit: string
+  /** ISO 8601, UTC. */
+  readonly when: string
+  readonly outcomes: readonly Outcome[]
+  /** Warnings of the run that are no checks: eviction policy, unsupported server. */
+  readonly warnings: readonly { readonly text: string; readonly fix?: string }[]
+  readonly images: readonly { readonly name: string; readonly image: string; readonly standIn?: string }[]
+  readonly access: readonly (readonly [label: string, text: string])[]
+  readonly notProven: readonly string[]
+  /** Drills this run left alone, and when each passed last. */
+  readonly drillsLeft: readonly { readonly title: string; readonly proven: string | undefined }[]
+}
+
+export type Verdict = 'passed' | 'passed with warnings' | 'failed'
+
+export function verdictOf({ outcomes, warnings }: Pick<Report, 'outcomes' | 'warnings'>): Verdict {
+  if (outcomes.some(({ result }) => result === 'failed')) return 'failed'
+  return warnings.length > 0 || outcomes.some(({ result }) => result === 'warning')
+    ? 'passed with warnings'
+    : 'passed'
+}
+
+/**
+ * Writes MODULENN_VALIDATION.md and .json of an environment.
+ * @returns the path of the .md
+ * @throws KitError exit 12
+ */
+export function writeReport(report: Report): string {
+  const path = join(
+    validationFolder(report.env),
+    `MODULE${String(report.number).padStart(2, '0')}_VALIDATION`,
+  )
+  writePrivate(
+    `${path}.json`,
+    redact(`${JSON.stringify({ verdict: verdictOf(report), ...report }, null, 2)}\n`),
+  )
+  writePrivate(`${path}.md`, redact(reportText(report)))
+  return `${path}.md`
+}
+
+const order = ['failed', 'warning', 'passed'] as const
+const mark = { failed: '✗', warning: '!', passed: '✓' } as const
+
+/** The report as Markdown: verdict first, failed checks first. */
+export function reportText(report: Report): string {
+  const heading = `${report.number} ${report.title}`
+  return [
+    `# ${heading}: ${verdictOf(report)}`,
+    '',
+    ...summary(report),
+    '',
+    '## Checks',
+    '',
+    '| | check | what was seen | time |',
+    '|---|---|---|---|',
+    ...order.flatMap((result) => report.outcomes.filter((one) => one.result === result)).map(row),
+    ...section(
+      'Warnings',
+      report.warnings.map(({ text, fix }) => `- ${text}${fix === undefined ? '' : `. Fix: \`${fix}\``}`),
+    ),
+    ...section(
+      'Access',
+      report.access.map(([label, text]) => `- ${label}: ${text}`),
+    ),
+    ...section('Credentials', [
+      `- credentials/${report.env}/ on the admin host: platform.env and ${folder(report)}.env. Values are never in a report.`,
+    ]),
+    ...section(
+      'Not proven',
+      [
+        ...report.drillsLeft.map(
+          ({ title, proven }) =>
+            `${title}: drill not run, ${proven === undefined ? 'never proven here' : `not proven since ${shortTime(proven)}`}`,
+        ),
+        ...report.notProven,
+      ].map((line) => `- ${line}`),
+    ),
+    ...section('Run it again', [
+      `    ./00_master_install.mjs --module ${report.number} --env ${report.env} --verify`,
+    ]),
+    '',
+  ].join('\n')
+}
+
+const folder = ({ number, slug }: Report): string => `${String(number).padStart(2, '0')}_${slug}`
+
+function summary({ when, env, cluster, revision, kit, images }: Report): string[] {
+  const revisionText = revision === undefined ? 'none' : String(revision)
+  return [
+    `- When: ${when}`,
+    `- Environment: ${env}, cluster ${cluster}, revision ${revisionText}, kit ${kit}`,
+    ...images.map(
+      ({ name, image }) =>
+        `- Version: ${name} \`${image}\`${image.includes('@sha256:') ? '' : ' (tag, no digest)'}`,
+    ),
+    ...images
+      .filter(({ standIn }) => standIn !== undefined)
+      .map(({ name, standIn }) => `- **Met: a stand-in, not the real program** (${name}): ${standIn}`),
+    ...(images.length > 0 && images.every(({ standIn }) => standIn === undefined)
+      ? ['- Met: the real program']
+      : []),
+  ]
+}
+
+function row({ result, id, title, evidence, fix, milliseconds }: Outcome): string {
+  const seen = result === 'passed' ? evidence : `${evidence}<br>fix: ${fix}`
+  return `| ${mark[result]} | ${title} (${id}) | ${cell(seen)} | ${(milliseconds / 1000).toFixed(1)} s |`
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+
+const section = (title: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [] : ['', `## ${title}`, '', ...lines]

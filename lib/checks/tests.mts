@@ -1,0 +1,93 @@
+import { createOnce, runChecks, type Check, type Outcome, type Tools } from './checks.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { shownPath } from '../base/files.mts'
+import { log } from '../base/log.mts'
+import { headingOf } from '../base/names.mts'
+import { runDrills, type Breaking, type Drill } from './drills.mts'
+import { verdictOf, writeReport, type Report } from './report.mts'
+import type { Tested } from '../state/run-revision.mts'
+import type { Declares, Settings } from '../settings/settings.mts'
+
+export type ReportFacts = Omit<Report, 'outcomes' | 'when' | 'number' | 'slug' | 'title' | 'drillsLeft'> & {
+  /** When each drill passed last, by its id. */
+  readonly drilled: Readonly<Record<string, string>>
+}
+
+/** What the tests step works with. */
+export interface Testing<S extends Settings> {
+  readonly checks: readonly Check<S>[]
+  readonly drills: readonly Drill<S>[]
+  readonly tools: Tools<S>
+  /** Given when this run is to break things; undefined leaves the drills alone. */
+  readonly breaking: Breaking | undefined
+  /** Keeps the outcome in the cluster, before the report is written. */
+  readonly keep: (found: Tested) => Promise<void>
+  readonly facts: () => ReportFacts
+}
+
+/**
+ * Asks a module's checks, runs its drills when this is a drill, writes the report.
+ * @throws KitError exit 10 when one fails
+ */
+export async function runTests<S extends Settings>(module: Declares, testing: Testing<S>): Promise<void> {
+  const { checks, drills, tools, breaking, keep, facts } = testing
+  const started = performance.now()
+  const asked = await runChecks(checks, tools, (outcome) => {
+    if (outcome.result === 'warning') log.warn(`${outcome.title}: ${outcome.evidence}`, outcome.fix)
+  })
+  const failed = asked.filter(({ result }) => result === 'failed').length
+  const healthy = failed === 0
+  if (breaking !== undefined && healthy)
+    log.ok(`${asked.length} checks passed: everything is healthy`, started)
+  const drilled =
+    breaking === undefined || !healthy
+      ? []
+      : await runDrills(drills, { ...tools, once: createOnce(), breaking })
+  const passedDrills = drilled.filter(({ result }) => result === 'passed')
+  await keep({
+    checks: asked.length,
+    failed,
+    drilled: drilled.length,
+    proven: passedDrills.map(({ id }) => id),
+  })
+  const outcomes = [...drilled, ...asked]
+  const { drilled: proven, ...rest } = facts()
+  const report: Report = {
+    number: module.number,
+    slug: module.slug,
+    title: module.title,
+    when: new Date().toISOString(),
+    outcomes,
+    drillsLeft: drills
+      .filter(({ id }) => !drilled.some((one) => one.id === id))
+      .map(({ id, title }) => ({ title, proven: proven[id] })),
+    ...rest,
+  }
+  const path = shownPath(writeReport(report))
+  const failures = outcomes.filter(({ result }) => result === 'failed')
+  if (failures.length > 0) throw failedError(module, failures, outcomes.length, path, breaking !== undefined)
+  const warnings = report.warnings.length + outcomes.filter(({ result }) => result === 'warning').length
+  const verdict = verdictOf(report) === 'passed' ? '' : `, ${warnings} warning${warnings === 1 ? '' : 's'}`
+  const what = drilled.length === 0 ? 'checks' : `checks and ${drilled.length} drills`
+  log.ok(`${asked.length} ${what} passed${verdict}   ${path}`, started)
+}
+
+function failedError(
+  module: Declares,
+  failures: readonly Outcome[],
+  all: number,
+  path: string,
+  drilling: boolean,
+): KitError {
+  return new KitError(`${failures.length} of ${all} checks of ${headingOf(module)} failed`, {
+    exitCode: exitCodes.validationFailed,
+    details: [
+      ...failures.flatMap(({ id, title, evidence, fix }) => [
+        `✗ ${title} (${id}): ${evidence}`,
+        `    fix: ${fix}`,
+      ]),
+      ...(drilling ? ['What a drill broke on purpose, it or the next run puts back.'] : []),
+    ],
+    hint: `the whole report: ${path}; after the repair ./00_master_install.mjs --module ${module.number} --verify`,
+  })
+}

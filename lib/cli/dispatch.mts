@@ -1,0 +1,87 @@
+import type { Arguments, Program } from '../run/request.mts'
+import { chooseEnvironment } from '../settings/credentials.mts'
+import { exitCodes, KitError, type ExitCode } from '../base/errors.mts'
+import { openLog } from '../base/log.mts'
+import { folderOf, headingOf } from '../base/names.mts'
+import type { Module } from '../run/module.mts'
+import type { Session } from '../run/session.mts'
+import { isCredentials, type Step } from '../run/step.mts'
+
+// What a run does not need is not loaded: the clients of PostgreSQL and Redis alone cost a fifth of a second.
+
+/**
+ * Runs the steps of a module, in order: the whole of it, its tests alone, or one step; or what another verb
+ * makes of them.
+ * @returns 0, or 4 when a plan found changes
+ * @throws KitError with the exit code of what failed
+ */
+export async function runSteps<M extends Module>(
+  module: M,
+  steps: readonly Step<M>[],
+  given: Arguments & { program: Program },
+): Promise<ExitCode> {
+  const env = chooseEnvironment(given.env)
+  requireInputsSaved(steps, given)
+  requireHosts(module, given)
+  if (given.offline) return (await import('../verbs/plan-offline.mts')).planOffline(module, steps, env, given)
+  if (!given.plan && given.verb !== 'status') openLog(env, folderOf(module))
+  const withoutCluster = given.verb === 'install' && steps.every(isCredentials)
+  const { openSession } = await import('../run/session.mts')
+  const session = await openSession(module, env, given, { withoutCluster })
+  try {
+    if (given.verb === 'drill') await confirmDrill(session)
+    const act = await actions[given.verb]()
+    await act(session, steps)
+    return given.plan ? (await import('../verbs/summary.mts')).finishPlan(session) : exitCodes.done
+  } finally {
+    await session.close()
+  }
+}
+
+type Action = <M extends Module>(session: Session<M>, steps: readonly Step<M>[]) => Promise<void>
+
+const install = async (): Promise<Action> => (await import('../verbs/install.mts')).install
+
+/** The tests step alone: checks, and under --drill the drills. */
+async function tests(): Promise<Action> {
+  const run = await install()
+  return (session, steps) => run(session, steps.slice(-1))
+}
+
+/** What each verb does, once the run is open. */
+const actions: Readonly<Record<Arguments['verb'], () => Promise<Action>>> = {
+  install,
+  verify: tests,
+  drill: tests,
+  status: async () => (await import('../verbs/status.mts')).showStatus,
+  rollback: async () => (await import('../verbs/rollback.mts')).rollBack,
+  uninstall: async () => (await import('../verbs/uninstall.mts')).uninstall,
+}
+
+async function confirmDrill<M extends Module>({ module, answers }: Session<M>): Promise<void> {
+  const { confirmName } = await import('../base/confirm.mts')
+  await confirmName(module.slug, `Drills break ${headingOf(module)} on purpose for a while`, answers)
+}
+
+function requireHosts(module: Module, { limit }: Arguments): void {
+  if (limit === undefined || module.machines !== undefined) return
+  throw new KitError(`${headingOf(module)} works on no hosts: --limit means nothing to it`, {
+    exitCode: exitCodes.usage,
+    hint: 'leave --limit out, or name with --module a module that works on hosts',
+  })
+}
+
+/** Inputs of a single step would be used and forgotten: only the first step saves them. */
+function requireInputsSaved<M extends Module>(
+  steps: readonly Step<M>[],
+  given: Arguments & { program: Program },
+): void {
+  const [first] = steps
+  if (given.set.length === 0 && given.answers === undefined) return
+  const saves = given.program !== 'step' || (first !== undefined && isCredentials(first))
+  if (given.verb === 'install' && saves) return
+  throw new KitError('this run does not save settings', {
+    exitCode: exitCodes.usage,
+    hint: `give --set and --answers to ${first === undefined ? 'step 00' : `${folderOf(first.module)}_00_setup_credentials`}, or to an install`,
+  })
+}

@@ -1,0 +1,126 @@
+import { join } from 'node:path'
+import { readArguments } from './arguments.mts'
+import type { Arguments } from '../run/request.mts'
+import { runChild } from './child.mjs'
+import { chooseEnvironment } from '../settings/credentials.mts'
+import { exitCodes, KitError, type ExitCode } from '../base/errors.mts'
+import { root } from '../base/files.mts'
+import { interruption } from '../base/signals.mts'
+import { say } from '../base/log.mts'
+import { folderOf } from '../base/names.mts'
+import { interactive } from '../base/terminal.mts'
+import { startProgram, type Successor } from './program.mts'
+import { earlierModules, selectModules } from './selection.mts'
+import { modules } from '../../scripts/modules.mjs'
+
+type Row = (typeof modules)[number]
+
+/** Flags that are the master's own, with and without value; every other word goes on to the modules as typed. */
+const own = { valued: new Set(['--module', '--skip', '--from', '--env']), bare: new Set(['--all']) }
+
+/** Starts the master: the modules that were asked for, in their order. */
+export const startMaster = (): void =>
+  startProgram('master', '', async (given) => {
+    const env = chooseEnvironment(given.env)
+    const typed = process.argv.slice(2)
+    const askable = interactive(given.noInput)
+    if (!askable || withoutEnv(typed).length > 0) return runModules(env, given, typed)
+    const { askWhatToDo } = await import('./menu.mts')
+    const words = await askWhatToDo(env)
+    if (words === undefined) return exitCodes.done
+    return runModules(env, readArguments('master', words), words)
+  })
+
+/** One module: this process goes on as its program. Several: a process each, one after another. */
+async function runModules(
+  env: string,
+  given: Arguments,
+  typed: readonly string[],
+): Promise<ExitCode | Successor> {
+  const selected = await select(env, given)
+  const words = ['--env', env, ...passedOn(typed)]
+  await requireEarlierDone(env, given)
+  const [only, ...others] = selected
+  if (only !== undefined && others.length === 0) return { path: programOf(only), words }
+  let first: ExitCode = exitCodes.done
+  for (const row of selected) {
+    interruption.throwIfAsked()
+    const code = (await runModule(row, words)) as ExitCode
+    if (code === exitCodes.done) continue
+    // It has said why itself.
+    if (code === exitCodes.interrupted || code === exitCodes.terminated) return code
+    // What only looks goes on to the next module; what writes stops at the first that did not pass.
+    const looks = given.plan || given.verb === 'status' || given.verb === 'verify'
+    if (!looks) return stoppedAt(row, code)
+    if (first === exitCodes.done || (first === exitCodes.changesPending && code !== first)) first = code
+  }
+  return first
+}
+
+const programOf = (row: Row): string => join(root, 'scripts', folderOf(row), `${folderOf(row)}_apply_all.mts`)
+
+const runModule = (row: Row, words: readonly string[]): Promise<number> =>
+  runChild(join(root, 'bin/ts'), [programOf(row), ...words])
+
+/** The modules named, or those of a full run: optional ones when wanted, none that stands on a rollback. */
+async function select(env: string, given: Arguments): Promise<Row[]> {
+  const named = { only: given.module, skip: given.skip, from: given.from, all: given.all }
+  if (given.module !== undefined || given.verb !== 'install') return selectModules(modules, named)
+  const { lookAtModules } = await import('./overview.mts')
+  const { modules: states } = await lookAtModules(env, modules)
+  const rolledBack = new Map(states.map(({ number, revision }) => [number, revision?.rollbackOf]))
+  const selected: Row[] = []
+  for (const row of selectModules(modules, { ...named, all: true })) {
+    const target = rolledBack.get(row.number)
+    if (target !== undefined) {
+      say(`! ${row.number} ${row.title} stands on a rollback to revision ${target}: left alone`)
+      say(`    take it up again: ./00_master_install.mjs --module ${row.number} --env ${env}`)
+    } else if (row.inFullRun !== 'optional' || given.all || (await isWanted(row, given))) selected.push(row)
+  }
+  return selected
+}
+
+async function isWanted(row: Row, given: Arguments): Promise<boolean> {
+  if (!interactive(given.noInput) || given.yes) return false
+  const { prompt } = await import('../base/prompt.mts')
+  return prompt.confirm(`Install ${row.number} ${row.title} too?`)
+}
+
+/** --from trusts what is before it: so it must be done. @throws KitError exit 3 when it is not */
+async function requireEarlierDone(env: string, given: Arguments): Promise<void> {
+  if (given.from === undefined) return
+  const earlier = earlierModules(modules, given.from).filter(({ inFullRun }) => inFullRun === 'required')
+  for (const row of earlier) {
+    const code = await runModule(row, ['--env', env, '--plan'])
+    if (code === exitCodes.done) continue
+    throw new KitError(`module ${row.number} ${row.title} comes before ${given.from} and is not done`, {
+      exitCode: exitCodes.preflight,
+      details: [
+        code === exitCodes.changesPending ? 'its changes stand above' : `its plan ended with exit ${code}`,
+      ],
+      hint: `./00_master_install.mjs --module ${row.number} --env ${env}, then --from ${given.from} again`,
+    })
+  }
+}
+
+function stoppedAt({ number }: Row, code: ExitCode): ExitCode {
+  say(`✗ stopped at module ${number}: the ones after it were not begun   exit ${code}`)
+  return code
+}
+
+/** The words without the master's own flags. */
+function passedOn(words: readonly string[]): string[] {
+  const left: string[] = []
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] ?? ''
+    const name = word.split('=')[0] ?? ''
+    if (own.bare.has(name)) continue
+    if (!own.valued.has(name)) left.push(word)
+    else if (!word.includes('=')) at += 1
+  }
+  return left
+}
+
+/** What was typed beside the environment: nothing of it opens the menu. */
+const withoutEnv = (words: readonly string[]): string[] =>
+  words.filter((word, at) => !word.startsWith('--env') && words[at - 1] !== '--env')

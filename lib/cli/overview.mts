@@ -1,0 +1,86 @@
+import { hasKubeconfig, openCluster } from '../kube/cluster.mts'
+import { isReady, lookAtCluster } from '../kube/cluster-view.mts'
+import { healthOf } from '../kube/rollout/health.mts'
+import { createKubeReader } from '../kube/reader.mts'
+import { folderOf } from '../base/names.mts'
+import { ownerOf } from '../kube/apply/ownership.mts'
+import { newestOf, shortTime, type Revision } from '../state/revision.mts'
+import { readRecords } from '../state/revision-store.mts'
+import { readVersions } from '../settings/versions.mts'
+
+/** A module as the table of all modules shows it. */
+export interface ModuleState {
+  readonly number: number
+  readonly title: string
+  readonly inFullRun: 'required' | 'recommended' | 'optional'
+  readonly revision: Revision | undefined
+  /** How it is now, in a few words; empty where there is nothing. */
+  readonly now: string
+}
+
+export interface Overview {
+  /** The cluster's name, or undefined while the environment has none. */
+  readonly cluster: string | undefined
+  readonly modules: readonly ModuleState[]
+}
+
+type Row = Omit<ModuleState, 'revision' | 'now'> & { readonly slug: string }
+
+/**
+ * Looks at every module of an environment: two questions to the cluster, none to a backend.
+ * @throws KitError exit 6, 7 or 8 when the cluster does not answer
+ */
+export async function lookAtModules(env: string, rows: readonly Row[]): Promise<Overview> {
+  if (!hasKubeconfig(env)) {
+    return { cluster: undefined, modules: rows.map((row) => ({ ...row, revision: undefined, now: '' })) }
+  }
+  const { kubectl, name } = await openCluster(env, readVersions(env).versions)
+  const [look, { revisions, objects }] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
+  const deployments = objects.filter((live) => live.kind === 'Deployment' && ownerOf(live).env === env)
+  const modules: ModuleState[] = []
+  for (const row of rows) {
+    const revision = newestOf(revisions, folderOf(row), env)
+    const own = deployments.filter((live) => ownerOf(live).module === folderOf(row))
+    const standing = revision !== undefined && revision.state !== 'uninstalled'
+    const { state, problems } = await healthOf(createKubeReader(kubectl), own)
+    const nodes = `${look.nodes.filter(isReady).length} of ${look.nodes.length} nodes ready`
+    // A module that stands without a Deployment of its own is the cluster.
+    const health = own.length > 0 ? (problems[0] ?? state) : standing ? nodes : ''
+    modules.push({ ...row, revision, now: health })
+  }
+  return { cluster: name, modules }
+}
+
+/** One line a module: installed revision, last validation, how it is now. */
+export function overviewLines({ modules }: Overview): string[] {
+  const cells = modules.map(({ number, title, inFullRun, revision, now }) => [
+    `${String(number).padStart(2)} ${title}${inFullRun === 'required' ? '' : ` (${inFullRun})`}`,
+    installedText(revision),
+    testedText(revision),
+    now,
+  ])
+  const heading = ['   module', 'installed', 'checks', 'now']
+  const widths = heading.map((_, at) => Math.max(...[heading, ...cells].map((row) => (row[at] ?? '').length)))
+  return [heading, ...cells].map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+function installedText(revision: Revision | undefined): string {
+  if (revision === undefined || revision.state === 'uninstalled') return '-'
+  const of = revision.rollbackOf === undefined ? '' : ` = rev ${revision.rollbackOf}`
+  const [image = ''] = Object.values(revision.images)
+  const version = /:([^:/@]+)(@|$)/.exec(image)?.[1]
+  const parts = [`rev ${revision.number}${of}`, ...(version === undefined ? [] : [version])]
+  return `${parts.join('  ')}${revision.state === 'pending' ? ', not finished' : ''}`
+}
+
+function testedText(revision: Revision | undefined): string {
+  const tested = revision?.state === 'uninstalled' ? undefined : revision?.tested
+  if (tested === undefined) return ''
+  const { when, checks, failed } = tested
+  return failed === 0 ? `✓ ${shortTime(when)}  ${checks}` : `✗ ${shortTime(when)}  ${failed}/${checks} failed`
+}

@@ -1,0 +1,83 @@
+import { pathToFileURL } from 'node:url'
+import { readArguments } from './arguments.mts'
+import type { Arguments, Program } from '../run/request.mts'
+import { exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
+import { helpText } from './flags.mjs'
+import { interruption } from '../base/signals.mts'
+import { log, logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
+
+/** What a program may end with instead of an exit code: this process goes on as another program of the kit. */
+export interface Successor {
+  readonly path: string
+  readonly words: readonly string[]
+}
+
+type Body<Ending> = (given: Arguments & { program: Program }) => Promise<Ending>
+
+/**
+ * Runs a program of the kit: its command line, signals, the only catch, the only exit code.
+ * @param body does the work and gives the exit code of a run that did not fail, or the program to go on as
+ */
+export function startProgram(program: Program, usage: string, body: Body<ExitCode | Successor>): void {
+  surviveClosedOutput()
+  interruption.listen()
+  void main(program, usage, body).then(async (ending) => {
+    if (typeof ending === 'number') process.exitCode = ending
+    else await become(ending)
+  })
+}
+
+/** As a shell's `exec`: the other program finds its own command line, and a process that is already warm. */
+async function become({ path, words }: Successor): Promise<void> {
+  process.argv.splice(1, process.argv.length, path, ...words)
+  await import(pathToFileURL(path).href)
+}
+
+async function main(
+  program: Program,
+  usage: string,
+  body: Body<ExitCode | Successor>,
+): Promise<ExitCode | Successor> {
+  // The file that called us is still being evaluated: its last constants must exist before its step runs.
+  await Promise.resolve()
+  try {
+    const given = readArguments(program, process.argv.slice(2))
+    if (given.help) {
+      print(helpText(program, usage))
+      return exitCodes.done
+    }
+    const code = await body({ ...given, program })
+    const lost = logFailure()
+    return lost === undefined || code !== exitCodes.done ? code : explain(lost)
+  } catch (thrown) {
+    return explain(interruption.reasonOf(thrown))
+  } finally {
+    const path = logPath()
+    if (path !== undefined) say(`  log       ${path}`)
+  }
+}
+
+/** Says what failed, where, and what to do next; the stack goes to the log only. */
+export function explain(thrown: unknown): ExitCode {
+  if (thrown instanceof KitError) {
+    log.fail(`${thrown.message}   exit ${thrown.exitCode}`, [
+      ...thrown.details,
+      ...(thrown.hint === undefined ? [] : [`next: ${thrown.hint}`]),
+    ])
+    recordCauses(thrown)
+    return thrown.exitCode
+  }
+  log.fail(`a bug of the kit: ${messageOf(thrown)}   exit ${exitCodes.bug}`, [
+    ...(logPath() === undefined && thrown instanceof Error
+      ? (thrown.stack ?? '').split('\n').slice(1, 5)
+      : []),
+    'next: run the same command again; if it stays, keep the log and report it',
+  ])
+  recordCauses(thrown)
+  return exitCodes.bug
+}
+
+/** The whole chain of causes into the log. */
+function recordCauses(thrown: unknown): void {
+  for (let one = thrown; one instanceof Error; one = one.cause) record(one.stack ?? one.message)
+}

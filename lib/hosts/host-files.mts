@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readScript } from './remote-script.mts'
+import type { Finished } from '../base/command.mts'
+import type { RemoteOptions } from './ssh.mts'
+import type { Writes } from '../base/writes.mts'
+
+/** The files of one machine. */
+export interface Files {
+  /** Looks at files in one round trip, for the `put`s that follow. @returns the sha256 of those that are there */
+  look(paths: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** Makes a file so, unless it is so already. @returns whether anything was to do. @throws KitError exit 9 */
+  put(path: string, mode: string, content: Content): Promise<boolean>
+}
+
+/** What a file shall hold: text, or a file of this machine whose checksum is known. */
+export type Content = string | LocalFile
+
+export interface LocalFile {
+  readonly file: string
+  readonly sha256: string
+  /** Proves that the file is what its checksum says, before it is sent anywhere. */
+  readonly prove: () => Promise<void>
+}
+
+/** The whole file stands at its place or the old one does: a full disk or a lost link leaves only a `.keybuzz-new`. */
+const receive = `umask 077
+new=$1.keybuzz-new
+trap 'rm -f "$new"' EXIT
+mkdir -p "$(dirname "$1")"
+cat >"$new" || {
+  df -Pk "$(dirname "$1")" | awk -v path="$1" 'NR == 2 { print "the disk of " path ", mounted at " $6 ", has " $4 " KiB left" }' >&2
+  exit 1
+}
+echo "$3  $new" | sha256sum -c --status || { echo "what arrived is not what was sent: $(wc -c <"$new") bytes" >&2; exit 1; }
+chmod "$2" "$new"
+sync "$new"
+mv -f "$new" "$1"`
+
+const lookAt = (paths: readonly string[]) => `while read -r path; do
+  if [ -e "$path" ]; then echo "$(sha256sum <"$path" | cut -d' ' -f1) $(stat -c '%04a %U' "$path")"; else echo none; fi
+done <<'PATHS'
+${paths.join('\n')}
+PATHS`
+
+export interface FilesOptions {
+  readonly name: string
+  readonly writes: Writes
+  readonly run: (words: readonly string[], options?: RemoteOptions) => Promise<Finished>
+  /** As `run`, with an error for whatever fails. */
+  readonly must: (what: string, words: readonly string[], options?: RemoteOptions) => Promise<void>
+}
+
+export function createFiles({ name, writes, run, must }: FilesOptions): Files {
+  /** What was seen of files, and not changed since: `SHA256 MODE OWNER`, or `none`. */
+  const seen = new Map<string, string>()
+
+  async function look(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const shown = `look at ${paths.join(' ')}`
+    const lines = (await readScript({ read: run }, lookAt(paths), [], { shown })).stdout.split('\n')
+    for (const [at, path] of paths.entries()) seen.set(path, lines[at] ?? '')
+    const there = paths.filter((path) => seen.get(path) !== 'none')
+    return new Map(there.map((path) => [path, seen.get(path)?.split(' ')[0] ?? '']))
+  }
+
+  async function put(path: string, mode: string, content: Content): Promise<boolean> {
+    const sum = typeof content === 'string' ? sha256(content) : content.sha256
+    if (!seen.has(path)) await look([path])
+    const before = seen.get(path)
+    if (before === `${sum} ${mode} root`) return false
+    seen.delete(path)
+    if (typeof content !== 'string') await content.prove()
+    const sign = before === 'none' ? '+' : '~'
+    await writes.make([{ sign, what: `host ${name}: ${path}` }], () =>
+      must(`writing ${path}`, ['sh', '-ec', receive, 'sh', path, mode, sum], {
+        input: typeof content === 'string' ? content : createReadStream(content.file),
+        timeoutSeconds: 900,
+        shown: `write ${path} (${mode})`,
+      }),
+    )
+    return true
+  }
+
+  return { look, put }
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')

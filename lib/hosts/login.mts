@@ -1,0 +1,79 @@
+import { homedir } from 'node:os'
+import { resolve } from 'node:path'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { readPrivate, root, shownPath } from '../base/files.mts'
+import type { Sensitive } from '../base/sensitive.mts'
+import type { Server } from './servers.mts'
+import type { Settings } from '../settings/settings.mts'
+import { type Login, connect, type Connection } from './ssh.mts'
+import { trustedKeys } from './known-hosts.mts'
+import type { Answers } from '../base/confirm.mts'
+import { createHost, type Host } from './host.mts'
+import type { Writes } from '../base/writes.mts'
+
+/** Who enters where, with which key, and which host keys are trusted there. */
+export function loginOf({ env, settings }: { env: string; settings: Settings }, server: Server): Login {
+  const target = {
+    name: server.hostname,
+    address: server.privateAddress,
+    port: Number(settings['SSH_PORT']),
+    user: server.user ?? String(settings['SSH_USER']),
+  }
+  const passphrase = settings['SSH_KEY_PASSPHRASE'] as Sensitive | undefined
+  return {
+    ...target,
+    privateKey: readKey(String(settings['SSH_KEY'])),
+    passphrase: passphrase?.reveal(),
+    known: trustedKeys(env, target),
+  }
+}
+
+/** @throws KitError exit 2 when there is no such key, it is a public one, or others may read it */
+function readKey(setting: string): string {
+  const path = resolve(root, setting.replace(/^~(?=\/)/, homedir()))
+  const text = readPrivate(path)
+  if (text?.includes('PRIVATE KEY')) return text
+  throw new KitError(
+    text === undefined ? `there is no SSH key ${shownPath(path)}` : `${shownPath(path)} is no private key`,
+    {
+      exitCode: exitCodes.usage,
+      hint: 'set SSH_KEY to the path of the private key that opens your hosts',
+    },
+  )
+}
+
+/** What it takes to enter the machines of an environment. */
+export interface Entry {
+  readonly env: string
+  readonly settings: Settings
+  readonly answers: Answers
+  readonly writes: Writes
+}
+
+/** Enters one machine, as its administrator. @throws KitError exit 2, 6, 7 or 8 */
+export async function enter(options: Entry, server: Server): Promise<{ host: Host; connection: Connection }> {
+  const login = loginOf(options, server)
+  const connection = await connect(login)
+  const { hostname: name, privateAddress: address } = server
+  const make = (sudo?: { password: Sensitive | undefined }) => ({
+    connection,
+    host: createHost({ name, address, connection, writes: options.writes, sudo }),
+  })
+  if (login.user === 'root') return make()
+  const free = await connection.run(['sudo', '-n', 'true'])
+  if (free.code === 0) return make({ password: undefined })
+  const password = options.settings['SUDO_PASSWORD'] as Sensitive | undefined
+  const made = make({ password })
+  if (password !== undefined && (await made.host.read(['true'])).code === 0) return made
+  connection.close()
+  throw new KitError(
+    `${name}: ${login.user} may not use sudo${password === undefined ? ' without a password' : ''}`,
+    {
+      exitCode: exitCodes.denied,
+      hint:
+        password === undefined
+          ? 'save SUDO_PASSWORD (it travels on stdin), allow NOPASSWD, or log in as root'
+          : `SUDO_PASSWORD is not the password of ${login.user} there, or that account is no sudoer`,
+    },
+  )
+}

@@ -1,0 +1,136 @@
+import { join } from 'node:path'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { credentialsFolder, readIfThere, root, shownPath } from '../base/files.mts'
+import { nearest } from '../base/nearest.mts'
+import { duplicatesOf, headerProblems, rowProblems, type Cells, type Problem } from './servers-rules.mts'
+
+/** The machines of an environment's cluster, as servers.tsv names them. @throws KitError exit 2 or 3 */
+export function readServers(env: string): { masters: Server[]; workers: Server[] } {
+  const [own, shared] = [join(credentialsFolder(env), 'servers.tsv'), join(root, 'servers.tsv')]
+  for (const path of [own, shared]) {
+    const text = readIfThere(path)
+    if (text !== undefined) return clusterServers(parseServers(shownPath(path), text), env)
+  }
+  throw new KitError(`there is no servers.tsv`, {
+    exitCode: exitCodes.preflight,
+    details: [`looked for ${shownPath(own)} and ${shownPath(shared)}`],
+    hint: 'copy servers.example.tsv and write your machines into it; a cluster that is already there needs only --verify',
+  })
+}
+
+/** All masters, for each may be asked; masters and workers this run works on. */
+export interface Limited {
+  readonly masters: { readonly all: readonly Server[]; readonly limited: readonly Server[] }
+  readonly workers: readonly Server[]
+}
+
+/**
+ * What --limit leaves of the machines of a cluster.
+ * @throws KitError exit 2 for a host servers.tsv does not name, with the nearest name
+ */
+export function limited(
+  { masters, workers }: { masters: readonly Server[]; workers: readonly Server[] },
+  limit: readonly string[] | undefined,
+): Limited {
+  const names = [...masters, ...workers].map(({ hostname }) => hostname)
+  const unknown = limit?.find((name) => !names.includes(name))
+  if (unknown !== undefined) {
+    throw new KitError(`--limit names ${unknown}, which servers.tsv does not`, {
+      exitCode: exitCodes.usage,
+      details: [`there are: ${names.join(', ')}`],
+      hint: `did you mean ${nearest(unknown, names)}?`,
+    })
+  }
+  const named = ({ hostname }: Server) => limit?.includes(hostname) ?? true
+  return { masters: { all: masters, limited: masters.filter(named) }, workers: workers.filter(named) }
+}
+
+/** One row of servers.tsv. */
+export interface Server {
+  readonly line: number
+  readonly env: string
+  readonly hostname: string
+  readonly privateAddress: string
+  readonly publicAddress: string | undefined
+  readonly fqdn: string | undefined
+  readonly user: string | undefined
+  readonly role: string
+  readonly subrole: string
+}
+
+/** Problems shown at once: more would hide the first. */
+const mostShown = 20
+
+/**
+ * Reads servers.tsv: TAB separated, columns found by their names in the header, further columns allowed (its
+ * 14-column form has two). Every row is looked at, whatever its environment; an empty cell is an empty cell.
+ * @throws KitError exit 2 with all problems at once, each with line and column
+ */
+export function parseServers(path: string, text: string): Server[] {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/)
+  const at = lines.findIndex((line) => !isIgnored(line))
+  const header = (lines[at] ?? '').split('\t')
+  refuse(path, headerProblems(at + 1, lines[at] ?? ''))
+  const rows = lines.flatMap((line, index) =>
+    index <= at || isIgnored(line) ? [] : [cellsOf(header, line, index + 1)],
+  )
+  if (rows.length === 0) refuse(path, [{ line: at + 1, what: 'no machine stands below the header' }])
+  refuse(path, [...rows.flatMap((row) => rowProblems(row, header.length)), ...duplicatesOf(rows)])
+  return rows.map(({ line, cell }) => ({
+    line,
+    env: cell('ENV'),
+    hostname: cell('HOSTNAME'),
+    privateAddress: cell('IP_PRIVEE'),
+    publicAddress: cell('IP_PUBLIQUE') || undefined,
+    fqdn: cell('FQDN') || undefined,
+    user: cell('USER_SSH') || undefined,
+    role: cell('ROLE'),
+    subrole: cell('SUBROLE'),
+  }))
+}
+
+const isIgnored = (line: string): boolean => line.trim() === '' || line.startsWith('#')
+
+function cellsOf(header: readonly string[], text: string, line: number): Cells {
+  const cells = text.split('\t')
+  return { line, text, count: cells.length, cell: (name) => cells[header.indexOf(name)] ?? '' }
+}
+
+function refuse(path: string, problems: readonly Problem[]): void {
+  if (problems.length === 0) return
+  const shown = problems
+    .toSorted((a, b) => a.line - b.line)
+    .map(
+      ({ line, column, what }) => `line ${line}${column === undefined ? '' : `, column ${column}`}: ${what}`,
+    )
+  const rest = shown.length - mostShown
+  throw new KitError(`${path} cannot be right`, {
+    exitCode: exitCodes.usage,
+    details: [...shown.slice(0, mostShown), ...(rest > 0 ? [`and ${rest} more`] : [])],
+    hint: 'correct these lines; servers.example.tsv shows the form. Nothing was connected to',
+  })
+}
+
+/**
+ * The machines of an environment's cluster: ROLE k3s, in the order of the file.
+ * @throws KitError exit 2 without a master, or with a number of masters that has no majority of its own
+ */
+export function clusterServers(
+  servers: readonly Server[],
+  env: string,
+): { masters: Server[]; workers: Server[] } {
+  const mine = servers.filter((server) => server.env === env && server.role === 'k3s')
+  const masters = mine.filter(({ subrole }) => subrole === 'master')
+  const workers = mine.filter(({ subrole }) => subrole === 'worker')
+  if (masters.length % 2 === 1 && masters.length <= 7) return { masters, workers }
+  throw new KitError(
+    masters.length === 0
+      ? `servers.tsv names no master of ${env}`
+      : `servers.tsv names ${masters.length} masters of ${env}`,
+    {
+      exitCode: exitCodes.usage,
+      details: masters.map(({ line, hostname }) => `line ${line}: ${hostname}`),
+      hint: 'a cluster has one, three, five or seven rows with ROLE k3s and SUBROLE master: an even number survives no more failures than one fewer',
+    },
+  )
+}

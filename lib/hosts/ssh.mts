@@ -1,0 +1,146 @@
+import { Readable } from 'node:stream'
+import { NodeSSH } from 'node-ssh'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { interruption } from '../base/signals.mts'
+import { hostKeyOf, type HostKey, changedKey, UnknownHost } from './known-hosts.mts'
+import { createLimit } from '../base/concurrency.mts'
+import { record } from '../base/log.mts'
+import { shownWords, type Finished } from '../base/command.mts'
+import { hold, type HoldOptions } from './ssh-held-command.mts'
+import { connectError, lostLink, type Target } from './ssh-errors.mts'
+
+// The only importer of node-ssh. One connection a host, no tunnel, no second key offered: what an sshd with
+// MaxSessions 4, MaxAuthTries 3 and no forwarding lets in. Quoting is left to node-ssh: commands are words.
+
+export interface Login extends Target {
+  /** The private key's text. */
+  readonly privateKey: string
+  /** What it is locked with. */
+  readonly passphrase: string | undefined
+  /** The keys known_hosts has for it: without one the host is not entered. */
+  readonly known: readonly HostKey[]
+}
+
+export interface RemoteOptions {
+  /** Sent to the command's stdin. Sensitive values travel here, never in words. */
+  readonly input?: string | Readable | undefined
+  readonly timeoutSeconds?: number
+  /** What the log says instead of the words. */
+  readonly shown?: string
+}
+
+export interface Connection {
+  /** Runs a command. A non-zero exit is an answer. @throws KitError exit 6 when the link or the time is lost */
+  run(words: readonly string[], options?: RemoteOptions): Promise<Finished>
+  /**
+   * Starts a command that stays until the connection closes, with a line on its stdin every `beat` milliseconds.
+   * @returns what it says first, or its end
+   */
+  hold(words: readonly string[], options: HoldOptions): Promise<Finished | string>
+  close(): void
+}
+
+/** Channels at once on one connection: one fewer than an sshd with MaxSessions 4 has. */
+const channels = 3
+
+/** Milliseconds between questions whether the link still lives; the third without an answer ends it: within 45 s. */
+const keepalive = 12_000
+
+/**
+ * Opens the connection to one host, whose key must be a known one.
+ * @throws UnknownHost (7), KitError exit 6, 7 or 8
+ */
+export async function connect(login: Login): Promise<Connection> {
+  interruption.throwIfAsked()
+  const { address, port, user, privateKey, passphrase, known } = login
+  const ssh = new NodeSSH()
+  let met: HostKey | undefined
+  const types = [...new Set(known.map(({ type }) => type))]
+  try {
+    await ssh.connect({
+      host: address,
+      port,
+      username: user,
+      privateKey,
+      ...(passphrase === undefined ? {} : { passphrase }),
+      // Not first without any: MaxAuthTries counts that too.
+      authHandler: ['publickey'],
+      readyTimeout: 15_000,
+      keepaliveInterval: keepalive,
+      keepaliveCountMax: 2,
+      // A server may have several keys: it is asked for the kind that is known.
+      ...(types.length > 0 ? { algorithms: { serverHostKey: algorithmsOf(types) } } : {}),
+      hostVerifier: (bytes: Buffer) => {
+        met = hostKeyOf(bytes)
+        return known.some(({ blob }) => blob === met?.blob)
+      },
+    })
+  } catch (thrown) {
+    ssh.dispose()
+    const trusted = met !== undefined && known.some(({ blob }) => blob === met?.blob)
+    if (met !== undefined && !trusted)
+      throw known.length === 0 ? new UnknownHost(login, met) : changedKey(login, known, met)
+    throw connectError(login, thrown)
+  }
+  // Without a listener an error of the link would end the process; the commands under way report it.
+  ssh.connection?.on('error', (error) => record(`ssh ${login.name}: ${error.message}`))
+  const limit = createLimit(channels)
+  let closed = false
+  return {
+    run: (words, options = {}) => limit(() => execute(ssh, login, words, options)),
+    hold: (words, { firstLine, onLost }) =>
+      hold(ssh.exec.bind(ssh), words, { firstLine, onLost: () => closed || onLost() }),
+    close() {
+      closed = true
+      ssh.dispose()
+    },
+  }
+}
+
+/** A key of kind ssh-rsa signs with the newer hashes. */
+const algorithmsOf = (types: readonly string[]) =>
+  types.flatMap((type) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type])) as never
+
+async function execute(
+  ssh: NodeSSH,
+  target: Target,
+  words: readonly string[],
+  { input, timeoutSeconds = 60, shown = shownWords(words) }: RemoteOptions,
+): Promise<Finished> {
+  interruption.throwIfAsked()
+  const started = performance.now()
+  const [program = '', ...rest] = words
+  const over = new AbortController()
+  const timer = setTimeout(() => over.abort(), timeoutSeconds * 1000)
+  try {
+    const answer = await Promise.race([
+      ssh.exec(program, rest, { stream: 'both', stdin: input ?? '', noTrim: true }),
+      ended(AbortSignal.any([over.signal, interruption.signal])),
+    ])
+    if (answer === undefined) {
+      ssh.dispose()
+      interruption.throwIfAsked()
+      throw new KitError(`${target.name}: no answer within ${timeoutSeconds} s to: ${shown}`, {
+        exitCode: exitCodes.unreachable,
+        hint: `look at the host: ssh ${target.user}@${target.address}, then run the same command again`,
+      })
+    }
+    const { code, signal, stdout, stderr } = answer
+    if (code === null && signal === null) throw lostLink(target, shown)
+    const took = Math.round(performance.now() - started)
+    record(`ssh ${target.name}: ${shown} -> ${code ?? signal} (${took} ms)`)
+    return { code: code ?? 128, stdout, stderr }
+  } catch (thrown) {
+    if (thrown instanceof KitError) throw thrown
+    throw lostLink(target, shown)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Resolves without a value once the signal has come. */
+const ended = (signal: AbortSignal): Promise<undefined> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })

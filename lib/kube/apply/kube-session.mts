@@ -1,0 +1,108 @@
+import { changeOf, countLine, createPlanner } from './planner.mts'
+import type { Planned } from './diff.mts'
+import { conflictLine, conflictsOf, requireNoConflict } from './conflicts.mts'
+import { ensureJob } from '../rollout/job.mts'
+import { nameOf, type LiveObject, type Manifest } from '../types.mts'
+import { createKubeReader } from '../reader.mts'
+import type { Kube, KubeOptions, KubeSession } from './kube.mts'
+import { log } from '../../base/log.mts'
+import { createOurObjects, owned, ownerOf } from './ownership.mts'
+import { deleteObjects } from '../objects.mts'
+import { isServing } from '../rollout/progress.mts'
+import { sendChanged } from './send.mts'
+import { waitForDeployments } from '../rollout/deployments.mts'
+
+/** Compares, sends, waits and deletes for one run of one module. */
+export function createKube(options: KubeOptions): KubeSession {
+  const { kubectl, writes, owner, forceConflicts, failures } = options
+  const manifests: Manifest[] = []
+  const ours = createOurObjects(kubectl, owner, options.objects)
+  const planner = createPlanner({ kubectl, ours, namespaces: options.namespaces })
+  /** Names of what this run has sent. */
+  const sent = new Set<string>()
+  let step = ''
+  let unchanged = 0
+
+  async function applyBatch(batch: readonly Manifest[]): Promise<void> {
+    const started = performance.now()
+    const { planned, live } = await planner.plan(batch)
+    refuseConflicts(planned)
+    const changes = planned.flatMap((one) => changeOf(one) ?? [])
+    manifests.push(...batch)
+    unchanged += planned.length - changes.length
+    if (changes.length > 0) {
+      await writes.make(changes, async () => {
+        planner.forget()
+        await sendChanged(kubectl, planned, live)
+        planner.sent()
+      })
+      for (const { what } of changes) sent.add(what)
+    }
+    if (!writes.planning) log.ok(countLine(planned), started)
+  }
+
+  function refuseConflicts(planned: readonly Planned[]): void {
+    const conflicts = conflictsOf(planned)
+    if (writes.planning) for (const one of conflicts) writes.note({ sign: '!', what: conflictLine(one) })
+    else if (!forceConflicts) requireNoConflict(conflicts)
+  }
+
+  /** Nothing was sent and it served when it was looked at: there is nothing to wait for. */
+  async function servesUnchanged(namespace: string, name: string): Promise<boolean> {
+    const known = `Deployment ${namespace}/${name}`
+    return !sent.has(known) && isServing((await ours.find()).get(known))
+  }
+
+  async function drop(isUnwanted: (live: LiveObject) => boolean): Promise<void> {
+    const left = [...(await ours.find()).values()].filter(isUnwanted)
+    if (left.length === 0) return
+    await writes.make(
+      left.map((live) => ({ sign: '-', what: nameOf(live) })),
+      () => deleteObjects(kubectl, left, { wait: false }),
+    )
+    if (!writes.planning) log.ok(`${left.length} objects no longer wanted: deleted`)
+  }
+
+  const kube: Kube = {
+    ...createKubeReader(kubectl),
+    apply: (wanted) => applyBatch(wanted.map((manifest) => owned(manifest, { ...owner, step }))),
+    ensureJob: (wanted) =>
+      ensureJob(owned(wanted, { ...owner, step }), { kubectl, writes, failures, live: () => ours.find() }),
+    async waitForRollout(namespace, ...deployments) {
+      if (writes.planning) return
+      const serving = await Promise.all(deployments.map((name) => servesUnchanged(namespace, name)))
+      if (serving.every(Boolean))
+        return log.ok(`${deployments.map((name) => `deployment/${name}`).join(', ')} ready`)
+      await waitForDeployments(kubectl, namespace, deployments, failures)
+    },
+  }
+
+  return {
+    kube,
+    manifests,
+    get unchanged() {
+      return unchanged
+    },
+    enter: (name) => void (step = name),
+    reapply: applyBatch,
+    async foresee(batch) {
+      const { planned } = await planner.plan(batch)
+      if (!writes.planning) refuseConflicts(planned)
+      planner.keep(planned)
+    },
+    async prune(ofStep) {
+      const applied = new Set(manifests.map(nameOf))
+      await drop(
+        (live) =>
+          !applied.has(nameOf(live)) &&
+          live.kind !== 'Job' &&
+          (ofStep === undefined || ownerOf(live).step === ofStep) &&
+          live.metadata.ownerReferences === undefined,
+      )
+    },
+    forgetJobs: () => drop(({ kind }) => kind === 'Job'),
+    objects: async () => [...(await ours.find()).values()],
+    forget: () => ours.forget(),
+    waitAnew: (namespace, deployments) => waitForDeployments(kubectl, namespace, deployments, failures),
+  }
+}

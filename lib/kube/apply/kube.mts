@@ -1,0 +1,55 @@
+import type { Job, LiveObject, Manifest } from '../types.mts'
+import type { KubeReader } from '../reader.mts'
+import type { Kubectl } from '../kubectl.mts'
+import type { KnownFailure } from '../rollout/failure.mts'
+import type { Owner } from './ownership.mts'
+import type { Writes } from '../../base/writes.mts'
+
+/** What a step does with the cluster. Readers always run; writers go through the gate. */
+export interface Kube extends KubeReader {
+  /** Makes the cluster hold these objects: compares first, sends only what is new or changed. */
+  apply(manifests: readonly Manifest[]): Promise<void>
+  /** Sees to it that a Job of kube/manifests/jobs.mts has been done; waits for its end. It belongs to no revision. */
+  ensureJob(job: Job): Promise<void>
+  /** Waits until Deployments serve with what was applied, or one of their pods cannot start. */
+  waitForRollout(namespace: string, ...deployments: string[]): Promise<void>
+}
+
+/** What the runtime does around the steps. */
+export interface KubeSession {
+  readonly kube: Kube
+  /** Everything applied or found unchanged so far. */
+  readonly manifests: readonly Manifest[]
+  readonly unchanged: number
+  /** Steps whose label objects carry; the runtime sets it before each step. */
+  enter(step: string): void
+  /**
+   * Asks what applying all these would change, before the first of them is sent: their steps then need not ask again.
+   * @throws KitError exit 5 for a hand edit or somebody else's object, wherever among them it is
+   */
+  foresee(manifests: readonly Manifest[]): Promise<void>
+  /** Applies objects that carry their step's label already: those of an earlier revision. */
+  reapply(manifests: readonly Manifest[]): Promise<void>
+  /** Deletes the module's objects that this run did not apply: those of one step, or of all. */
+  prune(step?: string): Promise<void>
+  /** Deletes the module's Jobs: what they did may have been undone by a restored backup. The next install does it again. */
+  forgetJobs(): Promise<void>
+  /** Every live object of the module and environment, as it was at the first question. */
+  objects(): Promise<readonly LiveObject[]>
+  /** Something was written past this session: ask again. */
+  forget(): void
+  /** Waits for Deployments whatever is known of them. */
+  waitAnew(namespace: string, deployments: readonly string[]): Promise<void>
+}
+
+export interface KubeOptions {
+  readonly kubectl: Kubectl
+  readonly writes: Writes
+  readonly owner: Omit<Owner, 'step'>
+  readonly forceConflicts: boolean
+  readonly failures: readonly KnownFailure[]
+  /** The namespaces there are. */
+  readonly namespaces: readonly LiveObject[]
+  /** The objects of every module. */
+  readonly objects: readonly LiveObject[]
+}

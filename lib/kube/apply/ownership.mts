@@ -1,0 +1,105 @@
+import { exitCodes, KitError } from '../../base/errors.mts'
+import { nameOf, type LiveObject, type Manifest } from '../types.mts'
+import { byName, itemsOf } from '../objects.mts'
+import type { Kubectl } from '../kubectl.mts'
+
+/** Whose an object is: every object of the kit belongs to exactly one step of one module in one environment. */
+export interface Owner {
+  readonly module: string
+  readonly step: string
+  readonly env: string
+}
+
+const labelOf = { module: 'keybuzz.io/module', step: 'keybuzz.io/step', env: 'keybuzz.io/env' } as const
+
+const managedBy = 'app.kubernetes.io/managed-by'
+
+/** The label selector of everything the kit has in a cluster, of whatever module; not of what another tool has taken over. */
+export const everyObject = `${managedBy}=keybuzz`
+
+/** True when the kit made it, whatever for: a namespace has no other label of ours. */
+export const isManaged = ({ metadata }: LiveObject): boolean => metadata.labels?.[managedBy] === 'keybuzz'
+
+/** The label selector of all objects of one module in one environment. */
+export const moduleSelector = ({ module, env }: Omit<Owner, 'step'>): string =>
+  `${labelOf.module}=${module},${labelOf.env}=${env}`
+
+/** The manifest with its owner's labels. Namespaces belong to no step. */
+export function owned<M extends Manifest>(manifest: M, owner: Owner): M {
+  if (manifest.kind === 'Namespace') return manifest
+  const labels = {
+    ...manifest.metadata?.labels,
+    [managedBy]: 'keybuzz',
+    [labelOf.module]: owner.module,
+    [labelOf.step]: owner.step,
+    [labelOf.env]: owner.env,
+  }
+  return { ...manifest, metadata: { ...manifest.metadata, labels } }
+}
+
+/** Whose an object says it is. */
+export function ownerOf({ metadata }: Manifest | LiveObject): Owner {
+  const {
+    [labelOf.module]: module = '',
+    [labelOf.step]: step = '',
+    [labelOf.env]: env = '',
+  } = metadata?.labels ?? {}
+  return { module, step, env }
+}
+
+/** @throws KitError exit 5 when the live object is somebody else's: another step's, or of another environment */
+export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
+  const labels = live?.metadata.labels ?? {}
+  if (live === undefined || live.kind === 'Namespace' || labels[labelOf.module] === undefined) return
+  const theirs = `${labels[labelOf.env]}/${labels[labelOf.module]}_${labels[labelOf.step]}`
+  const ours = `${owner.env}/${owner.module}_${owner.step}`
+  if (theirs === ours) return
+  throw new KitError(`${nameOf(live)} belongs to ${theirs}, not to ${ours}`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['Nothing was written.'],
+    hint: 'two environments or steps use one name: give them different namespaces or names',
+  })
+}
+
+/** Kinds the kit makes and may delete again; never a PVC, a CRD or a Namespace (DESIGN section 6). */
+export const prunableKinds = [
+  'deployments.apps',
+  'daemonsets.apps',
+  'services',
+  'configmaps',
+  'secrets',
+  'serviceaccounts',
+  'ingresses.networking.k8s.io',
+  'networkpolicies.networking.k8s.io',
+  'horizontalpodautoscalers.autoscaling',
+  'poddisruptionbudgets.policy',
+] as const
+
+/** Kinds the kit makes, and deletes only when a module is uninstalled: what a Job did stays done. */
+export const lastingKinds = ['jobs.batch'] as const
+
+/** All live objects of one module in one environment: however many batches follow, they are asked for once. */
+export interface OurObjects {
+  /** By name, as they were when they were last read. */
+  find(): Promise<Map<string, LiveObject>>
+  /** Something was written past this run: ask again. */
+  forget(): void
+}
+
+/** @param read the objects of every module, as this run has read them */
+export function createOurObjects(
+  kubectl: Kubectl,
+  owner: Omit<Owner, 'step'>,
+  read: readonly LiveObject[],
+): OurObjects {
+  const isOurs = (live: LiveObject): boolean =>
+    ownerOf(live).module === owner.module && ownerOf(live).env === owner.env
+  let found: Promise<Map<string, LiveObject>> | undefined = Promise.resolve(byName(read.filter(isOurs)))
+  const kinds = [...prunableKinds, ...lastingKinds].join(',')
+  const words = ['get', kinds, '--all-namespaces', '--selector', moduleSelector(owner)]
+  const ask = async () => byName(itemsOf(await kubectl.json([...words, '--show-managed-fields'])))
+  return {
+    find: () => (found ??= ask()),
+    forget: () => void (found = undefined),
+  }
+}

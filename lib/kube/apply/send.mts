@@ -1,0 +1,113 @@
+import { sendObjects, fieldManager } from '../objects.mts'
+import type { Planned } from './diff.mts'
+import {
+  type LiveObject,
+  type Manifest,
+  nameOf,
+  type Deployment,
+  type FieldSet,
+  type HorizontalPodAutoscaler,
+} from '../types.mts'
+import type { Kubectl } from '../kubectl.mts'
+
+/** The manager that holds the number of pods of Deployments an autoscaler decides about. */
+export const handover = 'keybuzz-handover'
+
+/** Sends what is new or changed: namespaces before what is in them, the number of pods handed to its autoscaler. */
+export async function sendChanged(
+  kubectl: Kubectl,
+  planned: readonly Planned[],
+  live: ReadonlyMap<string, LiveObject>,
+): Promise<void> {
+  const fresh = planned
+    .filter(({ comparison }) => comparison.status !== 'unchanged')
+    .map(({ manifest }) => manifest)
+  const everything = planned.map(({ manifest }) => manifest)
+  for (const batch of [fresh.filter(isNamespace), fresh.filter((manifest) => !isNamespace(manifest))]) {
+    if (batch.length === 0) continue
+    const handed = takenOverReplicas(batch, live)
+    if (handed.length > 0) await sendObjects(kubectl, handed, { dryRun: false, manager: handover })
+    await sendObjects(kubectl, batch, { dryRun: false })
+    const starting = startingReplicas(batch, live, everything)
+    if (starting.length > 0) await sendObjects(kubectl, starting, { dryRun: false, manager: handover })
+  }
+}
+
+const isNamespace = ({ kind }: Manifest): boolean => kind === 'Namespace'
+
+// The number of pods of an autoscaled Deployment belongs to its HPA. We leave `replicas` out; these two partial
+// objects, applied by a manager of their own, keep the API server from falling back to its default of 1.
+
+const isUnscaled = (manifest: Manifest): manifest is Deployment =>
+  manifest.kind === 'Deployment' && (manifest as Deployment).spec?.replicas === undefined
+
+/**
+ * New autoscaled Deployments start with their minimum at once, not when the HPA first looks (15 s later); and one
+ * that was scaled to nothing gets it back: an HPA leaves a Deployment without pods alone for ever.
+ * @param scalers where to look for their autoscalers
+ */
+export function startingReplicas(
+  batch: readonly Manifest[],
+  live: ReadonlyMap<string, LiveObject>,
+  scalers: readonly Manifest[],
+): Manifest[] {
+  return batch.filter(isUnscaled).flatMap((manifest) => {
+    const now = live.get(nameOf(manifest))
+    const least = leastOf(manifest, scalers)
+    return least !== undefined && (now === undefined || replicasOf(now) === 0)
+      ? [withReplicas(manifest, least)]
+      : []
+  })
+}
+
+/** The comparison of a Deployment that stands at no pods although it has an autoscaler: that changes. */
+export function wokenUp(planned: readonly Planned[], live: ReadonlyMap<string, LiveObject>): Planned[] {
+  const manifests = planned.map(({ manifest }) => manifest)
+  return planned.map(({ manifest, comparison }) => {
+    const now = live.get(nameOf(manifest))
+    const least = isUnscaled(manifest) ? leastOf(manifest, manifests) : undefined
+    if (now === undefined || least === undefined || replicasOf(now) !== 0) return { manifest, comparison }
+    const field = { path: 'spec.replicas', before: 0, after: least }
+    return { manifest, comparison: { status: 'changed', fields: [...comparison.fields, field] } }
+  })
+}
+
+function leastOf(manifest: Deployment, scalers: readonly Manifest[]): number | undefined {
+  const scaler = scalers.find((one) => one.kind === 'HorizontalPodAutoscaler' && scales(one, manifest))
+  return (scaler as HorizontalPodAutoscaler | undefined)?.spec?.minReplicas
+}
+
+const replicasOf = (live: LiveObject): number | undefined => (live['spec'] as { replicas?: number }).replicas
+
+/** Deployments whose number we set until now and leave to the HPA from now on: the live number is kept. */
+export function takenOverReplicas(
+  batch: readonly Manifest[],
+  live: ReadonlyMap<string, LiveObject>,
+): Manifest[] {
+  return batch.filter(isUnscaled).flatMap((manifest) => {
+    const now = live.get(nameOf(manifest))
+    const replicas = now && replicasOf(now)
+    return now === undefined || replicas === undefined || !weOwnReplicas(now)
+      ? []
+      : [withReplicas(manifest, replicas)]
+  })
+}
+
+const scales = (scaler: Manifest, { metadata }: Deployment): boolean =>
+  (scaler as HorizontalPodAutoscaler).spec?.scaleTargetRef.name === metadata?.name &&
+  scaler.metadata?.namespace === metadata?.namespace
+
+const weOwnReplicas = (live: LiveObject): boolean =>
+  (live.metadata.managedFields ?? []).some(
+    ({ manager, fieldsV1 }) =>
+      manager === fieldManager &&
+      (fieldsV1?.['f:spec'] as FieldSet | undefined)?.['f:replicas'] !== undefined,
+  )
+
+const withReplicas = ({ apiVersion, kind, metadata }: Deployment, replicas: number): Manifest =>
+  ({
+    apiVersion,
+    kind,
+    metadata: { name: metadata?.name, namespace: metadata?.namespace },
+    spec: { replicas },
+  }) as Manifest

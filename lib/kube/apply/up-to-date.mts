@@ -1,0 +1,68 @@
+import { isDeepStrictEqual } from 'node:util'
+import { fieldManager } from '../objects.mts'
+import { isMap } from './diff.mts'
+import type { FieldSet, LiveObject, Manifest } from '../types.mts'
+
+// Pure: what the API server wrote down at our last apply is enough to know that applying again would do nothing.
+
+/**
+ * True when applying `manifest` would certainly change nothing: the kit owns exactly the fields it has
+ * (`metadata.managedFields`, Kubernetes "Server-Side Apply"), and each has its value. False says nothing: quantities
+ * and what the server adds are written in more ways than one, and only the server's own dry run can tell.
+ */
+export function standsAsWanted(manifest: Manifest, live: LiveObject | undefined): boolean {
+  const ours = live?.metadata.managedFields?.filter(
+    ({ manager, operation, subresource }) =>
+      manager === fieldManager && operation === 'Apply' && subresource === undefined,
+  )
+  const [entry, ...others] = ours ?? []
+  if (entry?.fieldsV1 === undefined || others.length > 0 || entry.apiVersion !== manifest.apiVersion)
+    return false
+  return holds(entry.fieldsV1, withoutIdentity(manifest), live)
+}
+
+/** What a manifest is known by is nobody's field. */
+function withoutIdentity(manifest: Manifest): unknown {
+  const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = manifest
+  const { name: _name, namespace: _namespace, ...meta } = metadata ?? {}
+  // As it travels: what is undefined is not there.
+  return JSON.parse(
+    JSON.stringify({ ...rest, ...(Object.keys(meta).length === 0 ? {} : { metadata: meta }) }),
+  )
+}
+
+/** True when the kit owns exactly what is wanted of a value, and it stands there. */
+function holds(owned: FieldSet, wanted: unknown, now: unknown): boolean {
+  const fields = Object.entries(owned).filter(([name]) => name !== '.')
+  if (fields.length === 0) return isDeepStrictEqual(wanted, now)
+  if (Array.isArray(wanted)) return Array.isArray(now) && itemsHold(fields, wanted, now)
+  if (!isMap(wanted) || !isMap(now) || fields.length !== Object.keys(wanted).length) return false
+  return fields.every(([field, inner]) => {
+    const name = field.slice('f:'.length)
+    return name in wanted && holds(inner, wanted[name], now[name])
+  })
+}
+
+/** Items that are known by some of their fields (`k:{"name":"n8n"}`); a set of plain values is left to the server. */
+function itemsHold(fields: readonly [string, FieldSet][], wanted: unknown[], now: unknown[]): boolean {
+  const met = new Set<unknown>()
+  return (
+    fields.length === wanted.length &&
+    fields.every(([field, inner]) => {
+      if (!field.startsWith('k:')) return false
+      const key = JSON.parse(field.slice('k:'.length)) as Record<string, unknown>
+      const item = wanted.find((one) => isKnownBy(one, key))
+      met.add(item)
+      return holds(
+        inner,
+        item,
+        now.find((one) => isKnownBy(one, key)),
+      )
+    }) &&
+    met.size === wanted.length
+  )
+}
+
+/** The server fills in what is left out of a key, `protocol` of a port. */
+const isKnownBy = (item: unknown, key: Record<string, unknown>): boolean =>
+  isMap(item) && Object.entries(key).every(([name, value]) => (item[name] ?? value) === value)

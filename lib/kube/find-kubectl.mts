@@ -1,0 +1,67 @@
+import { accessSync, constants } from 'node:fs'
+import { exitCodes, KitError } from '../base/errors.mts'
+import type { Kubectl } from './kubectl.mts'
+import { run } from '../base/command.mts'
+import type { Versions } from '../settings/versions.mts'
+
+export interface FoundKubectl {
+  /** The program, and the word that makes it kubectl. */
+  readonly words: readonly string[]
+  /** It is just whichever this machine has: nobody has said that it fits the cluster. */
+  readonly unproven: boolean
+}
+
+/**
+ * Finds the kubectl to use: the one an operator names, else the K3s binary of this environment (it is kubectl
+ * too, of the cluster's own version), else the one on PATH (DESIGN section 8).
+ * @throws KitError exit 3 when there is none
+ */
+export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
+  const named = process.env['KEYBUZZ_KUBECTL']
+  if (named !== undefined)
+    return { words: [requireProgram(named, 'KEYBUZZ_KUBECTL names it')], unproven: false }
+  const k3s = versions['k3s']?.file
+  if (k3s !== undefined)
+    return { words: [requireProgram(k3s, 'versions.json names it (k3s.file)'), 'kubectl'], unproven: false }
+  const found = await run(['sh', '-c', 'command -v kubectl'])
+  if (found.code === 0) return { words: [found.stdout.trim()], unproven: true }
+  throw new KitError('there is no kubectl on this machine', {
+    exitCode: exitCodes.preflight,
+    hint: 'install the kubectl of your cluster’s version, or set KEYBUZZ_KUBECTL to its path',
+  })
+}
+
+function requireProgram(path: string, why: string): string {
+  try {
+    accessSync(path, constants.X_OK)
+    return path
+  } catch (cause) {
+    throw new KitError(`${path} cannot be run: ${why}`, {
+      exitCode: exitCodes.preflight,
+      hint: 'correct the path, or take the setting away',
+      cause,
+    })
+  }
+}
+
+/** What `kubectl version -o json` says. A server may call its minor version `36+`. */
+interface Versioned {
+  readonly clientVersion: { readonly gitVersion: string; readonly major: string; readonly minor: string }
+  readonly serverVersion: { readonly gitVersion: string; readonly major: string; readonly minor: string }
+}
+
+/**
+ * Kubernetes supports a kubectl within one minor version of the API server ("Version Skew Policy").
+ * @throws KitError exit 3 when it is further away; what kubectl throws when the cluster does not answer
+ */
+export async function requireFittingKubectl(kubectl: Kubectl): Promise<void> {
+  const answer = await kubectl.run(['version', '-o', 'json'])
+  const { clientVersion: client, serverVersion: server } = JSON.parse(answer) as Versioned
+  const apart = Math.abs(Number.parseInt(client.minor, 10) - Number.parseInt(server.minor, 10))
+  if (client.major === server.major && apart <= 1) return
+  throw new KitError('the kubectl of this machine does not fit the cluster', {
+    exitCode: exitCodes.preflight,
+    details: [`${kubectl.words[0]} is ${client.gitVersion}, the API server ${server.gitVersion}`],
+    hint: `install kubectl ${server.major}.${Number.parseInt(server.minor, 10)}, or set KEYBUZZ_KUBECTL to the one that shall be used all the same`,
+  })
+}

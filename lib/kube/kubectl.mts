@@ -1,0 +1,107 @@
+import { pauseFor } from '../base/poll.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { kubectlError } from './kubectl-errors.mts'
+import { log, record } from '../base/log.mts'
+import { run, shownWords } from '../base/command.mts'
+
+/** Runs kubectl against one cluster. Words never hold a sensitive value: objects travel on stdin. */
+export interface Kubectl {
+  /** The words every command begins with: program, kubeconfig, context. Another context, once its server is gone. */
+  readonly words: readonly string[]
+  /** Runs and gives stdout. @throws KitError in the operator's words for whatever kubectl refuses */
+  run(words: readonly string[], options?: KubectlOptions): Promise<string>
+  /** As `run`, parsed from JSON. Empty output (`--ignore-not-found`) is undefined. */
+  json<T>(words: readonly string[], options?: KubectlOptions): Promise<T | undefined>
+}
+
+export interface KubectlOptions {
+  /** An object or list to send on stdin. */
+  readonly input?: unknown
+  readonly timeoutSeconds?: number
+  /** Never tried twice: whether it was done is not known when the answer is lost. */
+  readonly once?: boolean
+  /** The last words of a run: also after Ctrl-C, and never said twice. */
+  readonly evenInterrupted?: boolean
+}
+
+const isUnreachable = (thrown: unknown): boolean =>
+  thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable
+
+const silentServer = (seconds: number, cause: unknown): KitError =>
+  new KitError(`the API server took the question and did not answer within ${seconds} s`, {
+    exitCode: exitCodes.unreachable,
+    details: ['What was done before stays; another run goes on from there.'],
+    hint: 'look at the masters: disk and memory, and that etcd has its majority; then run the same command again',
+    cause,
+  })
+
+/** Seconds in which an API server that has answered before may come back: K3s restarts, a load balancer moves on. */
+const patience = 60
+
+/** Which context of the kubeconfig is used, and how another is found when its server no longer answers. */
+export interface Way {
+  readonly context: string
+  readonly another: () => Promise<string>
+}
+
+/** A Kubectl bound to one kubeconfig; ~/.kube/config and KUBECONFIG are never looked at. */
+export function createKubectl(program: readonly string[], kubeconfig: string, way: Way): Kubectl {
+  let words = wordsFor(way.context)
+  function wordsFor(context: string): readonly string[] {
+    return [...program, '--kubeconfig', kubeconfig, '--context', context]
+  }
+  /** Until then the cluster is simply not there; afterwards it is away for a moment. */
+  let answered = false
+
+  async function once(
+    more: readonly string[],
+    { input, timeoutSeconds = 60, evenInterrupted = false }: KubectlOptions,
+  ): Promise<string> {
+    const started = performance.now()
+    // Before the verb: behind the -- of exec it would be the other program's.
+    const finished = await run([...words, `--request-timeout=${timeoutSeconds}s`, ...more], {
+      input: input === undefined ? undefined : JSON.stringify(input),
+      timeoutSeconds: timeoutSeconds + 5,
+      evenInterrupted,
+    }).catch((thrown: unknown) => {
+      throw isUnreachable(thrown) ? silentServer(timeoutSeconds, thrown) : thrown
+    })
+    record(
+      `${shownWords(['kubectl', ...more])} -> ${finished.code} (${Math.round(performance.now() - started)} ms)`,
+    )
+    if (finished.code !== 0) throw kubectlError(more, finished)
+    answered = true
+    return finished.stdout
+  }
+
+  const kubectl: Kubectl = {
+    get words() {
+      return words
+    },
+    async run(more, options = {}) {
+      const until = performance.now() + patience * 1000
+      for (;;) {
+        try {
+          return await once(more, options)
+        } catch (thrown) {
+          if (
+            !isUnreachable(thrown) ||
+            !answered ||
+            options.once === true ||
+            options.evenInterrupted === true ||
+            performance.now() > until
+          )
+            throw thrown
+          log.waiting(`the API server does not answer: trying again for ${patience} s`)
+          await pauseFor(2000)
+          words = wordsFor(await way.another())
+        }
+      }
+    },
+    async json<T>(more: readonly string[], options?: KubectlOptions) {
+      const text = await kubectl.run([...more, '-o', 'json'], options)
+      return text.trim() === '' ? undefined : (JSON.parse(text) as T)
+    },
+  }
+  return kubectl
+}

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import type {
+  ConfigMap,
+  Deployment,
+  HorizontalPodAutoscaler,
+  Manifest,
+  PodDisruptionBudget,
+  Secret,
+  Service,
+} from '../types.mts'
+import type { Sensitive } from '../../base/sensitive.mts'
+
+// Pieces of manifests that every module repeats. Each returns plain data; nothing here acts.
+
+/** The labels by which objects of one part of an application are selected. Never changed: selectors are for ever. */
+export const selector = (name: string, component: string) => ({
+  'app.kubernetes.io/name': name,
+  'app.kubernetes.io/component': component,
+})
+
+export const sha256 = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex')
+
+/**
+ * A Namespace, the same object whoever makes it: it belongs to no step and is never pruned.
+ * @param privileged its pods may use their node's own network
+ */
+export const namespace = (name: string, { privileged = false } = {}): Manifest => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: {
+    name,
+    labels: {
+      'app.kubernetes.io/managed-by': 'keybuzz',
+      ...(privileged ? { 'pod-security.kubernetes.io/enforce': 'privileged' } : {}),
+    },
+  },
+})
+
+/**
+ * The only way a Kubernetes Secret is made: its keys are the settings' keys, which is how a lost settings file
+ * is filled again from the cluster.
+ */
+export const secretEnv = (
+  namespace: string,
+  name: string,
+  values: Readonly<Record<string, Sensitive | undefined>>,
+  type = 'Opaque',
+): Secret => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { namespace, name },
+  type,
+  data: encoded(values),
+})
+
+/** Each value is encoded when it is read: a plan hides them, and to make one may take long. */
+function encoded(values: Readonly<Record<string, Sensitive | undefined>>): Record<string, string> {
+  const data: Record<string, string> = {}
+  for (const [key, value] of Object.entries(values)) {
+    if (value === undefined) continue
+    const get = () => Buffer.from(value.reveal()).toString('base64')
+    Object.defineProperty(data, key, { get, enumerable: true })
+  }
+  return data
+}
+
+/** Plain values for pods to read as environment. */
+export const configMap = (
+  namespace: string,
+  name: string,
+  values: Readonly<Record<string, string | number>>,
+): ConfigMap => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { namespace, name },
+  data: Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)])),
+})
+
+/** A ClusterIP Service on one port of the pods with these labels. */
+export const service = (
+  namespace: string,
+  name: string,
+  labels: Record<string, string>,
+  port: number,
+): Service => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace, name, labels },
+  spec: { selector: labels, ports: [{ name: 'http', port, targetPort: port }] },
+})
+
+/** An autoscaler by CPU, and the disruption budget that goes with it: one pod at a time. */
+export const autoscaled = (
+  { metadata }: Deployment,
+  { least = 2, most, cpuPercent }: { least?: number; most: number; cpuPercent: number },
+): [HorizontalPodAutoscaler, PodDisruptionBudget] => {
+  const { namespace = '', name = '', labels = {} } = metadata ?? {}
+  const common = { namespace, name, labels }
+  return [
+    {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: common,
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+        minReplicas: least,
+        maxReplicas: most,
+        metrics: [
+          {
+            type: 'Resource',
+            resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: cpuPercent } },
+          },
+        ],
+        behavior: {
+          scaleUp: {
+            stabilizationWindowSeconds: 0,
+            policies: [{ type: 'Pods', value: 2, periodSeconds: 60 }],
+          },
+          scaleDown: {
+            stabilizationWindowSeconds: 300,
+            policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }],
+          },
+        },
+      },
+    },
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: common,
+      spec: { maxUnavailable: 1, selector: { matchLabels: labels } },
+    },
+  ]
+}

@@ -1,0 +1,79 @@
+import { conditionOf, type Ingress, type LiveObject, type Manifest } from '../types.mts'
+import { issuerOf } from '../manifests/ingress.mts'
+import type { KubeReader } from '../reader.mts'
+import type { Until } from '../../base/poll.mts'
+
+// Certificates that cert-manager makes. Until one is there the ingress answers visitors with a certificate of its own.
+
+/** Seconds an ACME server and its look at the public name may take; DNS that was changed a moment ago, minutes. */
+const patience = 300
+
+/** Waits for the certificate of each Ingress that has an issuer. @throws KitError exit 9 with what stops it */
+export async function awaitCertificates(
+  manifests: readonly Manifest[],
+  { kube, until }: { readonly kube: Pick<KubeReader, 'get' | 'list'>; readonly until: Until },
+): Promise<void> {
+  for (const one of manifests.filter((manifest) => issuerOf(manifest).length > 0)) {
+    const { namespace = '' } = one.metadata ?? {}
+    const [{ secretName = '', hosts: [host = ''] = [] } = {}] = (one as Ingress).spec?.tls ?? []
+    await until({
+      what: `the certificate of ${host}`,
+      seconds: patience,
+      lacks: () => certificateLacks(kube, namespace, secretName, host),
+      isFinal: (lacks) => lacks.startsWith(refusal),
+      hint: `kubectl --namespace ${namespace} describe certificates,orders,challenges; then run the same command again`,
+    })
+  }
+}
+
+/** How a lack begins that no waiting mends: cert-manager itself tries again only after an hour. */
+const refusal = 'refused: '
+
+async function certificateLacks(
+  kube: Pick<KubeReader, 'get' | 'list'>,
+  namespace: string,
+  name: string,
+  host: string,
+): Promise<string> {
+  const certificate = await kube.get('certificates.cert-manager.io', name, namespace)
+  if (certificate === undefined) return 'cert-manager has not taken it up yet'
+  if (conditionOf(certificate, 'Ready')?.status === 'True') return ''
+  const found = await kube.list(workers, { namespace })
+  return stateOf(found.toSorted(byAge), name, host) ?? 'cert-manager has asked for it'
+}
+
+/** Earlier tries stay beside the last one. ISO 8601 sorts by time. */
+const byAge = (a: LiveObject, b: LiveObject): number =>
+  String(a.metadata.creationTimestamp).localeCompare(String(b.metadata.creationTimestamp))
+
+/** The kinds cert-manager works with on a certificate. */
+const workers =
+  'certificaterequests.cert-manager.io,orders.acme.cert-manager.io,challenges.acme.cert-manager.io'
+
+interface AcmeStatus {
+  readonly state?: string
+  readonly reason?: string
+}
+
+/** The last word of those who work on it: the challenge before the order, the order before the request. */
+function stateOf(found: readonly LiveObject[], certificate: string, host: string): string | undefined {
+  for (const kind of ['Challenge', 'Order']) {
+    const { state = 'pending', reason } =
+      (lastOf(found, kind, host)?.['status'] as AcmeStatus | undefined) ?? {}
+    if (['invalid', 'errored', 'expired'].includes(state)) return `${refusal}${reason ?? state}`
+    if (reason !== undefined && reason !== '') return reason
+  }
+  const request = found.findLast(
+    ({ kind, metadata }) =>
+      kind === 'CertificateRequest' &&
+      metadata.annotations?.['cert-manager.io/certificate-name'] === certificate,
+  )
+  const { reason, message = '' } = (request && conditionOf(request, 'Ready')) ?? {}
+  return reason === 'Failed' || reason === 'Denied' ? `${refusal}${message}` : message || undefined
+}
+
+const lastOf = (found: readonly LiveObject[], kind: string, host: string): LiveObject | undefined =>
+  found.findLast((one) => {
+    const { dnsName, dnsNames = [] } = one['spec'] as { dnsName?: string; dnsNames?: readonly string[] }
+    return one.kind === kind && (dnsName === host || dnsNames.includes(host))
+  })

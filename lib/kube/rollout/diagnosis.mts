@@ -1,0 +1,115 @@
+import type { LiveObject, Pod } from '../types.mts'
+import { cannotCreate, waitingRows } from './waiting-reasons.mts'
+
+// Pure: which states a pod or Deployment does not come out of by itself, what they mean, what to do.
+
+/** Why something cannot start, in the order an operator needs it. */
+export interface Diagnosis {
+  /** `image not found` */
+  readonly what: string
+  /** `n8n-worker-6f9c on k8s-worker-02` */
+  readonly where: string
+  /** The cluster's own words. */
+  readonly words: string
+  readonly next: string
+  /** The container whose last lines say more. */
+  readonly log?: { readonly pod: string; readonly container: string; readonly previous: boolean }
+}
+
+type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number]
+
+/** How often a container may crash before it is called a crash loop: a backend may be away for a moment. */
+const crashesTolerated = 1
+
+/** The diagnosis of a pod that cannot become ready by itself, or undefined while it still may. */
+export function diagnosePod(pod: Pod, { podsEnding }: { podsEnding: boolean }): Diagnosis | undefined {
+  const name = pod.metadata?.name ?? ''
+  const where = `${name}${pod.spec?.nodeName === undefined ? '' : ` on ${pod.spec.nodeName}`}`
+  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
+  for (const status of statuses) {
+    const found = diagnoseWaiting(status, where) ?? diagnoseCrash(status, name, where)
+    if (found !== undefined) return found
+  }
+  const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
+  const { reason, message = '' } = scheduled ?? {}
+  // A pod that is ending may give back what is missing, and the claim of a new pod is made a moment after it.
+  const mayChange = podsEnding || message.includes('waiting for ephemeral volume controller')
+  if (reason === 'Unschedulable' && !mayChange) return diagnoseUnscheduled(message, where)
+  return undefined
+}
+
+function diagnoseUnscheduled(words: string, where: string): Diagnosis {
+  if (/PersistentVolumeClaim/i.test(words)) {
+    return {
+      what: 'its volume is not there',
+      where,
+      words,
+      next: 'kubectl get persistentvolumeclaims,storageclasses   shows whether a storage class makes it; module 9 checks the default one',
+    }
+  }
+  return {
+    what: 'no node can take it',
+    where,
+    words,
+    next: 'free the resource named above, add a node, or lower the module’s maxima',
+  }
+}
+
+function diagnoseWaiting(status: ContainerStatus, where: string): Diagnosis | undefined {
+  const { reason = '', message = '' } = status.state?.waiting ?? {}
+  const row = waitingRows.find((one) => one.reasons.includes(reason) && (one.message?.test(message) ?? true))
+  if (row === undefined) return undefined
+  return { what: row.what, where, words: `${status.image}: ${message || reason}`, next: row.next }
+}
+
+function diagnoseCrash(status: ContainerStatus, pod: string, where: string): Diagnosis | undefined {
+  const ended = status.state?.terminated ?? status.lastState?.terminated
+  if (ended?.reason === 'StartError') {
+    const words = `${status.image}: ${ended.message ?? ended.reason}`
+    return { what: 'the container cannot be created', where, words, next: cannotCreate }
+  }
+  if (ended === undefined || ended.exitCode === 0 || status.restartCount <= crashesTolerated) return undefined
+  const log = { pod, container: status.name, previous: status.state?.terminated === undefined }
+  if (ended.reason === 'OOMKilled') {
+    return {
+      what: 'it needs more memory than its limit',
+      where,
+      words: `container ${status.name} was killed by the kernel (OOMKilled), ${status.restartCount} times`,
+      next: 'raise the container’s memory limit, or lower the load on it',
+      log,
+    }
+  }
+  return {
+    what: 'it crashes again and again',
+    where,
+    words: `container ${status.name} ended with exit ${ended.exitCode}, ${status.restartCount} times`,
+    next: 'read its last lines above; the log of this run has more of them',
+    log,
+  }
+}
+
+/** The diagnosis of a Deployment whose pods cannot even be made: quota, admission webhook. */
+export function diagnoseDeployment(deployment: LiveObject): Diagnosis | undefined {
+  const status = deployment['status'] as
+    { conditions?: { type: string; status: string; message?: string }[] } | undefined
+  const failure = status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True')
+  if (failure === undefined) return undefined
+  return {
+    what: 'its pods are refused',
+    where: `deployment/${deployment.metadata.name}`,
+    words: failure.message ?? '',
+    next: 'the quota or webhook named above decides: change it, or the module’s settings',
+  }
+}
+
+/** Why a pod that may still become ready is not: for the line that says what is waited for. */
+export function waitingReason(pod: Pod, lastEvent: string | undefined): string {
+  const status = pod.status?.containerStatuses?.find(({ ready }) => !ready)
+  const waiting = status?.state?.waiting
+  if (waiting?.reason === 'ContainerCreating' || waiting?.reason === 'PodInitializing')
+    return lastEvent ?? 'being created'
+  if (waiting !== undefined) return waiting.message ?? waiting.reason ?? 'waiting'
+  if (status?.state?.running !== undefined) return lastEvent ?? `${status.name} is starting`
+  const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
+  return scheduled?.message ?? lastEvent ?? 'pending'
+}

@@ -1,0 +1,123 @@
+import { diagnosePod, waitingReason } from './diagnosis.mts'
+import { exitCodes, KitError } from '../../base/errors.mts'
+import { failureOf, jobState } from '../manifests/jobs.mts'
+import type { LiveObject, Pod } from '../types.mts'
+import type { Kubectl } from '../kubectl.mts'
+import { log } from '../../base/log.mts'
+import { type KnownFailure, explainLines, lastLines, rolloutError } from './failure.mts'
+import { waitWatching } from './wait.mts'
+import { watchKind } from '../watch.mts'
+
+/** Seconds in which the first list of a watch has long arrived. */
+const absence = 10
+/** Seconds beyond the Job's own deadline, in which Kubernetes says that it has passed. */
+const margin = 60
+
+/** A Job, as who waits for it needs it. */
+export interface AwaitedJob {
+  readonly namespace: string
+  readonly name: string
+  readonly deadlineSeconds: number
+}
+
+/**
+ * Watches a Job to its end. What its pod cannot come out of ends the wait within seconds, with its cause.
+ * @throws KitError exit 9 when it fails or cannot start, with its last lines and the module's word on them; exit 5
+ * when somebody deletes it meanwhile
+ */
+export async function waitForJob(
+  kubectl: Kubectl,
+  { namespace, name, deadlineSeconds }: AwaitedJob,
+  failures: readonly KnownFailure[],
+): Promise<void> {
+  const started = performance.now()
+  await waitWatching((onChange) => {
+    const jobs = watchKind(kubectl, 'jobs.batch', namespace, onChange)
+    const pods = watchKind(kubectl, 'pods', namespace, onChange)
+    const podsOfJob = () => [...pods.objects.values()].filter((pod) => isPodOf(pod, name))
+    return {
+      watched: [jobs, pods],
+      isDone: () => isIn('complete', jobs.objects.get(name)),
+      async failIfHopeless(seconds) {
+        const live = jobs.objects.get(name)
+        const listed = seconds > absence && jobs.objects.size + pods.objects.size > 0
+        if (jobs.deleted.has(name) || (listed && live === undefined)) throw deleted(name)
+        if (isIn('failed', live)) throw await jobError(kubectl, live as LiveObject, failures)
+        await failIfStuck(kubectl, namespace, name, podsOfJob(), failures)
+      },
+      line: () => `job/${name} ${reasonOf(podsOfJob())}`,
+      failIfLate(line, seconds) {
+        if (seconds > deadlineSeconds + margin) throw late(name, deadlineSeconds, line)
+      },
+    }
+  })
+  log.ok(`job/${name} done`, started)
+}
+
+const isIn = (state: ReturnType<typeof jobState>, live: LiveObject | undefined): boolean =>
+  live !== undefined && jobState(live) === state
+
+const isPodOf = ({ metadata }: LiveObject, job: string): boolean =>
+  metadata.labels?.['batch.kubernetes.io/job-name'] === job
+
+function reasonOf(pods: readonly LiveObject[]): string {
+  const pod = pods.at(-1) as unknown as Pod | undefined
+  if (pod === undefined) return 'has no pod yet'
+  return pod.status?.phase === 'Running' ? 'is running' : `waits: ${waitingReason(pod, undefined)}`
+}
+
+async function failIfStuck(
+  kubectl: Kubectl,
+  namespace: string,
+  name: string,
+  pods: readonly LiveObject[],
+  failures: readonly KnownFailure[],
+): Promise<void> {
+  const found = pods
+    .map((pod) => diagnosePod(pod as unknown as Pod, { podsEnding: false }))
+    .find((one) => one !== undefined)
+  if (found !== undefined) throw await rolloutError(kubectl, namespace, `job/${name}`, found, failures)
+}
+
+/** Why a Job failed: its pod's last lines, and what the module knows about them. */
+export async function jobError(
+  kubectl: Kubectl,
+  live: LiveObject,
+  failures: readonly KnownFailure[],
+): Promise<KitError> {
+  const { lines, known } = explainLines(await linesOf(kubectl, live), failures)
+  return new KitError(`job/${live.metadata.name} failed`, {
+    exitCode: exitCodes.rolloutFailed,
+    details: [
+      failureOf(live),
+      ...lines,
+      'The pods that were serving before still serve, with what they had.',
+    ],
+    hint: known?.next ?? 'read its last lines above; the next run deletes this Job and makes it again once',
+  })
+}
+
+/** The last lines of a Job's pod; none when Kubernetes has taken the pod away already. */
+async function linesOf(kubectl: Kubectl, { metadata }: LiveObject): Promise<string[]> {
+  const namespace = metadata.namespace ?? ''
+  const selector = `batch.kubernetes.io/job-name=${metadata.name}`
+  const words = ['get', 'pods', '--namespace', namespace, '--selector', selector]
+  const pod = (await kubectl.json<{ items: Pod[] }>(words))?.items.at(-1)
+  const [container] = pod?.spec?.containers ?? []
+  if (pod?.metadata?.name === undefined || container === undefined) return []
+  return lastLines(kubectl, namespace, { pod: pod.metadata.name, container: container.name, previous: false })
+}
+
+const deleted = (name: string): KitError =>
+  new KitError(`job/${name} was deleted while it was waited for`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['Somebody else works on this cluster, or its namespace is being deleted.'],
+    hint: 'find out who; then run the same command again',
+  })
+
+const late = (name: string, seconds: number, line: string): KitError =>
+  new KitError(`job/${name} did not end: ${seconds} s have passed`, {
+    exitCode: exitCodes.rolloutFailed,
+    details: [line],
+    hint: 'the last reason stands above; run the same command again to go on waiting',
+  })

@@ -1,0 +1,89 @@
+import { waitingReason } from './diagnosis.mts'
+import type { Deployment, LiveObject, Pod } from '../types.mts'
+import type { Watched } from '../watch.mts'
+
+// Pure: how far rollouts are, read from what is watched.
+
+/** The objects of a namespace that say how its rollouts go. */
+export interface Rollouts {
+  readonly deployments: Watched
+  readonly pods: Watched
+  readonly events: Watched
+}
+
+/** True when a Deployment runs its newest template only, and all of it is available. */
+export function isServing(live: LiveObject | undefined): boolean {
+  if (live === undefined) return false
+  const { spec, status } = live as unknown as Deployment
+  const wanted = spec?.replicas ?? 1
+  return (
+    (status?.observedGeneration ?? 0) >= (live.metadata.generation ?? 0) &&
+    (status?.updatedReplicas ?? 0) >= wanted &&
+    (status?.availableReplicas ?? 0) >= wanted &&
+    (status?.replicas ?? 0) === (status?.updatedReplicas ?? 0)
+  )
+}
+
+/** The same, seen in its pods too: what a Deployment says of itself is old for a moment after its pods were lost. */
+export function hasRolledOut(state: Rollouts, name: string): boolean {
+  const live = state.deployments.objects.get(name)
+  if (live === undefined || !isServing(live)) return false
+  const wanted = (live as unknown as Deployment).spec?.replicas ?? 1
+  return newestPods(state, name).filter(isPodReady).length >= wanted
+}
+
+export const isPodReady = ({ status }: Pod): boolean =>
+  status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false
+
+/** True when something that carries `labels` is meant by `selector`. */
+export const isSelected = (labels: Labels = {}, selector: Labels = {}): boolean =>
+  Object.entries(selector).every(([key, value]) => labels[key] === value)
+
+type Labels = Readonly<Record<string, string>>
+
+/** Every pod a Deployment selects, the ending ones too. */
+function podsOf({ deployments, pods }: Rollouts, name: string): Pod[] {
+  const deployment = deployments.objects.get(name) as unknown as Deployment | undefined
+  return [...pods.objects.values()]
+    .map((pod) => pod as unknown as Pod)
+    .filter(({ metadata }) => isSelected(metadata?.labels, deployment?.spec?.selector.matchLabels))
+}
+
+/** Pods made from the Deployment's newest template: their checksum annotation is its own. */
+export function newestPods(state: Rollouts, name: string): Pod[] {
+  const deployment = state.deployments.objects.get(name) as unknown as Deployment | undefined
+  const checksum = deployment?.spec?.template.metadata?.annotations?.['keybuzz.io/checksum']
+  return podsOf(state, name).filter(
+    ({ metadata }) =>
+      metadata?.deletionTimestamp === undefined &&
+      metadata?.annotations?.['keybuzz.io/checksum'] === checksum,
+  )
+}
+
+/** `deployment/n8n-worker 1/2 ready: n8n-worker-6f9c pulling image`: the first that is not ready, and why. */
+export function waitingLine(state: Rollouts, names: readonly string[]): string {
+  const name = names.find((one) => !hasRolledOut(state, one)) ?? ''
+  const { spec, status } = (state.deployments.objects.get(name) ?? {}) as unknown as Deployment
+  const pods = newestPods(state, name)
+  const pod = pods.find((one) => !isPodReady(one))
+  const reason =
+    pod !== undefined
+      ? `${pod.metadata?.name} ${waitingReason(pod, lastEvent(state, pod))}`
+      : pods.length === 0
+        ? 'no pod of it is there yet'
+        : podsOf(state, name).length > pods.length
+          ? 'its new pods are ready, older ones are ending'
+          : 'its pods are ready, the cluster has not counted them yet'
+  return `deployment/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${reason.slice(0, 160)}`
+}
+
+function lastEvent({ events }: Rollouts, pod: Pod): string | undefined {
+  const about = [...events.objects.values()]
+    .map(
+      (event) =>
+        event as unknown as { involvedObject: { uid?: string }; lastTimestamp?: string; message?: string },
+    )
+    .filter(({ involvedObject }) => involvedObject.uid === pod.metadata?.uid)
+    .toSorted((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''))
+  return about.at(-1)?.message
+}

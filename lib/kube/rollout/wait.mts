@@ -1,0 +1,55 @@
+import { interruption } from '../../base/signals.mts'
+import { log } from '../../base/log.mts'
+import type { Watched } from '../watch.mts'
+
+/** Something of the cluster that is waited for by watching, never by asking again and again. */
+export interface Waiting {
+  readonly watched: readonly Watched[]
+  readonly isDone: () => boolean
+  /** Throws when nothing can come of it any more. */
+  readonly failIfHopeless: (seconds: number) => Promise<void>
+  /** What is waited for now, and why. */
+  readonly line: () => string
+  /** Throws when it takes too long: in all, or since `line` changed last. */
+  readonly failIfLate: (line: string, seconds: number, still: number) => void
+}
+
+/** Seconds between two lines about a wait: when its reason changed, and when nothing did. */
+const [settling, heartbeat] = [2, 15]
+
+/**
+ * Waits, and says what for and since when. What `begin` watches is let go at the end, however that comes.
+ * @throws what `failIfHopeless` and `failIfLate` throw; Cancelled (130) or KitError (143) on a signal
+ */
+export async function waitWatching(begin: (onChange: () => void) => Waiting): Promise<void> {
+  const started = performance.now()
+  let wake = () => {}
+  const onChange = () => wake()
+  interruption.signal.addEventListener('abort', onChange)
+  const waiting = begin(onChange)
+  try {
+    let [signature, moved, said, spoken] = ['', started, '', 0]
+    for (;;) {
+      interruption.throwIfAsked()
+      if (waiting.isDone()) return
+      await waiting.failIfHopeless((performance.now() - started) / 1000)
+      const now = performance.now()
+      const line = waiting.line()
+      if (line !== signature) [signature, moved] = [line, now]
+      waiting.failIfLate(line, (now - started) / 1000, (now - moved) / 1000)
+      const since = (now - Math.max(spoken, started)) / 1000
+      if (since > (line === said ? heartbeat : settling)) {
+        log.waiting(`${line}, ${Math.round((now - started) / 1000)} s`)
+        ;[said, spoken] = [line, now]
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve
+        // A limit may pass while nothing happens at all.
+        setTimeout(resolve, 2000)
+      })
+    }
+  } finally {
+    interruption.signal.removeEventListener('abort', onChange)
+    await Promise.all(waiting.watched.map((one) => one.stop()))
+  }
+}

@@ -1,0 +1,107 @@
+import { stringify } from 'yaml'
+import { kubeconfigPath, recordedIdentity } from './cluster.mts'
+import { firstOf } from './api-servers.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { readPrivate, shownPath, writePrivate } from '../base/files.mts'
+import { daysLeft, parseKubeconfig, type Endpoint, type Kubeconfig } from './kubeconfig.mts'
+import { log } from '../base/log.mts'
+import type { Writes } from '../base/writes.mts'
+
+/** What a master gives of itself: its own kubeconfig, and every name its API is reached by. */
+export interface Fetched {
+  readonly text: string
+  /** Hosts or addresses, the preferred one first. */
+  readonly names: readonly string[]
+}
+
+/**
+ * Saves the kubeconfig of an environment, with a context for each name of the API, unless the saved one is as
+ * good. It is tried before: the current context is one that answers from here.
+ * @throws KitError exit 5 when it is another cluster's, exit 6 when no name answers, exit 12
+ */
+export async function keepKubeconfig(
+  env: string,
+  { text, names }: Fetched,
+  { planning, note }: Pick<Writes, 'planning' | 'note'>,
+  now = new Date(),
+): Promise<void> {
+  const path = kubeconfigPath(env)
+  const own = parseKubeconfig('the kubeconfig of the master', text)
+  const endpoints = endpointsOf(env, names)
+  const before = readPrivate(path)
+  const saved = before === undefined ? undefined : parseKubeconfig(path, before)
+  requireSameCa(env, own, saved)
+  const news = newsOf({ ...own, endpoints }, saved, now)
+  if (news === undefined) return
+  if (planning) return note({ sign: before === undefined ? '+' : '~', what: `${shownPath(path)}: ${news}` })
+  const open = (await firstOf(endpoints.slice(0, 1), own)) ?? (await firstOf(endpoints, own))
+  if (open === undefined) throw nobodyAnswers(endpoints)
+  writePrivate(path, kubeconfigText(own, endpoints, open))
+  log.ok(`${shownPath(path)}: ${news}`)
+}
+
+/** `kb-staging` for the preferred name, `kb-staging-192.0.2.12` for another. */
+const endpointsOf = (env: string, names: readonly string[]): [Endpoint, ...Endpoint[]] => {
+  const [first, ...others] = [...new Set(names)].map((name, at) => ({
+    context: at === 0 ? `kb-${env}` : `kb-${env}-${name}`,
+    server: `https://${name.includes(':') ? `[${name}]` : name}:6443`,
+  }))
+  if (first === undefined) throw new Error('an API without a name')
+  return [first, ...others]
+}
+
+/** Days before its end from which a newer client certificate takes the place of the saved one: K3s renews its own then. */
+const renewal = 120
+
+/** Why the saved kubeconfig is not as good as this one; undefined when it is. */
+export function newsOf(own: Kubeconfig, saved: Kubeconfig | undefined, now: Date): string | undefined {
+  const days = daysLeft(own, now) ?? 0
+  if (saved === undefined) return `${own.endpoints.length} addresses, its certificate has ${days} days left`
+  const servers = ({ endpoints }: Kubeconfig) => endpoints.map(({ server }) => server).toSorted()
+  if (servers(own).join() !== servers(saved).join())
+    return `the addresses of the API are ${servers(own).join(', ')}`
+  const left = daysLeft(saved, now) ?? 0
+  if (left >= renewal || left >= days) return undefined
+  return `its certificate had ${left} days left, the new one has ${days}`
+}
+
+function requireSameCa(env: string, own: Kubeconfig, saved: Kubeconfig | undefined): void {
+  const known = recordedIdentity(env)?.ca ?? saved?.caHash
+  if (known === undefined || known === own.caHash) return
+  throw new KitError(`the masters of ${env} belong to another cluster than its kubeconfig`, {
+    exitCode: exitCodes.worldMoved,
+    details: [`${shownPath(kubeconfigPath(env))} was left as it is.`],
+    hint: 'correct servers.tsv, or put the right kubeconfig back',
+  })
+}
+
+const nobodyAnswers = (endpoints: readonly Endpoint[]): KitError =>
+  new KitError('the API server answers on none of its addresses from this machine', {
+    exitCode: exitCodes.unreachable,
+    details: endpoints.map(({ server }) => server),
+    hint: 'open port 6443 of the masters to this machine, or name a load balancer that leads there in API_ADDRESSES',
+  })
+
+/** Every context leads to the one cluster, as the one user. */
+function kubeconfigText(own: Kubeconfig, endpoints: readonly Endpoint[], open: Endpoint): string {
+  const encoded = (text: string | undefined) => Buffer.from(text ?? '').toString('base64')
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': open.context,
+    clusters: endpoints.map(({ context: name, server }) => ({
+      name,
+      cluster: { server, 'certificate-authority-data': encoded(own.ca) },
+    })),
+    contexts: endpoints.map(({ context: name }) => ({ name, context: { cluster: name, user: 'admin' } })),
+    users: [
+      {
+        name: 'admin',
+        user: {
+          'client-certificate-data': encoded(own.certificate),
+          'client-key-data': encoded(own.key),
+        },
+      },
+    ],
+  })
+}

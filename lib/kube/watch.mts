@@ -1,0 +1,119 @@
+import type { LiveObject } from './types.mts'
+import { kubectlError } from './kubectl-errors.mts'
+import type { Kubectl } from './kubectl.mts'
+import { record } from '../base/log.mts'
+import { stream, type Streaming } from '../base/command.mts'
+
+/** The current objects of one kind in a namespace, kept up to date by a watch. */
+export interface Watched {
+  readonly objects: ReadonlyMap<string, LiveObject>
+  /** Names of objects that were there and were deleted while we watched. */
+  readonly deleted: ReadonlySet<string>
+  stop(): Promise<void>
+}
+
+interface WatchEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
+  object: LiveObject
+}
+
+/** Milliseconds before a watch that broke is begun again. */
+const pause = 1000
+
+/** Milliseconds in which a watch that was begun again has long given its first list: nothing came, so it was empty. */
+const silence = 10_000
+
+/**
+ * Watches a kind without polling. A watch that ends (API server restarted, connection cut) is begun again with
+ * a fresh list, for as long as the caller waits: its deadline is the bound.
+ * @param onChange called after each change
+ */
+export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onChange: () => void): Watched {
+  const objects = new Map<string, LiveObject>()
+  const deleted = new Set<string>()
+  const words = ['get', kind, '--namespace', namespace, '--watch', '--output-watch-events', '-o', 'json']
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  let running: Streaming
+  let emptied: NodeJS.Timeout | undefined
+  /** What was known before a watch broke stays until the new list is there: a cut line deletes nothing. */
+  let renewing = false
+  const forget = () => {
+    renewing = false
+    clearTimeout(emptied)
+    objects.clear()
+  }
+  const take = (document: unknown) => {
+    const { type, object } = document as WatchEvent
+    if (renewing) forget()
+    // More than 500 objects come as Lists of 500 at the beginning (seen with kubectl 1.36).
+    for (const one of 'items' in object ? (object['items'] as LiveObject[]) : [object]) {
+      const { name } = one.metadata
+      if (type === 'DELETED') {
+        objects.delete(name)
+        deleted.add(name)
+      } else if (type === 'ADDED' || type === 'MODIFIED') {
+        objects.set(name, one)
+        deleted.delete(name)
+      }
+    }
+    onChange()
+  }
+  const begin = () => {
+    running = stream([...kubectl.words, ...words], jsonDocuments(take), ({ code, stderr }) => {
+      if (code !== 0)
+        record(`watch of ${kind} ended: ${kubectlError(words, { code: code ?? 0, stderr }).message}`)
+      clearTimeout(emptied)
+      if (!stopped) timer = setTimeout(beginAgain, pause)
+    })
+  }
+  const beginAgain = () => {
+    renewing = true
+    emptied = setTimeout(forget, silence)
+    begin()
+  }
+  begin()
+  return {
+    objects,
+    deleted,
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+      clearTimeout(emptied)
+      await running.stop()
+    },
+  }
+}
+
+/**
+ * Cuts a stream of JSON documents, written one after another, into documents: what `kubectl get --watch -o json`
+ * gives. Text may arrive cut anywhere.
+ * @param onDocument called with each complete document, parsed
+ * @returns a function to call with each piece of text
+ */
+export function jsonDocuments(onDocument: (document: unknown) => void): (text: string) => void {
+  let pending = ''
+  let depth = 0
+  let inString = false
+  let escaped = false
+  return (text) => {
+    let from = 0
+    for (let at = 0; at < text.length; at += 1) {
+      const character = text.charAt(at)
+      if (escaped) escaped = false
+      else if (inString) {
+        if (character === '\\') escaped = true
+        else if (character === '"') inString = false
+      } else if (character === '"') inString = true
+      else if (character === '{' || character === '[') depth += 1
+      else if (character === '}' || character === ']') {
+        depth -= 1
+        if (depth > 0) continue
+        onDocument(JSON.parse(pending + text.slice(from, at + 1)))
+        pending = ''
+        from = at + 1
+      }
+    }
+    pending += text.slice(from)
+  }
+}

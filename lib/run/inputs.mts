@@ -1,0 +1,76 @@
+import { onlyLooks, type Arguments } from './request.mts'
+import { completeSettings, keepSettings } from '../settings/complete.mts'
+import { savedSettings, variables } from '../settings/credentials.mts'
+import { givenSettings } from '../settings/overrides.mts'
+import { missingError } from '../settings/rules.mts'
+import type { Module, SettingsOf } from './module.mts'
+import { settingOfAnyModule } from './modules.mts'
+import { interactive } from '../base/terminal.mts'
+import { missing, resolve, typed, type Resolved, type Sources, type Texts } from '../settings/settings.mts'
+
+/** The settings of one run. */
+export interface Inputs<M extends Module> {
+  /** @throws KitError exit 2 listing what is missing */
+  current(): SettingsOf<M>
+  /** Does what the module does ahead with them, for a run that makes its objects and misses nothing. */
+  ahead(this: void): void
+  /** True when the first write of a run wants the environment's name typed. */
+  isProtected(): boolean
+  /**
+   * Completes, tries and saves them; under --plan they are only used.
+   * @param hold comes before a file is changed
+   */
+  ensure(
+    live: Texts,
+    hold: () => Promise<void>,
+    tryOut?: (settings: SettingsOf<M>) => Promise<void>,
+  ): Promise<void>
+}
+
+/** Reads what this run was given. @throws KitError exit 2 for what cannot be right */
+export async function openInputs<M extends Module>(
+  module: M,
+  env: string,
+  given: Arguments,
+): Promise<Inputs<M>> {
+  const all = [...module.shared, ...module.settings]
+  const fromRun = await givenSettings(all, given, settingOfAnyModule)
+  let planned: readonly Resolved[] | undefined
+  let settings: SettingsOf<M> | undefined
+  const looking = onlyLooks(given)
+  const sources = (): Sources => ({
+    env,
+    given: fromRun,
+    saved: savedSettings(env, module),
+    variables: variables(),
+  })
+  const readNow = (): readonly Resolved[] => planned ?? resolve(all, sources())
+  return {
+    current() {
+      if (settings !== undefined) return settings
+      const resolved = readNow()
+      const absent = missing(resolved)
+      if (absent.length > 0) throw missingError(env, module, absent)
+      return (settings = typed(env, resolved) as SettingsOf<M>)
+    },
+    ahead() {
+      if (!['install', 'rollback', 'status'].includes(given.verb)) return
+      const resolved = readNow()
+      if (missing(resolved).length === 0) module.ahead?.(typed(env, resolved))
+    },
+    isProtected: () =>
+      resolve(all, sources()).some(({ setting, text }) => setting.key === 'PROTECTED' && text === 'true'),
+    async ensure(live, hold, tryOut) {
+      const resolved = await completeSettings({
+        module,
+        sources: sources(),
+        live,
+        interactive: interactive(given.noInput) && !looking,
+        tryOut: tryOut && ((answers) => tryOut(answers as SettingsOf<M>)),
+      })
+      settings = undefined
+      if (looking) planned = resolved
+      else await keepSettings(env, module, resolved, hold)
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import { modules } from '../../scripts/modules.mjs'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { root } from '../base/files.mts'
+import type { Needed } from '../state/gate.mts'
+import type { Module } from './module.mts'
+import { folderOf } from '../base/names.mts'
+import { nearest } from '../base/nearest.mts'
+import type { Setting } from '../settings/settings.mts'
+
+/** The rows of the table of modules that a module needs validated first. */
+export function needsOf(number: number): Needed[] {
+  const needs = modules.find((row) => row.number === number)?.needs ?? []
+  return modules.filter((row) => needs.includes(row.number))
+}
+
+/** The rows of the modules that need a module. */
+export const dependentsOf = (number: number): Needed[] =>
+  modules.filter(({ needs }) => needs.includes(number))
+
+/** A setting by key, of whichever module has it. @throws KitError exit 2 with the nearest key */
+export async function settingOfAnyModule(key: string): Promise<Setting> {
+  const all: Setting[] = []
+  for (const row of modules) {
+    const path = join(root, 'scripts', folderOf(row), 'module.mts')
+    const exported = Object.values((await import(path)) as Record<string, unknown>)
+    const module = exported.find(
+      (one): one is Module => typeof one === 'object' && one !== null && 'settings' in one,
+    )
+    if (module !== undefined) all.push(...module.shared, ...module.settings)
+  }
+  const found = all.find((setting) => setting.key === key)
+  if (found !== undefined) return found
+  throw new KitError(`no module has a setting ${key}`, {
+    exitCode: exitCodes.usage,
+    hint: `did you mean ${nearest(
+      key,
+      all.map((setting) => setting.key),
+    )}?`,
+  })
+}

@@ -1,0 +1,35 @@
+/** Which kind of program was started: they know different flags. */
+export type Program = 'master' | 'apply_all' | 'step'
+
+/** What a run does with a module. */
+export type Verb = 'install' | 'verify' | 'drill' | 'status' | 'rollback' | 'uninstall'
+
+/** The command line of one run, checked. Keys are the flags' names. */
+export interface Arguments {
+  readonly verb: Verb
+  readonly module?: string
+  readonly skip?: string
+  readonly from?: string
+  readonly env?: string
+  /** Hosts --limit names. */
+  readonly limit?: readonly string[]
+  readonly answers?: string
+  readonly confirm: readonly string[]
+  readonly set: readonly string[]
+  /** The revision --rollback names, if it names one. */
+  readonly revision?: number
+  readonly all: boolean
+  readonly plan: boolean
+  readonly offline: boolean
+  readonly upgrade: boolean
+  readonly forceConflicts: boolean
+  readonly wait: boolean
+  readonly yes: boolean
+  readonly noInput: boolean
+  readonly json: boolean
+  readonly help: boolean
+}
+
+/** True for a run that writes nothing anywhere: a plan, or a look at how things are. */
+export const onlyLooks = ({ plan, verb }: Pick<Arguments, 'plan' | 'verb'>): boolean =>
+  plan || verb === 'status'

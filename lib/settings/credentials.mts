@@ -1,0 +1,116 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { envText, parseEnvFile } from './env-file.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { credentialsFolder, readPrivate, root, shownPath } from '../base/files.mts'
+import { folderOf } from '../base/names.mts'
+import type { Declares, Resolved, Setting, Texts } from './settings.mts'
+
+/** Environments that have a folder in credentials/. */
+export function environments(): string[] {
+  const folder = join(root, 'credentials')
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+}
+
+/**
+ * The environment of this run: --env, else KEYBUZZ_ENV, else the only one there is.
+ * @throws KitError exit 2 when it cannot be known, or the name cannot be part of Kubernetes names
+ */
+export function chooseEnvironment(given: string | undefined): string {
+  const found = environments()
+  const env = given ?? process.env['KEYBUZZ_ENV'] ?? (found.length === 1 ? found[0] : undefined)
+  if (env === undefined) {
+    throw new KitError('which environment?', {
+      exitCode: exitCodes.usage,
+      details: found.length === 0 ? [] : [`there are: ${found.join(', ')}`],
+      hint: 'add --env NAME, e.g. --env dev, --env staging or --env prod',
+    })
+  }
+  if (!/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/.test(env)) {
+    throw new KitError(`"${env}" cannot be an environment's name`, {
+      exitCode: exitCodes.usage,
+      hint: 'use up to 20 lower-case letters, digits and dashes, beginning with a letter',
+    })
+  }
+  return env
+}
+
+/** The file a module's own settings are in, and the one it shares with others. */
+export const settingsFile = (env: string, module: Declares): string =>
+  join(credentialsFolder(env), `${folderOf(module)}.env`)
+export const platformFile = (env: string): string => join(credentialsFolder(env), 'platform.env')
+
+/** Where a setting of kind `file` lies: API_ENV of module 10 is 10_keybuzz.api.env. */
+export const ownFileName = (module: Declares, { key }: Setting): string =>
+  `${folderOf(module)}.${key.toLowerCase().replaceAll('_', '.')}`
+
+const ownFile = (env: string, module: Declares, setting: Setting): string =>
+  join(credentialsFolder(env), ownFileName(module, setting))
+
+/** The file that holds `setting` of `module`, as shown to operators. */
+export function fileOf(env: string, module: Declares, setting: Setting): string {
+  if (setting.kind === 'file') return shownPath(ownFile(env, module, setting))
+  return shownPath(module.settings.includes(setting) ? settingsFile(env, module) : platformFile(env))
+}
+
+/** Saved settings of a module and of the platform. @throws KitError exit 2 naming file and line */
+export function savedSettings(env: string, module: Declares): Texts {
+  const files = filesOf(module).flatMap((setting) => {
+    const text = readPrivate(ownFile(env, module, setting))
+    return text === undefined ? [] : [[setting.key, text]]
+  })
+  const lines = { ...readSettings(platformFile(env)), ...readSettings(settingsFile(env, module)) }
+  return { ...lines, ...(Object.fromEntries(files) as Texts) }
+}
+
+const filesOf = ({ settings }: Declares): Setting[] => settings.filter(({ kind }) => kind === 'file')
+
+function readSettings(path: string): Texts {
+  const text = readPrivate(path)
+  return text === undefined ? {} : parseEnvFile(path, text)
+}
+
+/**
+ * The files that saving these settings would change, each setting in its own, with what they would hold. Values that
+ * are only defaults are saved too: a default that changes in a later kit must not change a running installation. Keys
+ * of other modules stay as they are.
+ * @throws KitError exit 2 for a value no file can hold
+ */
+export function changedFiles(
+  env: string,
+  module: Declares,
+  resolved: readonly Resolved[],
+): Map<string, string> {
+  const changed = new Map<string, string>()
+  for (const { setting, text } of resolved) {
+    if (setting.kind !== 'file' || text === undefined) continue
+    const path = ownFile(env, module, setting)
+    if (readPrivate(path) !== text) changed.set(path, text)
+  }
+  for (const [path, settings] of [
+    [platformFile(env), module.shared],
+    [settingsFile(env, module), module.settings],
+  ] as const) {
+    const before = readSettings(path)
+    const values: Record<string, string> = { ...before }
+    for (const { setting, text } of resolved) {
+      if (text !== undefined && settings.includes(setting) && setting.kind !== 'file')
+        values[setting.key] = text
+    }
+    if (Object.keys(values).some((key) => before[key] !== values[key])) changed.set(path, envText(values))
+  }
+  return changed
+}
+
+/** KEYBUZZ_ variables without their prefix. */
+export const variables = (): Texts =>
+  Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      name.startsWith('KEYBUZZ_') && value !== undefined && value !== ''
+        ? [[name.slice('KEYBUZZ_'.length), value]]
+        : [],
+    ),
+  )

@@ -1,0 +1,71 @@
+import { parse } from 'dotenv'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { shownPath } from '../base/files.mts'
+
+/** One line as the kit writes it: KEY='value', in backticks when the value holds a single quote. */
+export function lineFor(key: string, value: string): string {
+  const quote = quoteFor(value)
+  if (quote === undefined) {
+    throw new KitError(
+      `${key} cannot be saved: its quotes, backslashes or line breaks do not fit into a settings file`,
+      {
+        exitCode: exitCodes.usage,
+        hint: `choose a value for ${key} without a line break, and without single quote and backtick together`,
+      },
+    )
+  }
+  return `${key}=${quote}${value}${quote}`
+}
+
+/** The quote a value can stand in so that dotenv reads back exactly what was written: it is asked, not guessed. */
+function quoteFor(value: string): string | undefined {
+  if (/[\r\n\0]/.test(value)) return undefined
+  // A value with both reads back too, but no shell or person would read it so (DESIGN section 6).
+  if (value.includes("'") && value.includes('`')) return undefined
+  const quotes = value.includes("'") ? ['`'] : ["'", '`']
+  return quotes.find((quote) => parse(`VALUE=${quote}${value}${quote}`)['VALUE'] === value)
+}
+
+/** The text of a settings file: one line a setting, in the order given. */
+export const envText = (values: Readonly<Record<string, string>>): string =>
+  Object.entries(values)
+    .map(([key, value]) => `${lineFor(key, value)}\n`)
+    .join('')
+
+/**
+ * Reads a settings file strictly: a line the kit would not have written is an error with its number, because
+ * a line that is misread is a wrong password at night. Blank lines, comments, a byte order mark and Windows
+ * line ends are accepted: editors make them, and they change no value.
+ * @throws KitError exit 2 naming file, line and what is wrong; it never shows the value
+ */
+export function parseEnvFile(path: string, text: string): Record<string, string> {
+  const values: Record<string, string> = {}
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/)
+  if (lines.at(-1) !== '')
+    throw badLine(path, lines.length, 'the file ends in the middle of a line: it may be cut off')
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '' || line.startsWith('#')) continue
+    const { key, value } = parseLine(path, index + 1, line)
+    if (key in values) throw badLine(path, index + 1, `${key} is there twice`)
+    values[key] = value
+  }
+  return values
+}
+
+function parseLine(path: string, number: number, line: string): { key: string; value: string } {
+  const [, key, quote, inner] = /^([A-Z][A-Z0-9_]*)=(['`])(.*)\2$/.exec(line) ?? []
+  if (key === undefined || inner === undefined)
+    throw badLine(path, number, "it is not of the form KEY='value'")
+  if (quoteFor(inner) !== quote) {
+    throw badLine(path, number, `the value of ${key} is not quoted as the kit writes it: ${explainQuotes}`)
+  }
+  return { key, value: inner }
+}
+
+const explainQuotes = 'single quotes, or backticks when the value itself holds a single quote'
+
+const badLine = (path: string, number: number, why: string): KitError =>
+  new KitError(`${shownPath(path)} line ${number}: ${why}`, {
+    exitCode: exitCodes.usage,
+    hint: 'correct that line, or restore the file from your backup; nothing was written',
+  })

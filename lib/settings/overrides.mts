@@ -1,0 +1,48 @@
+import { parseEnvFile } from './env-file.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { readIfThere } from '../base/files.mts'
+import { isSecret, type Setting, type Texts } from './settings.mts'
+
+/**
+ * What this run was given: the answers file, then --set over it.
+ * @param known settings of this module; keys of other modules are let pass, since a file may serve a whole run
+ * @param settingOf finds a setting of whichever module has it. @throws KitError exit 2 when none has
+ * @throws KitError exit 2 for a malformed or sensitive --set, or a key no module knows
+ */
+export async function givenSettings(
+  known: readonly Setting[],
+  { set, answers }: { set: readonly string[]; answers?: string },
+  settingOf: (key: string) => Promise<Setting>,
+): Promise<Texts> {
+  const fromFile = answers === undefined ? {} : parseEnvFile(answers, readAnswers(answers))
+  const fromFlags = Object.fromEntries(set.map(splitSet))
+  const byKey = new Map(known.map((setting) => [setting.key, setting]))
+  for (const key of Object.keys({ ...fromFile, ...fromFlags })) {
+    const setting = byKey.get(key) ?? (await settingOf(key))
+    if (key in fromFlags && isSecret(setting)) {
+      throw new KitError(`${key} is a secret: --set would show it to everyone on this machine`, {
+        exitCode: exitCodes.usage,
+        hint: `give it by KEYBUZZ_${key}, in an answers file (--answers FILE), or at the question of step 00`,
+      })
+    }
+  }
+  return { ...fromFile, ...fromFlags }
+}
+
+function readAnswers(path: string): string {
+  const text = readIfThere(path)
+  if (text !== undefined) return text
+  throw new KitError(`there is no answers file ${path}`, {
+    exitCode: exitCodes.usage,
+    hint: 'check the path after --answers',
+  })
+}
+
+function splitSet(word: string): [string, string] {
+  const at = word.indexOf('=')
+  if (at > 0) return [word.slice(0, at), word.slice(at + 1)]
+  throw new KitError(`--set ${word.slice(0, 40)} is not KEY=VALUE`, {
+    exitCode: exitCodes.usage,
+    hint: 'write --set KEY=VALUE, e.g. --set N8N_HOST=n8n.example.com',
+  })
+}

@@ -1,0 +1,112 @@
+import { fileOf } from './credentials.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { headingOf, folderOf } from '../base/names.mts'
+import {
+  type Declares,
+  contradicting,
+  givenOf,
+  isSecret,
+  problemWith,
+  typed,
+  type Resolved,
+  type Setting,
+  type Sources,
+  type Texts,
+} from './settings.mts'
+
+// What settings must never be, whichever way they came.
+
+/** What the settings of one run are judged by. */
+export interface Judged {
+  readonly module: Declares
+  readonly sources: Sources
+  /** Values of the module's live Secrets, by setting key. */
+  readonly live: Texts
+}
+
+/** @throws KitError exit 2: a variable fills a gap, it never changes what is saved */
+export function requireNoContradiction({ module, sources }: Judged, settings: readonly Setting[]): void {
+  const [first] = contradicting(settings, sources)
+  if (first === undefined) return
+  const file = fileOf(sources.env, module, first)
+  throw new KitError(`KEYBUZZ_${first.key} contradicts the value saved in ${file}`, {
+    exitCode: exitCodes.usage,
+    details: ['A variable only fills a gap; it never changes what is saved. Nothing was written.'],
+    hint: `unset KEYBUZZ_${first.key}, or change ${file}`,
+  })
+}
+
+/**
+ * A saved secret that is not the live one would lock the application out, or make its data unreadable.
+ * @throws KitError exit 5
+ */
+export function requireLive({ module, sources, live }: Judged, resolved: readonly Resolved[]): void {
+  for (const { setting, text, origin } of resolved) {
+    const running = live[setting.key]
+    if (running === undefined || text === running) continue
+    // A file is edited by hand: that is how an operator changes what it holds.
+    if (setting.kind === 'file') continue
+    if (origin === 'given' && setting.keep !== true) continue
+    throw new KitError(`${setting.key} is not the value the cluster runs with`, {
+      exitCode: exitCodes.worldMoved,
+      details: [
+        `${fileOf(sources.env, module, setting)} has another one. Nothing was written.`,
+        ...(setting.keep === true ? ['It can never be replaced: what it encrypted would be lost.'] : []),
+      ],
+      hint:
+        setting.keep === true
+          ? `take the line ${setting.key} out of the file: the next run adopts the live value`
+          : `take the line out of the file to keep the live value, or give the new one in this run: --answers FILE`,
+    })
+  }
+}
+
+/**
+ * Each text by itself; together, also what the module says of all of them.
+ * @throws KitError exit 2 with everything that is wrong, at once
+ */
+export function requireValid(
+  { module, sources }: Judged,
+  resolved: readonly Resolved[],
+  how: 'each' | 'together',
+): void {
+  const given = givenOf(sources.env, resolved)
+  const problems = resolved.flatMap(({ setting, text }) => {
+    const problem = text === undefined ? undefined : problemWith(setting, text, given)
+    const shownValue = isSecret(setting) ? '' : ` "${text}"`
+    return problem === undefined
+      ? []
+      : [`${setting.key}${shownValue} ${problem}   (${fileOf(sources.env, module, setting)})`]
+  })
+  if (how === 'together' && problems.length === 0) {
+    problems.push(...(module.validate?.(typed(sources.env, resolved)) ?? []))
+  }
+  if (problems.length === 0) return
+  throw new KitError(`${problems.length} setting(s) of ${headingOf(module)} cannot be right`, {
+    exitCode: exitCodes.usage,
+    details: problems,
+    hint: 'correct them there; nothing was written',
+  })
+}
+
+const isPlain = (setting: Setting): boolean => setting.default === undefined
+
+/** Everything that is missing, at once, with each way to give it. */
+export function missingError(env: string, module: Declares, all: readonly Setting[]): KitError {
+  // What is built from other missing settings is not missing by itself.
+  const settings = all.some(isPlain) ? all.filter(isPlain) : all
+  const width = Math.max(...settings.map(({ key }) => key.length)) + 2
+  const lines = settings.map((setting) => {
+    const bySet = isSecret(setting) ? '(secret: not by --set)' : `--set ${setting.key}=...`
+    const ways = `${fileOf(env, module, setting)}, KEYBUZZ_${setting.key}, ${bySet}`
+    return `${setting.key.padEnd(width)}${setting.title.padEnd(34)}${ways}`
+  })
+  const folder = folderOf(module)
+  return new KitError(`${settings.length} settings are missing for ${headingOf(module)} (${env})`, {
+    exitCode: exitCodes.usage,
+    details: lines,
+    hint: settings.every(({ kind }) => kind === 'file')
+      ? 'lay these files there, mode 0600, then run the same command again'
+      : `give them, or run on a terminal and answer: scripts/${folder}/${folder}_00_setup_credentials.mts --env ${env}`,
+  })
+}

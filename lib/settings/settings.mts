@@ -1,0 +1,162 @@
+import { isSensitive, sensitive, shortestSensitive, type Sensitive } from '../base/sensitive.mts'
+
+/** One named value a module needs. The list of fields is closed (DESIGN section 6). */
+export interface Setting {
+  readonly key: string
+  /** The question's label, a few words. */
+  readonly title: string
+  /** Shown under the question and in the README's table. */
+  readonly help?: string
+  readonly kind: 'text' | 'number' | 'flag' | 'choice' | 'sensitive' | 'file'
+  /** Of kind `choice`: the answers there are. */
+  readonly choices?: readonly string[]
+  /** Used when nobody says otherwise; a function may build it from other settings' text. */
+  readonly default?: string | ((given: Given) => string | undefined)
+  /** Makes a sensitive value, once, when neither file nor cluster has one. */
+  readonly generate?: () => string
+  /** One sentence when the value cannot be right. */
+  readonly validate?: (value: string, given: Given) => string | undefined
+  /** False: this setting has no meaning with the others as they are, and is neither asked nor required. */
+  readonly when?: (given: Given) => boolean
+  readonly optional?: true
+  /** Never replaced by any flag once it exists: an encryption key. */
+  readonly keep?: true
+}
+
+/** What defaults and rules may look at: the text of other settings, and the environment's name. */
+export interface Given {
+  readonly env: string
+  text(key: string): string | undefined
+}
+
+/** The resolved settings every module has: its environment, and values by key. */
+export interface Settings {
+  /** The environment's name: `dev`, `staging`, `prod`, ... */
+  readonly ENV: string
+  readonly [key: string]: string | number | boolean | Sensitive | undefined
+}
+
+/** What a module declares of its settings. */
+export interface Declares {
+  /** The number operators know it by, 9 to 15. */
+  readonly number: number
+  /** The word in its folder and file names: `n8n` for scripts/12_n8n. */
+  readonly slug: string
+  /** What an operator calls it: `n8n workflows`. */
+  readonly title: string
+  /** Settings shared with other modules, kept in platform.env. */
+  readonly shared: readonly Setting[]
+  /** Settings of this module alone, kept in its own .env. */
+  readonly settings: readonly Setting[]
+  /** Rules over several settings: one sentence for each that is broken. */
+  readonly validate?: (settings: Settings) => string[]
+}
+
+/** Where a setting's text came from, in the order of precedence. */
+export type Origin = 'given' | 'saved' | 'variable' | 'adopted' | 'generated' | 'default'
+
+/** One setting with the text it resolved to, still untyped. */
+export interface Resolved {
+  readonly setting: Setting
+  readonly text: string | undefined
+  readonly origin: Origin | undefined
+}
+
+/** Text by setting key, from one source. */
+export type Texts = Readonly<Record<string, string>>
+
+export interface Sources {
+  readonly env: string
+  /** --set and the answers file: replace what is saved. */
+  readonly given: Texts
+  /** The .env files of the environment. */
+  readonly saved: Texts
+  /** KEYBUZZ_ variables, without the prefix: fill gaps only. */
+  readonly variables: Texts
+}
+
+/** True for a value that must never be shown. */
+export const isSecret = (setting: Setting): boolean => setting.kind === 'sensitive' || setting.kind === 'file'
+
+/**
+ * Finds each setting's text: given in this run, else saved, else the variable, else the default.
+ * Pure: nothing is generated, adopted, written or asked here.
+ */
+export function resolve(settings: readonly Setting[], sources: Sources): Resolved[] {
+  const byKey = new Map(settings.map((setting) => [setting.key, setting]))
+  const looking = new Set<string>()
+  const find = (setting: Setting): Resolved => {
+    const { key } = setting
+    for (const [origin, texts] of [
+      ['given', sources.given],
+      ['saved', sources.saved],
+      ['variable', sources.variables],
+    ] as const) {
+      if (texts[key] !== undefined) return { setting, text: texts[key], origin }
+    }
+    const fallback = typeof setting.default === 'function' ? setting.default(given) : setting.default
+    return { setting, text: fallback, origin: fallback === undefined ? undefined : 'default' }
+  }
+  const given: Given = {
+    env: sources.env,
+    text(key) {
+      const setting = byKey.get(key)
+      if (setting === undefined || looking.has(key)) return sources.saved[key] ?? sources.given[key]
+      looking.add(key)
+      try {
+        return find(setting).text
+      } finally {
+        looking.delete(key)
+      }
+    },
+  }
+  return settings.filter((setting) => setting.when?.(given) ?? true).map(find)
+}
+
+/** The `Given` view of settings already resolved, for questions asked one after another. */
+export const givenOf = (env: string, resolved: readonly Resolved[]): Given => ({
+  env,
+  text: (key) => resolved.find(({ setting }) => setting.key === key)?.text,
+})
+
+/** Required settings that have no text: those an operator, the cluster or a generator must give. */
+export const missing = (resolved: readonly Resolved[]): Setting[] =>
+  resolved
+    .filter(({ setting, text }) => text === undefined && setting.optional !== true)
+    .map(({ setting }) => setting)
+
+/** Variables that contradict a saved value. A forgotten export must not move a live server (DESIGN section 6). */
+export const contradicting = (settings: readonly Setting[], { saved, variables }: Sources): Setting[] =>
+  settings.filter(
+    ({ key }) => saved[key] !== undefined && variables[key] !== undefined && saved[key] !== variables[key],
+  )
+
+/** What is wrong with one text, or undefined. Sentences never repeat a sensitive value. */
+export function problemWith(setting: Setting, text: string, given: Given): string | undefined {
+  if (setting.kind === 'number' && !/^-?\d+$/.test(text)) return 'must be a whole number'
+  if (setting.kind === 'flag' && text !== 'true' && text !== 'false') return 'must be true or false'
+  if (setting.kind === 'choice' && !setting.choices?.includes(text)) {
+    return `must be one of ${setting.choices?.join(', ')}`
+  }
+  if (setting.kind === 'sensitive' && text.length < shortestSensitive) {
+    return `must have at least ${shortestSensitive} characters`
+  }
+  if (setting.kind !== 'file' && /[\r\n\0]/.test(text)) return 'must be a single line'
+  return setting.validate?.(text, given)
+}
+
+/** The flat, typed record steps receive. Settings without meaning or value are absent. */
+export function typed(env: string, resolved: readonly Resolved[]): Settings {
+  const record: Record<string, string | number | boolean | Sensitive> = { ENV: env }
+  for (const { setting, text } of resolved) {
+    if (text === undefined || text === '') continue
+    if (isSecret(setting)) record[setting.key] = sensitive(text)
+    else if (setting.kind === 'number') record[setting.key] = Number(text)
+    else if (setting.kind === 'flag') record[setting.key] = text === 'true'
+    else record[setting.key] = text
+  }
+  return record as Settings
+}
+
+/** A setting as a person may see it in a table or plan. */
+export const shown = (value: Settings[string]): string => (isSensitive(value) ? '***' : String(value ?? ''))

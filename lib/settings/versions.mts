@@ -1,0 +1,130 @@
+import { join } from 'node:path'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { credentialsFolder, readIfThere, root, shownPath } from '../base/files.mts'
+
+/** One pinned thing of versions.json: an image, or a binary. */
+export interface Version {
+  /** What operators call it: 2.43.5. */
+  readonly version: string
+  /** Image reference with tag or digest. */
+  readonly image?: string
+  /** Path of a binary on this machine, and its checksum. */
+  readonly file?: string
+  readonly sha256?: string
+  /** Why this is not the real program: shown in every report. */
+  readonly standIn?: string
+}
+
+export type Versions = Readonly<Record<string, Version>>
+
+/**
+ * The pinned versions of an environment: the kit's versions.json, with the environment's own laid over it.
+ * @throws KitError exit 2 for a file that is not JSON, a moving tag, or an image nobody should install
+ */
+export function readVersions(env: string): { versions: Versions; overlaid: readonly string[] } {
+  const base = readOne(join(root, 'versions.json')) ?? {}
+  const own = readOne(join(credentialsFolder(env), 'versions.json')) ?? {}
+  const versions = { ...base, ...own }
+  for (const [name, { image }] of Object.entries(versions)) {
+    const problem = image === undefined ? undefined : problemWithImage(image)
+    if (problem !== undefined) {
+      throw new KitError(`versions.json: ${name} is ${image}: ${problem}`, {
+        exitCode: exitCodes.usage,
+        hint: `write the exact version you want into versions.json (${name}.image)`,
+      })
+    }
+  }
+  return { versions, overlaid: Object.keys(own) }
+}
+
+/** The version of `name`. @throws KitError exit 2 when versions.json does not have it */
+export function requireVersion(versions: Versions, name: string): Version {
+  const version = versions[name]
+  if (version === undefined) {
+    throw new KitError(`versions.json has no entry ${name}`, {
+      exitCode: exitCodes.usage,
+      hint: `add it there, or for one environment to credentials/ENV/versions.json: "${name}": { "version": "1.4.0", "image": "registry.example.com/${name}:1.4.0" }`,
+    })
+  }
+  return version
+}
+
+const movingTags = ['latest', 'stable', 'beta', 'next', 'main', 'master', 'nightly', 'edge', 'dev']
+
+/** One sentence when an image must not be installed: it would be another one tomorrow, or nobody maintains it. */
+export function problemWithImage(image: string): string | undefined {
+  const [name = '', digest] = image.split('@')
+  const tag = /:([^:/]+)$/.exec(name)?.[1]
+  if (digest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(digest))
+    return 'its digest is not sha256: and 64 digits'
+  if (tag === undefined && digest === undefined) return 'it has neither tag nor digest'
+  if (tag !== undefined && movingTags.includes(tag) && digest === undefined)
+    return `${tag} is another image every week`
+  if (/(^|\/)bitnami(legacy)?\//.test(name)) return 'bitnami images are no longer maintained'
+  return undefined
+}
+
+function readOne(path: string): Record<string, Version> | undefined {
+  const text = readIfThere(path)
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text) as Record<string, Version>
+  } catch (cause) {
+    throw new KitError(`${shownPath(path)} is not JSON: ${cause instanceof Error ? cause.message : ''}`, {
+      exitCode: exitCodes.usage,
+      hint: 'correct it, or restore it from git',
+      cause,
+    })
+  }
+}
+
+/** The version of this kit. */
+export const kitVersion = (): string =>
+  (JSON.parse(readIfThere(join(root, 'package.json')) ?? '{}') as { version?: string }).version ?? 'unknown'
+
+export interface Chosen {
+  /** Image reference by name: what this run installs. */
+  readonly images: Readonly<Record<string, string>>
+  /** Names whose pinned image is another one than installed: `--upgrade` would take it. */
+  readonly newer: readonly { readonly name: string; readonly from: string; readonly to: string }[]
+}
+
+/**
+ * The images a run installs: the installed ones stay, unless `upgrade` (DESIGN section 5).
+ * @throws KitError exit 2 when versions.json misses one
+ */
+export function chooseImages(
+  names: readonly string[],
+  versions: Versions,
+  installed: Readonly<Record<string, string>>,
+  upgrade: boolean,
+): Chosen {
+  const pinned = Object.fromEntries(names.map((name) => [name, requireVersion(versions, name).image ?? '']))
+  const newer = names.flatMap((name) => {
+    const [from, to] = [installed[name], pinned[name] ?? '']
+    return from === undefined || from === to ? [] : [{ name, from, to }]
+  })
+  return { images: upgrade ? pinned : { ...pinned, ...installed }, newer }
+}
+
+/** True when the tag of `one` is a lower version than that of `other`; false when they cannot be compared. */
+export function isOlder(one: string, other: string): boolean {
+  const [a, b] = [numbersOf(one), numbersOf(other)]
+  if (a === undefined || b === undefined) return false
+  const at = a.findIndex((number, index) => number !== b[index])
+  return at >= 0 && (a[at] ?? 0) < (b[at] ?? 0)
+}
+
+const numbersOf = (image: string): number[] | undefined =>
+  /:v?(\d+)\.(\d+)\.(\d+)/.exec(image)?.slice(1).map(Number)
+
+/** An image as a report names it, with the reason when it is not the real program. */
+export function describeImage(
+  name: string,
+  image: string,
+  versions: Versions,
+): { name: string; image: string; standIn?: string } {
+  const pinned = versions[name]
+  const standIn = pinned?.image === image ? pinned.standIn : undefined
+  return { name, image, ...(standIn === undefined ? {} : { standIn }) }
+}

@@ -1,0 +1,59 @@
+import { exitCodes, KitError } from '../base/errors.mts'
+import type { LiveObject } from '../kube/types.mts'
+import { log } from '../base/log.mts'
+import { folderOf } from '../base/names.mts'
+import { isValidated, newestOf, shortTime, type Revision } from './revision.mts'
+import { type Look, isServer, isReady } from '../kube/cluster-view.mts'
+
+/** A module another one needs, as the table of modules has it. */
+export interface Needed {
+  readonly number: number
+  readonly slug: string
+  readonly title: string
+}
+
+/**
+ * Lets a module begin only on ground that was proven and still holds: what it needs is validated on this
+ * cluster, and the cluster answers now (DESIGN section 6, Gate).
+ * @throws KitError exit 3 when something needed was never validated, or the cluster is not healthy now
+ */
+export function requireGate(look: Look, needed: readonly Needed[], revisions: readonly Revision[]): void {
+  for (const { number, slug, title } of needed) {
+    const revision = newestOf(revisions, folderOf({ number, slug }), undefined)
+    if (revision === undefined || !isValidated(revision)) {
+      throw new KitError(`module ${number} ${title} is not validated on this cluster`, {
+        exitCode: exitCodes.preflight,
+        hint: `./00_master_install.mjs --module ${number}   (--verify is enough for a cluster that is already there)`,
+      })
+    }
+    log.done(
+      `${number} ${title} validated ${shortTime(revision.tested?.when)}, ${revision.tested?.checks} checks`,
+    )
+  }
+  const problems = problemsOf(look)
+  if (problems.length === 0) return
+  throw new KitError('the cluster is not healthy now', {
+    exitCode: exitCodes.preflight,
+    details: [...problems, 'Nothing was written.'],
+    hint: './00_master_install.mjs --module 9 --verify   shows each check with its fix',
+  })
+}
+
+/** What is wrong with the cluster right now: servers, workers, DNS, ingress class. */
+function problemsOf({ nodes, ingressClasses, dnsReady }: Look): string[] {
+  const servers = nodes.filter(isServer)
+  const ready = servers.filter(isReady)
+  const problems: string[] = []
+  if (ready.length * 2 <= servers.length)
+    problems.push(`${ready.length} of ${servers.length} servers are Ready: no majority`)
+  if (!nodes.some((node) => isReady(node) && !isTainted(node)))
+    problems.push('no node that takes pods is Ready')
+  if (ingressClasses.length === 0) problems.push('there is no IngressClass')
+  if (!dnsReady) problems.push('the cluster DNS (kube-dns) has no ready pod')
+  return problems
+}
+
+const isTainted = (node: LiveObject): boolean =>
+  ((node['spec'] as { taints?: { effect: string }[] }).taints ?? []).some(
+    ({ effect }) => effect !== 'PreferNoSchedule',
+  )

@@ -1,0 +1,101 @@
+import { systemNamespace } from '../base/names.mts'
+import { KitError } from '../base/errors.mts'
+import type { Kubectl } from '../kube/kubectl.mts'
+
+// The Lease of coordination.k8s.io that says which run works on a cluster: as data, and how it is read and written.
+
+export interface Lease {
+  readonly apiVersion: 'coordination.k8s.io/v1'
+  readonly kind: 'Lease'
+  readonly metadata: {
+    readonly name: string
+    readonly namespace: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+    readonly resourceVersion?: string
+  }
+  readonly spec: {
+    /** Empty: nobody's. */
+    readonly holderIdentity: string
+    readonly leaseDurationSeconds: number
+    readonly acquireTime: string
+    /** Compared for change only, never with a clock: the clocks of two admin hosts may differ by a day. */
+    readonly renewTime: string
+  }
+}
+
+/** Seconds without renewal after which a waiter may take it over. */
+const duration = 15
+
+const processAnnotation = 'keybuzz.io/process'
+
+/** Kubernetes wants microseconds here. */
+const microTime = (): string => new Date().toISOString().replace('Z', '000Z')
+
+/** The lease as `holder` takes it, over the version that was found; a new one when there was none. */
+export function leaseFor(found: Lease | undefined, holder: string, process: string | undefined): Lease {
+  const now = microTime()
+  const version = found?.metadata.resourceVersion
+  return {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: {
+      name: 'installer',
+      namespace: systemNamespace,
+      labels: { 'app.kubernetes.io/managed-by': 'keybuzz' },
+      ...(process === undefined ? {} : { annotations: { [processAnnotation]: process } }),
+      ...(version === undefined ? {} : { resourceVersion: version }),
+    },
+    spec: { holderIdentity: holder, leaseDurationSeconds: duration, acquireTime: now, renewTime: now },
+  }
+}
+
+export const renewed = ({ spec, ...lease }: Lease): Lease => ({
+  ...lease,
+  spec: { ...spec, renewTime: microTime() },
+})
+
+export const released = ({ spec, ...lease }: Lease): Lease => ({
+  ...lease,
+  spec: { ...spec, holderIdentity: '' },
+})
+
+export const isHeld = ({ spec }: Lease): boolean => (spec.holderIdentity ?? '') !== ''
+
+/** Who holds it, and since when. */
+export const holderOf = ({ spec }: Lease): string =>
+  `${spec.holderIdentity} since ${spec.acquireTime.slice(0, 19)}Z`
+
+/** The process that holds it, as process-identity.mts names it. */
+export const processOf = ({ metadata }: Lease): string | undefined =>
+  metadata.annotations?.[processAnnotation]
+
+/** The lease as the cluster has it. */
+export const readLease = async (kubectl: Kubectl): Promise<Lease | undefined> => {
+  const { name, namespace } = leaseFor(undefined, '', undefined).metadata
+  return kubectl.json<Lease>([
+    'get',
+    'leases.coordination.k8s.io',
+    name,
+    '-n',
+    namespace,
+    '--ignore-not-found',
+  ])
+}
+
+/** kubectl would fetch the API's whole schema first, which an API server that has only just come back cannot give. */
+export const writeWords = (verb: 'create' | 'replace'): string[] => [verb, '--validate=false', '-f', '-']
+
+/** Writes a lease over the very version it was made from. @returns undefined when that is no longer the newest */
+export async function writeLease(kubectl: Kubectl, lease: Lease): Promise<Lease | undefined> {
+  const verb = lease.metadata.resourceVersion === undefined ? 'create' : 'replace'
+  try {
+    return await kubectl.json<Lease>(writeWords(verb), { input: lease, timeoutSeconds: 10 })
+  } catch (thrown) {
+    if (!(thrown instanceof KitError)) throw thrown
+    const words = thrown.details.join(' ')
+    if (/\(Conflict\)|\(AlreadyExists\)|\(NotFound\)/.test(words) && !/namespaces "/.test(words))
+      return undefined
+    throw thrown
+  }
+}

@@ -1,0 +1,68 @@
+import { exitCodes, KitError } from '../base/errors.mts'
+import { interruption } from '../base/signals.mts'
+import type { Kubectl } from '../kube/kubectl.mts'
+import { holderOf, isHeld, processOf, type Lease } from './lease.mts'
+import { log } from '../base/log.mts'
+import { hasEnded } from './process-identity.mts'
+import { watchKind } from '../kube/watch.mts'
+
+/** Milliseconds between two lines about the wait. */
+const heartbeat = 15_000
+
+/**
+ * Waits until a held lease may be taken: released, or its holder is gone. A holder on this machine is looked for;
+ * one elsewhere is gone when it has not renewed for the lease's duration on our own clock.
+ * @returns the lease to take over
+ * @throws KitError exit 11 when its holder is alive and `wait` is false
+ */
+export async function waitForLease(
+  kubectl: Kubectl,
+  held: Lease,
+  { wait }: { wait: boolean },
+): Promise<Lease | undefined> {
+  if (hasEnded(processOf(held) ?? '')) return takenOver(held)
+  log.waiting(`another run holds this cluster: ${holderOf(held)}; seeing whether it is alive`)
+  let wake = () => {}
+  const { name, namespace } = held.metadata
+  const leases = watchKind(kubectl, 'leases.coordination.k8s.io', namespace, () => wake())
+  const onAbort = () => wake()
+  interruption.signal.addEventListener('abort', onAbort)
+  try {
+    let [newest, seen, spoken] = [held, performance.now(), performance.now()]
+    for (;;) {
+      interruption.throwIfAsked()
+      const now = (leases.objects.get(name) as Lease | undefined) ?? newest
+      if (leases.deleted.has(name)) return undefined
+      if (!isHeld(now)) return now
+      if (now.spec.renewTime !== newest.spec.renewTime) {
+        if (!wait) throw lockedError(now)
+        ;[newest, seen] = [now, performance.now()]
+      }
+      if (performance.now() - seen > newest.spec.leaseDurationSeconds * 1000) return takenOver(now)
+      if (performance.now() - spoken > heartbeat) {
+        log.waiting(`waiting for ${holderOf(now)}`)
+        spoken = performance.now()
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve
+        // The duration may pass while nothing happens at all.
+        setTimeout(resolve, 500)
+      })
+    }
+  } finally {
+    interruption.signal.removeEventListener('abort', onAbort)
+    await leases.stop()
+  }
+}
+
+function takenOver(lease: Lease): Lease {
+  log.ok(`the run of ${holderOf(lease)} is gone: its lock is taken over`)
+  return lease
+}
+
+const lockedError = (lease: Lease): KitError =>
+  new KitError('another run works on this cluster', {
+    exitCode: exitCodes.locked,
+    details: [holderOf(lease), 'It is alive: it has just renewed its lease. Nothing was written.'],
+    hint: 'add --wait to begin when it has ended',
+  })

@@ -1,0 +1,154 @@
+import { nameOf, type Manifest } from '../kube/types.mts'
+import type { Kubectl } from '../kube/kubectl.mts'
+import { deleteRevisions, saveRevision } from './revision-store.mts'
+import { isValidated, operator, type Revision } from './revision.mts'
+
+/** The revision of this run: begun at the first write, applied after the last, validated by the tests. */
+export interface Revisions {
+  /** The one that stands now: this run's, or the newest before it. */
+  readonly current: Revision | undefined
+  /** Every revision of the module, oldest first. */
+  readonly all: readonly Revision[]
+  /** Images by name, as they are installed. */
+  readonly images: Readonly<Record<string, string>>
+  /** From now on this run makes a rollback to `target`. */
+  intend(target: Revision): void
+  /** Before the first write. */
+  begin(): Promise<void>
+  /** Every object of the module is as it should be. @param schema asked only when there is something to keep */
+  applied(manifests: readonly Manifest[], schema: () => Promise<string | undefined>): Promise<void>
+  /** Keeps what the tests found, when it is news. */
+  tested(found: Tested): Promise<void>
+  /** No object is left. */
+  uninstalled(): Promise<void>
+}
+
+/** What the tests of a run found. */
+export interface Tested {
+  /** How many checks were asked. */
+  readonly checks: number
+  /** How many of them failed. */
+  readonly failed: number
+  /** How many drills were run. */
+  readonly drilled: number
+  /** Ids of the drills that passed. */
+  readonly proven: readonly string[]
+}
+
+export interface RevisionsOptions {
+  readonly kubectl: Kubectl
+  readonly known: readonly Revision[]
+  readonly module: string
+  readonly env: string
+  readonly kit: string
+  /** Images this run installs. */
+  readonly images: () => Readonly<Record<string, string>>
+  /** Looks whether this run may still write. */
+  readonly guard: () => Promise<void>
+}
+
+/** Revisions that are kept, beside the last validated one. */
+const kept = 10
+
+export function createRevisions(options: RevisionsOptions): Revisions {
+  const { kubectl, module, env, kit, guard } = options
+  const all = options.known.filter((one) => one.module === module && one.env === env)
+  let current = all.at(-1)
+  let target: Revision | undefined
+  let begun = false
+
+  const make = (state: Revision['state'], manifests: readonly Manifest[]): Revision => ({
+    number: (current?.number ?? 0) + 1,
+    module,
+    env,
+    state,
+    who: operator(),
+    when: new Date().toISOString(),
+    kit,
+    images: target?.images ?? options.images(),
+    manifests,
+    ...(target === undefined ? {} : { rollbackOf: target.number }),
+    ...(current?.schema === undefined ? {} : { schema: current.schema }),
+    // Proven for what stood then: kept, with its date, until it is proven again.
+    ...(current?.drills === undefined ? {} : { drills: current.drills }),
+  })
+  /** This run's revision. A pending one is what a killed run left: this run goes on with it. */
+  const own = (): Revision => {
+    const fresh = make('pending', current?.manifests ?? [])
+    return current?.state === 'pending' ? { ...fresh, number: current.number } : fresh
+  }
+  const save = async (revision: Revision) => {
+    await saveRevision(kubectl, revision)
+    current = revision
+  }
+
+  return {
+    get current() {
+      return current
+    },
+    all,
+    images: current === undefined || current.state === 'uninstalled' ? {} : current.images,
+    intend: (one) => void (target = one),
+    async begin() {
+      if (begun) return
+      begun = true
+      const revision = own()
+      // Saved again only for news: each run that is killed at its first write must still come further than the last.
+      if (current?.state !== 'pending' || intentOf(current) !== intentOf(revision)) await save(revision)
+    },
+    async applied(manifests, schema) {
+      if (manifests.length === 0) return
+      if (current !== undefined && current.state !== 'pending' && current.state !== 'uninstalled') return
+      await guard()
+      const mark = await schema()
+      await save({ ...own(), state: 'applied', manifests, ...(mark === undefined ? {} : { schema: mark }) })
+      await forget(kubectl, all)
+    },
+    async tested({ checks, failed, drilled, proven }) {
+      const adopting = current === undefined || current.state === 'uninstalled'
+      if (adopting && failed > 0) return
+      const revision = current === undefined || adopting ? make('adopted', []) : current
+      const passes = failed === 0 && revision.state !== 'pending'
+      const news = revision.tested?.failed !== failed || (passes && !isValidated(revision))
+      if (!adopting && !news && drilled === 0) return
+      await guard()
+      const state = passes ? (revision.manifests.length === 0 ? 'adopted' : 'validated') : revision.state
+      const when = new Date().toISOString()
+      await save({
+        ...revision,
+        state,
+        tested: { when, checks, failed },
+        drills: { ...revision.drills, ...Object.fromEntries(proven.map((id) => [id, when])) },
+      })
+    },
+    async uninstalled() {
+      if (current === undefined || current.state === 'uninstalled') return
+      await guard()
+      const { schema: _schema, ...revision } = own()
+      await save({ ...revision, state: 'uninstalled', manifests: [] })
+    },
+  }
+}
+
+const intentOf = ({ images, rollbackOf, kit }: Revision): string => JSON.stringify([images, rollbackOf, kit])
+
+/** Deletes what is older than the last ten, but never the last validated one. */
+async function forget(kubectl: Kubectl, all: readonly Revision[]): Promise<void> {
+  const validated = all.findLast(isValidated)
+  const old = all.slice(0, -(kept - 1)).filter((one) => one !== validated)
+  if (old.length > 0) await deleteRevisions(kubectl, old)
+}
+
+/** A module's objects after some of its steps ran: theirs as applied now, the others' as they were. */
+export function mergeManifests(
+  before: readonly Manifest[],
+  now: readonly Manifest[],
+  stepsRun: ReadonlySet<string>,
+): Manifest[] {
+  const names = new Set(now.map(nameOf))
+  const kept = before.filter(
+    (manifest) =>
+      !names.has(nameOf(manifest)) && !stepsRun.has(manifest.metadata?.labels?.['keybuzz.io/step'] ?? ''),
+  )
+  return [...kept, ...now]
+}

@@ -1,0 +1,46 @@
+import type { Arguments } from '../run/request.mts'
+import { savedSettings, variables } from '../settings/credentials.mts'
+import { exitCodes, type ExitCode } from '../base/errors.mts'
+import { givenSettings } from '../settings/overrides.mts'
+import { log, print } from '../base/log.mts'
+import type { Module, SettingsOf } from '../run/module.mts'
+import { settingOfAnyModule } from '../run/modules.mts'
+import { manifestYaml } from '../kube/apply/plan-text.mts'
+import { renderObjects } from '../run/render.mts'
+import { missing, resolve, typed } from '../settings/settings.mts'
+import type { Step } from '../run/step.mts'
+import { chooseImages, readVersions } from '../settings/versions.mts'
+
+/**
+ * Prints every object a module would make, as YAML on stdout, asking no host and no cluster. Settings nobody
+ * gave yet stand as <KEY>, images nobody named as <name>, generated values as ***.
+ */
+export async function planOffline<M extends Module>(
+  module: M,
+  steps: readonly Step<M>[],
+  env: string,
+  given: Arguments,
+): Promise<ExitCode> {
+  const all = [...module.shared, ...module.settings]
+  const fromRun = await givenSettings(all, given, settingOfAnyModule)
+  const resolved = resolve(all, {
+    env,
+    given: fromRun,
+    saved: savedSettings(env, module),
+    variables: variables(),
+  })
+  const absent = missing(resolved).filter(({ generate }) => generate === undefined)
+  if (absent.length > 0) log.warn(`not set yet, shown as <KEY>: ${absent.map(({ key }) => key).join(', ')}`)
+  const filled = resolved.map((one) =>
+    one.text === undefined && one.setting.optional !== true ? { ...one, text: `<${one.setting.key}>` } : one,
+  )
+  const settings = typed(env, filled) as SettingsOf<M>
+  const { versions } = readVersions(env)
+  const unnamed = module.images.filter((name) => versions[name] === undefined)
+  if (unnamed.length > 0) log.warn(`not in versions.json yet, shown as <name>: ${unnamed.join(', ')}`)
+  const shown = Object.fromEntries(unnamed.map((name) => [name, { version: '', image: `<${name}>` }]))
+  const { images } = chooseImages(module.images, { ...versions, ...shown }, {}, false)
+  for (const manifest of await renderObjects(module, steps, settings, images))
+    print(manifestYaml(manifest).trimEnd())
+  return exitCodes.done
+}

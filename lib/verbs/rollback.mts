@@ -1,0 +1,77 @@
+import { exitCodes, KitError } from '../base/errors.mts'
+import { finishRun } from './summary.mts'
+import { requireFreeAddresses } from '../kube/apply/ingress-preconditions.mts'
+import { type Deployment, type Manifest, type Secret, nameOf } from '../kube/types.mts'
+import { log, say } from '../base/log.mts'
+import { headingOf } from '../base/names.mts'
+import type { Module } from '../run/module.mts'
+import { renderObjects } from '../run/render.mts'
+import { shortTime } from '../state/revision.mts'
+import { targetOf } from './rollback-target.mts'
+import { readSchema, requireSameSchema } from './schema.mts'
+import { requireOwner } from '../state/scope.mts'
+import type { Session } from '../run/session.mts'
+import { isTests, type Step } from '../run/step.mts'
+
+/**
+ * Applies an earlier revision again, waits, verifies. Values of Secrets are today's: a revision holds only names.
+ * @throws KitError exit 5 when there is no such revision, or the database has moved on since
+ */
+export async function rollBack<M extends Module>(
+  session: Session<M>,
+  steps: readonly Step<M>[],
+): Promise<void> {
+  const started = performance.now()
+  const { module, env, given, context } = session
+  const { revisions, kube, known } = session.requireGround()
+  requireOwner({ module, env, known })
+  const target = targetOf(revisions, given.revision, headingOf(module))
+  log.title(`roll back to revision ${target.number} of ${shortTime(target.when)}`)
+  await requireSameSchema(session, target)
+  revisions.intend(target)
+  const today = await renderObjects(module, steps, context.settings, target.images)
+  const wanted = target.manifests.map((manifest) => withValues(manifest, today))
+  await requireFreeAddresses(kube, wanted)
+  await kube.reapply(wanted)
+  for (const [namespace, names] of deploymentsOf(wanted)) await kube.kube.waitForRollout(namespace, ...names)
+  await kube.prune()
+  await kube.forgetJobs()
+  if (given.plan) return
+  await revisions.applied(wanted, () => readSchema(session))
+  for (const step of steps.filter(isTests)) {
+    log.title(step.name)
+    await step.run(context)
+  }
+  finishRun(session, started)
+  say(
+    `  Alone     a full run leaves module ${module.number} alone now; --module ${module.number} --env ${env} takes it up again`,
+  )
+}
+
+/** @throws KitError exit 5 for a value that today's settings do not have */
+function withValues(manifest: Manifest, today: readonly Manifest[]): Manifest {
+  if (manifest.kind !== 'Secret') return manifest
+  const { data: values = {} } = (today.find((one) => nameOf(one) === nameOf(manifest)) ?? {}) as Secret
+  const keys = Object.keys((manifest as Secret).data ?? {})
+  const lost = keys.filter((key) => values[key] === undefined)
+  if (lost.length > 0) {
+    throw new KitError(
+      `${nameOf(manifest)} of that revision needs values that today's settings do not have`,
+      {
+        exitCode: exitCodes.worldMoved,
+        details: [`missing: ${lost.join(', ')}`, 'Nothing was written.'],
+        hint: 'give these settings first (step 00), then roll back again',
+      },
+    )
+  }
+  return { ...manifest, data: Object.fromEntries(keys.map((key) => [key, values[key]])) } as Manifest
+}
+
+function deploymentsOf(manifests: readonly Manifest[]): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const { metadata } of manifests.filter((one): one is Deployment => one.kind === 'Deployment')) {
+    const namespace = metadata?.namespace ?? ''
+    found.set(namespace, [...(found.get(namespace) ?? []), metadata?.name ?? ''])
+  }
+  return found
+}

@@ -1,0 +1,115 @@
+import { messageOf } from '../base/errors.mts'
+import { informationLines } from './summary.mts'
+import { healthOf, healthOfNodes, type Health } from '../kube/rollout/health.mts'
+import { print, say } from '../base/log.mts'
+import { folderOf } from '../base/names.mts'
+import type { Module } from '../run/module.mts'
+import { shortTime, type Revision } from '../state/revision.mts'
+import { redact } from '../base/sensitive.mts'
+import type { Session } from '../run/session.mts'
+import type { Step } from '../run/step.mts'
+
+/** A module's state as data, one line of JSON (README, "Data for programs"). */
+export interface StatusDocument {
+  readonly kind: 'status'
+  readonly module: string
+  readonly env: string
+  readonly cluster: string
+  readonly revision: Pick<Revision, 'number' | 'state' | 'when' | 'who' | 'kit' | 'rollbackOf'> | null
+  readonly images: Readonly<Record<string, string>>
+  readonly health: Health
+  readonly tested: NonNullable<Revision['tested']> | null
+  readonly pending: readonly string[]
+}
+
+/** Shows what is installed, how it is now, and what a run would do. Changes nothing. */
+export async function showStatus<M extends Module>(
+  session: Session<M>,
+  steps: readonly Step<M>[],
+): Promise<void> {
+  const { module, env, given } = session
+  const { revisions, kube, cluster, look } = session.requireGround()
+  const { current } = revisions
+  const document: StatusDocument = {
+    kind: 'status',
+    module: folderOf(module),
+    env,
+    cluster: cluster.name,
+    revision: current === undefined ? null : shortened(current),
+    images: revisions.images,
+    health:
+      module.scope === 'cluster' ? healthOfNodes(look) : await healthOf(kube.kube, await kube.objects()),
+    tested: current?.tested ?? null,
+    pending: await pendingOf(session, steps),
+  }
+  if (given.json) return print(redact(JSON.stringify(document)))
+  for (const [label, text] of linesOf(document)) say(`  ${label.padEnd(9)} ${text}`)
+  if (document.health.state === 'not installed') return
+  for (const [label, text] of readableInformation(session)) say(`  ${label.padEnd(9)} ${text}`)
+}
+
+const shortened = ({ number, state, when, who, kit, rollbackOf }: Revision): StatusDocument['revision'] => ({
+  number,
+  state,
+  when,
+  who,
+  kit,
+  ...(rollbackOf === undefined ? {} : { rollbackOf }),
+})
+
+function linesOf({ revision, images, health, tested, pending }: StatusDocument): [string, string][] {
+  const of = revision?.rollbackOf === undefined ? '' : `, a rollback to revision ${revision.rollbackOf}`
+  return [
+    [
+      'Revision',
+      revision === null
+        ? 'none'
+        : `${revision.number} ${revision.state}${of}   ${shortTime(revision.when)}, ${revision.who}, kit ${revision.kit}`,
+    ],
+    ...Object.entries(images).map(([name, image]): [string, string] => ['Version', `${name} ${image}`]),
+    ['Now', health.state],
+    ...health.problems.map((problem): [string, string] => ['', problem]),
+    [
+      'Checks',
+      tested === null
+        ? 'never run'
+        : `${tested.checks - tested.failed} of ${tested.checks} passed   ${shortTime(tested.when)}`,
+    ],
+    ...pending.map((line): [string, string] => ['Pending', line]),
+  ]
+}
+
+/** What a run would do or go on with. A question nobody can answer now is said, not hidden. */
+async function pendingOf<M extends Module>(
+  session: Session<M>,
+  steps: readonly Step<M>[],
+): Promise<string[]> {
+  const { requireGround, context, writes, chosen } = session
+  const { revisions, kube } = requireGround()
+  const { current } = revisions
+  const lines = current?.state === 'pending' ? [`revision ${current.number} was begun and not finished`] : []
+  if (current === undefined || ['adopted', 'uninstalled'].includes(current.state)) return lines
+  try {
+    for (const step of steps) {
+      kube.enter(step.id)
+      await step.run(context)
+      if (!step.id.startsWith('00_')) await kube.prune(step.id)
+    }
+    if (writes.changes.length > 0) lines.push(`${writes.changes.length} changes: --plan shows them`)
+  } catch (thrown) {
+    lines.push(`not known: ${messageOf(thrown)}`)
+  }
+  return [
+    ...lines,
+    ...chosen().newer.map(({ name, from, to }) => `newer ${name} ${from} -> ${to}: --upgrade`),
+  ]
+}
+
+/** Without complete settings there is nothing to show, and that was said above. */
+function readableInformation<M extends Module>(session: Session<M>): (readonly [string, string])[] {
+  try {
+    return informationLines(session).filter(([label]) => label !== 'Newer')
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,79 @@
+import { exitCodes, type ExitCode } from '../base/errors.mts'
+import { log, print, say } from '../base/log.mts'
+import { folderOf, headingOf } from '../base/names.mts'
+import type { Module } from '../run/module.mts'
+import { planText, type PlanDocument } from '../kube/apply/plan-text.mts'
+import { newestTarget } from './rollback-target.mts'
+import type { Revisions } from '../state/run-revision.mts'
+import type { Session } from '../run/session.mts'
+import { isOlder } from '../settings/versions.mts'
+import { redact } from '../base/sensitive.mts'
+
+/** Prints what a plan found. @returns 4 when something would change, else 0 */
+export function finishPlan<M extends Module>(session: Session<M>): ExitCode {
+  const { module, env, writes, given } = session
+  const { ground } = session
+  const pending = writes.changes.length > 0
+  const number = ground?.revisions.current?.number
+  const unchanged = ground?.kube.unchanged ?? 0
+  if (given.json) {
+    const document: PlanDocument = {
+      kind: 'plan',
+      module: folderOf(module),
+      env,
+      cluster: ground?.cluster.name ?? '',
+      revision: number ?? null,
+      changes: writes.changes.map(({ sign, what, fields = [] }) => ({ sign, what, fields })),
+      unchanged,
+    }
+    print(redact(JSON.stringify(document)))
+  } else {
+    // Taking hosts out of the cluster makes no revision.
+    const next = pending && !(given.verb === 'uninstall' && given.limit)
+    const heading = `${headingOf(module)}   ${env}   revision ${next ? `${number ?? 0} -> ${(number ?? 0) + 1}` : (number ?? 0)}`
+    print(planText(heading, writes.changes, unchanged))
+  }
+  return pending ? exitCodes.changesPending : exitCodes.done
+}
+
+/** The last lines of a run that acted: its revision, and what an operator needs next. */
+export function finishRun<M extends Module>(session: Session<M>, started: number): void {
+  const { module, writes, ground } = session
+  const current = ground?.revisions.current
+  const revision =
+    current === undefined
+      ? 'no revision yet'
+      : writes.changes.length > 0 || current.state === 'adopted'
+        ? `revision ${current.number}${current.state === 'adopted' ? ', adopted' : ''}`
+        : `nothing to do, revision ${current.number} stands`
+  log.done(`${headingOf(module)}, ${revision}`, started)
+  const lines = informationLines(session)
+  if (lines.length > 0) say('')
+  for (const [label, text] of lines) say(`  ${label.padEnd(9)} ${text}`)
+}
+
+/** Addresses, accounts, where the secrets are, how to go back, what is newer. */
+export function informationLines<M extends Module>(
+  session: Session<M>,
+): (readonly [label: string, text: string])[] {
+  const { module, env, given, inputs, writes, chosen, ground } = session
+  const command = `./00_master_install.mjs --module ${module.number} --env ${env}`
+  const undo = writes.changes.length > 0 && ground !== undefined && mayRollBack(ground.revisions)
+  return [
+    ...(module.information?.(inputs.current()) ?? []),
+    ...(undo ? [['Undo', `${command} --rollback`] as const] : []),
+    ...(given.upgrade
+      ? []
+      : chosen().newer.map(({ name, from, to }) =>
+          isOlder(to, from)
+            ? (['Older', `versions.json has ${name} ${to}, ${from} is installed and stays`] as const)
+            : (['Newer', `${name} ${from} -> ${to}: --upgrade`] as const),
+        )),
+  ]
+}
+
+/** True when there is a revision to go back to, and the database still stands where it stood then. */
+function mayRollBack({ all, current }: Revisions): boolean {
+  const target = newestTarget(all, current)
+  return target !== undefined && target.schema === current?.schema
+}

@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs'
+import { confirmName } from '../base/confirm.mts'
+import { settingsFile } from '../settings/credentials.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { shownPath } from '../base/files.mts'
+import type { Ground } from '../run/opened-cluster.mts'
+import { nameOf, type LiveObject } from '../kube/types.mts'
+import { log, say } from '../base/log.mts'
+import { folderOf, headingOf } from '../base/names.mts'
+import type { Module } from '../run/module.mts'
+import { dependentsOf } from '../run/modules.mts'
+import { ownerOf } from '../kube/apply/ownership.mts'
+import { deleteObjects } from '../kube/objects.mts'
+import { requireOwner } from '../state/scope.mts'
+import type { Session } from '../run/session.mts'
+import { machineryOf, uninstallHosts } from './uninstall-hosts.mts'
+
+/**
+ * Deletes the module's objects, newest first, takes it off its machines if it made them, and says what stays. With
+ * --limit, takes only those machines out of the cluster.
+ * @throws KitError exit 2 when its name is not typed; exit 5 while another module needs it, or when it is another
+ * environment's to delete
+ */
+export async function uninstall<M extends Module>(session: Session<M>): Promise<void> {
+  const started = performance.now()
+  const { module, env, given, answers } = session
+  if (session.ground !== undefined) requireOwner({ module, env, known: session.ground.known })
+  if (given.limit !== undefined) return uninstallHosts(session)
+  // Machines are taken down also when their cluster does not answer any more.
+  const ground = module.machines === undefined ? session.requireGround() : session.ground
+  if (ground !== undefined) requireNobodyNeeds(module, ground)
+  const machinery = await machineryOf(session, ground)
+  const losses = machinery?.losses ?? []
+  // Also what another tool has put its own managed-by on: it would stay behind.
+  ground?.kube.forget()
+  const objects = inRemovalOrder((await ground?.kube.objects()) ?? [], (one) => ownerOf(one).step)
+  if (objects.length === 0 && losses.length === 0 && !stands(ground))
+    return log.done(`${headingOf(module)} is not installed in ${env}`, started)
+  if (!given.plan) {
+    for (const line of [...objects.map(nameOf), ...losses]) say(`  - ${line}`)
+    await confirmName(module.slug, `${headingOf(module)} is deleted from ${env}`, answers)
+  }
+  if (ground !== undefined) await deleteAll(session, ground, objects)
+  await machinery?.takeDown()
+  if (given.plan) return
+  log.done(`${headingOf(module)} uninstalled`, started)
+  if (machinery === undefined) sayNamespaces(objects)
+  for (const line of module.stays?.(session.inputs.current()) ?? []) say(`  Stays     ${line}`)
+  if (existsSync(settingsFile(env, module))) say(`  Stays     ${shownPath(settingsFile(env, module))}`)
+}
+
+const stands = (ground: Ground | undefined): boolean =>
+  ground?.revisions.current !== undefined && ground.revisions.current.state !== 'uninstalled'
+
+/** Newest step first; the revision then says that nothing is left. */
+async function deleteAll<M extends Module>(
+  { given, writes }: Session<M>,
+  { cluster, revisions }: Ground,
+  objects: readonly LiveObject[],
+): Promise<void> {
+  for (const step of new Set(objects.map((one) => ownerOf(one).step))) {
+    const batch = objects.filter((one) => ownerOf(one).step === step)
+    const began = performance.now()
+    if (!given.plan) log.waiting(`deleting ${batch.length} objects of ${step}, until their pods have ended`)
+    await writes.make(
+      batch.map((one) => ({ sign: '-', what: nameOf(one) })),
+      () => deleteObjects(cluster.kubectl, batch, { wait: true }),
+    )
+    if (!given.plan) log.ok(`${batch.length} objects of ${step} deleted`, began)
+  }
+  if (!given.plan) await revisions.uninstalled()
+}
+
+function sayNamespaces(objects: readonly LiveObject[]): void {
+  for (const name of new Set(objects.flatMap(({ metadata }) => metadata.namespace ?? [])))
+    say(`  Stays     namespace ${name}   (kubectl delete namespace ${name}, when nothing else is in it)`)
+}
+
+function requireNobodyNeeds(module: Module, { known }: Ground): void {
+  const dependents = dependentsOf(module.number).map(folderOf)
+  const standing = new Map(known.map((one) => [`${one.module} (${one.env})`, one]))
+  const needing = [...standing].flatMap(([name, one]) =>
+    dependents.includes(one.module) && one.state !== 'uninstalled' ? [name] : [],
+  )
+  if (needing.length === 0) return
+  throw new KitError(`${headingOf(module)} cannot be uninstalled: other modules stand on it`, {
+    exitCode: exitCodes.worldMoved,
+    details: [`installed on this cluster: ${needing.join(', ')}`, 'Nothing was written.'],
+    hint: 'uninstall these first',
+  })
+}
+
+/** What reaches an application goes first, what it reads goes last. */
+const order = [
+  'Ingress',
+  'HorizontalPodAutoscaler',
+  'PodDisruptionBudget',
+  'Deployment',
+  'DaemonSet',
+  'Job',
+  'Service',
+]
+
+/** Newest first: the last step's objects before those of the step before it, each step's in the order above. */
+export function inRemovalOrder(
+  objects: readonly LiveObject[],
+  stepOf: (one: LiveObject) => string,
+): LiveObject[] {
+  const rank = ({ kind }: LiveObject) => (order.includes(kind) ? order.indexOf(kind) : order.length)
+  return objects.toSorted((a, b) => stepOf(b).localeCompare(stepOf(a)) || rank(a) - rank(b))
+}

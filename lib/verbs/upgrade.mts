@@ -1,0 +1,52 @@
+import { confirmYes } from '../base/confirm.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { say } from '../base/log.mts'
+import { headingOf } from '../base/names.mts'
+import type { Module } from '../run/module.mts'
+import { readSchema } from './schema.mts'
+import type { Session } from '../run/session.mts'
+import { isOlder } from '../settings/versions.mts'
+
+/**
+ * Before an upgrade writes anything: from and to, what is known of the way back, the backup to make; then asks.
+ * @throws KitError exit 2 when nobody agrees; exit 5 when versions.json would go back
+ */
+export async function announceUpgrade<M extends Module>(session: Session<M>): Promise<void> {
+  const { module, given, chosen, inputs, answers } = session
+  const { newer } = chosen()
+  if (!given.upgrade || newer.length === 0) return
+  await requireForward(session)
+  say('')
+  for (const { name, from, to } of newer) say(`  Upgrade   ${name} ${from} -> ${to}`)
+  const schema = module.schema?.(inputs.current())
+  if (schema !== undefined) {
+    say('  Way back  once the new image has migrated the database, only the backup leads back')
+    for (const line of schema.backup) say(`  Back up   ${line}`)
+  }
+  say('')
+  if (!given.plan) await confirmYes(`Upgrade ${headingOf(module)} now?`, answers)
+}
+
+/**
+ * An older image than the one that last ran does not run on its schema. One that a failed upgrade never got to run
+ * counts for nothing: its version may be corrected.
+ * @throws KitError exit 5 when versions.json would go back
+ */
+async function requireForward<M extends Module>(session: Session<M>): Promise<void> {
+  const { module, inputs, chosen, requireGround } = session
+  if (module.schema?.(inputs.current()) === undefined) return
+  const { current, all } = requireGround().revisions
+  const standing = all.findLast(({ state }) => state === 'applied' || state === 'validated')
+  const failed = current?.state === 'pending'
+  const moved = failed && (await readSchema(session)) !== standing?.schema
+  const back = chosen().newer.find(({ name, from, to }) => {
+    const ran = failed && !moved ? standing?.images[name] : from
+    return ran !== undefined && isOlder(to, ran)
+  })
+  if (back === undefined) return
+  throw new KitError(`${back.name} would go back from ${back.from} to ${back.to}`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['An older image does not run on the newer schema. Nothing was written.'],
+    hint: 'correct versions.json; the way back to an earlier revision is --rollback',
+  })
+}

@@ -1,0 +1,64 @@
+import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
+import type { KubeReader } from '../../../lib/kube/reader.mts'
+import { isKitMade } from '../probes/cluster-facts.mts'
+import type { K3sSettings } from '../settings.mts'
+import { askProbe, probesOf } from '../probes/ask.mts'
+
+// What K3s brings beside Kubernetes, and keeps.
+
+/** Who wrote an object: K3s marks its own, in its annotations or as the manager of their fields. */
+async function isBundled(kube: KubeReader, name: string): Promise<boolean | undefined> {
+  const path = `/apis/apps/v1/namespaces/kube-system/deployments/${name}`
+  const text = await kube.raw(path).catch(() => undefined)
+  if (text === undefined) return undefined
+  const { metadata } = JSON.parse(text) as LiveObject
+  const marked = metadata.annotations?.['objectset.rio.cattle.io/owner-gvk'] !== undefined
+  return marked || (metadata.managedFields ?? []).some(({ manager }) => /^(k3s|deploy@)/.test(manager))
+}
+
+export const addons: Check<K3sSettings> = {
+  id: 'k3s.addons',
+  title: 'DNS and metrics are the ones K3s brings, not replaced',
+  fix: 'kubectl -n kube-system delete deployment NAME, then restart k3s on a master: it lays its own again',
+  async ask(tools) {
+    const names = ['coredns', 'metrics-server']
+    const found = await Promise.all(
+      names.map(async (name) => ({ name, bundled: await isBundled(tools.kube, name) })),
+    )
+    const wrong = found.flatMap(({ name, bundled }) =>
+      bundled === true ? [] : [`${name}: ${bundled === undefined ? 'not there' : 'somebody else’s'}`],
+    )
+    if (wrong.length === 0) return passed(names.join(', '))
+    return (await isKitMade(tools)) ? failed(wrong.join(', ')) : warning(wrong.join(', '))
+  },
+}
+
+/** The StorageClass of volumes that name none; undefined where there is none. */
+export async function defaultStorageClass(kube: KubeReader): Promise<string | undefined> {
+  const classes = await kube.list('storageclasses.storage.k8s.io', {})
+  const isDefault = ({ metadata }: LiveObject) =>
+    metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true'
+  return classes.find(isDefault)?.metadata.name
+}
+
+export const storage: Check<K3sSettings> = {
+  id: 'k3s.storage',
+  title: 'The default StorageClass gives a pod a volume it can write',
+  fix: 'kubectl -n keybuzz-probe describe pods -l app.kubernetes.io/component=volume; then its PersistentVolumeClaim',
+  async ask(tools) {
+    const { kube } = tools
+    const name = await defaultStorageClass(kube)
+    if (name === undefined) return warning('there is no default StorageClass: volumes must name theirs')
+    const [probe] = await probesOf(kube, 'volume')
+    if (probe === undefined) {
+      return (await isKitMade(tools))
+        ? failed(`${name}: the pod with its volume does not run`)
+        : warning(`${name}, not proven: the kit puts its probes only on a cluster it made`)
+    }
+    const answer = (await askProbe(kube, probe, 'volume')).trim()
+    return answer === 'written'
+      ? passed(`${name}: written and read on ${probe.node}`)
+      : failed(`${name}: the volume on ${probe.node} does not take what is written`)
+  },
+}

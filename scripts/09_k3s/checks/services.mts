@@ -1,0 +1,111 @@
+import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
+import { itemsOf } from '../../../lib/settings/validators.mts'
+import { probesOf } from '../probes/ask.mts'
+import { probeNamespace } from '../probes/probe.mts'
+import { nodesOf, type Tools } from './nodes.mts'
+import type { K3sSettings } from '../settings.mts'
+
+// What every module leans on: API, DNS, ingress.
+
+/** Deployments of the cluster's own namespace that are not fully available. */
+async function addon({ kube }: Tools, name: string) {
+  const deployment = await kube.get('deployments.apps', name, 'kube-system')
+  const { availableReplicas = 0 } = (deployment?.['status'] ?? {}) as { availableReplicas?: number }
+  return { found: deployment !== undefined, available: availableReplicas }
+}
+
+export const api: Check<K3sSettings> = {
+  id: 'k3s.api',
+  title: 'The API server is ready',
+  fix: 'journalctl -u k3s on the masters; kubectl get --raw /readyz?verbose names the part that is not ready',
+  async ask({ kube }) {
+    const answer = await kube.raw('/readyz')
+    return answer.trim() === 'ok' ? passed('/readyz: ok') : failed(`/readyz: ${answer.trim()}`)
+  },
+}
+
+export const dns: Check<K3sSettings> = {
+  id: 'k3s.dns',
+  title: 'The cluster DNS serves',
+  fix: 'kubectl -n kube-system logs deployment/coredns; a resolver on 127.0.0.53 in resolv.conf makes it loop',
+  async ask(tools) {
+    const { found, available } = await addon(tools, 'coredns')
+    if (!found) return failed('there is no Deployment coredns in kube-system')
+    return available > 0 ? passed(`${available} pods available`) : failed('no pod of coredns is available')
+  },
+}
+
+export const kubelets: Check<K3sSettings> = {
+  id: 'k3s.kubelets',
+  title: 'The API server reaches the kubelet of every node',
+  fix: 'open port 10250 between the masters and the host named, on the private network',
+  async ask(tools) {
+    const down: string[] = []
+    for (const { metadata } of await nodesOf(tools)) {
+      const answer = await tools.kube.raw(`/api/v1/nodes/${metadata.name}/proxy/healthz`).catch(() => '')
+      if (answer.trim() !== 'ok') down.push(metadata.name)
+    }
+    return down.length === 0 ? passed('healthz of each: ok') : failed(`no answer from ${down.join(', ')}`)
+  },
+}
+
+export const ingressClass: Check<K3sSettings> = {
+  id: 'k3s.ingress-class',
+  title: 'The IngressClass of this environment exists',
+  fix: 'install an ingress controller for that class, or correct INGRESS_CLASS in platform.env',
+  async ask({ kube, settings }) {
+    const found = await kube.get('ingressclasses.networking.k8s.io', settings.INGRESS_CLASS)
+    const { controller = '' } = (found?.['spec'] ?? {}) as { controller?: string }
+    if (found === undefined) return failed(`there is no IngressClass ${settings.INGRESS_CLASS}`)
+    return passed(`${settings.INGRESS_CLASS}, controller ${controller}`)
+  },
+}
+
+export const ingressAnswers: Check<K3sSettings> = {
+  id: 'k3s.ingress',
+  title: 'The ingress answers at every address',
+  fix: 'an address that does not answer: look at the ingress pod of that node, then at its firewall',
+  async ask({ http, settings }) {
+    const host = `ingress-check.${settings.DOMAIN}`
+    const addresses = itemsOf(settings.INGRESS_ADDRESSES)
+    if (addresses.length === 0)
+      return warning('INGRESS_ADDRESSES is empty: each application proves its own public name')
+    const seen = await Promise.all(
+      addresses.map(async (at) => `${at}: ${(await http.askAt(at, host, '/')).status}`),
+    )
+    // Nobody has this name: a 404 is the ingress itself speaking.
+    const wrong = seen.filter((one) => !one.endsWith(': 404'))
+    return wrong.length === 0 ? passed(seen.join(', ')) : failed(wrong.join(', '))
+  },
+}
+
+export const registry: Check<K3sSettings> = {
+  id: 'k3s.registry',
+  title: 'The private registry lets pods pull, where one is set',
+  fix: 'kubectl -n keybuzz-probe describe pods -l app.kubernetes.io/component=pull; REGISTRY_USER and REGISTRY_PASSWORD, then module 9 again',
+  async ask({ kube, settings: { REGISTRY_SERVER: server } }) {
+    if (server === undefined) return passed('none is set: images are pulled without an account')
+    const wanted = await kube.get('deployments.apps', 'pull', probeNamespace)
+    if (wanted === undefined) return warning(`not proven: no image of versions.json comes from ${server}`)
+    const [puller] = await probesOf(kube, 'pull')
+    return puller === undefined
+      ? failed(`an image of ${server} could not be pulled`)
+      : passed(`an image of ${server} was pulled on ${puller.node}`)
+  },
+}
+
+export const crashing: Check<K3sSettings> = {
+  id: 'k3s.system-pods',
+  title: 'The cluster’s own pods do not crash',
+  fix: 'kubectl -n kube-system describe pod NAME, and its logs with --previous',
+  async ask({ kube }) {
+    const pods = await kube.list('pods', { namespace: 'kube-system' })
+    const waiting = pods.flatMap(({ metadata, status }) => {
+      const containers = (status as { containerStatuses?: { state?: { waiting?: { reason?: string } } }[] })
+        .containerStatuses
+      const reason = containers?.map((one) => one.state?.waiting?.reason).find((one) => one !== undefined)
+      return reason === undefined ? [] : [`${metadata.name} ${reason}`]
+    })
+    return waiting.length === 0 ? passed(`${pods.length} pods`) : failed(waiting.join('; '))
+  },
+}

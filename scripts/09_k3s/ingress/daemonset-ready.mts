@@ -1,0 +1,47 @@
+import type { KubeReader } from '../../../lib/kube/reader.mts'
+import type { Awaited } from '../../../lib/base/poll.mts'
+
+interface DaemonSetStatus {
+  desiredNumberScheduled?: number
+  updatedNumberScheduled?: number
+  numberReady?: number
+  observedGeneration?: number
+}
+
+/** A DaemonSet, and what to do when it does not come up. */
+export interface OnEveryNode {
+  readonly what: string
+  readonly namespace: string
+  readonly name: string
+  readonly hint: string
+}
+
+/** A DaemonSet with what was applied, on every node. */
+export const everyNodeServes = (kube: KubeReader, { what, namespace, name, hint }: OnEveryNode): Awaited => ({
+  what,
+  hint,
+  seconds: 300,
+  async lacks() {
+    const found = await kube.get('daemonsets.apps', name, namespace)
+    const {
+      desiredNumberScheduled: all = 0,
+      updatedNumberScheduled: updated = 0,
+      numberReady: ready = 0,
+      observedGeneration = 0,
+    } = (found?.['status'] ?? {}) as DaemonSetStatus
+    if (observedGeneration < (found?.metadata.generation ?? 1)) return 'not looked at by the cluster yet'
+    const serving = Math.min(updated, ready)
+    return all > 0 && serving === all ? '' : `${serving} of ${all} nodes`
+  },
+  async lastWords() {
+    const pods = await kube.list('pods', { namespace })
+    return pods.flatMap(({ metadata, status, spec }) => {
+      const { containerStatuses: [first] = [] } = status as {
+        containerStatuses?: { ready: boolean; state?: { waiting?: { reason?: string; message?: string } } }[]
+      }
+      const { reason = 'not ready', message = '' } = first?.state?.waiting ?? {}
+      const node = (spec as { nodeName?: string }).nodeName ?? 'no node'
+      return first?.ready === true ? [] : [`${metadata.name} on ${node}: ${reason} ${message}`.trim()]
+    })
+  },
+})

@@ -1,0 +1,110 @@
+import { stringify } from 'yaml'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import type { Sensitive } from '../../../lib/base/sensitive.mts'
+import type { K3sSettings } from '../settings.mts'
+import { paths, signature } from '../host/paths.mts'
+
+// What K3s is told on each host: pure text.
+
+/** A node as its configuration needs it. */
+export interface NodeFacts {
+  readonly name: string
+  readonly address: string
+  /** The interface that carries the private address. */
+  readonly interface: string
+}
+
+/** How a server came into the cluster; it stays so, for K3s reads it only once. */
+export type Origin = { readonly begins: true } | { readonly joins: string; readonly token: string }
+
+/** The part every server must have alike, rendered from one object: they cannot differ. */
+const common = (settings: K3sSettings, servers: readonly NodeFacts[]) => ({
+  'agent-token': revealed(settings.K3S_AGENT_TOKEN, 'K3S_AGENT_TOKEN'),
+  'cluster-cidr': settings.CLUSTER_CIDR,
+  'service-cidr': settings.SERVICE_CIDR,
+  'cluster-dns': settings.CLUSTER_DNS,
+  'flannel-backend': settings.FLANNEL_BACKEND,
+  disable: ['traefik', 'servicelb'],
+  'secrets-encryption': true,
+  'write-kubeconfig-mode': '0600',
+  'etcd-expose-metrics': true,
+  'etcd-snapshot-schedule-cron': '0 */6 * * *',
+  'etcd-snapshot-retention': 28,
+  'tls-san': [
+    ...servers.flatMap(({ name, address }) => [name, address]),
+    ...(settings.API_ADDRESSES ?? '')
+      .split(',')
+      .map((one) => one.trim())
+      .filter(Boolean),
+  ],
+  'node-taint': ['node-role.kubernetes.io/control-plane:NoSchedule'],
+})
+
+/** config.yaml of a server. */
+export const serverConfig = (
+  settings: K3sSettings,
+  servers: readonly NodeFacts[],
+  node: NodeFacts,
+  origin: Origin,
+): string =>
+  configText({
+    ...('begins' in origin
+      ? { 'cluster-init': true, token: revealed(settings.K3S_TOKEN, 'K3S_TOKEN') }
+      : { server: `https://${origin.joins}:6443`, token: origin.token }),
+    ...common(settings, servers),
+    'node-name': node.name,
+    'node-ip': node.address,
+    'advertise-address': node.address,
+    'flannel-iface': node.interface,
+    'resolv-conf': paths.resolvConf,
+  })
+
+/** config.yaml of a worker. */
+export const agentConfig = (node: NodeFacts, server: string, token: string): string =>
+  configText({
+    server: `https://${server}:6443`,
+    token,
+    'node-name': node.name,
+    'node-ip': node.address,
+    'flannel-iface': node.interface,
+    'resolv-conf': paths.resolvConf,
+  })
+
+/** A cluster somebody else made has no token of ours; one of ours was given its tokens by step 00. */
+function revealed(token: Sensitive | undefined, key: string): string {
+  if (token !== undefined) return token.reveal()
+  throw new KitError(`${key} is missing`, {
+    exitCode: exitCodes.usage,
+    hint: 'run scripts/09_k3s/09_k3s_00_setup_credentials.mts first: it makes the tokens once',
+  })
+}
+
+const configText = (values: object): string =>
+  `${signature} A change by hand is overwritten by its next run.\n${stringify(values)}`
+
+/** The systemd unit of a server or a worker. */
+export const unitText = (role: 'server' | 'agent'): string => `[Unit]
+Description=Lightweight Kubernetes (${role}), installed by the KeyBuzz installer
+Documentation=https://docs.k3s.io
+Wants=network-online.target
+After=network-online.target
+
+[Install]
+WantedBy=multi-user.target
+
+[Service]
+Type=notify
+EnvironmentFile=-/etc/default/%N
+EnvironmentFile=-/etc/sysconfig/%N
+KillMode=process
+Delegate=yes
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+TimeoutStartSec=0
+TimeoutStopSec=30
+Restart=always
+RestartSec=5s
+ExecStart=${paths.binary} ${role}
+`

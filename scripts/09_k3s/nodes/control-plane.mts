@@ -1,0 +1,146 @@
+import { exitCodes, KitError, NotYet } from '../../../lib/base/errors.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import { log } from '../../../lib/base/log.mts'
+import type { Until } from '../../../lib/base/poll.mts'
+import type { Versions } from '../../../lib/settings/versions.mts'
+import { paths } from '../host/paths.mts'
+import { serverConfig, type Origin } from './config.mts'
+import { forgetNode } from './node-object.mts'
+import { planFormation } from './formation.mts'
+import { readState, requireStaying, type HostState } from './host-state.mts'
+import {
+  artifactsOf,
+  imagesOf,
+  layArtifacts,
+  layConfig,
+  needsStart,
+  type Artifact,
+  start,
+  type Wanted,
+} from './install.mts'
+import type { K3sSettings } from '../settings.mts'
+import { lacksOf, wholeServer } from './readiness.mts'
+
+export interface ControlPlane {
+  /** Every master of the cluster: each is asked. */
+  readonly servers: readonly Host[]
+  /** Those this run may change. */
+  readonly masters: readonly Host[]
+  readonly settings: K3sSettings
+  readonly versions: Versions
+  readonly until: Until
+  /** A cluster was installed for this environment before. */
+  readonly known: boolean
+}
+
+/**
+ * Makes masters servers of one cluster, one after another, each whole before the next.
+ * @throws KitError exit 3, 5, 7 or 9
+ */
+export async function ensureServers({
+  servers,
+  masters,
+  settings,
+  versions,
+  until,
+  known,
+}: ControlPlane): Promise<void> {
+  const artifacts = artifactsOf(versions)
+  const states = await Promise.all(servers.map((server) => readState(server, imagesOf(artifacts))))
+  const changes = ({ name }: HostState) => masters.some((master) => master.name === name)
+  requireStaying(states)
+  const { begins, order } = planFormation(states, known, changes)
+  requireSameProgram(order, artifacts)
+  await Promise.all(masters.map((master) => layArtifacts(master, artifacts)))
+  const tokens = new Map<string, Promise<string>>()
+  const tokenOf = (name: string) => {
+    const token = tokens.get(name) ?? readToken(hostOf(servers, name))
+    tokens.set(name, token)
+    return token
+  }
+  let untouched = 0
+  for (const state of order.filter(changes)) {
+    const host = hostOf(servers, state.name)
+    const config = serverConfig(settings, states, state, await originOf(state, begins, order, tokenOf))
+    const wanted: Wanted = { role: 'server', config, artifacts, pods: settings.CLUSTER_CIDR }
+    await layConfig(host, wanted)
+    if (needsStart(state, wanted)) {
+      await requireOthersWhole(state, states, servers)
+      const member = order.find(({ data, name }) => data && name !== state.name)
+      if (!state.data && member !== undefined) await forgetNode(hostOf(servers, member.name), state.name)
+      await start(host, wanted)
+    } else if ((await lacksOf(host)) === '') {
+      untouched += 1
+      continue
+    }
+    // Also one that an earlier run had started, and did not live to see ready.
+    await until(wholeServer(host))
+  }
+  if (untouched > 0) log.ok(`${untouched} of ${masters.length} servers run as they should, untouched`)
+}
+
+/** A running cluster keeps its version: a newer one is for an upgrade, server by server with a snapshot first. */
+function requireSameProgram(order: readonly HostState[], artifacts: readonly Artifact[]): void {
+  const wanted = artifacts.find(({ path }) => path === paths.binary)?.sha256
+  const other = order.find(({ data, program }) => data && program !== undefined && program !== wanted)
+  if (other === undefined) return
+  throw new KitError(`${other.name} runs another K3s than versions.json names`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['Upgrading K3s is not part of this version of the kit. Nothing was written.'],
+    hint: 'put the version that is installed back into versions.json',
+  })
+}
+
+const hostOf = (hosts: readonly Host[], name: string): Host => {
+  const found = hosts.find((host) => host.name === name)
+  if (found === undefined) throw new Error(`${name} is none of the hosts`)
+  return found
+}
+
+/** K3s reads only once how a server comes into the cluster: what a member was told stays. */
+async function originOf(
+  state: HostState,
+  begins: string | undefined,
+  order: readonly HostState[],
+  tokenOf: (server: string) => Promise<string>,
+): Promise<Origin> {
+  if (state.name === begins || (state.data && state.joins === undefined)) return { begins: true }
+  const others = order.filter(({ name }) => name !== state.name)
+  const other = others.find(({ data, name }) => data || name === begins)
+  // The only server there is: nobody has a token but itself.
+  if (other === undefined) return { begins: true }
+  return { joins: state.joins ?? other.address, token: await tokenOf(other.name) }
+}
+
+/**
+ * A join token in its full form, which lets the joiner verify the cluster's CA.
+ * @throws NotYet under --plan before there is a cluster
+ */
+async function readToken(server: Host): Promise<string> {
+  const { code, stdout } = await server.read(['cat', `${paths.server}/token`], { shown: 'read the token' })
+  if (code !== 0 || !stdout.startsWith('K10')) throw new NotYet('09_k3s_02_install_control_plane')
+  return stdout.trim()
+}
+
+/**
+ * A server is only started while all others that hold the database are whole: two away at once would end the quorum.
+ * @throws KitError exit 3 naming the other that is not whole
+ */
+export async function requireOthersWhole(
+  { name, address }: Pick<HostState, 'name' | 'address'>,
+  states: readonly Pick<HostState, 'name' | 'address' | 'data'>[],
+  servers: readonly Host[],
+): Promise<void> {
+  const others = states.filter((other) => other.name !== name && other.data)
+  // Who holds no database can have no vote: what etcd still lists of it is from before it was installed anew.
+  const without = [address, ...states.filter(({ data }) => !data).map((one) => one.address)]
+  const lacks = await Promise.all(others.map((other) => lacksOf(hostOf(servers, other.name), without)))
+  const at = lacks.findIndex((one) => one !== '')
+  if (at < 0) return
+  const other = others[at]?.name
+  throw new KitError(`${name} must be started or stopped, but ${other} is not whole: ${lacks[at]}`, {
+    exitCode: exitCodes.preflight,
+    details: ['Two servers away at once could end the quorum. No service was touched.'],
+    hint: `repair ${other} first: journalctl -u k3s; then run the same command again`,
+  })
+}

@@ -1,0 +1,111 @@
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import { readScript } from '../../../lib/hosts/remote-script.mts'
+import { paths, signature, unitPath } from '../host/paths.mts'
+import type { NodeFacts } from './config.mts'
+
+/** What a host says of the K3s on it. */
+export interface HostState extends NodeFacts {
+  /** Its unit runs. */
+  readonly active: boolean
+  /** It holds a copy of the cluster's database. */
+  readonly data: boolean
+  /** sha256 of the CA the cluster signs with; undefined without one. */
+  readonly ca: string | undefined
+  /** The server its configuration joins; undefined for the one that began, and without configuration. */
+  readonly joins: string | undefined
+  /** What the service was last started with. */
+  readonly started: string | undefined
+  /** It keeps the password its Node was registered with: the cluster knows this very machine. */
+  readonly registered: boolean
+  /** sha256 of the program that is there. */
+  readonly program: string | undefined
+  /** It is on its way out of the cluster: an uninstall of it began. */
+  readonly leaving: boolean
+}
+
+const script = `address=$1
+server=${paths.server}
+echo "interface=$(ip -o -4 addr show | awk -v a="$address" '{ split($4, part, "/"); if (part[1] == a) print $2 }')"
+for unit in k3s k3s-agent; do systemctl is-active --quiet "$unit" && echo "active=$unit"; done
+[ -d "$server/db/etcd" ] && echo data=yes
+[ -s "$server/tls/server-ca.crt" ] && echo "ca=$(sha256sum <"$server/tls/server-ca.crt" | cut -d' ' -f1)"
+sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev/null
+[ -s ${paths.started} ] && echo "started=$(cat ${paths.started})"
+[ -s ${paths.etc}/node/password ] && echo registered=yes
+[ -e ${paths.leaving} ] && echo leaving=yes
+if ! grep -qs '${signature}' ${paths.config} && [ ! -e ${paths.leaving} ]; then
+  for path in ${paths.config} /etc/systemd/system/k3s.service /etc/systemd/system/k3s-agent.service "$server/db"; do
+    [ -e "$path" ] && echo "foreign=K3s ($path)"
+  done
+fi
+for path in /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /etc/rancher/rke2 /var/snap/microk8s /etc/k0s; do
+  [ -e "$path" ] && echo "foreign=another Kubernetes ($path)"
+done
+exit 0`
+
+/** The files of ours on a host, beside images. */
+const ownFiles = [
+  paths.binary,
+  paths.config,
+  paths.uninstall,
+  ...(['server', 'agent'] as const).map(unitPath),
+]
+
+/**
+ * Asks one host how it stands, in two round trips.
+ * @param images the tarballs that are to be there: looked at with the other files
+ * @throws KitError exit 3 when it cannot become a node of ours
+ */
+export async function readState(host: Host, images: readonly string[] = []): Promise<HostState> {
+  const { name, address } = host
+  const [{ stdout }, files] = await Promise.all([
+    readScript(host, script, [address], { shown: 'read the state of K3s' }),
+    host.look([...ownFiles, ...images]),
+  ])
+  const said = (key: string) => new RegExp(`^${key}=(.+)$`, 'm').exec(stdout)?.[1]
+  const found = said('interface')
+  if (found === undefined) {
+    throw new KitError(`${name}: no interface carries ${address}`, {
+      exitCode: exitCodes.preflight,
+      details: ['The overlay between nodes would go over another network. Nothing was written.'],
+      hint: 'correct IP_PRIVEE in servers.tsv, or give the host that address',
+    })
+  }
+  const foreign = said('foreign')
+  if (foreign !== undefined) {
+    throw new KitError(`${name} carries ${foreign}, which the kit did not install`, {
+      exitCode: exitCodes.preflight,
+      details: ['It may hold somebody’s cluster and its data. Nothing was written.'],
+      hint: `a cluster that shall stay: only --verify, with its kubeconfig; else take it off ${name} by its own uninstall`,
+    })
+  }
+  return {
+    name,
+    address,
+    interface: found,
+    active: said('active') !== undefined,
+    data: said('data') !== undefined,
+    ca: said('ca'),
+    joins: said('joins'),
+    started: said('started'),
+    registered: said('registered') !== undefined,
+    program: files.get(paths.binary),
+    leaving: said('leaving') !== undefined,
+  }
+}
+
+/** True when anything of K3s is on the host. */
+export const carries = ({ active, data, started, program, leaving }: HostState): boolean =>
+  active || data || leaving || started !== undefined || program !== undefined
+
+/** @throws KitError exit 5 for a host whose uninstall was interrupted: it must be ended before it can join again */
+export function requireStaying(states: readonly HostState[]): void {
+  const names = states.flatMap(({ name, leaving }) => (leaving ? [name] : []))
+  if (names.length === 0) return
+  throw new KitError(`${names.join(', ')}: an uninstall began and did not end`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['Part of it may be out of the cluster already. Nothing was written.'],
+    hint: `end it: --uninstall --limit ${names.join(',')}, then install again; when its Node is still there and shall stay: kubectl uncordon, and remove ${paths.leaving} on it`,
+  })
+}

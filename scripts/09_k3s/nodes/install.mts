@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { resolve } from 'node:path'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { root, shownPath } from '../../../lib/base/files.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import type { LocalFile } from '../../../lib/hosts/host-files.mts'
+import { lazily } from '../../../lib/base/lazy.mts'
+import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
+import { paths, unitOf, unitPath } from '../host/paths.mts'
+import { unitText } from './config.mts'
+import type { HostState } from './host-state.mts'
+import { uninstallScript } from './uninstall-script.mts'
+
+// Brings K3s onto one host: program, images, configuration, unit. Whatever is right already is left alone.
+
+/** A file of this machine that goes to every host, with the checksum it must have everywhere. */
+export interface Artifact extends LocalFile {
+  /** Where it goes. */
+  readonly path: string
+  readonly mode: string
+}
+
+/**
+ * The program and the image tarballs versions.json names.
+ * @throws KitError exit 3 when it does not say where the program is, exit 7 without its checksum
+ */
+export function artifactsOf(versions: Versions): Artifact[] {
+  const { version, file } = requireVersion(versions, 'k3s')
+  if (file === undefined) {
+    throw new KitError(`versions.json does not say where the program of K3s ${version} is`, {
+      exitCode: exitCodes.preflight,
+      details: ['Hosts download nothing: this machine brings it, checked.'],
+      hint: `download k3s, k3s-airgap-images-amd64.tar.zst and sha256sum-amd64.txt of ${version} into artifacts/, then add "file" and "sha256" to k3s and k3s-images in versions.json`,
+    })
+  }
+  return Object.entries(versions).flatMap(([name, { file, sha256 }]) => {
+    if (file === undefined) return []
+    if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) {
+      throw new KitError(`versions.json: ${name} has a file and no checksum`, {
+        exitCode: exitCodes.trust,
+        hint: `add the sha256 its publisher gives to ${name}`,
+      })
+    }
+    const program = name === 'k3s'
+    const path = program ? paths.binary : `${paths.images}/${tarballName(name, file)}`
+    const local = { file: resolve(root, file), sha256 }
+    const prove = lazily(() => requireArtifact(local))
+    return [{ ...local, prove, path, mode: program ? '0755' : '0644' }]
+  })
+}
+
+/** The name of a tarball on the host: one a name in versions.json, so that a newer one replaces it. */
+const tarballName = (name: string, file: string): string =>
+  `keybuzz-${name}${/\.tar(\.\w+)?$/.exec(file)?.[0] ?? '.tar'}`
+
+/** Refuses a file that is not what its publisher made. @throws KitError exit 3 when it is not there, exit 7 */
+export async function requireArtifact({ file, sha256 }: Omit<LocalFile, 'prove'>): Promise<void> {
+  const hash = createHash('sha256')
+  try {
+    await pipeline(createReadStream(file), hash)
+  } catch (cause) {
+    throw new KitError(`cannot read ${shownPath(file)}`, {
+      exitCode: exitCodes.preflight,
+      hint: 'put it there again, or correct "file" in versions.json',
+      cause,
+    })
+  }
+  const found = hash.digest('hex')
+  if (found === sha256) return
+  throw new KitError(`${shownPath(file)} is not the file versions.json names`, {
+    exitCode: exitCodes.trust,
+    details: [`sha256 wanted: ${sha256}`, `sha256 found: ${found}`, 'It was sent to no host.'],
+    hint: 'download it again and compare with the publisher’s list',
+  })
+}
+
+/** What a service would be started with: when it is another one than it was started with, it is restarted. */
+const recipeOf = (artifacts: readonly Artifact[], config: string, role: 'server' | 'agent'): string =>
+  createHash('sha256')
+    .update(
+      JSON.stringify([artifacts.find(({ path }) => path === paths.binary)?.sha256, config, unitText(role)]),
+    )
+    .digest('hex')
+
+/** Where the tarballs of images go. */
+export const imagesOf = (artifacts: readonly Artifact[]): string[] =>
+  artifacts.flatMap(({ path }) => (path === paths.binary ? [] : [path]))
+
+/** How a host stands against what it should be. */
+export interface Wanted {
+  readonly role: 'server' | 'agent'
+  /** The range of the pods: its routes go when K3s goes. */
+  readonly pods: string
+  readonly config: string
+  readonly artifacts: readonly Artifact[]
+}
+
+/** True when the service of this host must be started, or started anew. */
+export const needsStart = ({ active, started }: HostState, { artifacts, config, role }: Wanted): boolean =>
+  !active || started !== recipeOf(artifacts, config, role)
+
+/** Lays the program and the images; nothing is started. */
+export async function layArtifacts(host: Host, artifacts: readonly Artifact[]): Promise<void> {
+  for (const { path, mode, ...content } of artifacts) await host.put(path, mode, content)
+}
+
+/** Lays the configuration, the unit, and what takes them off again; nothing is started. */
+export async function layConfig(host: Host, { role, config, pods }: Wanted): Promise<void> {
+  await host.put(paths.uninstall, '0755', uninstallScript(pods))
+  await host.put(paths.config, '0600', config)
+  if (await host.put(unitPath(role), '0644', unitText(role)))
+    await host.change('systemctl daemon-reload', ['systemctl', 'daemon-reload'])
+}
+
+/** Starts the service, or starts it anew, and remembers with what. It does not wait until it is ready. */
+export async function start(host: Host, wanted: Wanted): Promise<void> {
+  const unit = unitOf(wanted.role)
+  const recipe = recipeOf(wanted.artifacts, wanted.config, wanted.role)
+  // The mark goes first: a run that is killed in between finds the service not active, or restarts it once more.
+  await host.change(`start ${unit}`, [
+    'sh',
+    '-ec',
+    // The kubelet would end for ever without its resolv.conf, and say so only in the journal.
+    `test -s ${paths.resolvConf} || { echo '${paths.resolvConf} is missing: run 09_k3s_01_prepare' >&2; exit 1; }; rm -f ${paths.started}; systemctl enable --quiet ${unit}; systemctl reset-failed ${unit} || :; systemctl restart --no-block ${unit}; echo "$1" >${paths.started}`,
+    'sh',
+    recipe,
+  ])
+}

@@ -1,0 +1,22 @@
+import { NotYet } from '../../../lib/base/errors.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import type { Fetched } from '../../../lib/kube/save-kubeconfig.mts'
+import { itemsOf } from '../../../lib/settings/validators.mts'
+import { paths } from '../host/paths.mts'
+import type { K3sSettings } from '../settings.mts'
+
+/**
+ * The kubeconfig K3s wrote, from the first server that has one, with every name its certificate covers.
+ * @throws NotYet before there is a cluster
+ */
+export async function fetchKubeconfig(
+  servers: readonly Host[],
+  { API_ADDRESSES }: Pick<K3sSettings, 'API_ADDRESSES'>,
+): Promise<Fetched> {
+  const names = [...servers.map(({ address }) => address), ...itemsOf(API_ADDRESSES)]
+  for (const server of servers) {
+    const { code, stdout } = await server.read(['cat', paths.kubeconfig], { shown: 'read the kubeconfig' })
+    if (code === 0) return { text: stdout, names }
+  }
+  throw new NotYet('09_k3s_02_install_control_plane')
+}

@@ -1,0 +1,97 @@
+import { paths, unitOf } from '../host/paths.mts'
+import { modulesFile, sysctlFile } from '../prepare/kernel.mts'
+import { firewallScript, firewallUnit } from '../prepare/nftables.mts'
+
+// What takes K3s off a machine again. It is laid on each host at its installation, so that it is there also when
+// this kit is not, and ends what it began when it is run again after an interruption.
+
+const units = [unitOf('server'), unitOf('agent')].join(' ')
+
+/** POSIX shell; run by the kit, or by hand with the machine's own name. @param pods the range of the pods */
+export const uninstallScript = (pods: string): string => `#!/bin/sh
+# Written by the KeyBuzz installer, module 9. Takes K3s off this machine with all its data: pods, volumes, database.
+# Snapshots of the database are kept in ${paths.backups}. Run it only on a machine that has left its cluster.
+set -eu
+name=$(uname -n)
+[ "\${1:-}" = "$name" ] || { echo "to take K3s and its data off this machine: $0 $name" >&2; exit 2; }
+[ "$(id -u)" = 0 ] || { echo 'only root may do this' >&2; exit 1; }
+
+mkdir -p ${paths.etc}
+: >${paths.leaving}
+for unit in ${units}; do
+  [ ! -e /etc/systemd/system/$unit.service ] || systemctl disable --quiet --now $unit
+done
+
+# Pods outlive the service: their shims, and whatever those started.
+shims() {
+  for process in /proc/[0-9]*; do
+    if tr '\\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q 'containerd-shim.* -address /run/k3s/'; then echo "\${process#/proc/}"; fi
+  done
+}
+tree() {
+  for pid in "$@"; do
+    echo "$pid"
+    tree $(cat /proc/"$pid"/task/*/children 2>/dev/null)
+  done
+}
+for again in 1 2 3 4 5 6 7 8 9 10; do
+  pids=$(tree $(shims))
+  [ -n "$pids" ] || break
+  kill -KILL $pids 2>/dev/null || :
+  sleep 0.5
+done
+[ -z "$pids" ] || { echo "processes of pods do not end: $pids" >&2; exit 1; }
+
+# Below these folders only: a folder may be a disk of its own.
+below='^/(run/k3s|var/lib/rancher/k3s|var/lib/kubelet|run/netns/cni-[^/]*)(/|$)'
+mounts() { awk -v below="$below" '$5 ~ below && $5 !~ "^/var/lib/(rancher/k3s|kubelet)$" { print $5 }' /proc/self/mountinfo | sort -r; }
+for mount in $(mounts); do umount "$mount" || umount --lazy "$mount"; done
+[ -z "$(mounts)" ] || { echo "still mounted: $(mounts)" >&2; exit 1; }
+
+for namespace in /run/netns/cni-*; do [ ! -e "$namespace" ] || rm -f "$namespace"; done
+for link in $(ip -o link show master cni0 2>/dev/null | sed 's/^[0-9]*: \\([^:@]*\\).*/\\1/') cni0 flannel.1 flannel-v6.1 flannel-wg flannel-wg-v6 kube-ipvs0; do
+  # One whose pod has just ended goes by itself, also between a look and the deletion.
+  [ ! -e "/sys/class/net/$link" ] || ip link delete "$link" || [ ! -e "/sys/class/net/$link" ]
+done
+ip route flush root ${pods}
+for tables in iptables ip6tables; do
+  command -v $tables-save >/dev/null || continue
+  rules=$($tables-save 2>/dev/null)
+  case $rules in *KUBE-* | *CNI-* | *flannel*) printf '%s\\n' "$rules" | sed -e '/KUBE-/d' -e '/CNI-/d' -e '/flannel/d' | $tables-restore ;; esac
+done
+if command -v nft >/dev/null; then
+  nft list tables 2>/dev/null | grep -iE 'kube|k3s|flannel' | while read -r _ family table; do nft delete table "$family" "$table"; done
+fi
+
+if [ -n "$(ls ${paths.server}/db/snapshots 2>/dev/null)" ]; then
+  mkdir -p -m 0700 ${paths.backups}
+  cp -a ${paths.server}/db/snapshots/. ${paths.backups}/
+  sync ${paths.backups}
+fi
+for folder in /var/lib/rancher/k3s /var/lib/kubelet /var/lib/cni /run/k3s /run/flannel /var/log/pods /var/log/containers ${paths.etc}/k3s ${paths.etc}/node; do
+  [ ! -d $folder ] || find $folder -xdev -mindepth 1 -delete
+  # A disk of its own stays, empty.
+  [ ! -d $folder ] || rmdir $folder 2>/dev/null || mountpoint -q $folder
+done
+for link in kubectl crictl ctr; do
+  [ "$(readlink /usr/local/bin/$link)" != k3s ] && [ "$(readlink /usr/local/bin/$link)" != ${paths.binary} ] || rm -f /usr/local/bin/$link
+done
+# What its preparation wrote; what is loaded and set stays so until the machine starts anew.
+if [ -x ${firewallScript} ]; then
+  systemctl disable --quiet --now keybuzz-firewall
+  ${firewallScript} remove
+fi
+if command -v ufw >/dev/null; then
+  ufw show added 2>/dev/null | sed -n "s/^ufw \\(.*\\) comment 'keybuzz'$/\\1/p" | while read -r rule; do
+    case $rule in 'route '*) ufw route delete \${rule#route } ;; *) ufw delete $rule ;; esac
+  done
+fi
+rm -f ${firewallScript} ${firewallUnit} ${modulesFile} ${sysctlFile}
+for unit in ${units}; do
+  rm -rf /etc/systemd/system/$unit.service /etc/systemd/system/$unit.service.env /run/systemd/system/$unit.service.d
+done
+systemctl daemon-reload
+for unit in ${units}; do systemctl reset-failed $unit 2>/dev/null || :; done
+rm -f ${paths.binary} ${paths.started} ${paths.leaving} ${paths.uninstall}
+rmdir ${paths.etc} 2>/dev/null || :
+`

@@ -1,0 +1,126 @@
+import { exitCodes, KitError, NotYet } from '../../../lib/base/errors.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import type { Hosts } from '../../../lib/hosts/hosts.mts'
+import { lazily } from '../../../lib/base/lazy.mts'
+import { createLimit } from '../../../lib/base/concurrency.mts'
+import { log } from '../../../lib/base/log.mts'
+import type { Until } from '../../../lib/base/poll.mts'
+import type { Versions } from '../../../lib/settings/versions.mts'
+import { agentConfig } from './config.mts'
+import { forgetNode } from './node-object.mts'
+import { readState, requireStaying } from './host-state.mts'
+import {
+  artifactsOf,
+  imagesOf,
+  layArtifacts,
+  layConfig,
+  needsStart,
+  start,
+  type Artifact,
+  type Wanted,
+} from './install.mts'
+import type { K3sSettings } from '../settings.mts'
+import { firstWhole, readyWorker, viewOfWorkers, type WorkersView } from './readiness.mts'
+
+export interface Workers extends Omit<Hosts, 'close'> {
+  readonly settings: K3sSettings
+  readonly versions: Versions
+  readonly until: Until
+}
+
+/**
+ * Joins every worker that answers, several at once; one that fails or is slow delays no other.
+ * @throws KitError exit 9 naming each that did not join, after the others did
+ */
+export async function ensureWorkers({
+  servers,
+  workers,
+  lost,
+  settings,
+  versions,
+  until,
+}: Workers): Promise<void> {
+  const absent = lost.filter(({ role }) => role === 'worker')
+  if (workers.length + absent.length === 0) return
+  const artifacts = artifactsOf(versions)
+  const gate = lazily(() => wholeOf(servers))
+  const shared = { ...(await lookFrom(servers)), gate, artifacts, pods: settings.CLUSTER_CIDR, until }
+  const limit = createLimit(settings.JOIN_PARALLEL)
+  const joined = await Promise.allSettled(workers.map((worker) => limit(() => join({ ...shared, worker }))))
+  const failures = [
+    ...absent.map(({ why }) => why),
+    ...joined.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])),
+  ]
+  const untouched = joined.filter((one) => one.status === 'fulfilled' && !one.value).length
+  if (untouched > 0) log.ok(`${untouched} of ${workers.length} workers run as they should, untouched`)
+  const [first, ...others] = failures
+  if (first === undefined) return
+  if (!(first instanceof KitError) || others.some((one) => !(one instanceof KitError))) throw first
+  throw new KitError(`${failures.length} of ${workers.length + absent.length} workers did not join`, {
+    exitCode: exitCodes.rolloutFailed,
+    details: (failures as KitError[]).flatMap(({ message, details }) => [message, ...details]),
+    hint: 'the others are in the cluster; repair these, then run module 9 again',
+  })
+}
+
+/**
+ * What workers are compared with, as a server that answers tells it: the last one first, the others give the first
+ * enough to answer.
+ * @throws NotYet before there is a cluster; KitError exit 3 when no server of it answers
+ */
+async function lookFrom(servers: readonly Host[]): Promise<WorkersView> {
+  let there = false
+  for (const server of servers.toReversed()) {
+    const view = await viewOfWorkers(server)
+    if (view.ready !== undefined) return { token: view.token, ready: view.ready }
+    there ||= view.token !== ''
+  }
+  throw there ? noneWhole() : new NotYet('09_k3s_02_install_control_plane')
+}
+
+/** The server a worker joins by. @throws KitError exit 3 when none is whole */
+async function wholeOf(servers: readonly Host[]): Promise<Host> {
+  const whole = await firstWhole(servers)
+  if (whole === undefined) throw noneWhole()
+  return whole
+}
+
+const noneWhole = (): KitError =>
+  new KitError('no server of the cluster is whole: no worker can join', {
+    exitCode: exitCodes.preflight,
+    details: ['No service of a worker was touched.'],
+    hint: 'repair a master first: journalctl -u k3s; or run 09_k3s_02_install_control_plane',
+  })
+
+interface Joining extends WorkersView {
+  readonly worker: Host
+  /** The server to join by, asked for once somebody must. */
+  readonly gate: () => Promise<Host>
+  readonly artifacts: readonly Artifact[]
+  readonly pods: string
+  readonly until: Until
+}
+
+/** @returns whether anything had to be started */
+async function join({ worker, gate, token, ready, artifacts, pods, until }: Joining): Promise<boolean> {
+  const state = await readState(worker, imagesOf(artifacts))
+  requireStaying([state])
+  const wanted: Wanted = {
+    role: 'agent',
+    config: agentConfig(state, state.joins ?? (await gate()).address, token),
+    artifacts,
+    pods,
+  }
+  await layArtifacts(worker, artifacts)
+  await layConfig(worker, wanted)
+  const starts = needsStart(state, wanted)
+  if (!starts && ready.has(worker.name)) return false
+  const server = await gate()
+  if (starts) {
+    // The Node of a machine that is still this one stays: another would give its pods other addresses.
+    if (!state.registered) await forgetNode(server, worker.name)
+    await start(worker, wanted)
+  }
+  await until(readyWorker(worker, server))
+  return true
+}

@@ -1,0 +1,43 @@
+import type { Host } from '../../../lib/hosts/host.mts'
+import type { Member } from '../../../lib/hosts/hosts.mts'
+import type { K3sSettings } from '../settings.mts'
+import type { HostDocument } from '../host/document.mts'
+import type { Blocked } from '../reach/reach.mts'
+import { firewalldWorks } from './firewalld.mts'
+import { moduleWorks, sysctlWorks } from './kernel.mts'
+import { nftablesWorks } from './nftables.mts'
+import { rulesFor } from '../host/openings.mts'
+import { resolvConfWorks } from './resolv-conf.mts'
+import { ufwWorks } from './ufw.mts'
+import type { Work } from './task.mts'
+
+export interface Prepared {
+  readonly address: string
+  readonly role: Member['role']
+  readonly said: HostDocument
+  readonly members: readonly Member[]
+  readonly settings: K3sSettings
+}
+
+/** A host that may be written to, what it said of itself, and who did not get through to it. */
+export interface FitHost {
+  readonly host: Host
+  readonly facts: Prepared & { readonly blocked: readonly Blocked[] }
+}
+
+/** What the firewalls of one host need; nothing where none is active. Pure. */
+export function firewallWorks({ said, members, settings, ...host }: Prepared): Work[] {
+  const rules = rulesFor(host, members, settings)
+  return [ufwWorks, firewalldWorks, nftablesWorks].flatMap((works) => works(said, rules))
+}
+
+/** Everything one host needs before K3s comes, in the order it is done. Pure. */
+export const worksOf = (host: Prepared): Work[] => [
+  ...moduleWorks(host.said, host.settings),
+  ...sysctlWorks(host.said),
+  ...resolvConfWorks(host.said),
+  ...firewallWorks(host),
+]
+
+/** What runs on a host that is not yet as it should be. */
+export const lacking = (works: readonly Work[]): Work[] => works.filter(({ words }) => words !== undefined)

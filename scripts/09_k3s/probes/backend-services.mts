@@ -1,0 +1,49 @@
+import type { Manifest, Volume } from '../../../lib/kube/types.mts'
+import { inEnvironment } from '../../../lib/base/names.mts'
+import { namespace } from '../../../lib/kube/manifests/objects.mts'
+import { pullSecretName, pullSecrets } from '../../../lib/kube/manifests/pull-secret.mts'
+import type { Versions } from '../../../lib/settings/versions.mts'
+import type { K3sSettings } from '../settings.mts'
+import { probeNamespace, single } from './probe.mts'
+
+// What is there for applications before the first of them.
+
+/** Host and port of every backend, by the names of their settings: no account, no password. */
+export function backendServices(settings: K3sSettings): Manifest[] {
+  const home = inEnvironment('keybuzz', settings.ENV, '-')
+  const hosts = Object.keys(settings).filter((key) => /^[A-Z0-9]+_HOST$/.test(key))
+  const data = Object.fromEntries(
+    hosts.flatMap((host) =>
+      [host, host.replace(/_HOST$/, '_PORT')].flatMap((key) =>
+        settings[key] === undefined ? [] : [[key, String(settings[key])]],
+      ),
+    ),
+  )
+  if (hosts.length === 0) return []
+  return [
+    namespace(home),
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: home, name: 'backend-services' },
+      data,
+    } as Manifest,
+  ]
+}
+
+/** An image of the private registry, when versions.json names one. */
+export const privateImage = (versions: Versions, server: string | undefined): string | undefined =>
+  Object.values(versions)
+    .map(({ image }) => image)
+    .find((image) => server !== undefined && image?.startsWith(`${server}/`))
+
+/**
+ * A pod that holds an image of the private registry as a volume: it is pulled with the account, and nothing of it
+ * runs. None where no registry is set, or no image comes from it.
+ */
+export function pullProof(settings: K3sSettings, versions: Versions, image: string): Manifest[] {
+  const reference = privateImage(versions, settings.REGISTRY_SERVER)
+  if (reference === undefined) return []
+  const pulled: Volume = { name: 'pulled', image: { reference, pullPolicy: 'Always' } }
+  return [...pullSecrets(probeNamespace, settings), single('pull', image, pulled, pullSecretName(settings))]
+}

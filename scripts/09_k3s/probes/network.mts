@@ -1,0 +1,132 @@
+import { isServer } from '../../../lib/kube/cluster-view.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
+import type { KubeReader } from '../../../lib/kube/reader.mts'
+import type { K3sSettings } from '../settings.mts'
+import { canaryHost, probeNamespace, servedPort } from './probe.mts'
+import { probesOf, reach, type Probe, type Seen } from './ask.mts'
+
+/** A name outside the cluster that has to exist: pods find it through the cluster DNS and the hosts' resolver. */
+export const outsideName = ({ REGISTRY_SERVER }: Pick<K3sSettings, 'REGISTRY_SERVER'>): string =>
+  REGISTRY_SERVER?.replace(/:\d+$/, '') ?? 'docker.io'
+
+/** Everything the probes saw of the network, asked once for all checks. */
+export interface Network {
+  /** Nodes without a running probe. */
+  readonly silent: readonly string[]
+  readonly probes: readonly Probe[]
+  /** By the name of the node it was seen from. */
+  readonly seen: ReadonlyMap<string, Seen>
+  readonly nodes: readonly { readonly name: string; readonly address: string; readonly server: boolean }[]
+  readonly service: string
+  readonly nodePort: number | undefined
+}
+
+/** What a probe is asked about one thing: the item, and whether the answer is the right one. */
+export interface Question {
+  readonly item: string
+  /** As it is named to the operator. */
+  readonly what: string
+  readonly isRight: (answer: string) => boolean
+}
+
+const anything = (answer: string): boolean => answer !== ''
+
+/** What every probe is asked. Pure: where there is nothing to ask, there is no question. */
+export const questions = {
+  pods: ({ probes }: Network, { node }: Probe): Question[] =>
+    probes
+      .filter((other) => other.node !== node)
+      .map((other) => ({
+        item: `who=${other.address}:${servedPort}`,
+        what: other.node,
+        isRight: (answer) => answer === other.node,
+      })),
+  payload: ({ probes }: Network, { node }: Probe): Question[] =>
+    probes
+      .filter((other) => other.node !== node)
+      .map((other) => ({
+        item: `payload=${other.address}:${servedPort}`,
+        what: other.node,
+        isRight: anything,
+      })),
+  service: ({ service }: Network): Question[] => [
+    { item: `who=${service}:${servedPort}`, what: `${service}:${servedPort}`, isRight: anything },
+  ],
+  nodePort: ({ nodes, nodePort = 0 }: Network): Question[] =>
+    nodes.map(({ name, address }) => ({ item: `who=${address}:${nodePort}`, what: name, isRight: anything })),
+  inside: (): Question[] => [
+    { item: 'inside=kubernetes.default.svc', what: 'kubernetes.default.svc', isRight: anything },
+  ],
+  outside: (_network: Network, _probe: Probe, settings: K3sSettings): Question[] => [
+    { item: `outside=${outsideName(settings)}`, what: outsideName(settings), isRight: anything },
+  ],
+  canary: ({ nodes }: Network, _probe: Probe, settings: K3sSettings): Question[] =>
+    ingressPorts(settings).flatMap((port) =>
+      nodes.map(({ name, address }) => ({
+        item: `site=${address}:${port},${canaryHost(settings)}`,
+        what: `${name}:${port}`,
+        isRight: anything,
+      })),
+    ),
+  health: ({ nodes }: Network, _probe: Probe, settings: K3sSettings): Question[] =>
+    ingressPorts(settings).flatMap((port) =>
+      nodes.map(({ name, address }) => ({
+        item: `page=${address}:${port}${settings.INGRESS_HEALTH_PATH}`,
+        what: `${name}:${port}`,
+        isRight: anything,
+      })),
+    ),
+} as const satisfies Record<string, (network: Network, probe: Probe, settings: K3sSettings) => Question[]>
+
+/** Where load balancers reach the ingress on every node. */
+export const ingressPorts = ({
+  INGRESS_CONTROLLER,
+  INGRESS_NODE_PORT,
+}: Pick<K3sSettings, 'INGRESS_CONTROLLER' | 'INGRESS_NODE_PORT'>): number[] =>
+  INGRESS_NODE_PORT === 0
+    ? [80]
+    : INGRESS_CONTROLLER === 'existing'
+      ? [INGRESS_NODE_PORT]
+      : [80, INGRESS_NODE_PORT]
+
+/** Lets every probe look at everything. */
+export async function lookAtNetwork(
+  kube: KubeReader,
+  nodes: readonly LiveObject[],
+  settings: K3sSettings,
+): Promise<Network> {
+  const [probes, services] = await Promise.all([
+    probesOf(kube, 'node'),
+    kube.list('services', { namespace: probeNamespace }),
+  ])
+  const specOf = (name: string) =>
+    services.find(({ metadata }) => metadata.name === name)?.['spec'] as
+      { clusterIP?: string; ports?: { nodePort?: number }[] } | undefined
+  const network: Network = {
+    silent: nodes
+      .map(({ metadata }) => metadata.name)
+      .filter((name) => !probes.some(({ node }) => node === name)),
+    probes,
+    seen: new Map(),
+    nodes: nodes.map((node) => ({
+      name: node.metadata.name,
+      address: addressOf(node),
+      server: isServer(node),
+    })),
+    service: specOf('probe')?.clusterIP ?? '',
+    nodePort: specOf('probe-node-port')?.ports?.[0]?.nodePort,
+  }
+  const seen = await Promise.all(
+    probes.map(async (probe) => {
+      const asked = Object.values(questions).flatMap((of) => of(network, probe, settings))
+      return [probe.node, await reach(kube, probe, [...new Set(asked.map(({ item }) => item))])] as const
+    }),
+  )
+  return { ...network, seen: new Map(seen) }
+}
+
+/** The address nodes know each other by. */
+export function addressOf({ status }: LiveObject): string {
+  const { addresses = [] } = status as { addresses?: { type: string; address: string }[] }
+  return addresses.find(({ type }) => type === 'InternalIP')?.address ?? ''
+}

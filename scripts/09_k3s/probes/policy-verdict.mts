@@ -1,0 +1,34 @@
+import { askAgain } from '../../../lib/base/poll.mts'
+import { NotYet } from '../../../lib/base/errors.mts'
+import type { Manifest } from '../../../lib/kube/types.mts'
+import type { KubeReader } from '../../../lib/kube/reader.mts'
+import { log } from '../../../lib/base/log.mts'
+import { systemNamespace } from '../../../lib/base/names.mts'
+import { provePolicies, verdictName, verdictObject, verdictOf } from './policies.mts'
+
+/** Milliseconds a cluster may take until a policy that was just made holds on every node. */
+const patience = 15_000
+
+/**
+ * Proves the two policies, and gives the verdict as the object that holds it. What is known already is not waited for.
+ * @throws NotYet while there are no probes, as under --plan of a first run
+ */
+export async function policyVerdict(kube: KubeReader): Promise<Manifest> {
+  const recorded = await kube.get('configmaps', verdictName, systemNamespace)
+  const known = (recorded?.['data'] as { enforced?: string } | undefined)?.enforced
+  const started = performance.now()
+  const prove = async () => {
+    const proof = await provePolicies(kube)
+    if (proof === undefined) throw new NotYet('09_k3s_06_deploy_core_apps')
+    return verdictOf(proof)
+  }
+  const verdict = await askAgain(prove, {
+    until: ({ enforced }) => enforced || known === 'false',
+    milliseconds: patience,
+    every: 3000,
+    waiting: ({ reason }) => `NetworkPolicies: ${reason}`,
+  })
+  if (verdict.enforced) log.ok(`NetworkPolicies are enforced: ${verdict.reason}`, started)
+  else log.warn(`NetworkPolicies: ${verdict.reason}`, 'modules leave theirs off')
+  return verdictObject(verdict)
+}

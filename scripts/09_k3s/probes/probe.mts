@@ -1,0 +1,156 @@
+import { published } from '../../../lib/kube/manifests/ingress.mts'
+import type { DaemonSet, Manifest, PodSpec, Service, Volume } from '../../../lib/kube/types.mts'
+import { namespace, selector, service, sha256 } from '../../../lib/kube/manifests/objects.mts'
+import { container, deployment, podDefaults, resources } from '../../../lib/kube/manifests/pods.mts'
+import type { K3sSettings } from '../settings.mts'
+import { askedScripts, servedScripts } from './probe-scripts.mts'
+
+// Small pods that prove the network from every node whenever somebody asks, at night too: they stay. What they serve
+// tells the name of their node and no more; what asks others for the kit is on a port nothing leads to.
+
+export const probeNamespace = 'keybuzz-probe'
+export const servedPort = 8080
+export const askedPort = 8081
+
+/** The public name of the canary: an application that is there before any other. */
+export const canaryHost = ({ DOMAIN }: Pick<K3sSettings, 'DOMAIN'>): string => `canary.${DOMAIN}`
+
+/** The probes of all nodes, as they are waited for. */
+export const everyProbe = {
+  what: 'a probe on every node',
+  namespace: probeNamespace,
+  name: 'probe',
+  hint: 'kubectl -n keybuzz-probe describe pods; K3s brings their image with its image tarball',
+}
+
+/** The parts of the probe, by the component in their labels. */
+export const parts = {
+  /** On every node. */
+  node: selector('probe', 'node'),
+  /** One pod with a volume of the default StorageClass. */
+  volume: selector('probe', 'volume'),
+  /** One pod only the probes of the nodes may reach, on one port. */
+  guarded: selector('probe', 'guarded'),
+  /** One pod that may reach only the probes of the nodes, on one port. */
+  confined: selector('probe', 'confined'),
+  /** One pod that holds an image of the private registry. */
+  pull: selector('probe', 'pull'),
+}
+
+const common = (name: string) => ({ namespace: probeNamespace, name })
+
+/** What is there on every cluster: a probe on each node, a Service, a NodePort, a canary. */
+export function probes(settings: K3sSettings, image: string): Manifest[] {
+  return [
+    namespace(probeNamespace),
+    scripts('served', servedScripts),
+    scripts('asked', askedScripts),
+    onEveryNode(image),
+    service(probeNamespace, 'probe', parts.node, servedPort),
+    nodePort,
+    ...published({
+      namespace: probeNamespace,
+      name: 'canary',
+      host: canaryHost(settings),
+      ingressClass: settings.INGRESS_CLASS,
+      paths: [['/', 'probe', servedPort]],
+      annotations: {},
+      tls: undefined,
+    }),
+  ]
+}
+
+const scripts = (name: string, data: Record<string, string>): Manifest =>
+  ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: common(name), data }) as Manifest
+
+/** One port of every node, whichever is free: it leads to any probe, as NodePorts of other software do. */
+const nodePort: Service = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: common('probe-node-port'),
+  spec: {
+    type: 'NodePort',
+    selector: parts.node,
+    ports: [{ name: 'http', port: servedPort, targetPort: servedPort }],
+  },
+}
+
+const onEveryNode = (image: string): DaemonSet => ({
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: { ...common('probe'), labels: parts.node },
+  spec: {
+    revisionHistoryLimit: 1,
+    updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '100%' } },
+    selector: { matchLabels: parts.node },
+    template: {
+      metadata: { labels: parts.node, annotations: checksum(image) },
+      // Servers and nodes in trouble are the ones that must be looked at.
+      spec: { ...pod(parts.node, image), tolerations: [{ operator: 'Exists' }] },
+    },
+  },
+})
+
+/** A single probe: what it is for is in its labels, in the policies that select them, and in its volume. */
+export function single(
+  name: Exclude<keyof typeof parts, 'node'>,
+  image: string,
+  volume?: Volume,
+  pullSecret?: string,
+): Manifest {
+  const spec = pod(parts[name], image, pullSecret)
+  const mounts = volume === undefined ? [] : [{ name: volume.name, mountPath: `/${volume.name}` }]
+  return deployment({
+    namespace: probeNamespace,
+    name,
+    labels: parts[name],
+    pod: {
+      ...spec,
+      containers: spec.containers.map((one) => ({
+        ...one,
+        volumeMounts: [...(one.volumeMounts ?? []), ...mounts],
+      })),
+      volumes: [...(spec.volumes ?? []), ...(volume === undefined ? [] : [volume])],
+    },
+    restartOn: [servedScripts, askedScripts],
+    replicas: 1,
+    strategy: 'Recreate',
+  })
+}
+
+/** A volume that is made with its pod, of the default StorageClass, and goes with it. */
+export const ownVolume: Volume = {
+  name: 'volume',
+  ephemeral: {
+    volumeClaimTemplate: {
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '8Mi' } } },
+    },
+  },
+}
+
+const pod = (labels: Record<string, string>, image: string, pullSecret?: string): PodSpec => ({
+  ...podDefaults({
+    labels,
+    user: 65_534,
+    graceSeconds: 1,
+    scratch: [],
+    pullSecret,
+    containers: [server('served', image, servedPort), server('asked', image, askedPort)],
+  }),
+  volumes: ['served', 'asked'].map((name) => ({ name, configMap: { name, defaultMode: 0o555 } })),
+})
+
+const server = (name: string, image: string, port: number) =>
+  container({
+    name,
+    image,
+    command: ['httpd', '-f', '-p', String(port), '-h', '/www'],
+    env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
+    readinessProbe: { tcpSocket: { port }, periodSeconds: 2 },
+    resources: resources('5m', '8Mi', '1', '64Mi'),
+    volumeMounts: [{ name, mountPath: '/www/cgi-bin', readOnly: true }],
+  })
+
+const checksum = (image: string) => ({
+  'keybuzz.io/checksum': sha256([servedScripts, askedScripts, image]).slice(0, 16),
+})

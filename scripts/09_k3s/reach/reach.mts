@@ -1,0 +1,176 @@
+import { Readable } from 'node:stream'
+import type { Host } from '../../../lib/hosts/host.mts'
+import type { Member, Hosts } from '../../../lib/hosts/hosts.mts'
+import { readScript } from '../../../lib/hosts/remote-script.mts'
+import type { K3sSettings } from '../settings.mts'
+import { openingsOf, type Opening } from '../host/openings.mts'
+import { dialUntil } from './dial.mts'
+import type { HostDocument } from '../host/document.mts'
+import { knockScript, listenScript } from './scripts.mts'
+
+// Whether every machine reaches the ports it will need, asked before anything is installed: where nobody has the
+// port, a listener of a few seconds stands in; where a K3s of ours runs, its own port is knocked at.
+
+export const thisMachine = 'this machine'
+
+/** A machine that takes part; without a document when it is only a neighbour of those this run works on. */
+export interface Peer extends Pick<Member, 'address' | 'role'> {
+  readonly host: Host
+  readonly said?: HostDocument
+}
+
+/** Somebody who did not get through. */
+export interface Blocked extends Pick<Opening, 'protocol'> {
+  readonly from: string
+  readonly to: string
+  readonly port: string
+  readonly how: string
+}
+
+interface Door extends Pick<Opening, 'protocol' | 'from'> {
+  readonly peer: Peer
+  readonly port: string
+  /** A listener of ours must stand in. */
+  readonly empty: boolean
+}
+
+/** Seconds a knock waits, and the longest a listener may stand. */
+const [patience, longest] = [10, 30]
+
+const how: Readonly<Record<string, string>> = {
+  silent: 'no answer',
+  refused: 'refused',
+  unreachable: 'turned away',
+}
+
+/** The single ports of `2379-2380`. */
+function portsIn(range: string): string[] {
+  const [first = 0, last = first] = range.split('-').map(Number)
+  return Array.from({ length: last - first + 1 }, (_, at) => String(first + at))
+}
+
+/** What can be knocked at on one machine. Pure. */
+export function doorsOf(peer: Peer, settings: K3sSettings): Door[] {
+  const ours = peer.said === undefined || peer.said.has('ours')
+  const taken = (protocol: string, port: string) =>
+    peer.said === undefined
+      ? ['6443', '10250'].includes(port) && (peer.role === 'master' || port === '10250')
+      : peer.said.has('port', protocol, port)
+  return openingsOf(settings)
+    .filter(({ to }) => to === 'nodes' || peer.role === 'master')
+    .flatMap(({ protocol, ports, from }) => portsIn(ports).map((port) => ({ peer, protocol, port, from })))
+    .flatMap((door) => {
+      const busy = taken(door.protocol, door.port)
+      // K3s may start at any moment where it is installed: its ports are not taken from it, nor does VXLAN answer.
+      if (ours && (!busy || door.protocol === 'udp')) return []
+      return [{ ...door, empty: !busy }]
+    })
+}
+
+/** Whether one machine must reach a door. Pure. */
+const mustReach = ({ host, role }: Peer, { peer, from }: Door): boolean =>
+  host.name !== peer.host.name && (from.includes('nodes') || (role === 'master' && from.includes('masters')))
+
+/** Knocks at every door from every machine that must pass it, and from here. @throws KitError exit 6 */
+export async function findBlocked(peers: readonly Peer[], settings: K3sSettings): Promise<Blocked[]> {
+  const doors = peers.flatMap((peer) => doorsOf(peer, settings))
+  const close = peers.map((peer) => listen(peer, doors))
+  try {
+    const fromHere = doors.filter(({ from, protocol }) => from.includes('admins') && protocol === 'tcp')
+    const found = await Promise.all([
+      ...peers.map((peer) => knock(peer, doors)),
+      ...fromHere.map((door) => knockFromHere(door)),
+    ])
+    return found.flat()
+  } finally {
+    await Promise.all(close.map((one) => one()))
+  }
+}
+
+/** Opens the empty doors of one machine. @returns what closes them */
+function listen({ host, address }: Peer, doors: readonly Door[]): () => Promise<void> {
+  const own = doors.filter(({ peer, empty }) => empty && peer.host === host)
+  if (own.length === 0) return () => Promise.resolve()
+  const words = own.map(({ protocol, port }) => `${protocol}:${port}`)
+  // The listener ends when its stdin does: by us, or with the connection.
+  const input = new Readable({ read() {} })
+  const ended = host.read(['perl', '-e', listenScript, String(longest), address, ...words], {
+    input,
+    timeoutSeconds: longest + 10,
+    shown: `listen on ${words.join(' ')} for the others`,
+  })
+  // Told by whoever knocks in vain, or by `close` below.
+  ended.catch(() => undefined)
+  return async () => {
+    input.push(null)
+    const { code, stderr } = await ended
+    if (code !== 0) throw new Error(`${host.name} could not listen: ${stderr.trim()}`)
+  }
+}
+
+async function knockFromHere(door: Door): Promise<Blocked[]> {
+  const { peer, protocol, port } = door
+  const answer = await dialUntil(peer.address, Number(port), patience * 1000)
+  return isOpen(door, answer) ? [] : [{ from: thisMachine, to: peer.host.name, protocol, port, how: answer }]
+}
+
+/** Whether the way is free. A neighbour nobody asked may be stopped: what it refuses has reached it. Pure. */
+export const isOpen = ({ peer }: Pick<Door, 'peer'>, answer: string): boolean =>
+  answer === 'open' || (answer === 'refused' && peer.said === undefined)
+
+async function knock(knocker: Peer, doors: readonly Door[]): Promise<Blocked[]> {
+  const own = doors.filter((door) => mustReach(knocker, door))
+  if (own.length === 0) return []
+  const ports = new Map<string, string[]>()
+  for (const { protocol, port, peer } of own) {
+    const machine = `${protocol}:${peer.address}`
+    ports.set(machine, [...(ports.get(machine) ?? []), port])
+  }
+  const words = [...ports].map(([machine, list]) => `${machine}:${list.join(',')}`)
+  const { stdout, stderr } = await readScript(knocker.host, knockScript, [String(patience), ...words], {
+    interpreter: 'perl',
+    timeoutSeconds: patience + 25,
+    shown: `knock at ${words.join(' ')}`,
+  })
+  return own.flatMap((door) => {
+    const { protocol, port } = door
+    const answer = new RegExp(`^${protocol} ${door.peer.address} ${port} (\\w+)$`, 'm').exec(stdout)?.[1]
+    if (answer === undefined) throw new Error(`${knocker.host.name} could not knock: ${stderr.trim()}`)
+    return isOpen(door, answer)
+      ? []
+      : [{ from: knocker.host.name, to: door.peer.host.name, protocol, port, how: answer }]
+  })
+}
+
+/** `no answer to k8s-worker-01, k8s-worker-02 on tcp 6443, tcp 10250`: who knocked in vain, and where. Pure. */
+export function blockedText({ name, blocked }: { name: string; blocked: readonly Blocked[] }): string {
+  const portsOf = new Map<string, string[]>()
+  for (const one of blocked) {
+    const way = one.to === name ? `to|${one.from}` : `from|${one.to}`
+    const key = `${how[one.how] ?? one.how} ${way}`
+    portsOf.set(key, [...(portsOf.get(key) ?? []), `${one.protocol} ${one.port}`])
+  }
+  const machines = new Map<string, string[]>()
+  for (const [key, ports] of portsOf) {
+    const [way = '', machine = ''] = key.split('|')
+    const same = `${way}|${ports.join(', ')}`
+    machines.set(same, [...(machines.get(same) ?? []), machine])
+  }
+  return [...machines]
+    .map(([key, names]) => {
+      const [way = '', ports = ''] = key.split('|')
+      return `${way} ${names.join(', ')} on ${ports}`
+    })
+    .join('; ')
+}
+
+/** Those this run works on, and the masters it only asks. */
+export const peersOf = (
+  { servers }: Pick<Hosts, 'servers'>,
+  asked: readonly Omit<Peer, 'address'>[],
+): Peer[] => [
+  ...asked.map((one) => ({ ...one, address: one.host.address })),
+  ...servers
+    .filter(({ name }) => asked.every(({ host }) => host.name !== name))
+    .map((host) => ({ host, role: 'master' as const, address: host.address })),
+]

@@ -1,0 +1,51 @@
+import { KitError } from '../../../lib/base/errors.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import { log } from '../../../lib/base/log.mts'
+import { paths } from '../host/paths.mts'
+import { kubectlWords } from '../nodes/node-object.mts'
+
+/**
+ * Moves the pods of a Node to others, as far as their disruption budgets let them go. When they do not go in time
+ * the Node takes pods again, and nothing of it was removed.
+ * @param server a whole one, which is told to do it
+ * @param seconds how long that may take
+ * @throws KitError exit 9 with what holds the pods
+ */
+export async function drain(
+  server: Host,
+  leaving: Host,
+  { seconds, planning }: { seconds: number; planning: boolean },
+): Promise<void> {
+  const { name } = leaving
+  if (await isEmpty(server, name)) return
+  const started = performance.now()
+  if (!planning) log.waiting(`moving the pods of ${name} to other nodes, ${seconds} s at most`)
+  const words = ['--ignore-daemonsets', '--delete-emptydir-data', `--timeout=${seconds}s`]
+  try {
+    await server.change(`drain ${name}`, kubectlWords('drain', name, ...words), {
+      timeoutSeconds: seconds + 30,
+    })
+  } catch (thrown) {
+    if (!(thrown instanceof KitError)) throw thrown
+    await server.change(`let ${name} take pods again`, kubectlWords('uncordon', name))
+    await leaving.change(`take back ${paths.leaving}`, ['rm', '-f', paths.leaving])
+    throw new KitError(`the pods of ${name} did not go within ${seconds} s`, {
+      exitCode: thrown.exitCode,
+      details: [...thrown.details, `${name} takes pods again; nothing was removed.`],
+      hint: 'give the application named above another ready pod elsewhere, or more time: DRAIN_SECONDS; then run the same command again',
+      cause: thrown,
+    })
+  }
+  if (!planning) log.ok(`${name} carries no application any more`, started)
+}
+
+/** True for a Node that is gone, or takes no pods and has none but those of DaemonSets. */
+async function isEmpty(server: Host, name: string): Promise<boolean> {
+  const cordoned = 'jsonpath={.metadata.name}={.spec.unschedulable}'
+  const node = await server.read(kubectlWords('get', 'node', name, '--ignore-not-found', '-o', cordoned))
+  if (node.stdout.trim() === '') return true
+  const owners = 'jsonpath={range .items[*]}{.metadata.ownerReferences[0].kind}|{end}'
+  const on = ['--all-namespaces', '--field-selector', `spec.nodeName=${name}`, '-o', owners]
+  const pods = await server.read(kubectlWords('get', 'pods', ...on))
+  return node.stdout.trim() === `${name}=true` && /^(DaemonSet\|)*$/.test(pods.stdout.trim())
+}

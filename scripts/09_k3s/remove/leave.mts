@@ -1,0 +1,106 @@
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import type { Lost } from '../../../lib/hosts/hosts.mts'
+import { log } from '../../../lib/base/log.mts'
+import type { TakingDown } from '../../../lib/hosts/take-down.mts'
+import { paths } from '../host/paths.mts'
+import { requireOthersWhole } from '../nodes/control-plane.mts'
+import { drain } from './drain.mts'
+import { forgetNode } from '../nodes/node-object.mts'
+import { carries, readState } from '../nodes/host-state.mts'
+import type { K3sSettings } from '../settings.mts'
+import { firstWhole, memberGone } from '../nodes/readiness.mts'
+import { uninstallScript } from '../nodes/uninstall-script.mts'
+
+// One host after another out of a cluster that goes on.
+
+type Leaving = Pick<Host, 'name' | 'address'>
+
+/** @throws KitError exit 3 when the cluster would not survive it, exit 6 without a whole server, exit 9 */
+export async function leave(host: Host, role: Lost['role'], run: TakingDown): Promise<void> {
+  const started = performance.now()
+  const server = await survivor(host, role, run)
+  await markLeaving(host)
+  await drain(server, host, {
+    seconds: (run.settings as K3sSettings).DRAIN_SECONDS,
+    planning: run.planning,
+  })
+  if (role === 'master') await leaveQuorum(host, server, run)
+  await takeOff(host, run)
+  // A master's Node is gone since its vote is.
+  if (role === 'worker') await forgetNode(server, host.name)
+  if (!run.planning) log.ok(`${host.name} is out of the cluster`, started)
+}
+
+/** Takes a host nobody can enter out of the cluster: its pods were given up by the cluster already. */
+export async function leaveUnseen({ role, ...lost }: Lost, run: TakingDown): Promise<void> {
+  await forgetNode(await survivor(lost, role, run), lost.name)
+  if (!run.planning) log.ok(`${lost.name} is out of the cluster`)
+}
+
+/** The server that is told what to do: whole, and able to go on without the one that leaves. */
+async function survivor({ name, address }: Leaving, role: Lost['role'], run: TakingDown): Promise<Host> {
+  const others = run.hosts.servers.filter((server) => server.name !== name)
+  if (role === 'master') await requireQuorum({ name, address }, others, run)
+  const server = await firstWhole(others)
+  if (server !== undefined) return server
+  throw new KitError(`${name} cannot be taken out of the cluster: no other server is whole`, {
+    exitCode: exitCodes.unreachable,
+    details: ['Nothing was removed.'],
+    hint: 'repair a master first: journalctl -u k3s',
+  })
+}
+
+/** @throws KitError exit 3 when those that stay would be no quorum, or the one that leaves is the last */
+async function requireQuorum(leaving: Leaving, others: readonly Host[], run: TakingDown): Promise<void> {
+  const states = await Promise.all(others.map((one) => readState(one)))
+  const unseen = run.hosts.lost.find(({ role, name }) => role === 'master' && name !== leaving.name)
+  const members = states.filter(({ data }) => data)
+  if (unseen === undefined && members.length > 0) return requireOthersWhole(leaving, states, others)
+  throw new KitError(
+    unseen === undefined
+      ? `${leaving.name} is the last server: without it there is no cluster`
+      : `${leaving.name} must stay while ${unseen.name} does not answer: the quorum could end`,
+    {
+      exitCode: exitCodes.preflight,
+      details: ['Nothing was removed.'],
+      hint:
+        unseen === undefined
+          ? 'to end the whole cluster: --uninstall without --limit'
+          : `bring ${unseen.name} back, or take that one out first`,
+    },
+  )
+}
+
+/** Its vote goes while all others have theirs; it must not start again by itself and ask for another. */
+async function leaveQuorum(host: Host, server: Host, { until }: TakingDown): Promise<void> {
+  const folder = '/run/systemd/system/k3s.service.d'
+  const { stdout } = await host.read(['systemctl', 'show', 'k3s', '--property', 'Restart', '--value'])
+  if (stdout.trim() !== 'no')
+    await host.change('K3s shall not start again by itself', [
+      'sh',
+      '-ec',
+      `mkdir -p ${folder}; printf '[Service]\\nRestart=no\\n' >${folder}/leaving.conf; systemctl daemon-reload`,
+    ])
+  await forgetNode(server, host.name)
+  await until(memberGone(host, server))
+}
+
+/** Whatever interrupts what follows, the next run knows that this host was going. */
+export async function markLeaving(host: Host): Promise<void> {
+  if (carries(await readState(host))) await host.put(paths.leaving, '0600', 'It is being taken out.\n')
+}
+
+/** Takes K3s off a host, by the script that was laid there with it; a bare one is left alone. */
+export async function takeOff(
+  host: Host,
+  { settings, planning }: Pick<TakingDown, 'settings' | 'planning'>,
+): Promise<void> {
+  if (!carries(await readState(host))) return
+  const started = performance.now()
+  await host.put(paths.uninstall, '0755', uninstallScript((settings as K3sSettings).CLUSTER_CIDR))
+  await host.change('take K3s and its data off', ['sh', '-c', `exec ${paths.uninstall} "$(uname -n)"`], {
+    timeoutSeconds: 300,
+  })
+  if (!planning) log.ok(`${host.name} is bare`, started)
+}

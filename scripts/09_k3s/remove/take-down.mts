@@ -1,0 +1,96 @@
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import type { TakeDown, TakingDown } from '../../../lib/hosts/take-down.mts'
+import { paths } from '../host/paths.mts'
+import { carries, readState, type HostState } from '../nodes/host-state.mts'
+import { leave, leaveUnseen, markLeaving, takeOff } from './leave.mts'
+import { firstWhole } from '../nodes/readiness.mts'
+import { localVolumes } from './volumes.mts'
+
+/** How module 9 leaves machines: single ones while the cluster goes on, or all of them. */
+export const takeDown: TakeDown = {
+  async losses({ hosts: { servers, masters, workers, lost } }) {
+    const states = await Promise.all([...masters, ...workers].map((one) => readState(one)))
+    const carrying = states.filter(carries).map(({ name }) => name)
+    const absent = lost.filter(({ limited }) => limited).map(({ name }) => name)
+    const names = [...carrying, ...absent]
+    const server = await firstWhole(servers)
+    return [
+      ...carrying.map((name) => `host ${name}: K3s and its data`),
+      ...absent.map((name) => `Node ${name}, whose host does not answer: what is on its disk stays there`),
+      ...(server === undefined ? [] : await localVolumes(server, names)),
+    ]
+  },
+
+  async fromCluster(run) {
+    const { masters, workers, lost } = run.hosts
+    for (const worker of workers) await leave(worker, 'worker', run)
+    for (const master of masters) await leave(master, 'master', run)
+    for (const one of lost.filter(({ limited }) => limited)) await leaveUnseen(one, run)
+    requireAllSeen(run)
+  },
+
+  async entirely(run) {
+    const { masters, workers } = run.hosts
+    const states = await Promise.all(masters.map((one) => readState(one)))
+    if (!run.released) requireNobodyLeft(states, run)
+    const leaving = [...masters, ...workers]
+    for (const host of leaving) await markLeaving(host)
+    if (run.released) await saveSnapshot(masters, states)
+    const failures: unknown[] = []
+    for (const group of [workers, masters]) {
+      const ended = await Promise.allSettled(group.map((host) => takeOff(host, run)))
+      failures.push(...ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])))
+    }
+    requireNone(failures, leaving.length)
+    requireAllSeen(run)
+  },
+}
+
+/** A cluster that does not answer may still be somebody's: only what can never be one again is taken down. */
+function requireNobodyLeft(states: readonly HostState[], { hosts: { servers, lost } }: TakingDown): void {
+  const holding = states.filter(({ data, leaving }) => data && !leaving).map(({ name }) => name)
+  const all = servers.length + lost.filter(({ role }) => role === 'master').length
+  if (holding.length * 2 <= all) return
+  throw new KitError('the cluster does not answer, and its masters still hold it', {
+    exitCode: exitCodes.unreachable,
+    details: [`${holding.join(', ')}: a database`, 'What stands on it cannot be asked. Nothing was removed.'],
+    hint: `repair it first; or, to give it up unseen, on each host as root: ${paths.uninstall} NAME`,
+  })
+}
+
+/** The last word of the database, on the first server that has one. */
+async function saveSnapshot(masters: readonly Host[], states: readonly HostState[]): Promise<void> {
+  const server = masters.find((_, at) => states[at]?.active === true && states[at].data)
+  if (server === undefined) return
+  const recent = ['find', `${paths.server}/db/snapshots`, '-name', 'on-demand-*', '-mmin', '-60']
+  if ((await server.read(recent)).stdout.trim() !== '') return
+  await server.change('save a last snapshot', [paths.binary, 'etcd-snapshot', 'save'], {
+    timeoutSeconds: 300,
+  })
+}
+
+function requireNone(failures: readonly unknown[], all: number): void {
+  const [other] = failures.filter((one) => !(one instanceof KitError))
+  if (other !== undefined) throw other
+  if (failures.length === 0) return
+  throw new KitError(`${failures.length} of ${all} hosts still carry K3s`, {
+    exitCode: exitCodes.rolloutFailed,
+    details: (failures as KitError[]).flatMap(({ message, details }) => [message, ...details]),
+    hint: 'the others are bare; repair these, then run the same command again',
+  })
+}
+
+/** @throws KitError exit 9 when a host could not be entered: K3s is still on its disk */
+function requireAllSeen({ hosts }: TakingDown): void {
+  const lost = hosts.lost.filter(({ limited }) => limited)
+  if (lost.length === 0) return
+  throw new KitError(
+    `${lost.map(({ name }) => name).join(', ')} did not answer: K3s is still on their disks`,
+    {
+      exitCode: exitCodes.rolloutFailed,
+      details: lost.map(({ why }) => why.message),
+      hint: `before they come back to this network: ${paths.uninstall} NAME on each, or install them anew`,
+    },
+  )
+}

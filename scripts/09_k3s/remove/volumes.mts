@@ -1,0 +1,26 @@
+import type { LiveObject } from '../../../lib/kube/types.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import { kubectlWords } from '../nodes/node-object.mts'
+
+interface VolumeSpec {
+  claimRef?: { namespace: string; name: string }
+  nodeAffinity?: { required?: { nodeSelectorTerms?: { matchExpressions?: { values?: string[] }[] }[] } }
+}
+
+/** The volumes whose data is on the disks of these nodes: they go with them. */
+export async function localVolumes(server: Host, nodes: readonly string[]): Promise<string[]> {
+  const { stdout } = await server.read(kubectlWords('get', 'persistentvolumes', '-o', 'json'))
+  return volumesOn((JSON.parse(stdout) as { items: LiveObject[] }).items, nodes)
+}
+
+/** One line a volume that is bound to one of these nodes. Pure. */
+export function volumesOn(volumes: readonly LiveObject[], nodes: readonly string[]): string[] {
+  return volumes.flatMap(({ metadata, spec }) => {
+    const { claimRef, nodeAffinity } = (spec ?? {}) as VolumeSpec
+    const terms = nodeAffinity?.required?.nodeSelectorTerms ?? []
+    const values = terms.flatMap((term) => (term.matchExpressions ?? []).flatMap((one) => one.values ?? []))
+    const node = nodes.find((name) => values.includes(name))
+    const claim = claimRef === undefined ? 'unclaimed' : `of ${claimRef.namespace}/${claimRef.name}`
+    return node === undefined ? [] : [`volume ${metadata.name} ${claim} on ${node}, with its data`]
+  })
+}

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inspect } from 'node:util'
+import { secretEnv } from '../../../lib/kube/manifests/objects.mts'
+import { redact, sensitive, sensitiveLater } from '../../../lib/base/sensitive.mts'
+
+const value = `pa's"s#w$0rd\\é`
+
+test('every text form of a sensitive value is ***', () => {
+  const secret = sensitive(value)
+  assert.equal(String(secret), '***')
+  assert.equal(JSON.stringify({ secret }), '{"secret":"***"}')
+  assert.equal(inspect({ secret }), '{ secret: *** }')
+  assert.equal(secret.reveal(), value)
+})
+
+test('redact finds a value raw, in JSON, in a URL, in shell quotes and in base64', () => {
+  sensitive(value)
+  for (const text of [
+    value,
+    JSON.stringify(value),
+    `postgres://n8n:${encodeURIComponent(value)}@192.0.2.1/n8n`,
+    `'${value.replaceAll("'", `'\\''`)}'`,
+    Buffer.from(value).toString('base64'),
+  ]) {
+    const clean = redact(`before ${text} after`)
+    assert.ok(!clean.includes(value) && clean.includes('***'), clean)
+    assert.match(clean, /^before .*after$/)
+  }
+})
+
+test('redact finds a value inside something longer that was base64 encoded, at any offset', () => {
+  sensitive('correct-horse-battery')
+  for (const prefix of ['', 'a', 'ab', 'user:']) {
+    const text = Buffer.from(`${prefix}correct-horse-battery:tail`).toString('base64')
+    assert.ok(redact(text).includes('***'), `${prefix}: ${redact(text)}`)
+  }
+})
+
+test('the longer of two values that overlap is redacted first', () => {
+  sensitive('abcdef')
+  sensitive('abcdefghij')
+  assert.equal(redact('abcdefghij'), '***')
+})
+
+test('a value that takes long to make is made at its first reading, once, and hidden from then on', () => {
+  let made = 0
+  const later = sensitiveLater(() => `made-${(made += 1)}-${'x'.repeat(8)}`)
+  const { data = {} } = secretEnv('a', 'b', { HASH: later })
+  assert.deepEqual([Object.keys(data), String(later), made], [['HASH'], '***', 0])
+  assert.equal(JSON.stringify(data), `{"HASH":"${Buffer.from('made-1-xxxxxxxx').toString('base64')}"}`)
+  assert.equal(later.reveal(), 'made-1-xxxxxxxx')
+  assert.equal(redact('it is made-1-xxxxxxxx'), 'it is ***')
+})

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  failed,
+  passed,
+  runChecks,
+  warning,
+  type Answer,
+  type CheckTools,
+} from '../../../lib/checks/checks.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { reportText, verdictOf, type Report } from '../../../lib/checks/report.mts'
+
+// Checks here use no tool: an empty stand-in is enough.
+const noTools = {} as Omit<CheckTools, 'once'>
+const check = (id: string, ask: (tools: CheckTools) => Promise<Answer>) => ({
+  id,
+  title: `Title ${id}`,
+  ask,
+  fix: `Fix ${id}`,
+})
+
+test('a check that throws has failed, with what it threw', async () => {
+  const [outcome] = await runChecks([check('a', () => Promise.reject(new Error('no answer')))], noTools)
+  assert.equal(outcome?.result, 'failed')
+  assert.equal(outcome?.evidence, 'no answer')
+})
+
+test('once makes a thing a single time for all checks', async () => {
+  let logins = 0
+  const login = ({ once }: CheckTools) => once('login', () => Promise.resolve((logins += 1)))
+  const ask = async (tools: CheckTools) => passed(String(await login(tools)))
+  const outcomes = await runChecks([check('a', ask), check('b', ask)], noTools)
+  assert.deepEqual(
+    outcomes.map(({ evidence }) => evidence),
+    ['1', '1'],
+  )
+})
+
+const report = (outcomes: Report['outcomes'], warnings: Report['warnings'] = []): Report => ({
+  number: 12,
+  slug: 'n8n',
+  title: 'n8n workflows',
+  env: 'staging',
+  cluster: 'kb-staging',
+  revision: 4,
+  kit: '0.1.0',
+  when: '2026-11-23T10:15:02Z',
+  outcomes,
+  warnings,
+  images: [{ name: 'n8n', image: 'n8n:1', standIn: 'quick twin for tests' }],
+  access: [['Open', 'https://n8n.staging.example.com']],
+  notProven: ['mail delivery'],
+  drillsLeft: [],
+})
+const outcome = (id: string, answer: Answer) => ({
+  id,
+  title: `Title ${id}`,
+  fix: `Fix ${id}`,
+  milliseconds: 1200,
+  ...answer,
+})
+
+test('the verdict is failed, passed with warnings, or passed', () => {
+  assert.equal(verdictOf(report([outcome('a', passed('x'))])), 'passed')
+  assert.equal(verdictOf(report([outcome('a', warning('x'))])), 'passed with warnings')
+  assert.equal(verdictOf(report([outcome('a', passed('x'))], [{ text: 'w' }])), 'passed with warnings')
+  assert.equal(verdictOf(report([outcome('a', warning('x')), outcome('b', failed('y'))])), 'failed')
+})
+
+test('the report shows failed checks first, with their fix, and says what was met', () => {
+  const text = reportText(report([outcome('ok', passed('fine')), outcome('bad', failed('a | b'))]))
+  assert.match(text, /^# 12 n8n workflows: failed/)
+  assert.ok(text.indexOf('(bad)') < text.indexOf('(ok)'))
+  assert.ok(text.includes('a \\| b<br>fix: Fix bad'))
+  assert.ok(text.includes('**Met: a stand-in, not the real program** (n8n): quick twin for tests'))
+  assert.ok(text.includes('- mail delivery'))
+})
+
+test('a few checks are asked at once; outcomes come, and are told, in the order of the checks', async () => {
+  let running = 0
+  let most = 0
+  const ask = (milliseconds: number) => async () => {
+    running += 1
+    most = Math.max(most, running)
+    await new Promise((resolve) => setTimeout(resolve, milliseconds))
+    running -= 1
+    return passed(String(milliseconds))
+  }
+  const told: string[] = []
+  const checks = [30, 5, 20, 1, 1, 1].map((milliseconds, at) => check(`c${at}`, ask(milliseconds)))
+  const outcomes = await runChecks(checks, noTools, ({ id }) => told.push(id))
+  assert.equal(most, 4)
+  assert.deepEqual(told, ['c0', 'c1', 'c2', 'c3', 'c4', 'c5'])
+  assert.deepEqual(
+    outcomes.map(({ evidence }) => evidence),
+    ['30', '5', '20', '1', '1', '1'],
+  )
+})
+
+test('an interruption ends the checks, whichever of them meets it first', async () => {
+  const stopped = new KitError('stopped', { exitCode: exitCodes.interrupted })
+  const late = check('a', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    return passed('late')
+  })
+  const interrupted = check('b', () => Promise.reject(stopped))
+  await assert.rejects(runChecks([late, interrupted, interrupted], noTools), stopped)
+})

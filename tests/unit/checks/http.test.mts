@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { after, test } from 'node:test'
+import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts'
+import { createHttp, type Http } from '../../../lib/checks/http.mts'
+
+// Real requests, to small servers on 127.0.0.1.
+
+const host = 'n8n.dev.example.com'
+const opened: TcpServer[] = []
+after(() => opened.forEach((server) => server.close()))
+
+async function listen(server: TcpServer): Promise<string> {
+  opened.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const serve = (listener: RequestListener): Promise<string> => listen(createServer(listener))
+
+const behindBalancer = (...addresses: string[]): Http =>
+  createHttp({ ENV: 'dev', TLS_MODE: 'load-balancer', INGRESS_ADDRESSES: addresses.join(', ') })
+
+const throughIssuer = (address: string): Http =>
+  createHttp({ ENV: 'dev', TLS_MODE: 'issuer', INGRESS_ADDRESSES: address })
+
+const fails = (exitCode: ExitCode, what: RegExp) => (thrown: unknown) => {
+  assert.ok(thrown instanceof KitError, String(thrown))
+  assert.match(thrown.message, what)
+  assert.equal(thrown.exitCode, exitCode)
+  assert.ok(thrown.hint !== undefined && thrown.cause !== undefined)
+  return true
+}
+
+test('a request carries the public name and what the load balancer would add, and no word that n8n turns away', async () => {
+  const address = await serve(({ headers, url, method }, response) => {
+    response.end(JSON.stringify({ ...headers, url, method }))
+  })
+  const answer = await behindBalancer(address).ask(host, '/path?q=1')
+  const { connection: _ours, ...seen } = answer.json() as Record<string, string>
+  assert.equal(answer.status, 200)
+  assert.deepEqual(seen, {
+    host,
+    url: '/path?q=1',
+    method: 'GET',
+    'user-agent': 'keybuzz-installer',
+    'x-forwarded-host': host,
+    'x-forwarded-port': '443',
+    'x-forwarded-proto': 'https',
+  })
+})
+
+test('an ingress that knows another name only is heard, not followed', async () => {
+  const address = await serve(({ headers }, response) => {
+    response.writeHead(headers.host === host ? 302 : 404, { location: 'https://elsewhere.example.com/' })
+    response.end('page not found')
+  })
+  const http = behindBalancer(address)
+  assert.equal((await http.ask('other.dev.example.com', '/')).status, 404)
+  assert.equal((await http.ask(host, '/')).status, 302)
+})
+
+test('a body goes as JSON; cookies of the answer can be read', async () => {
+  const address = await serve((request, response) => {
+    request.pipe(response.setHeader('set-cookie', ['n8n-auth=token; Secure', 'other=1']))
+  })
+  const answer = await behindBalancer(address).ask(host, '/', {
+    method: 'POST',
+    json: { name: 'é "' },
+  })
+  assert.deepEqual(answer.json(), { name: 'é "' })
+  assert.deepEqual(answer.headers['set-cookie'], ['n8n-auth=token; Secure', 'other=1'])
+})
+
+test('askAt reaches each address, ask the first', async () => {
+  const [one, two] = await Promise.all([
+    serve((_, response) => void response.end('one')),
+    serve((_, response) => void response.end('two')),
+  ])
+  const http = behindBalancer(one, two)
+  assert.equal((await http.ask(host, '/')).text, 'one')
+  assert.equal((await http.askAt(two, host, '/')).text, 'two')
+})
+
+test('an answer that is no JSON says so with its beginning', async () => {
+  const address = await serve((_, response) => void response.end('n8n is starting up. Please wait'))
+  const answer = await behindBalancer(address).ask(host, '/')
+  assert.throws(() => answer.json(), /answer 200 is not JSON: n8n is starting up/)
+})
+
+test('of a page without end only the first megabytes are read', async () => {
+  const address = await serve((_, response) => {
+    const more = () => {
+      while (!response.destroyed && response.write('x'.repeat(65536)));
+    }
+    response.on('drain', more)
+    more()
+  })
+  const { text } = await behindBalancer(address).ask(host, '/')
+  assert.ok(text.length > 4_000_000 && text.length < 5_000_000, `${text.length}`)
+})
+
+test('nothing listens: refused', async () => {
+  const address = await serve(() => {})
+  await new Promise((resolve) => opened.at(-1)?.close(resolve))
+  await assert.rejects(
+    behindBalancer(address).ask(host, '/'),
+    fails(exitCodes.unreachable, new RegExp(`${host} at ${address}: connection refused`)),
+  )
+})
+
+test('a server that never answers, and one that drips: no answer, within the time given', async () => {
+  const silent = await serve(() => {})
+  const dripping = await serve((_, response) => {
+    const timer = setInterval(() => response.write('.'), 20)
+    response.on('close', () => clearInterval(timer))
+  })
+  for (const address of [silent, dripping]) {
+    const started = performance.now()
+    await assert.rejects(
+      behindBalancer(address).ask(host, '/', { timeoutSeconds: 0.3 }),
+      fails(exitCodes.unreachable, /no answer/),
+    )
+    assert.ok(performance.now() - started < 2000)
+  }
+})
+
+test('a connection that breaks in the middle of an answer is no answer', async () => {
+  const address = await serve((_, response) => {
+    response.writeHead(200, { 'content-length': '100' })
+    response.write('half', () => response.destroy())
+  })
+  await assert.rejects(
+    behindBalancer(address).ask(host, '/'),
+    fails(exitCodes.unreachable, /aborted|hang up|reset/),
+  )
+})
+
+// A label of 64 characters is one too long for any DNS: the resolver refuses it without asking anybody.
+test('without an ingress address a name DNS does not know is told apart', async () => {
+  const http = createHttp({ ENV: 'dev', TLS_MODE: 'load-balancer' })
+  await assert.rejects(
+    http.ask(`${'x'.repeat(64)}.invalid`, '/'),
+    fails(exitCodes.unreachable, /not known to DNS/),
+  )
+})
+
+test('a certificate that is not accepted is a question of trust, plain HTTP is not', async () => {
+  // Made here: a key, even one that opens nothing, has no place in a repository.
+  const words =
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost -keyout - -out -'
+  const pem = execFileSync('openssl', words.split(' '), {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const self = await listen(createTlsServer({ key: pem, cert: pem }, (_, response) => void response.end()))
+  const plain = await serve((_, response) => void response.end())
+  await assert.rejects(
+    throughIssuer(self).ask(host, '/'),
+    fails(exitCodes.trust, /certificate is not accepted/),
+  )
+  await assert.rejects(
+    throughIssuer(plain).ask(host, '/'),
+    fails(exitCodes.unreachable, /does not speak TLS/),
+  )
+  // Its end is asked for, whoever signed it.
+  const hours = ((await throughIssuer(self).certificateEnd(self)).getTime() - Date.now()) / 3_600_000
+  assert.ok(hours > 23 && hours <= 24, String(hours))
+  await assert.rejects(
+    throughIssuer(self).certificateEnd('127.0.0.1:1'),
+    fails(exitCodes.unreachable, /connection refused/),
+  )
+})
+
+/** A server that answers a WebSocket handshake rightly, then does `then`. */
+async function webSocketServer(then: (socket: Duplex, request: IncomingMessage) => void): Promise<string> {
+  const server: Server = createServer((_, response) => void response.writeHead(404).end())
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+    socket.on('error', () => {})
+    const accept = createHash('sha1')
+      .update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest('base64')
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    )
+    then(socket, request)
+  })
+  return listen(server)
+}
+
+test('a WebSocket that stays open is kept, also when its messages hold the byte of a closing frame', async () => {
+  // È is C3 88 in UTF-8, and 0x88 begins a closing frame.
+  const words = Buffer.from('{"type":"È"}')
+  const long = Buffer.alloc(300, 0x88)
+  const address = await webSocketServer((socket) => {
+    socket.write(Buffer.concat([Buffer.from([0x81, words.length]), words]))
+    socket.write(Buffer.concat([Buffer.from([0x82, 126, 1, 44]), long]))
+  })
+  assert.deepEqual(await behindBalancer(address).upgrade(host, '/push', {}), { status: 101, kept: true })
+})
+
+test('a WebSocket that is refused, at the handshake or after it, is told apart', async () => {
+  const closing = await webSocketServer((socket, { headers }) => {
+    if (headers.origin !== `https://${host}`) socket.write(Buffer.from([0x81, 1, 120, 0x88, 2, 3, 232]))
+  })
+  const ending = await webSocketServer((socket) => void socket.end())
+  const without = await serve((_, response) => void response.writeHead(400).end())
+  const upgrade = (address: string, origin: string) => behindBalancer(address).upgrade(host, '/', { origin })
+  assert.deepEqual(await upgrade(closing, 'https://elsewhere.example.com'), { status: 101, kept: false })
+  assert.deepEqual(await upgrade(closing, `https://${host}`), { status: 101, kept: true })
+  assert.deepEqual(await upgrade(ending, `https://${host}`), { status: 101, kept: false })
+  assert.deepEqual(await upgrade(without, `https://${host}`), { status: 400, kept: false })
+})
+
+test('a WebSocket nobody answers is no answer', async () => {
+  const address = await listen(createTcpServer((socket) => void socket.on('error', () => {}).destroy()))
+  await assert.rejects(
+    behindBalancer(address).upgrade(host, '/', {}),
+    fails(exitCodes.unreachable, /hang up|reset/),
+  )
+})

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { takeMajority } from '../../../lib/hosts/masters-lock.mts'
+import { createHost, type Host } from '../../../lib/hosts/host.mts'
+import { type Server, limited } from '../../../lib/hosts/servers.mts'
+import { createWrites } from '../../../lib/base/writes.mts'
+
+const server = (hostname: string): Server => ({
+  line: 2,
+  env: 'staging',
+  hostname,
+  privateAddress: '192.0.2.1',
+  publicAddress: undefined,
+  fqdn: undefined,
+  user: undefined,
+  role: 'k3s',
+  subrole: hostname.split('-')[0] ?? '',
+})
+const masters = ['master-01', 'master-02', 'master-03'].map(server)
+const workers = ['worker-01', 'worker-02'].map(server)
+const names = (servers: readonly Server[]) => servers.map(({ hostname }) => hostname)
+
+test('without --limit a run works on every host', () => {
+  const all = limited({ masters, workers }, undefined)
+  assert.deepEqual(all.masters.limited, masters)
+  assert.deepEqual(all.workers, workers)
+})
+
+test('--limit leaves the named hosts, and every master to be asked', () => {
+  const some = limited({ masters, workers }, ['worker-02', 'master-03'])
+  assert.deepEqual(names(some.masters.all), names(masters))
+  assert.deepEqual(names(some.masters.limited), ['master-03'])
+  assert.deepEqual(names(some.workers), ['worker-02'])
+})
+
+test('--limit with a host servers.tsv does not name is exit 2, with the nearest', () => {
+  assert.throws(
+    () => limited({ masters, workers }, ['worker-03x']),
+    (thrown) =>
+      thrown instanceof KitError &&
+      thrown.exitCode === exitCodes.usage &&
+      /worker-0[12]/.test(thrown.hint ?? ''),
+  )
+})
+
+/** Masters whose locks are held here, by name: each with what tells its run that it is gone. */
+function lockable(held: Map<string, () => void>) {
+  return (name: string): Pick<Host, 'lock'> => ({
+    async lock(_path, onLost) {
+      if (held.has(name)) throw new KitError(`another run works on ${name}`, { exitCode: exitCodes.locked })
+      held.set(name, onLost)
+    },
+  })
+}
+
+const neverLost = () => assert.fail('the lock is there')
+
+test('two runs that reach different masters meet on one of them: exit 11', async () => {
+  const held = new Map<string, () => void>()
+  const host = lockable(held)
+  await takeMajority([host('master-01'), host('master-02')], 3, neverLost)
+  await assert.rejects(
+    takeMajority([host('master-02'), host('master-03')], 3, neverLost),
+    (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.locked,
+  )
+})
+
+test('a run is told that its lock is gone as soon as others could have a majority', async () => {
+  const held = new Map<string, () => void>()
+  let told = 0
+  await takeMajority(['master-01', 'master-02', 'master-03'].map(lockable(held)), 3, () => (told += 1))
+  held.get('master-02')?.()
+  assert.equal(told, 0, 'two of three are a majority')
+  held.get('master-01')?.()
+  assert.equal(told, 1)
+})
+
+test('a run that reaches no majority of the masters works on none, exit 6', async () => {
+  const held = new Map<string, () => void>()
+  await assert.rejects(
+    takeMajority([lockable(held)('master-03')], 3, neverLost),
+    (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable,
+  )
+  assert.equal(held.size, 0)
+})
+
+/** A host whose commands end with these codes, one after the other; their words are in `said`. */
+function hostEnding(codes: number[], holder = 'quiet') {
+  const said: string[][] = []
+  const host = createHost({
+    name: 'worker-01',
+    address: '192.0.2.4',
+    connection: {
+      run: (words) => {
+        said.push([...words])
+        return Promise.resolve({ code: codes.shift() ?? 0, stdout: '', stderr: '' })
+      },
+      hold: () => Promise.resolve(holder),
+      close: () => {},
+    },
+    writes: createWrites({ planning: false, guard: () => Promise.resolve() }),
+  })
+  return { host, said }
+}
+
+test('a command that changes a host is told apart, while it works, from one that reads', async () => {
+  const { host, said } = hostEnding([])
+  await host.change('restart it', ['systemctl', 'restart', 'it'])
+  await host.read(['uname', '-n'])
+  assert.deepEqual(said, [
+    ['flock', '--shared', '--close', '/run/lock/keybuzz-work.lock', 'systemctl', 'restart', 'it'],
+    ['uname', '-n'],
+  ])
+})
+
+test('a host on which a run that is gone still works is waited for; exit 11 when that does not end', async () => {
+  const quiet = hostEnding([0])
+  await quiet.host.quiet()
+  assert.equal(quiet.said.length, 1)
+  const ending = hostEnding([75, 0])
+  await ending.host.quiet()
+  assert.equal(ending.said.length, 2)
+  await assert.rejects(
+    hostEnding([75, 75]).host.quiet(),
+    (thrown) =>
+      thrown instanceof KitError &&
+      thrown.exitCode === exitCodes.locked &&
+      /has not ended within/.test(thrown.message),
+  )
+})
+
+test('who holds the lock of a host has looked whether anybody works there: it is not asked twice', async () => {
+  const quiet = hostEnding([])
+  await quiet.host.lock('/run/lock', neverLost)
+  await quiet.host.quiet()
+  assert.equal(quiet.said.length, 0)
+  const busy = hostEnding([75, 0], 'busy')
+  await busy.host.lock('/run/lock', neverLost)
+  await busy.host.quiet()
+  assert.equal(busy.said.length, 2)
+})

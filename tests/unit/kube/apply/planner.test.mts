@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createPlanner } from '../../../../lib/kube/apply/planner.mts'
+import type { LiveObject, Manifest } from '../../../../lib/kube/types.mts'
+import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
+
+// What is asked of the API server about a batch; the answers are those of Kubernetes 1.36.
+
+const labels = {
+  'app.kubernetes.io/managed-by': 'keybuzz',
+  'keybuzz.io/module': '09_k3s',
+  'keybuzz.io/env': 'prod',
+  'keybuzz.io/step': '03_join_workers',
+}
+const facts = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'cluster-facts', namespace: 'keybuzz-system', labels },
+}
+const namespace = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+
+/** A server that knows these namespaces, and no object. Notes what it is asked to try. */
+function planner(...namespaces: string[]) {
+  const tried: string[] = []
+  const json = (words: readonly string[], { input }: { input: { items: Manifest[] } }) => {
+    const { items } = input
+    if (words[0] === 'get') return undefined
+    for (const { metadata } of items) {
+      if (!namespaces.includes(metadata?.namespace ?? ''))
+        throw new Error(`Error from server (NotFound): namespaces "${metadata?.namespace}" not found`)
+      tried.push(metadata?.name ?? '')
+    }
+    return { items }
+  }
+  const kubectl = { json: async (...asked: Parameters<typeof json>) => json(...asked) } as unknown as Kubectl
+  const ours = { find: async () => new Map<string, LiveObject>(), forget: () => undefined }
+  const asked = createPlanner({ kubectl, ours, namespaces: namespaces.map(namespace) as LiveObject[] })
+  return { tried, asked }
+}
+
+test('an object in a namespace that is not there yet is new, and the server is not asked about it', async () => {
+  const { asked, tried } = planner('default')
+  const { planned } = await asked.plan([facts])
+  assert.equal(planned[0]?.comparison.status, 'new')
+  assert.deepEqual(tried, [])
+})
+
+test('in a namespace that is there the server is asked', async () => {
+  const { asked, tried } = planner('keybuzz-system')
+  await asked.plan([facts])
+  assert.deepEqual(tried, ['cluster-facts'])
+})
+
+test('once something was sent, the namespaces of before it are no news', async () => {
+  const { asked, tried } = planner('keybuzz-system')
+  await asked.plan([{ ...namespace('n8n'), metadata: { name: 'n8n', labels } }])
+  asked.sent()
+  await asked.plan([facts])
+  assert.deepEqual(tried, ['cluster-facts'])
+})

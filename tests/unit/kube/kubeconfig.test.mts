@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { stringify } from 'yaml'
+import { chooseEndpoint } from '../../../lib/kube/api-servers.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { newsOf } from '../../../lib/kube/save-kubeconfig.mts'
+import { daysLeft, parseKubeconfig, type Kubeconfig } from '../../../lib/kube/kubeconfig.mts'
+
+const folder = mkdtempSync(join(tmpdir(), 'keybuzz-kubeconfig-'))
+const openssl = (line: string) => execFileSync('openssl', line.split(' '), { cwd: folder, stdio: 'pipe' })
+const read = (name: string) => readFileSync(join(folder, name), 'utf8')
+
+/** A CA, and a certificate of it for 127.0.0.1 that is good for so many days. */
+function makeAuthority(name: string, days: number): void {
+  const made = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days ${days}`
+  openssl(`${made} -subj /CN=${name} -keyout ${name}.key -out ${name}.crt`)
+  const extensions = '-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE'
+  const signed = `-CA ${name}.crt -CAkey ${name}.key -subj /CN=server ${extensions}`
+  openssl(`${made} ${signed} -keyout ${name}-server.key -out ${name}-server.crt`)
+}
+
+/** An API server of an authority that answers /readyz with this status. */
+async function serve(authority: string, status: number): Promise<Server> {
+  const tls = { key: read(`${authority}-server.key`), cert: read(`${authority}-server.crt`) }
+  const server = createServer(tls, (_, answer) => void answer.writeHead(status).end())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return server
+}
+
+const urlOf = (server: Server) => `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+const servers: Server[] = []
+
+before(async () => {
+  makeAuthority('ours', 100)
+  makeAuthority('theirs', 10)
+  servers.push(await serve('ours', 200), await serve('theirs', 200), await serve('ours', 500))
+})
+after(() => {
+  for (const server of servers) server.close()
+  rmSync(folder, { recursive: true })
+})
+
+/** A kubeconfig whose contexts lead to these servers, each with its CA and user. */
+const textOf = (ways: readonly { server: string; ca?: string; user?: string }[]): string =>
+  stringify({
+    'current-context': 'way-0',
+    clusters: ways.map(({ server, ca = 'ours' }, at) => ({
+      name: `way-${at}`,
+      cluster: { server, 'certificate-authority-data': Buffer.from(read(`${ca}.crt`)).toString('base64') },
+    })),
+    contexts: ways.map(({ user = 'admin' }, at) => ({
+      name: `way-${at}`,
+      context: { cluster: `way-${at}`, user },
+    })),
+    users: [{ name: 'admin', user: {} }],
+  })
+const kubeconfigOf = (...ways: { server: string; ca?: string; user?: string }[]): Kubeconfig =>
+  parseKubeconfig('kubeconfig', textOf(ways))
+const contexts = ({ endpoints }: Kubeconfig) => endpoints.map(({ context }) => context)
+const nobody = 'https://127.0.0.1:1'
+
+test('only contexts of the same cluster and the same user are other ways to it', () => {
+  const found = kubeconfigOf(
+    { server: 'https://192.0.2.1:6443' },
+    { server: 'https://192.0.2.2:6443' },
+    { server: 'https://192.0.2.3:6443', ca: 'theirs' },
+    { server: 'https://192.0.2.4:6443', user: 'somebody' },
+  )
+  assert.deepEqual(contexts(found), ['way-0', 'way-1'])
+})
+
+test('the preferred way is gone by while it answers, another one when it does not', async () => {
+  const [ours] = servers as [Server]
+  const choose = async (...ways: { server: string }[]) =>
+    (await chooseEndpoint(kubeconfigOf(...ways))).context
+  assert.equal(await choose({ server: urlOf(ours) }, { server: nobody }), 'way-0')
+  assert.equal(await choose({ server: nobody }, { server: urlOf(ours) }), 'way-1')
+})
+
+test('a server that is not ready, or whose certificate another CA signed, is no way', async () => {
+  const [ours, theirs, unready] = servers as [Server, Server, Server]
+  for (const wrong of [theirs, unready]) {
+    const chosen = await chooseEndpoint(kubeconfigOf({ server: urlOf(wrong) }, { server: urlOf(ours) }))
+    assert.equal(chosen.context, 'way-1')
+  }
+})
+
+test('when nobody answers the preferred way stays: kubectl tells why', async () => {
+  const chosen = await chooseEndpoint(kubeconfigOf({ server: nobody }, { server: nobody }))
+  assert.equal(chosen.context, 'way-0')
+})
+
+test('a kubeconfig whose context leads nowhere is refused, exit 2', () => {
+  assert.throws(
+    () => parseKubeconfig('kubeconfig', 'current-context: nowhere'),
+    (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.usage,
+  )
+})
+
+const now = new Date()
+const withCertificate = (name: string, ...hosts: string[]): Kubeconfig => ({
+  ...kubeconfigOf(...hosts.map((server) => ({ server }))),
+  certificate: read(`${name}.crt`),
+})
+
+test('the days a client certificate has left are counted; a token has none', () => {
+  assert.equal(daysLeft(withCertificate('ours', nobody), now), 99)
+  assert.equal(daysLeft(withCertificate('ours', nobody), new Date(now.getTime() + 101 * 86_400_000)), -2)
+  assert.equal(daysLeft(kubeconfigOf({ server: nobody }), now), undefined)
+})
+
+test('a kubeconfig is replaced for other addresses, or by a longer certificate once its own nears the end', () => {
+  const [one, two] = ['https://192.0.2.1:6443', 'https://192.0.2.2:6443']
+  const short = withCertificate('theirs', one)
+  const long = withCertificate('ours', one)
+  assert.match(newsOf(long, undefined, now) ?? '', /99 days left/)
+  assert.equal(newsOf(long, long, now), undefined)
+  assert.match(newsOf(long, short, now) ?? '', /had 9 days left, the new one has 99/)
+  assert.equal(newsOf(short, long, now), undefined)
+  assert.match(newsOf(withCertificate('ours', one, two), long, now) ?? '', /192\.0\.2\.2/)
+})

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { exitCodes } from '../../../lib/base/errors.mts'
+import { kubectlError } from '../../../lib/kube/kubectl-errors.mts'
+
+const refused = (stderr: string) => kubectlError(['replace', '-f', '-'], { code: 1, stderr })
+
+// What kubectl was seen to write; each is asked again or told, depending on its exit code.
+const seen = [
+  ['The connection to the server 192.0.2.1:6443 was refused', exitCodes.unreachable],
+  [
+    'error: error validating data: failed to download openapi: the server is currently unable to handle the request',
+    exitCodes.unreachable,
+  ],
+  ['Error from server: etcdserver: request timed out', exitCodes.unreachable],
+  // Both sides have 10 s: that time kubectl's ended first.
+  [
+    'error: error when replacing "STDIN": Put "https://192.0.2.1:6443/apis?timeout=10s": net/http: request canceled (Client.Timeout exceeded while awaiting headers)',
+    exitCodes.unreachable,
+  ],
+  [
+    'Error from server (Timeout): error when replacing "STDIN": Timeout: request did not complete within requested timeout',
+    exitCodes.unreachable,
+  ],
+  ['Unable to read: net/http: TLS handshake timeout', exitCodes.unreachable],
+  ['error: http2: client connection lost', exitCodes.unreachable],
+  [
+    'Error from server (TooManyRequests): the server has received too many requests and has asked us to try again later',
+    exitCodes.unreachable,
+  ],
+  // That one is a disruption budget's word, under the same reason.
+  [
+    'Error from server (TooManyRequests): Cannot evict pod as it would violate the pod’s disruption budget.',
+    exitCodes.rolloutFailed,
+  ],
+  // A proxy's refusal is not the API server's.
+  ['Unable to connect to the server: Forbidden', exitCodes.unreachable],
+  ['Unable to connect to the server: Proxy Authentication Required', exitCodes.unreachable],
+  [
+    'Unable to connect to the server: proxyconnect tcp: dial tcp: lookup proxy.example.com: no such host',
+    exitCodes.unreachable,
+  ],
+  ['error: You must be logged in to the server (Unauthorized)', exitCodes.denied],
+  ['Error from server (Forbidden): leases is forbidden: User "x" cannot update', exitCodes.denied],
+  ['Unable to connect to the server: x509: certificate has expired', exitCodes.trust],
+  ['Error from server (Forbidden): pods "n8n" is forbidden: exceeded quota: small', exitCodes.rolloutFailed],
+  [
+    'Error from server (InternalError): failed calling webhook "w.example.com": connection refused',
+    exitCodes.rolloutFailed,
+  ],
+  [
+    'Error from server (Forbidden): unable to create new content in namespace n8n because it is being terminated',
+    exitCodes.worldMoved,
+  ],
+  // The API server answers; it is a node or a pod that it does not reach.
+  [
+    'error trying to reach service: dial tcp 192.0.2.3:2381: connect: connection refused',
+    exitCodes.rolloutFailed,
+  ],
+  [
+    'Error from server (ServiceUnavailable): error trying to reach service: dial tcp 10.42.0.9:8081: i/o timeout',
+    exitCodes.rolloutFailed,
+  ],
+  [
+    'Error from server: error dialing backend: dial tcp 192.0.2.3:10250: connect: connection refused',
+    exitCodes.rolloutFailed,
+  ],
+] as const
+
+for (const [stderr, code] of seen) {
+  test(`kubectl: ${stderr.slice(0, 60)}: exit ${code}`, () => {
+    assert.equal(refused(stderr).exitCode, code)
+  })
+}
+
+test('kubectl: words nobody knows stay whole, with exit 9 and the log to look at', () => {
+  const error = refused('W1126 12:00:00.1 noise\nerror: something new')
+  assert.equal(error.exitCode, exitCodes.rolloutFailed)
+  assert.deepEqual(error.details, ['error: something new'])
+})
+
+test('kubectl: what the proxy of this machine refuses is told as that, with NO_PROXY as the way out', () => {
+  const error = refused('Unable to connect to the server: Forbidden')
+  assert.match(error.message, /proxy of this machine/)
+  assert.match(error.hint ?? '', /NO_PROXY/)
+})
+
+test('kubectl: of a server that cannot be reached while a proxy is set, the proxy is told too', (t) => {
+  const words = 'The connection to the server 192.0.2.1:6443 was refused'
+  const { env } = process
+  t.after(() => void (process.env = env))
+  process.env = { ...env }
+  process.env['HTTPS_PROXY'] = 'http://operator:secret-3Aa@192.0.2.9:3128'
+  const { details } = refused(words)
+  assert.match(details.join('\n'), /HTTPS_PROXY is set/)
+  assert.doesNotMatch(details.join('\n'), /secret-3Aa/)
+  for (const name of ['HTTPS_PROXY', 'https_proxy']) process.env[name] = ''
+  assert.deepEqual(refused(words).details, [words])
+})

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
+import { ensureJob } from '../../../../lib/kube/rollout/job.mts'
+import { job, jobState } from '../../../../lib/kube/manifests/jobs.mts'
+import { nameOf, type LiveObject } from '../../../../lib/kube/types.mts'
+import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
+import { container, podDefaults } from '../../../../lib/kube/manifests/pods.mts'
+import { createWrites } from '../../../../lib/base/writes.mts'
+
+const folder = mkdtempSync(join(tmpdir(), 'jobs-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const make = (image: string, inputs: unknown = 'one') =>
+  job({
+    namespace: 'a',
+    name: 'prepare',
+    application: 'chatwoot',
+    pod: podDefaults({
+      labels: {},
+      user: 1000,
+      graceSeconds: 30,
+      scratch: [],
+      containers: [container({ name: 'prepare', image })],
+    }),
+    inputs,
+    deadlineSeconds: 600,
+  })
+
+type State = 'active' | 'complete' | 'failed'
+const conditions = { active: undefined, complete: 'Complete', failed: 'Failed' } as const
+
+function live(of: ReturnType<typeof make>, state: State): LiveObject {
+  const type = conditions[state]
+  const status =
+    type === undefined
+      ? { active: 1 }
+      : { conditions: [{ type, status: 'True', reason: 'BackoffLimitExceeded' }] }
+  return { ...of, status } as unknown as LiveObject
+}
+
+/** A cluster that holds Jobs; one that is made or watched ends as `end` says, or its pod waits for `reason`. */
+function cluster(
+  held: readonly LiveObject[],
+  {
+    end = 'complete',
+    reason = '',
+    planning = false,
+  }: { end?: State; reason?: string; planning?: boolean } = {},
+) {
+  const did: string[] = []
+  const events = join(folder, `${Math.random()}`)
+  const pod = (owner: string) => ({
+    kind: 'Pod',
+    metadata: { name: `${owner}-x`, labels: { 'batch.kubernetes.io/job-name': owner } },
+    spec: { containers: [{ name: 'prepare' }] },
+    status: { containerStatuses: [{ name: 'prepare', restartCount: 0, state: { waiting: { reason } } }] },
+  })
+  const show = (one: LiveObject) => {
+    const { name } = one.metadata
+    const lines = (objects: object[]) =>
+      objects.map((object) => JSON.stringify({ type: 'ADDED', object })).join('\n')
+    writeFileSync(`${events}-jobs.batch`, lines([one]))
+    writeFileSync(`${events}-pods`, lines(reason === '' ? [] : [pod(name)]))
+  }
+  for (const one of held) show({ ...one, ...(jobState(one) === 'active' ? live(one as never, end) : {}) })
+  const kubectl = {
+    words: ['sh', '-c', `cat ${events}-$2; exec sleep 5`, 'kubectl'],
+    json: (words: string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) => {
+      if (words.includes('pods')) return Promise.resolve({ items: [pod('job')] })
+      const [sent] = options?.input?.items ?? [options?.input as LiveObject]
+      did.push(`made ${sent?.metadata.name}`)
+      show(live(sent as never, reason === '' ? end : 'active'))
+      return Promise.resolve({ items: [sent] })
+    },
+    run: (words: string[], options?: { input?: { items: LiveObject[] } }) => {
+      if (words[0] === 'logs') return Promise.resolve('starting\nPG::UndefinedTable: relation\nended\n')
+      did.push(`deleted ${options?.input?.items.map(({ metadata }) => metadata.name).join(',')}`)
+      return Promise.resolve('')
+    },
+  } as unknown as Kubectl
+  const writes = createWrites({ planning, guard: () => Promise.resolve() })
+  const ensure = (wanted: ReturnType<typeof make>) =>
+    ensureJob(wanted, {
+      kubectl,
+      writes,
+      failures: [{ line: /UndefinedTable/, meaning: 'A table is missing.', next: 'restore it' }],
+      live: () => Promise.resolve(new Map(held.map((one) => [nameOf(one), one]))),
+    })
+  return { did, writes, ensure }
+}
+
+test('a Job is named by its image and inputs: another one of either is another Job', () => {
+  const names = [make('app:1'), make('app:2'), make('app:1', 'two')].map((one) => one.metadata?.name)
+  assert.equal(new Set(names).size, 3)
+  assert.match(names[0] ?? '', /^chatwoot-prepare-[0-9a-f]{10}$/)
+  assert.equal(make('app:1').metadata?.name, names[0])
+})
+
+test('a Job that fails is not made again by Kubernetes, a pod a drain took away is', () => {
+  const { spec } = make('app:1')
+  assert.equal(spec?.backoffLimit, 0)
+  assert.equal(spec?.template.spec?.restartPolicy, 'Never')
+  assert.deepEqual(
+    spec?.podFailurePolicy?.rules.map(({ action, onPodConditions }) => [action, onPodConditions?.[0]?.type]),
+    [['Ignore', 'DisruptionTarget']],
+  )
+})
+
+test('new: made, and watched to its end', async () => {
+  const { did, ensure } = cluster([])
+  await ensure(make('app:1'))
+  assert.deepEqual(did, [`made ${make('app:1').metadata?.name}`])
+})
+
+test('complete: nothing is done', async () => {
+  const { did, ensure, writes } = cluster([live(make('app:1'), 'complete')])
+  await ensure(make('app:1'))
+  assert.deepEqual([did, writes.changes], [[], []])
+})
+
+test('active, begun by a run that was killed: watched, not made again', async () => {
+  const { did, ensure } = cluster([live(make('app:1'), 'active')])
+  await ensure(make('app:1'))
+  assert.deepEqual(did, [])
+})
+
+test('failed in an earlier run: deleted and made again, once', async () => {
+  const wanted = make('app:1')
+  const { did, ensure } = cluster([live(wanted, 'failed')])
+  await ensure(wanted)
+  assert.deepEqual(did, [`deleted ${wanted.metadata?.name}`, `made ${wanted.metadata?.name}`])
+})
+
+test('failed now: exit 9 with its last lines and the module’s word on them, and it is not tried again', async () => {
+  const { did, ensure } = cluster([], { end: 'failed' })
+  await assert.rejects(ensure(make('app:1')), (thrown) => {
+    assert.ok(thrown instanceof KitError)
+    assert.equal(thrown.exitCode, exitCodes.rolloutFailed)
+    assert.match(thrown.message, /^job\/chatwoot-prepare-\w+ failed$/)
+    assert.match(thrown.details.join('\n'), /\| PG::UndefinedTable[^]*A table is missing\./)
+    assert.equal(thrown.hint, 'restore it')
+    return true
+  })
+  assert.equal(did.length, 1)
+})
+
+test('an image that cannot be pulled ends the wait at once', async () => {
+  const { ensure } = cluster([], { reason: 'ErrImageNeverPull' })
+  await assert.rejects(ensure(make('app:1')), (thrown) => {
+    assert.ok(thrown instanceof KitError)
+    assert.match(thrown.message, /^job\/chatwoot-prepare-\w+ cannot start: /)
+    return true
+  })
+})
+
+test('an older Job that did the same goes when the newer one is done', async () => {
+  const [older, newer] = [make('app:1'), make('app:2')]
+  const { did, ensure } = cluster([live(older, 'complete')])
+  await ensure(newer)
+  assert.deepEqual(did, [`made ${newer.metadata?.name}`, `deleted ${older.metadata?.name}`])
+})
+
+test('under --plan a Job is announced, and nothing is made, shown or waited for', async () => {
+  const wanted = make('app:1')
+  for (const [held, sign] of [
+    [[], '+'],
+    [[live(wanted, 'failed')], '~'],
+  ] as const) {
+    const { did, ensure, writes } = cluster(held, { planning: true })
+    await ensure(wanted)
+    assert.deepEqual(did, [])
+    assert.deepEqual(
+      writes.changes.map((change) => [change.sign, change.what]),
+      [[sign, nameOf(wanted)]],
+    )
+  }
+})

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parse } from 'yaml'
+import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
+import { resolve, typed } from '../../../../lib/settings/settings.mts'
+import { agentConfig, serverConfig, type NodeFacts } from '../../../../scripts/09_k3s/nodes/config.mts'
+import { planFormation } from '../../../../scripts/09_k3s/nodes/formation.mts'
+import type { HostState } from '../../../../scripts/09_k3s/nodes/host-state.mts'
+import { artifactsOf, needsStart, requireArtifact } from '../../../../scripts/09_k3s/nodes/install.mts'
+import { ingress } from '../../../../scripts/09_k3s/ingress/manifests.mts'
+import { k3s } from '../../../../scripts/09_k3s/module.mts'
+import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
+
+const state = (name: string, rest: Partial<HostState> = {}): HostState => ({
+  name,
+  address: `192.0.2.${name.at(-1)}`,
+  interface: 'eth1',
+  active: false,
+  data: false,
+  ca: undefined,
+  joins: undefined,
+  started: undefined,
+  program: undefined,
+  leaving: false,
+  registered: false,
+  ...rest,
+})
+const [one, two, three] = [state('master-1'), state('master-2'), state('master-3')]
+const member = { data: true, active: true, ca: 'c0ffee' }
+const names = (states: readonly HostState[]) => states.map(({ name }) => name)
+
+test('a cluster begins only where there is none: the first master begins, the others join', () => {
+  const { begins, order } = planFormation([one, two, three], false)
+  assert.equal(begins, 'master-1')
+  assert.deepEqual(names(order), ['master-1', 'master-2', 'master-3'])
+})
+
+test('a first master that was installed anew joins the others; it never begins a second cluster', () => {
+  const { begins, order } = planFormation([one, { ...two, ...member }, { ...three, ...member }], true)
+  assert.equal(begins, undefined)
+  assert.deepEqual(names(order), ['master-2', 'master-3', 'master-1'])
+})
+
+for (const [what, states, known, text] of [
+  ['no master holds the cluster that was installed', [one, two, three], true, /on none of its masters/],
+  [
+    'two masters hold different clusters',
+    [{ ...one, ...member }, { ...two, ...member, ca: 'decaf' }, three],
+    true,
+    /different clusters/,
+  ],
+] as const) {
+  test(`${what}: nobody begins, exit 5`, () => {
+    assert.throws(
+      () => planFormation(states, known),
+      (thrown) =>
+        thrown instanceof KitError && thrown.exitCode === exitCodes.worldMoved && text.test(thrown.message),
+    )
+  })
+}
+
+const saved = {
+  DOMAIN: 'staging.example.com',
+  OPERATOR_EMAIL: 'ops@example.com',
+  K3S_TOKEN: 'server-token-of-the-tests',
+  K3S_AGENT_TOKEN: 'agent-token-of-the-tests',
+  API_ADDRESSES: '198.51.100.5, api.example.com',
+}
+const settings = (more: Record<string, string> = {}) => {
+  const sources = { env: 'staging', given: {}, saved: { ...saved, ...more }, variables: {} }
+  return typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
+}
+const nodes: NodeFacts[] = [one, two, three]
+const own = ['cluster-init', 'server', 'token', 'node-name', 'node-ip', 'advertise-address', 'flannel-iface']
+const configOf = (node: NodeFacts, origin: Parameters<typeof serverConfig>[3], given = settings()) =>
+  parse(serverConfig(given, nodes, node, origin)) as Record<string, unknown>
+
+test('the servers of one cluster differ only in what is a node’s own', () => {
+  const first = configOf(one, { begins: true })
+  const second = configOf({ ...two, interface: 'ens10' }, { joins: '192.0.2.1', token: 'K10abc::server:x' })
+  const shared = (config: Record<string, unknown>) =>
+    Object.fromEntries(Object.entries(config).filter(([key]) => !own.includes(key)))
+  assert.deepEqual(shared(first), shared(second))
+  assert.equal(first['cluster-init'], true)
+  assert.equal(second['cluster-init'], undefined)
+  assert.equal(second['server'], 'https://192.0.2.1:6443')
+  assert.equal(second['flannel-iface'], 'ens10')
+  assert.equal(first['node-ip'], '192.0.2.1')
+})
+
+test('the certificate covers every master and every name of the load balancers', () => {
+  assert.deepEqual(configOf(one, { begins: true })['tls-san'], [
+    ...nodes.flatMap(({ name, address }) => [name, address]),
+    '198.51.100.5',
+    'api.example.com',
+  ])
+})
+
+test('a worker gets the workers’ token, not the servers’', () => {
+  const text = agentConfig(one, '192.0.2.1', 'K10abc::node:agent')
+  assert.ok(!text.includes(saved.K3S_TOKEN))
+  assert.equal((parse(text) as { token: string }).token, 'K10abc::node:agent')
+})
+
+test('a cluster whose tokens were never made is not configured, exit 2', () => {
+  assert.throws(
+    () => serverConfig({ ...settings(), K3S_TOKEN: undefined }, nodes, one, { begins: true }),
+    (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.usage,
+  )
+})
+
+const sum = createHash('sha256').update('program').digest('hex')
+const versions = { k3s: { version: 'v1.36.5+k3s1', file: 'artifacts/k3s', sha256: sum } }
+
+test('a service is started anew when its program or its configuration is another one, and only then', () => {
+  const wanted = {
+    role: 'server',
+    config: 'a',
+    artifacts: artifactsOf(versions),
+    pods: '10.42.0.0/16',
+  } as const
+  assert.ok(needsStart(one, wanted))
+  assert.ok(needsStart({ ...one, active: true, started: 'something else' }, wanted))
+})
+
+for (const [what, given, exitCode] of [
+  ['where the program is', { k3s: { version: 'v1.36.5+k3s1' } }, exitCodes.preflight],
+  ['its checksum', { k3s: { version: 'v1.36.5+k3s1', file: 'artifacts/k3s' } }, exitCodes.trust],
+] as const) {
+  test(`versions.json that does not say ${what}: exit ${exitCode}`, () => {
+    assert.throws(
+      () => artifactsOf(given),
+      (thrown) => thrown instanceof KitError && thrown.exitCode === exitCode,
+    )
+  })
+}
+
+test('a program that is not what its publisher made goes to no host: exit 7; one that is not there: exit 3', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-artifact-'))
+  try {
+    const file = join(folder, 'k3s')
+    const artifact = { file, sha256: sum }
+    const fails = (exitCode: number) => (thrown: unknown) =>
+      thrown instanceof KitError && thrown.exitCode === exitCode
+    await assert.rejects(requireArtifact(artifact), fails(exitCodes.preflight))
+    writeFileSync(file, 'another program')
+    await assert.rejects(requireArtifact(artifact), fails(exitCodes.trust))
+    writeFileSync(file, 'program')
+    await requireArtifact(artifact)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('the ingress is one DaemonSet on the nodes’ own ports, on masters too, one node at a time', () => {
+  const objects = ingress(settings({ TRUSTED_PROXIES: '192.0.2.0/24' }), { traefik: 'traefik:v3.7.15' })
+  const text = JSON.stringify(objects)
+  const found = objects.find(({ kind }) => kind === 'DaemonSet') as {
+    spec: { updateStrategy: unknown; template: { spec: Record<string, unknown> } }
+  }
+  assert.deepEqual(found.spec.updateStrategy, {
+    type: 'RollingUpdate',
+    rollingUpdate: { maxUnavailable: 1, maxSurge: 0 },
+  })
+  assert.equal(found.spec.template.spec['hostNetwork'], true)
+  assert.deepEqual(found.spec.template.spec['tolerations'], [{ operator: 'Exists' }])
+  assert.match(text, /forwardedheaders\.trustedips=192\.0\.2\.0\/24/)
+  assert.ok(!objects.some(({ kind }) => kind === 'Service'))
+})
+
+test('without trusted proxies no X-Forwarded header is believed; the legacy NodePort only while it is set', () => {
+  const objects = ingress(settings({ INGRESS_NODE_PORT: '31695' }), { traefik: 'traefik:v3.7.15' })
+  assert.ok(!JSON.stringify(objects).includes('trustedips'))
+  assert.match(JSON.stringify(objects.find(({ kind }) => kind === 'Service')), /"nodePort":31695/)
+})

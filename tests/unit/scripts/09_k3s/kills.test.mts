@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
+import { resolve, typed } from '../../../../lib/settings/settings.mts'
+import { ensureServers } from '../../../../scripts/09_k3s/nodes/control-plane.mts'
+import { k3s } from '../../../../scripts/09_k3s/module.mts'
+import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
+import { takeDown } from '../../../../scripts/09_k3s/remove/take-down.mts'
+import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
+import { bare, hostsOf, Killed, makeWorld, untilNow, type World } from './machines.mts'
+
+// The kit killed after each of its writes to hosts, in memory: every next run goes on from there, no server is started
+// while another is away, and no second cluster begins. tests/practice does a few of these on real machines.
+
+const saved = {
+  DOMAIN: 'staging.example.com',
+  OPERATOR_EMAIL: 'ops@example.com',
+  K3S_TOKEN: 'server-token-of-the-tests',
+  K3S_AGENT_TOKEN: 'agent-token-of-the-tests',
+}
+const sources = { env: 'staging', given: {}, saved, variables: {} }
+const settings = typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
+const versions = {
+  k3s: { version: 'v1', file: 'artifacts/k3s', sha256: '0'.repeat(64) },
+  'k3s-images': { version: 'v1', file: 'artifacts/images.tar', sha256: '1'.repeat(64) },
+}
+const shared = { settings, versions, until: untilNow }
+
+/** Steps 02 and 03. */
+async function install(world: World, limit?: readonly string[]): Promise<void> {
+  const hosts = hostsOf(world, limit)
+  await ensureServers({ ...shared, ...hosts, known: world.nodes.size > 0 })
+  await ensureWorkers({ ...shared, ...hosts })
+}
+
+async function remove(world: World, limit?: readonly string[]): Promise<void> {
+  const run = { settings, until: untilNow, planning: false, released: true, hosts: hostsOf(world, limit) }
+  await (limit === undefined ? takeDown.entirely(run) : takeDown.fromCluster(run))
+}
+
+/** Runs until one gets through, each killed after so many writes. @returns how many were killed */
+async function killedEvery(world: World, writes: number, run: () => Promise<void>): Promise<number> {
+  for (let killed = 0; killed < 200; killed += 1) {
+    Object.assign(world, { writes: 0, killAfter: writes })
+    const through = await run().then(
+      () => true,
+      (thrown: unknown) => {
+        if (thrown instanceof Killed) return false
+        throw thrown
+      },
+    )
+    if (through) return killed
+  }
+  throw new Error('200 runs did not get through')
+}
+
+async function writesOf(world: World, run: () => Promise<void>): Promise<number> {
+  Object.assign(world, { writes: 0, killAfter: 0 })
+  await run()
+  return world.writes
+}
+
+/** One cluster of all machines, begun once, with never two servers away. */
+function assertWhole(world: World): void {
+  assert.deepEqual(world.broken, [])
+  assert.equal(world.begun, 1)
+  assert.equal(world.nodes.size, world.machines.length)
+  assert.ok(world.machines.every(({ active }) => active))
+}
+
+const installed = async (masters: number, workers: number): Promise<World> => {
+  const world = makeWorld(masters, workers)
+  await install(world)
+  return world
+}
+
+test('steps 02 and 03, killed after every write in turn: one whole cluster, and then nothing is written', async () => {
+  const all = await writesOf(makeWorld(3, 2), () => Promise.resolve())
+  assert.equal(all, 0)
+  const fresh = makeWorld(3, 2)
+  const writes = await writesOf(fresh, () => install(fresh))
+  assert.ok(writes > 25, `${writes} writes`)
+  for (let at = 1; at <= writes; at += 1) {
+    const world = makeWorld(3, 2)
+    const killed = await killedEvery(world, at, () => install(world))
+    assert.ok(killed >= 1, `at write ${at}`)
+    assertWhole(world)
+    assert.equal(await writesOf(world, () => install(world)), 0, `after kills at write ${at}`)
+  }
+})
+
+for (const [what, name] of [
+  ['a worker', 'worker-02'],
+  ['the first master', 'master-01'],
+] as const) {
+  test(`${what} that was installed anew joins again, killed after every write in turn`, async () => {
+    for (let at = 1; at <= 8; at += 1) {
+      const world = await installed(3, 2)
+      const machine = world.machines.find((one) => one.name === name)
+      Object.assign(machine ?? {}, bare())
+      await killedEvery(world, at, () => install(world))
+      assertWhole(world)
+    }
+  })
+
+  test(`${what} is taken out of the cluster, killed after every write in turn; the others are untouched`, async () => {
+    for (let at = 1; at <= 6; at += 1) {
+      const world = await installed(3, 2)
+      await killedEvery(world, at, () => remove(world, [name]))
+      assert.deepEqual(world.broken, [])
+      assert.equal(world.nodes.has(name), false)
+      const machine = world.machines.find((one) => one.name === name)
+      assert.equal(machine?.files.size, 0)
+      assert.equal(world.machines.filter(({ active }) => active).length, 4)
+      assert.equal(await writesOf(world, () => remove(world, [name])), 0)
+    }
+  })
+}
+
+test('a worker that was killed while it restarted keeps its Node, and its pods their addresses', async () => {
+  const world = await installed(3, 2)
+  const worker = world.machines.find(({ name }) => name === 'worker-01')
+  Object.assign(worker ?? {}, { started: '', active: false })
+  await install(world)
+  assertWhole(world)
+})
+
+test('a server that was killed while it joined, and installed anew, joins again past the voteless member it left', async () => {
+  const world = await installed(3, 0)
+  Object.assign(world.machines[0] ?? {}, bare())
+  world.ghosts.add('master-01')
+  await install(world)
+  assertWhole(world)
+  assert.equal(world.ghosts.size, 0)
+})
+
+test('the whole cluster is taken down, killed after every write in turn', async () => {
+  for (let at = 1; at <= 12; at += 1) {
+    const world = await installed(3, 2)
+    await killedEvery(world, at, () => remove(world))
+    assert.ok(world.machines.every(({ active, files }) => !active && files.size === 0))
+  }
+})
+
+const refuses = (exitCode: number, text: RegExp) => (thrown: unknown) =>
+  thrown instanceof KitError && thrown.exitCode === exitCode && text.test(thrown.message)
+
+test('a server is not taken out while another is away, nor the last one: exit 3, nothing is written', async () => {
+  const world = await installed(3, 0)
+  Object.assign(world.machines[1] ?? {}, { active: false })
+  world.writes = 0
+  await assert.rejects(remove(world, ['master-03']), refuses(exitCodes.preflight, /master-02 is not whole/))
+  const alone = await installed(1, 1)
+  alone.writes = 0
+  await assert.rejects(remove(alone, ['master-01']), refuses(exitCodes.preflight, /last server/))
+  assert.equal(world.writes + alone.writes, 0)
+})
+
+test('a server is not started while another is away, whatever --limit says: exit 3', async () => {
+  const world = await installed(3, 0)
+  const [first, second] = world.machines
+  Object.assign(second ?? {}, { active: false })
+  Object.assign(first ?? {}, { started: 'with another configuration' })
+  await assert.rejects(install(world, ['master-01']), refuses(exitCodes.preflight, /master-02 is not whole/))
+  assert.deepEqual(world.broken, [])
+})
+
+test('--limit touches the named hosts alone', async () => {
+  const world = makeWorld(3, 2)
+  await install(world, ['master-01', 'master-02', 'master-03'])
+  assert.deepEqual([...world.nodes].toSorted(), ['master-01', 'master-02', 'master-03'])
+  await install(world, ['worker-02'])
+  assert.equal(world.nodes.has('worker-01'), false)
+  assert.equal(world.nodes.has('worker-02'), true)
+})
+
+test('an install that meets a host on its way out stops: exit 5', async () => {
+  const world = await installed(3, 1)
+  world.machines[3]?.files.set('/etc/rancher/keybuzz.leaving', 'x')
+  await assert.rejects(install(world), /worker/)
+  world.machines[0]?.files.set('/etc/rancher/keybuzz.leaving', 'x')
+  await assert.rejects(install(world), refuses(exitCodes.worldMoved, /master-01/))
+})
+
+test('a cluster that does not answer is not taken down while a majority of its masters holds it: exit 6', async () => {
+  const world = await installed(3, 0)
+  const run = { settings, until: untilNow, planning: false, released: false, hosts: hostsOf(world) }
+  await assert.rejects(takeDown.entirely(run), refuses(exitCodes.unreachable, /still hold it/))
+  for (const one of world.machines.slice(0, 2)) one.files.set('/etc/rancher/keybuzz.leaving', 'x')
+  await takeDown.entirely({ ...run, hosts: hostsOf(world) })
+  assert.ok(world.machines.every(({ active }) => !active))
+})

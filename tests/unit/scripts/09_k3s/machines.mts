@@ -1,0 +1,236 @@
+import type { Host } from '../../../../lib/hosts/host.mts'
+import type { Hosts } from '../../../../lib/hosts/hosts.mts'
+import type { Until } from '../../../../lib/base/poll.mts'
+
+// Machines in memory that answer what module 9 asks and do what it tells them, so that a run can be killed after
+// each of its writes, and every start of a server be looked at.
+
+/** Thrown where a power cut would end the kit. */
+export class Killed extends Error {}
+
+interface Machine {
+  readonly name: string
+  readonly address: string
+  readonly role: 'master' | 'worker'
+  /** By path: what was put there. */
+  files: Map<string, string>
+  active: boolean
+  started: string
+  /** It keeps the password of its Node. */
+  registered: boolean
+  data: boolean
+  joins: string
+  /** Asked once more before it is whole. */
+  settling: boolean
+  drained: boolean
+  /** Its service does not start again by itself. */
+  ending: boolean
+  snapshot: boolean
+}
+
+export interface World {
+  readonly machines: readonly Machine[]
+  readonly nodes: Set<string>
+  /** Names of Nodes the cluster has bound pods to. */
+  readonly carrying: Set<string>
+  /** Machines etcd lists as members without a vote: they were killed while they joined. */
+  readonly ghosts: Set<string>
+  /** Clusters that were begun: more than one is a split brain. */
+  begun: number
+  /** What must never happen, as it happened. */
+  readonly broken: string[]
+  writes: number
+  /** The run ends after this many writes; 0: never. */
+  killAfter: number
+}
+
+/** A machine as its owner installed it. */
+export const bare = () => ({
+  files: new Map<string, string>(),
+  active: false,
+  started: '',
+  registered: false,
+  data: false,
+  joins: '',
+  settling: false,
+  drained: false,
+  ending: false,
+  snapshot: false,
+})
+
+export function makeWorld(masters: number, workers: number): World {
+  const make = (role: Machine['role'], at: number): Machine => ({
+    name: `${role}-0${at}`,
+    address: `192.0.2.${role === 'master' ? 10 + at : 20 + at}`,
+    role,
+    ...bare(),
+  })
+  const list = (role: Machine['role'], many: number) =>
+    Array.from({ length: many }, (_, at) => make(role, at + 1))
+  return {
+    machines: [...list('master', masters), ...list('worker', workers)],
+    nodes: new Set(),
+    carrying: new Set(),
+    ghosts: new Set(),
+    begun: 0,
+    broken: [],
+    writes: 0,
+    killAfter: 0,
+  }
+}
+
+const isWhole = (world: World, one: Machine): boolean =>
+  one.active && !one.settling && world.nodes.has(one.name)
+
+/** What the service does when it is told to start. */
+function startService(world: World, one: Machine): void {
+  const away = world.machines.filter(
+    (other) => other !== one && other.role === 'master' && other.data && !isWhole(world, other),
+  )
+  if (one.role === 'master' && away.length > 0)
+    world.broken.push(`${one.name} started while ${away.map(({ name }) => name).join(', ')} was not whole`)
+  const config = one.files.get('/etc/rancher/k3s/config.yaml') ?? ''
+  one.joins = /^server: https:\/\/([^:]*)/m.exec(config)?.[1] ?? ''
+  if (one.role === 'master' && !one.data && one.joins === '') world.begun += 1
+  if (!one.registered && world.nodes.has(one.name))
+    world.broken.push(`${one.name} joined under a name whose password is another's`)
+  if (!one.registered && world.carrying.has(one.name))
+    world.broken.push(`${one.name} began pods again whose volumes went with its old disk`)
+  one.active = true
+  one.registered = true
+  world.carrying.add(one.name)
+  one.settling = true
+  world.ghosts.delete(one.name)
+  one.data = one.role === 'master'
+  world.nodes.add(one.name)
+}
+
+function forget(world: World, name: string): void {
+  const living = world.machines.find((one) => one.name === name && one.registered && !one.drained)
+  if (living !== undefined) world.broken.push(`${name} lost its Node, and its pods their addresses`)
+  world.nodes.delete(name)
+}
+
+function act(world: World, one: Machine, what: string, words: readonly string[]): void {
+  if (what.startsWith('start ')) {
+    startService(world, one)
+    one.started = words.at(-1) ?? ''
+  } else if (what.startsWith('delete node ')) forget(world, what.slice('delete node '.length))
+  else if (what.startsWith('delete the pods of '))
+    world.carrying.delete(what.slice('delete the pods of '.length))
+  else if (what.startsWith('drain ')) {
+    for (const other of world.machines) if (other.name === what.slice('drain '.length)) other.drained = true
+  } else if (what === 'K3s shall not start again by itself') one.ending = true
+  else if (what === 'save a last snapshot') one.snapshot = true
+  else if (what === 'take K3s and its data off') {
+    Object.assign(one, bare())
+  }
+}
+
+function answer(world: World, one: Machine, words: readonly string[], shown = ''): [number, string] {
+  if (shown === 'read the state of K3s') return [0, stateOf(one)]
+  if (shown === 'ask whether this server is whole') return [0, wholenessOf(world, one)]
+  if (shown === 'read the token') return one.data ? [0, 'K10abc::server:token'] : [1, '']
+  if (shown === 'ask for the token and the Nodes of workers') return viewOfWorkers(world, one)
+  const line = words.join(' ')
+  if (line.includes('is-active k3s-agent')) return [0, one.active ? 'active\n0\n' : 'activating\n0\n']
+  if (line.includes('get persistentvolumes')) return [0, '{"items": []}']
+  if (line.includes('--property Restart ')) return [0, one.ending || !one.active ? 'no' : 'always']
+  if (line.includes('on-demand-')) return [0, one.snapshot ? 'on-demand-1' : '']
+  if (line.includes('get pods')) {
+    const asked = world.machines.find(({ name }) => line.includes(`spec.nodeName=${name}`))
+    if (line.endsWith('-o name')) return [0, world.carrying.has(asked?.name ?? '') ? 'pod/one' : '']
+    return [0, asked?.drained === true ? 'DaemonSet|' : 'DaemonSet|ReplicaSet|']
+  }
+  const cordoned = /get node (\S+) .*unschedulable/.exec(line)?.[1]
+  if (cordoned !== undefined && world.nodes.has(cordoned)) {
+    const drained = world.machines.find(({ name }) => name === cordoned)?.drained
+    return [0, `${cordoned}=${drained === true ? 'true' : ''}`]
+  }
+  const node = /get node (\S+)/.exec(line)?.[1]
+  return [0, node !== undefined && world.nodes.has(node) ? `node/${node}` : '']
+}
+
+function viewOfWorkers(world: World, one: Machine): [number, string] {
+  if (!one.data) return [1, '\n']
+  const nodes = [...world.nodes].map((name) => `${name}=True `).join('')
+  return isWhole(world, one) ? [0, `K10abc::agent:token\n${nodes}`] : [1, 'K10abc::agent:token\n']
+}
+
+const stateOf = (one: Machine): string =>
+  [
+    'interface=eth1',
+    ...(one.active ? ['active=k3s'] : []),
+    ...(one.data ? ['data=yes', 'ca=c0ffee'] : []),
+    ...(one.joins === '' ? [] : [`joins=${one.joins}`]),
+    ...(one.started === '' ? [] : [`started=${one.started}`]),
+    ...(one.registered ? ['registered=yes'] : []),
+    ...(one.files.has('/etc/rancher/keybuzz.leaving') ? ['leaving=yes'] : []),
+  ].join('\n')
+
+function wholenessOf(world: World, one: Machine): string {
+  const members = world.machines
+    .filter(({ name, data }) => data && world.nodes.has(name))
+    .map(({ name, address }) => ({ name, peerURLs: [`https://${address}:2380`] }))
+    .concat(
+      world.machines
+        .filter(({ name }) => world.ghosts.has(name))
+        .map(({ address }) => ({ name: '', peerURLs: [`https://${address}:2380`] })),
+    )
+  const whole = isWhole(world, one)
+  one.settling = false
+  return whole
+    ? `readyz=ok\nprogram=v1\nnode=True v1\nmembers=${JSON.stringify({ members })}\n`
+    : 'readyz=\nrestarts=0\n'
+}
+
+/** A run's view of the machines: its writes are counted, and it may be killed after one. */
+export function hostsOf(world: World, limit?: readonly string[]): Hosts {
+  const count = () => {
+    world.writes += 1
+    if (world.killAfter > 0 && world.writes === world.killAfter) throw new Killed()
+  }
+  const hosts = world.machines.map((one): Host => ({
+    name: one.name,
+    address: one.address,
+    lock: () => Promise.resolve(),
+    quiet: () => Promise.resolve(),
+    read: (words, options) => {
+      const [code, stdout] = answer(world, one, words, options?.shown)
+      return Promise.resolve({ code, stdout, stderr: '' })
+    },
+    change: async (what, words) => {
+      act(world, one, what, words)
+      count()
+      return Promise.resolve()
+    },
+    look: (paths) => {
+      const there = paths.filter((path) => one.files.has(path))
+      return Promise.resolve(new Map(there.map((path) => [path, one.files.get(path) ?? ''])))
+    },
+    put: async (path, _mode, content) => {
+      const wanted = typeof content === 'string' ? content : content.sha256
+      if (one.files.get(path) === wanted) return Promise.resolve(false)
+      one.files.set(path, wanted)
+      count()
+      return Promise.resolve(true)
+    },
+  }))
+  const of = (role: Machine['role']) =>
+    hosts.filter(({ name }) => world.machines.some((one) => one.name === name && one.role === role))
+  const named = ({ name }: Host) => limit?.includes(name) ?? true
+  return {
+    servers: of('master'),
+    masters: of('master').filter(named),
+    workers: of('worker').filter(named),
+    lost: [],
+    members: world.machines,
+    close: () => {},
+  }
+}
+
+/** Asks a few times, without pausing. */
+export const untilNow: Until = async ({ what, lacks }) => {
+  for (let times = 0; times < 5; times += 1) if ((await lacks()) === '') return
+  throw new Error(`${what} did not become ready: ${await lacks()}`)
+}

@@ -1,0 +1,360 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { root } from '../../../../lib/base/files.mts'
+import type { Host } from '../../../../lib/hosts/host.mts'
+import type { Member } from '../../../../lib/hosts/hosts.mts'
+import { resolve, typed } from '../../../../lib/settings/settings.mts'
+import { paths } from '../../../../scripts/09_k3s/host/paths.mts'
+import { k3s } from '../../../../scripts/09_k3s/module.mts'
+import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
+import { tellBalancers } from '../../../../scripts/09_k3s/preflight/balancers.mts'
+import { dialUntil } from '../../../../scripts/09_k3s/reach/dial.mts'
+import { parseDocument } from '../../../../scripts/09_k3s/host/document.mts'
+import {
+  blockedText,
+  isOpen,
+  doorsOf,
+  thisMachine,
+  type Blocked,
+  type Peer,
+} from '../../../../scripts/09_k3s/reach/reach.mts'
+import { knockScript, listenScript } from '../../../../scripts/09_k3s/reach/scripts.mts'
+import type { Fit } from '../../../../scripts/09_k3s/preflight/run.mts'
+import { modulesFile, sysctlFile } from '../../../../scripts/09_k3s/prepare/kernel.mts'
+import { chainsOf, scriptText } from '../../../../scripts/09_k3s/prepare/nftables.mts'
+import { rulesFor } from '../../../../scripts/09_k3s/host/openings.mts'
+import { preparedScript } from '../../../../scripts/09_k3s/prepare/script.mts'
+import type { Work } from '../../../../scripts/09_k3s/prepare/task.mts'
+import { lacking, worksOf } from '../../../../scripts/09_k3s/prepare/tasks.mts'
+
+// What would be written on a host, from what it said; kernels and firewalls as their programs describe them, for this machine has one.
+
+const fixture = (name: string) => readFileSync(join(root, 'tests/fixtures/hosts', name), 'utf8')
+const good = fixture('good.txt')
+
+const settingsWith = (more: Record<string, string> = {}) => {
+  const saved = { DOMAIN: 'dev.example.com', OPERATOR_EMAIL: 'ops@example.com', ...more }
+  const sources = { env: 'dev', given: {}, saved, variables: {} }
+  return typed('dev', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
+}
+
+const members: Member[] = [
+  { name: 'k8s-master-01', address: '192.0.2.1', role: 'master' },
+  { name: 'k8s-master-02', address: '192.0.2.2', role: 'master' },
+  { name: 'k8s-worker-01', address: '192.0.2.11', role: 'worker' },
+]
+const [master, , worker] = members as [Member, Member, Member]
+
+const worksWith = (lines: string, settings = settingsWith(), host: Member = master): Work[] =>
+  worksOf({
+    ...host,
+    said: parseDocument(host.name, good.replace('end 1', `${lines}\nend 1`)),
+    members,
+    settings,
+  })
+const commands = (works: readonly Work[]) => lacking(works).map(({ words = [] }) => words.join(' '))
+const contentOf = (works: readonly Work[], path: string) =>
+  works.flatMap(({ files = [] }) => files).find((one) => one.path === path)?.content
+const without = (line: string, from = good) => {
+  const text = from.replace(new RegExp(`^${line}.*\n`, 'm'), '')
+  assert.notEqual(text, from)
+  return text
+}
+const said = (text: string) => ({
+  ...master,
+  said: parseDocument('k8s-master-01', text),
+  members,
+  settings: settingsWith(),
+})
+
+test('a host that is as it should be, without a firewall, needs no command; its files are compared', () => {
+  const works = worksWith('')
+  assert.deepEqual(commands(works), [])
+  assert.deepEqual(
+    works.flatMap(({ files = [] }) => files.map(({ path }) => path)),
+    [modulesFile, paths.resolvConf],
+  )
+})
+
+test('modules that are not loaded are loaded, and named for every start of the host', () => {
+  const works = worksOf(said(without('loaded br_netfilter', without('loaded vxlan'))))
+  assert.deepEqual(commands(works), ['modprobe --all br_netfilter vxlan'])
+  assert.match(contentOf(works, modulesFile) ?? '', /^overlay\nbr_netfilter\nnf_conntrack\nvxlan$/m)
+})
+
+test('settings are raised, never lowered: the file holds what was too low, also on the next run', () => {
+  const low = good.replace('max_user_instances 8192', 'max_user_instances 128')
+  const works = worksOf(said(low))
+  assert.deepEqual(commands(works), ['sysctl --quiet --write fs.inotify.max_user_instances=512'])
+  assert.match(contentOf(works, sysctlFile) ?? '', /\nfs\.inotify\.max_user_instances = 512\n$/)
+  const again = low
+    .replace('max_user_instances 128', 'max_user_instances 512')
+    .replace('end 1', 'raised fs.inotify.max_user_instances\nend 1')
+  assert.deepEqual(commands(worksOf(said(again))), [])
+  assert.equal(contentOf(worksOf(said(again)), sysctlFile), contentOf(works, sysctlFile))
+})
+
+test('a setting that cannot be read counts as too low', () => {
+  const works = worksOf(said(without('sysctl net.bridge')))
+  assert.deepEqual(commands(works), ['sysctl --quiet --write net.bridge.bridge-nf-call-iptables=1'])
+})
+
+for (const [what, text, lines] of [
+  ['a stub on 127.0.0.53 is passed over for the servers behind it', good, ['nameserver 192.0.2.53']],
+  [
+    'real servers are taken as they are, three at most',
+    good.replace(
+      'nameserver 127.0.0.53',
+      ['127.0.0.1', '192.0.2.3', '192.0.2.4', '192.0.2.5', '192.0.2.6']
+        .map((one) => `nameserver ${one}`)
+        .join('\n'),
+    ),
+    ['nameserver 192.0.2.3', 'nameserver 192.0.2.4', 'nameserver 192.0.2.5'],
+  ],
+] as const) {
+  test(`the kubelet's resolv.conf: ${what}`, () => {
+    const content = contentOf(worksOf(said(text)), paths.resolvConf) ?? ''
+    assert.deepEqual(content.trim().split('\n').slice(1), [...lines, 'search example.com'])
+  })
+}
+
+const opened = (host: Member, settings = settingsWith()) =>
+  rulesFor(host, members, settings).map(({ source, protocol = 'all', ports }) =>
+    [source, protocol, ...ports].join(' '),
+  )
+
+test('a master is opened to masters and workers, each for what it needs; pods and Services come whole', () => {
+  assert.deepEqual(opened(master), [
+    '192.0.2.2 tcp 80 443 2379-2381 6443 10250',
+    '192.0.2.2 udp 8472',
+    '192.0.2.11 tcp 80 443 6443 10250',
+    '192.0.2.11 udp 8472',
+    '10.42.0.0/16 all',
+    '10.43.0.0/16 all',
+  ])
+})
+
+test('a worker has neither API nor etcd; load balancers and administrators reach the ingress', () => {
+  const settings = settingsWith({
+    TRUSTED_PROXIES: '198.51.100.7/28',
+    ADMIN_ADDRESSES: '198.51.100.99/32',
+    FLANNEL_BACKEND: 'wireguard-native',
+    INGRESS_NODE_PORT: '31695',
+  })
+  assert.deepEqual(opened(worker, settings), [
+    '192.0.2.1 tcp 80 443 10250 31695',
+    '192.0.2.1 udp 51820',
+    '192.0.2.2 tcp 80 443 10250 31695',
+    '192.0.2.2 udp 51820',
+    '198.51.100.0/28 tcp 80 443 31695',
+    '198.51.100.99 tcp 80 443 31695',
+    '10.42.0.0/16 all',
+    '10.43.0.0/16 all',
+  ])
+})
+
+// In the form ufw 0.36.2 on Debian 12 gives: `ufw show added`.
+const ufw = fixture('ufw.txt')
+
+test('ufw: only what lacks is added, a rule of ours nobody needs goes, the operator’s stay', () => {
+  assert.deepEqual(commands(worksWith(ufw)), [
+    'ufw allow from 192.0.2.11 to any port 80,443,6443,10250 proto tcp comment keybuzz',
+    'ufw allow from 192.0.2.11 to any port 8472 proto udp comment keybuzz',
+    'ufw allow from 10.43.0.0/16 comment keybuzz',
+    'ufw route allow from 10.43.0.0/16 comment keybuzz',
+    'ufw route allow to 10.43.0.0/16 comment keybuzz',
+    'ufw delete allow from 192.0.2.99 to any port 6443,10250 proto tcp',
+    'ufw route delete allow to 10.99.0.0/16',
+  ])
+})
+
+test('ufw: no command enables it, resets it, or names SSH; one that is not active gets no rule', () => {
+  const all = commands(worksWith(ufw)).join('\n')
+  assert.doesNotMatch(all, /enable|reset|reload|default|\b22\b|insert|prepend/)
+  assert.deepEqual(commands(worksWith(ufw.replace('ufw active', 'ufw inactive'))), [])
+})
+
+// In the form firewalld 1.3.3 on Debian 12 gives: --list-rich-rules and --list-sources.
+const firewalld = fixture('firewalld.txt')
+
+test('firewalld: what lacks is added for now and for the next start, each by itself; nothing is reloaded', () => {
+  const all = commands(worksWith(firewalld, settingsWith({ ADMIN_ADDRESSES: '198.51.100.9' })))
+  const rule = (port: string) =>
+    `rule family="ipv4" source address="198.51.100.9" port port="${port}" protocol="tcp" accept`
+  const lacks = (kind: string, words: string) => all.includes(`firewall-cmd --quiet${kind} --zone=${words}`)
+  const [now, later] = ['', ' --permanent']
+  for (const [port, lacksNow, lacksLater] of [
+    ['443', false, false],
+    ['6443', false, true],
+    ['80', true, true],
+  ] as const) {
+    const words = `internal --add-rich-rule=${rule(port)}`
+    assert.deepEqual([lacks(now, words), lacks(later, words)], [lacksNow, lacksLater], port)
+  }
+  // Hosts of the cluster as well as pods: their packets must be let through.
+  for (const [source, lacksNow, lacksLater] of [
+    ['192.0.2.2', false, false],
+    ['10.42.0.0/16', false, true],
+    ['192.0.2.11', true, true],
+  ] as const) {
+    const words = `trusted --add-source=${source}`
+    assert.deepEqual([lacks(now, words), lacks(later, words)], [lacksNow, lacksLater], source)
+  }
+  assert.doesNotMatch(all.join('\n'), /reload|remove|set-default|panic/)
+})
+
+// In the form nftables 1.0.6 gives: `nft list ruleset` with an operator's table, kube-proxy's and iptables' own.
+const ruleset = fixture('nft-ruleset.txt')
+const chainLines = (text: string) => execFileSync('awk', [chainsOf], { input: text, encoding: 'utf8' })
+
+test('nftables: only chains of the operator that may stop packets are written to', () => {
+  assert.deepEqual(chainLines(ruleset).trim().split('\n'), [
+    'chain inet filter input input none 0',
+    'chain inet filter forward forward none 0',
+  ])
+})
+
+test('nftables: openings are laid once; a line that was taken out of them is seen', () => {
+  const found = chainLines(ruleset)
+  const [command = ''] = commands(worksWith(found))
+  assert.match(command, /keybuzz-firewall; systemctl daemon-reload; systemctl enable --quiet --now/)
+  const rules = rulesFor(master, members, settingsWith())
+  const mark = /comment \\"keybuzz ([0-9a-f]+)\\"/.exec(scriptText(rules))?.[1] ?? ''
+  const laid = found.replace('none 0', `${mark} 6`).replace('none 0', `${mark} 4`)
+  assert.deepEqual(commands(worksWith(laid)), [])
+  assert.equal(commands(worksWith(laid.replace(`${mark} 6`, `${mark} 5`))).length, 1)
+  assert.equal(commands(worksWith(laid, settingsWith({ ADMIN_ADDRESSES: '198.51.100.9' }))).length, 1)
+})
+
+test('the scripts are plain sh', () => {
+  for (const input of [preparedScript, scriptText(rulesFor(master, members, settingsWith()))])
+    execFileSync('sh', ['-n'], { input })
+})
+
+test('from this machine: an open port, and one that is refused, are told apart', async () => {
+  const server = createServer().listen(0, '127.0.0.1').unref()
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  assert.equal(await dialUntil('127.0.0.1', port, 10_000), 'open')
+  server.close()
+  await once(server, 'close')
+  assert.equal(await dialUntil('127.0.0.1', port, 1000), 'refused')
+})
+
+/** Runs the real programs against each other on the loopback. @returns what was said of each door, in order */
+async function knockAt(seconds: string, ...doors: string[]): Promise<string[]> {
+  const knocking = spawn('perl', ['-e', knockScript, seconds, ...doors])
+  return (await text(knocking.stdout)).trim().split('\n').toSorted()
+}
+
+test('listener and knock meet over TCP and UDP; the listener ends with its stdin', async () => {
+  const [tcp, udp] = [await freePort(), await freePort()]
+  const listener = spawn('perl', ['-e', listenScript, '20', '127.0.0.1', `tcp:${tcp}`, `udp:${udp}`])
+  const other = await freePort()
+  const doors = [`tcp:127.0.0.1:${tcp},${other}`, `udp:127.0.0.1:${udp}`]
+  const said = (how: string) =>
+    [
+      `tcp 127.0.0.1 ${tcp} ${how}`,
+      `tcp 127.0.0.1 ${other} refused`,
+      `udp 127.0.0.1 ${udp} ${how}`,
+    ].toSorted()
+  assert.deepEqual(await knockAt('3', ...doors), said('open'))
+  listener.stdin.end()
+  assert.deepEqual(await once(listener, 'exit'), [0, null])
+  assert.deepEqual(await knockAt('2', ...doors), said('refused'))
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+const peer = (member: Member, text: string): Peer => ({
+  ...member,
+  host: { name: member.name, address: member.address } as Host,
+  said: parseDocument(member.name, text),
+})
+const doors = (text: string, member = master) =>
+  doorsOf(peer(member, text), settingsWith()).map(
+    ({ protocol, port, empty }) => `${protocol} ${port}${empty ? ' empty' : ''}`,
+  )
+
+test('a refusal is no wall: of a neighbour who was not asked it is let pass, of a listener of ours it is not', () => {
+  const asked = peer(master, good)
+  const neighbour = { ...master, host: asked.host }
+  assert.equal(isOpen({ peer: asked }, 'refused'), false)
+  assert.equal(isOpen({ peer: neighbour }, 'refused'), true)
+  assert.equal(isOpen({ peer: neighbour }, 'silent'), false)
+})
+
+test('bare: a listener stands in for every port; installed: only ports K3s has are knocked at, never taken', () => {
+  assert.deepEqual(
+    doors(good),
+    ['tcp 6443', 'tcp 2379', 'tcp 2380', 'tcp 2381', 'tcp 10250', 'udp 8472', 'tcp 80', 'tcp 443'].map(
+      (one) => `${one} empty`,
+    ),
+  )
+  const ours = good.replace('end 1', 'ours yes\nport tcp 6443 k3s\nport udp 8472\nend 1')
+  assert.deepEqual(doors(ours), ['tcp 6443'])
+  assert.deepEqual(doors(good, worker), [
+    'tcp 10250 empty',
+    'udp 8472 empty',
+    'tcp 80 empty',
+    'tcp 443 empty',
+  ])
+})
+
+test('who got no answer stands together when it is the same ports', () => {
+  const blocked = [master, worker].flatMap(({ name: from }) =>
+    ['6443', '10250'].map((port): Blocked => ({
+      from,
+      to: 'k8s-master-02',
+      protocol: 'tcp',
+      port,
+      how: 'silent',
+    })),
+  )
+  assert.equal(
+    blockedText({ name: 'k8s-master-02', blocked }),
+    'no answer to k8s-master-01, k8s-worker-01 on tcp 6443, tcp 10250',
+  )
+})
+
+for (const [what, answer, blocked, told] of [
+  [
+    'a load balancer that leads nowhere is told when the nodes answer',
+    'silent',
+    [],
+    /not at api\.example\.com:6443 \(silent\): the nodes are right/,
+  ],
+  ['a load balancer that answers is not spoken of', 'open', [], /^$/],
+  [
+    'nobody is accused while this machine does not reach the nodes either',
+    'silent',
+    [{ from: thisMachine, to: 'k8s-master-01', protocol: 'tcp', port: '6443', how: 'silent' }],
+    /^$/,
+  ],
+] as const) {
+  test(what, async (context) => {
+    const written: string[] = []
+    context.mock.method(process.stderr, 'write', (line: string) => written.push(line) > 0)
+    const facts = { ...said(good.replace('end 1', 'port tcp 6443 k3s\nend 1')), blocked }
+    const host = { name: master.name, address: master.address } as Host
+    await tellBalancers(
+      [{ host, facts: facts as unknown as Fit['facts'] }],
+      { API_ADDRESSES: 'api.example.com' },
+      () => Promise.resolve(answer),
+    )
+    assert.match(written.join(''), told)
+  })
+}

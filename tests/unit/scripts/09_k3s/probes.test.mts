@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Deployment, Ingress, Manifest, PodSpec, Secret, Service } from '../../../../lib/kube/types.mts'
+import { sensitive } from '../../../../lib/base/sensitive.mts'
+import { backendServices, pullProof } from '../../../../scripts/09_k3s/probes/backend-services.mts'
+import { loadBalancerLines } from '../../../../scripts/09_k3s/ingress/load-balancer.mts'
+import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
+import { policies, verdictObject, verdictOf } from '../../../../scripts/09_k3s/probes/policies.mts'
+import { askedScripts } from '../../../../scripts/09_k3s/probes/probe-scripts.mts'
+import { portionsOf } from '../../../../scripts/09_k3s/probes/ask.mts'
+import { ownVolume, probes, servedPort, single } from '../../../../scripts/09_k3s/probes/probe.mts'
+
+const image = 'docker.io/rancher/mirrored-library-busybox:1.37.0'
+const settings = {
+  ENV: 'dev',
+  DOMAIN: 'dev.example.com',
+  INGRESS_CLASS: 'nginx',
+  INGRESS_NODE_PORT: 0,
+  INGRESS_HEALTH_PATH: '/healthz',
+  TLS_MODE: 'load-balancer',
+  POSTGRES_HOST: '192.0.2.10',
+  POSTGRES_PORT: 5432,
+  POSTGRES_PASSWORD: sensitive('never-in-a-ConfigMap'),
+  REDIS_PORT: 6379,
+} as unknown as K3sSettings
+
+const everything = [
+  ...probes(settings, image),
+  ...policies,
+  single('guarded', image),
+  single('confined', image),
+  single('volume', image, ownVolume),
+]
+const podsOf = (manifests: readonly Manifest[]): PodSpec[] =>
+  manifests.flatMap((one) => (one as Deployment).spec?.template?.spec ?? [])
+
+test('probes have no right of any kind', () => {
+  const pods = podsOf(everything)
+  assert.equal(pods.length, 4)
+  for (const { securityContext, automountServiceAccountToken, hostNetwork, containers } of pods) {
+    assert.equal(securityContext?.runAsNonRoot, true)
+    assert.equal(automountServiceAccountToken, false)
+    assert.equal(hostNetwork, undefined)
+    for (const { securityContext: own, resources } of containers) {
+      assert.deepEqual(own?.capabilities, { drop: ['ALL'] })
+      assert.equal(own?.readOnlyRootFilesystem, true)
+      assert.ok(resources?.limits?.['memory'] !== undefined && resources.requests?.['memory'] !== undefined)
+    }
+  }
+})
+
+test('nothing leads to the port that asks others, and it answers to nobody by a name', () => {
+  const services = everything.filter((one): one is Service => one.kind === 'Service')
+  assert.deepEqual(
+    services.flatMap(({ spec }) => spec?.ports?.map(({ targetPort }) => targetPort) ?? []),
+    [servedPort, servedPort],
+  )
+  const ingresses = everything.filter((one): one is Ingress => one.kind === 'Ingress')
+  assert.deepEqual(
+    ingresses.map(({ spec }) => spec?.rules?.map(({ host }) => host)),
+    [['canary.dev.example.com']],
+  )
+})
+
+test('a probe reads its question as the API server writes it, and says nothing for what it does not reach', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-'))
+  // In the place of busybox's: it knows one address, and no port below it answers.
+  const wget = '#!/bin/sh\n[ "$4" = http://192.0.2.1:8080/cgi-bin/who ] && echo here\n'
+  writeFileSync(join(folder, 'wget'), wget, { mode: 0o755 })
+  const answer = execFileSync('bash', ['-c', askedScripts.reach], {
+    env: {
+      PATH: `${folder}:${process.env['PATH']}`,
+      QUERY_STRING: 'ask=who%3D192.0.2.1%3A1%7Cwho%3D192.0.2.1%3A8080&timeout=1m0s',
+    },
+  }).toString()
+  rmSync(folder, { recursive: true })
+  assert.deepEqual(answer.split('\n').slice(1, -1).toSorted(), ['0 ', '1 here', '\r'].toSorted())
+})
+
+test('a question and its answer fit into one packet, and no item is lost', () => {
+  const items = Array.from({ length: 150 }, (_, at) => `site=192.0.2.${at}:31695,canary.dev.example.com`)
+  const portions = portionsOf(items)
+  assert.deepEqual(portions.flat(), items)
+  for (const portion of portions) assert.ok(encodeURIComponent(portion.join('|')).length < 1000)
+})
+
+test('the verdict on policies: on only where every flow is as they say', () => {
+  assert.deepEqual(verdictOf({ cut: [], passed: [], flows: 20 }), {
+    enforced: true,
+    reason: '20 flows as the policies say',
+  })
+  const all = Array.from({ length: 10 }, () => 'ingress from a')
+  assert.match(verdictOf({ cut: [], passed: all, flows: 20 }).reason, /^not enforced: 10/)
+  assert.match(
+    verdictOf({ cut: [], passed: ['egress to a'], flows: 20 }).reason,
+    /not enforced everywhere: 1/,
+  )
+  assert.equal(verdictOf({ cut: [], passed: ['egress to a'], flows: 20 }).enforced, false)
+  assert.equal(verdictOf({ cut: ['egress to a'], passed: [], flows: 20 }).enforced, false)
+  const { data } = verdictObject({ enforced: false, reason: 'why' }) as { data?: object }
+  assert.deepEqual(data, { enforced: 'false', reason: 'why' })
+})
+
+test('backend-services holds hosts and ports of the backends that are set, and no credential', () => {
+  const [namespace, map] = backendServices(settings)
+  assert.equal(namespace?.metadata?.name, 'keybuzz-dev')
+  assert.deepEqual((map as { data?: object }).data, { POSTGRES_HOST: '192.0.2.10', POSTGRES_PORT: '5432' })
+  assert.deepEqual(backendServices({ ENV: 'dev' } as K3sSettings), [])
+})
+
+test('an image of the private registry is pulled with its account, as a volume: nothing of it runs', () => {
+  const versions = {
+    n8n: { version: '1', image: 'docker.io/n8n:1' },
+    api: { version: '2', image: 'r.example.com/api:2' },
+  }
+  const account = { REGISTRY_USER: 'puller', REGISTRY_PASSWORD: sensitive('s3cret-token') }
+  const [secret, pod] = pullProof(
+    { ...settings, ...account, REGISTRY_SERVER: 'r.example.com' },
+    versions,
+    image,
+  )
+  assert.equal((secret as Secret).type, 'kubernetes.io/dockerconfigjson')
+  const [spec] = podsOf(pod === undefined ? [] : [pod])
+  assert.deepEqual(spec?.imagePullSecrets, [{ name: 'registry' }])
+  assert.deepEqual(spec?.volumes?.at(-1), {
+    name: 'pulled',
+    image: { reference: 'r.example.com/api:2', pullPolicy: 'Always' },
+  })
+  assert.deepEqual(
+    spec?.containers.map((one) => one.image),
+    [image, image],
+  )
+  assert.deepEqual(
+    pullProof({ ...settings, ...account, REGISTRY_SERVER: 'other.example.com' }, versions, image),
+    [],
+  )
+  assert.deepEqual(pullProof(settings, versions, image), [])
+})
+
+test('the load balancer’s table says port, targets and check, by where TLS ends and which port the ingress has', () => {
+  const texts = (more: object) => loadBalancerLines({ ...settings, ...more }).map(([, text]) => text)
+  assert.deepEqual(texts({}), [
+    'HTTP -> port 80 of every node; check HTTP /healthz on port 80, status 200',
+    'HTTPS, TLS ends here -> HTTP port 80 of the same; check HTTP /healthz on port 80, status 200',
+    'TCP -> port 6443 of the masters; check TCP',
+  ])
+  assert.match(texts({ INGRESS_NODE_PORT: 31_695 })[0] ?? '', /port 31695 of .* on port 31695/)
+  assert.match(texts({ TLS_MODE: 'issuer' })[1] ?? '', /passed through -> port 443/)
+})

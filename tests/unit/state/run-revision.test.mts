@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KitError } from '../../../lib/base/errors.mts'
+import type { Manifest } from '../../../lib/kube/types.mts'
+import type { Kubectl } from '../../../lib/kube/kubectl.mts'
+import { inRemovalOrder } from '../../../lib/verbs/uninstall.mts'
+import { overviewLines } from '../../../lib/cli/overview.mts'
+import { leaseFor } from '../../../lib/state/lease.mts'
+import { readRecords, decodeAll, encode } from '../../../lib/state/revision-store.mts'
+import type { Revision } from '../../../lib/state/revision.mts'
+import { mergeManifests } from '../../../lib/state/run-revision.mts'
+import { newestTarget, targetOf } from '../../../lib/verbs/rollback-target.mts'
+import { isOlder } from '../../../lib/settings/versions.mts'
+
+const configMap = (name: string, value: string, step = '01_deploy'): Manifest =>
+  ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'a', name, labels: { 'keybuzz.io/step': step } },
+    data: { value },
+  }) as Manifest
+
+const revision = (
+  number: number,
+  state: Revision['state'],
+  value: string,
+  more: Partial<Revision> = {},
+): Revision => ({
+  number,
+  module: '12_n8n',
+  env: 'dev',
+  state,
+  who: 'root@admin',
+  when: '2026-11-23T10:00:00Z',
+  kit: '0.1.0',
+  images: {},
+  manifests: [configMap('one', value)],
+  ...more,
+})
+
+const target = (all: Revision[], number?: number) =>
+  targetOf({ all, current: all.at(-1) } as never, number, '12 n8n').number
+
+test('a rollback goes to the newest validated revision whose objects are others than now', () => {
+  const all = [revision(1, 'validated', 'x'), revision(2, 'applied', 'y'), revision(3, 'validated', 'z')]
+  assert.equal(target(all), 1)
+  assert.equal(
+    target([...all, revision(4, 'validated', 'z')]),
+    1,
+    'the same objects under another number are no way back',
+  )
+})
+
+test('after a failed or killed run the newest validated revision is the way back', () => {
+  const all = [revision(1, 'validated', 'x'), revision(2, 'validated', 'y'), revision(3, 'pending', 'y')]
+  assert.equal(target(all), 2)
+  assert.equal(newestTarget(all, all.at(-1))?.number, 2)
+})
+
+test('a rollback that was cut short is finished, not begun anew elsewhere', () => {
+  const all = [
+    revision(1, 'validated', 'x'),
+    revision(2, 'validated', 'y'),
+    revision(3, 'pending', 'y', { rollbackOf: 1 }),
+  ]
+  assert.equal(target(all), 1)
+  assert.equal(target(all, 2), 2, 'unless another one is named')
+})
+
+test('nothing to go back to, or no such revision: exit 5, with the list', () => {
+  for (const [all, number] of [
+    [[revision(1, 'validated', 'x')], undefined],
+    [[revision(1, 'validated', 'x')], 7],
+    [[revision(1, 'pending', 'x')], 1],
+    [[revision(1, 'adopted', 'x', { manifests: [] })], undefined],
+  ] as const) {
+    assert.throws(
+      () => target([...all], number),
+      (error) => error instanceof KitError && error.exitCode === 5,
+    )
+  }
+})
+
+test('a step run alone replaces its own objects in the revision and keeps the others', () => {
+  const before = [configMap('one', 'old'), configMap('gone', 'old'), configMap('theirs', 'old', '02_ingress')]
+  const merged = mergeManifests(before, [configMap('one', 'new')], new Set(['01_deploy']))
+  assert.deepEqual(
+    merged.map(({ metadata }) => metadata?.name),
+    ['theirs', 'one'],
+  )
+})
+
+test('objects go newest first: the last step before the first, what reaches an application before what it reads', () => {
+  const live = (kind: string, step: string) =>
+    ({ apiVersion: 'v1', kind, metadata: { name: kind, labels: { 'keybuzz.io/step': step } } }) as never
+  const objects = [
+    live('Secret', '01'),
+    live('Service', '01'),
+    live('Deployment', '01'),
+    live('Ingress', '02'),
+  ]
+  const order = inRemovalOrder(objects, ({ metadata }) => metadata.labels?.['keybuzz.io/step'] ?? '')
+  assert.deepEqual(
+    order.map(({ kind }) => kind),
+    ['Ingress', 'Deployment', 'Service', 'Secret'],
+  )
+})
+
+test('versions are compared by number, and not at all when they have none', () => {
+  assert.equal(isOlder('a/n8n:2.9.0', 'a/n8n:2.10.0'), true)
+  assert.equal(isOlder('a/n8n:2.10.0', 'a/n8n:2.9.0'), false)
+  assert.equal(isOlder('a/n8n:v1.2.3', 'a/n8n:1.2.3'), false)
+  assert.equal(isOlder('a/n8n@sha256:00', 'a/n8n:1.2.3'), false)
+})
+
+test('the table of modules: what is installed, what failed, what stands on a rollback, what is missing', () => {
+  const row = { number: 12, title: 'n8n workflows', inFullRun: 'required' as const, now: 'healthy' }
+  const tested = { when: '2026-11-23T10:00:00Z', checks: 14, failed: 0 }
+  const lines = overviewLines({
+    cluster: 'kb',
+    modules: [
+      {
+        ...row,
+        revision: revision(3, 'validated', 'x', {
+          tested,
+          rollbackOf: 1,
+          images: { n8n: 'registry:5000/n8n:2.43.5@sha256:00' },
+        }),
+      },
+      { ...row, revision: revision(4, 'pending', 'x', { tested: { ...tested, failed: 2 } }) },
+      { ...row, number: 13, title: 'Superset', inFullRun: 'optional', revision: undefined, now: '' },
+      { ...row, revision: revision(5, 'uninstalled', 'x', { tested }), now: '' },
+    ],
+  }).map((line) => line.replaceAll(/ +/g, ' ').trim())
+  assert.deepEqual(lines.slice(1), [
+    '12 n8n workflows rev 3 = rev 1 2.43.5 ✓ 2026-11-23 10:00 14 healthy',
+    '12 n8n workflows rev 4, not finished ✗ 2026-11-23 10:00 2/14 failed healthy',
+    '13 Superset (optional) -',
+    '12 n8n workflows -',
+  ])
+})
+
+test('a revision is read as it was written, whatever its size; parts nobody names are nothing', () => {
+  const large = revision(7, 'applied', Array.from({ length: 400 }, (_, at) => `${at * 7919}`).join())
+  for (const limit of [1_000_000, 300, 40]) {
+    const { head, parts } = encode(large, limit)
+    assert.equal(parts.length > 0, limit < 1000)
+    const stale = encode(revision(7, 'pending', `before ${'abcdefgh'.repeat(limit)}`), limit).parts
+    assert.deepEqual(decodeAll([...stale, ...parts, head] as never), [large])
+    assert.equal(
+      new Set([head, ...parts].map(({ metadata }) => metadata?.labels?.['keybuzz.io/revision'])).size,
+      1,
+    )
+  }
+})
+
+test('revisions and the lock are read from the kit’s own namespace alone: elsewhere others may write', async () => {
+  const { head } = encode(revision(1, 'validated', 'a'))
+  const lease = leaseFor(undefined, 'root@admin', undefined)
+  const items = [lease, head].flatMap((own) => [
+    { ...own, metadata: { ...own.metadata, namespace: 'tenant' } },
+    own,
+  ])
+  const kubectl = { json: () => Promise.resolve({ kind: 'List', items }) } as unknown as Kubectl
+  const { revisions, lease: found, objects } = await readRecords(kubectl)
+  assert.equal(revisions.length, 1)
+  assert.equal(found?.metadata.namespace, 'keybuzz-system')
+  assert.equal(objects.length, 4)
+})
+
+test('a revision holds names of sensitive values, never the values', () => {
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 's' },
+    data: { PASSWORD: 'aHVudGVyMg==' },
+  }
+  const { head } = encode(revision(1, 'applied', 'x', { manifests: [secret as Manifest] }))
+  const [read] = decodeAll([head] as never)
+  assert.deepEqual(read?.manifests, [{ ...secret, data: { PASSWORD: '' } }])
+})
