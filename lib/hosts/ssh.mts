@@ -2,12 +2,20 @@ import { Readable } from 'node:stream'
 import { NodeSSH } from 'node-ssh'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { interruption } from '../base/signals.mts'
-import { hostKeyOf, type HostKey, changedKey, UnknownHost } from './known-hosts.mts'
+import {
+  changedKey,
+  hostKeyOf,
+  includesKey,
+  revokedKey,
+  UnknownHost,
+  type HostKey,
+  type HostKeys,
+} from './known-hosts.mts'
 import { createLimit } from '../base/concurrency.mts'
 import { record } from '../base/log.mts'
 import { shownWords, type Finished } from '../base/command.mts'
 import { hold, type HoldOptions } from './ssh-held-command.mts'
-import { connectError, lostLink, type Target } from './ssh-errors.mts'
+import { connectError, lostLink, sshTo, type Target } from './ssh-errors.mts'
 
 // The only importer of node-ssh. One connection a host, no tunnel, no second key offered: what an sshd with
 // MaxSessions 4, MaxAuthTries 3 and no forwarding lets in. Quoting is left to node-ssh: commands are words.
@@ -17,8 +25,8 @@ export interface Login extends Target {
   readonly privateKey: string
   /** What it is locked with. */
   readonly passphrase: string | undefined
-  /** The keys known_hosts has for it: without one the host is not entered. */
-  readonly known: readonly HostKey[]
+  /** What known_hosts has for it: without a known key the host is not entered. */
+  readonly keys: Pick<HostKeys, 'known' | 'revoked'>
 }
 
 export interface RemoteOptions {
@@ -52,10 +60,11 @@ const keepalive = 12_000
  */
 export async function connect(login: Login): Promise<Connection> {
   interruption.throwIfAsked()
-  const { address, port, user, privateKey, passphrase, known } = login
+  const { address, port, user, privateKey, passphrase } = login
+  const { known, revoked } = login.keys
   const ssh = new NodeSSH()
   let met: HostKey | undefined
-  const types = [...new Set(known.map(({ type }) => type))]
+  const algorithms = algorithmsOf(known)
   try {
     await ssh.connect({
       host: address,
@@ -69,18 +78,17 @@ export async function connect(login: Login): Promise<Connection> {
       keepaliveInterval: keepalive,
       keepaliveCountMax: 2,
       // A server may have several keys: it is asked for the kind that is known.
-      ...(types.length > 0 ? { algorithms: { serverHostKey: algorithmsOf(types) } } : {}),
+      ...(algorithms.length > 0 ? { algorithms: { serverHostKey: algorithms as never } } : {}),
       hostVerifier: (bytes: Buffer) => {
         met = hostKeyOf(bytes)
-        return known.some(({ blob }) => blob === met?.blob)
+        return includesKey(known, met)
       },
     })
   } catch (thrown) {
     ssh.dispose()
-    const trusted = met !== undefined && known.some(({ blob }) => blob === met?.blob)
-    if (met !== undefined && !trusted)
-      throw known.length === 0 ? new UnknownHost(login, met) : changedKey(login, known, met)
-    throw connectError(login, thrown)
+    if (met === undefined || includesKey(known, met)) throw connectError(login, thrown)
+    if (includesKey(revoked, met)) throw revokedKey(login, met)
+    throw known.length === 0 ? new UnknownHost(login, met) : changedKey(login, known, met)
   }
   // Without a listener an error of the link would end the process; the commands under way report it.
   ssh.connection?.on('error', (error) => record(`ssh ${login.name}: ${error.message}`))
@@ -97,9 +105,19 @@ export async function connect(login: Login): Promise<Connection> {
   }
 }
 
-/** A key of kind ssh-rsa signs with the newer hashes. */
-const algorithmsOf = (types: readonly string[]) =>
-  types.flatMap((type) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type])) as never
+/** Signatures a host is asked for, by the kind of its key: ssh-rsa signs with the newer hashes. */
+const signatures: Readonly<Record<string, readonly string[]>> = {
+  'ssh-ed25519': ['ssh-ed25519'],
+  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
+  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
+  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
+  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+}
+
+/** None for keys of kinds that are not known here: then the host chooses, and its key is compared all the same. */
+const algorithmsOf = (known: readonly HostKey[]): string[] => [
+  ...new Set(known.flatMap(({ type }) => signatures[type] ?? [])),
+]
 
 async function execute(
   ssh: NodeSSH,
@@ -122,7 +140,7 @@ async function execute(
       interruption.throwIfAsked()
       throw new KitError(`${target.name}: no answer within ${timeoutSeconds} s to: ${shown}`, {
         exitCode: exitCodes.unreachable,
-        hint: `look at the host: ssh ${target.user}@${target.address}, then run the same command again`,
+        hint: `look at the host: ${sshTo(target)}, then run the same command again`,
       })
     }
     const { code, signal, stdout, stderr } = answer
