@@ -37,7 +37,7 @@ async function main() {
     return
   }
   if (!existsSync(join(import.meta.dirname, 'node_modules'))) {
-    process.stderr.write('✗ the kit’s packages are not installed\n    next: npm install\n')
+    process.stderr.write('✗ the kit’s packages are not installed\n    next: npm ci\n')
     process.exitCode = 2
     return
   }

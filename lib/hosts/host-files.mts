@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { exitCodes, KitError } from '../base/errors.mts'
 import { readScript } from './remote-script.mts'
 import type { Finished } from '../base/command.mts'
 import type { RemoteOptions } from './ssh.mts'
@@ -7,7 +8,7 @@ import type { Writes } from '../base/writes.mts'
 
 /** The files of one machine. */
 export interface Files {
-  /** Looks at files in one round trip, for the `put`s that follow. @returns the sha256 of those that are there */
+  /** Looks at files in one round trip, for the `put`s that follow. @returns the sha256 of those that are there. @throws KitError exit 9 */
   look(paths: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Makes a file so, unless it is so already. @returns whether anything was to do. @throws KitError exit 9 */
   put(path: string, mode: string, content: Content): Promise<boolean>
@@ -43,6 +44,8 @@ done <<'PATHS'
 ${paths.join('\n')}
 PATHS`
 
+const isSeen = (line: string): boolean => /^(none|[0-9a-f]{64} \d{4} \S+)$/.test(line)
+
 export interface FilesOptions {
   readonly name: string
   readonly writes: Writes
@@ -56,8 +59,18 @@ export function createFiles({ name, writes, run, must }: FilesOptions): Files {
   const seen = new Map<string, string>()
 
   async function look(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (paths.length === 0) return new Map()
     const shown = `look at ${paths.join(' ')}`
-    const lines = (await readScript({ read: run }, lookAt(paths), [], { shown })).stdout.split('\n')
+    const { code, stdout, stderr } = await readScript({ read: run }, lookAt(paths), [], { shown })
+    const lines = stdout.split('\n')
+    // A line each, or none is believed: a sum that is read for the file beside it is no sum.
+    if (code !== 0 || lines.length !== paths.length + 1 || !lines.slice(0, -1).every(isSeen)) {
+      throw new KitError(`${name}: what its files are could not be read`, {
+        exitCode: exitCodes.rolloutFailed,
+        details: stderr.trim().split('\n').slice(-6),
+        hint: `look at them on the host: ${paths.join(' ')}`,
+      })
+    }
     for (const [at, path] of paths.entries()) seen.set(path, lines[at] ?? '')
     const there = paths.filter((path) => seen.get(path) !== 'none')
     return new Map(there.map((path) => [path, seen.get(path)?.split(' ')[0] ?? '']))

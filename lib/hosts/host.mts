@@ -38,11 +38,23 @@ export interface HostOptions {
   readonly sudo?: { readonly password: Sensitive | undefined } | undefined
 }
 
+/** Where locks are: root's alone. In a folder of everybody's any account could open one and hold it for ever. */
+export const lockFolder = '/run/keybuzz-installer'
+
 /**
  * Held by each command that changes a host, for as long as it works. A command goes on when its run is gone, and
  * the next run must not come in its way.
  */
-const workFile = '/run/lock/keybuzz-work.lock'
+const workFile = `${lockFolder}/work.lock`
+
+/** flock with these words; /run is empty after each start of a machine. */
+const flock = (...words: string[]): string[] => [
+  'sh',
+  '-c',
+  `mkdir -p -m 700 ${lockFolder};exec flock "$@"`,
+  'flock',
+  ...words,
+]
 
 /** Seconds a command may work on after its run is gone: packages are installed, a machine's pods are ended. */
 const workSeconds = 300
@@ -69,7 +81,7 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
   }
 
   async function must(what: string, words: readonly string[], options?: RemoteOptions): Promise<void> {
-    const { code, stdout, stderr } = await run(['flock', '--shared', '--close', workFile, ...words], {
+    const { code, stdout, stderr } = await run(flock('--shared', '--close', workFile, ...words), {
       shown: shownWords(words),
       ...options,
     })
@@ -93,7 +105,7 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
     async quiet() {
       if (seenQuiet) return
       const waitFor = (seconds: number) =>
-        run(['flock', '-w', String(seconds), '-E', '75', workFile, 'true'], { timeoutSeconds: seconds + 30 })
+        run(flock('-w', String(seconds), '-E', '75', workFile, 'true'), { timeoutSeconds: seconds + 30 })
       if ((await waitFor(0)).code !== 75) return
       log.waiting(`${name}: waiting for what an interrupted run began there`)
       if ((await waitFor(workSeconds)).code !== 75) return
@@ -104,21 +116,20 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
       })
     },
     async lock(path, onLost) {
-      const words = ['flock', '-n', '-E', '75', path, 'perl', '-e', holder]
+      const words = flock('-n', '-E', '75', path, 'perl', '-e', holder)
       const [before, firstLine] = sudoWords()
       const ended = await connection.hold([...before, ...words], { firstLine, onLost })
-      if (typeof ended === 'string') {
+      if (ended === 'quiet' || ended === 'busy') {
         seenQuiet = ended === 'quiet'
         return
       }
-      throw new KitError(
-        ended.code === 75 ? `another run works on ${name}` : `${name}: no lock: ${ended.stderr.trim()}`,
-        {
-          exitCode: ended.code === 75 ? exitCodes.locked : exitCodes.rolloutFailed,
-          details: ['Nothing was written.'],
-          hint: 'wait until it has ended, then run the same command again',
-        },
-      )
+      const taken = typeof ended !== 'string' && ended.code === 75
+      const said = typeof ended === 'string' ? ended : ended.stderr.trim()
+      throw new KitError(taken ? `another run works on ${name}` : `${name}: no lock: ${said}`, {
+        exitCode: taken ? exitCodes.locked : exitCodes.rolloutFailed,
+        details: ['Nothing was written.'],
+        hint: 'wait until it has ended, then run the same command again',
+      })
     },
   }
 }

@@ -128,7 +128,7 @@ async function meetNewcomers(
   const silent = new Map<Server, unknown>()
   const meet = async (server: Server): Promise<Newcomer[]> => {
     const login = loginOf(options, server)
-    if (login.known.length > 0) return []
+    if (login.keys.known.length > 0) return []
     try {
       // Without a known key it never gets in: the answer is the key, or why there is none.
       await connect(login)

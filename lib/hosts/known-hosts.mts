@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { join } from 'node:path'
 import { confirmYes, type Answers } from '../base/confirm.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
@@ -27,24 +27,73 @@ export const fingerprint = ({ blob }: HostKey): string =>
 export const knownHostsLine = (names: readonly string[], { type, blob }: HostKey): string =>
   `${names.join(',')} ${type} ${blob}`
 
+/** A host as known_hosts names it. */
+const knownAs = (name: string, port: number): string => (port === 22 ? name : `[${name}]:${port}`)
+
+/** What a known_hosts file says of one host. */
+export interface HostKeys {
+  /** Keys that are trusted. */
+  readonly known: readonly HostKey[]
+  /** Keys marked `@revoked`: refused whatever other lines say. */
+  readonly revoked: readonly HostKey[]
+  /** A line `@cert-authority` names the host: certificates of hosts are not read here, its own key is compared. */
+  readonly byAuthority: boolean
+}
+
 /**
- * The keys a known_hosts file has for a host. Only plain names are read: the kit writes this file itself, and
- * hashed names would hide from the operator which host a line is about.
+ * Reads a known_hosts file as OpenSSH does (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): plain and hashed names, patterns
+ * with `*`, `?` and `!`, the marks `@revoked` and `@cert-authority`.
  * @param port 22 stands as the bare name, any other as `[name]:port`
  */
-export function knownKeys(text: string, name: string, port: number): HostKey[] {
-  const wanted = port === 22 ? name : `[${name}]:${port}`
-  return text.split(/\r?\n/).flatMap((line) => {
-    const [names = '', type = '', blob = ''] = line.trim().split(/\s+/)
-    return !names.startsWith('#') && blob !== '' && names.split(',').includes(wanted) ? [{ type, blob }] : []
+export function hostKeysIn(text: string, name: string, port: number): HostKeys {
+  const wanted = knownAs(name, port)
+  const lines = text.split(/\r?\n/).flatMap((line) => {
+    const [, mark, names = '', type = '', blob = ''] =
+      /^\s*(?:(@\S+)\s+)?([^\s#]\S*)\s+([a-z]\S*)\s+(\S+)/.exec(line) ?? []
+    return namesHost(names, wanted) ? [{ mark, key: { type, blob } }] : []
   })
+  const marked = (mark: string | undefined) =>
+    lines.filter((line) => line.mark === mark).map(({ key }) => key)
+  const revoked = marked('@revoked')
+  return {
+    known: marked(undefined).filter((key) => !includesKey(revoked, key)),
+    revoked,
+    byAuthority: marked('@cert-authority').length > 0,
+  }
 }
+
+/** True when these keys contain this one. */
+export const includesKey = (keys: readonly HostKey[], { blob }: HostKey): boolean =>
+  keys.some((one) => one.blob === blob)
+
+/** A name with `!` before it takes the whole line away from that host. */
+function namesHost(names: string, host: string): boolean {
+  const list = names.split(',')
+  const matches = (name: string) => (name.startsWith('|') ? isHashOf(name, host) : isPatternOf(name, host))
+  return list.some(matches) && !list.some((name) => name.startsWith('!') && matches(name.slice(1)))
+}
+
+/** `|1|SALT|HASH`: HMAC-SHA1 of the name, both in base64. */
+function isHashOf(hashed: string, host: string): boolean {
+  const [, version, salt = '', hash] = hashed.split('|')
+  if (version !== '1') return false
+  return createHmac('sha1', Buffer.from(salt, 'base64')).update(host).digest('base64') === hash
+}
+
+const isPatternOf = (pattern: string, host: string): boolean =>
+  new RegExp(
+    `^${pattern
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+    'i',
+  ).test(host)
 
 const knownHostsPath = (env: string): string => join(credentialsFolder(env), 'known_hosts')
 
-/** The keys an environment's known_hosts has for a host. */
-export const trustedKeys = (env: string, { address, port }: Target): HostKey[] =>
-  knownKeys(readPrivate(knownHostsPath(env)) ?? '', address, port)
+/** What an environment's known_hosts says of a host. */
+export const trustedKeys = (env: string, { address, port }: Target): HostKeys =>
+  hostKeysIn(readPrivate(knownHostsPath(env)) ?? '', address, port)
 
 /** A host that was met for the first time, and the key it showed. */
 export interface Newcomer {
@@ -68,15 +117,20 @@ export async function trustNewcomers(
   newcomers: readonly Newcomer[],
   { canAsk, confirm }: Answers,
 ): Promise<void> {
-  const lines = newcomers.map(
-    ({ target, key }) => `${target.name} (${target.address})   ${key.type} ${fingerprint(key)}`,
-  )
+  const lines = newcomers.flatMap(({ target, key }) => [
+    `${target.name} (${target.address})   ${key.type} ${fingerprint(key)}`,
+    ...(trustedKeys(env, target).byAuthority
+      ? [
+          `  a @cert-authority line names ${target.name}: certificates are not read here, its own key is compared`,
+        ]
+      : []),
+  ])
   const path = shownPath(knownHostsPath(env))
   if (!canAsk) {
     throw new KitError(`${newcomers.length} hosts are not known yet`, {
       exitCode: exitCodes.trust,
       details: [...lines, 'Nothing was sent to them.'],
-      hint: `compare with ssh-keygen -lf on each host, then add to ${path}: ssh-keyscan -t ed25519 ADDRESS; or run on a terminal and answer`,
+      hint: `compare with ssh-keygen -lf on each host, then add to ${path}: ${keyscan(newcomers)}; or run on a terminal and answer`,
     })
   }
   for (const line of lines) say(`  ${line}`)
@@ -87,8 +141,14 @@ export async function trustNewcomers(
   writePrivate(knownHostsPath(env), `${before}${added.join('')}`)
 }
 
+/** The command that shows the keys of these hosts: they are all asked at one port. */
+function keyscan(newcomers: readonly Newcomer[]): string {
+  const [port = 22] = newcomers.map(({ target }) => target.port)
+  return `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}-t ed25519 ADDRESS`
+}
+
 const namesOf = ({ name, address, port }: Target): string[] =>
-  [...new Set([name, address])].map((one) => (port === 22 ? one : `[${one}]:${port}`))
+  [...new Set([name, address])].map((one) => knownAs(one, port))
 
 /** A host nobody has trusted yet: the key it showed is for a person to compare. */
 export class UnknownHost extends KitError {
@@ -112,5 +172,15 @@ export const changedKey = (target: Target, known: readonly HostKey[], met: HostK
       `met now: ${met.type} ${fingerprint(met)}`,
       'Somebody may stand in between, or the host was installed anew. Nothing was sent to it.',
     ],
-    hint: `when it was installed anew: remove the line of ${target.name} from known_hosts, then run again and compare`,
+    hint: `when it was installed anew: remove the line of ${target.name} from known_hosts (ssh-keygen -R '${knownAs(target.address, target.port)}' -f FILE), then run again and compare`,
+  })
+
+export const revokedKey = (target: Target, met: HostKey): KitError =>
+  new KitError(`${shownTarget(target)} shows a host key that is revoked`, {
+    exitCode: exitCodes.trust,
+    details: [
+      `met now: ${met.type} ${fingerprint(met)}`,
+      'A @revoked line of known_hosts names it: whoever has that key may stand there. Nothing was sent.',
+    ],
+    hint: `give the host new keys (rm /etc/ssh/ssh_host_*, dpkg-reconfigure openssh-server), then run again and compare`,
   })

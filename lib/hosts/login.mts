@@ -24,7 +24,7 @@ export function loginOf({ env, settings }: { env: string; settings: Settings }, 
     ...target,
     privateKey: readKey(String(settings['SSH_KEY'])),
     passphrase: passphrase?.reveal(),
-    known: trustedKeys(env, target),
+    keys: trustedKeys(env, target),
   }
 }
 

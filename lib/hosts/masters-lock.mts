@@ -1,9 +1,9 @@
 import { exitCodes, KitError } from '../base/errors.mts'
-import type { Host } from './host.mts'
+import { lockFolder, type Host } from './host.mts'
 import { log } from '../base/log.mts'
 
 /** Held on masters while machines are worked on: there may be no API to hold a Lease in. */
-const lockFile = '/run/lock/keybuzz-installer.lock'
+const lockFile = `${lockFolder}/installer.lock`
 
 /**
  * Keeps other runs off the machines, from whichever admin host they come and whichever masters they can reach:

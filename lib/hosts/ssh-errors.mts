@@ -11,6 +11,10 @@ export interface Target {
 export const shownTarget = ({ name, address }: Target): string =>
   name === address ? name : `${name} (${address})`
 
+/** The command an operator looks at a host with. @param flags each with a blank behind it */
+export const sshTo = ({ address, port, user }: Target, flags = ''): string =>
+  `ssh ${flags}${port === 22 ? '' : `-p ${port} `}${user}@${address}`
+
 /** A link that broke while a command ran: whether it did its work is unknown, and must be looked up. */
 export const lostLink = (target: Target, doing: string): KitError =>
   new KitError(`${shownTarget(target)}: the connection was lost during: ${doing}`, {
@@ -46,13 +50,13 @@ const keyProblems = [
 /** Why a connection could not be made, in words an operator can act on. */
 export function connectError(target: Target, thrown: unknown): KitError {
   const cause = thrown as Ssh2Error
-  const { address, port, user } = target
+  const { port, user } = target
   const key = keyProblems.find(({ words }) => words.test(cause.message))
   if (key !== undefined) return new KitError(key.what, { exitCode: exitCodes.usage, hint: key.hint, cause })
   if (cause.level === 'client-authentication') {
     return new KitError(`${shownTarget(target)} does not let ${user} in with this key`, {
       exitCode: exitCodes.denied,
-      hint: `check SSH_USER and SSH_KEY, or USER_SSH in servers.tsv; by hand: ssh -i KEY ${user}@${address}`,
+      hint: `check SSH_USER and SSH_KEY, or USER_SSH in servers.tsv; by hand: ${sshTo(target, '-i KEY ')}`,
       cause,
     })
   }
@@ -68,7 +72,7 @@ export function connectError(target: Target, thrown: unknown): KitError {
   }
   return new KitError(`${shownTarget(target)}: no SSH session could be opened: ${cause.message}`, {
     exitCode: exitCodes.unreachable,
-    hint: `by hand: ssh -v ${user}@${address}; the host's side: journalctl -u ssh`,
+    hint: `by hand: ${sshTo(target, '-v ')}; the host's side: journalctl -u ssh`,
     cause,
   })
 }

@@ -1,24 +1,35 @@
+import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { NodeSSH } from 'node-ssh'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { interruption } from '../base/signals.mts'
-import { hostKeyOf, type HostKey, changedKey, UnknownHost } from './known-hosts.mts'
+import {
+  changedKey,
+  hostKeyOf,
+  includesKey,
+  revokedKey,
+  UnknownHost,
+  type HostKey,
+  type HostKeys,
+} from './known-hosts.mts'
 import { createLimit } from '../base/concurrency.mts'
 import { record } from '../base/log.mts'
 import { shownWords, type Finished } from '../base/command.mts'
+import { cutAt, framed } from './frame.mts'
+import { requirePlainShell } from './login-shell.mts'
 import { hold, type HoldOptions } from './ssh-held-command.mts'
-import { connectError, lostLink, type Target } from './ssh-errors.mts'
+import { connectError, lostLink, sshTo, type Target } from './ssh-errors.mts'
 
 // The only importer of node-ssh. One connection a host, no tunnel, no second key offered: what an sshd with
-// MaxSessions 4, MaxAuthTries 3 and no forwarding lets in. Quoting is left to node-ssh: commands are words.
+// MaxSessions 4, MaxAuthTries 3 and no forwarding lets in. node-ssh's own quoting loses empty words: frame.mts has ours.
 
 export interface Login extends Target {
   /** The private key's text. */
   readonly privateKey: string
   /** What it is locked with. */
   readonly passphrase: string | undefined
-  /** The keys known_hosts has for it: without one the host is not entered. */
-  readonly known: readonly HostKey[]
+  /** What known_hosts has for it: without a known key the host is not entered. */
+  readonly keys: Pick<HostKeys, 'known' | 'revoked'>
 }
 
 export interface RemoteOptions {
@@ -34,7 +45,7 @@ export interface Connection {
   run(words: readonly string[], options?: RemoteOptions): Promise<Finished>
   /**
    * Starts a command that stays until the connection closes, with a line on its stdin every `beat` milliseconds.
-   * @returns what it says first, or its end
+   * @returns the line it says first, or its end
    */
   hold(words: readonly string[], options: HoldOptions): Promise<Finished | string>
   close(): void
@@ -48,14 +59,15 @@ const keepalive = 12_000
 
 /**
  * Opens the connection to one host, whose key must be a known one.
- * @throws UnknownHost (7), KitError exit 6, 7 or 8
+ * @throws UnknownHost (7), KitError exit 3 when its login shell is not a plain one, exit 6, 7 or 8
  */
 export async function connect(login: Login): Promise<Connection> {
   interruption.throwIfAsked()
-  const { address, port, user, privateKey, passphrase, known } = login
+  const { address, port, user, privateKey, passphrase } = login
+  const { known, revoked } = login.keys
   const ssh = new NodeSSH()
   let met: HostKey | undefined
-  const types = [...new Set(known.map(({ type }) => type))]
+  const algorithms = algorithmsOf(known)
   try {
     await ssh.connect({
       host: address,
@@ -69,27 +81,32 @@ export async function connect(login: Login): Promise<Connection> {
       keepaliveInterval: keepalive,
       keepaliveCountMax: 2,
       // A server may have several keys: it is asked for the kind that is known.
-      ...(types.length > 0 ? { algorithms: { serverHostKey: algorithmsOf(types) } } : {}),
+      ...(algorithms.length > 0 ? { algorithms: { serverHostKey: algorithms as never } } : {}),
       hostVerifier: (bytes: Buffer) => {
         met = hostKeyOf(bytes)
-        return known.some(({ blob }) => blob === met?.blob)
+        return includesKey(known, met)
       },
     })
   } catch (thrown) {
     ssh.dispose()
-    const trusted = met !== undefined && known.some(({ blob }) => blob === met?.blob)
-    if (met !== undefined && !trusted)
-      throw known.length === 0 ? new UnknownHost(login, met) : changedKey(login, known, met)
-    throw connectError(login, thrown)
+    if (met === undefined || includesKey(known, met)) throw connectError(login, thrown)
+    if (includesKey(revoked, met)) throw revokedKey(login, met)
+    throw known.length === 0 ? new UnknownHost(login, met) : changedKey(login, known, met)
   }
   // Without a listener an error of the link would end the process; the commands under way report it.
   ssh.connection?.on('error', (error) => record(`ssh ${login.name}: ${error.message}`))
+  await requirePlainShell(login, newMark(), (command) =>
+    raw(ssh, login, command, { shown: 'is it a plain shell?' }),
+  ).catch((thrown: unknown) => {
+    ssh.dispose()
+    throw thrown
+  })
   const limit = createLimit(channels)
   let closed = false
   return {
     run: (words, options = {}) => limit(() => execute(ssh, login, words, options)),
     hold: (words, { firstLine, onLost }) =>
-      hold(ssh.exec.bind(ssh), words, { firstLine, onLost: () => closed || onLost() }),
+      hold(ssh.execCommand.bind(ssh), newMark(), words, { firstLine, onLost: () => closed || onLost() }),
     close() {
       closed = true
       ssh.dispose()
@@ -97,24 +114,57 @@ export async function connect(login: Login): Promise<Connection> {
   }
 }
 
-/** A key of kind ssh-rsa signs with the newer hashes. */
-const algorithmsOf = (types: readonly string[]) =>
-  types.flatMap((type) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type])) as never
+/** Signatures a host is asked for, by the kind of its key: ssh-rsa signs with the newer hashes. */
+const signatures: Readonly<Record<string, readonly string[]>> = {
+  'ssh-ed25519': ['ssh-ed25519'],
+  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
+  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
+  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
+  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+}
 
+/** None for keys of kinds that are not known here: then the host chooses, and its key is compared all the same. */
+const algorithmsOf = (known: readonly HostKey[]): string[] => [
+  ...new Set(known.flatMap(({ type }) => signatures[type] ?? [])),
+]
+
+const newMark = (): string => `keybuzz-${randomBytes(12).toString('hex')}`
+
+/** Runs words, and gives what they said themselves. */
 async function execute(
   ssh: NodeSSH,
   target: Target,
   words: readonly string[],
-  { input, timeoutSeconds = 60, shown = shownWords(words) }: RemoteOptions,
+  options: RemoteOptions,
+): Promise<Finished> {
+  const shown = options.shown ?? shownWords(words)
+  const mark = newMark()
+  const { code, stdout, stderr } = await raw(ssh, target, framed(mark, words), { ...options, shown })
+  const found = cutAt(mark, stdout)
+  if (found === undefined || (code === 0 && found.after === undefined)) {
+    throw new KitError(`${target.name}: its answer is not whole: ${shown}`, {
+      exitCode: exitCodes.unreachable,
+      details: ['Whether it was done is unknown: the next run looks at the host before it does anything.'],
+      hint: `look at the host: ${sshTo(target)}, then run the same command again`,
+    })
+  }
+  return { code, stdout: found.inside, stderr: cutAt(mark, stderr)?.inside ?? stderr }
+}
+
+/** Gives a text to the login shell and waits for its end. */
+async function raw(
+  ssh: NodeSSH,
+  target: Target,
+  command: string,
+  { input, timeoutSeconds = 60, shown }: RemoteOptions & { readonly shown: string },
 ): Promise<Finished> {
   interruption.throwIfAsked()
   const started = performance.now()
-  const [program = '', ...rest] = words
   const over = new AbortController()
   const timer = setTimeout(() => over.abort(), timeoutSeconds * 1000)
   try {
     const answer = await Promise.race([
-      ssh.exec(program, rest, { stream: 'both', stdin: input ?? '', noTrim: true }),
+      ssh.execCommand(command, { stdin: input ?? '', noTrim: true }),
       ended(AbortSignal.any([over.signal, interruption.signal])),
     ])
     if (answer === undefined) {
@@ -122,7 +172,7 @@ async function execute(
       interruption.throwIfAsked()
       throw new KitError(`${target.name}: no answer within ${timeoutSeconds} s to: ${shown}`, {
         exitCode: exitCodes.unreachable,
-        hint: `look at the host: ssh ${target.user}@${target.address}, then run the same command again`,
+        hint: `look at the host: ${sshTo(target)}, then run the same command again`,
       })
     }
     const { code, signal, stdout, stderr } = answer

@@ -44,10 +44,10 @@ setup() {
   assert_regex "$stderr" 'Node 18.19.0 is too old'
 }
 
-@test "00_master_install: without packages it says npm install, exit 2" {
+@test "00_master_install: without packages it says npm ci, exit 2" {
   rm node_modules
   run -2 --separate-stderr ./00_master_install.mjs --env dev
-  assert_regex "$stderr" 'npm install'
+  assert_regex "$stderr" 'npm ci'
 }
 
 # start_run [SHELL_LINE]: a run of $wanted that asks a kubectl which never answers, as $master; SHELL_LINE comes before

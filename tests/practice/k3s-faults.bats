@@ -148,7 +148,7 @@ exit_of_run() {
 
 # bats test_tags=long
 @test "another run, from wherever, that holds any master: exit 11, and nothing is written" {
-  on master-02 'systemd-run --quiet --unit other-run flock /run/lock/keybuzz-installer.lock sleep 60'
+  on master-02 'mkdir -p -m 700 /run/keybuzz-installer; systemd-run --quiet --unit other-run flock /run/keybuzz-installer/installer.lock sleep 60'
   run k3s_step 02_install_control_plane
   on master-02 'systemctl stop other-run'
   assert_equal "$status" 11
@@ -157,7 +157,7 @@ exit_of_run() {
 
 # bats test_tags=long
 @test "what a killed run began on a host is waited for before anything is done there" {
-  on worker-01 'systemd-run --quiet --unit left-over flock --shared /run/lock/keybuzz-work.lock sleep 8; sleep 0.5'
+  on worker-01 'mkdir -p -m 700 /run/keybuzz-installer; systemd-run --quiet --unit left-over flock --shared /run/keybuzz-installer/work.lock sleep 8; sleep 0.5'
   run -0 k3s_step 03_join_workers
   assert_output --partial 'practice-worker-01: waiting for what an interrupted run began there'
   run on worker-01 'systemctl is-active left-over'

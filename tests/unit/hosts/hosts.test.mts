@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { takeMajority } from '../../../lib/hosts/masters-lock.mts'
+import { createFiles } from '../../../lib/hosts/host-files.mts'
 import { createHost, type Host } from '../../../lib/hosts/host.mts'
 import { type Server, limited } from '../../../lib/hosts/servers.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
@@ -88,6 +89,7 @@ test('a run that reaches no majority of the masters works on none, exit 6', asyn
 /** A host whose commands end with these codes, one after the other; their words are in `said`. */
 function hostEnding(codes: number[], holder = 'quiet') {
   const said: string[][] = []
+  const held: string[][] = []
   const host = createHost({
     name: 'worker-01',
     address: '192.0.2.4',
@@ -96,12 +98,15 @@ function hostEnding(codes: number[], holder = 'quiet') {
         said.push([...words])
         return Promise.resolve({ code: codes.shift() ?? 0, stdout: '', stderr: '' })
       },
-      hold: () => Promise.resolve(holder),
+      hold: (words) => {
+        held.push([...words])
+        return Promise.resolve(holder)
+      },
       close: () => {},
     },
     writes: createWrites({ planning: false, guard: () => Promise.resolve() }),
   })
-  return { host, said }
+  return { host, said, held }
 }
 
 test('a command that changes a host is told apart, while it works, from one that reads', async () => {
@@ -109,7 +114,10 @@ test('a command that changes a host is told apart, while it works, from one that
   await host.change('restart it', ['systemctl', 'restart', 'it'])
   await host.read(['uname', '-n'])
   assert.deepEqual(said, [
-    ['flock', '--shared', '--close', '/run/lock/keybuzz-work.lock', 'systemctl', 'restart', 'it'],
+    [
+      ...['sh', '-c', 'mkdir -p -m 700 /run/keybuzz-installer;exec flock "$@"', 'flock'],
+      ...['--shared', '--close', '/run/keybuzz-installer/work.lock', 'systemctl', 'restart', 'it'],
+    ],
     ['uname', '-n'],
   ])
 })
@@ -130,6 +138,27 @@ test('a host on which a run that is gone still works is waited for; exit 11 when
   )
 })
 
+test('every lock is in a folder that only root can enter, which its own command makes', async () => {
+  const { host, said, held } = hostEnding([])
+  await host.change('restart it', ['systemctl', 'restart', 'it'])
+  await host.quiet()
+  await takeMajority([host], 1, neverLost)
+  const commands = [...said, ...held]
+  assert.equal(commands.length, 3)
+  for (const words of commands) {
+    assert.equal(words[2], 'mkdir -p -m 700 /run/keybuzz-installer;exec flock "$@"')
+    for (const path of words.join(' ').match(/\/\S+\.lock/g) ?? [])
+      assert.match(path, /^\/run\/keybuzz-installer\/\w+\.lock$/)
+  }
+})
+
+test('a lock is held when its holder says so, not when anything else is said', async () => {
+  await assert.rejects(
+    hostEnding([], 'Welcome to worker-01!').host.lock('/run/a.lock', neverLost),
+    (thrown) => thrown instanceof KitError && /no lock: Welcome/.test(thrown.message),
+  )
+})
+
 test('who holds the lock of a host has looked whether anybody works there: it is not asked twice', async () => {
   const quiet = hostEnding([])
   await quiet.host.lock('/run/lock', neverLost)
@@ -139,4 +168,36 @@ test('who holds the lock of a host has looked whether anybody works there: it is
   await busy.host.lock('/run/lock', neverLost)
   await busy.host.quiet()
   assert.equal(busy.said.length, 2)
+})
+
+/** What is told of these files of a host that answers with these lines. */
+async function lookedAt(paths: readonly string[], ...lines: string[]) {
+  const run = () =>
+    Promise.resolve({ code: 0, stdout: lines.map((line) => `${line}\n`).join(''), stderr: '' })
+  const writes = createWrites({ planning: true, guard: () => Promise.resolve() })
+  return createFiles({ name: 'worker-01', writes, run, must: () => assert.fail('it only looks') }).look(paths)
+}
+
+test('files of a host are known by a line each; another number of lines, or any other line, is no answer', async () => {
+  const [sum, other] = ['a'.repeat(64), 'b'.repeat(64)]
+  const found = await lookedAt(['/a', '/b', '/c'], `${sum} 0644 root`, 'none', `${other} 0600 root`)
+  assert.deepEqual(
+    [...found],
+    [
+      ['/a', sum],
+      ['/c', other],
+    ],
+  )
+  assert.equal((await lookedAt([])).size, 0)
+  for (const lines of [
+    ['Welcome!', `${sum} 0644 root`, 'none'],
+    [`${sum} 0644 root`],
+    ['Welcome!', `${sum} 0644 root`],
+    [`${sum} 0644 root`, ' 0755 root'],
+  ]) {
+    await assert.rejects(
+      lookedAt(['/a', '/b'], ...lines),
+      (thrown) => thrown instanceof KitError && /what its files are/.test(thrown.message),
+    )
+  }
 })

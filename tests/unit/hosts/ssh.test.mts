@@ -19,7 +19,15 @@ function makeKey(name: string, ...words: string[]): string {
 
 /** What is said of a host where nobody listens: its key is looked at before. */
 const refused = (privateKey: string, passphrase?: string): Promise<KitError> =>
-  connect({ name: 'a', address: '127.0.0.1', port: 1, user: 'root', privateKey, passphrase, known: [] }).then(
+  connect({
+    name: 'a',
+    address: '127.0.0.1',
+    port: 1,
+    user: 'root',
+    privateKey,
+    passphrase,
+    keys: { known: [], revoked: [] },
+  }).then(
     () => assert.fail('it is in'),
     (thrown: unknown) => thrown as KitError,
   )

@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process'
+import type { AddressInfo } from 'node:net'
+import ssh2 from 'ssh2'
+import { hostKeyOf, type HostKey } from '../../../lib/hosts/known-hosts.mts'
+import type { Login } from '../../../lib/hosts/ssh.mts'
+
+/** An SSH server on loopback. */
+export interface Sshd {
+  readonly key: HostKey
+  /** How it is entered by somebody who trusts its key. */
+  readonly login: Login
+  close(): void
+}
+
+/**
+ * Starts an SSH server whose user has this login shell.
+ * @param shellOf the words that run what a client asks for: `['sh', '-c', command]`
+ */
+export async function startSshd(shellOf: (command: string) => readonly string[]): Promise<Sshd> {
+  const [host, user] = [ssh2.utils.generateKeyPairSync('ed25519'), ssh2.utils.generateKeyPairSync('ed25519')]
+  const server = new ssh2.Server({ hostKeys: [host.private] }, (client) => {
+    client.on('error', () => {})
+    client.on('authentication', (asked) => (asked.method === 'publickey' ? asked.accept() : asked.reject()))
+    client.on('session', (accept) => {
+      accept().on('exec', (acceptExec, _reject, { command }) => {
+        const channel = acceptExec()
+        const [program = '', ...words] = shellOf(command)
+        const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'] })
+        // A command that does not read what it is sent.
+        child.stdin.on('error', () => {})
+        channel.pipe(child.stdin)
+        child.stdout.pipe(channel, { end: false })
+        child.stderr.pipe(channel.stderr, { end: false })
+        child.on('close', (code) => {
+          channel.exit(code ?? 128)
+          channel.end()
+        })
+      })
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const key = hostKeyOf(Buffer.from(host.public.split(' ')[1] ?? '', 'base64'))
+  const target = { name: 'worker-01', address: '127.0.0.1', port, user: 'root' }
+  const keys = { known: [key], revoked: [] }
+  return {
+    key,
+    login: { ...target, privateKey: user.private, passphrase: undefined, keys },
+    close: () => server.close(),
+  }
+}
