@@ -147,6 +147,22 @@ exit_of_run() {
 }
 
 # bats test_tags=long
+@test "a lost 09_k3s.env draws other tokens: exit 5 before any server is changed; with the cluster's own it goes on" {
+  cp -p "$credentials/09_k3s.env" "$BATS_TEST_TMPDIR/09_k3s.env"
+  sed -i '/^K3S_\(AGENT_\)\?TOKEN=/d' "$credentials/09_k3s.env"
+  run -0 k3s_step 00_setup_credentials
+  before=$(on master-01 'sha256sum /etc/rancher/k3s/config.yaml; systemctl show k3s --property ActiveEnterTimestampMonotonic')
+  run k3s_step 02_install_control_plane
+  assert_equal "$(on master-01 'sha256sum /etc/rancher/k3s/config.yaml; systemctl show k3s --property ActiveEnterTimestampMonotonic')" "$before"
+  assert_equal "$status" 5
+  assert_output --partial 'K3S_TOKEN is not the one the cluster of practice-master-01 was made with'
+  token=$(on master-01 "sed 's/.*://' /var/lib/rancher/k3s/server/token")
+  assert_equal "$token" "$(sed -nE "s/^K3S_TOKEN='(.*)'$/\1/p" "$BATS_TEST_TMPDIR/09_k3s.env")"
+  cp -p "$BATS_TEST_TMPDIR/09_k3s.env" "$credentials/09_k3s.env"
+  run -0 k3s_step 02_install_control_plane
+}
+
+# bats test_tags=long
 @test "another run, from wherever, that holds any master: exit 11, and nothing is written" {
   on master-02 'mkdir -p -m 700 /run/keybuzz-installer; systemd-run --quiet --unit other-run flock /run/keybuzz-installer/installer.lock sleep 60'
   run k3s_step 02_install_control_plane

@@ -20,6 +20,7 @@ import {
 } from './install.mts'
 import type { K3sSettings } from '../settings.mts'
 import { lacksOf, wholeServer } from './readiness.mts'
+import { requireSameTokens } from './tokens.mts'
 
 export interface ControlPlane {
   /** Every master of the cluster: each is asked. */
@@ -49,6 +50,7 @@ export async function ensureServers({
   const states = await Promise.all(servers.map((server) => readState(server, imagesOf(artifacts))))
   const changes = ({ name }: HostState) => masters.some((master) => master.name === name)
   requireStaying(states)
+  requireSameTokens(states, settings)
   const { begins, order } = planFormation(states, known, changes)
   requireSameProgram(order, artifacts)
   await Promise.all(masters.map((master) => layArtifacts(master, artifacts)))

@@ -12,6 +12,8 @@ export interface HostState extends NodeFacts {
   readonly data: boolean
   /** sha256 of the CA the cluster signs with; undefined without one. */
   readonly ca: string | undefined
+  /** sha256 of the passwords in the tokens its cluster was made with: none of them leaves the host. */
+  readonly tokens: { readonly server: string | undefined; readonly agent: string | undefined }
   /** The server its configuration joins; undefined for the one that began, and without configuration. */
   readonly joins: string | undefined
   /** What the service was last started with. */
@@ -30,6 +32,9 @@ echo "interface=$(ip -o -4 addr show | awk -v a="$address" '{ split($4, part, "/
 for unit in k3s k3s-agent; do systemctl is-active --quiet "$unit" && echo "active=$unit"; done
 [ -d "$server/db/etcd" ] && echo data=yes
 [ -s "$server/tls/server-ca.crt" ] && echo "ca=$(sha256sum <"$server/tls/server-ca.crt" | cut -d' ' -f1)"
+for name in token agent-token; do
+  [ -d "$server/db/etcd" ] && [ -s "$server/$name" ] && echo "$name=$(sed 's/.*://' "$server/$name" | tr -d '\\n' | sha256sum | cut -d' ' -f1)"
+done
 sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev/null
 [ -s ${paths.started} ] && echo "started=$(cat ${paths.started})"
 [ -s ${paths.etc}/node/password ] && echo registered=yes
@@ -87,6 +92,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     active: said('active') !== undefined,
     data: said('data') !== undefined,
     ca: said('ca'),
+    tokens: { server: said('token'), agent: said('agent-token') },
     joins: said('joins'),
     started: said('started'),
     registered: said('registered') !== undefined,

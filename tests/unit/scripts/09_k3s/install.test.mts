@@ -22,6 +22,7 @@ const state = (name: string, rest: Partial<HostState> = {}): HostState => ({
   active: false,
   data: false,
   ca: undefined,
+  tokens: { server: undefined, agent: undefined },
   joins: undefined,
   started: undefined,
   program: undefined,

@@ -7,7 +7,8 @@ import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { takeDown } from '../../../../scripts/09_k3s/remove/take-down.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
-import { bare, hostsOf, Killed, makeWorld, untilNow, type World } from './machines.mts'
+import { bare, hostsOf, Killed, makeWorld, tokens, untilNow, type World } from './machines.mts'
+import { sensitive } from '../../../../lib/base/sensitive.mts'
 
 // The kit killed after each of its writes to hosts, in memory: every next run goes on from there, no server is started
 // while another is away, and no second cluster begins. tests/practice does a few of these on real machines.
@@ -15,8 +16,8 @@ import { bare, hostsOf, Killed, makeWorld, untilNow, type World } from './machin
 const saved = {
   DOMAIN: 'staging.example.com',
   OPERATOR_EMAIL: 'ops@example.com',
-  K3S_TOKEN: 'server-token-of-the-tests',
-  K3S_AGENT_TOKEN: 'agent-token-of-the-tests',
+  K3S_TOKEN: tokens.server,
+  K3S_AGENT_TOKEN: tokens.agent,
 }
 const sources = { env: 'staging', given: {}, saved, variables: {} }
 const settings = typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
@@ -88,6 +89,29 @@ test('steps 02 and 03, killed after every write in turn: one whole cluster, and 
     assert.equal(await writesOf(world, () => install(world)), 0, `after kills at write ${at}`)
   }
 })
+
+for (const key of ['K3S_TOKEN', 'K3S_AGENT_TOKEN'] as const) {
+  test(`another ${key} than the cluster was made with: exit 5, and no host is written to`, async () => {
+    const world = await installed(3, 0)
+    world.writes = 0
+    const other = { ...settings, [key]: sensitive('drawn-anew-for-a-lost-file') }
+    await assert.rejects(
+      ensureServers({ ...shared, settings: other, ...hostsOf(world), known: true }),
+      (thrown) => {
+        assert.ok(thrown instanceof KitError)
+        assert.equal(thrown.exitCode, exitCodes.worldMoved)
+        assert.match(
+          thrown.message,
+          new RegExp(`^${key} is not the one the cluster of master-01 was made with`),
+        )
+        assert.match(thrown.hint ?? '', /server\/(agent-)?token$/)
+        assert.ok(!JSON.stringify([thrown.message, thrown.details, thrown.hint]).includes('drawn-anew'))
+        return true
+      },
+    )
+    assert.equal(world.writes, 0)
+  })
+}
 
 for (const [what, name] of [
   ['a worker', 'worker-02'],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Host } from '../../../../lib/hosts/host.mts'
 import type { Hosts } from '../../../../lib/hosts/hosts.mts'
 import type { Until } from '../../../../lib/base/poll.mts'
@@ -157,11 +158,16 @@ function viewOfWorkers(world: World, one: Machine): [number, string] {
   return isWhole(world, one) ? [0, `K10abc::agent:token\n${nodes}`] : [1, 'K10abc::agent:token\n']
 }
 
+/** The tokens every cluster here is made with. */
+export const tokens = { server: 'server-token-of-the-tests', agent: 'agent-token-of-the-tests' }
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+const madeWith = [`token=${sha256(tokens.server)}`, `agent-token=${sha256(tokens.agent)}`]
+
 const stateOf = (one: Machine): string =>
   [
     'interface=eth1',
     ...(one.active ? ['active=k3s'] : []),
-    ...(one.data ? ['data=yes', 'ca=c0ffee'] : []),
+    ...(one.data ? ['data=yes', 'ca=c0ffee', ...madeWith] : []),
     ...(one.joins === '' ? [] : [`joins=${one.joins}`]),
     ...(one.started === '' ? [] : [`started=${one.started}`]),
     ...(one.registered ? ['registered=yes'] : []),
