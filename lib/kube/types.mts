@@ -47,6 +47,7 @@ export interface LiveObject {
     generation?: number
     creationTimestamp?: string
     deletionTimestamp?: string
+    finalizers?: string[]
     labels?: Record<string, string>
     annotations?: Record<string, string>
     managedFields?: ManagedFields[]

@@ -61,6 +61,27 @@ export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
   })
 }
 
+/**
+ * An object that is being deleted is neither there nor gone: applied now it would vanish under its pods later.
+ * Namespaces are left to the API server, which says so itself.
+ * @throws KitError exit 5 naming the finalizers it waits for
+ */
+export function requireStaying(live: LiveObject | undefined): void {
+  if (live?.metadata.deletionTimestamp === undefined || live.kind === 'Namespace') return
+  const { namespace = '', name, finalizers = [] } = live.metadata
+  const what = `${live.kind.toLowerCase()} ${name} --namespace ${namespace}`
+  throw new KitError(`${nameOf(live)} is being deleted since ${live.metadata.deletionTimestamp}`, {
+    exitCode: exitCodes.worldMoved,
+    details: [
+      finalizers.length === 0
+        ? 'What it owns ends first.'
+        : `It waits for its finalizers: ${finalizers.join(', ')}`,
+      'Nothing was written to it.',
+    ],
+    hint: `run this again when it is gone: kubectl get ${what}; when what set a finalizer is gone for good: kubectl patch ${what} --type=merge --patch '{"metadata":{"finalizers":null}}'`,
+  })
+}
+
 /** Kinds the kit makes and may delete again; never a PVC, a CRD or a Namespace (DESIGN section 6). */
 export const prunableKinds = [
   'deployments.apps',

@@ -2,7 +2,7 @@ import { byName, findLive, sendObjects } from '../objects.mts'
 import { type Planned, compare, type Comparison } from './diff.mts'
 import { nameOf, type LiveObject, type Manifest } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
-import { type OurObjects, ownerOf, requireOurs } from './ownership.mts'
+import { type OurObjects, ownerOf, requireOurs, requireStaying } from './ownership.mts'
 import { wokenUp } from './send.mts'
 import { fieldLines } from './plan-text.mts'
 import { standsAsWanted } from './up-to-date.mts'
@@ -16,7 +16,7 @@ export interface BatchPlan {
 
 /** Asks what batches would change, one after another. */
 export interface Planner {
-  /** @throws KitError exit 5 for an object that is somebody else's */
+  /** @throws KitError exit 5 for an object that is somebody else's, or is being deleted */
   plan(batch: readonly Manifest[]): Promise<BatchPlan>
   /** What was planned is taken for true until something is sent. */
   keep(planned: readonly Planned[]): void
@@ -56,7 +56,11 @@ export function createPlanner({ kubectl, ours, namespaces }: PlannerOptions): Pl
       for (const name of hasSent ? newNamespaces(batch, there) : missingNamespaces(batch, there))
         absent.add(name)
       const live = await liveOf(batch)
-      for (const manifest of batch) requireOurs(live.get(nameOf(manifest)), ownerOf(manifest))
+      for (const manifest of batch) {
+        const now = live.get(nameOf(manifest))
+        requireStaying(now)
+        requireOurs(now, ownerOf(manifest))
+      }
       const known = batch.flatMap((manifest) => kept.get(JSON.stringify(manifest)) ?? [])
       if (known.length === batch.length) return { planned: known, live }
       return { planned: wokenUp(await planObjects(kubectl, batch, live, absent), live), live }

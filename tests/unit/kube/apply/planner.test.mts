@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { createPlanner } from '../../../../lib/kube/apply/planner.mts'
-import type { LiveObject, Manifest } from '../../../../lib/kube/types.mts'
+import { nameOf, type LiveObject, type Manifest } from '../../../../lib/kube/types.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 
 // What is asked of the API server about a batch; the answers are those of Kubernetes 1.36.
@@ -20,7 +21,7 @@ const facts = {
 const namespace = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
 
 /** A server that knows these namespaces, and no object. Notes what it is asked to try. */
-function planner(...namespaces: string[]) {
+function planner(namespaces: string[], ...live: LiveObject[]) {
   const tried: string[] = []
   const json = (words: readonly string[], { input }: { input: { items: Manifest[] } }) => {
     const { items } = input
@@ -33,28 +34,49 @@ function planner(...namespaces: string[]) {
     return { items }
   }
   const kubectl = { json: async (...asked: Parameters<typeof json>) => json(...asked) } as unknown as Kubectl
-  const ours = { find: async () => new Map<string, LiveObject>(), forget: () => undefined }
+  const ours = { find: async () => new Map(live.map((one) => [nameOf(one), one])), forget: () => undefined }
   const asked = createPlanner({ kubectl, ours, namespaces: namespaces.map(namespace) as LiveObject[] })
   return { tried, asked }
 }
 
 test('an object in a namespace that is not there yet is new, and the server is not asked about it', async () => {
-  const { asked, tried } = planner('default')
+  const { asked, tried } = planner(['default'])
   const { planned } = await asked.plan([facts])
   assert.equal(planned[0]?.comparison.status, 'new')
   assert.deepEqual(tried, [])
 })
 
 test('in a namespace that is there the server is asked', async () => {
-  const { asked, tried } = planner('keybuzz-system')
+  const { asked, tried } = planner(['keybuzz-system'])
   await asked.plan([facts])
   assert.deepEqual(tried, ['cluster-facts'])
 })
 
 test('once something was sent, the namespaces of before it are no news', async () => {
-  const { asked, tried } = planner('keybuzz-system')
+  const { asked, tried } = planner(['keybuzz-system'])
   await asked.plan([{ ...namespace('n8n'), metadata: { name: 'n8n', labels } }])
   asked.sent()
   await asked.plan([facts])
   assert.deepEqual(tried, ['cluster-facts'])
+})
+
+test('an object that is being deleted is refused with its finalizers, before anything is asked or sent: exit 5', async () => {
+  const leaving = {
+    ...facts,
+    metadata: {
+      ...facts.metadata,
+      deletionTimestamp: '2026-11-23T10:00:00Z',
+      finalizers: ['example.com/hold'],
+    },
+  } as unknown as LiveObject
+  const { asked, tried } = planner(['keybuzz-system'], leaving)
+  await assert.rejects(asked.plan([facts]), (thrown) => {
+    assert.ok(thrown instanceof KitError)
+    assert.equal(thrown.exitCode, exitCodes.worldMoved)
+    assert.match(thrown.message, /^ConfigMap keybuzz-system\/cluster-facts is being deleted since 2026/)
+    assert.match(thrown.details.join(), /example\.com\/hold/)
+    assert.match(thrown.hint ?? '', /kubectl patch configmap cluster-facts --namespace keybuzz-system/)
+    return true
+  })
+  assert.deepEqual(tried, [])
 })
