@@ -1,3 +1,4 @@
+import { shortened } from '../base/sensitive.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 
 /** The `<Code>` of an S3 server's answer: `NoSuchBucket`. */
@@ -49,7 +50,7 @@ export function refusal(
   }
   return new KitError(`${where} answered ${status} ${code}`.trim(), {
     exitCode: exitCodes.preflight,
-    details: [text.slice(0, 160)],
+    details: [shortened(text, 160)],
     hint: 'look at the server’s log; S3_ENDPOINT must lead to its S3 interface, not to its console',
   })
 }

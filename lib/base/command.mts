@@ -93,7 +93,7 @@ export function stream(
   const decoder = new TextDecoder()
   command.stdout.on('data', (bytes: Buffer) => onText(decoder.decode(bytes, { stream: true })))
   const ended = command.then((output) => {
-    if (!stopping.signal.aborted) onEnd({ code: output.exitCode, stderr: output.stderr.slice(-2000) })
+    if (!stopping.signal.aborted) onEnd({ code: output.exitCode, stderr: redact(output.stderr).slice(-2000) })
   })
   return {
     async stop() {

@@ -46,6 +46,16 @@ export function redact(text: string): string {
   return clean
 }
 
+/**
+ * Foreign text in a message: sensitive values go first, then what is too long. The other way round the beginning of a
+ * password would be left, in a form nobody looks for.
+ * @param most characters
+ */
+export function shortened(text: string, most: number): string {
+  const clean = redact(text)
+  return clean.length > most ? `${clean.slice(0, most - 1)}…` : clean
+}
+
 const longestFirst = (a: string, b: string) => b.length - a.length
 
 /** The forms a value takes on its way: raw, JSON, URL, shell quotes, base64 alone or inside something longer. */

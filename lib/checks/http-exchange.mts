@@ -1,3 +1,4 @@
+import { shortened } from '../base/sensitive.mts'
 import {
   request as requestPlain,
   type ClientRequest,
@@ -130,7 +131,7 @@ const answerOf = (
     try {
       return JSON.parse(text) as unknown
     } catch (cause) {
-      throw new KitError(`answer ${statusCode} is not JSON: ${text.slice(0, 80)}`, {
+      throw new KitError(`answer ${statusCode} is not JSON: ${shortened(text, 80)}`, {
         exitCode: exitCodes.validationFailed,
         cause,
       })

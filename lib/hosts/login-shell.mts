@@ -1,5 +1,5 @@
 import { exitCodes, KitError } from '../base/errors.mts'
-import { redact } from '../base/sensitive.mts'
+import { shortened } from '../base/sensitive.mts'
 import { cutAt, framed } from './frame.mts'
 import { shownTarget, type Target } from './ssh-errors.mts'
 
@@ -72,8 +72,4 @@ function refusal(target: Target, what: string, text: string, hint: string): KitE
 }
 
 /** One line of a host's, without what would move a terminal's cursor. */
-const printable = (line: string): string =>
-  redact(line)
-    .replaceAll(/\p{Cc}/gu, '?')
-    .trim()
-    .slice(0, 160)
+const printable = (line: string): string => shortened(line.replaceAll(/\p{Cc}/gu, '?').trim(), 160)

@@ -1,3 +1,4 @@
+import { shortened } from '../base/sensitive.mts'
 import { parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { readPrivate } from '../base/files.mts'
@@ -41,7 +42,7 @@ function readAnswers(path: string): string {
 function splitSet(word: string): [string, string] {
   const at = word.indexOf('=')
   if (at > 0) return [word.slice(0, at), word.slice(at + 1)]
-  throw new KitError(`--set ${word.slice(0, 40)} is not KEY=VALUE`, {
+  throw new KitError(`--set ${shortened(word, 40)} is not KEY=VALUE`, {
     exitCode: exitCodes.usage,
     hint: 'write --set KEY=VALUE, e.g. --set N8N_HOST=n8n.example.com',
   })

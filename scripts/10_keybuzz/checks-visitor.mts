@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { askSettled } from '../../lib/base/poll.mts'
 import { failed, passed, passedOver } from '../../lib/checks/checks.mts'
 import { messageOf } from '../../lib/base/errors.mts'
@@ -21,7 +22,7 @@ export const inside: KeybuzzCheck = {
       const service = `${nameOf(part)}:${portOf(settings, part)}`
       const base = `/api/v1/namespaces/${namespaceOf(settings.ENV)}/services/${service}/proxy`
       await kube.raw(base + healthOf(settings, part)).catch((thrown: unknown) => {
-        wrong.push(`${service}: ${messageOf(thrown).slice(0, 160)}`)
+        wrong.push(`${service}: ${shortened(messageOf(thrown), 160)}`)
       })
     }
     return wrong.length === 0

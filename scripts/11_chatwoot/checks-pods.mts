@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import { messageOf } from '../../lib/base/errors.mts'
 import { crashAnswer, readyAnswer, spreadAnswer } from '../../lib/checks/pods.mts'
@@ -25,7 +26,7 @@ export const sidekiq: ChatwootCheck = {
     const silent: string[] = []
     for (const pod of pods) {
       const why = await tools.kube.runIn(pod, [...heartbeatCommand]).then(() => '', messageOf)
-      if (why !== '') silent.push(`${pod.metadata.name}: ${why.slice(0, 120)}`)
+      if (why !== '') silent.push(`${pod.metadata.name}: ${shortened(why, 120)}`)
     }
     if (pods.length === 0) return failed('no pod of worker')
     return silent.length === 0 ? passed(`${pods.length} workers beat`) : failed(silent.join(', '))

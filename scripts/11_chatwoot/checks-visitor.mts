@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed, passedOver, warning } from '../../lib/checks/checks.mts'
 import { brandingOf, publicBranding } from './branding.mts'
 import { askServed, signIn, type ChatwootCheck, type Tools } from './session.mts'
@@ -16,9 +17,9 @@ export const services: ChatwootCheck = {
   fix: 'data_services is PostgreSQL, queue_services is Redis: look at the address that is failing from a web pod; else at the Ingress and the DNS record',
   async ask(tools) {
     const health = await askServed(tools, '/health')
-    if (!health.text.includes('woot')) return failed(`/health ${health.status} ${health.text.slice(0, 80)}`)
+    if (!health.text.includes('woot')) return failed(`/health ${health.status} ${shortened(health.text, 80)}`)
     const answer = await askServed(tools, '/api')
-    if (answer.status !== 200) return failed(`/api ${answer.status} ${answer.text.slice(0, 80)}`)
+    if (answer.status !== 200) return failed(`/api ${answer.status} ${shortened(answer.text, 80)}`)
     const { version, queue_services: queue, data_services: data } = answer.json() as ApiAnswer
     const said = `version ${version}, queue_services ${queue}, data_services ${data}`
     return version !== undefined && queue === 'ok' && data === 'ok' ? passedOver(said, health) : failed(said)
@@ -141,6 +142,8 @@ export const superAdmin: ChatwootCheck = {
     const headers = { cookie, origin: `https://${host}` }
     const answer = await askServed(tools, '/super_admin/sign_in', { method: 'POST', json, headers })
     const inside = [302, 303].includes(answer.status) && !answer.headers.location?.includes('sign_in')
-    return inside ? passed(`${answer.status}`) : failed(`${answer.status} ${answer.text.slice(0, 80)}`.trim())
+    return inside
+      ? passed(`${answer.status}`)
+      : failed(`${answer.status} ${shortened(answer.text, 80)}`.trim())
   },
 }

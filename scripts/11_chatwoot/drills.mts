@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { randomBytes } from 'node:crypto'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import type { Drill } from '../../lib/checks/drills.mts'
@@ -70,7 +71,7 @@ const askAccount = (
 
 function jsonOf<T>(answer: HttpAnswer): T {
   if (answer.status === 200) return answer.json() as T
-  throw new KitError(`Chatwoot answered ${answer.status} ${answer.text.slice(0, 160)}`, {
+  throw new KitError(`Chatwoot answered ${answer.status} ${shortened(answer.text, 160)}`, {
     exitCode: exitCodes.validationFailed,
   })
 }

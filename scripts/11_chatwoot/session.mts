@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import type { Check, CheckTools } from '../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
@@ -48,7 +49,7 @@ async function login(tools: Tools): Promise<Session> {
   const absent = names.filter((name) => headers[name] === '')
   if (data?.access_token === undefined || absent.length > 0) {
     const why =
-      answer.status === 200 ? `without ${absent.join(', ') || 'a token'}` : answer.text.slice(0, 120)
+      answer.status === 200 ? `without ${absent.join(', ') || 'a token'}` : shortened(answer.text, 120)
     throw new KitError(`Chatwoot answered ${answer.status} to the sign-in of ${email}: ${why}`, {
       exitCode: exitCodes.validationFailed,
     })

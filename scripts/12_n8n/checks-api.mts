@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { randomUUID } from 'node:crypto'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import { askPublic, checkPrefix, dataOf, signIn, type N8nCheck, type Owner } from './session.mts'
@@ -24,7 +25,7 @@ export const apiKey: N8nCheck = {
       })
       return status === 200 && text.includes('"data"')
         ? passed('/api/v1/workflows 200')
-        : failed(`${status} ${text.slice(0, 80)}`)
+        : failed(`${status} ${shortened(text, 80)}`)
     } finally {
       await owner.ask(`/rest/api-keys/${made.id}`, { method: 'DELETE' })
     }

@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { failed } from '../../lib/checks/checks.mts'
 import { messageOf } from '../../lib/base/errors.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
@@ -31,9 +32,9 @@ async function readinessOf({ kube }: Tools, { metadata }: LiveObject): Promise<s
   const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}:${port}/proxy/healthz/readiness`
   try {
     const answer = await kube.raw(path)
-    return answer.includes('"ok"') ? [] : [`${metadata.name} says ${answer.trim().slice(0, 80)}`]
+    return answer.includes('"ok"') ? [] : [`${metadata.name} says ${shortened(answer.trim(), 80)}`]
   } catch (thrown) {
-    return [`${metadata.name}: ${messageOf(thrown).slice(0, 160)}`]
+    return [`${metadata.name}: ${shortened(messageOf(thrown), 160)}`]
   }
 }
 

@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { randomUUID } from 'node:crypto'
 import { failed, passed, passedOver } from '../../lib/checks/checks.mts'
 import { password } from '../../lib/settings/generators.mts'
@@ -18,7 +19,7 @@ export const publicHealth: N8nCheck = {
     const { status, text } = answer
     return status === 200 && text.includes('"ok"')
       ? passedOver('/healthz/readiness 200', answer)
-      : failed(`${status} ${text.slice(0, 80)}`)
+      : failed(`${status} ${shortened(text, 80)}`)
   },
 }
 
@@ -51,7 +52,7 @@ export const setupClosed: N8nCheck = {
     const { status, text } = await askPublic(tools, '/rest/owner/setup', { method: 'POST', json })
     return status === 400 && /already/i.test(text)
       ? passed('400, already set up')
-      : failed(`${status} ${text.slice(0, 80)}`)
+      : failed(`${status} ${shortened(text, 80)}`)
   },
 }
 

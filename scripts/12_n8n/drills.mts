@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { randomBytes, randomInt } from 'node:crypto'
 import { pauseFor } from '../../lib/base/poll.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
@@ -81,7 +82,7 @@ async function knock(
   const [a, b] = [randomInt(1, 1000), randomInt(1, 1000)]
   const opened = await callUntilActive(tools, path, { a, b }, header)
   if (opened.status !== 200 || sumIn(opened) !== a + b)
-    return `its header is answered ${opened.status} ${opened.text.slice(0, 120)}`
+    return `its header is answered ${opened.status} ${shortened(opened.text, 120)}`
   const wrong = Object.fromEntries(Object.keys(header).map((key) => [key, 'another']))
   const { status } = await callUntilActive(tools, path, { a, b }, wrong)
   return status === 403 ? undefined : `another header is answered ${status}, not 403`
@@ -114,7 +115,7 @@ const queue: N8nDrill = {
       const answer = await call
       return answer.status === 200 && sumIn(answer) === a + b
         ? passed(`it waited ${queued} s without a worker, then ${a} + ${b} = ${a + b}`)
-        : failed(`the waiting call was answered ${answer.status} ${answer.text.slice(0, 120)}`)
+        : failed(`the waiting call was answered ${answer.status} ${shortened(answer.text, 120)}`)
     } finally {
       await breaking.restore(namespace, 'n8n-worker')
       await remove(owner, workflow)

@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { askAgain } from '../../lib/base/poll.mts'
 import type { Check, CheckTools } from '../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
@@ -70,7 +71,7 @@ const sessionCookie = ({ headers }: HttpAnswer): string =>
 /** The `data` of n8n's envelope. @throws KitError exit 10 when the answer is another than 200 */
 export function dataOf<T>(answer: HttpAnswer, what: string): T {
   if (answer.status === 200) return (answer.json() as { data: T }).data
-  throw new KitError(`${what}: n8n answered ${answer.status} ${answer.text.slice(0, 160)}`, {
+  throw new KitError(`${what}: n8n answered ${answer.status} ${shortened(answer.text, 160)}`, {
     exitCode: exitCodes.validationFailed,
   })
 }

@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { randomBytes, randomInt } from 'node:crypto'
 import { failed, passed, type Answer } from '../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
@@ -39,8 +40,8 @@ async function callIt(tools: Tools, owner: Owner, path: string, { id }: Workflow
   if (answer instanceof KitError) return failed(`${answer.message}; ${await howFarItCame(owner, id)}`)
   const milliseconds = Math.round(performance.now() - started)
   if (answer.status !== 200)
-    return failed(`the webhook answered ${answer.status} ${answer.text.slice(0, 160)}`)
-  if (sumIn(answer) !== a + b) return failed(`${a} + ${b} came back as ${answer.text.slice(0, 80)}`)
+    return failed(`the webhook answered ${answer.status} ${shortened(answer.text, 160)}`)
+  if (sumIn(answer) !== a + b) return failed(`${a} + ${b} came back as ${shortened(answer.text, 80)}`)
   const execution = await findExecution(owner, id)
   if (execution === undefined) return failed('the answer was right, but n8n recorded no execution')
   if (execution.mode !== 'webhook' || execution.status !== 'success') {

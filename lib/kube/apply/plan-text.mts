@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { redact } from '../../base/sensitive.mts'
+import { redact, shortened } from '../../base/sensitive.mts'
 import type { FieldChange } from './diff.mts'
 import type { Manifest } from '../types.mts'
 import type { Change } from '../../base/writes.mts'
@@ -31,8 +31,7 @@ const secretVerb = (before: unknown, after: unknown): string =>
 
 function shortly(value: unknown): string {
   if (value === undefined) return '(none)'
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text
+  return shortened(typeof value === 'string' ? value : JSON.stringify(value), 120)
 }
 
 /** The plan of one module as text for stdout. @param unchanged how many objects stay as they are */

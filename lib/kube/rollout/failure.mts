@@ -1,3 +1,4 @@
+import { shortened } from '../../base/sensitive.mts'
 import type { Diagnosis } from './diagnosis.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
@@ -37,7 +38,7 @@ export function explainLines(
   const known = failures.find(({ line }) => lines.some((one) => line.test(one)))
   // The line that tells comes first: what an application says while it ends often pushes it out of sight.
   const telling = lines.filter((one) => known?.line.test(one)).slice(-1)
-  const shown = [...new Set([...telling, ...lines.slice(-5)])].map((line) => `| ${line.slice(0, 200)}`)
+  const shown = [...new Set([...telling, ...lines.slice(-5)])].map((line) => `| ${shortened(line, 200)}`)
   return { lines: [...shown, ...(known === undefined ? [] : [known.meaning])], known }
 }
 

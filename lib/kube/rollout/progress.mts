@@ -1,3 +1,4 @@
+import { shortened } from '../../base/sensitive.mts'
 import { waitingReason } from './diagnosis.mts'
 import type { Deployment, LiveObject, Pod } from '../types.mts'
 import type { Watched } from '../watch.mts'
@@ -74,7 +75,7 @@ export function waitingLine(state: Rollouts, names: readonly string[]): string {
         : podsOf(state, name).length > pods.length
           ? 'its new pods are ready, older ones are ending'
           : 'its pods are ready, the cluster has not counted them yet'
-  return `deployment/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${reason.slice(0, 160)}`
+  return `deployment/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${shortened(reason, 160)}`
 }
 
 function lastEvent({ events }: Rollouts, pod: Pod): string | undefined {

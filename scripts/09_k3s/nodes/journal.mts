@@ -1,3 +1,4 @@
+import { shortened } from '../../../lib/base/sensitive.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 
 /**
@@ -14,7 +15,7 @@ export const lastWordsIn = (journal: string): string[] =>
     .split('\n')
     .filter((line) => !aboutLeftovers.test(line))
     .slice(-12)
-    .map((line) => line.slice(0, 200))
+    .map((line) => shortened(line, 200))
 
 /** What this unit said last on this host. */
 export async function lastWordsOf(host: Host, unit: string): Promise<string[]> {

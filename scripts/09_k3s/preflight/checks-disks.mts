@@ -1,3 +1,4 @@
+import { shortened } from '../../../lib/base/sensitive.mts'
 import { failed, passed, warning } from '../../../lib/checks/checks.mts'
 import { mib, must, type HostCheck, type HostFacts } from './check.mts'
 
@@ -23,7 +24,7 @@ const mounted = (id: string, path: string, title: string, never: RegExp, fix: st
   waivable: false,
   ask(host) {
     const seen = mountOf(host, path === '' ? data(host) : path)
-    return must(seen !== '' && !never.test(seen), seen === '' ? 'not found' : seen.slice(0, 60))
+    return must(seen !== '' && !never.test(seen), seen === '' ? 'not found' : shortened(seen, 60))
   },
 })
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { secretEnv } from '../../../lib/kube/manifests/objects.mts'
-import { redact, sensitive, sensitiveLater } from '../../../lib/base/sensitive.mts'
+import { redact, sensitive, sensitiveLater, shortened } from '../../../lib/base/sensitive.mts'
 
 const value = `pa's"s#w$0rd\\é`
 
@@ -51,4 +53,33 @@ test('a value that takes long to make is made at its first reading, once, and hi
   assert.equal(JSON.stringify(data), `{"HASH":"${Buffer.from('made-1-xxxxxxxx').toString('base64')}"}`)
   assert.equal(later.reveal(), 'made-1-xxxxxxxx')
   assert.equal(redact('it is made-1-xxxxxxxx'), 'it is ***')
+})
+
+test('text is redacted before it is cut: no beginning of a password is left', () => {
+  const password = 'a-password-of-thirty-five-characters'
+  sensitive(password)
+  for (let most = 10; most < 60; most += 1) {
+    const seen = shortened(`refused: ${password} is wrong`, most)
+    assert.ok(!seen.includes(password.slice(0, 4)), seen)
+    assert.ok(seen.length <= most)
+  }
+  assert.equal(shortened('short', 10), 'short')
+})
+
+test('nothing else cuts text to a length a message has', () => {
+  for (const folder of ['lib', 'scripts']) {
+    const root = join(import.meta.dirname, '../../..', folder)
+    for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
+      if (!file.endsWith('.mts') || file.endsWith('base/sensitive.mts')) continue
+      const text = readFileSync(join(root, file), 'utf8')
+      const cuts = [...text.matchAll(/\.(?:slice|substring)\(0, (\d+)\)/g)].filter(
+        ([, most]) => Number(most) >= 40,
+      )
+      assert.deepEqual(
+        cuts.map(([cut]) => cut),
+        [],
+        `${folder}/${file}`,
+      )
+    }
+  }
 })
