@@ -1,5 +1,6 @@
 import type { Planned } from './diff.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
+import { isHidden, withoutHidden } from './hidden-values.mts'
 import { nameOf, type Manifest } from '../types.mts'
 
 /** A field that another manager set by hand and that applying would take back. */
@@ -20,8 +21,8 @@ export const conflictsOf = (planned: readonly Planned[]): Conflict[] =>
 
 /** One line a conflict: field, object, owner, both values. */
 export const conflictLine = ({ manifest, path, before, after, owner }: Conflict): string => {
-  const hidden = manifest.kind === 'Secret'
-  const show = (value: unknown) => (hidden ? '***' : JSON.stringify(value))
+  const hidden = manifest.kind === 'Secret' || isHidden(manifest, path)
+  const show = (value: unknown) => (hidden ? '***' : JSON.stringify(withoutHidden(value)))
   return `${path} of ${nameOf(manifest)} is owned by ${owner} (${show(before)}), ours is ${show(after)}`
 }
 

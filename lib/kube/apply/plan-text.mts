@@ -1,6 +1,7 @@
 import { stringify } from 'yaml'
 import { redact, shortened } from '../../base/sensitive.mts'
 import type { FieldChange } from './diff.mts'
+import { isHidden, withoutHidden } from './hidden-values.mts'
 import type { Manifest } from '../types.mts'
 import type { Change } from '../../base/writes.mts'
 
@@ -19,10 +20,9 @@ export interface PlanDocument {
   readonly unchanged: number
 }
 
-/** One changed field as the plan shows it. Values of Secrets are never shown, only that they change. */
+/** One changed field as the plan shows it. Secret values are never shown, only that they change. */
 export function fieldLines(manifest: Manifest, { path, before, after }: FieldChange): string {
-  if (manifest.kind === 'Secret' && path.startsWith('data.'))
-    return `${path}   ${secretVerb(before, after)} (not shown)`
+  if (isHidden(manifest, path)) return `${path}   ${secretVerb(before, after)} (not shown)`
   return `${path}   ${shortly(before)} -> ${shortly(after)}`
 }
 
@@ -31,7 +31,7 @@ const secretVerb = (before: unknown, after: unknown): string =>
 
 function shortly(value: unknown): string {
   if (value === undefined) return '(none)'
-  return shortened(typeof value === 'string' ? value : JSON.stringify(value), 120)
+  return shortened(typeof value === 'string' ? value : JSON.stringify(withoutHidden(value)), 120)
 }
 
 /** The plan of one module as text for stdout. @param unchanged how many objects stay as they are */
