@@ -3,18 +3,22 @@ import { quoteName, quoteText } from './postgres-login.mts'
 import type { Change } from '../base/writes.mts'
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 
+/** The kit asks as the owner too, while the application holds all of its own connections. */
+const ownConnections = 1
+
 /**
  * What must be done, as the plan shows it and as SQL: `statements`, then extensions inside a new database, then
  * `handover`, which gives it to its owner. Pure but for the salt of a new password.
  */
 export function planDatabase(
-  { name, owner, password, connections }: Database,
+  { name, owner, password, ...promised }: Database,
   facts: Facts,
   passwordFits: boolean,
   claim: string,
 ): { changes: Change[]; statements: string[]; handover: string[] } {
   const [role, database] = [quoteName(owner), quoteName(name)]
   const secret = () => `PASSWORD ${quoteText(scramVerifier(password.reveal()))}`
+  const connections = promised.connections + ownConnections
   const changes: Change[] = []
   const statements: string[] = []
   if (facts.roleLimit === undefined) {

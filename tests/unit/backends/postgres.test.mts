@@ -78,7 +78,7 @@ test('a database another installation has claimed is refused; an unclaimed one o
     /another installation's[\s\S]*decaf[\s\S]*c0ffee/,
     /IS ''/,
   )
-  const mine = { owner: 'n8n_dev', roleLimit: 36 }
+  const mine = { owner: 'n8n_dev', roleLimit: 37 }
   assert.deepEqual(plan(mine, true).statements, [`COMMENT ON DATABASE "n8n_dev" IS '${claim}'`])
   assert.match(plan(mine, true).changes[0]?.fields?.[0] ?? '', /claim/)
   assert.deepEqual(plan({ ...mine, claim }, true), nothing)
@@ -86,7 +86,7 @@ test('a database another installation has claimed is refused; an unclaimed one o
 
 test('an operator’s own comment stays below the claim, and comes back when the claim is taken away', () => {
   const words = "keep: billing's data\nkeybuzz is not first here"
-  const { changes, statements } = plan({ owner: 'n8n_dev', roleLimit: 36, words }, true)
+  const { changes, statements } = plan({ owner: 'n8n_dev', roleLimit: 37, words }, true)
   assert.deepEqual(statements, [
     `COMMENT ON DATABASE "n8n_dev" IS '${claim}\nkeep: billing''s data\nkeybuzz is not first here'`,
   ])
@@ -113,7 +113,7 @@ test('a new database: role, database, and nobody else may connect; the clear pas
   )
   assert.match(
     statements[0] ?? '',
-    /^CREATE ROLE "n8n_dev" LOGIN NOSUPERUSER CONNECTION LIMIT 36 PASSWORD 'SCRAM-SHA-256\$4096:[^']+'$/,
+    /^CREATE ROLE "n8n_dev" LOGIN NOSUPERUSER CONNECTION LIMIT 37 PASSWORD 'SCRAM-SHA-256\$4096:[^']+'$/,
   )
   assert.deepEqual(statements.slice(1), [
     `CREATE DATABASE "n8n_dev" ENCODING 'UTF8' TEMPLATE template0 ALLOW_CONNECTIONS false`,
@@ -126,18 +126,18 @@ test('a new database: role, database, and nobody else may connect; the clear pas
 })
 
 test('a second run plans nothing', () => {
-  assert.deepEqual(plan({ owner: 'n8n_dev', roleLimit: 36, claim }, true), nothing)
+  assert.deepEqual(plan({ owner: 'n8n_dev', roleLimit: 37, claim }, true), nothing)
 })
 
 test('a run that was killed anywhere between CREATE DATABASE and its handover goes on from there', () => {
-  const begun = { owner: 'admin', roleLimit: 36, takesConnections: false, openToAll: true }
+  const begun = { owner: 'admin', roleLimit: 37, takesConnections: false, openToAll: true }
   requireUsable('here', 'admin', { ...facts, ...begun }, database, claim)
   assert.deepEqual(plan(begun, true).statements, [
     'REVOKE CONNECT ON DATABASE "n8n_dev" FROM PUBLIC',
     `COMMENT ON DATABASE "n8n_dev" IS '${claim}'`,
     'ALTER DATABASE "n8n_dev" WITH ALLOW_CONNECTIONS true',
   ])
-  const closed = { owner: 'admin', roleLimit: 36, claim }
+  const closed = { owner: 'admin', roleLimit: 37, claim }
   requireUsable('here', 'admin', { ...facts, ...closed }, database, claim)
   assert.deepEqual(plan(closed, true).statements, [])
   assert.deepEqual(plan(closed, true).handover, ['ALTER DATABASE "n8n_dev" OWNER TO "n8n_dev"'])
@@ -147,13 +147,13 @@ test('a run that was killed anywhere between CREATE DATABASE and its handover go
 })
 
 test('a database that every role may connect to is closed, and the plan says so', () => {
-  const { changes, statements } = plan({ owner: 'n8n_dev', roleLimit: 36, claim, openToAll: true }, true)
+  const { changes, statements } = plan({ owner: 'n8n_dev', roleLimit: 37, claim, openToAll: true }, true)
   assert.deepEqual(changes[0]?.fields, ['CONNECT of every role   granted -> revoked'])
   assert.deepEqual(statements, ['REVOKE CONNECT ON DATABASE "n8n_dev" FROM PUBLIC'])
 })
 
 test('attributes an application has no use for are taken away, each shown in the plan', () => {
-  const seen = { owner: 'n8n_dev', roleLimit: 36, claim, roleAttributes: ['SUPERUSER', 'BYPASSRLS'] }
+  const seen = { owner: 'n8n_dev', roleLimit: 37, claim, roleAttributes: ['SUPERUSER', 'BYPASSRLS'] }
   const { changes, statements } = plan(seen, true)
   assert.deepEqual(changes[0]?.fields, ['SUPERUSER -> NOSUPERUSER', 'BYPASSRLS -> NOBYPASSRLS'])
   assert.deepEqual(statements, ['ALTER ROLE "n8n_dev" NOSUPERUSER NOBYPASSRLS'])
@@ -189,18 +189,18 @@ test('the superuser logs in to the database postgres, and to an application’s 
 })
 
 test('only what differs is changed: password, connection limit', () => {
-  const password = plan({ owner: 'n8n_dev', roleLimit: 36, claim }, false)
+  const password = plan({ owner: 'n8n_dev', roleLimit: 37, claim }, false)
   assert.deepEqual(password.changes, [
     { sign: '~', what: 'PostgreSQL role n8n_dev', fields: ['password   changed (not shown)'] },
   ])
   assert.equal(password.statements.length, 1)
   const limit = plan({ owner: 'n8n_dev', roleLimit: -1, claim }, true)
-  assert.deepEqual(limit.changes[0]?.fields, ['connection limit   -1 -> 36'])
-  assert.deepEqual(limit.statements, ['ALTER ROLE "n8n_dev" CONNECTION LIMIT 36'])
+  assert.deepEqual(limit.changes[0]?.fields, ['connection limit   -1 -> 37'])
+  assert.deepEqual(limit.statements, ['ALTER ROLE "n8n_dev" CONNECTION LIMIT 37'])
 })
 
 test('a run that was killed between role and database goes on from there', () => {
-  const { changes, statements } = plan({ roleLimit: 36 }, true)
+  const { changes, statements } = plan({ roleLimit: 37 }, true)
   assert.deepEqual(
     changes.map(({ what }) => what),
     ['PostgreSQL database n8n_dev'],
@@ -381,7 +381,7 @@ test('a server that goes away under a question is unreachable, one that refuses 
 
 test('a role somebody works with is not taken over; one a killed run left is', () => {
   const judge = (seen: Partial<Facts>, fits: boolean) => () =>
-    requireOurRole('PostgreSQL', { ...facts, roleLimit: 36, ...seen }, 'n8n_dev', fits)
+    requireOurRole('PostgreSQL', { ...facts, roleLimit: 37, ...seen }, 'n8n_dev', fits)
   assert.throws(judge({ roleInUse: true }, false), (thrown) => {
     assert.ok(thrown instanceof KitError)
     assert.equal(thrown.exitCode, exitCodes.worldMoved)
