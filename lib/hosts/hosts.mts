@@ -26,6 +26,8 @@ export interface Member {
   readonly name: string
   readonly address: string
   readonly role: 'master' | 'worker'
+  /** IP_PUBLIQUE of servers.tsv. */
+  readonly publicAddress?: string | undefined
 }
 
 export interface Lost {
@@ -89,7 +91,12 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
 }
 
 const membersOf = (servers: readonly Server[], role: Member['role']): Member[] =>
-  servers.map(({ hostname, privateAddress }) => ({ name: hostname, address: privateAddress, role }))
+  servers.map(({ hostname, privateAddress, publicAddress }) => ({
+    name: hostname,
+    address: privateAddress,
+    role,
+    publicAddress,
+  }))
 
 async function enterOne(options: Entry, server: Server, silent: ReadonlyMap<Server, unknown>) {
   const why = silent.get(server)

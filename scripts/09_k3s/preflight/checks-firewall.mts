@@ -13,6 +13,22 @@ const activeOn = ({ said }: HostFacts): string[] => [
   ...(said.has('chain') ? ['nftables'] : []),
 ]
 
+/** Ranges nobody reaches from the internet: RFC 1918, RFC 6598 (carrier NAT), loopback, link-local. */
+const privateRanges = [
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+]
+
+/** What listens on every address of a node (K3s documentation, "Networking"). */
+const listeningPorts = {
+  master: '6443, 2379, 2380, 10250 and 8472/udp',
+  worker: '10250 and 8472/udp',
+} as const
+
 /** This machine, as the host sees it, is let through by what the step opens. */
 const opensForUs = (host: HostFacts): boolean => {
   const us = host.said.one('client')
@@ -33,6 +49,24 @@ export const firewall: readonly HostCheck[] = [
       if (active.length === 0) return passed('none active')
       const missing = lacking(firewallWorks(host))
       return passed(`${active.join(' and ')}: ${missing.length === 0 ? 'open' : 'opened by this step'}`)
+    },
+  },
+  {
+    id: 'host.public-ports',
+    title: 'The ports of K3s are closed to the internet',
+    fix: 'ufw enable, with a rule for SSH, before this step: it then opens what the cluster needs and nothing else. Where the provider’s firewall closes them: --set WAIVED="host.public-ports: REASON"',
+    waivable: true,
+    ask(host) {
+      const { publicAddress } = host.members.find(({ name }) => name === host.name) ?? {}
+      if (publicAddress === undefined || privateRanges.some((range) => isInRange(publicAddress, range)))
+        return passed('no public address')
+      const active = activeOn(host).join(' and ')
+      return should(
+        active !== '',
+        active === ''
+          ? `${publicAddress} and no firewall: ${listeningPorts[host.role]} will be open to everybody`
+          : `${publicAddress}, behind ${active}`,
+      )
     },
   },
   {

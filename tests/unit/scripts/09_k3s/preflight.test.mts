@@ -55,6 +55,7 @@ interface Given {
   role?: HostFacts['role']
   clockOffset?: number
   blocked?: readonly Blocked[]
+  publicAddress?: string
 }
 const host = ({
   text = good,
@@ -63,6 +64,7 @@ const host = ({
   role = 'master',
   clockOffset = 0,
   blocked = [],
+  publicAddress,
 }: Given): HostFacts => ({
   name: 'k8s-master-01',
   role,
@@ -71,7 +73,7 @@ const host = ({
   others: [{ name: 'k8s-master-02', address: '192.0.2.2', said: parseDocument('k8s-master-02', other) }],
   settings: settingsWith(settings),
   clockOffset,
-  members,
+  members: members.map((one) => (one.name === 'k8s-master-01' ? { ...one, publicAddress } : one)),
   blocked,
 })
 
@@ -233,6 +235,11 @@ const faults: Readonly<Record<string, readonly [given: Given, result: 'failed' |
     'host.docker': [also('unit docker'), 'warning', /docker/],
     'host.cloud-setup': [also('unit nm-cloud-setup'), 'failed', /nm-cloud-setup/],
     'host.firewall': [also('ufw active\nzone public'), 'failed', /ufw and firewalld/],
+    'host.public-ports': [
+      { publicAddress: '198.51.100.1' },
+      'warning',
+      /198\.51\.100\.1 and no firewall: 6443, .* 8472\/udp will be open to everybody/,
+    ],
     'host.firewall-balancers': [also('ufw active'), 'warning', /none is named/],
     'host.reach': [{ blocked: [silent] }, 'failed', /no answer to k8s-master-02 on tcp 6443/],
     'host.forward': [said('forward ACCEPT', 'forward DROP'), 'warning', /DROP/],
