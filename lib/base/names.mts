@@ -15,6 +15,13 @@ export const inEnvironment = (name: string, env: string, joint: '-' | '_'): stri
 export const folderOf = (module: { readonly number: number; readonly slug: string }): string =>
   `${String(module.number).padStart(2, '0')}_${module.slug}`
 
+/**
+ * A command of the master for one module, as it works when pasted from the kit's folder.
+ * @param flags words behind module and environment: `--verify`
+ */
+export const masterCommand = (module: number, env: string, ...flags: readonly string[]): string =>
+  ['./00_master_install.mjs', '--module', String(module), '--env', env, ...flags].join(' ')
+
 /** `12 n8n workflows`, as it stands in headings and messages. */
 export const headingOf = (module: { readonly number: number; readonly title: string }): string =>
   `${module.number} ${module.title}`

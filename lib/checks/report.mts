@@ -3,6 +3,7 @@ import type { Outcome } from './checks.mts'
 import { validationFolder, writePrivate } from '../base/files.mts'
 import { shortTime } from '../state/revision.mts'
 import type { KubernetesBuild } from '../kube/kubernetes-build.mts'
+import { masterCommand } from '../base/names.mts'
 import { redact } from '../base/sensitive.mts'
 import { inMarkdown } from '../base/visible.mts'
 
@@ -99,9 +100,7 @@ export function reportText(report: Report): string {
         ...report.notProven,
       ].map((line) => `- ${line}`),
     ),
-    ...section('Run it again', [
-      `    ./00_master_install.mjs --module ${report.number} --env ${report.env} --verify`,
-    ]),
+    ...section('Run it again', [`    ${masterCommand(report.number, report.env, '--verify')}`]),
     '',
   ].join('\n')
 }

@@ -2,7 +2,7 @@ import { createOnce, runChecks, type Check, type Outcome, type Tools } from './c
 import { exitCodes, KitError } from '../base/errors.mts'
 import { shownPath } from '../base/files.mts'
 import { log } from '../base/log.mts'
-import { headingOf } from '../base/names.mts'
+import { headingOf, masterCommand } from '../base/names.mts'
 import { runDrills, type Breaking, type Drill } from './drills.mts'
 import { verdictOf, writeReport, type Report } from './report.mts'
 import type { Tested } from '../state/run-revision.mts'
@@ -65,7 +65,8 @@ export async function runTests<S extends Settings>(module: Declares, testing: Te
   }
   const path = shownPath(writeReport(report))
   const failures = outcomes.filter(({ result }) => result === 'failed')
-  if (failures.length > 0) throw failedError(module, failures, outcomes.length, path, breaking !== undefined)
+  if (failures.length > 0)
+    throw failedError(module, rest.env, failures, outcomes.length, path, breaking !== undefined)
   const warnings = report.warnings.length + outcomes.filter(({ result }) => result === 'warning').length
   const verdict = verdictOf(report) === 'passed' ? '' : `, ${warnings} warning${warnings === 1 ? '' : 's'}`
   const what = drilled.length === 0 ? 'checks' : `checks and ${drilled.length} drills`
@@ -74,6 +75,7 @@ export async function runTests<S extends Settings>(module: Declares, testing: Te
 
 function failedError(
   module: Declares,
+  env: string,
   failures: readonly Outcome[],
   all: number,
   path: string,
@@ -88,6 +90,6 @@ function failedError(
       ]),
       ...(drilling ? ['What a drill broke on purpose, it or the next run puts back.'] : []),
     ],
-    hint: `the whole report: ${path}; after the repair ./00_master_install.mjs --module ${module.number} --verify`,
+    hint: `the whole report: ${path}; after the repair: ${masterCommand(module.number, env, '--verify')}`,
   })
 }

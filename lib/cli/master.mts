@@ -7,7 +7,7 @@ import { exitCodes, KitError, type ExitCode } from '../base/errors.mts'
 import { root } from '../base/files.mts'
 import { interruption } from '../base/signals.mts'
 import { say } from '../base/log.mts'
-import { folderOf } from '../base/names.mts'
+import { folderOf, masterCommand } from '../base/names.mts'
 import { interactive } from '../base/terminal.mts'
 import { startProgram, type Successor } from './program.mts'
 import { earlierModules, selectModules } from './selection.mts'
@@ -74,7 +74,7 @@ async function select(env: string, given: Arguments): Promise<Row[]> {
     const target = rolledBack.get(row.number)
     if (target !== undefined) {
       say(`! ${row.number} ${row.title} stands on a rollback to revision ${target}: left alone`)
-      say(`    take it up again: ./00_master_install.mjs --module ${row.number} --env ${env}`)
+      say(`    take it up again: ${masterCommand(row.number, env)}`)
     } else if (row.inFullRun !== 'optional' || given.all || (await isWanted(row, given))) selected.push(row)
   }
   return selected
@@ -98,7 +98,7 @@ async function requireEarlierDone(env: string, given: Arguments): Promise<void> 
       details: [
         code === exitCodes.changesPending ? 'its changes stand above' : `its plan ended with exit ${code}`,
       ],
-      hint: `./00_master_install.mjs --module ${row.number} --env ${env}, then --from ${given.from} again`,
+      hint: `${masterCommand(row.number, env)}, then --from ${given.from} again`,
     })
   }
 }

@@ -1,5 +1,5 @@
 import { exitCodes, KitError } from '../base/errors.mts'
-import { headingOf } from '../base/names.mts'
+import { headingOf, masterCommand } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import type { Revision } from '../state/revision.mts'
 import type { Session } from '../run/session.mts'
@@ -38,6 +38,6 @@ export async function requireSameSchema<M extends Module>(
       'The way back is the backup from before the upgrade:',
       ...schema.restore.map((line) => `    ${line}`),
     ],
-    hint: `restore the backup, then ./00_master_install.mjs --module ${module.number} --env ${env} --rollback ${target.number}`,
+    hint: `restore the backup, then ${masterCommand(module.number, env, '--rollback', String(target.number))}`,
   })
 }

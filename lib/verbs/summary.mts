@@ -1,6 +1,6 @@
 import { exitCodes, type ExitCode } from '../base/errors.mts'
 import { log, print, say } from '../base/log.mts'
-import { folderOf, headingOf } from '../base/names.mts'
+import { folderOf, headingOf, masterCommand } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import { planText, type PlanDocument } from '../kube/apply/plan-text.mts'
 import { newestTarget } from './rollback-target.mts'
@@ -57,11 +57,10 @@ export function informationLines<M extends Module>(
   session: Session<M>,
 ): (readonly [label: string, text: string])[] {
   const { module, env, given, inputs, writes, chosen, ground } = session
-  const command = `./00_master_install.mjs --module ${module.number} --env ${env}`
   const undo = writes.changes.length > 0 && ground !== undefined && mayRollBack(ground.revisions)
   return [
     ...(module.information?.(inputs.current()) ?? []),
-    ...(undo ? [['Undo', `${command} --rollback`] as const] : []),
+    ...(undo ? [['Undo', masterCommand(module.number, env, '--rollback')] as const] : []),
     ...(given.upgrade
       ? []
       : chosen().newer.map(({ name, from, to }) =>
