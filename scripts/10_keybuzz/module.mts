@@ -1,3 +1,4 @@
+import { databaseDump } from '../../lib/backends/postgres-dump.mts'
 import type { Database } from '../../lib/backends/postgres-facts.mts'
 import { defineModule, type Schema, type SettingsOf } from '../../lib/run/module.mts'
 import { inEnvironment } from '../../lib/base/names.mts'
@@ -25,32 +26,25 @@ export const keybuzz = defineModule({
     API_HOST === FRONT_HOST ? ['API_HOST and FRONT_HOST are the same name: each needs its own'] : [],
   settings,
   failures,
-  schema: (settings): Schema | undefined => {
-    const {
-      ENV,
-      API_SCHEMA_TOLERANT,
-      POSTGRES_HOST: host,
-      POSTGRES_PORT: port,
-      POSTGRES_SUPERUSER: user,
-    } = settings
-    if (API_SCHEMA_TOLERANT === true) return undefined
-    const [database, namespace] = [databaseNameOf(ENV), namespaceOf(ENV)]
-    const server = `--host ${shown(host)} --port ${shown(port)} --username ${shown(user)}`
-    return {
-      database: databaseOf(settings as KeybuzzSettings),
-      // Nobody knows how this API counts its migrations: the tables themselves say whether they have changed.
-      lastMigration: `select 'tables and columns ' || left(md5(coalesce(string_agg(
-        table_schema || '.' || table_name || '.' || column_name || ' ' || data_type, ',' order by
-        table_schema, table_name, column_name), '')), 12) from information_schema.columns
-        where table_schema not in ('pg_catalog', 'information_schema')`,
-      backup: [`pg_dump --format=custom ${server} --file keybuzz.dump ${database}`],
-      restore: [
-        `kubectl --namespace ${namespace} scale deployment keybuzz-api --replicas 0`,
-        `pg_restore --clean --if-exists ${server} --dbname ${database} keybuzz.dump`,
-        `kubectl --namespace ${namespace} scale deployment keybuzz-api --replicas 2`,
-      ],
-    }
-  },
+  schema: (settings): Schema | undefined =>
+    settings['API_SCHEMA_TOLERANT'] === true
+      ? undefined
+      : {
+          database: databaseOf(settings as KeybuzzSettings),
+          // How this API counts its migrations is its own: the tables themselves say whether they have changed.
+          lastMigration: `select 'tables and columns ' || left(md5(coalesce(string_agg(
+            table_schema || '.' || table_name || '.' || column_name || ' ' || data_type, ',' order by
+            table_schema, table_name, column_name), '')), 12) from information_schema.columns
+            where table_schema not in ('pg_catalog', 'information_schema')`,
+          ...databaseDump({
+            settings,
+            database: databaseNameOf(settings.ENV),
+            file: 'keybuzz.dump',
+            namespace: namespaceOf(settings.ENV),
+            stopped: 'keybuzz-api',
+            started: [['keybuzz-api', 2]],
+          }),
+        },
   stays: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port }) => [
     `PostgreSQL ${shown(host)}:${shown(port)} database and role ${databaseNameOf(ENV)}`,
     `the key keybuzz:owner in its Redis database`,

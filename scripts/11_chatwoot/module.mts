@@ -1,3 +1,4 @@
+import { databaseDump } from '../../lib/backends/postgres-dump.mts'
 import type { Database } from '../../lib/backends/postgres-facts.mts'
 import { defineModule, type Schema, type SettingsOf } from '../../lib/run/module.mts'
 import { inEnvironment } from '../../lib/base/names.mts'
@@ -31,24 +32,21 @@ export const chatwoot = defineModule({
       ? []
       : ['The colour is used: it is given to Chatwoot, and no check reads it back.']),
   ],
-  schema: (settings): Schema | undefined => {
-    const { ENV, POSTGRES_HOST: host, POSTGRES_PORT: port, POSTGRES_SUPERUSER: user } = settings
-    const [database, namespace] = [databaseNameOf(ENV), namespaceOf(ENV)]
-    const server = `--host ${shown(host)} --port ${shown(port)} --username ${shown(user)}`
-    return {
-      database: databaseOf(settings as ChatwootSettings),
-      lastMigration: 'select version from schema_migrations order by version desc limit 1',
-      backup: [
-        `pg_dump --format=custom ${server} --file chatwoot.dump ${database}`,
-        `a copy of credentials/${ENV}/11_chatwoot.env: its keys belong to that dump, and so does the bucket`,
+  schema: (settings): Schema => ({
+    database: databaseOf(settings as ChatwootSettings),
+    lastMigration: 'select version from schema_migrations order by version desc limit 1',
+    ...databaseDump({
+      settings,
+      database: databaseNameOf(settings.ENV),
+      file: 'chatwoot.dump',
+      namespace: namespaceOf(settings.ENV),
+      beside: [
+        `a copy of credentials/${settings.ENV}/11_chatwoot.env: its keys belong to that dump, and so does the bucket`,
       ],
-      restore: [
-        `kubectl --namespace ${namespace} scale deployment --all --replicas 0`,
-        `pg_restore --clean --if-exists ${server} --dbname ${database} chatwoot.dump`,
-        `kubectl --namespace ${namespace} scale deployment --all --replicas 2`,
-      ],
-    }
-  },
+      stopped: '--all',
+      started: [['--all', 2]],
+    }),
+  }),
   stays: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port, CHATWOOT_S3_BUCKET: bucket }) => [
     `PostgreSQL ${shown(host)}:${shown(port)} database and role ${databaseNameOf(ENV)}: conversations, accounts`,
     ...(bucket === undefined ? [] : [`S3 bucket ${shown(bucket)}: attachments`]),

@@ -1,3 +1,4 @@
+import { databaseDump } from '../../lib/backends/postgres-dump.mts'
 import type { Database } from '../../lib/backends/postgres-facts.mts'
 import { defineModule, type Schema, type SettingsOf } from '../../lib/run/module.mts'
 import { inEnvironment } from '../../lib/base/names.mts'
@@ -21,25 +22,22 @@ export const n8n = defineModule({
   settings: ownSettings,
   failures,
   ahead: (settings) => void ownerPasswordHash(settings as N8nSettings).reveal(),
-  schema: (settings): Schema | undefined => {
-    const { ENV, POSTGRES_HOST: host, POSTGRES_PORT: port, POSTGRES_SUPERUSER: user } = settings
-    const [database, namespace] = [databaseNameOf(ENV), namespaceOf(ENV)]
-    const server = `--host ${shown(host)} --port ${shown(port)} --username ${shown(user)}`
-    return {
-      database: databaseOf(settings as N8nSettings),
-      lastMigration: 'select name from migrations order by id desc limit 1',
-      backup: [
-        `pg_dump --format=custom ${server} --file n8n.dump ${database}`,
-        `a copy of credentials/${ENV}/12_n8n.env: N8N_ENCRYPTION_KEY belongs to that dump`,
+  schema: (settings): Schema => ({
+    database: databaseOf(settings as N8nSettings),
+    lastMigration: 'select name from migrations order by id desc limit 1',
+    ...databaseDump({
+      settings,
+      database: databaseNameOf(settings.ENV),
+      file: 'n8n.dump',
+      namespace: namespaceOf(settings.ENV),
+      beside: [`a copy of credentials/${settings.ENV}/12_n8n.env: N8N_ENCRYPTION_KEY belongs to that dump`],
+      stopped: '--all',
+      started: [
+        ['n8n', 1],
+        ['n8n-webhook n8n-worker', 2],
       ],
-      restore: [
-        `kubectl --namespace ${namespace} scale deployment --all --replicas 0`,
-        `pg_restore --clean --if-exists ${server} --dbname ${database} n8n.dump`,
-        `kubectl --namespace ${namespace} scale deployment n8n --replicas 1`,
-        `kubectl --namespace ${namespace} scale deployment n8n-webhook n8n-worker --replicas 2`,
-      ],
-    }
-  },
+    }),
+  }),
   stays: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port }) => [
     `PostgreSQL ${shown(host)}:${shown(port)} database and role ${databaseNameOf(ENV)}: workflows, stored credentials, executions`,
     `the key keybuzz:owner in its Redis database`,
