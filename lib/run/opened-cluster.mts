@@ -73,7 +73,7 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
   say(`KeyBuzz ${headingOf(module)}   ${env}   cluster ${cluster.name} (${look.summary})`)
   const looking = onlyLooks(given)
   const needed = needsOf(module.number)
-  if (needed.length > 0 && given.verb !== 'status') requireGate(look, needed, records.revisions)
+  if (needed.length > 0 && given.verb !== 'status') requireGate(env, look, needed, records.revisions)
 
   const hold = createHold({
     kubectl,

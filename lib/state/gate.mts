@@ -1,8 +1,8 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { LiveObject } from '../kube/types.mts'
 import { log } from '../base/log.mts'
-import { folderOf } from '../base/names.mts'
-import { isValidated, newestOf, shortTime, type Revision } from './revision.mts'
+import { folderOf, masterCommand } from '../base/names.mts'
+import { isValidated, lastPassed, newestOf, shortTime, type Revision } from './revision.mts'
 import { type Look, isServer, isReady } from '../kube/cluster-view.mts'
 
 /** A module another one needs, as the table of modules has it. */
@@ -17,26 +17,47 @@ export interface Needed {
  * cluster, and the cluster answers now (DESIGN section 6, Gate).
  * @throws KitError exit 3 when something needed was never validated, or the cluster is not healthy now
  */
-export function requireGate(look: Look, needed: readonly Needed[], revisions: readonly Revision[]): void {
+export function requireGate(
+  env: string,
+  look: Look,
+  needed: readonly Needed[],
+  revisions: readonly Revision[],
+): void {
   for (const { number, slug, title } of needed) {
     const revision = newestOf(revisions, folderOf({ number, slug }), undefined)
     if (revision === undefined || !isValidated(revision)) {
       throw new KitError(`module ${number} ${title} is not validated on this cluster`, {
         exitCode: exitCodes.preflight,
-        hint: `./00_master_install.mjs --module ${number}   (--verify is enough for a cluster that is already there)`,
+        hint: `${masterCommand(number, env)}   (with --verify for a cluster that is already there)`,
       })
     }
-    log.done(
-      `${number} ${title} validated ${shortTime(revision.tested?.when)}, ${revision.tested?.checks} checks`,
-    )
+    const { validated, failedSince } = provenText(`${number} ${title}`, revision)
+    log.done(validated)
+    if (failedSince !== undefined)
+      log.warn(failedSince, `${masterCommand(number, env, '--verify')}   shows each check with its fix`)
   }
   const problems = problemsOf(look)
   if (problems.length === 0) return
   throw new KitError('the cluster is not healthy now', {
     exitCode: exitCodes.preflight,
     details: [...problems, 'Nothing was written.'],
-    hint: './00_master_install.mjs --module 9 --verify   shows each check with its fix',
+    hint: `${masterCommand(needed[0]?.number ?? 9, env, '--verify')}   shows each check with its fix`,
   })
+}
+
+/** What a revision proves of its module, and whether a newer verification found otherwise. */
+export function provenText(module: string, revision: Revision): { validated: string; failedSince?: string } {
+  const passed = lastPassed(revision)
+  const validated =
+    passed === undefined
+      ? `${module} validated, when is not known any more`
+      : `${module} validated ${shortTime(passed.when)}, ${passed.checks} checks`
+  const { when, checks, failed } = revision.tested ?? { when: '', checks: 0, failed: 0 }
+  if (failed === 0) return { validated }
+  return {
+    validated,
+    failedSince: `${module}: a newer verification failed, ${shortTime(when)}: ${failed} of ${checks} checks`,
+  }
 }
 
 /** What is wrong with the cluster right now: servers, workers, DNS, ingress class. */

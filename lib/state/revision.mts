@@ -20,6 +20,8 @@ export interface Revision {
   readonly images: Readonly<Record<string, string>>
   /** The newest known outcome of the module's checks. */
   readonly tested?: { readonly when: string; readonly checks: number; readonly failed: number }
+  /** The newest outcome in which every check passed, on what this revision applied. */
+  readonly passed?: { readonly when: string; readonly checks: number }
   /** When each drill passed last, by its id. */
   readonly drills?: Readonly<Record<string, string>>
   /** The revision it was made from, when it is a rollback. */
@@ -55,6 +57,10 @@ export const newestOf = (
 /** True when the checks passed on what this revision applied. */
 export const isValidated = (revision: Revision | undefined): boolean =>
   revision?.state === 'validated' || revision?.state === 'adopted'
+
+/** The newest verification that passed. Revisions of before it was kept by itself name it only while it is the newest. */
+export const lastPassed = ({ tested, passed }: Revision): Revision['passed'] =>
+  passed ?? (tested?.failed === 0 ? { when: tested.when, checks: tested.checks } : undefined)
 
 /** `2026-11-23 09:12`, UTC. */
 export const shortTime = (when: string | undefined): string => (when ?? '').slice(0, 16).replace('T', ' ')

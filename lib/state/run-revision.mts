@@ -1,7 +1,7 @@
 import { nameOf, type Manifest } from '../kube/types.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import { deleteRevisions, saveRevision } from './revision-store.mts'
-import { isValidated, operator, type Revision } from './revision.mts'
+import { isValidated, lastPassed, operator, type Revision } from './revision.mts'
 
 /** The revision of this run: begun at the first write, applied after the last, validated by the tests. */
 export interface Revisions {
@@ -121,10 +121,12 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       await guard()
       const state = passes ? (revision.manifests.length === 0 ? 'adopted' : 'validated') : revision.state
       const when = new Date().toISOString()
+      const passed = passes ? { when, checks } : lastPassed(revision)
       await save({
         ...revision,
         state,
         tested: { when, checks, failed },
+        ...(passed === undefined ? {} : { passed }),
         drills: { ...revision.drills, ...Object.fromEntries(proven.map((id) => [id, when])) },
       })
     },

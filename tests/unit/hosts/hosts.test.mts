@@ -109,15 +109,15 @@ function hostEnding(codes: number[], holder = 'quiet') {
   return { host, said, held }
 }
 
+/** What stands before the words of every lock. */
+const locking = ['sh', '-c', 'mkdir -p -m 700 /run/keybuzz-installer;exec flock "$@"', 'flock']
+
 test('a command that changes a host is told apart, while it works, from one that reads', async () => {
   const { host, said } = hostEnding([])
   await host.change('restart it', ['systemctl', 'restart', 'it'])
   await host.read(['uname', '-n'])
   assert.deepEqual(said, [
-    [
-      ...['sh', '-c', 'mkdir -p -m 700 /run/keybuzz-installer;exec flock "$@"', 'flock'],
-      ...['--shared', '--close', '/run/keybuzz-installer/work.lock', 'systemctl', 'restart', 'it'],
-    ],
+    [...locking, '--shared', '--close', '/run/keybuzz-installer/work.lock', 'systemctl', 'restart', 'it'],
     ['uname', '-n'],
   ])
 })
@@ -146,7 +146,7 @@ test('every lock is in a folder that only root can enter, which its own command 
   const commands = [...said, ...held]
   assert.equal(commands.length, 3)
   for (const words of commands) {
-    assert.equal(words[2], 'mkdir -p -m 700 /run/keybuzz-installer;exec flock "$@"')
+    assert.deepEqual(words.slice(0, 4), locking)
     for (const path of words.join(' ').match(/\/\S+\.lock/g) ?? [])
       assert.match(path, /^\/run\/keybuzz-installer\/\w+\.lock$/)
   }

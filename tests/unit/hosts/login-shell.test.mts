@@ -74,9 +74,9 @@ for (const [what, shell, message] of [
 
 test('a plain login shell runs exactly the words it is given, with their input, in a language of machines', async () => {
   const words = ['', 'two\nlines', `it's "this" \\\\ $HOME`, '*']
-  await entered(plain, async ({ run }) => {
+  await entered(plain, async (connection) => {
     const script = 'printf "%s|" "$@"; cat; echo "$LC_ALL" >&2; exit 3'
-    assert.deepEqual(await run(['sh', '-c', script, 'sh', ...words], { input: 'typed' }), {
+    assert.deepEqual(await connection.run(['sh', '-c', script, 'sh', ...words], { input: 'typed' }), {
       code: 3,
       stdout: `${words.map((word) => `${word}|`).join('')}typed`,
       stderr: 'C\n',
@@ -88,15 +88,18 @@ test('text that a login shell prints only later, or only as an error, is no comm
   let commands = 0
   const later: Shell = (command) =>
     plain(`${(commands += 1) > 1 ? 'echo hello; trap "echo bye" EXIT;' : ''} echo no locale >&2; ${command}`)
-  await entered(later, async ({ run, hold }) => {
-    assert.deepEqual(await run(['sh', '-c', 'echo yes; echo no >&2']), {
+  await entered(later, async (connection) => {
+    assert.deepEqual(await connection.run(['sh', '-c', 'echo yes; echo no >&2']), {
       code: 0,
       stdout: 'yes\n',
       stderr: 'no\n',
     })
     const onLost = () => {}
-    assert.equal(await hold(['sh', '-c', 'printf bu; sleep 0.1; echo sy; cat'], { onLost }), 'busy')
-    const ended = await hold(['sh', '-c', 'exit 75'], { onLost })
+    assert.equal(
+      await connection.hold(['sh', '-c', 'printf bu; sleep 0.1; echo sy; cat'], { onLost }),
+      'busy',
+    )
+    const ended = await connection.hold(['sh', '-c', 'exit 75'], { onLost })
     assert.ok(typeof ended !== 'string' && ended.code === 75)
   })
 })
@@ -104,9 +107,9 @@ test('text that a login shell prints only later, or only as an error, is no comm
 test('an answer without its end is no answer: exit 6', async () => {
   let commands = 0
   const short: Shell = (command) => plain((commands += 1) > 1 ? `(${command}) | head -c 40` : command)
-  await entered(short, ({ run }) =>
+  await entered(short, (connection) =>
     assert.rejects(
-      run(['echo', 'a long answer']),
+      connection.run(['echo', 'a long answer']),
       (thrown) =>
         thrown instanceof KitError &&
         thrown.exitCode === exitCodes.unreachable &&

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Kubectl } from '../../../lib/kube/kubectl.mts'
+import { provenText } from '../../../lib/state/gate.mts'
+import { createRevisions } from '../../../lib/state/run-revision.mts'
+import type { Revision } from '../../../lib/state/revision.mts'
+
+const revision = (more: Partial<Revision> = {}): Revision => ({
+  number: 1,
+  module: '09_k3s',
+  env: 'dev',
+  state: 'validated',
+  who: 'root@admin',
+  when: '2026-11-23T10:00:00Z',
+  kit: '0.1.0',
+  images: {},
+  manifests: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }],
+  ...more,
+})
+
+/** What a module's revision is after verifications in which so many checks failed. */
+async function after(start: Revision, ...failures: number[]): Promise<Revision> {
+  const kubectl = { json: () => Promise.resolve({ items: [] }) } as unknown as Kubectl
+  let current = start
+  for (const failed of failures) {
+    const revisions = createRevisions({
+      kubectl,
+      known: [current],
+      module: '09_k3s',
+      env: 'dev',
+      kit: '0.1.0',
+      images: () => ({}),
+      guard: () => Promise.resolve(),
+    })
+    await revisions.tested({ checks: 27, failed, drilled: 0, proven: [] })
+    current = revisions.current ?? current
+  }
+  return current
+}
+
+const first = { when: '2026-11-23T10:30:00Z', checks: 26 }
+const validated = revision({ tested: { ...first, failed: 0 }, passed: first })
+
+test('a gate names the verification that passed, and a newer one that failed on a line of its own', async () => {
+  assert.deepEqual(provenText('9 K3s', validated), {
+    validated: '9 K3s validated 2026-11-23 10:30, 26 checks',
+  })
+  for (const failures of [[1], [1, 2]]) {
+    const { validated: line, failedSince } = provenText('9 K3s', await after(validated, ...failures))
+    assert.equal(line, '9 K3s validated 2026-11-23 10:30, 26 checks')
+    assert.match(
+      failedSince ?? '',
+      new RegExp(`^9 K3s: a newer verification failed, 20\\d\\d-.*: ${failures.at(-1)} of 27 checks$`),
+    )
+  }
+})
+
+test('a verification that passes again is the one that is named', async () => {
+  const again = await after(validated, 1, 0)
+  assert.deepEqual(again.passed, { when: again.tested?.when, checks: 27 })
+  assert.equal(provenText('9 K3s', again).failedSince, undefined)
+})
+
+test('a revision of before passes were kept: the newest verification is one, or the time is not known any more', async () => {
+  const old = revision({ tested: { ...first, failed: 0 } })
+  assert.equal(provenText('9 K3s', old).validated, '9 K3s validated 2026-11-23 10:30, 26 checks')
+  assert.deepEqual((await after(old, 1)).passed, first)
+  const unknown = provenText('9 K3s', revision({ tested: { ...first, failed: 3 } }))
+  assert.equal(unknown.validated, '9 K3s validated, when is not known any more')
+  assert.match(unknown.failedSince ?? '', /3 of 26 checks/)
+})
