@@ -152,10 +152,12 @@ bare_machines() {
   "$practice" up --bare --images n8n-twin,contract
 }
 
-# ensure_k3s_cluster: the one module 9 made.
+# ensure_k3s_cluster: the one module 9 made; made here when a file is asked alone.
 ensure_k3s_cluster() {
   "$practice" up --bare
-  [[ -e $credentials/kubeconfig ]] || kit --module 9 --yes
+  [[ ! -e $credentials/kubeconfig ]] || return 0
+  kit --module 9 --yes
+  "$practice" images
 }
 
 # ensure_ground: module 9 validated; whichever file ran before this one has mostly seen to it.

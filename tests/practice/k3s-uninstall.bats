@@ -135,7 +135,7 @@ YAML
 
 @test "the whole cluster is uninstalled, killed on the way: hosts are bare, snapshots and credentials stay" {
   # The short tests leave it there.
-  if kubectl get namespace n8n-practice; then kit --module 12 --uninstall --confirm n8n; fi
+  if kubectl get deployment n8n --namespace n8n-practice; then kit --module 12 --uninstall --confirm n8n; fi
   run -137 env KEYBUZZ_KILL_AFTER_WRITE=8 ./00_master_install.mjs --env practice --module 9 --uninstall --confirm k3s
   run -0 kit --module 9 --uninstall --confirm k3s
   assert_output --partial 'snapshots of the database in /var/backups/keybuzz-k3s'
