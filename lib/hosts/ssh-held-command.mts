@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream'
 import type { Finished } from '../base/command.mts'
-import { cutAt, framed } from './frame.mts'
 
 /** How a command is run on a connection that is open, its output told as it comes. */
 type Exec = (
-  command: string,
-  options: { stdin: Readable; onStdout: (said: Buffer) => void },
+  program: string,
+  words: string[],
+  options: { stream: 'both'; stdin: Readable; onStdout: (said: Buffer) => void },
 ) => Promise<{ code: number | null; stdout: string; stderr: string }>
 
 export interface HoldOptions {
@@ -20,31 +20,22 @@ export const beat = 12_000
 /** As `Connection.hold`. Not counted among the channels: it is the one more that MaxSessions 4 has. */
 export function hold(
   exec: Exec,
-  mark: string,
   words: readonly string[],
   { firstLine = '', onLost }: HoldOptions,
 ): Promise<Finished | string> {
+  const [program = '', ...rest] = words
   // A stdin that never ends: the far side sees its end only when the connection is gone.
   const stdin = new Readable({ read() {} })
   stdin.push(firstLine)
   const beating = setInterval(() => stdin.push('\n'), beat).unref()
   let held = false
   return new Promise((resolve, reject) => {
-    let said = ''
-    const onStdout = (piece: Buffer) => {
-      if (held) return
-      said += piece.toString()
-      const line = /^.*(?=\n)/.exec(cutAt(mark, said)?.inside ?? '')
-      if (line === null) return
+    const onStdout = (said: Buffer) => {
       held = true
-      resolve(line[0])
+      resolve(said.toString().trim())
     }
-    exec(framed(mark, words), { stdin, onStdout })
-      .then(
-        ({ code, stdout, stderr }) =>
-          resolve({ code: code ?? 128, stdout: cutAt(mark, stdout)?.inside ?? stdout, stderr }),
-        reject,
-      )
+    exec(program, rest, { stream: 'both', stdin, onStdout })
+      .then(({ code, stdout, stderr }) => resolve({ code: code ?? 128, stdout, stderr }), reject)
       .finally(() => {
         clearInterval(beating)
         if (held) onLost()

@@ -33,7 +33,7 @@ for unit in k3s k3s-agent; do systemctl is-active --quiet "$unit" && echo "activ
 [ -d "$server/db/etcd" ] && echo data=yes
 [ -s "$server/tls/server-ca.crt" ] && echo "ca=$(sha256sum <"$server/tls/server-ca.crt" | cut -d' ' -f1)"
 for name in token agent-token; do
-  [ -d "$server/db/etcd" ] && [ -s "$server/$name" ] && echo "$name=$(sed 's/.*://' "$server/$name" | tr -d '\\n' | sha256sum | cut -d' ' -f1)"
+  [ -s "$server/$name" ] && echo "$name=$(sed 's/.*://' "$server/$name" | tr -d '\\n' | sha256sum)"
 done
 sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev/null
 [ -s ${paths.started} ] && echo "started=$(cat ${paths.started})"
@@ -92,7 +92,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     active: said('active') !== undefined,
     data: said('data') !== undefined,
     ca: said('ca'),
-    tokens: { server: said('token'), agent: said('agent-token') },
+    tokens: { server: firstWord(said('token')), agent: firstWord(said('agent-token')) },
     joins: said('joins'),
     started: said('started'),
     registered: said('registered') !== undefined,
@@ -100,6 +100,9 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     leaving: said('leaving') !== undefined,
   }
 }
+
+/** Of a line of sha256sum, the sum. */
+const firstWord = (text: string | undefined): string | undefined => text?.split(' ')[0]
 
 /** True when anything of K3s is on the host. */
 export const carries = ({ active, data, started, program, leaving }: HostState): boolean =>
