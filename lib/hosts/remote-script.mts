@@ -3,8 +3,11 @@ import { gzipSync } from 'node:zlib'
 import type { Finished } from '../base/command.mts'
 import type { RemoteOptions } from './ssh.mts'
 
-/** How a script in $s is run with the words that follow. */
-const interpreters = { sh: 'sh -c "$s" sh', perl: 'perl -e "$s"' }
+/** How a script in $s is run with the words that follow: as short as it can be, each host gets it several times a run. */
+const interpreters = { sh: 'eval "$s"', perl: 'exec perl -e "$s" "$@"' }
+
+/** Without the indentation, which no interpreter needs. */
+const unindented = (script: string): string => script.replaceAll(/^ +/gm, '')
 
 export interface ScriptOptions extends Omit<RemoteOptions, 'input'> {
   readonly shown: string
@@ -23,7 +26,7 @@ export const readScript = (
   words: readonly string[],
   { interpreter = 'sh', ...options }: ScriptOptions,
 ): Promise<Finished> =>
-  host.read(['sh', '-c', `s=$(gzip -dc)||exit;exec ${interpreters[interpreter]} "$@"`, 'sh', ...words], {
+  host.read(['sh', '-c', `s=$(gzip -dc)||exit;${interpreters[interpreter]}`, 'sh', ...words], {
     ...options,
-    input: Readable.from([gzipSync(script, { level: 9 })]),
+    input: Readable.from([gzipSync(unindented(script), { level: 9 })]),
   })
