@@ -3,7 +3,7 @@ import { Cancelled, exitCodes, KitError } from './errors.mts'
 
 /**
  * Ctrl-C, SIGTERM and a closed terminal (SIGHUP), once for the whole process: commands under way are ended through
- * `signal`, waits are refused by `throwIfAsked`, and the one catch of run.mts turns it into exit 130 or 143.
+ * `signal`, waits are refused by `throwIfAsked`, and the one catch of cli/program.mts turns it into exit 130 or 143.
  */
 const controller = new AbortController()
 // Every command under way listens: many at once are no leak.

@@ -143,7 +143,8 @@ const metAsCluster = ({ kubernetes, makesCluster }: Report): string[] =>
 const isReal = ({ images, kubernetes, makesCluster }: Report): boolean =>
   images.length > 0 &&
   images.every(({ standIn }) => standIn === undefined) &&
-  !(makesCluster && kubernetes.some(({ kind }) => kind !== 'release'))
+  // Nothing that answered is no proof either.
+  (!makesCluster || (kubernetes.length > 0 && kubernetes.every(({ kind }) => kind === 'release')))
 
 function row({ result, id, title, evidence, fix, milliseconds }: Outcome): string {
   const words = inMarkdown(evidence)

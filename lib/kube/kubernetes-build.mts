@@ -16,6 +16,7 @@ export interface KubernetesBuild {
  * @param version a Node's `status.nodeInfo.kubeletVersion`
  */
 export function kubernetesBuild(version: string): KubernetesBuild {
+  if (version === '') return { version, kind: 'other', text: 'a Kubernetes that does not tell its version' }
   const [, suffix] = /\+k3s(.*)$/.exec(version) ?? []
   if (suffix === undefined) return { version, kind: 'release', text: `Kubernetes ${version}` }
   if (/^\d+$/.test(suffix)) return { version, kind: 'release', text: `K3s ${version}` }

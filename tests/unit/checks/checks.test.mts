@@ -130,6 +130,14 @@ test('a report names the Kubernetes that answered; the module that makes it neve
   // What an application met is told by its images; on which Kubernetes is said beside.
   const application = met('v1.36.3+k3s-rehearsal', false)
   assert.match(application, /- Kubernetes: .* called rehearsal[\s\S]*- Met: the real program/)
+  assert.doesNotMatch(met(''), /- Met: the real program/)
+  const unseen = reportText({
+    ...report([]),
+    images: [{ name: 'a', image: 'a:1' }],
+    kubernetes: [],
+    makesCluster: true,
+  })
+  assert.doesNotMatch(unseen, /- Met: the real program/)
   assert.match(met('v1.35.1+rke2r1'), /- Kubernetes: Kubernetes v1\.35\.1\+rke2r1/)
 })
 
