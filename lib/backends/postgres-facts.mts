@@ -17,6 +17,20 @@ export interface Database {
   readonly extensions?: readonly Extension[]
 }
 
+/** Pods of one kind, as far as their connections matter. */
+export interface Connecting {
+  /** Pods at most. */
+  readonly pods: number
+  /** Connections each may open. */
+  readonly pool: number
+  /** Pods more while they are replaced: a rolling update starts a new one before an old one ends. */
+  readonly surge: number
+}
+
+/** Connections an application opens at most, its pods that are being replaced among them. */
+export const connectionsOf = (kinds: readonly Connecting[]): number =>
+  kinds.reduce((sum, { pods, pool, surge }) => sum + (pods + surge) * pool, 0)
+
 /** What the server says about itself, its user, and the database in question. */
 export interface Facts {
   readonly version: number

@@ -11,6 +11,22 @@ const plain = 'prod'
 export const inEnvironment = (name: string, env: string, joint: '-' | '_'): string =>
   env === plain ? name : `${name}${joint}${joint === '_' ? env.replaceAll('-', '_') : env}`
 
+/** What a module calls its own things in each environment, by its slug. */
+export interface Names {
+  /** `n8n-staging`; in prod `n8n` */
+  namespace(env: string): string
+  /** Its database and the role that owns it: `n8n_staging`; in prod `n8n`. */
+  database(env: string): string
+  /** Who claims what is shared with others, as Redis databases are: `staging/12_n8n`. */
+  owner(env: string): string
+}
+
+export const namesOf = (module: { readonly number: number; readonly slug: string }): Names => ({
+  namespace: (env) => inEnvironment(module.slug, env, '-'),
+  database: (env) => inEnvironment(module.slug, env, '_'),
+  owner: (env) => `${env}/${folderOf(module)}`,
+})
+
 /** The name of a module's folder and of its files: `12_n8n`. */
 export const folderOf = (module: { readonly number: number; readonly slug: string }): string =>
   `${String(module.number).padStart(2, '0')}_${module.slug}`

@@ -19,19 +19,6 @@ export interface Writes {
   note(change: Change): void
 }
 
-/** Writes of a run that may gain a cluster on its way: they go to `later` once it is there. */
-export function joinWrites(first: Writes, later: () => Writes | undefined): Writes {
-  const now = (): Writes => later() ?? first
-  return {
-    planning: first.planning,
-    get changes() {
-      return [...first.changes, ...(later()?.changes ?? [])]
-    },
-    make: (changes, act) => now().make(changes, act),
-    note: (change) => now().note(change),
-  }
-}
-
 /**
  * @param planning true: nothing is ever acted on.
  * @param guard runs before each write: same cluster still, lock still ours. It throws to stop the write.

@@ -49,7 +49,7 @@ export interface BreakingOptions {
 
 export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Breaking {
   const find = async (namespace: string, name: string) => {
-    const live = await kube.kube.get('deployments.apps', name, namespace)
+    const live = await kube.reader.get('deployments.apps', name, namespace)
     if (live !== undefined) return live
     throw new KitError(`there is no deployment/${name} in ${namespace}`, {
       exitCode: exitCodes.validationFailed,

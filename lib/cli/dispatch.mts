@@ -5,7 +5,7 @@ import { openLog } from '../base/log.mts'
 import { folderOf, headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import type { Session } from '../run/session.mts'
-import { isCredentials, type Step } from '../run/step.mts'
+import type { Step } from '../run/step.mts'
 
 // What a run does not need is not loaded: the clients of PostgreSQL and Redis alone cost a fifth of a second.
 
@@ -25,7 +25,7 @@ export async function runSteps<M extends Module>(
   requireHosts(module, given)
   if (given.offline) return (await import('../verbs/plan-offline.mts')).planOffline(module, steps, env, given)
   if (!given.plan && given.verb !== 'status') openLog(env, folderOf(module))
-  const withoutCluster = given.verb === 'install' && steps.every(isCredentials)
+  const withoutCluster = given.verb === 'install' && steps.every(({ kind }) => kind === 'credentials')
   const { openSession } = await import('../run/session.mts')
   const session = await openSession(module, env, given, { withoutCluster })
   try {
@@ -78,7 +78,7 @@ function requireInputsSaved<M extends Module>(
 ): void {
   const [first] = steps
   if (given.set.length === 0 && given.answers === undefined) return
-  const saves = given.program !== 'step' || (first !== undefined && isCredentials(first))
+  const saves = given.program !== 'step' || first?.kind === 'credentials'
   if (given.verb === 'install' && saves) return
   throw new KitError('this run does not save settings', {
     exitCode: exitCodes.usage,

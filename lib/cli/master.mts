@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { readArguments } from './arguments.mts'
 import type { Arguments } from '../run/request.mts'
 import { runChild } from './child.mjs'
@@ -9,7 +10,9 @@ import { interruption } from '../base/signals.mts'
 import { say } from '../base/log.mts'
 import { folderOf, masterCommand } from '../base/names.mts'
 import { interactive } from '../base/terminal.mts'
-import { startProgram, type Successor } from './program.mts'
+import { startProgram } from './program.mts'
+import { runSteps } from './dispatch.mts'
+import type { Step } from '../run/step.mts'
 import { earlierModules, selectModules } from './selection.mts'
 import { modules } from '../../scripts/modules.mjs'
 
@@ -31,17 +34,13 @@ export const startMaster = (): void =>
     return runModules(env, readArguments('master', words), words)
   })
 
-/** One module: this process goes on as its program. Several: a process each, one after another. */
-async function runModules(
-  env: string,
-  given: Arguments,
-  typed: readonly string[],
-): Promise<ExitCode | Successor> {
+/** One module runs in this process. Several: a process each, one after another. */
+async function runModules(env: string, given: Arguments, typed: readonly string[]): Promise<ExitCode> {
   const selected = await select(env, given)
   const words = ['--env', env, ...passedOn(typed)]
   await requireEarlierDone(env, given)
   const [only, ...others] = selected
-  if (only !== undefined && others.length === 0) return { path: programOf(only), words }
+  if (only !== undefined && others.length === 0) return runApplyAll(only, words)
   let first: ExitCode = exitCodes.done
   for (const row of selected) {
     interruption.throwIfAsked()
@@ -58,6 +57,13 @@ async function runModules(
 }
 
 const programOf = (row: Row): string => join(root, 'scripts', folderOf(row), `${folderOf(row)}_apply_all.mts`)
+
+/** What the module's own program does with these words, in this process: it is warm already. */
+async function runApplyAll(row: Row, words: readonly string[]): Promise<ExitCode> {
+  const loaded: unknown = await import(pathToFileURL(programOf(row)).href)
+  const { default: steps } = loaded as { default: readonly [Step, ...Step[]] }
+  return runSteps(steps[0].module, steps, { ...readArguments('apply_all', words), program: 'apply_all' })
+}
 
 const runModule = (row: Row, words: readonly string[]): Promise<number> =>
   runChild(join(root, 'bin/ts'), [programOf(row), ...words])

@@ -1,4 +1,4 @@
-import { hasKubeconfig, openCluster } from '../kube/cluster.mts'
+import { hasKubeconfig, connectCluster } from '../kube/cluster.mts'
 import { isReady, lookAtCluster } from '../kube/cluster-view.mts'
 import { healthOf } from '../kube/rollout/health.mts'
 import { createKubeReader } from '../kube/reader.mts'
@@ -39,7 +39,7 @@ export async function lookAtModules(env: string, rows: readonly Row[]): Promise<
   if (!hasKubeconfig(env)) {
     return { cluster: undefined, modules: rows.map((row) => ({ ...row, revision: undefined, now: '' })) }
   }
-  const { kubectl, name } = await openCluster(env, readVersions(env).versions)
+  const { kubectl, name } = await connectCluster(env, readVersions(env).versions)
   const [look, { revisions, objects }] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
   const { nodes, kubernetes } = look
   const ofNodes = {

@@ -1,4 +1,3 @@
-import { pathToFileURL } from 'node:url'
 import { readArguments } from './arguments.mts'
 import type { Arguments, Program } from '../run/request.mts'
 import { Cancelled, exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
@@ -7,19 +6,13 @@ import { helpText } from './flags.mjs'
 import { interruption } from '../base/signals.mts'
 import { log, logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
 
-/** What a program may end with instead of an exit code: this process goes on as another program of the kit. */
-export interface Successor {
-  readonly path: string
-  readonly words: readonly string[]
-}
-
-type Body<Ending> = (given: Arguments & { program: Program }) => Promise<Ending>
+type Body = (given: Arguments & { program: Program }) => Promise<ExitCode>
 
 /**
  * Runs a program of the kit: its command line, signals, the only catch, the only exit code.
- * @param body does the work and gives the exit code of a run that did not fail, or the program to go on as
+ * @param body does the work and gives the exit code of a run that did not fail
  */
-export function startProgram(program: Program, usage: string, body: Body<ExitCode | Successor>): void {
+export function startProgram(program: Program, usage: string, body: Body): void {
   surviveClosedOutput()
   interruption.listen()
   let settled = false
@@ -28,10 +21,9 @@ export function startProgram(program: Program, usage: string, body: Body<ExitCod
   process.once('beforeExit', () => {
     if (!settled) process.exitCode = explain(unsettled())
   })
-  void main(program, usage, body).then(async (ending) => {
+  void main(program, usage, body).then((code) => {
     settled = true
-    if (typeof ending === 'number') process.exitCode = ending
-    else await become(ending)
+    process.exitCode = code
   })
 }
 
@@ -40,17 +32,7 @@ const unsettled = (): Error =>
     ? new Cancelled('cancelled: the input ended at a question; nothing was written')
     : new Error('the run stopped before its end')
 
-/** As a shell's `exec`: the other program finds its own command line, and a process that is already warm. */
-async function become({ path, words }: Successor): Promise<void> {
-  process.argv.splice(1, process.argv.length, path, ...words)
-  await import(pathToFileURL(path).href)
-}
-
-async function main(
-  program: Program,
-  usage: string,
-  body: Body<ExitCode | Successor>,
-): Promise<ExitCode | Successor> {
+async function main(program: Program, usage: string, body: Body): Promise<ExitCode> {
   // The file that called us is still being evaluated: its last constants must exist before its step runs.
   await Promise.resolve()
   try {

@@ -1,24 +1,52 @@
 import { realpathSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { Context } from '../run/context.mts'
+import type { ContextOf } from '../run/context.mts'
 import { folderOf } from '../base/names.mts'
-import type { Module } from '../run/module.mts'
+import type { ChecksOf, DrillsOf, Module } from '../run/module.mts'
 import { startProgram } from './program.mts'
 import { runSteps } from './dispatch.mts'
 import type { Step } from '../run/step.mts'
 
+// A step is declared by its file's last statement, and runs when that file is the program.
+
 /**
- * Declares a step, and runs it when its file is the program. Must be the file's last statement.
+ * Declares a step that makes something of its module so.
  * @param meta import.meta of the step's file, which gives the step its name
  */
-export function step<const M extends Module>(
+export const step = <const M extends Module>(
   meta: ImportMeta,
   module: M,
   title: string,
-  run: (context: Context<M>) => Promise<void>,
-): Step<M> {
+  run: (context: ContextOf<M>) => Promise<void>,
+): Step<M> => declared(meta, { module, kind: 'apply', title, run })
+
+/** Declares the first step: it completes the module's settings, and tries its backends with answers that were typed. */
+export const credentialsStep = <const M extends Module>(
+  meta: ImportMeta,
+  module: M,
+  title: string,
+): Step<M> =>
+  declared(meta, { module, kind: 'credentials', title, run: ({ credentials }) => credentials.ensure() })
+
+/** Declares the last step: checks, under --drill the drills, and the report. Both are loaded by a run that asks them. */
+export const testsStep = <const M extends Module>(
+  meta: ImportMeta,
+  module: M,
+  title: string,
+  checks: () => Promise<{ readonly checks: ChecksOf<M> }>,
+  drills: (context: ContextOf<M>) => Promise<{ readonly drills: DrillsOf<M> }>,
+): Step<M> =>
+  declared(meta, {
+    module,
+    kind: 'tests',
+    title,
+    run: (context) => context.tests.run(checks, () => drills(context)),
+  })
+
+function declared<M extends Module>(meta: ImportMeta, parts: Omit<Step<M>, 'name' | 'id'>): Step<M> {
+  const { module, title } = parts
   const name = basename(meta.filename, '.mts')
-  const one: Step<M> = { module, name, id: name.slice(folderOf(module).length + 1), title, run }
+  const one: Step<M> = { ...parts, name, id: name.slice(folderOf(module).length + 1) }
   if (isProgram(meta)) startProgram('step', usageOf(name, title), (given) => runSteps(module, [one], given))
   return one
 }

@@ -35,7 +35,7 @@ export const kubeconfigPath = (env: string): string => join(credentialsFolder(en
  * The cluster an environment's kubeconfig leads to, by a way that is open now.
  * @throws KitError exit 3 without kubeconfig or fitting kubectl, exit 2 when the file is damaged; CertificateExpired (7)
  */
-export async function openCluster(env: string, versions: Versions, now = new Date()): Promise<Cluster> {
+export async function connectCluster(env: string, versions: Versions, now = new Date()): Promise<Cluster> {
   const path = kubeconfigPath(env)
   const text = readPrivate(path)
   if (text === undefined) {

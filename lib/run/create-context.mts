@@ -1,140 +1,118 @@
-import type { Arguments } from './request.mts'
-import type { Backends } from '../backends/backends.mts'
-import type { Context } from './context.mts'
+import type { ContextOf, Credentials, MachineContext, StepContext, Tests } from './context.mts'
 import { createBreaking } from '../checks/drills.mts'
-import type { Ground } from './opened-cluster.mts'
-import { createHttp } from '../checks/http.mts'
+import { createHttp, type Http } from '../checks/http.mts'
 import { createImageProof } from '../backends/image-proof.mts'
-import type { Inputs } from './inputs.mts'
 import { liveSecrets } from './live-secrets.mts'
-import type { Machines } from './machines.mts'
+import type { Backends } from '../backends/backends.mts'
+import type { Kubectl } from '../kube/kubectl.mts'
 import type { Module, SettingsOf } from './module.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
+import { requireBackends, tryBackends } from '../backends/needs.mts'
 import type { Tools } from '../checks/checks.mts'
 import { createKubeReader } from '../kube/reader.mts'
-import { runTests, type ReportFacts } from '../checks/tests.mts'
+import { reportFacts } from './report-facts.mts'
+import { runTests } from '../checks/tests.mts'
+import type { Session } from './session.mts'
+import type { Step } from './step.mts'
 import { createUntil } from '../base/poll.mts'
-import type { Voice } from '../base/log.mts'
-import type { Versions } from '../settings/versions.mts'
-import type { Writes } from '../base/writes.mts'
 
-/** What a run has, for its steps to work with. */
-export interface Parts<M extends Module> {
-  readonly module: M
-  readonly given: Arguments
-  readonly inputs: Inputs<M>
-  readonly versions: Versions
-  readonly images: () => Readonly<Record<string, string>>
-  readonly ground: () => Ground | undefined
-  readonly requireGround: () => Ground
-  /** The backends of these settings, or of the run's own. */
-  readonly backends: (settings?: SettingsOf<M>) => Backends
-  readonly machines: () => Machines
-  readonly voice: Voice
-  readonly writes: Writes
-  readonly facts: () => ReportFacts
-  /** Wants the name of a protected environment, once a run. @throws KitError exit 2 */
-  readonly permit: () => Promise<void>
-}
-
-/** The context of a run's steps: everything is opened at its first use. */
-export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
-  const {
-    module,
-    given,
-    inputs,
-    versions,
-    images,
-    ground,
-    requireGround,
-    backends,
-    machines,
-    voice,
-    writes,
-    facts,
-    permit,
-  } = parts
-  const context: Context<M> = {
+/** What one step of a run works with: everything is opened at its first use. */
+export function createContext<M extends Module>(
+  session: Session<M>,
+  step: Pick<Step<M>, 'id'>,
+): ContextOf<M> {
+  const { module, inputs, writes, versions } = session
+  const context: MachineContext<M> = {
     get settings() {
       return inputs.current()
     },
     get images() {
-      return images() as Context<M>['images']
+      return session.chosen().images as StepContext<M>['images']
     },
     get kube() {
-      return requireGround().kube.kube
+      return session.requireOpened().kube.of(step.id)
     },
     versions,
     until: createUntil(writes.planning),
     pulls: createImageProof({
-      kube: () => context.kube,
+      kube: () => session.requireOpened().kube.reader,
       settings: () => inputs.current() as RegistrySettings,
-      voice,
+      voice: session.reporter.voice,
     }),
-    hosts: () => machines().hosts(),
+    backends: {
+      require: () => requireBackends(module.backends?.(inputs.current()) ?? {}, session.backends()),
+    },
+    hosts: () => session.machines().hosts(),
     get cluster() {
-      return machines().cluster
+      return session.machines().cluster
     },
-    get postgres() {
-      return backends().postgres
-    },
-    get redis() {
-      return backends().redis
-    },
-    get rabbitmq() {
-      return backends().rabbitmq
-    },
-    get s3() {
-      return backends().s3
-    },
-    get http() {
-      return createHttp(inputs.current())
-    },
-    credentials: {
-      async ensure(tryOut) {
-        const found = ground()
-        const live = found && liveSecrets(await found.kube.objects(), found.look.namespaces)
-        const hold = async () => {
-          await permit()
-          await ground()?.hold.take()
-        }
-        await inputs.ensure(live ?? {}, hold, tryOut && ((settings) => tryOut(settings, backends(settings))))
-      },
-    },
-    tests: {
-      async run(loadChecks, loadDrills) {
-        if (writes.planning) return
-        const held = requireGround()
-        // Nobody changes what is being judged.
-        const [{ checks }, { drills }] = await Promise.all([loadChecks(), loadDrills(), held.hold.take()])
-        await runTests(module, {
-          checks,
-          drills,
-          tools: readersOf(held, context, inputs.current()),
-          breaking:
-            given.verb === 'drill' ? createBreaking({ ...held, kubectl: held.cluster.kubectl }) : undefined,
-          keep: (found) => held.revisions.tested(found),
-          facts,
-        })
-      },
+    credentials: credentialsOf(session),
+    tests: testsOf(session),
+  }
+  return context as unknown as ContextOf<M>
+}
+
+function credentialsOf<M extends Module>(session: Session<M>): Credentials {
+  const { module, inputs, permit } = session
+  return {
+    async ensure() {
+      const { opened } = session
+      const live = opened && liveSecrets(await opened.kube.objects(), opened.look.namespaces)
+      const hold = async () => {
+        await permit()
+        await session.opened?.lock.acquire()
+      }
+      await inputs.ensure(live ?? {}, hold, async (settings) =>
+        tryBackends(module.backends?.(settings) ?? {}, session.backends(settings)),
+      )
     },
   }
-  return context
+}
+
+function testsOf<M extends Module>(session: Session<M>): Tests<M> {
+  const { module, inputs, given, writes, repairs } = session
+  return {
+    async run(loadChecks, loadDrills) {
+      if (writes.planning) return
+      const { cluster, kube, revisions, lock } = session.requireOpened()
+      // Nobody changes what is being judged.
+      const [{ checks }, { drills }] = await Promise.all([loadChecks(), loadDrills(), lock.acquire()])
+      const settings = inputs.current()
+      await runTests(module, {
+        checks,
+        drills,
+        tools: readersOf({ settings, ...cluster, http: createHttp(settings), backends: session.backends() }),
+        breaking:
+          given.verb === 'drill' ? createBreaking({ kubectl: cluster.kubectl, kube, repairs }) : undefined,
+        keep: (found) => revisions.tested(found),
+        facts: () => reportFacts(session),
+      })
+    },
+  }
+}
+
+/** What the readers of checks are made from. */
+export interface ReaderSources<S> {
+  readonly settings: S
+  readonly kubectl: Kubectl
+  readonly http: Http
+  readonly backends: Pick<Backends, 'postgres' | 'redis' | 's3'>
 }
 
 /** What checks get: nothing they could write with. Backends are logged in to at the first question. */
-export const readersOf = <M extends Module>(
-  { cluster }: Pick<Ground, 'cluster'>,
-  context: Pick<Context<M>, 'http' | 'postgres' | 'redis' | 's3'>,
-  settings: SettingsOf<M>,
-): Tools<SettingsOf<M>> => ({
+export const readersOf = <M extends Module>({
   settings,
-  kube: createKubeReader(cluster.kubectl),
-  http: context.http,
+  kubectl,
+  http,
+  backends: { postgres, redis, s3 },
+}: ReaderSources<SettingsOf<M>>): Tools<SettingsOf<M>> => ({
+  settings,
+  kube: createKubeReader(kubectl),
+  http,
   postgres: {
-    majorVersion: () => context.postgres.majorVersion(),
-    findText: (database, query) => context.postgres.findText(database, query),
+    majorVersion: () => postgres.majorVersion(),
+    findText: (database, query) => postgres.findText(database, query),
   },
-  redis: { evictionPolicy: () => context.redis.evictionPolicy() },
-  s3: { roundTrip: (bucket) => context.s3.roundTrip(bucket) },
+  redis: { evictionPolicy: () => redis.evictionPolicy() },
+  s3: { roundTrip: (bucket) => s3.roundTrip(bucket) },
 })

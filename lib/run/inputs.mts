@@ -12,8 +12,6 @@ import { missing, resolve, typed, type Resolved, type Sources, type Texts } from
 export interface Inputs<M extends Module> {
   /** @throws KitError exit 2 listing what is missing */
   current(): SettingsOf<M>
-  /** Does what the module does ahead with them, for a run that makes its objects and misses nothing. */
-  ahead(this: void): void
   /** True when the first write of a run wants the environment's name typed. Asked before anything is saved. */
   isProtected(): boolean
   /**
@@ -52,11 +50,6 @@ export async function openInputs<M extends Module>(
       const absent = missing(resolved)
       if (absent.length > 0) throw missingError(env, module, absent)
       return (settings = typed(env, resolved) as SettingsOf<M>)
-    },
-    ahead() {
-      if (!['install', 'rollback', 'status'].includes(given.verb)) return
-      const resolved = readNow()
-      if (missing(resolved).length === 0) module.ahead?.(typed(env, resolved))
     },
     isProtected() {
       const protects = (from: Sources) =>

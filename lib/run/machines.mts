@@ -2,7 +2,7 @@ import type { Arguments } from './request.mts'
 import { CertificateExpired, hasKubeconfig, recordedIdentity } from '../kube/cluster.mts'
 import type { ClusterOfRun } from './context.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
-import type { Ground } from './opened-cluster.mts'
+import type { OpenedCluster } from './opened-cluster.mts'
 import type { Hosts, HostsOptions } from '../hosts/hosts.mts'
 import { log } from '../base/log.mts'
 import type { Module } from './module.mts'
@@ -66,8 +66,8 @@ export async function openFor(
   module: Module,
   env: string,
   { verb }: Pick<Arguments, 'verb'>,
-  open: () => Promise<Ground>,
-): Promise<Ground | undefined> {
+  open: () => Promise<OpenedCluster>,
+): Promise<OpenedCluster | undefined> {
   if (module.machines === undefined || !['install', 'uninstall'].includes(verb)) return open()
   if (!hasKubeconfig(env)) return undefined
   try {

@@ -3,9 +3,15 @@ import type { Drill } from '../checks/drills.mts'
 import type { Declares, Setting, Settings } from '../settings/settings.mts'
 import type { TakeDown } from '../hosts/take-down.mts'
 import type { KnownFailure } from '../kube/rollout/failure.mts'
+import type { BackendNeeds } from '../backends/needs.mts'
 import type { Database } from '../backends/postgres-facts.mts'
+import type { Manifest } from '../kube/types.mts'
+import type { Versions } from '../settings/versions.mts'
 
-/** What a module is, as data. Nothing in here acts; `lib/` reads it and never asks for a module by name. */
+/**
+ * What a module is, as data. Nothing in here acts; `lib/` reads it and never asks for a module by name. Functions of
+ * settings are declared as methods, so that a module may name the type of its own settings.
+ */
 export interface Module extends Declares {
   /** `cluster`: one for all environments of a cluster. `environment`: one each. */
   readonly scope: 'cluster' | 'environment'
@@ -13,18 +19,27 @@ export interface Module extends Declares {
   readonly machines?: MachineWork
   /** Names in versions.json that this module installs. */
   readonly images: readonly string[]
+  /**
+   * The objects of each step, by its id, in the order they are applied: all that depends on these alone. A step applies
+   * every one of them, and may add what depends on an answer of the cluster.
+   */
+  objects(
+    settings: Settings,
+    images: Readonly<Record<string, string>>,
+    versions: Versions,
+  ): Readonly<Record<string, readonly Manifest[]>>
+  /** What it uses outside the cluster. */
+  backends?(settings: Settings): BackendNeeds
   /** What the last lines of a failing container mean, in this application's own words. */
   readonly failures?: readonly KnownFailure[]
-  /** What its objects need, takes long and depends on settings alone: done ahead, while the cluster is asked. */
-  readonly ahead?: (settings: Settings) => void
   /** What no check of this module looks at, said in every report. */
-  readonly notProven?: (settings: Settings) => readonly string[]
+  notProven?(settings: Settings): readonly string[]
   /** The database whose schema this application moves by itself when a newer image starts. */
-  readonly schema?: (settings: Settings) => Schema | undefined
+  schema?(settings: Settings): Schema | undefined
   /** What an uninstall leaves where it is: databases, data. */
-  readonly stays?: (settings: Settings) => readonly string[]
+  stays?(settings: Settings): readonly string[]
   /** Lines of the information screen after an install: label and text. */
-  readonly information?: (settings: Settings) => readonly (readonly [label: string, text: string])[]
+  information?(settings: Settings): readonly (readonly [label: string, text: string])[]
 }
 
 /** What a module that works on machines says of leaving them. */

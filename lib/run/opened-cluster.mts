@@ -1,20 +1,14 @@
-import { setImmediate } from 'node:timers/promises'
 import { onlyLooks, type Arguments } from './request.mts'
-import {
-  openCluster,
-  recordedIdentity,
-  recordIdentity,
-  requireSameCluster,
-  type Cluster,
-} from '../kube/cluster.mts'
+import { connectCluster, recordedIdentity, recordIdentity, requireSameCluster } from '../kube/cluster.mts'
+import type { Cluster } from '../kube/cluster.mts'
 import { undoDrills } from '../checks/drill-undo.mts'
 import { lookAtCluster, type Look } from '../kube/cluster-view.mts'
 import { requireGate } from '../state/gate.mts'
-import { createHold, type Hold } from '../state/lock.mts'
+import { createClusterLock, type ClusterLock } from '../state/lock.mts'
 import { interruption } from '../base/signals.mts'
-import type { LiveObject } from '../kube/types.mts'
 import { createKube } from '../kube/apply/kube-session.mts'
 import type { KubeSession } from '../kube/apply/kube.mts'
+import type { Kubectl } from '../kube/kubectl.mts'
 import { isHeld } from '../state/lease.mts'
 import { log, say } from '../base/log.mts'
 import { folderOf, headingOf, systemNamespace } from '../base/names.mts'
@@ -24,25 +18,23 @@ import { createRecordCheck, operator, type Revision } from '../state/revision.mt
 import { readRecords } from '../state/revision-store.mts'
 import { createRevisions, type Revisions } from '../state/run-revision.mts'
 import { kitVersion, type Versions } from '../settings/versions.mts'
-import { createWrites, type Writes } from '../base/writes.mts'
+import type { Writes } from '../base/writes.mts'
 
-/** The cluster a run stands on, and what the kit knows of it. */
-export interface Ground {
+/** The cluster of a run, and what the kit knows of it. */
+export interface OpenedCluster {
   readonly cluster: Cluster
   readonly look: Look
-  /** Writes of this run's revision: the first of them begins it. */
-  readonly writes: Writes
-  /** Writes that belong to no revision: what a drill breaks, and puts back. */
-  readonly repairs: Writes
   readonly kube: KubeSession
   readonly revisions: Revisions
   /** Every revision of every module on this cluster. */
   readonly known: readonly Revision[]
-  /** Whoever writes has the lock by that; others take it for what must not change under them. */
-  readonly hold: Hold
+  /** Whoever writes has the lock by that; others acquire it for what must not change under them. */
+  readonly lock: ClusterLock
+  /** Before every write. @throws KitError exit 2, 11 or 130 when this run may not write (any more) */
+  mayWrite(): Promise<void>
 }
 
-export interface GroundOptions {
+export interface OpenOptions {
   readonly module: Module
   readonly env: string
   readonly given: Arguments
@@ -51,79 +43,107 @@ export interface GroundOptions {
   readonly versions: Versions
   /** The images this run installs, asked when its revision begins. */
   readonly images: () => Readonly<Record<string, string>>
-  /** What can be done while the cluster is asked. */
-  readonly ahead: () => void
+  /** The gate of writes that belong to this run's revision. */
+  readonly writes: Writes
 }
 
 /**
- * Looks at the cluster of an environment, and makes sure that a module may begin on it. Its lock is taken with the
+ * Looks at the cluster of an environment, and makes sure that a module may begin on it. Its lock is acquired with the
  * first write: a run that finds nothing to do needs none.
  * @throws KitError exit 2, 3, 5, 6, 7, 8 or 11 when it may not
  */
-export async function openGround(options: GroundOptions): Promise<Ground> {
-  const { module, env, given, permit, versions, images } = options
-  const cluster = await openCluster(env, versions)
+export async function openCluster(options: OpenOptions): Promise<OpenedCluster> {
+  const { module, env, given, permit, versions } = options
+  const cluster = await connectCluster(env, versions)
   const { kubectl } = cluster
-  const questions = [lookAtCluster(kubectl), readRecords(kubectl)] as const
-  // Both are under way after the next turn of the event loop.
-  let [look, records] = await Promise.all([...questions, setImmediate().then(options.ahead)])
-  const met = { uid: look.uid, ca: cluster.caHash }
-  const recorded = recordedIdentity(env)
-  requireSameCluster(env, recorded, met)
-  say(`KeyBuzz ${headingOf(module)}   ${env}   cluster ${cluster.name} (${look.summary})`)
-  const looking = onlyLooks(given)
-  const needed = needsOf(module.number)
-  if (needed.length > 0 && given.verb !== 'status') requireGate(env, look, needed, records.revisions)
-
-  const hold = createHold({
+  const first = await readCluster(kubectl)
+  const noteIdentity = requireIdentity(env, cluster, first.look)
+  say(`KeyBuzz ${headingOf(module)}   ${env}   cluster ${cluster.name} (${first.look.summary})`)
+  requireNeeded(options, first)
+  const lock = createClusterLock({
     kubectl,
-    found: records.lease,
+    found: first.records.lease,
     holder: `${operator()}, ${folderOf(module)} (${env})`,
     wait: given.wait,
-    hasNamespace: look.namespaces.some(({ metadata }) => metadata.name === systemNamespace),
+    hasNamespace: first.look.namespaces.some(({ metadata }) => metadata.name === systemNamespace),
   })
-  let noted = false
-  const guard = async () => {
+  const mayWrite = async () => {
     interruption.throwIfAsked()
     await permit()
-    await hold.require()
-    if (!noted && recorded === undefined) recordIdentity(env, met)
-    noted = true
+    await lock.assertHeld()
+    noteIdentity()
   }
-  const owner = { module: folderOf(module), env }
-  const repairs = createWrites({ planning: looking, guard })
-  const isBusy = records.lease !== undefined && isHeld(records.lease)
   try {
-    if (!looking && (isBusy || given.wait) && (await hold.takeFirst()))
-      // What was read while another run was at work is old by now.
-      [look, records] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
-    const known = records.revisions
+    const { look, records } = await readUnderLock(options, lock, kubectl, first)
     for (const { name, why } of records.damaged) warnDamaged(name, why)
-    const revisions = createRevisions({ kubectl, known, ...owner, kit: kitVersion(), images, guard })
-    const writes = createWrites({
-      planning: looking,
-      guard: async () => {
-        await guard()
-        await revisions.begin()
-      },
-    })
+    const known = records.revisions
+    const revisions = revisionsOf(options, kubectl, known, mayWrite)
     const kube = createKube({
       kubectl,
-      writes,
-      owner,
+      writes: options.writes,
+      owner: { module: folderOf(module), env },
       forceConflicts: given.forceConflicts,
       failures: module.failures ?? [],
       namespaces: look.namespaces,
       objects: records.objects,
       isRecorded: createRecordCheck(revisions.all),
     })
-    if (!looking) await putBack(await undoDrills(kubectl, repairs, await kube.recorded()), kube)
-    return { cluster, look, writes, repairs, kube, revisions, known, hold }
+    return { cluster, look, kube, revisions, known, lock, mayWrite }
   } catch (thrown) {
-    await hold.release()
+    await lock.release()
     throw thrown
   }
 }
+
+/** A cluster as it was at one moment: itself, and the kit's own records on it. */
+interface Reading {
+  readonly look: Look
+  readonly records: Awaited<ReturnType<typeof readRecords>>
+}
+
+async function readCluster(kubectl: Kubectl): Promise<Reading> {
+  const [look, records] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
+  return { look, records }
+}
+
+/** @returns what writes the identity down, once, where none is. @throws KitError exit 5 for another cluster than before */
+function requireIdentity(env: string, { caHash }: Cluster, { uid }: Look): () => void {
+  const met = { uid, ca: caHash }
+  const recorded = recordedIdentity(env)
+  requireSameCluster(env, recorded, met)
+  let isNoted = recorded !== undefined
+  return () => {
+    if (!isNoted) recordIdentity(env, met)
+    isNoted = true
+  }
+}
+
+/** @throws KitError exit 3 when a module this one needs is not validated here, or the cluster is not healthy */
+function requireNeeded({ module, env, given }: OpenOptions, { look, records }: Reading): void {
+  const needed = needsOf(module.number)
+  if (needed.length > 0 && given.verb !== 'status') requireGate(env, look, needed, records.revisions)
+}
+
+/** What was read while another run was at work is old once the lock is acquired: then it is read again. */
+async function readUnderLock(
+  { given }: OpenOptions,
+  lock: ClusterLock,
+  kubectl: Kubectl,
+  first: Reading,
+): Promise<Reading> {
+  const { lease } = first.records
+  const isBusy = lease !== undefined && isHeld(lease)
+  if (onlyLooks(given) || !(isBusy || given.wait)) return first
+  return (await lock.acquireAndRefresh()) ? readCluster(kubectl) : first
+}
+
+const revisionsOf = (
+  { module, env, images }: OpenOptions,
+  kubectl: Kubectl,
+  known: readonly Revision[],
+  guard: () => Promise<void>,
+): Revisions =>
+  createRevisions({ kubectl, known, module: folderOf(module), env, kit: kitVersion(), images, guard })
 
 const warnDamaged = (name: string, why: string): void =>
   log.warn(
@@ -132,7 +152,8 @@ const warnDamaged = (name: string, why: string): void =>
   )
 
 /** What a killed drill had taken serves again before anything else is looked at. */
-async function putBack(deployments: readonly LiveObject[], kube: KubeSession): Promise<void> {
+export async function putBackDrills({ cluster, kube }: OpenedCluster, repairs: Writes): Promise<void> {
+  const deployments = await undoDrills(cluster.kubectl, repairs, await kube.recorded())
   if (deployments.length === 0) return
   kube.forget()
   for (const { metadata } of deployments) await kube.waitAnew(metadata.namespace ?? '', [metadata.name])

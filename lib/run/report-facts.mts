@@ -1,45 +1,26 @@
-import type { Ground } from './opened-cluster.mts'
+import { isKnownByNodes } from './modules.mts'
 import type { Module } from './module.mts'
 import { kubernetesBuild } from '../kube/kubernetes-build.mts'
-import type { Settings } from '../settings/settings.mts'
+import type { Session } from './session.mts'
 import type { ReportFacts } from '../checks/tests.mts'
-import { describeImage, kitVersion, type Versions } from '../settings/versions.mts'
+import { describeImage, kitVersion } from '../settings/versions.mts'
 
-export interface Known {
-  readonly module: Module
-  readonly env: string
-  readonly ground: Ground | undefined
-  readonly images: Readonly<Record<string, string>>
-  readonly versions: Versions
-  /** Entries of versions.json that are this environment's own. */
-  readonly ownVersions: readonly string[]
-  readonly settings: Settings
-  /** Warnings of the backends in this run. */
-  readonly warnings: ReportFacts['warnings']
-}
-
-/** What a report says beside its checks. */
-export function reportFacts({
-  module,
-  env,
-  ground,
-  images,
-  versions,
-  ownVersions,
-  settings,
-  warnings,
-}: Known): ReportFacts {
-  const current = ground?.revisions.current
+/** What a report says beside its checks. @throws KitError exit 2 listing what is missing of the settings */
+export function reportFacts<M extends Module>(session: Session<M>): ReportFacts {
+  const { module, env, opened, versions, ownVersions, chosen, reporter } = session
+  const settings = session.inputs.current()
+  const current = opened?.revisions.current
+  const { images } = chosen()
   // On a cluster somebody else made, none of the module's images runs.
   const own = current?.state === 'adopted' ? [] : module.images
   return {
     env,
-    cluster: ground?.cluster.name ?? '',
+    cluster: opened?.cluster.name ?? '',
     revision: current?.number,
     kit: kitVersion(),
-    warnings,
-    kubernetes: (ground?.look.kubernetes ?? []).map(kubernetesBuild),
-    makesCluster: module.machines !== undefined,
+    warnings: reporter.warnings,
+    kubernetes: (opened?.look.kubernetes ?? []).map(kubernetesBuild),
+    makesCluster: isKnownByNodes(module.number),
     ownVersions,
     images: own.map((name) => describeImage(name, images[name] ?? '', versions)),
     access: module.information?.(settings) ?? [],

@@ -1,21 +1,18 @@
 import { onlyLooks, type Arguments } from './request.mts'
+import type { BackendOpener, Backends } from '../backends/backends.mts'
 import { hasKubeconfig } from '../kube/cluster.mts'
 import { confirmProtected, type Answers } from '../base/confirm.mts'
-import type { Context } from './context.mts'
 import { NotYet } from '../base/errors.mts'
-import { openGround, type Ground } from './opened-cluster.mts'
+import { openCluster, putBackDrills, type OpenedCluster } from './opened-cluster.mts'
 import { openInputs, type Inputs } from './inputs.mts'
 import { lazily } from '../base/lazy.mts'
 import { createMachines, noCluster, whyNoCluster, openFor, type Machines } from './machines.mts'
 import { say } from '../base/log.mts'
 import { folderOf, headingOf } from '../base/names.mts'
-import type { Module } from './module.mts'
+import type { Module, SettingsOf } from './module.mts'
 import { interactive } from '../base/terminal.mts'
-import { reportFacts } from './report-facts.mts'
-import { createContext } from './create-context.mts'
-import type { ReportFacts } from '../checks/tests.mts'
-import { chooseImages, readVersions, type Chosen } from '../settings/versions.mts'
-import { createWrites, joinWrites, type Writes } from '../base/writes.mts'
+import { chooseImages, readVersions, type Chosen, type Versions } from '../settings/versions.mts'
+import { createWrites, type Writes } from '../base/writes.mts'
 
 /** One run of one module: what its steps work with, and what is kept around them. */
 export interface Session<M extends Module> {
@@ -24,16 +21,26 @@ export interface Session<M extends Module> {
   readonly given: Arguments
   readonly answers: Answers
   readonly inputs: Inputs<M>
-  readonly context: Context<M>
-  readonly writes: Writes
-  /** Which step's objects are applied from now on. */
-  readonly enter: (step: string) => void
-  /** The cluster; undefined while there is none yet. */
-  readonly ground: Ground | undefined
-  /** The cluster, for what cannot be done without one. */
-  readonly requireGround: () => Ground
+  readonly versions: Versions
+  /** Entries of versions.json that are this environment's own. */
+  readonly ownVersions: readonly string[]
   /** Images this run installs, and newer ones it leaves alone. */
   readonly chosen: () => Chosen
+  /** Writes of this run's revision: the first of them begins it. */
+  readonly writes: Writes
+  /** Writes that belong to no revision: what a drill breaks and puts back. */
+  readonly repairs: Writes
+  /** Wants the name of a protected environment, once a run. @throws KitError exit 2 */
+  readonly permit: () => Promise<void>
+  /** The cluster; undefined while there is none yet. */
+  readonly opened: OpenedCluster | undefined
+  /** The cluster, for what cannot be done without one. @throws KitError exit 3; NotYet under --plan */
+  readonly requireOpened: () => OpenedCluster
+  /** The backends of these settings, or of the run's own. */
+  readonly backends: (settings?: SettingsOf<M>) => Backends
+  /** What the backends said to the operator, and how whoever looks for a run speaks to the operator. */
+  readonly reporter: Pick<BackendOpener, 'voice' | 'warnings'>
+  readonly machines: () => Machines
   /** Goes on without the cluster, which is about to end: its lock is given back. */
   leaveCluster(): Promise<void>
   close(): Promise<void>
@@ -53,77 +60,41 @@ export async function openSession<M extends Module>(
   const inputs = await openInputs(module, env, given)
   const { versions, overlaid: ownVersions } = readVersions(env)
   const answers: Answers = { confirm: given.confirm, yes: given.yes, canAsk: interactive(given.noInput) }
-  const images = (): Chosen['images'] => chosen().images
-  /** Once a run, before its first write, wherever that goes. */
   const permit = lazily(() => confirmProtected(env, inputs, answers))
-  const open = () => openGround({ module, env, given, permit, versions, images, ahead: inputs.ahead })
+  let opened: OpenedCluster | undefined
+  const chosen = lazily(() =>
+    chooseImages(module.images, versions, opened?.revisions.images ?? {}, given.upgrade),
+  )
+  const images = (): Chosen['images'] => chosen().images
+
+  const { writes, repairs } = createGates(given, permit, () => opened)
+  /** @throws KitError what openCluster throws; its lock is not kept then */
+  async function open(): Promise<OpenedCluster> {
+    const made = await openCluster({ module, env, given, permit, versions, images, writes })
+    opened = made
+    try {
+      if (!writes.planning) await putBackDrills(made, repairs)
+      return made
+    } catch (thrown) {
+      await leaveCluster()
+      throw thrown
+    }
+  }
+  async function leaveCluster(): Promise<void> {
+    await opened?.lock.release()
+    opened = undefined
+  }
   const opening = withoutCluster && !hasKubeconfig(env) ? undefined : openFor(module, env, given, open)
   // The clients of PostgreSQL and Redis take a third of a second to load: just as long as the cluster's first answers.
   const [{ createBackendOpener }, found] = await Promise.all([import('../backends/backends.mts'), opening])
-  let ground = found
-  let step = ''
-  const chosen: () => Chosen = lazily(() =>
-    chooseImages(module.images, versions, ground?.revisions.images ?? {}, given.upgrade),
-  )
-  if (ground === undefined) say(`KeyBuzz ${headingOf(module)}   ${env}   ${whyNoCluster(env)}`)
-  // Taking a host out of the cluster changes no object of the module: no revision begins with it.
-  const ofGround = () => (given.verb === 'uninstall' && given.limit ? ground?.repairs : ground?.writes)
-  const writes = joinWrites(createWrites({ planning: onlyLooks(given), guard: permit }), ofGround)
+  if (found === undefined) say(`KeyBuzz ${headingOf(module)}   ${env}   ${whyNoCluster(env)}`)
   const opener = createBackendOpener(writes, {
-    cluster: ground?.cluster.caHash ?? '',
+    cluster: found?.cluster.caHash ?? '',
     owner: `${env}/${folderOf(module)}`,
   })
-  // What a drill does to a host belongs to no revision.
-  const hostWrites = () => (given.verb === 'drill' ? requireGround().repairs : writes)
-  let opened: Machines | undefined
-  const machines = (): Machines =>
-    (opened ??= createMachines(
-      { env, settings: () => inputs.current(), answers, writes: hostWrites(), given },
-      async () => {
-        if (ground !== undefined || writes.planning) return
-        ground = await open()
-        ground.kube.enter(step)
-      },
-    ))
-  const backends = lazily(() => opener.open(inputs.current()))
-  const requireGround = (): Ground => {
-    if (ground !== undefined) return ground
-    throw onlyLooks(given) ? new NotYet('the cluster is made') : noCluster()
-  }
-
-  const leaveCluster = async () => {
-    await ground?.hold.release()
-    ground = undefined
-  }
-  const facts = (): ReportFacts => {
-    const { warnings } = opener
-    return reportFacts({
-      module,
-      env,
-      ground,
-      images: images(),
-      versions,
-      ownVersions,
-      settings: inputs.current(),
-      warnings,
-    })
-  }
-
-  const context = createContext<M>({
-    module,
-    given,
-    inputs,
-    versions,
-    images,
-    ground: () => ground,
-    requireGround,
-    backends: (settings) => (settings === undefined ? backends() : opener.open(settings)),
-    machines,
-    voice: opener.voice,
-    writes,
-    facts,
-    permit,
-  })
+  const ownBackends = lazily(() => opener.open(inputs.current()))
+  let entered: Machines | undefined
+  const connect = async () => void (opened === undefined && !writes.planning && (await open()))
 
   return {
     module,
@@ -131,22 +102,63 @@ export async function openSession<M extends Module>(
     given,
     answers,
     inputs,
-    context,
-    writes,
-    enter(entered) {
-      step = entered
-      ground?.kube.enter(entered)
-    },
-    get ground() {
-      return ground
-    },
-    requireGround,
+    versions,
+    ownVersions,
     chosen,
+    writes,
+    repairs,
+    permit,
+    get opened() {
+      return opened
+    },
+    requireOpened() {
+      if (opened !== undefined) return opened
+      throw onlyLooks(given) ? new NotYet('the cluster is made') : noCluster()
+    },
+    backends: (settings) => (settings === undefined ? ownBackends() : opener.open(settings)),
+    reporter: opener,
+    machines: () =>
+      (entered ??= createMachines(
+        {
+          env,
+          settings: () => inputs.current(),
+          answers,
+          // What a drill does to a host belongs to no revision.
+          writes: given.verb === 'drill' ? repairs : writes,
+          given,
+        },
+        connect,
+      )),
     leaveCluster,
     async close() {
       await opener.close()
       await leaveCluster()
-      await opened?.close()
+      await entered?.close()
     },
   }
+}
+
+/** What a write belongs to: to this run's revision, which the first of them begins, or to none. */
+type WriteKind = 'revision' | 'repair'
+
+/**
+ * The gates of a run's writes. Before there is a cluster a write wants the environment's name alone; on a cluster it
+ * wants the lock too.
+ */
+function createGates(
+  given: Arguments,
+  permit: () => Promise<void>,
+  cluster: () => OpenedCluster | undefined,
+): Readonly<Record<'writes' | 'repairs', Writes>> {
+  async function mayWrite(kind: WriteKind): Promise<void> {
+    const opened = cluster()
+    if (opened === undefined) return permit()
+    await opened.mayWrite()
+    if (kind === 'revision') await opened.revisions.begin()
+  }
+  const gateOf = (kind: WriteKind): Writes =>
+    createWrites({ planning: onlyLooks(given), guard: () => mayWrite(kind) })
+  // Taking a host out of the cluster changes no object of the module: no revision begins with it.
+  const takesHosts = given.verb === 'uninstall' && given.limit !== undefined
+  return { writes: gateOf(takesHosts ? 'repair' : 'revision'), repairs: gateOf('repair') }
 }

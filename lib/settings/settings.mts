@@ -49,7 +49,7 @@ export interface Declares {
   /** Settings of this module alone, kept in its own .env. */
   readonly settings: readonly Setting[]
   /** Rules over several settings: one sentence for each that is broken. */
-  readonly validate?: (settings: Settings) => string[]
+  validate?(settings: Settings): string[]
 }
 
 /** Where a setting's text came from, in the order of precedence. */

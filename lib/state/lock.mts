@@ -131,32 +131,32 @@ const lostError = (other: string): KitError =>
     hint: 'wait for the other run, then run the same command again',
   })
 
-/** A run's hold on its cluster. The lock is taken when it is first needed: a run with nothing to do needs none. */
-export interface Hold {
+/** The lock on a run's cluster, acquired when it is first needed: a run with nothing to do needs none. */
+export interface ClusterLock {
   /**
-   * Takes the lock before anything is relied on: what was read may be read again.
+   * Acquires it before anything that was read is relied on: the caller may read it again.
    * @returns true when it must be: another run had the lock in between
    * @throws KitError exit 11 when another run is alive
    */
-  takeFirst(): Promise<boolean>
+  acquireAndRefresh(): Promise<boolean>
   /**
-   * Takes the lock, unless this run has it: what was read stays true from now on.
+   * Acquires it, unless this run has it: what was read stays true from now on.
    * @throws KitError exit 11 when another run has it, or had it since this one looked
    */
-  take(): Promise<void>
-  /** Before every write. @throws KitError exit 11 as `take`, or when another run has taken the lock over */
-  require(): Promise<void>
+  acquire(): Promise<void>
+  /** Before every write. @throws KitError exit 11 as `acquire`, or when another run has taken the lock over */
+  assertHeld(): Promise<void>
   /** Lets the next run begin. Never throws. */
   release(): Promise<void>
 }
 
-export interface HoldOptions extends LockOptions {
+export interface ClusterLockOptions extends LockOptions {
   /** The kit's own namespace is there. */
   readonly hasNamespace: boolean
 }
 
 /** @param options with the lease as it was before everything else was read: so nobody who wrote goes unnoticed */
-export function createHold(options: HoldOptions): Hold {
+export function createClusterLock(options: ClusterLockOptions): ClusterLock {
   let taking: Promise<Lock> | undefined
   let readAgain = false
   /** One for all that need it at once; asked for again after an API server that was away. */
@@ -165,24 +165,24 @@ export function createHold(options: HoldOptions): Hold {
       taking = undefined
       throw thrown
     }))
-  const take = async (): Promise<Lock> => {
+  const acquire = async (): Promise<Lock> => {
     const taken = await lock()
     if (taken.waited && !readAgain) throw overtaken()
     return taken
   }
   return {
-    async takeFirst() {
+    async acquireAndRefresh() {
       const { waited } = await lock()
       readAgain = waited
       return waited
     },
-    take: async () => void (await take()),
-    require: async () => (await take()).require(),
+    acquire: async () => void (await acquire()),
+    assertHeld: async () => (await acquire()).require(),
     release: async () => (await taking?.catch(() => undefined))?.release(),
   }
 }
 
-async function makeLock({ hasNamespace, ...options }: HoldOptions): Promise<Lock> {
+async function makeLock({ hasNamespace, ...options }: ClusterLockOptions): Promise<Lock> {
   if (!hasNamespace) await makeNamespace(options.kubectl)
   return takeLock(options)
 }

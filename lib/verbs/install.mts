@@ -1,15 +1,16 @@
-import { nameOf } from '../kube/types.mts'
+import { nameOf, type Manifest } from '../kube/types.mts'
 import { exitCodes, KitError, NotYet } from '../base/errors.mts'
 import { finishRun } from './summary.mts'
 import { requireFreeAddresses, requireIssuers } from '../kube/apply/ingress-preconditions.mts'
 import { log } from '../base/log.mts'
 import { readSchema } from './schema.mts'
 import type { Module } from '../run/module.mts'
-import { renderObjects } from '../run/render.mts'
+import { createContext } from '../run/create-context.mts'
+import { objectsOf } from '../run/objects.mts'
 import { mergeManifests } from '../state/run-revision.mts'
 import { foreignOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
-import { isCredentials, isTests, type Step } from '../run/step.mts'
+import type { Step } from '../run/step.mts'
 import { announceUpgrade } from './upgrade.mts'
 
 /** Runs steps in order; after each, its objects that are no longer wanted go. The revision says what stands. */
@@ -18,7 +19,7 @@ export async function install<M extends Module>(
   steps: readonly Step<M>[],
 ): Promise<void> {
   const started = performance.now()
-  const applying = steps.filter((step) => !isCredentials(step) && !isTests(step))
+  const applying = steps.filter(({ kind }) => kind === 'apply')
   for (const step of isOnlyProven(session) ? steps.filter((one) => !applying.includes(one)) : steps) {
     if (step === applying[0]) await prepare(session, applying)
     await runOne(session, step)
@@ -30,10 +31,10 @@ export async function install<M extends Module>(
 }
 
 /** A cluster somebody else made, or made from another environment, is only proven: its machines are theirs. */
-function isOnlyProven<M extends Module>({ module, env, ground }: Session<M>): boolean {
-  if (ground === undefined) return false
-  const owner = foreignOwner({ module, env, known: ground.known })
-  const adopted = module.machines !== undefined && ground.revisions.current?.state === 'adopted'
+function isOnlyProven<M extends Module>({ module, env, opened }: Session<M>): boolean {
+  if (opened === undefined) return false
+  const owner = foreignOwner({ module, env, known: opened.known })
+  const adopted = module.machines !== undefined && opened.revisions.current?.state === 'adopted'
   if (owner !== undefined) log.ok(`installed from environment ${owner}: here it is proven, and left alone`)
   else if (adopted)
     log.ok('this cluster was not installed by the kit: it is proven, its machines are left alone')
@@ -43,27 +44,43 @@ function isOnlyProven<M extends Module>({ module, env, ground }: Session<M>): bo
 /** Everything that can refuse a run, before its first write. */
 async function prepare<M extends Module>(session: Session<M>, applying: readonly Step<M>[]): Promise<void> {
   await announceUpgrade(session)
-  const { module, context, ground } = session
-  if (ground === undefined) return
-  const objects = await renderObjects(module, applying, context.settings, context.images)
-  await requireFreeAddresses(ground.kube, objects)
-  await requireIssuers(ground.kube, objects)
-  await ground.kube.foresee(objects)
-  ground.revisions.expect(objects.map(nameOf))
+  const { opened } = session
+  if (opened === undefined) return
+  const objects = declaredObjects(session, applying)
+  await requireFreeAddresses(opened.kube, objects)
+  await requireIssuers(opened.kube, objects)
+  await opened.kube.foresee(objects)
+  opened.revisions.expect(objects.map(nameOf))
 }
 
+const declaredObjects = <M extends Module>(
+  { module, inputs, chosen, versions }: Session<M>,
+  steps: readonly Step<M>[],
+): Manifest[] => objectsOf(module, steps, { settings: inputs.current(), images: chosen().images, versions })
+
 async function runOne<M extends Module>(session: Session<M>, step: Step<M>): Promise<void> {
-  const { context, writes, given } = session
+  const { writes, given } = session
   log.title(step.name)
-  session.enter(step.id)
   try {
-    await step.run(context)
-    if (!isCredentials(step)) await session.ground?.kube.prune(step.id)
+    await step.run(createContext(session, step))
+    if (step.kind !== 'apply' || session.opened === undefined) return
+    requireAllApplied(step, declaredObjects(session, [step]), session.opened.kube.seenTo)
+    await session.opened.kube.prune(step.id)
   } catch (thrown) {
     if (!(thrown instanceof NotYet)) throw thrown
     if (!given.plan) throw tooEarly(step, thrown)
     writes.note({ sign: '!', what: `${step.name}: ${thrown.message}` })
   }
+}
+
+/** What is declared and not applied would be pruned at the end of its step: a fault of the module. */
+function requireAllApplied(
+  { name }: Pick<Step, 'name'>,
+  declared: readonly Manifest[],
+  seenTo: ReadonlySet<string>,
+): void {
+  const forgotten = declared.map(nameOf).filter((one) => !seenTo.has(one))
+  if (forgotten.length > 0) throw new Error(`${name} declares and does not apply: ${forgotten.join(', ')}`)
 }
 
 /** A step alone, before the one that makes what it needs. */
@@ -75,9 +92,9 @@ const tooEarly = ({ name }: Pick<Step, 'name'>, { after }: NotYet): KitError =>
 
 /** After the last step that applies: the revision holds its objects, and the others' as they were. */
 async function settle<M extends Module>(session: Session<M>, applied: readonly Step<M>[]): Promise<void> {
-  const { ground, writes } = session
-  if (ground === undefined || writes.planning) return
-  const { revisions, kube } = ground
+  const { opened, writes } = session
+  if (opened === undefined || writes.planning) return
+  const { revisions, kube } = opened
   const before = revisions.current?.manifests ?? []
   const names = new Set(applied.map(({ id }) => id))
   await revisions.applied(mergeManifests(before, kube.manifests, names), () => readSchema(session))

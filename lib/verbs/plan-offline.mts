@@ -6,7 +6,7 @@ import { log, print } from '../base/log.mts'
 import type { Module, SettingsOf } from '../run/module.mts'
 import { settingOfAnyModule } from '../run/modules.mts'
 import { manifestYaml } from '../kube/apply/plan-text.mts'
-import { renderObjects } from '../run/render.mts'
+import { objectsOf } from '../run/objects.mts'
 import { missing, resolve, typed } from '../settings/settings.mts'
 import type { Step } from '../run/step.mts'
 import { chooseImages, readVersions } from '../settings/versions.mts'
@@ -40,7 +40,7 @@ export async function planOffline<M extends Module>(
   if (unnamed.length > 0) log.warn(`not in versions.json yet, shown as <name>: ${unnamed.join(', ')}`)
   const shown = Object.fromEntries(unnamed.map((name) => [name, { version: '', image: `<${name}>` }]))
   const { images } = chooseImages(module.images, { ...versions, ...shown }, {}, false)
-  for (const manifest of await renderObjects(module, steps, settings, images))
+  for (const manifest of objectsOf(module, steps, { settings, images, versions }))
     print(manifestYaml(manifest).trimEnd())
   return exitCodes.done
 }

@@ -5,13 +5,14 @@ import { type Deployment, type Manifest, type Secret, nameOf } from '../kube/typ
 import { log, say } from '../base/log.mts'
 import { headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
-import { renderObjects } from '../run/render.mts'
+import { createContext } from '../run/create-context.mts'
+import { objectsOf } from '../run/objects.mts'
 import { shortTime } from '../state/revision.mts'
 import { targetOf } from './rollback-target.mts'
 import { readSchema, requireSameSchema } from './schema.mts'
 import { requireOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
-import { isTests, type Step } from '../run/step.mts'
+import type { Step } from '../run/step.mts'
 
 /**
  * Applies an earlier revision again, waits, verifies. Values of Secrets are today's: a revision holds only names.
@@ -22,26 +23,26 @@ export async function rollBack<M extends Module>(
   steps: readonly Step<M>[],
 ): Promise<void> {
   const started = performance.now()
-  const { module, env, given, context } = session
-  const { revisions, kube, known } = session.requireGround()
+  const { module, env, given, inputs, versions } = session
+  const { revisions, kube, known } = session.requireOpened()
   requireOwner({ module, env, known })
   const target = targetOf(revisions, given.revision, headingOf(module))
   log.title(`roll back to revision ${target.number} of ${shortTime(target.when)}`)
   await requireSameSchema(session, target)
   revisions.intend(target)
-  const today = await renderObjects(module, steps, context.settings, target.images)
+  const today = objectsOf(module, steps, { settings: inputs.current(), images: target.images, versions })
   const wanted = target.manifests.map((manifest) => withValues(manifest, today))
   await requireFreeAddresses(kube, wanted)
   revisions.expect(wanted.map(nameOf))
   await kube.reapply(wanted)
-  for (const [namespace, names] of deploymentsOf(wanted)) await kube.kube.waitForRollout(namespace, ...names)
+  for (const [namespace, names] of deploymentsOf(wanted)) await kube.waitForRollout(namespace, ...names)
   await kube.prune()
   await kube.forgetJobs()
   if (given.plan) return
   await revisions.applied(wanted, () => readSchema(session))
-  for (const step of steps.filter(isTests)) {
+  for (const step of steps.filter(({ kind }) => kind === 'tests')) {
     log.title(step.name)
-    await step.run(context)
+    await step.run(createContext(session, step))
   }
   finishRun(session, started)
   say(

@@ -10,11 +10,11 @@ import type { Session } from '../run/session.mts'
 /** The name of the last migration in the module's database; undefined when it has none, or there is no database yet. */
 export async function readSchema<M extends Module>({
   module,
-  context,
+  backends,
   inputs,
 }: Session<M>): Promise<string | undefined> {
   const schema = module.schema?.(inputs.current())
-  return schema && context.postgres.findText(schema.database, schema.lastMigration)
+  return schema && backends().postgres.findText(schema.database, schema.lastMigration)
 }
 
 /**

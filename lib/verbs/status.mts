@@ -4,6 +4,7 @@ import { healthOf, healthOfNodes, type Health } from '../kube/rollout/health.mts
 import { print, say } from '../base/log.mts'
 import { folderOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
+import { createContext } from '../run/create-context.mts'
 import { isKnownByNodes } from '../run/modules.mts'
 import { shortTime, type Revision } from '../state/revision.mts'
 import { redact } from '../base/sensitive.mts'
@@ -29,7 +30,7 @@ export async function showStatus<M extends Module>(
   steps: readonly Step<M>[],
 ): Promise<void> {
   const { module, env, given } = session
-  const { revisions, kube, cluster, look } = session.requireGround()
+  const { revisions, kube, cluster, look } = session.requireOpened()
   const { current } = revisions
   const byNodes = isKnownByNodes(module.number)
   const document: StatusDocument = {
@@ -39,7 +40,7 @@ export async function showStatus<M extends Module>(
     cluster: cluster.name,
     revision: current === undefined ? null : shortened(current),
     images: byNodes ? { kubernetes: look.kubernetes.join(' and '), ...revisions.images } : revisions.images,
-    health: byNodes ? healthOfNodes(look) : await healthOf(kube.kube, await kube.recorded()),
+    health: byNodes ? healthOfNodes(look) : await healthOf(kube.reader, await kube.recorded()),
     tested: current?.tested ?? null,
     pending: await pendingOf(session, steps),
   }
@@ -85,16 +86,15 @@ async function pendingOf<M extends Module>(
   session: Session<M>,
   steps: readonly Step<M>[],
 ): Promise<string[]> {
-  const { requireGround, context, writes, chosen } = session
-  const { revisions, kube } = requireGround()
+  const { requireOpened, writes, chosen } = session
+  const { revisions, kube } = requireOpened()
   const { current } = revisions
   const lines = current?.state === 'pending' ? [`revision ${current.number} was begun and not finished`] : []
   if (current === undefined || ['adopted', 'uninstalled'].includes(current.state)) return lines
   try {
     for (const step of steps) {
-      kube.enter(step.id)
-      await step.run(context)
-      if (!step.id.startsWith('00_')) await kube.prune(step.id)
+      await step.run(createContext(session, step))
+      if (step.kind === 'apply') await kube.prune(step.id)
     }
     if (writes.changes.length > 0) lines.push(`${writes.changes.length} changes: --plan shows them`)
   } catch (thrown) {

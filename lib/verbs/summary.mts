@@ -12,16 +12,16 @@ import { redact } from '../base/sensitive.mts'
 /** Prints what a plan found. @returns 4 when something would change, else 0 */
 export function finishPlan<M extends Module>(session: Session<M>): ExitCode {
   const { module, env, writes, given } = session
-  const { ground } = session
+  const { opened } = session
   const pending = writes.changes.length > 0
-  const number = ground?.revisions.current?.number
-  const unchanged = ground?.kube.unchanged ?? 0
+  const number = opened?.revisions.current?.number
+  const unchanged = opened?.kube.unchanged ?? 0
   if (given.json) {
     const document: PlanDocument = {
       kind: 'plan',
       module: folderOf(module),
       env,
-      cluster: ground?.cluster.name ?? '',
+      cluster: opened?.cluster.name ?? '',
       revision: number ?? null,
       changes: writes.changes.map(({ sign, what, fields = [] }) => ({ sign, what, fields })),
       unchanged,
@@ -38,8 +38,8 @@ export function finishPlan<M extends Module>(session: Session<M>): ExitCode {
 
 /** The last lines of a run that acted: its revision, and what an operator needs next. */
 export function finishRun<M extends Module>(session: Session<M>, started: number): void {
-  const { module, writes, ground } = session
-  const current = ground?.revisions.current
+  const { module, writes, opened } = session
+  const current = opened?.revisions.current
   const revision =
     current === undefined
       ? 'no revision yet'
@@ -56,8 +56,8 @@ export function finishRun<M extends Module>(session: Session<M>, started: number
 export function informationLines<M extends Module>(
   session: Session<M>,
 ): (readonly [label: string, text: string])[] {
-  const { module, env, given, inputs, writes, chosen, ground } = session
-  const undo = writes.changes.length > 0 && ground !== undefined && mayRollBack(ground.revisions)
+  const { module, env, given, inputs, writes, chosen, opened } = session
+  const undo = writes.changes.length > 0 && opened !== undefined && mayRollBack(opened.revisions)
   return [
     ...(module.information?.(inputs.current()) ?? []),
     ...(undo ? [['Undo', masterCommand(module.number, env, '--rollback')] as const] : []),

@@ -1,6 +1,7 @@
 import { forgetCluster } from '../kube/cluster.mts'
 import { confirmName } from '../base/confirm.mts'
-import type { Ground } from '../run/opened-cluster.mts'
+import { createUntil } from '../base/poll.mts'
+import type { OpenedCluster } from '../run/opened-cluster.mts'
 import { log, say } from '../base/log.mts'
 import { headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
@@ -38,12 +39,12 @@ export interface Machinery {
 /** @returns undefined for a module without machines, and for a cluster the kit did not install */
 export async function machineryOf<M extends Module>(
   session: Session<M>,
-  ground: Ground | undefined,
+  opened: OpenedCluster | undefined,
 ): Promise<Machinery | undefined> {
   const { module, env, given } = session
-  if (module.machines === undefined || (ground !== undefined && isForeign(ground))) return undefined
+  if (module.machines === undefined || (opened !== undefined && isForeign(opened))) return undefined
   const takeDown = await module.machines.takeDown()
-  const run = await runOf(session, ground !== undefined)
+  const run = await runOf(session, opened !== undefined)
   return {
     losses: await takeDown.losses(run),
     async takeDown() {
@@ -57,17 +58,17 @@ export async function machineryOf<M extends Module>(
 }
 
 /** True for a cluster that was only ever found good. */
-const isForeign = ({ revisions: { all } }: Ground): boolean =>
+const isForeign = ({ revisions: { all } }: OpenedCluster): boolean =>
   all.some(({ state }) => state === 'adopted') &&
   all.every(({ state }) => state === 'adopted' || state === 'uninstalled')
 
 const runOf = async <M extends Module>(
-  { context, inputs, given }: Session<M>,
+  { machines, inputs, given, writes }: Session<M>,
   released: boolean,
 ): Promise<TakingDown> => ({
-  hosts: await context.hosts(),
+  hosts: await machines().hosts(),
   settings: inputs.current(),
-  until: context.until,
+  until: createUntil(writes.planning),
   planning: given.plan,
   released,
 })

@@ -3,7 +3,7 @@ import { confirmName } from '../base/confirm.mts'
 import { settingsFile } from '../settings/credentials.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { shownPath } from '../base/files.mts'
-import type { Ground } from '../run/opened-cluster.mts'
+import type { OpenedCluster } from '../run/opened-cluster.mts'
 import { nameOf, type LiveObject } from '../kube/types.mts'
 import { log, say } from '../base/log.mts'
 import { folderOf, headingOf } from '../base/names.mts'
@@ -24,24 +24,24 @@ import { machineryOf, uninstallHosts } from './uninstall-hosts.mts'
 export async function uninstall<M extends Module>(session: Session<M>): Promise<void> {
   const started = performance.now()
   const { module, env, given, answers } = session
-  if (session.ground !== undefined) requireOwner({ module, env, known: session.ground.known })
+  if (session.opened !== undefined) requireOwner({ module, env, known: session.opened.known })
   if (given.limit !== undefined) return uninstallHosts(session)
   // Machines are taken down also when their cluster does not answer any more.
-  const ground = module.machines === undefined ? session.requireGround() : session.ground
-  if (ground !== undefined) requireNobodyNeeds(module, ground)
-  const machinery = await machineryOf(session, ground)
+  const opened = module.machines === undefined ? session.requireOpened() : session.opened
+  if (opened !== undefined) requireNobodyNeeds(module, opened)
+  const machinery = await machineryOf(session, opened)
   const losses = machinery?.losses ?? []
   // Also what another tool has put its own managed-by on: it would stay behind.
-  ground?.kube.forget()
-  const objects = inRemovalOrder((await ground?.kube.recorded()) ?? [], (one) => ownerOf(one).step)
-  await ground?.kube.sayStrays()
-  if (objects.length === 0 && losses.length === 0 && !stands(ground))
+  opened?.kube.forget()
+  const objects = inRemovalOrder((await opened?.kube.recorded()) ?? [], (one) => ownerOf(one).step)
+  await opened?.kube.sayStrays()
+  if (objects.length === 0 && losses.length === 0 && !stands(opened))
     return log.done(`${headingOf(module)} is not installed in ${env}`, started)
   if (!given.plan) {
     for (const line of [...objects.map(nameOf), ...losses]) say(`  - ${line}`)
     await confirmName(module.slug, `${headingOf(module)} is deleted from ${env}`, answers)
   }
-  if (ground !== undefined) await deleteAll(session, ground, objects)
+  if (opened !== undefined) await deleteAll(session, opened, objects)
   await machinery?.takeDown()
   if (given.plan) return
   log.done(`${headingOf(module)} uninstalled`, started)
@@ -50,13 +50,13 @@ export async function uninstall<M extends Module>(session: Session<M>): Promise<
   if (existsSync(settingsFile(env, module))) say(`  Stays     ${shownPath(settingsFile(env, module))}`)
 }
 
-const stands = (ground: Ground | undefined): boolean =>
-  ground?.revisions.current !== undefined && ground.revisions.current.state !== 'uninstalled'
+const stands = (opened: OpenedCluster | undefined): boolean =>
+  opened?.revisions.current !== undefined && opened.revisions.current.state !== 'uninstalled'
 
 /** Newest step first; the revision then says that nothing is left. */
 async function deleteAll<M extends Module>(
   { given, writes }: Session<M>,
-  { cluster, revisions }: Ground,
+  { cluster, revisions }: OpenedCluster,
   objects: readonly LiveObject[],
 ): Promise<void> {
   for (const step of new Set(objects.map((one) => ownerOf(one).step))) {
@@ -77,7 +77,7 @@ function sayNamespaces(objects: readonly LiveObject[]): void {
     say(`  Stays     namespace ${name}   (kubectl delete namespace ${name}, when nothing else is in it)`)
 }
 
-function requireNobodyNeeds(module: Module, { known }: Ground): void {
+function requireNobodyNeeds(module: Module, { known }: OpenedCluster): void {
   const dependents = dependentsOf(module.number).map(folderOf)
   const standing = new Map(known.map((one) => [`${one.module} (${one.env})`, one]))
   const needing = [...standing].flatMap(([name, one]) =>

@@ -33,9 +33,9 @@ export async function announceUpgrade<M extends Module>(session: Session<M>): Pr
  * @throws KitError exit 5 when versions.json would go back
  */
 async function requireForward<M extends Module>(session: Session<M>): Promise<void> {
-  const { module, inputs, chosen, requireGround } = session
+  const { module, inputs, chosen, requireOpened } = session
   if (module.schema?.(inputs.current()) === undefined) return
-  const { current, all } = requireGround().revisions
+  const { current, all } = requireOpened().revisions
   const standing = all.findLast(({ state }) => state === 'applied' || state === 'validated')
   const failed = current?.state === 'pending'
   const moved = failed && (await readSchema(session)) !== standing?.schema

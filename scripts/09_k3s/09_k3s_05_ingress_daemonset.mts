@@ -5,7 +5,8 @@ import { everyIngress, ingress } from './ingress/manifests.mts'
 import { k3s } from './module.mts'
 
 export default step(import.meta, k3s, 'Install the ingress', async ({ settings, images, kube, until }) => {
-  if (settings.INGRESS_CONTROLLER === 'existing') return
-  await kube.apply(ingress(settings, images))
+  const objects = ingress(settings, images)
+  if (objects.length === 0) return
+  await kube.apply(objects)
   await until(everyNodeServes(kube, everyIngress))
 })

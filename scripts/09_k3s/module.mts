@@ -1,8 +1,14 @@
 import { defineModule } from '../../lib/run/module.mts'
+import { requireVersion, type Versions } from '../../lib/settings/versions.mts'
 import { paths } from './host/paths.mts'
 import { loadBalancerLines } from './ingress/load-balancer.mts'
+import { ingress } from './ingress/manifests.mts'
+import { clusterFacts } from './probes/cluster-facts.mts'
+import { coreObjects } from './probes/core-objects.mts'
 import { waivedOf } from './settings-waived.mts'
-import { own, shared } from './settings.mts'
+import { own, shared, type K3sSettings } from './settings.mts'
+
+type Images = Readonly<Record<'traefik' | 'probe', string>>
 
 /** What a host keeps when K3s is taken off it. */
 const kept = [
@@ -23,12 +29,15 @@ export const k3s = defineModule({
   shared,
   settings: own,
   images: ['traefik', 'probe'],
+  objects: (settings: K3sSettings, images: Images, versions: Versions) => ({
+    '04_bootstrap_addons': [clusterFacts(settings, requireVersion(versions, 'k3s').version)],
+    '05_ingress_daemonset': ingress(settings, images),
+    '06_deploy_core_apps': coreObjects(settings, images, versions),
+  }),
   information: loadBalancerLines,
   stays: () => kept,
-  notProven: ({ WAIVED }) => [
-    ...[...waivedOf(WAIVED as string | undefined)].map(
-      ([id, reason]) => `Waived by the operator: ${id}: ${reason}`,
-    ),
+  notProven: ({ WAIVED }: K3sSettings) => [
+    ...[...waivedOf(WAIVED)].map(([id, reason]) => `Waived by the operator: ${id}: ${reason}`),
     'VXLAN and WireGuard between hosts are knocked at before K3s is installed; later the kernel has their port, and only traffic of pods proves them.',
     'A firewall that loads its rules by another service than nftables.service, ufw or firewalld may forget the openings at its next start: the next run makes them again.',
     'That every node reaches every other was seen at one moment, between pods, over IPv4.',

@@ -2,10 +2,11 @@
 import { step } from '../../lib/cli/step.mts'
 import { configuration, workload } from './manifests.mts'
 import { nameOf } from './names.mts'
-import { keybuzz, namespaceOf } from './module.mts'
+import { keybuzz } from './module.mts'
+import { names } from './names.mts'
 
 export default step(import.meta, keybuzz, 'Deploy the front', async ({ settings, images, pulls, kube }) => {
   await pulls.require([images['keybuzz-front']])
   await kube.apply([...configuration(settings, 'front'), ...workload(settings, images, 'front')])
-  await kube.waitForRollout(namespaceOf(settings.ENV), nameOf('front'))
+  await kube.waitForRollout(names.namespace(settings.ENV), nameOf('front'))
 })

@@ -1,7 +1,7 @@
 import { askAgain } from '../../lib/base/poll.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import { nameOf, type Part } from './names.mts'
-import { namespaceOf } from './module.mts'
+import { names } from './names.mts'
 import { parts, podsOf, type KeybuzzCheck, type Tools } from './session.mts'
 
 /** Milliseconds after a pod's start in which its first figures reach its autoscaler (seen: up to 75 s). */
@@ -34,7 +34,7 @@ export async function readingOf(
   { kube, settings }: Pick<Tools, 'kube' | 'settings'>,
   part: Part,
 ): Promise<Reading> {
-  const found = await kube.get('horizontalpodautoscalers', nameOf(part), namespaceOf(settings.ENV))
+  const found = await kube.get('horizontalpodautoscalers', nameOf(part), names.namespace(settings.ENV))
   if (found === undefined) throw new Error(`there is no autoscaler ${nameOf(part)}`)
   const { spec, status = {} } = found as unknown as Autoscaler
   const active = status.conditions?.find(({ type }) => type === 'ScalingActive')

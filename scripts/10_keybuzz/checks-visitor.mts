@@ -5,7 +5,7 @@ import { messageOf } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
 import { healthOf, hostOf, nameOf, portOf, type Part } from './names.mts'
-import { namespaceOf } from './module.mts'
+import { names } from './names.mts'
 import { askServed, parts, type KeybuzzCheck, type Tools } from './session.mts'
 
 // What a visitor of the public names sees.
@@ -20,7 +20,7 @@ export const inside: KeybuzzCheck = {
     const wrong: string[] = []
     for (const part of parts) {
       const service = `${nameOf(part)}:${portOf(settings, part)}`
-      const base = `/api/v1/namespaces/${namespaceOf(settings.ENV)}/services/${service}/proxy`
+      const base = `/api/v1/namespaces/${names.namespace(settings.ENV)}/services/${service}/proxy`
       await kube.raw(base + healthOf(settings, part)).catch((thrown: unknown) => {
         wrong.push(`${service}: ${shortened(messageOf(thrown), 160)}`)
       })

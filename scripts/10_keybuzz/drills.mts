@@ -7,7 +7,9 @@ import { readingOf, type Reading } from './checks-scaling.mts'
 import { firstThatRuns, waysToBeBusy } from './inside.mts'
 import { sendVisitors } from './load.mts'
 import { healthOf, hostOf, nameOf, type Part } from './names.mts'
-import { namespaceOf, type keybuzz, type KeybuzzSettings } from './module.mts'
+import { names } from './names.mts'
+import type { keybuzz } from './module.mts'
+import type { KeybuzzSettings } from './settings.mts'
 import { parts, podsOf, type Tools } from './session.mts'
 
 type KeybuzzDrill = Drill<KeybuzzSettings>
@@ -34,7 +36,7 @@ const rollout: KeybuzzDrill = {
     for (const part of parts) {
       const visitors = sendVisitors(asking(tools, part), 4, 20)
       try {
-        await breaking.rollOver(namespaceOf(settings.ENV), nameOf(part))
+        await breaking.rollOver(names.namespace(settings.ENV), nameOf(part))
       } finally {
         await visitors.stop()
       }

@@ -1,6 +1,7 @@
 import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
 import { valuesIn } from './env-files.mts'
-import { databaseNameOf, type KeybuzzSettings } from './module.mts'
+import { names } from './names.mts'
+import type { KeybuzzSettings } from './settings.mts'
 
 // What the API and the front are told: plain values, and the secrets behind some of them.
 
@@ -17,8 +18,8 @@ export const apiValues = (settings: KeybuzzSettings) => ({
   DATABASE_POOL_MAX: settings.API_POOL,
   PGHOST: settings.POSTGRES_HOST,
   PGPORT: settings.POSTGRES_PORT,
-  PGDATABASE: databaseNameOf(settings.ENV),
-  PGUSER: databaseNameOf(settings.ENV),
+  PGDATABASE: names.database(settings.ENV),
+  PGUSER: names.database(settings.ENV),
   REDIS_HOST: settings.REDIS_HOST,
   REDIS_PORT: settings.REDIS_PORT,
   REDIS_DB: settings.API_REDIS_DB,
@@ -60,7 +61,7 @@ export const ownValues = (settings: KeybuzzSettings, part: 'api' | 'front') =>
 export function urls(settings: KeybuzzSettings): Record<string, Sensitive> {
   const { POSTGRES_HOST, POSTGRES_PORT, REDIS_HOST, REDIS_PORT, API_REDIS_DB } = settings
   const { RABBITMQ_HOST, RABBITMQ_PORT, RABBITMQ_USER, RABBITMQ_VHOST } = settings
-  const database = databaseNameOf(settings.ENV)
+  const database = names.database(settings.ENV)
   const login = (user: string, password: Sensitive) => `${escaped(user)}:${escaped(password.reveal())}`
   return {
     DATABASE_URL: sensitive(

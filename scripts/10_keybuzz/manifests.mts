@@ -13,19 +13,20 @@ import { pullSecrets } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
 import { apiSecrets, apiValues, frontValues, ownValues } from './environment.mts'
-import { namespaceOf, type KeybuzzSettings } from './module.mts'
+import { names } from './names.mts'
+import type { KeybuzzSettings } from './settings.mts'
 import { hostOf, nameOf, portOf, type Images, type Part } from './names.mts'
 import { podOf, server } from './pods.mts'
 
 /** The namespace, and what its pods pull images with. */
 export const prerequisites = (settings: KeybuzzSettings): Manifest[] => [
-  namespace(namespaceOf(settings.ENV)),
-  ...pullSecrets(namespaceOf(settings.ENV), settings),
+  namespace(names.namespace(settings.ENV)),
+  ...pullSecrets(names.namespace(settings.ENV), settings),
 ]
 
 /** What a part reads at its start: its migration reads the same. */
 export function configuration(settings: KeybuzzSettings, part: Part): Manifest[] {
-  const [space, name] = [namespaceOf(settings.ENV), nameOf(part)]
+  const [space, name] = [names.namespace(settings.ENV), nameOf(part)]
   const own = ownValues(settings, part)
   const file = part === 'api' ? { API_ENV: settings.API_ENV } : { FRONT_ENV: settings.FRONT_ENV }
   return [
@@ -40,7 +41,7 @@ export function configuration(settings: KeybuzzSettings, part: Part): Manifest[]
 
 /** The pods of a part, how they are reached, and how many there are. */
 export function workload(settings: KeybuzzSettings, images: Images, part: Part): Manifest[] {
-  const [space, name] = [namespaceOf(settings.ENV), nameOf(part)]
+  const [space, name] = [names.namespace(settings.ENV), nameOf(part)]
   const labels = selector('keybuzz', part)
   const one = deployment({
     namespace: space,
@@ -61,7 +62,7 @@ export function workload(settings: KeybuzzSettings, images: Images, part: Part):
 export const ingress = (settings: KeybuzzSettings): Manifest[] =>
   (['api', 'front'] as const).flatMap((part) =>
     published({
-      namespace: namespaceOf(settings.ENV),
+      namespace: names.namespace(settings.ENV),
       name: nameOf(part),
       host: hostOf(settings, part),
       ingressClass: settings.INGRESS_CLASS,

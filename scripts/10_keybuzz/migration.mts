@@ -1,6 +1,7 @@
 import { job } from '../../lib/kube/manifests/jobs.mts'
 import type { Job } from '../../lib/kube/types.mts'
-import { databaseNameOf, namespaceOf, type KeybuzzSettings } from './module.mts'
+import { names } from './names.mts'
+import type { KeybuzzSettings } from './settings.mts'
 import type { Images } from './names.mts'
 import { migrator, podOf } from './pods.mts'
 
@@ -14,11 +15,11 @@ export function migrations(settings: KeybuzzSettings, images: Images): Job[] {
   const labels = { 'app.kubernetes.io/name': 'keybuzz' }
   return [
     job({
-      namespace: namespaceOf(ENV),
+      namespace: names.namespace(ENV),
       application: 'keybuzz',
       name: 'migrate',
       pod: podOf(settings, 'api', labels, migrator(settings, images, command)),
-      inputs: [databaseNameOf(ENV)],
+      inputs: [names.database(ENV)],
       deadlineSeconds: longest,
     }),
   ]

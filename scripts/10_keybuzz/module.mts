@@ -1,76 +1,67 @@
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
-import type { Database } from '../../lib/backends/postgres-facts.mts'
-import { defineModule, type Schema, type SettingsOf } from '../../lib/run/module.mts'
-import { inEnvironment } from '../../lib/base/names.mts'
+import { defineModule } from '../../lib/run/module.mts'
 import { shown } from '../../lib/settings/settings.mts'
-import { general, ingress } from '../../lib/settings/platform.mts'
-import { postgres, rabbitmq, redis, registry } from '../../lib/settings/platform-backends.mts'
+import { backends, databaseOf } from './backends.mts'
 import { failures } from './failures.mts'
-import { settings } from './settings.mts'
+import { configuration, ingress, prerequisites, workload } from './manifests.mts'
+import { migrations } from './migration.mts'
+import { identity, names, type Images } from './names.mts'
+import { own, shared, type KeybuzzSettings } from './settings.mts'
 
-export type KeybuzzSettings = SettingsOf<typeof keybuzz>
+/** How the API counts its migrations is its own: the tables themselves say whether they have changed. */
+const tablesAndColumns = `select 'tables and columns ' || left(md5(coalesce(string_agg(
+  table_schema || '.' || table_name || '.' || column_name || ' ' || data_type, ',' order by
+  table_schema, table_name, column_name), '')), 12) from information_schema.columns
+  where table_schema not in ('pg_catalog', 'information_schema')`
 
 export const keybuzz = defineModule({
-  number: 10,
-  slug: 'keybuzz',
+  ...identity,
   title: 'KeyBuzz API & Front',
   scope: 'environment',
-  shared: [...general, ...ingress, ...postgres, ...redis, ...rabbitmq, ...registry],
+  shared,
+  settings: own,
+  validate: ({ API_HOST, FRONT_HOST }: KeybuzzSettings) =>
+    API_HOST === FRONT_HOST ? ['API_HOST and FRONT_HOST are the same name: each needs its own'] : [],
   images: ['keybuzz-api', 'keybuzz-front'],
-  notProven: ({ API_CORS_ORIGINS }) => [
+  objects: (settings: KeybuzzSettings, images: Images) => ({
+    '01_deploy_api': [
+      ...prerequisites(settings),
+      ...configuration(settings, 'api'),
+      ...migrations(settings, images),
+      ...workload(settings, images, 'api'),
+    ],
+    '02_deploy_front': [...configuration(settings, 'front'), ...workload(settings, images, 'front')],
+    '03_configure_ingress': ingress(settings),
+  }),
+  backends,
+  failures,
+  notProven: ({ API_CORS_ORIGINS }: KeybuzzSettings) => [
     'What the API and the front do beyond their health paths: they are yours, and no check knows their routes.',
     'NetworkPolicies: none are applied.',
     ...(API_CORS_ORIGINS === undefined ? ['CORS: none is set.'] : []),
   ],
-  validate: ({ API_HOST, FRONT_HOST }) =>
-    API_HOST === FRONT_HOST ? ['API_HOST and FRONT_HOST are the same name: each needs its own'] : [],
-  settings,
-  failures,
-  schema: (settings): Schema | undefined =>
-    settings['API_SCHEMA_TOLERANT'] === true
+  schema: (settings: KeybuzzSettings) =>
+    settings.API_SCHEMA_TOLERANT
       ? undefined
       : {
-          database: databaseOf(settings as KeybuzzSettings),
-          // How this API counts its migrations is its own: the tables themselves say whether they have changed.
-          lastMigration: `select 'tables and columns ' || left(md5(coalesce(string_agg(
-            table_schema || '.' || table_name || '.' || column_name || ' ' || data_type, ',' order by
-            table_schema, table_name, column_name), '')), 12) from information_schema.columns
-            where table_schema not in ('pg_catalog', 'information_schema')`,
+          database: databaseOf(settings),
+          lastMigration: tablesAndColumns,
           ...databaseDump({
             settings,
-            database: databaseNameOf(settings.ENV),
+            database: names.database(settings.ENV),
             file: 'keybuzz.dump',
-            namespace: namespaceOf(settings.ENV),
+            namespace: names.namespace(settings.ENV),
             stopped: 'keybuzz-api',
             started: [['keybuzz-api', 2]],
           }),
         },
-  stays: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port }) => [
-    `PostgreSQL ${shown(host)}:${shown(port)} database and role ${databaseNameOf(ENV)}`,
+  stays: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port }: KeybuzzSettings) => [
+    `PostgreSQL ${shown(host)}:${shown(port)} database and role ${names.database(ENV)}`,
     `the key keybuzz:owner in its Redis database`,
   ],
-  information: (settings) => [
-    ['Open', `https://${shown(settings['FRONT_HOST'])}`],
-    ['API', `https://${shown(settings['API_HOST'])}`],
-    ['Back up', `PostgreSQL database ${databaseNameOf(settings.ENV)}`],
+  information: (settings: KeybuzzSettings) => [
+    ['Open', `https://${settings.FRONT_HOST}`],
+    ['API', `https://${settings.API_HOST}`],
+    ['Back up', `PostgreSQL database ${names.database(settings.ENV)}`],
   ],
-})
-
-export const namespaceOf = (env: string): string => inEnvironment('keybuzz', env, '-')
-export const databaseNameOf = (env: string): string => inEnvironment('keybuzz', env, '_')
-
-/** The database the API owns, for `postgres.ensureDatabase`. */
-export const databaseOf = (settings: KeybuzzSettings): Database => ({
-  name: databaseNameOf(settings.ENV),
-  owner: databaseNameOf(settings.ENV),
-  password: settings.API_POSTGRES_PASSWORD,
-  // One pod more than the most: a rolling update starts the new one before the old one ends.
-  connections: (settings.API_REPLICAS_MAX + 1) * settings.API_POOL,
-  supportedFrom: 12,
-})
-
-/** The Redis database the API claims, for `redis.require`. */
-export const redisOf = (settings: KeybuzzSettings) => ({
-  database: settings.API_REDIS_DB,
-  owner: `${settings.ENV}/10_keybuzz`,
 })

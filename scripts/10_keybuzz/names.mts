@@ -1,6 +1,12 @@
-import type { KeybuzzSettings } from './module.mts'
+import { namesOf } from '../../lib/base/names.mts'
+import type { KeybuzzSettings } from './settings.mts'
 
-// What the two parts are called, and where they are reached.
+// What the module and its two parts are called, and where these are reached.
+
+/** What this module is known by. */
+export const identity = { number: 10, slug: 'keybuzz' } as const
+
+export const names = namesOf(identity)
 
 export type Part = 'api' | 'front'
 export type Images = Readonly<Record<'keybuzz-api' | 'keybuzz-front', string>>

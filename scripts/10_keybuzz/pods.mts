@@ -3,7 +3,7 @@ import { container, envFromSecret, podDefaults, probe, resources } from '../../l
 import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
 import { apiVariables } from './environment.mts'
-import type { KeybuzzSettings } from './module.mts'
+import type { KeybuzzSettings } from './settings.mts'
 import { healthOf, nameOf, portOf, type Images, type Part } from './names.mts'
 
 // The pods of API and front.

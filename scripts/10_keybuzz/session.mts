@@ -4,7 +4,8 @@ import { type HttpRequest, askByName } from '../../lib/checks/http.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
 import { applicationPods, componentOf } from '../../lib/checks/pods.mts'
 import { hostOf, type Part } from './names.mts'
-import { namespaceOf, type KeybuzzSettings } from './module.mts'
+import { names } from './names.mts'
+import type { KeybuzzSettings } from './settings.mts'
 
 export type Tools = CheckTools<KeybuzzSettings>
 export type KeybuzzCheck = Check<KeybuzzSettings>
@@ -21,7 +22,7 @@ export const askServed = (
 
 /** API's and front's pods that are not ending. */
 export const allPodsOf = (tools: Tools): Promise<LiveObject[]> =>
-  applicationPods(tools, namespaceOf(tools.settings.ENV), 'keybuzz')
+  applicationPods(tools, names.namespace(tools.settings.ENV), 'keybuzz')
 
 /** Those of one part. */
 export const podsOf = async (tools: Tools, part: Part): Promise<LiveObject[]> =>

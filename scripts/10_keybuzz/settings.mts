@@ -9,7 +9,9 @@ import {
   isPath,
   listOf,
 } from '../../lib/settings/validators.mts'
-import { certificateOf } from '../../lib/settings/platform.mts'
+import type { SettingsOf } from '../../lib/run/module.mts'
+import { certificateOf, general, ingress } from '../../lib/settings/platform.mts'
+import { postgres, rabbitmq, redis, registry } from '../../lib/settings/platform-backends.mts'
 import { fileSettings } from './env-files.mts'
 
 /** Ports a container without rights may open. */
@@ -19,7 +21,7 @@ const unprivileged = isBetween(1024, 65_535)
 const unprivilegedUser = isBetween(1, 65_535)
 
 /** Settings of module 10 alone, kept in 10_keybuzz.env and the two files beside it. */
-export const settings = [
+export const own = [
   {
     key: 'API_HOST',
     title: 'Public name of the API',
@@ -150,3 +152,8 @@ export const settings = [
   },
   ...fileSettings,
 ] as const satisfies readonly Setting[]
+
+/** Settings it shares with other modules. */
+export const shared = [...general, ...ingress, ...postgres, ...redis, ...rabbitmq, ...registry] as const
+
+export type KeybuzzSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

@@ -1,4 +1,4 @@
-import type { ChatwootSettings } from './module.mts'
+import type { ChatwootSettings } from './settings.mts'
 
 // What the installation is called and looks like: rows of Chatwoot's table installation_configs.
 

@@ -1,6 +1,7 @@
 import { failed, passed, warning } from '../../lib/checks/checks.mts'
 import { jobLabel, jobState } from '../../lib/kube/manifests/jobs.mts'
-import { bucketOf, databaseNameOf, databaseOf, extensions, namespaceOf } from './module.mts'
+import { bucketOf, databaseOf, extensions } from './backends.mts'
+import { names } from './names.mts'
 import type { ChatwootCheck } from './session.mts'
 
 // What stands behind the pods: the database, its preparation, Redis, the bucket.
@@ -10,7 +11,7 @@ export const prepared: ChatwootCheck = {
   title: 'The database was prepared by the version that runs',
   fix: 'run 11_chatwoot_01_deploy: it prepares the database before the pods',
   async ask({ kube, settings }) {
-    const namespace = namespaceOf(settings.ENV)
+    const namespace = names.namespace(settings.ENV)
     const web = await kube.get('deployments.apps', 'chatwoot-web', namespace)
     const jobs = await kube.list('jobs.batch', { namespace, labels: { [jobLabel]: 'prepare' } })
     const imageOf = (live: unknown) =>
@@ -31,7 +32,7 @@ export const database: ChatwootCheck = {
   title: 'The database has its extensions, and its owner no right beyond it',
   fix: 'run 11_chatwoot_01_deploy: it makes them; ALTER ROLE NAME NOSUPERUSER takes the right away again',
   async ask({ postgres, settings }) {
-    const name = databaseNameOf(settings.ENV)
+    const name = names.database(settings.ENV)
     const found = await postgres.findText(
       databaseOf(settings),
       `select string_agg(extname, ' ') || case when (select rolsuper from pg_roles where rolname = '${name}') then ' SUPERUSER' else '' end from pg_extension`,

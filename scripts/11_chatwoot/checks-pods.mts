@@ -2,7 +2,7 @@ import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import { messageOf } from '../../lib/base/errors.mts'
 import { crashAnswer, readyAnswer, spreadAnswer } from '../../lib/checks/pods.mts'
-import { bucketOf } from './module.mts'
+import { bucketOf } from './backends.mts'
 import { heartbeatCommand } from './pods.mts'
 import { allPodsOf, podsOf, type ChatwootCheck } from './session.mts'
 

@@ -6,7 +6,9 @@ import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import type { HttpRequest } from '../../lib/checks/http.mts'
 import type { DrillsOf } from '../../lib/run/module.mts'
-import { namespaceOf, type chatwoot, type ChatwootSettings } from './module.mts'
+import { names } from './names.mts'
+import type { chatwoot } from './module.mts'
+import type { ChatwootSettings } from './settings.mts'
 import { askServed, checkPrefix, signIn, type Session, type Tools } from './session.mts'
 
 type ChatwootDrill = Drill<ChatwootSettings>
@@ -20,7 +22,7 @@ const sessions: ChatwootDrill = {
     const validate = () => askServed(tools, '/auth/validate_token', { headers })
     const before = await validate()
     if (before.status !== 200) return failed(`before the pods were lost: ${before.status}`)
-    await tools.breaking.losePods(namespaceOf(tools.settings.ENV), ['chatwoot-web'])
+    await tools.breaking.losePods(names.namespace(tools.settings.ENV), ['chatwoot-web'])
     const after = await validate()
     return after.status === 200
       ? passed('/auth/validate_token 200 before and after')

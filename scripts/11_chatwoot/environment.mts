@@ -1,7 +1,9 @@
 import type { EnvVar } from '../../lib/kube/types.mts'
 import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
-import { bucketOf, databaseNameOf, pool, type ChatwootSettings } from './module.mts'
+import { bucketOf, pool } from './backends.mts'
+import { names } from './names.mts'
+import type { ChatwootSettings } from './settings.mts'
 
 // What Chatwoot's processes are told: environment variables, and the secrets behind some of them.
 
@@ -25,7 +27,7 @@ export const secrets = (settings: ChatwootSettings): Record<string, Sensitive | 
 
 /** What every process and every Job gets. Passwords stand alone: none is ever part of a URL. */
 export function commonEnv(settings: ChatwootSettings): EnvVar[] {
-  const database = databaseNameOf(settings.ENV)
+  const database = names.database(settings.ENV)
   return [
     ...env({
       RAILS_ENV: 'production',

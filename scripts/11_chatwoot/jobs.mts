@@ -3,9 +3,19 @@ import type { EnvVar, Job } from '../../lib/kube/types.mts'
 import { env, envFromSecret, resources } from '../../lib/kube/manifests/pods.mts'
 import { brandingOf } from './branding.mts'
 import { secretName, secrets } from './environment.mts'
-import { namespaceOf, type ChatwootSettings } from './module.mts'
+import { names } from './names.mts'
+import type { ChatwootSettings } from './settings.mts'
 import { podOf, type Images } from './pods.mts'
 import { makeSuperAdmin, writeBranding } from './ruby.mts'
+
+/** Everything done once before the pods, in this order. */
+export const jobs = (settings: ChatwootSettings, images: Images): Job[] => [
+  // On an empty or older database the pods would crash until it is moved.
+  prepareJob(settings, images),
+  // Before anybody can reach the pods: who first comes to an open set-up page becomes super admin.
+  superAdminJob(settings, images),
+  brandingJob(settings, images),
+]
 
 /** Loads the schema into an empty database, else migrates it. */
 export const prepareJob = (settings: ChatwootSettings, images: Images): Job =>
@@ -56,7 +66,7 @@ function chatwootJob(
 ): Job {
   const sizes = resources('250m', '512Mi', '1', '1Gi')
   return job({
-    namespace: namespaceOf(settings.ENV),
+    namespace: names.namespace(settings.ENV),
     application: 'chatwoot',
     name,
     pod: podOf(settings, images, {}, { name, args, more, rest: { resources: sizes } }),

@@ -3,15 +3,17 @@ import type { Deployment, Manifest } from '../../lib/kube/types.mts'
 import { autoscaled, namespace, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
 import { deployment, resources } from '../../lib/kube/manifests/pods.mts'
 import { port, secretName, secrets } from './environment.mts'
-import { bucketOf, mostOf, namespaceOf, type ChatwootSettings } from './module.mts'
+import { bucketOf, mostOf } from './backends.mts'
+import { names } from './names.mts'
+import type { ChatwootSettings } from './settings.mts'
 import { heartbeatProbe, podOf, webProbe, type Images, type Process } from './pods.mts'
 
 type Part = 'web' | 'worker'
 
 /** The namespace and the Secret every process reads. Its keys are the settings' keys. */
 export const prerequisites = (settings: ChatwootSettings): Manifest[] => [
-  namespace(namespaceOf(settings.ENV)),
-  secretEnv(namespaceOf(settings.ENV), secretName, secrets(settings)),
+  namespace(names.namespace(settings.ENV)),
+  secretEnv(names.namespace(settings.ENV), secretName, secrets(settings)),
 ]
 
 /** Rails and Sidekiq: each two or more with S3, exactly one without. */
@@ -19,7 +21,7 @@ export function workload(settings: ChatwootSettings, images: Images): Manifest[]
   const web = chatwootDeployment(settings, images, 'web', rails(settings))
   const worker = chatwootDeployment(settings, images, 'worker', sidekiq)
   return [
-    service(namespaceOf(settings.ENV), 'chatwoot-web', selector('chatwoot', 'web'), port),
+    service(names.namespace(settings.ENV), 'chatwoot-web', selector('chatwoot', 'web'), port),
     web,
     worker,
     ...scaling(settings, web, 'web'),
@@ -34,7 +36,7 @@ const scaling = (settings: ChatwootSettings, one: Deployment, part: Part): Manif
 /** One Ingress: everything to Rails, which serves /cable and its static files too. */
 export const ingress = (settings: ChatwootSettings): Manifest[] =>
   published({
-    namespace: namespaceOf(settings.ENV),
+    namespace: names.namespace(settings.ENV),
     name: 'chatwoot',
     host: settings.CHATWOOT_HOST,
     ingressClass: settings.INGRESS_CLASS,
@@ -59,7 +61,7 @@ function chatwootDeployment(
 ): Deployment {
   const labels = selector('chatwoot', part)
   return deployment({
-    namespace: namespaceOf(settings.ENV),
+    namespace: names.namespace(settings.ENV),
     name: `chatwoot-${part}`,
     labels,
     pod: podOf(settings, images, labels, process),

@@ -1,7 +1,8 @@
 import type { Container, EnvVar, PodSpec } from '../../lib/kube/types.mts'
 import { container, podDefaults, probe } from '../../lib/kube/manifests/pods.mts'
 import { commonEnv, port } from './environment.mts'
-import { bucketOf, type ChatwootSettings } from './module.mts'
+import { bucketOf } from './backends.mts'
+import type { ChatwootSettings } from './settings.mts'
 import { heartbeat } from './ruby.mts'
 
 export type Images = Readonly<Record<'chatwoot', string>>

@@ -5,7 +5,8 @@ import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { type HttpRequest, askByName } from '../../lib/checks/http.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
 import { applicationPods, componentOf } from '../../lib/checks/pods.mts'
-import { namespaceOf, type ChatwootSettings } from './module.mts'
+import { names } from './names.mts'
+import type { ChatwootSettings } from './settings.mts'
 
 export type Tools = CheckTools<ChatwootSettings>
 export type ChatwootCheck = Check<ChatwootSettings>
@@ -59,7 +60,7 @@ async function login(tools: Tools): Promise<Session> {
 
 /** Chatwoot's pods that are not ending. */
 export const allPodsOf = (tools: Tools): Promise<LiveObject[]> =>
-  applicationPods(tools, namespaceOf(tools.settings.ENV), 'chatwoot')
+  applicationPods(tools, names.namespace(tools.settings.ENV), 'chatwoot')
 
 /** Those of one part. */
 export const podsOf = async (tools: Tools, part: 'web' | 'worker'): Promise<LiveObject[]> =>

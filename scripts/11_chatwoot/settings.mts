@@ -1,7 +1,9 @@
 import { hexKey, password } from '../../lib/settings/generators.mts'
 import type { Setting } from '../../lib/settings/settings.mts'
 import { isBetween, isDnsName, isEmail, isUrl } from '../../lib/settings/validators.mts'
-import { certificateOf } from '../../lib/settings/platform.mts'
+import type { SettingsOf } from '../../lib/run/module.mts'
+import { certificateOf, general, ingress, smtp } from '../../lib/settings/platform.mts'
+import { postgres, redis, s3 } from '../../lib/settings/platform-backends.mts'
 
 /** Bytes of an Active Record encryption key: `rails db:encryption:init` prints 32 characters. */
 const encryptionKey = () => hexKey(16)
@@ -15,7 +17,7 @@ const isStrong = (value: string): string | undefined =>
     ? undefined
     : 'must have 8 characters or more: a small and a capital letter, a digit and a special character'
 
-export const settings = [
+export const own = [
   {
     key: 'CHATWOOT_HOST',
     title: 'Public host name',
@@ -146,3 +148,8 @@ export const settings = [
     validate: isColour,
   },
 ] as const satisfies readonly Setting[]
+
+/** Settings it shares with other modules. */
+export const shared = [...general, ...ingress, ...postgres, ...redis, ...s3, ...smtp] as const
+
+export type ChatwootSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

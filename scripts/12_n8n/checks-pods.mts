@@ -4,14 +4,14 @@ import { messageOf } from '../../lib/base/errors.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
 import { applicationPods, crashAnswer, readyAnswer, spreadAnswer } from '../../lib/checks/pods.mts'
 import { port } from './environment.mts'
-import { namespaceOf } from './module.mts'
+import { names } from './names.mts'
 import type { N8nCheck, Tools } from './session.mts'
 
 // What the cluster says of n8n's pods.
 
 /** n8n's pods that are not ending. */
 const podsOf = (tools: Tools): Promise<LiveObject[]> =>
-  applicationPods(tools, namespaceOf(tools.settings.ENV), 'n8n')
+  applicationPods(tools, names.namespace(tools.settings.ENV), 'n8n')
 
 export const ready: N8nCheck = {
   id: 'n8n.ready',

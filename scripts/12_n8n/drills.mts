@@ -4,7 +4,9 @@ import { pauseFor } from '../../lib/base/poll.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import type { Drill, DrillTools } from '../../lib/checks/drills.mts'
 import type { DrillsOf } from '../../lib/run/module.mts'
-import { namespaceOf, type n8n, type N8nSettings } from './module.mts'
+import { names } from './names.mts'
+import type { n8n } from './module.mts'
+import type { N8nSettings } from './settings.mts'
 import { askPublic, checkPrefix, dataOf, signIn, type Owner } from './session.mts'
 import {
   callUntilActive,
@@ -39,7 +41,7 @@ const credential: N8nDrill = {
     try {
       const before = await knock(tools, path, header)
       if (before !== undefined) return failed(`before the pods were lost: ${before}`)
-      await breaking.losePods(namespaceOf(settings.ENV), ['n8n', 'n8n-webhook', 'n8n-worker'])
+      await breaking.losePods(names.namespace(settings.ENV), ['n8n', 'n8n-webhook', 'n8n-worker'])
       await askPublic(tools, '/healthz/readiness')
       const after = await knock(tools, path, header)
       return after === undefined
@@ -94,7 +96,7 @@ const queue: N8nDrill = {
   fix: 'the job was lost or taken by somebody else: check that no other n8n uses this Redis database, and its eviction policy',
   async run(tools) {
     const { breaking, settings } = tools
-    const namespace = namespaceOf(settings.ENV)
+    const namespace = names.namespace(settings.ENV)
     const owner = await signIn(tools)
     await removeLeftovers(owner)
     const path = checkPrefix + randomBytes(6).toString('hex')

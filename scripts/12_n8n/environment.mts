@@ -1,6 +1,7 @@
 import type { EnvVar } from '../../lib/kube/types.mts'
 import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
-import { databaseNameOf, type N8nSettings } from './module.mts'
+import { names } from './names.mts'
+import type { N8nSettings } from './settings.mts'
 
 // What n8n's processes are told: environment variables, and the secrets behind some of them.
 
@@ -26,7 +27,7 @@ export const secrets = (settings: N8nSettings) => ({
 /** What every process gets. The same queue, database and key for all, or jobs stay queued. */
 export function commonEnv(settings: N8nSettings): EnvVar[] {
   const url = `https://${settings.N8N_HOST}/`
-  const database = databaseNameOf(settings.ENV)
+  const database = names.database(settings.ENV)
   const prefix = `n8n-${settings.ENV}`
   return [
     ...env({

@@ -4,17 +4,18 @@ import { autoscaled, namespace, secretEnv, selector, service } from '../../lib/k
 import { env, envFromSecret, resources } from '../../lib/kube/manifests/pods.mts'
 import { port, secretName, secrets } from './environment.mts'
 import { ownerPasswordHash } from './owner.mts'
-import { namespaceOf, type N8nSettings } from './module.mts'
+import { names } from './names.mts'
+import type { N8nSettings } from './settings.mts'
 import { n8nContainer, n8nDeployment, runnerContainer, type Images } from './pods.mts'
 
 /** The namespace and the Secret every process reads. Its keys are the settings' keys. */
 export const prerequisites = (settings: N8nSettings): Manifest[] => [
-  namespace(namespaceOf(settings.ENV)),
+  namespace(names.namespace(settings.ENV)),
   secretOf(settings),
 ]
 
 const secretOf = (settings: N8nSettings): Secret =>
-  secretEnv(namespaceOf(settings.ENV), secretName, {
+  secretEnv(names.namespace(settings.ENV), secretName, {
     ...secrets(settings),
     OWNER_PASSWORD_HASH: ownerPasswordHash(settings),
   })
@@ -29,7 +30,7 @@ export function workload(settings: N8nSettings, images: Images, part: 'main' | '
 export function ingress(settings: N8nSettings): Manifest[] {
   const hooks = ['/webhook', '/webhook-waiting', '/form', '/form-waiting', '/mcp']
   return published({
-    namespace: namespaceOf(settings.ENV),
+    namespace: names.namespace(settings.ENV),
     name: 'n8n',
     host: settings.N8N_HOST,
     ingressClass: settings.INGRESS_CLASS,
@@ -63,7 +64,7 @@ function main(settings: N8nSettings, images: Images): Manifest[] {
       ],
     }),
   ])
-  return [service(namespaceOf(settings.ENV), 'n8n', labels, port), one]
+  return [service(names.namespace(settings.ENV), 'n8n', labels, port), one]
 }
 
 function webhook(settings: N8nSettings, images: Images): Manifest[] {
@@ -74,7 +75,11 @@ function webhook(settings: N8nSettings, images: Images): Manifest[] {
     }),
   ])
   const scaling = { most: settings.N8N_WEBHOOKS_MAX, cpuPercent: 60 }
-  return [service(namespaceOf(settings.ENV), 'n8n-webhook', labels, port), one, ...autoscaled(one, scaling)]
+  return [
+    service(names.namespace(settings.ENV), 'n8n-webhook', labels, port),
+    one,
+    ...autoscaled(one, scaling),
+  ]
 }
 
 function worker(settings: N8nSettings, images: Images): Manifest[] {

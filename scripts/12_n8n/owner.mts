@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { encodeBase64, hashSync } from 'bcryptjs'
-import { sensitiveLater, type Sensitive } from '../../lib/base/sensitive.mts'
+import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
 
 /** The settings a hash is made of. */
 interface Owner {
@@ -9,7 +9,7 @@ interface Owner {
   readonly N8N_OWNER_EMAIL: string
 }
 
-/** A run asks more than once, and one hash takes 80 ms. By salt, which stands for everything a hash is made from. */
+/** A run makes its objects more than once, and one hash takes 80 ms. By salt, which stands for everything a hash is made from. */
 const hashes = new Map<string, Sensitive>()
 
 /**
@@ -23,7 +23,7 @@ export function ownerPasswordHash({
 }: Owner): Sensitive {
   const bytes = createHmac('sha256', key.reveal()).update(`owner ${email} ${password.reveal()}`).digest()
   const salt = `$2b$10$${encodeBase64(bytes, 16)}`
-  const made = hashes.get(salt) ?? sensitiveLater(() => hashSync(password.reveal(), salt))
+  const made = hashes.get(salt) ?? sensitive(hashSync(password.reveal(), salt))
   hashes.set(salt, made)
   return made
 }

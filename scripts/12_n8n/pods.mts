@@ -10,7 +10,9 @@ import {
   resources,
 } from '../../lib/kube/manifests/pods.mts'
 import { commonEnv, port, secretName, secrets } from './environment.mts'
-import { namespaceOf, pool, type N8nSettings } from './module.mts'
+import { names } from './names.mts'
+import { pool } from './backends.mts'
+import type { N8nSettings } from './settings.mts'
 
 /** Image references by their name in versions.json. */
 export type Images = Readonly<Record<'n8n' | 'n8n-runners', string>>
@@ -34,7 +36,7 @@ export function n8nDeployment(
   const labels = selector('n8n', component)
   const seconds = component === 'worker' ? settings.N8N_JOB_SECONDS_MAX : shutdownSeconds
   return deployment({
-    namespace: namespaceOf(settings.ENV),
+    namespace: names.namespace(settings.ENV),
     name: nameOf(component),
     labels,
     // Two mains without a licence run every schedule twice: one replica, and the old one ends first.

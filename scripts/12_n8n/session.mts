@@ -4,7 +4,7 @@ import type { Check, CheckTools } from '../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { type HttpRequest, askByName } from '../../lib/checks/http.mts'
-import type { N8nSettings } from './module.mts'
+import type { N8nSettings } from './settings.mts'
 
 export type Tools = CheckTools<N8nSettings>
 export type N8nCheck = Check<N8nSettings>

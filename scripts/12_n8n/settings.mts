@@ -1,10 +1,12 @@
 import { hexKey, password } from '../../lib/settings/generators.mts'
 import type { Setting } from '../../lib/settings/settings.mts'
 import { isBetween, isDnsName, isEmail } from '../../lib/settings/validators.mts'
-import { certificateOf } from '../../lib/settings/platform.mts'
+import type { SettingsOf } from '../../lib/run/module.mts'
+import { certificateOf, general, ingress, smtp } from '../../lib/settings/platform.mts'
+import { postgres, redis } from '../../lib/settings/platform-backends.mts'
 
 /** The settings of n8n alone. */
-export const ownSettings = [
+export const own = [
   {
     key: 'N8N_HOST',
     title: 'Public host name',
@@ -86,3 +88,8 @@ export const ownSettings = [
     validate: isBetween(30, 3600),
   },
 ] as const satisfies readonly Setting[]
+
+/** Settings it shares with other modules. */
+export const shared = [...general, ...ingress, ...postgres, ...redis, ...smtp] as const
+
+export type N8nSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

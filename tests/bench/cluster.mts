@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { openCluster } from '../../lib/kube/cluster.mts'
+import { connectCluster } from '../../lib/kube/cluster.mts'
 import { KitError } from '../../lib/base/errors.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
 import { findKubectl } from '../../lib/kube/find-kubectl.mts'
@@ -56,7 +56,7 @@ export async function cluster(): Promise<Row[]> {
 /** kubectl, and what the kit's newest run applied. @throws Unmeasured where module 12 is not installed */
 async function lookAround() {
   const { versions } = readVersions(env)
-  const { kubectl } = await openCluster(env, versions).catch((thrown: unknown) => {
+  const { kubectl } = await connectCluster(env, versions).catch((thrown: unknown) => {
     throw thrown instanceof KitError ? new Unmeasured(thrown.message) : thrown
   })
   const newest = newestOf((await readRecords(kubectl)).revisions, '12_n8n', env)

@@ -36,7 +36,7 @@ export async function requireFreeAddresses(session: KubeSession, wanted: readonl
   const ours = (await session.objects()).flatMap(addressesOf)
   const bringing = wanted.filter((one) => addressesOf(one).some((address) => !ours.includes(address)))
   if (bringing.length === 0) return
-  const clash = ingressClash(bringing, await session.kube.list('ingresses.networking.k8s.io', {}))
+  const clash = ingressClash(bringing, await session.reader.list('ingresses.networking.k8s.io', {}))
   if (clash === undefined) return
   throw new KitError(clash, {
     exitCode: exitCodes.worldMoved,
@@ -55,7 +55,7 @@ export async function requireIssuers(session: KubeSession, wanted: readonly Mani
   const known = (await session.objects()).flatMap(issuerOf)
   const bringing = [...new Set(wanted.flatMap(issuerOf))].filter((name) => !known.includes(name))
   if (bringing.length === 0) return
-  const found = await clusterIssuers(session.kube)
+  const found = await clusterIssuers(session.reader)
   for (const name of bringing) {
     const issuer = found.find(({ metadata }) => metadata.name === name)
     if (issuer === undefined) throw noIssuer(name, found)

@@ -22,7 +22,8 @@ export function createKube(options: KubeOptions): KubeSession {
   const sent = new Set<string>()
   /** Names of strays that were said. */
   const strays = new Set<string>()
-  let step = ''
+  /** Names of Jobs that were seen to. */
+  const jobs = new Set<string>()
   let unchanged = 0
 
   async function applyBatch(batch: readonly Manifest[]): Promise<void> {
@@ -80,27 +81,36 @@ export function createKube(options: KubeOptions): KubeSession {
     if (!writes.planning) log.ok(`${left.length} objects no longer wanted: deleted`)
   }
 
-  const kube: Kube = {
-    ...createKubeReader(kubectl),
-    apply: (wanted) => applyBatch(wanted.map((manifest) => owned(manifest, { ...owner, step }))),
-    ensureJob: (wanted) =>
-      ensureJob(owned(wanted, { ...owner, step }), { kubectl, writes, failures, live: () => ours.find() }),
-    async waitForRollout(namespace, ...deployments) {
-      if (writes.planning) return
-      const serving = await Promise.all(deployments.map((name) => servesUnchanged(namespace, name)))
-      if (serving.every(Boolean))
-        return log.ok(`${deployments.map((name) => `deployment/${name}`).join(', ')} ready`)
-      await waitForDeployments(kubectl, namespace, deployments, failures)
-    },
+  async function waitForRollout(namespace: string, ...deployments: string[]): Promise<void> {
+    if (writes.planning) return
+    const serving = await Promise.all(deployments.map((name) => servesUnchanged(namespace, name)))
+    if (serving.every(Boolean))
+      return log.ok(`${deployments.map((name) => `deployment/${name}`).join(', ')} ready`)
+    await waitForDeployments(kubectl, namespace, deployments, failures)
   }
 
+  const reader = createKubeReader(kubectl)
+  const kubeOf = (step: string): Kube => ({
+    ...reader,
+    apply: (wanted) => applyBatch(wanted.map((manifest) => owned(manifest, { ...owner, step }))),
+    async ensureJob(wanted) {
+      jobs.add(nameOf(wanted))
+      const one = owned(wanted, { ...owner, step })
+      await ensureJob(one, { kubectl, writes, failures, live: () => ours.find() })
+    },
+    waitForRollout,
+  })
+
   return {
-    kube,
+    of: kubeOf,
+    reader,
     manifests,
+    get seenTo() {
+      return new Set([...manifests.map(nameOf), ...jobs])
+    },
     get unchanged() {
       return unchanged
     },
-    enter: (name) => void (step = name),
     reapply: applyBatch,
     async foresee(batch) {
       const { planned } = await planner.plan(batch)
@@ -123,6 +133,7 @@ export function createKube(options: KubeOptions): KubeSession {
     recorded,
     sayStrays,
     forget: () => ours.forget(),
+    waitForRollout,
     waitAnew: (namespace, deployments) => waitForDeployments(kubectl, namespace, deployments, failures),
   }
 }

@@ -17,12 +17,14 @@ export interface Kube extends KubeReader {
 
 /** What the runtime does around the steps. */
 export interface KubeSession {
-  readonly kube: Kube
+  /** What one step works with: its objects carry that step's label. @param step `01_deploy` */
+  of(step: string): Kube
+  readonly reader: KubeReader
   /** Everything applied or found unchanged so far. */
   readonly manifests: readonly Manifest[]
+  /** Names of everything applied, found unchanged, or seen to as a Job so far. */
+  readonly seenTo: ReadonlySet<string>
   readonly unchanged: number
-  /** Steps whose label objects carry; the runtime sets it before each step. */
-  enter(step: string): void
   /**
    * Asks what applying all these would change, before the first of them is sent: their steps then need not ask again.
    * @throws KitError exit 5 for a hand edit or somebody else's object, wherever among them it is
@@ -44,6 +46,8 @@ export interface KubeSession {
   forget(): void
   /** Waits for Deployments whatever is known of them. */
   waitAnew(namespace: string, deployments: readonly string[]): Promise<void>
+  /** Waits as a step does: not for Deployments that were served already and got nothing. */
+  waitForRollout(namespace: string, ...deployments: string[]): Promise<void>
 }
 
 export interface KubeOptions {

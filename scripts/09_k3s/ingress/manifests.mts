@@ -20,7 +20,9 @@ export const everyIngress = {
 const labels = selector(ingressName, 'ingress')
 const common = { namespace: ingressNamespace, name: ingressName, labels }
 
+/** Everything of the ingress; nothing where another one serves already. */
 export function ingress(settings: K3sSettings, images: { readonly traefik: string }): Manifest[] {
+  if (settings.INGRESS_CONTROLLER === 'existing') return []
   return [
     namespace(ingressNamespace, { privileged: true }),
     {

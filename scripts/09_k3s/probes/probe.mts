@@ -118,6 +118,10 @@ export function single(
   })
 }
 
+/** Names of the single probes among some objects. */
+export const singlesIn = (objects: readonly Manifest[]): string[] =>
+  objects.flatMap(({ kind, metadata }) => (kind === 'Deployment' ? [metadata?.name ?? ''] : []))
+
 /** A volume that is made with its pod, of the default StorageClass, and goes with it. */
 export const ownVolume: Volume = {
   name: 'volume',

@@ -6,11 +6,9 @@ import { modules } from '../../../scripts/modules.mjs'
 
 test('what a check gets cannot write: neither objects, nor databases, nor a bucket’s files', () => {
   const anything = new Proxy({}, { get: () => () => undefined })
-  const [ground, context] = [
-    { cluster: { kubectl: anything } },
-    { http: anything, postgres: anything, redis: anything, s3: anything },
-  ]
-  const { kube, postgres, redis, s3 } = readersOf(ground as never, context as never, {} as never)
+  const sources = { settings: {}, kubectl: anything, http: anything }
+  const backends = { postgres: anything, redis: anything, s3: anything }
+  const { kube, postgres, redis, s3 } = readersOf({ ...sources, backends } as never)
   assert.deepEqual(Object.keys(kube).toSorted(), ['get', 'list', 'raw', 'runIn'])
   assert.deepEqual(Object.keys(postgres).toSorted(), ['findText', 'majorVersion'])
   assert.deepEqual(Object.keys(redis), ['evictionPolicy'])

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { createHold, takeLock } from '../../../lib/state/lock.mts'
+import { createClusterLock, takeLock } from '../../../lib/state/lock.mts'
 import type { Kubectl, KubectlOptions } from '../../../lib/kube/kubectl.mts'
 import { isHeld, leaseFor, type Lease } from '../../../lib/state/lease.mts'
 import { hasEnded, processIdentity } from '../../../lib/state/process-identity.mts'
@@ -101,7 +101,7 @@ test('a lease whose answer was lost on the way is this run’s all the same, at 
 })
 
 const holdOf = (server: ReturnType<typeof apiServer>) =>
-  createHold({
+  createClusterLock({
     kubectl: server.kubectl,
     found: server.lease,
     holder: 'root@admin',
@@ -118,7 +118,7 @@ test('a run that writes nothing takes no lock', async () => {
 test('the first write takes the lock, and the run keeps it until its end', async () => {
   const server = apiServer()
   const hold = holdOf(server)
-  await Promise.all([hold.require(), hold.take()])
+  await Promise.all([hold.assertHeld(), hold.acquire()])
   assert.equal(server.lease?.spec.holderIdentity, 'root@admin')
   await hold.release()
   assert.equal(isHeld(server.lease ?? ({} as Lease)), false)
@@ -129,7 +129,7 @@ test('a run that another one overtook between its look and its first write write
   const hold = holdOf(server)
   // The other one has come and gone: the lease is free again.
   server.put(leaseFor(server.lease, '', undefined))
-  for (const attempt of [hold.require(), hold.take(), hold.require()])
+  for (const attempt of [hold.assertHeld(), hold.acquire(), hold.assertHeld()])
     await assert.rejects(
       attempt,
       (error) =>
@@ -143,8 +143,8 @@ test('a lock that could not be had because nobody answered is asked for again', 
   const server = apiServer()
   const hold = holdOf(server)
   server.goAway()
-  await assert.rejects(hold.require(), /away/)
-  await hold.require()
+  await assert.rejects(hold.assertHeld(), /away/)
+  await hold.assertHeld()
   assert.equal(server.lease?.spec.holderIdentity, 'root@admin')
   await hold.release()
 })
@@ -153,8 +153,8 @@ test('a run that can read again may have waited', async () => {
   const server = apiServer(leaseFor(undefined, '', undefined))
   const hold = holdOf(server)
   server.put(leaseFor(server.lease, '', undefined))
-  assert.equal(await hold.takeFirst(), true)
-  await hold.require()
+  assert.equal(await hold.acquireAndRefresh(), true)
+  await hold.assertHeld()
   await hold.release()
 })
 

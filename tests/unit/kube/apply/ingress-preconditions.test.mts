@@ -27,7 +27,7 @@ test('asked before any write, and only about addresses that are not ours yet', a
   const session = (own: LiveObject[], all: LiveObject[]) =>
     ({
       objects: () => Promise.resolve(own),
-      kube: {
+      reader: {
         list: () => {
           questions += 1
           return Promise.resolve(all)

@@ -6,7 +6,7 @@ import type { HttpAnswer } from '../../../../lib/checks/http-exchange.mts'
 import type { HttpRequest } from '../../../../lib/checks/http.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { checks } from '../../../../scripts/10_keybuzz/checks.mts'
-import type { KeybuzzSettings } from '../../../../scripts/10_keybuzz/module.mts'
+import type { KeybuzzSettings } from '../../../../scripts/10_keybuzz/settings.mts'
 
 // API and front here are a stand-in: a table of answers, all right, of which each test makes one wrong.
 

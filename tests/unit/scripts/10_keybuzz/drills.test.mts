@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runDrills, type DrillTools } from '../../../../lib/checks/drills.mts'
 import { drills } from '../../../../scripts/10_keybuzz/drills.mts'
-import type { KeybuzzSettings } from '../../../../scripts/10_keybuzz/module.mts'
+import type { KeybuzzSettings } from '../../../../scripts/10_keybuzz/settings.mts'
 
 // The drills on a world that is right, and on one that loses what they look for.
 

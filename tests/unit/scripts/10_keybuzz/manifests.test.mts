@@ -15,12 +15,10 @@ import { problemsOfFile } from '../../../../scripts/10_keybuzz/env-files.mts'
 import { urls } from '../../../../scripts/10_keybuzz/environment.mts'
 import { migrations } from '../../../../scripts/10_keybuzz/migration.mts'
 import { configuration, ingress, prerequisites, workload } from '../../../../scripts/10_keybuzz/manifests.mts'
-import {
-  databaseOf,
-  keybuzz,
-  namespaceOf,
-  type KeybuzzSettings,
-} from '../../../../scripts/10_keybuzz/module.mts'
+import { databaseOf } from '../../../../scripts/10_keybuzz/backends.mts'
+import { names } from '../../../../scripts/10_keybuzz/names.mts'
+import { keybuzz } from '../../../../scripts/10_keybuzz/module.mts'
+import type { KeybuzzSettings } from '../../../../scripts/10_keybuzz/settings.mts'
 
 const saved = {
   DOMAIN: 'staging.example.com',
@@ -221,8 +219,8 @@ test('every name the kit gives is refused in an own file: two values would be a 
 })
 
 test('two environments share neither namespace, database nor role', () => {
-  assert.equal(namespaceOf('staging'), 'keybuzz-staging')
-  assert.equal(namespaceOf('prod'), 'keybuzz')
+  assert.equal(names.namespace('staging'), 'keybuzz-staging')
+  assert.equal(names.namespace('prod'), 'keybuzz')
   assert.notEqual(databaseOf(settingsFor('staging')).name, databaseOf(settingsFor('dev')).name)
 })
 

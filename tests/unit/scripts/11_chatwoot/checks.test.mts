@@ -7,7 +7,7 @@ import type { HttpRequest } from '../../../../lib/checks/http.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { checks } from '../../../../scripts/11_chatwoot/checks.mts'
-import type { ChatwootSettings } from '../../../../scripts/11_chatwoot/module.mts'
+import type { ChatwootSettings } from '../../../../scripts/11_chatwoot/settings.mts'
 
 // Chatwoot here is a stand-in: a table of answers, all right, of which each test makes one wrong.
 

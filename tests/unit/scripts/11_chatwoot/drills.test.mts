@@ -5,7 +5,7 @@ import type { HttpAnswer } from '../../../../lib/checks/http-exchange.mts'
 import type { HttpRequest } from '../../../../lib/checks/http.mts'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { drills } from '../../../../scripts/11_chatwoot/drills.mts'
-import type { ChatwootSettings } from '../../../../scripts/11_chatwoot/module.mts'
+import type { ChatwootSettings } from '../../../../scripts/11_chatwoot/settings.mts'
 
 // The drills on a Chatwoot that is right, and on one that is wrong in one thing.
 

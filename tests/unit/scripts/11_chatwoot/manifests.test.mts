@@ -6,7 +6,9 @@ import { manifestYaml } from '../../../../lib/kube/apply/plan-text.mts'
 import { resolve, typed } from '../../../../lib/settings/settings.mts'
 import { brandingJob, prepareJob, superAdminJob } from '../../../../scripts/11_chatwoot/jobs.mts'
 import { ingress, prerequisites, workload } from '../../../../scripts/11_chatwoot/manifests.mts'
-import { chatwoot, databaseOf, type ChatwootSettings } from '../../../../scripts/11_chatwoot/module.mts'
+import { databaseOf } from '../../../../scripts/11_chatwoot/backends.mts'
+import { chatwoot } from '../../../../scripts/11_chatwoot/module.mts'
+import type { ChatwootSettings } from '../../../../scripts/11_chatwoot/settings.mts'
 import { heartbeat, makeSuperAdmin, writeBranding } from '../../../../scripts/11_chatwoot/ruby.mts'
 
 const s3 = { S3_ENDPOINT: 'https://s3.example.com', S3_ACCESS_KEY: 'key', S3_SECRET_KEY: 's3-secret-key' }

@@ -7,7 +7,7 @@ import type { HttpRequest } from '../../../../lib/checks/http.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { checks } from '../../../../scripts/12_n8n/checks.mts'
-import type { N8nSettings } from '../../../../scripts/12_n8n/module.mts'
+import type { N8nSettings } from '../../../../scripts/12_n8n/settings.mts'
 
 // n8n here is a stand-in: a table of answers, all right, of which each test makes one wrong.
 

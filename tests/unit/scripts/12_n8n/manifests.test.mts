@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import type { Container, Deployment, Manifest } from '../../../../lib/kube/types.mts'
 import { resolve, typed } from '../../../../lib/settings/settings.mts'
 import { ingress, prerequisites, workload } from '../../../../scripts/12_n8n/manifests.mts'
-import { databaseOf, n8n, type N8nSettings } from '../../../../scripts/12_n8n/module.mts'
+import { databaseOf } from '../../../../scripts/12_n8n/backends.mts'
+import { n8n } from '../../../../scripts/12_n8n/module.mts'
+import type { N8nSettings } from '../../../../scripts/12_n8n/settings.mts'
 
 const saved = {
   DOMAIN: 'staging.example.com',

@@ -1,0 +1,20 @@
+import type { Manifest } from '../../../lib/kube/types.mts'
+import type { Versions } from '../../../lib/settings/versions.mts'
+import type { K3sSettings } from '../settings.mts'
+import { backendServices, pullProof } from './backend-services.mts'
+import { policies } from './policies.mts'
+import { probes, single } from './probe.mts'
+
+/** What is there for applications before the first of them, and what proves the network: the same on every cluster. */
+export const coreObjects = (
+  settings: K3sSettings,
+  { probe }: { readonly probe: string },
+  versions: Versions,
+): Manifest[] => [
+  ...backendServices(settings),
+  ...probes(settings, probe),
+  ...policies,
+  single('guarded', probe),
+  single('confined', probe),
+  ...pullProof(settings, versions, probe),
+]

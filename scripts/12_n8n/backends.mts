@@ -1,0 +1,29 @@
+import type { BackendNeeds } from '../../lib/backends/needs.mts'
+import { connectionsOf, type Database } from '../../lib/backends/postgres-facts.mts'
+import { names } from './names.mts'
+import type { N8nSettings } from './settings.mts'
+
+// What n8n uses outside the cluster.
+
+/** PostgreSQL connections each pod may open: n8n's pool size a process. */
+export const pool = { main: 4, webhook: 2, worker: 4 } as const
+
+export const backends = (settings: N8nSettings): BackendNeeds => ({
+  postgres: databaseOf(settings),
+  redis: { database: settings.N8N_REDIS_DB, owner: names.owner(settings.ENV) },
+})
+
+/** The database it owns. */
+export const databaseOf = (settings: N8nSettings): Database => ({
+  name: names.database(settings.ENV),
+  owner: names.database(settings.ENV),
+  password: settings.N8N_POSTGRES_PASSWORD,
+  connections: connectionsOf([
+    // Recreated: the old one ends before the new one starts.
+    { pods: 1, pool: pool.main, surge: 0 },
+    { pods: settings.N8N_WEBHOOKS_MAX, pool: pool.webhook, surge: 1 },
+    { pods: settings.N8N_WORKERS_MAX, pool: pool.worker, surge: 1 },
+  ]),
+  // n8n's own policy: 17 and newer supported, 16 on compatibility, older only a warning in its log.
+  supportedFrom: 16,
+})

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { root } from '../../../lib/base/files.mts'
+import { folderOf } from '../../../lib/base/names.mts'
+import { nameOf } from '../../../lib/kube/types.mts'
+import { ownerOf } from '../../../lib/kube/apply/ownership.mts'
+import { objectsOf } from '../../../lib/run/objects.mts'
+import type { SettingsOf, Module } from '../../../lib/run/module.mts'
+import type { Step } from '../../../lib/run/step.mts'
+import { resolve, typed } from '../../../lib/settings/settings.mts'
+import { readVersions } from '../../../lib/settings/versions.mts'
+import { modules } from '../../../scripts/modules.mjs'
+
+for (const row of modules) {
+  const folder = folderOf(row)
+  const path = join(root, 'scripts', folder, `${folder}_apply_all.mts`)
+  const { default: steps } = (await import(path)) as { default: readonly [Step, ...Step[]] }
+  const { module } = steps[0]
+  const sources = { env: 'staging', given: {}, saved: {}, variables: {} }
+  const settings = typed(
+    'staging',
+    resolve([...module.shared, ...module.settings], sources).map((one) =>
+      one.text === undefined && one.setting.optional !== true
+        ? { ...one, text: `<${one.setting.key}>` }
+        : one,
+    ),
+  )
+  const images = Object.fromEntries(module.images.map((name) => [name, `registry.example.com/${name}:1`]))
+  const { versions } = readVersions('staging')
+
+  test(`${folder}: what it declares belongs to its own steps that apply, under the ids of their files`, () => {
+    const declared = Object.keys(module.objects(settings, images, versions))
+    const applying = steps.filter(({ kind }) => kind === 'apply').map(({ id }) => id)
+    assert.deepEqual(
+      declared.filter((id) => !applying.includes(id)),
+      [],
+    )
+    assert.ok(declared.length > 0)
+  })
+
+  test(`${folder}: its objects carry their step, and no name stands twice`, () => {
+    const objects = objectsOf(module, steps, {
+      settings: settings as SettingsOf<Module>,
+      images,
+      versions,
+    })
+    const names = objects.filter(({ kind }) => kind !== 'Namespace').map(nameOf)
+    assert.equal(new Set(names).size, names.length, names.join(', '))
+    for (const one of objects.filter(({ kind }) => kind !== 'Namespace'))
+      assert.equal(ownerOf(one).module, folder, nameOf(one))
+  })
+
+  test(`${folder}: its first step asks for settings, its last one tests, and those between apply`, () => {
+    assert.deepEqual(
+      steps.map(({ kind }) => kind),
+      ['credentials', ...steps.slice(1, -1).map(() => 'apply'), 'tests'],
+    )
+  })
+}
