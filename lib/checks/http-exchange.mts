@@ -20,9 +20,6 @@ export interface Target {
   readonly options: RequestOptions & { readonly servername: string }
 }
 
-/** Milliseconds in which a server that refuses a WebSocket after its handshake has closed it. */
-const settle = 1500
-
 /** Bytes of an answer that are read; a page that is longer is not what a check looks for. */
 const largest = 4 * 1024 * 1024
 
@@ -36,46 +33,6 @@ export function exchange(target: Target, body: string | undefined): Promise<Http
     })
     request.end(body)
   })
-}
-
-/** Asks for a WebSocket, and looks for a moment whether it stays open. @throws KitError without an answer */
-export function handshake(target: Target): Promise<Upgrade> {
-  return within(target, (open, resolve) => {
-    const request = open((response) => {
-      resolve({ status: response.statusCode ?? 0, kept: false })
-      response.destroy()
-    })
-    request.on('upgrade', ({ statusCode = 0 }, socket, first) => {
-      const answer = (kept: boolean) => {
-        clearTimeout(timer)
-        socket.destroy()
-        resolve({ status: statusCode, kept })
-      }
-      const timer = setTimeout(answer, settle, true)
-      for (const event of ['end', 'close', 'error']) socket.on(event, () => answer(false))
-      let received: Buffer = first
-      if (closes(received)) return answer(false)
-      socket.on('data', (piece: Buffer) => {
-        received = Buffer.concat([received, piece])
-        if (received.length > largest || closes(received)) answer(false)
-      })
-    })
-    request.end()
-  })
-}
-
-/** True when these frames of RFC 6455, unmasked as a server sends them, hold a closing one (opcode 8). */
-function closes(frames: Buffer): boolean {
-  for (let at = 0; at + 1 < frames.length;) {
-    const [kind = 0, short = 0] = frames.subarray(at)
-    if ((kind & 0x0f) === 8) return true
-    const header = short < 126 ? 2 : short === 126 ? 4 : 10
-    if (at + header > frames.length) return false
-    // readUIntBE takes 6 bytes at most; a frame that needs more is longer than anything read here.
-    at +=
-      header + (short < 126 ? short : frames.readUIntBE(at + (short === 126 ? 2 : 4), short === 126 ? 2 : 6))
-  }
-  return false
 }
 
 type Open = (answered: (response: IncomingMessage) => void) => ClientRequest

@@ -1,4 +1,4 @@
-import { exchange, handshake, type Target, type HttpAnswer, type Upgrade } from './http-exchange.mts'
+import { exchange, type Target, type HttpAnswer, type Upgrade } from './http-exchange.mts'
 import type { Settings } from '../settings/settings.mts'
 import { itemsOf } from '../settings/validators.mts'
 import { askSettled } from '../base/poll.mts'
@@ -24,14 +24,6 @@ export interface Http {
   /** A WebSocket handshake, and whether the server kept the connection for a moment. */
   upgrade(host: string, path: string, headers: Readonly<Record<string, string>>): Promise<Upgrade>
 }
-
-/** The handshake of RFC 6455; its key is any 16 bytes, the answer to it is not what is asked here. */
-const webSocket = {
-  connection: 'Upgrade',
-  upgrade: 'websocket',
-  'sec-websocket-version': '13',
-  'sec-websocket-key': Buffer.from('keybuzz-installer').subarray(0, 16).toString('base64'),
-} as const
 
 /**
  * Requests through the ingress of an environment. With INGRESS_ADDRESSES they go to the first of them, carrying
@@ -77,8 +69,9 @@ export function createHttp(settings: Settings): Http {
     ask: (host, path, request) => askAt(first, host, path, request),
     askAt,
     certificateEnd,
-    upgrade: (host, path, headers) =>
-      handshake(optionsFor(first, host, path, { headers: { ...webSocket, ...headers } })),
+    // Two checks need it: the library is loaded by them.
+    upgrade: async (host, path, headers) =>
+      (await import('./http-upgrade.mts')).handshake(optionsFor(first, host, path, { headers })),
   }
 }
 

@@ -49,7 +49,8 @@ export const applicationPods = (
     return (await kube.list('pods', { namespace, labels })).filter(isStaying)
   })
 
-const ofPart = (pods: readonly LiveObject[], part: string): LiveObject[] =>
+/** Those of one component. */
+export const ofPart = (pods: readonly LiveObject[], part: string): LiveObject[] =>
   pods.filter((pod) => componentOf(pod) === part)
 
 /** Failed when a part has no pod, or a container is not ready. */

@@ -1,15 +1,18 @@
 import { failed, passed, warning } from '../../lib/checks/checks.mts'
-import { crashAnswer, readyAnswer, spreadAnswer } from '../../lib/checks/pods.mts'
+import type { CheckedApplication } from '../../lib/checks/standard.mts'
 import { firstThatRuns, unreachedIn, waysToReach, type Target } from './inside.mts'
-import { allPodsOf, parts, podsOf, type KeybuzzCheck } from './session.mts'
+import { names } from './names.mts'
+import { parts, podsOf, type KeybuzzCheck } from './session.mts'
+import type { KeybuzzSettings } from './settings.mts'
 
 // What the cluster says of the API's and the front's pods, and what these pods can reach.
 
-export const ready: KeybuzzCheck = {
-  id: 'keybuzz.ready',
-  title: 'Every pod of API and front is ready',
-  fix: 'kubectl -n NAMESPACE logs POD: readiness asks the health path; it fails while a backend it needs is away',
-  ask: async (tools) => readyAnswer(await allPodsOf(tools), parts),
+/** API and front, as the checks see them that every application has. */
+export const application: CheckedApplication<KeybuzzSettings> = {
+  name: 'keybuzz',
+  namespace: names.namespace,
+  parts,
+  readiness: 'readiness asks the health path; it fails while a backend it needs is away',
 }
 
 export const backends: KeybuzzCheck = {
@@ -37,18 +40,4 @@ export const backends: KeybuzzCheck = {
       ? passed(`${targets.length} from each of ${pods.length} pods`)
       : failed(wrong.join(', '))
   },
-}
-
-export const spread: KeybuzzCheck = {
-  id: 'keybuzz.spread',
-  title: 'API and front stand on two nodes each',
-  fix: 'one node is full or away: kubectl -n NAMESPACE get pods -o wide, then delete one of the two pods',
-  ask: async (tools) => spreadAnswer(await allPodsOf(tools), parts),
-}
-
-export const restarts: KeybuzzCheck = {
-  id: 'keybuzz.restarts',
-  title: 'No container crashed in the last ten minutes',
-  fix: 'kubectl -n NAMESPACE logs POD --previous shows its last lines',
-  ask: async (tools) => crashAnswer(await allPodsOf(tools)),
 }

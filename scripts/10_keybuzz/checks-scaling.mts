@@ -1,7 +1,6 @@
 import { askAgain } from '../../lib/base/poll.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
-import { nameOf, type Part } from './names.mts'
-import { names } from './names.mts'
+import { type Part, nameOf, names } from './names.mts'
 import { parts, podsOf, type KeybuzzCheck, type Tools } from './session.mts'
 
 /** Milliseconds after a pod's start in which its first figures reach its autoscaler (seen: up to 75 s). */

@@ -4,8 +4,7 @@ import { failed, passed, passedOver } from '../../lib/checks/checks.mts'
 import { messageOf } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
-import { healthOf, hostOf, nameOf, portOf, type Part } from './names.mts'
-import { names } from './names.mts'
+import { type Part, healthOf, hostOf, nameOf, names, portOf } from './names.mts'
 import { askServed, parts, type KeybuzzCheck, type Tools } from './session.mts'
 
 // What a visitor of the public names sees.

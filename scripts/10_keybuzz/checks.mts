@@ -1,17 +1,16 @@
+import { standardChecks } from '../../lib/checks/standard.mts'
 import type { ChecksOf } from '../../lib/run/module.mts'
 import { autoscalers } from './checks-scaling.mts'
-import { backends, ready, restarts, spread } from './checks-pods.mts'
+import { application, backends } from './checks-pods.mts'
 import { headers, https, inside, outside } from './checks-visitor.mts'
 import type { keybuzz } from './module.mts'
 
 export const checks: ChecksOf<typeof keybuzz> = [
-  ready,
+  ...standardChecks(application),
   inside,
   outside,
   backends,
   autoscalers,
   https,
   headers,
-  spread,
-  restarts,
 ]

@@ -1,17 +1,8 @@
+import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 
 /** Last lines of an API or front that cannot start, as common servers and clients write them. */
 export const failures: readonly KnownFailure[] = [
-  {
-    line: /password authentication failed for user/,
-    meaning: 'PostgreSQL refuses the password of the API’s role.',
-    next: 'run 10_keybuzz_01_deploy_api again: it sets the role’s password to API_POSTGRES_PASSWORD',
-  },
-  {
-    line: /WRONGPASS|NOAUTH/,
-    meaning: 'Redis refuses REDIS_PASSWORD.',
-    next: 'correct REDIS_PASSWORD in platform.env, then install again',
-  },
   {
     line: /ACCESS_REFUSED|PLAIN login refused/i,
     meaning: 'RabbitMQ refuses RABBITMQ_USER or its password.',
@@ -32,4 +23,5 @@ export const failures: readonly KnownFailure[] = [
     meaning: 'It wants a variable the kit does not give.',
     next: 'put it into 10_keybuzz.api.env or 10_keybuzz.front.env, then install again',
   },
+  ...backendFailures({ passwordSetting: 'API_POSTGRES_PASSWORD', program: '10_keybuzz_01_deploy_api' }),
 ]

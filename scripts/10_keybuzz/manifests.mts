@@ -13,9 +13,8 @@ import { pullSecrets } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
 import { apiSecrets, apiValues, frontValues, ownValues } from './environment.mts'
-import { names } from './names.mts'
+import { type Images, type Part, hostOf, nameOf, names, portOf } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
-import { hostOf, nameOf, portOf, type Images, type Part } from './names.mts'
 import { podOf, server } from './pods.mts'
 
 /** The namespace, and what its pods pull images with. */

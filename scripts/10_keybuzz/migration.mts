@@ -1,8 +1,7 @@
 import { job } from '../../lib/kube/manifests/jobs.mts'
 import type { Job } from '../../lib/kube/types.mts'
-import { names } from './names.mts'
+import { type Images, names } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
-import type { Images } from './names.mts'
 import { migrator, podOf } from './pods.mts'
 
 /** Seconds a migration may take: an index on a large table is made in minutes. */

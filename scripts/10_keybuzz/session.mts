@@ -2,9 +2,8 @@ import type { Check, CheckTools } from '../../lib/checks/checks.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { type HttpRequest, askByName } from '../../lib/checks/http.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
-import { applicationPods, componentOf } from '../../lib/checks/pods.mts'
-import { hostOf, type Part } from './names.mts'
-import { names } from './names.mts'
+import { applicationPods, ofPart } from '../../lib/checks/pods.mts'
+import { type Part, hostOf, names } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
 
 export type Tools = CheckTools<KeybuzzSettings>
@@ -20,10 +19,6 @@ export const askServed = (
   request?: HttpRequest,
 ): Promise<HttpAnswer> => askByName(http, hostOf(settings, part), path, request)
 
-/** API's and front's pods that are not ending. */
-export const allPodsOf = (tools: Tools): Promise<LiveObject[]> =>
-  applicationPods(tools, names.namespace(tools.settings.ENV), 'keybuzz')
-
-/** Those of one part. */
+/** The pods of one part that are not ending. */
 export const podsOf = async (tools: Tools, part: Part): Promise<LiveObject[]> =>
-  (await allPodsOf(tools)).filter((pod) => componentOf(pod) === part)
+  ofPart(await applicationPods(tools, names.namespace(tools.settings.ENV), 'keybuzz'), part)

@@ -44,17 +44,6 @@ export const database: ChatwootCheck = {
   },
 }
 
-export const eviction: ChatwootCheck = {
-  id: 'chatwoot.eviction',
-  title: 'Redis keeps queued jobs',
-  fix: 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf',
-  async ask({ redis }) {
-    const policy = await redis.evictionPolicy()
-    if (policy === undefined) return warning('the server does not tell its maxmemory-policy')
-    return policy === 'noeviction' ? passed(policy) : warning(policy)
-  },
-}
-
 export const storage: ChatwootCheck = {
   id: 'chatwoot.storage',
   title: 'The bucket takes a file, gives it back and lets it be deleted',

@@ -1,6 +1,7 @@
+import { evictionCheck, standardChecks } from '../../lib/checks/standard.mts'
 import type { ChecksOf } from '../../lib/run/module.mts'
-import { database, eviction, prepared, storage } from './checks-data.mts'
-import { ready, restarts, sidekiq, spread } from './checks-pods.mts'
+import { database, prepared, storage } from './checks-data.mts'
+import { application, sidekiq } from './checks-pods.mts'
 import {
   brand,
   cable,
@@ -15,7 +16,7 @@ import {
 import type { chatwoot } from './module.mts'
 
 export const checks: ChecksOf<typeof chatwoot> = [
-  ready,
+  ...standardChecks(application),
   services,
   onboarding,
   signup,
@@ -29,7 +30,5 @@ export const checks: ChecksOf<typeof chatwoot> = [
   prepared,
   database,
   storage,
-  spread,
-  restarts,
-  eviction,
+  evictionCheck('chatwoot'),
 ]

@@ -1,3 +1,4 @@
+import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 
 /** What the last lines of Chatwoot's processes and Jobs mean. */
@@ -11,11 +12,6 @@ export const failures: readonly KnownFailure[] = [
     line: /extension "\w+" is not available|permission denied to create extension/,
     meaning: 'The database lacks an extension, and its owner may not make it.',
     next: 'run 11_chatwoot_01_deploy again: it makes them as superuser, or names the package that is missing',
-  },
-  {
-    line: /password authentication failed for user/,
-    meaning: 'PostgreSQL refuses the password of the role Chatwoot uses.',
-    next: 'run 11_chatwoot_01_deploy again: it sets the role’s password to CHATWOOT_POSTGRES_PASSWORD',
   },
   {
     line: /InsufficientPrivilege|permission denied for (table|schema)/,
@@ -33,21 +29,6 @@ export const failures: readonly KnownFailure[] = [
     next: 'set POSTGRES_HOST and POSTGRES_PORT to the leader itself',
   },
   {
-    line: /PG::ConnectionBad|could not connect to server|connection to server at .* failed/,
-    meaning: 'PostgreSQL could not be reached from the pod.',
-    next: 'check POSTGRES_HOST and POSTGRES_PORT, and pg_hba.conf for the addresses of nodes and pods',
-  },
-  {
-    line: /WRONGPASS|NOAUTH/,
-    meaning: 'Redis refuses REDIS_PASSWORD.',
-    next: 'correct REDIS_PASSWORD in platform.env, then install again',
-  },
-  {
-    line: /Redis::CannotConnectError|RedisClient::CannotConnectError/,
-    meaning: 'Redis could not be reached from the pod.',
-    next: 'check REDIS_HOST and REDIS_PORT, and that the cluster’s nodes may reach them',
-  },
-  {
     line: /Password must contain|Validation failed: Password/,
     meaning: 'Chatwoot refuses the super admin’s password.',
     next: 'set CHATWOOT_ADMIN_PASSWORD with a small and a capital letter, a digit and a special character',
@@ -57,4 +38,5 @@ export const failures: readonly KnownFailure[] = [
     meaning: 'This version writes where its container may not.',
     next: 'set CHATWOOT_ROOT=true in 11_chatwoot.env, then install again',
   },
+  ...backendFailures({ passwordSetting: 'CHATWOOT_POSTGRES_PASSWORD', program: '11_chatwoot_01_deploy' }),
 ]

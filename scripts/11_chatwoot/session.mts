@@ -4,7 +4,7 @@ import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { type HttpRequest, askByName } from '../../lib/checks/http.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
-import { applicationPods, componentOf } from '../../lib/checks/pods.mts'
+import { applicationPods, ofPart } from '../../lib/checks/pods.mts'
 import { names } from './names.mts'
 import type { ChatwootSettings } from './settings.mts'
 
@@ -58,10 +58,6 @@ async function login(tools: Tools): Promise<Session> {
   return { headers, token: data.access_token, accountId: data.account_id ?? 1 }
 }
 
-/** Chatwoot's pods that are not ending. */
-export const allPodsOf = (tools: Tools): Promise<LiveObject[]> =>
-  applicationPods(tools, names.namespace(tools.settings.ENV), 'chatwoot')
-
-/** Those of one part. */
+/** The pods of one part that are not ending. */
 export const podsOf = async (tools: Tools, part: 'web' | 'worker'): Promise<LiveObject[]> =>
-  (await allPodsOf(tools)).filter((pod) => componentOf(pod) === part)
+  ofPart(await applicationPods(tools, names.namespace(tools.settings.ENV), 'chatwoot'), part)

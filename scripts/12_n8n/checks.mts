@@ -1,7 +1,8 @@
 import { passed, warning } from '../../lib/checks/checks.mts'
+import { evictionCheck, standardChecks } from '../../lib/checks/standard.mts'
 import type { ChecksOf } from '../../lib/run/module.mts'
 import { apiKey } from './checks-api.mts'
-import { ready, restarts, spread } from './checks-pods.mts'
+import { application } from './checks-pods.mts'
 import { login, metricsHidden, owned, publicHealth, push, setupClosed, urls } from './checks-visitor.mts'
 import type { n8n } from './module.mts'
 import type { N8nCheck } from './session.mts'
@@ -12,17 +13,6 @@ const webhook: N8nCheck = {
   title: 'A webhook with a Code node runs on a worker and its task runner',
   fix: 'it hangs: no worker takes jobs (Redis database and prefix); 500 after 60 s: the runner beside the worker is not connected',
   ask: runWebhook,
-}
-
-const eviction: N8nCheck = {
-  id: 'n8n.eviction',
-  title: 'Redis keeps queued jobs',
-  fix: 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf',
-  async ask({ redis }) {
-    const policy = await redis.evictionPolicy()
-    if (policy === undefined) return warning('the server does not tell its maxmemory-policy')
-    return policy === 'noeviction' ? passed(policy) : warning(policy)
-  },
 }
 
 const database: N8nCheck = {
@@ -36,7 +26,7 @@ const database: N8nCheck = {
 }
 
 export const checks: ChecksOf<typeof n8n> = [
-  ready,
+  ...standardChecks(application),
   publicHealth,
   owned,
   setupClosed,
@@ -46,8 +36,6 @@ export const checks: ChecksOf<typeof n8n> = [
   push,
   apiKey,
   metricsHidden,
-  spread,
-  restarts,
-  eviction,
+  evictionCheck('n8n'),
   database,
 ]

@@ -196,6 +196,9 @@ for (const [library, home] of [
   ['@redis/client', 'lib/backends/redis-login.mts'],
   ['dotenv', 'lib/settings/env-file.mts'],
   ['node-ssh', 'lib/hosts/ssh.mts'],
+  ['ws', 'lib/checks/http-upgrade.mts'],
+  ['ipaddr.js', 'scripts/09_k3s/host/cidr.mts'],
+  ['bcryptjs', 'scripts/12_n8n/owner.mts'],
 ] as const) {
   test(`only ${home} imports ${library}`, () => assert.deepEqual(importersOf(graph, library), [home]))
 }

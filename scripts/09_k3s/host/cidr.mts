@@ -1,38 +1,35 @@
-import { isIPv4 } from 'node:net'
+import ipaddr from 'ipaddr.js'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 
-/** An IPv4 address as a number. */
-const numberOf = (address: string): number =>
-  address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+/** An address and how many of its bits name the network. */
+type Range = [address: ipaddr.IPv4, bits: number]
 
 /**
- * First and last address of `10.0.0.0/16`; an address alone is a range of one.
+ * `10.0.0.0/16`; an address alone is a range of one.
  * @throws KitError exit 2 for what is not IPv4: every comparison with it would be false, and overlap nothing
  */
-function boundsOf(range: string): [first: number, last: number] {
+function parsed(range: string): Range {
   const [address = '', bits = '32'] = range.split('/')
-  if (!isIPv4(address)) {
-    throw new KitError(`${range} is not an IPv4 address or range`, {
-      exitCode: exitCodes.usage,
-      hint: 'correct it in the settings file or in servers.tsv: IPv6 is not supported yet',
-    })
-  }
-  const size = 2 ** (32 - Number(bits))
-  const first = Math.floor(numberOf(address) / size) * size
-  return [first, first + size - 1]
+  // Only the usual four decimal numbers: the library also takes shorter, octal and hexadecimal ones.
+  if (ipaddr.IPv4.isValidFourPartDecimal(address) && ipaddr.IPv4.isValidCIDR(`${address}/${bits}`))
+    return ipaddr.IPv4.parseCIDR(`${address}/${bits}`)
+  throw new KitError(`${range} is not an IPv4 address or range`, {
+    exitCode: exitCodes.usage,
+    hint: 'correct it in the settings file or in servers.tsv: IPv6 is not supported yet',
+  })
 }
 
 /** A range as packet filters write it back: by its first address, and without a length when there is no other. Pure. */
 export function canonicalRange(range: string): string {
-  const [first, last] = boundsOf(range)
-  const address = [24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join('.')
-  return first === last ? address : `${address}/${range.split('/')[1]}`
+  const [address, bits] = parsed(range)
+  const first = ipaddr.IPv4.networkAddressFromCIDR(`${address.toString()}/${bits}`).toString()
+  return bits === 32 ? first : `${first}/${bits}`
 }
 
-/** True when two IPv4 ranges share an address. */
+/** True when two IPv4 ranges share an address: the larger one holds the other. */
 export function rangesOverlap(one: string, other: string): boolean {
-  const [[a, b], [c, d]] = [boundsOf(one), boundsOf(other)]
-  return a <= d && c <= b
+  const [[a, bitsOfA], [b, bitsOfB]] = [parsed(one), parsed(other)]
+  return a.match(b, Math.min(bitsOfA, bitsOfB))
 }
 
 /** True when an IPv4 address is in a range. */

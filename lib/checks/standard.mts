@@ -1,0 +1,72 @@
+import { failed, passed, warning, type Check, type CheckTools } from './checks.mts'
+import { applicationPods, crashAnswer, readyAnswer, spreadAnswer } from './pods.mts'
+import type { LiveObject } from '../kube/types.mts'
+import type { Settings } from '../settings/settings.mts'
+
+/** An application as the checks see it that every application has. */
+export interface CheckedApplication<S extends Settings> {
+  /** Its label `app.kubernetes.io/name`, and what the ids of its checks begin with: `n8n`. */
+  readonly name: string
+  /** Its namespace, by environment. */
+  readonly namespace: (env: string) => string
+  /** The components each of which must have a pod: `main`, `webhook`, `worker`. */
+  readonly parts: readonly string[]
+  /** Those of them that run on two nodes; all when left out. */
+  readonly spread?: readonly string[]
+  /** Why one node is enough with these settings; undefined when it is not. */
+  readonly aloneBecause?: (settings: S) => string | undefined
+  /** What else each pod is asked, beside its readiness: what is wrong with it, nothing when it is well. */
+  readonly problemsOf?: (tools: CheckTools<S>, pod: LiveObject) => Promise<readonly string[]>
+  /** What to do when a pod is not ready, behind the words that show its log. */
+  readonly readiness: string
+}
+
+/** An application's pods that are not ending, asked once for all checks. */
+export const podsOf = <S extends Settings>(
+  { name, namespace }: Pick<CheckedApplication<S>, 'name' | 'namespace'>,
+  tools: CheckTools<S>,
+): Promise<LiveObject[]> => applicationPods(tools, namespace(tools.settings.ENV), name)
+
+/** The checks every application has: its pods are ready, stand on two nodes, and none crashed. */
+export function standardChecks<S extends Settings>(application: CheckedApplication<S>): Check<S>[] {
+  const { name, parts, spread = parts, aloneBecause, problemsOf, readiness } = application
+  return [
+    {
+      id: `${name}.ready`,
+      title: `Every pod is ready: ${parts.join(', ')}`,
+      fix: `kubectl -n NAMESPACE logs POD: ${readiness}`,
+      async ask(tools) {
+        const pods = await podsOf(application, tools)
+        const answer = readyAnswer(pods, parts)
+        if (answer.result === 'failed' || problemsOf === undefined) return answer
+        const problems = (await Promise.all(pods.map((pod) => problemsOf(tools, pod)))).flat()
+        return problems.length === 0 ? answer : failed(`not ready: ${problems.join(', ')}`)
+      },
+    },
+    {
+      id: `${name}.spread`,
+      title: `Pods run on two nodes each: ${spread.join(', ')}`,
+      fix: 'one node is full or away: kubectl -n NAMESPACE get pods -o wide, then delete one of the two pods',
+      ask: async (tools) =>
+        spreadAnswer(await podsOf(application, tools), spread, aloneBecause?.(tools.settings)),
+    },
+    {
+      id: `${name}.restarts`,
+      title: 'No container crashed in the last ten minutes',
+      fix: 'kubectl -n NAMESPACE logs POD --previous shows its last lines',
+      ask: async (tools) => crashAnswer(await podsOf(application, tools)),
+    },
+  ]
+}
+
+/** For an application that keeps jobs in Redis: none of them may be evicted. */
+export const evictionCheck = <S extends Settings>(application: string): Check<S> => ({
+  id: `${application}.eviction`,
+  title: 'Redis keeps queued jobs',
+  fix: 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf',
+  async ask({ redis }) {
+    const policy = await redis.evictionPolicy()
+    if (policy === undefined) return warning('the server does not tell its maxmemory-policy')
+    return policy === 'noeviction' ? passed(policy) : warning(policy)
+  },
+})

@@ -1,0 +1,36 @@
+import type { KnownFailure } from './failure.mts'
+
+/** The settings and the step an operator is sent to when an application's last lines name a backend. */
+export interface BackendWords {
+  /** The setting that holds the password of the application's database role: `N8N_POSTGRES_PASSWORD`. */
+  readonly passwordSetting: string
+  /** The program that sets the role's password: `12_n8n_01_deploy`. */
+  readonly program: string
+}
+
+/**
+ * What last lines mean that name a backend, as the common clients of PostgreSQL and Redis write them. A module's own
+ * words come before these.
+ */
+export const backendFailures = ({ passwordSetting, program }: BackendWords): readonly KnownFailure[] => [
+  {
+    line: /password authentication failed for user/,
+    meaning: 'PostgreSQL refuses the password of the application’s role.',
+    next: `run ${program} again: it sets the role’s password to ${passwordSetting}`,
+  },
+  {
+    line: /WRONGPASS|NOAUTH/,
+    meaning: 'Redis refuses REDIS_PASSWORD.',
+    next: 'correct REDIS_PASSWORD in platform.env, then install again',
+  },
+  {
+    line: /Lost Redis connection|ECONNREFUSED.*6379|Redis(Client)?::CannotConnectError/,
+    meaning: 'Redis could not be reached from the pod.',
+    next: 'check REDIS_HOST and REDIS_PORT, and that the cluster’s nodes may reach them',
+  },
+  {
+    line: /PG::ConnectionBad|could not connect to server|connection to server at .* failed|ECONNREFUSED.*5432|There was an error initializing DB|Initial database connection attempt/,
+    meaning: 'PostgreSQL could not be reached from the pod.',
+    next: 'check POSTGRES_HOST and POSTGRES_PORT, and pg_hba.conf for the addresses of nodes and pods',
+  },
+]
