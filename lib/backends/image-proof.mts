@@ -1,52 +1,55 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { imageName, problemWithOwnImage, askRegistry, type Offer } from './image-registry.mts'
-import type { KubeReader } from '../kube/reader.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
 import type { Voice } from '../base/log.mts'
 import type { LiveObject } from '../kube/types.mts'
 
-// An operator's own images, before anything is applied that names them: nodes that have one are proof, else the
-// registry is asked with the account the nodes will use.
+// Images, before anything is applied that names them: nodes that have one are proof, else the registry is asked with
+// the account the nodes will use.
 
-export interface ImageProof {
-  /**
-   * Makes sure that nodes can start these images.
-   * @throws KitError exit 2 for a placeholder; exit 3 or 8 for an image no node has and no registry gives
-   */
-  require(images: readonly string[]): Promise<void>
+/** Images of one origin. */
+export interface ImagesToProve {
+  readonly images: readonly string[]
+  /** The operator builds them: nobody else has them, and a name everybody knows is a placeholder. */
+  readonly builtByOperator: boolean
 }
 
-export interface ImageProofOptions {
-  readonly kube: () => Pick<KubeReader, 'list'>
-  readonly settings: () => RegistrySettings
+export interface ProofOptions {
+  /** The nodes of the cluster, with what they say of their images. */
+  readonly nodes: readonly LiveObject[]
+  readonly settings: RegistrySettings
   readonly voice: Voice
   readonly ask?: typeof askRegistry
 }
 
-export const createImageProof = ({
-  kube,
-  settings,
-  voice,
-  ask = askRegistry,
-}: ImageProofOptions): ImageProof => ({
-  async require(images) {
-    for (const image of images) requireOwn(image)
-    const nodes = (await kube().list('nodes', {})).filter(takesPods)
-    for (const image of images) {
-      const having = nodes.filter((node) => has(node, image)).length
-      if (having === nodes.length && having > 0) continue
-      const offer = await ask(image, settings())
-      if (offer.is === 'there') continue
-      // Laid there by hand, as on a cluster without a registry.
-      if (having === 0 || offer.is !== 'silent') throw refusal(image, offer)
-      voice.warn(
-        `${image} is on ${having} of ${nodes.length} nodes, and its registry does not answer from here: ${offer.words}`,
-        'lay it on the other nodes too, or open the way to the registry',
-      )
-    }
-    voice.said(`${images.join(', ')} can be pulled`)
-  },
-})
+/**
+ * Makes sure that nodes can start these images. A public image that one node has was pulled by it; of an operator's
+ * own it may also have been laid there by hand, so every node must have it or its registry give it.
+ * @throws KitError exit 2 for a placeholder; exit 3 or 8 for an image no node has and no registry gives
+ */
+export async function provePulls(
+  { images, builtByOperator }: ImagesToProve,
+  { nodes, settings, voice, ask = askRegistry }: ProofOptions,
+): Promise<void> {
+  if (builtByOperator) for (const image of images) requireOwn(image)
+  const usable = nodes.filter(takesPods)
+  for (const image of images) {
+    const having = usable.filter((node) => has(node, image)).length
+    const enough = builtByOperator ? usable.length : 1
+    if (having >= enough && having > 0) continue
+    const offer = await ask(image, settings)
+    if (offer.is === 'there') continue
+    // Where the admin host cannot ask, nodes may still be able to pull what is public.
+    if (offer.is !== 'silent' || (builtByOperator && having === 0)) throw refusal(image, offer)
+    voice.warn(
+      `${image} is on ${having} of ${usable.length} nodes, and its registry does not answer from here: ${offer.words}`,
+      builtByOperator
+        ? 'lay it on the other nodes too, or open the way to the registry'
+        : 'the nodes must reach that registry; its way from here proves it before an install',
+    )
+  }
+  voice.said(`${images.join(', ')} can be pulled`)
+}
 
 function requireOwn(image: string): void {
   const problem = problemWithOwnImage(image)

@@ -14,11 +14,11 @@ export const inEnvironment = (name: string, env: string, joint: '-' | '_'): stri
 /** What a module calls its own things in each environment, by its slug. */
 export interface Names {
   /** `n8n-staging`; in prod `n8n` */
-  namespace(env: string): string
+  readonly namespace: (env: string) => string
   /** Its database and the role that owns it: `n8n_staging`; in prod `n8n`. */
-  database(env: string): string
+  readonly database: (env: string) => string
   /** Who claims what is shared with others, as Redis databases are: `staging/12_n8n`. */
-  owner(env: string): string
+  readonly owner: (env: string) => string
 }
 
 export const namesOf = (module: { readonly number: number; readonly slug: string }): Names => ({

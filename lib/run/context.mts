@@ -1,5 +1,4 @@
 import type { Hosts } from '../hosts/hosts.mts'
-import type { ImageProof } from '../backends/image-proof.mts'
 import type { Kube } from '../kube/apply/kube.mts'
 import type { Fetched } from '../kube/save-kubeconfig.mts'
 import type { ChecksOf, DrillsOf, Module, SettingsOf } from './module.mts'
@@ -20,8 +19,7 @@ export interface StepContext<M extends Module> {
   readonly credentials: Credentials
   readonly kube: Kube
   readonly backends: OwnBackends
-  /** Whether nodes can pull the module's images. */
-  readonly pulls: ImageProof
+  readonly pulls: Pulls
   /** Waits for what becomes ready by itself. */
   readonly until: Until
   readonly tests: Tests<M>
@@ -43,6 +41,15 @@ export interface Credentials {
    * @throws KitError exit 2, 5 or 12
    */
   ensure(): Promise<void>
+}
+
+/** The images a module installs. */
+export interface Pulls {
+  /**
+   * Makes sure that nodes can start all of them.
+   * @throws KitError exit 2 for a placeholder; exit 3 or 8 for one that no node has and no registry gives
+   */
+  require(): Promise<void>
 }
 
 /** The backends a module says it needs. */

@@ -1,7 +1,7 @@
 import type { ContextOf, Credentials, MachineContext, StepContext, Tests } from './context.mts'
 import { createBreaking } from '../checks/drills.mts'
 import { createHttp, type Http } from '../checks/http.mts'
-import { createImageProof } from '../backends/image-proof.mts'
+import { provePulls } from '../backends/image-proof.mts'
 import { liveSecrets } from './live-secrets.mts'
 import type { Backends } from '../backends/backends.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
@@ -34,11 +34,7 @@ export function createContext<M extends Module>(
     },
     versions,
     until: createUntil(writes.planning),
-    pulls: createImageProof({
-      kube: () => session.requireOpened().kube.reader,
-      settings: () => inputs.current() as RegistrySettings,
-      voice: session.reporter.voice,
-    }),
+    pulls: { require: () => requirePulls(session) },
     backends: {
       require: () => requireBackends(module.backends?.(inputs.current()) ?? {}, session.backends()),
     },
@@ -51,6 +47,19 @@ export function createContext<M extends Module>(
   }
   return context as unknown as ContextOf<M>
 }
+
+const requirePulls = <M extends Module>(session: Session<M>): Promise<void> =>
+  provePulls(
+    {
+      images: Object.values(session.chosen().images),
+      builtByOperator: session.module.builtByOperator ?? false,
+    },
+    {
+      nodes: session.requireOpened().look.nodes,
+      settings: session.inputs.current() as RegistrySettings,
+      voice: session.reporter.voice,
+    },
+  )
 
 function credentialsOf<M extends Module>(session: Session<M>): Credentials {
   const { module, inputs, permit } = session

@@ -19,6 +19,8 @@ export interface Module extends Declares {
   readonly machines?: MachineWork
   /** Names in versions.json that this module installs. */
   readonly images: readonly string[]
+  /** These images are the operator's own: no public registry has them. */
+  readonly builtByOperator?: true
   /**
    * The objects of each step, by its id, in the order they are applied: all that depends on these alone. A step applies
    * every one of them, and may add what depends on an answer of the cluster.

@@ -11,7 +11,7 @@ export default step(
   'Deploy the API',
   async ({ settings, images, pulls, backends, kube }) => {
     // Both images before the first write: an API without its front is half an installation.
-    await pulls.require(Object.values(images))
+    await pulls.require()
     await backends.require()
     await kube.apply([...prerequisites(settings), ...configuration(settings, 'api')])
     for (const job of migrations(settings, images)) await kube.ensureJob(job)

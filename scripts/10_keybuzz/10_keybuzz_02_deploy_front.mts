@@ -6,7 +6,7 @@ import { keybuzz } from './module.mts'
 import { names } from './names.mts'
 
 export default step(import.meta, keybuzz, 'Deploy the front', async ({ settings, images, pulls, kube }) => {
-  await pulls.require([images['keybuzz-front']])
+  await pulls.require()
   await kube.apply([...configuration(settings, 'front'), ...workload(settings, images, 'front')])
   await kube.waitForRollout(names.namespace(settings.ENV), nameOf('front'))
 })

@@ -1,15 +1,8 @@
 import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
-import {
-  autoscaled,
-  configMap,
-  namespace,
-  secretEnv,
-  selector,
-  service,
-} from '../../lib/kube/manifests/objects.mts'
+import { autoscaled, configMap, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
 import { deployment } from '../../lib/kube/manifests/pods.mts'
-import { pullSecrets } from '../../lib/kube/manifests/pull-secret.mts'
+import { applicationNamespace } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
 import { apiSecrets, apiValues, frontValues, ownValues } from './environment.mts'
@@ -18,10 +11,8 @@ import type { KeybuzzSettings } from './settings.mts'
 import { podOf, server } from './pods.mts'
 
 /** The namespace, and what its pods pull images with. */
-export const prerequisites = (settings: KeybuzzSettings): Manifest[] => [
-  namespace(names.namespace(settings.ENV)),
-  ...pullSecrets(names.namespace(settings.ENV), settings),
-]
+export const prerequisites = (settings: KeybuzzSettings): Manifest[] =>
+  applicationNamespace(names.namespace(settings.ENV), settings)
 
 /** What a part reads at its start: its migration reads the same. */
 export function configuration(settings: KeybuzzSettings, part: Part): Manifest[] {

@@ -23,6 +23,7 @@ export const keybuzz = defineModule({
   validate: ({ API_HOST, FRONT_HOST }: KeybuzzSettings) =>
     API_HOST === FRONT_HOST ? ['API_HOST and FRONT_HOST are the same name: each needs its own'] : [],
   images: ['keybuzz-api', 'keybuzz-front'],
+  builtByOperator: true,
   objects: (settings: KeybuzzSettings, images: Images) => ({
     '01_deploy_api': [
       ...prerequisites(settings),

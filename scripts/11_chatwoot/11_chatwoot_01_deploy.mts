@@ -11,7 +11,7 @@ export default step(
   'Deploy Chatwoot',
   async ({ settings, images, pulls, backends, kube }) => {
     // Each of these may refuse, and none has written yet.
-    await pulls.require(Object.values(images))
+    await pulls.require()
     await backends.require()
     await kube.apply(prerequisites(settings))
     for (const job of jobs(settings, images)) await kube.ensureJob(job)

@@ -1,7 +1,8 @@
 import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
 import type { Deployment, Manifest } from '../../lib/kube/types.mts'
-import { autoscaled, namespace, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
+import { autoscaled, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
 import { deployment, resources } from '../../lib/kube/manifests/pods.mts'
+import { applicationNamespace } from '../../lib/kube/manifests/pull-secret.mts'
 import { port, secretName, secrets } from './environment.mts'
 import { bucketOf, mostOf } from './backends.mts'
 import { names } from './names.mts'
@@ -10,9 +11,9 @@ import { heartbeatProbe, podOf, webProbe, type Images, type Process } from './po
 
 type Part = 'web' | 'worker'
 
-/** The namespace and the Secret every process reads. Its keys are the settings' keys. */
+/** The namespace, what its pods pull images with, and the Secret every process reads. Its keys are the settings' keys. */
 export const prerequisites = (settings: ChatwootSettings): Manifest[] => [
-  namespace(names.namespace(settings.ENV)),
+  ...applicationNamespace(names.namespace(settings.ENV), settings),
   secretEnv(names.namespace(settings.ENV), secretName, secrets(settings)),
 ]
 

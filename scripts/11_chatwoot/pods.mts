@@ -1,5 +1,6 @@
 import type { Container, EnvVar, PodSpec } from '../../lib/kube/types.mts'
 import { container, podDefaults, probe } from '../../lib/kube/manifests/pods.mts'
+import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import { commonEnv, port } from './environment.mts'
 import { bucketOf } from './backends.mts'
 import type { ChatwootSettings } from './settings.mts'
@@ -52,6 +53,7 @@ export function podOf(
     user: 1000,
     // Sidekiq gives its jobs 25 s.
     graceSeconds: 60,
+    pullSecret: pullSecretName(settings),
     scratch: Object.keys(folders(settings)),
     containers: [
       container({

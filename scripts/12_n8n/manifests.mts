@@ -1,16 +1,17 @@
 import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
 import type { Manifest, Secret } from '../../lib/kube/types.mts'
-import { autoscaled, namespace, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
+import { autoscaled, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
 import { env, envFromSecret, resources } from '../../lib/kube/manifests/pods.mts'
+import { applicationNamespace } from '../../lib/kube/manifests/pull-secret.mts'
 import { port, secretName, secrets } from './environment.mts'
 import { ownerPasswordHash } from './owner.mts'
 import { names } from './names.mts'
 import type { N8nSettings } from './settings.mts'
 import { n8nContainer, n8nDeployment, runnerContainer, type Images } from './pods.mts'
 
-/** The namespace and the Secret every process reads. Its keys are the settings' keys. */
+/** The namespace, what its pods pull images with, and the Secret every process reads. Its keys are the settings' keys. */
 export const prerequisites = (settings: N8nSettings): Manifest[] => [
-  namespace(names.namespace(settings.ENV)),
+  ...applicationNamespace(names.namespace(settings.ENV), settings),
   secretOf(settings),
 ]
 

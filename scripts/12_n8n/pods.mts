@@ -9,6 +9,7 @@ import {
   probe,
   resources,
 } from '../../lib/kube/manifests/pods.mts'
+import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import { commonEnv, port, secretName, secrets } from './environment.mts'
 import { names } from './names.mts'
 import { pool } from './backends.mts'
@@ -45,6 +46,7 @@ export function n8nDeployment(
       labels,
       user: 1000,
       graceSeconds: seconds + graceMargin,
+      pullSecret: pullSecretName(settings),
       scratch: ['n8n', 'cache', 'tmp', ...(component === 'worker' ? ['runner-tmp'] : [])],
       containers,
       sidecars,

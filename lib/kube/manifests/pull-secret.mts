@@ -1,4 +1,5 @@
-import type { Secret } from '../types.mts'
+import type { Manifest, Secret } from '../types.mts'
+import { namespace } from './objects.mts'
 import { sensitive, type Sensitive } from '../../base/sensitive.mts'
 
 /** The settings of a private image registry, as settings/platform-backends.mts declares them. */
@@ -15,8 +16,14 @@ const name = 'registry'
 export const pullSecretName = ({ REGISTRY_SERVER }: RegistrySettings): string | undefined =>
   REGISTRY_SERVER === undefined ? undefined : name
 
+/** The namespace of an application, and what its pods pull images with. */
+export const applicationNamespace = (name: string, settings: RegistrySettings): Manifest[] => [
+  namespace(name),
+  ...pullSecrets(name, settings),
+]
+
 /** The pull Secret of one namespace; none where images are pulled without an account. */
-export function pullSecrets(namespace: string, settings: RegistrySettings): Secret[] {
+export function pullSecrets(inNamespace: string, settings: RegistrySettings): Secret[] {
   const { REGISTRY_SERVER: server, REGISTRY_USER: username = '', REGISTRY_PASSWORD } = settings
   if (server === undefined || REGISTRY_PASSWORD === undefined) return []
   const password = REGISTRY_PASSWORD.reveal()
@@ -29,7 +36,7 @@ export function pullSecrets(namespace: string, settings: RegistrySettings): Secr
     {
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { namespace, name },
+      metadata: { namespace: inNamespace, name },
       type: 'kubernetes.io/dockerconfigjson',
       data: { '.dockerconfigjson': Buffer.from(config.reveal()).toString('base64') },
     },

@@ -10,7 +10,7 @@ import {
   askRegistry,
   type Offer,
 } from '../../../lib/backends/image-registry.mts'
-import { createImageProof } from '../../../lib/backends/image-proof.mts'
+import { provePulls } from '../../../lib/backends/image-proof.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 
@@ -68,19 +68,21 @@ const node = (name: string, images: string[], more: object = {}): LiveObject => 
 const image = 'registry.example.com/keybuzz/api:1.4.0'
 const silent: Offer = { is: 'silent', words: 'registry.example.com: getaddrinfo ENOTFOUND' }
 
-async function proveWith(nodes: LiveObject[], offer: Offer, images = [image]) {
+async function proveWith(nodes: LiveObject[], offer: Offer, images = [image], builtByOperator = true) {
   const warned: string[] = []
   const asked: string[] = []
-  const proof = createImageProof({
-    kube: () => ({ list: () => Promise.resolve(nodes) }),
-    settings: () => ({}),
-    voice: { warn: (text) => void warned.push(text), said: () => {} },
-    ask: (one) => {
-      asked.push(one)
-      return Promise.resolve(offer)
+  const thrown = await provePulls(
+    { images, builtByOperator },
+    {
+      nodes,
+      settings: {},
+      voice: { warn: (text) => void warned.push(text), said: () => {} },
+      ask: (one) => {
+        asked.push(one)
+        return Promise.resolve(offer)
+      },
     },
-  })
-  const thrown = await proof.require(images).catch((error: unknown) => error)
+  ).catch((error: unknown) => error)
   return { thrown, warned, asked }
 }
 
@@ -143,6 +145,26 @@ for (const [what, nodes, offer, exitCode, words] of refusals) {
     assert.ok(thrown.details.includes('Nothing was applied.'))
   })
 }
+
+test('a public image that one node has pulled is proven: its registry is not asked', async () => {
+  const { thrown, asked } = await proveWith([node('a', [image]), node('b', [])], silent, [image], false)
+  assert.deepEqual([thrown, asked], [undefined, []])
+})
+
+test('a public image whose registry is silent here is a warning, one it does not have is refused', async () => {
+  const { thrown, warned } = await proveWith([node('a', [])], silent, [image], false)
+  assert.equal(thrown, undefined)
+  assert.match(warned.join(), /is on 0 of 1 nodes.*ENOTFOUND/)
+  const absent: Offer = { is: 'absent', words: 'it answers 404' }
+  const refused = await proveWith([node('a', [])], absent, [image], false)
+  assert.ok(refused.thrown instanceof KitError && refused.thrown.exitCode === exitCodes.preflight)
+})
+
+test('a public image may have a name everybody knows', async () => {
+  const nginx = 'docker.io/library/nginx:1.27'
+  const { thrown } = await proveWith([node('a', [nginx])], silent, [nginx], false)
+  assert.equal(thrown, undefined)
+})
 
 test('a placeholder is refused though every node has it', async () => {
   const { thrown } = await proveWith([node('a', ['docker.io/library/nginx:1.27'])], { is: 'there' }, [

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { root } from '../../../lib/base/files.mts'
 import { folderOf } from '../../../lib/base/names.mts'
-import { nameOf } from '../../../lib/kube/types.mts'
+import { nameOf, type PodSpec } from '../../../lib/kube/types.mts'
 import { ownerOf } from '../../../lib/kube/apply/ownership.mts'
 import { objectsOf } from '../../../lib/run/objects.mts'
 import type { SettingsOf, Module } from '../../../lib/run/module.mts'
@@ -17,15 +17,21 @@ for (const row of modules) {
   const path = join(root, 'scripts', folder, `${folder}_apply_all.mts`)
   const { default: steps } = (await import(path)) as { default: readonly [Step, ...Step[]] }
   const { module } = steps[0]
-  const sources = { env: 'staging', given: {}, saved: {}, variables: {} }
-  const settings = typed(
-    'staging',
-    resolve([...module.shared, ...module.settings], sources).map((one) =>
-      one.text === undefined && one.setting.optional !== true
-        ? { ...one, text: `<${one.setting.key}>` }
-        : one,
-    ),
-  )
+  const settingsWith = (given: Readonly<Record<string, string>>) =>
+    typed(
+      'staging',
+      resolve([...module.shared, ...module.settings], {
+        env: 'staging',
+        given,
+        saved: {},
+        variables: {},
+      }).map((one) =>
+        one.text === undefined && one.setting.optional !== true
+          ? { ...one, text: `<${one.setting.key}>` }
+          : one,
+      ),
+    ) as SettingsOf<Module>
+  const settings = settingsWith({})
   const images = Object.fromEntries(module.images.map((name) => [name, `registry.example.com/${name}:1`]))
   const { versions } = readVersions('staging')
 
@@ -41,7 +47,7 @@ for (const row of modules) {
 
   test(`${folder}: its objects carry their step, and no name stands twice`, () => {
     const objects = objectsOf(module, steps, {
-      settings: settings as SettingsOf<Module>,
+      settings,
       images,
       versions,
     })
@@ -50,6 +56,19 @@ for (const row of modules) {
     for (const one of objects.filter(({ kind }) => kind !== 'Namespace'))
       assert.equal(ownerOf(one).module, folder, nameOf(one))
   })
+
+  if (module.scope === 'environment')
+    test(`${folder}: with a private registry, every pod names the pull Secret of its own namespace`, () => {
+      const given = { REGISTRY_SERVER: 'registry.example.com', API_MIGRATE: 'migrate' }
+      const objects = objectsOf(module, steps, { settings: settingsWith(given), images, versions })
+      const pods = objects.flatMap((one) => {
+        const { template } = (one as { spec?: { template?: { spec: PodSpec } } }).spec ?? {}
+        return template === undefined ? [] : [{ name: nameOf(one), spec: template.spec }]
+      })
+      assert.ok(pods.length > 1)
+      for (const { name, spec } of pods) assert.deepEqual(spec.imagePullSecrets, [{ name: 'registry' }], name)
+      assert.ok(objects.some((one) => one.kind === 'Secret' && one.metadata?.name === 'registry'))
+    })
 
   test(`${folder}: its first step asks for settings, its last one tests, and those between apply`, () => {
     assert.deepEqual(
