@@ -34,7 +34,7 @@ export const testsStep = <const M extends Module>(
   module: M,
   title: string,
   checks: () => Promise<{ readonly checks: ChecksOf<M> }>,
-  drills: (context: ContextOf<M>) => Promise<{ readonly drills: DrillsOf<M> }>,
+  drills: (context: ContextOf<M>) => Promise<{ readonly drills: DrillsOf<M> }> = noDrills,
 ): Step<M> =>
   declared(meta, {
     module,
@@ -42,6 +42,8 @@ export const testsStep = <const M extends Module>(
     title,
     run: (context) => context.tests.run(checks, () => drills(context)),
   })
+
+const noDrills = () => Promise.resolve({ drills: [] })
 
 function declared<M extends Module>(meta: ImportMeta, parts: Omit<Step<M>, 'name' | 'id'>): Step<M> {
   const { module, title } = parts

@@ -65,7 +65,8 @@ STUB
   install -m 600 "$repository/tests/fixtures/kubeconfig.yaml" credentials/dev/kubeconfig
   KEYBUZZ_KUBECTL=$BATS_TEST_TMPDIR/kubectl ./00_master_install.mjs --env dev "${wanted[@]}" 2>"$BATS_TEST_TMPDIR/err" &
   master=$!
-  for _ in {1..100}; do [[ -s $BATS_TEST_TMPDIR/kubectl.pid ]] && break || sleep 0.1; done
+  for _ in {1..600}; do [[ -s $BATS_TEST_TMPDIR/kubectl.pid ]] && return || sleep 0.1; done
+  fail 'the run did not start its kubectl within a minute'
 }
 
 # ends_with CODE WORDS: the run does, and says so.

@@ -240,3 +240,10 @@ test('CONTRIBUTING.md says what every room of lib and every folder of module 9 i
   ]
   assert.deepEqual(rows, named)
 })
+
+test('every function CONTRIBUTING.md names on the way of a run is exported by the file it names', () => {
+  const hops = [...read('CONTRIBUTING.md').matchAll(/`([\w./-]+\.mts):(\w+)`/g)]
+  assert.ok(hops.length >= 10)
+  for (const [hop, file = '', name = ''] of hops)
+    assert.match(read(file), new RegExp(`^export (async )?(function|const) ${name}\\b`, 'm'), hop)
+})
