@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../../../../lib/base/files.mts'
 import type { Host } from '../../../../lib/hosts/host.mts'
 import type { Hosts } from '../../../../lib/hosts/hosts.mts'
 import type { Until } from '../../../../lib/base/poll.mts'
@@ -130,10 +133,12 @@ function act(world: World, one: Machine, what: string, words: readonly string[])
 
 function answer(world: World, one: Machine, words: readonly string[], shown = ''): [number, string] {
   if (shown === 'read the state of K3s') return [0, stateOf(one)]
+  if (shown === 'ask whether the host is prepared') return [0, documentOf(one)]
+  const line = words.join(' ')
   if (shown === 'ask whether this server is whole') return [0, wholenessOf(world, one)]
+  if (shown === 'read the kubeconfig') return one.data ? [0, 'kubeconfig'] : [1, '']
   if (shown === 'read the token') return one.data ? [0, 'K10abc::server:token'] : [1, '']
   if (shown === 'ask for the token and the Nodes of workers') return viewOfWorkers(world, one)
-  const line = words.join(' ')
   if (line.includes('is-active k3s-agent')) return [0, one.active ? 'active\n0\n' : 'activating\n0\n']
   if (line.includes('get persistentvolumes')) return [0, '{"items": []}']
   if (line.includes('--property Restart ')) return [0, one.ending || !one.active ? 'no' : 'always']
@@ -151,6 +156,12 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   const node = /get node (\S+)/.exec(line)?.[1]
   return [0, node !== undefined && world.nodes.has(node) ? `node/${node}` : '']
 }
+
+const good = readFileSync(join(root, 'tests/fixtures/hosts/good.txt'), 'utf8')
+
+/** What a host says of itself that is fit for K3s. */
+export const documentOf = ({ address }: Pick<Host, 'address'>): string =>
+  good.replace('192.0.2.1/24', `${address}/24`)
 
 function viewOfWorkers(world: World, one: Machine): [number, string] {
   if (!one.data) return [1, '\n']
