@@ -133,7 +133,8 @@ function act(world: World, one: Machine, what: string, words: readonly string[])
 
 function answer(world: World, one: Machine, words: readonly string[], shown = ''): [number, string] {
   if (shown === 'read the state of K3s') return [0, stateOf(one)]
-  if (shown === 'ask whether the host is prepared') return [0, documentOf(one)]
+  if (shown === 'ask whether the host is prepared' || shown === 'ask the host about itself')
+    return [0, documentOf(one)]
   const line = words.join(' ')
   if (shown === 'ask whether this server is whole') return [0, wholenessOf(world, one)]
   if (shown === 'read the kubeconfig') return one.data ? [0, 'kubeconfig'] : [1, '']
@@ -221,9 +222,10 @@ export function hostsOf(world: World, limit?: readonly string[]): Hosts {
       count()
       return Promise.resolve()
     },
-    look: (paths) => {
+    look: (paths, { words, shown }) => {
       const there = paths.filter((path) => one.files.has(path))
-      return Promise.resolve(new Map(there.map((path) => [path, one.files.get(path) ?? ''])))
+      const sums = new Map(there.map((path) => [path, one.files.get(path) ?? '']))
+      return Promise.resolve({ sums, said: answer(world, one, words, shown)[1] })
     },
     put: async (path, _mode, content) => {
       const wanted = typeof content === 'string' ? content : content.sha256

@@ -6,22 +6,22 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { createWrites } from '../../../../lib/base/writes.mts'
 import { createHost, lockFolder, type Host } from '../../../../lib/hosts/host.mts'
+import type { Question } from '../../../../lib/hosts/host-files.mts'
 import type { Hosts } from '../../../../lib/hosts/hosts.mts'
 import { readScript } from '../../../../lib/hosts/remote-script.mts'
 import { connect, type Connection } from '../../../../lib/hosts/ssh.mts'
 import { resolve, typed } from '../../../../lib/settings/settings.mts'
-import { parseDocument } from '../../../../scripts/09_k3s/host/document.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import { ensureServers } from '../../../../scripts/09_k3s/nodes/control-plane.mts'
 import { fetchKubeconfig } from '../../../../scripts/09_k3s/nodes/kubeconfig.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
-import { preflightScript } from '../../../../scripts/09_k3s/preflight/script.mts'
+import { ask } from '../../../../scripts/09_k3s/preflight/run.mts'
 import { prepareHosts } from '../../../../scripts/09_k3s/prepare/run.mts'
 import type { FitHost } from '../../../../scripts/09_k3s/prepare/tasks.mts'
 import { knockScript } from '../../../../scripts/09_k3s/reach/scripts.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { startSshd, type Sshd } from '../../hosts/sshd.mts'
-import { documentOf, hostsOf, makeWorld, tokens, untilNow } from './machines.mts'
+import { hostsOf, makeWorld, tokens, untilNow } from './machines.mts'
 
 // What a second run sends to a host, in bytes on the wire: the answers come from machines in memory, and every command
 // goes over a real connection to a machine that reads it and does nothing.
@@ -30,7 +30,10 @@ const folder = mkdtempSync(join(tmpdir(), 'keybuzz-second-run-'))
 after(() => rmSync(folder, { recursive: true }))
 for (const program of ['sh', 'flock', 'cat', 'gzip', 'perl']) {
   const path = join(folder, program)
-  writeFileSync(path, '#!/bin/bash\ncase "$*" in *sysread*) echo quiet ;; esac\nwhile read -r _; do :; done\n')
+  writeFileSync(
+    path,
+    '#!/bin/bash\ncase "$*" in *sysread*) echo quiet ;; esac\nwhile read -r _; do :; done\n',
+  )
   chmodSync(path, 0o755)
 }
 
@@ -58,7 +61,7 @@ interface Wire {
 
 /** A connection to a machine that is called so, counted. */
 async function wireTo({ name, address }: Host): Promise<Wire> {
-  const sshd = await startSshd((command) => ['bash', '-c', `PATH=${folder}; ${command}`])
+  const sshd = await startSshd((command) => ['sh', '-c', `PATH=${folder}; ${command}`])
   let sent = 0
   const counter = createServer((socket) => {
     const behind = dial(sshd.login.port, '127.0.0.1')
@@ -87,9 +90,9 @@ async function wireTo({ name, address }: Host): Promise<Wire> {
 /** Answers like the one, and sends like the other. */
 function both(world: Host, wire: Host): Host {
   const seen = new Set<string>()
-  const look = async (paths: readonly string[]) => {
+  const look = async (paths: readonly string[], question: Question) => {
     for (const path of paths) seen.add(path)
-    await wire.look(paths).catch(() => undefined)
+    await wire.look(paths, question).catch(() => undefined)
   }
   return {
     ...world,
@@ -97,47 +100,46 @@ function both(world: Host, wire: Host): Host {
       await wire.read(words, options).catch(() => undefined)
       return world.read(words, options)
     },
-    async look(paths) {
-      await look(paths)
-      return world.look(paths)
+    async look(paths, question) {
+      await look(paths, question)
+      return world.look(paths, question)
     },
     async put(path, mode, content) {
-      if (!seen.has(path)) await look([path])
+      if (!seen.has(path)) await look([path], { script: '', words: [], shown: path })
       return world.put(path, mode, content)
     },
   }
 }
 
-const fitOf = (hosts: Hosts): FitHost[] =>
-  [...hosts.masters, ...hosts.workers].map((host) => ({
-    host,
-    facts: {
-      address: host.address,
-      role: hosts.masters.includes(host) ? 'master' : 'worker',
-      said: parseDocument(host.name, documentOf(host)),
-      members: hosts.members,
-      settings,
-      blocked: [],
-    },
-  }))
+const fitOf = async (hosts: Hosts): Promise<FitHost[]> =>
+  Promise.all(
+    [...hosts.masters, ...hosts.workers].map(async (host) => {
+      const role = hosts.masters.includes(host) ? 'master' : 'worker'
+      const { said } = await ask(host, role)
+      const { address } = host
+      return { host, facts: { address, role, said, members: hosts.members, settings, blocked: [] } }
+    }),
+  )
 
 /** What module 9 asks the hosts of a cluster that is as it should be, or makes them. */
 async function install(hosts: Hosts, known: boolean): Promise<void> {
   const shared = { ...hosts, settings, versions, until: untilNow }
-  await prepareHosts(fitOf(hosts), hosts, untilNow)
+  await prepareHosts(await fitOf(hosts), hosts, untilNow)
   await ensureServers({ ...shared, known })
   await fetchKubeconfig(hosts.servers, settings)
   await ensureWorkers(shared)
 }
 
-test('a second run sends few bytes to each host', async () => {
-  const world = makeWorld(3, 2)
+/** Bytes; tests/practice allows 10,240 of OpenSSH's own server, which agrees on some 300 more than the one here. */
+const most = 9_900
+
+test('a second run sends few bytes to each host: every command carries its frame', async () => {
+  const world = makeWorld(3, 1)
   await install(hostsOf(world), false)
   const before = hostsOf(world)
   const wires = new Map<string, Wire>()
   for (const host of [...before.masters, ...before.workers]) wires.set(host.name, await wireTo(host))
-  const over = (some: readonly Host[]) =>
-    some.map((host) => both(host, (wires.get(host.name) as Wire).host))
+  const over = (some: readonly Host[]) => some.map((host) => both(host, (wires.get(host.name) as Wire).host))
   const hosts = { ...before, servers: over(before.servers), workers: over(before.workers) }
   const all = { ...hosts, masters: hosts.servers }
   world.writes = 0
@@ -146,7 +148,6 @@ test('a second run sends few bytes to each host', async () => {
       await (wires.get(name) as Wire).host.lock(`${lockFolder}/installer.lock`, () => {})
     for (const host of [...all.masters, ...all.workers]) {
       if (all.workers.includes(host)) await (wires.get(host.name) as Wire).host.quiet()
-      await readScript(host, preflightScript, [host.address], { shown: 'ask the host about itself' })
       const words = before.members
         .filter(({ name }) => name !== host.name)
         .map(({ address }) => `tcp:${address}:6443,2379,2380,2381,10250,80,443`)
@@ -154,8 +155,9 @@ test('a second run sends few bytes to each host', async () => {
     }
     await install(all, true)
     assert.equal(world.writes, 0)
-    for (const [name, { sent }] of wires) console.log(name, sent())
+    const sent = [...wires].map(([name, wire]) => [name, wire.sent()] as const)
+    for (const [name, bytes] of sent) assert.ok(bytes > 1000 && bytes <= most, `${name}: ${bytes} bytes`)
   } finally {
-    for (const { close } of wires.values()) close()
+    for (const wire of wires.values()) wire.close()
   }
 })
