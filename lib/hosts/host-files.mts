@@ -4,6 +4,7 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { readScript, type ScriptOptions } from './remote-script.mts'
 import type { Finished } from '../base/command.mts'
 import type { RemoteOptions } from './ssh.mts'
+import type { PinnedFile } from '../settings/pinned-file.mts'
 import type { Writes } from '../base/writes.mts'
 
 /** The files of one machine. */
@@ -28,14 +29,7 @@ export interface Looked {
 }
 
 /** What a file shall hold: text, or a file of this machine whose checksum is known. */
-export type Content = string | LocalFile
-
-export interface LocalFile {
-  readonly file: string
-  readonly sha256: string
-  /** Proves that the file is what its checksum says, before it is sent anywhere. */
-  readonly prove: () => Promise<void>
-}
+export type Content = string | PinnedFile
 
 /** The whole file stands at its place or the old one does: a full disk or a lost link leaves only a `.keybuzz-new`. */
 const receive = `umask 077

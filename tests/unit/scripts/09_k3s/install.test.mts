@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
@@ -10,7 +7,7 @@ import { resolve, typed } from '../../../../lib/settings/settings.mts'
 import { agentConfig, serverConfig, type NodeFacts } from '../../../../scripts/09_k3s/nodes/config.mts'
 import { planFormation } from '../../../../scripts/09_k3s/nodes/formation.mts'
 import type { HostState } from '../../../../scripts/09_k3s/nodes/host-state.mts'
-import { artifactsOf, needsStart, requireArtifact } from '../../../../scripts/09_k3s/nodes/install.mts'
+import { artifactsOf, needsStart } from '../../../../scripts/09_k3s/nodes/install.mts'
 import { ingress } from '../../../../scripts/09_k3s/ingress/manifests.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
@@ -139,23 +136,6 @@ for (const [what, given, exitCode] of [
     )
   })
 }
-
-test('a program that is not what its publisher made goes to no host: exit 7; one that is not there: exit 3', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-artifact-'))
-  try {
-    const file = join(folder, 'k3s')
-    const artifact = { file, sha256: sum }
-    const fails = (exitCode: number) => (thrown: unknown) =>
-      thrown instanceof KitError && thrown.exitCode === exitCode
-    await assert.rejects(requireArtifact(artifact), fails(exitCodes.preflight))
-    writeFileSync(file, 'another program')
-    await assert.rejects(requireArtifact(artifact), fails(exitCodes.trust))
-    writeFileSync(file, 'program')
-    await requireArtifact(artifact)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-})
 
 test('the ingress is one DaemonSet on the nodes’ own ports, on masters too, one node at a time', () => {
   const objects = ingress(settings({ TRUSTED_PROXIES: '192.0.2.0/24' }), { traefik: 'traefik:v3.7.15' })
