@@ -10,6 +10,7 @@ import type { Rabbitmq } from '../backends/rabbitmq.mts'
 import type { Redis } from '../backends/redis.mts'
 import type { S3 } from '../backends/s3.mts'
 import type { Until } from '../base/poll.mts'
+import type { Texts } from '../settings/settings.mts'
 import type { Versions } from '../settings/versions.mts'
 
 /** What a step works with. Readers always act; writers only record under --plan. */
@@ -24,6 +25,12 @@ export interface Context<M extends Module> {
      * @param tryOut tries the backends with the answers before they are saved
      */
     ensure(tryOut?: (settings: SettingsOf<M>, tools: Backends) => Promise<void>): Promise<void>
+    /**
+     * Saves values a step found on hosts, or made, for optional settings that have none yet.
+     * @param found text by setting key
+     * @throws KitError exit 2 when the environment is protected and its name is not given, exit 11, exit 12
+     */
+    keep(found: Texts): Promise<void>
   }
   readonly kube: Kube
   /** The machines of the cluster, entered at the first call. @throws KitError exit 2, 3, 6, 7 or 8 */

@@ -54,6 +54,11 @@ export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
     facts,
     permit,
   } = parts
+  /** Comes before a settings file is changed. */
+  const hold = async () => {
+    await permit()
+    await ground()?.hold.take()
+  }
   const context: Context<M> = {
     get settings() {
       return inputs.current()
@@ -94,12 +99,9 @@ export function createContext<M extends Module>(parts: Parts<M>): Context<M> {
       async ensure(tryOut) {
         const found = ground()
         const live = found && liveSecrets(await found.kube.objects(), found.look.namespaces)
-        const hold = async () => {
-          await permit()
-          await ground()?.hold.take()
-        }
         await inputs.ensure(live ?? {}, hold, tryOut && ((settings) => tryOut(settings, backends(settings))))
       },
+      keep: (found) => inputs.keep(found, hold),
     },
     tests: {
       async run(loadChecks, loadDrills) {

@@ -10,7 +10,7 @@ import type { HostState } from '../../../../scripts/09_k3s/nodes/host-state.mts'
 import { artifactsOf, needsStart } from '../../../../scripts/09_k3s/nodes/install.mts'
 import { ingress } from '../../../../scripts/09_k3s/ingress/manifests.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
-import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
+import type { WithTokens } from '../../../../scripts/09_k3s/nodes/tokens.mts'
 
 const state = (name: string, rest: Partial<HostState> = {}): HostState => ({
   name,
@@ -70,7 +70,7 @@ const saved = {
 }
 const settings = (more: Record<string, string> = {}) => {
   const sources = { env: 'staging', given: {}, saved: { ...saved, ...more }, variables: {} }
-  return typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
+  return typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as WithTokens
 }
 const nodes: NodeFacts[] = [one, two, three]
 const own = ['cluster-init', 'server', 'token', 'node-name', 'node-ip', 'advertise-address', 'flannel-iface']
@@ -102,13 +102,6 @@ test('a worker gets the workers’ token, not the servers’', () => {
   const text = agentConfig(one, '192.0.2.1', 'K10abc::node:agent')
   assert.ok(!text.includes(saved.K3S_TOKEN))
   assert.equal((parse(text) as { token: string }).token, 'K10abc::node:agent')
-})
-
-test('a cluster whose tokens were never made is not configured, exit 2', () => {
-  assert.throws(
-    () => serverConfig({ ...settings(), K3S_TOKEN: undefined }, nodes, one, { begins: true }),
-    (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.usage,
-  )
 })
 
 const sum = createHash('sha256').update('program').digest('hex')

@@ -123,7 +123,8 @@ const fitOf = async (hosts: Hosts): Promise<FitHost[]> =>
 
 /** What module 9 asks the hosts of a cluster that is as it should be, or makes them. */
 async function install(hosts: Hosts, known: boolean): Promise<void> {
-  const shared = { ...hosts, settings, versions, until: untilNow }
+  const keep = () => assert.fail('the settings have both tokens')
+  const shared = { ...hosts, settings, keep, versions, until: untilNow }
   await prepareHosts(await fitOf(hosts), hosts, untilNow)
   await ensureServers({ ...shared, known })
   await fetchKubeconfig(hosts.servers, settings)
