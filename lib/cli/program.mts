@@ -4,6 +4,7 @@ import type { Arguments, Program } from '../run/request.mts'
 import { Cancelled, exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
 import { questions } from '../base/terminal.mts'
 import { helpText } from './flags.mjs'
+import { rememberProxyPasswords } from '../base/proxies.mts'
 import { interruption } from '../base/signals.mts'
 import { log, logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
 
@@ -21,6 +22,7 @@ type Body<Ending> = (given: Arguments & { program: Program }) => Promise<Ending>
  */
 export function startProgram(program: Program, usage: string, body: Body<ExitCode | Successor>): void {
   surviveClosedOutput()
+  rememberProxyPasswords()
   interruption.listen()
   let settled = false
   // Nothing is left to wait for and the run has not ended: its input has (Ctrl-D). Node would end with 0, and the

@@ -30,7 +30,7 @@ export interface Context<M extends Module> {
      * @param found text by setting key
      * @throws KitError exit 2 when the environment is protected and its name is not given, exit 11, exit 12
      */
-    keep(found: Texts): Promise<void>
+    readonly keep: (found: Texts) => Promise<void>
   }
   readonly kube: Kube
   /** The machines of the cluster, entered at the first call. @throws KitError exit 2, 3, 6, 7 or 8 */

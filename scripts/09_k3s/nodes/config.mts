@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
-import type { WithTokens } from './tokens.mts'
+import type { Sensitive } from '../../../lib/base/sensitive.mts'
+import type { K3sSettings } from '../settings.mts'
 import { paths, signature } from '../host/paths.mts'
 
 // What K3s is told on each host: pure text.
@@ -11,6 +12,9 @@ export interface NodeFacts {
   /** The interface that carries the private address. */
   readonly interface: string
 }
+
+/** Settings with both tokens: what K3s is told needs them. */
+export type WithTokens = K3sSettings & { readonly K3S_TOKEN: Sensitive; readonly K3S_AGENT_TOKEN: Sensitive }
 
 /** How a server came into the cluster; it stays so, for K3s reads it only once. */
 export type Origin = { readonly begins: true } | { readonly joins: string; readonly token: string }

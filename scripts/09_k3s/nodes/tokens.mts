@@ -6,6 +6,7 @@ import { sensitive, type Sensitive } from '../../../lib/base/sensitive.mts'
 import type { Texts } from '../../../lib/settings/settings.mts'
 import { paths } from '../host/paths.mts'
 import type { K3sSettings } from '../settings.mts'
+import type { WithTokens } from './config.mts'
 import type { HostState } from './host-state.mts'
 
 // The two tokens of a cluster. They are settled here alone, by the one run that may change its servers: an environment
@@ -16,9 +17,6 @@ const kinds = [
   { key: 'K3S_TOKEN', kind: 'server', file: 'token' },
   { key: 'K3S_AGENT_TOKEN', kind: 'agent', file: 'agent-token' },
 ] as const
-
-/** Settings that have both. */
-export type WithTokens = K3sSettings & Readonly<Record<(typeof kinds)[number]['key'], Sensitive>>
 
 const sha256 = (value: Sensitive): string => createHash('sha256').update(value.reveal()).digest('hex')
 

@@ -4,13 +4,17 @@ import { test } from 'node:test'
 import { parse } from 'yaml'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { resolve, typed } from '../../../../lib/settings/settings.mts'
-import { agentConfig, serverConfig, type NodeFacts } from '../../../../scripts/09_k3s/nodes/config.mts'
+import {
+  agentConfig,
+  serverConfig,
+  type NodeFacts,
+  type WithTokens,
+} from '../../../../scripts/09_k3s/nodes/config.mts'
 import { planFormation } from '../../../../scripts/09_k3s/nodes/formation.mts'
 import type { HostState } from '../../../../scripts/09_k3s/nodes/host-state.mts'
 import { artifactsOf, needsStart } from '../../../../scripts/09_k3s/nodes/install.mts'
 import { ingress } from '../../../../scripts/09_k3s/ingress/manifests.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
-import type { WithTokens } from '../../../../scripts/09_k3s/nodes/tokens.mts'
 
 const state = (name: string, rest: Partial<HostState> = {}): HostState => ({
   name,

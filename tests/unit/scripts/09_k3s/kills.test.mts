@@ -121,7 +121,7 @@ function settingsFile(world: World) {
   const file: Record<string, string> = { ...others }
   return {
     file,
-    async run(): Promise<void> {
+    run: async (): Promise<void> => {
       const read = typed('staging', resolve([...k3s.shared, ...k3s.settings], { ...sources, saved: file }))
       const keep = (found: Texts) => Promise.resolve(void Object.assign(file, found))
       const hosts = hostsOf(world)
@@ -177,7 +177,7 @@ test('a token that the settings and every master lack is not made anew: exit 5, 
     (thrown) =>
       thrown instanceof KitError &&
       thrown.exitCode === exitCodes.worldMoved &&
-      /^K3S_AGENT_TOKEN is missing, and no master has/.test(thrown.message),
+      thrown.message.startsWith('K3S_AGENT_TOKEN is missing, and no master has'),
   )
   assert.equal(world.writes, 0)
 })
