@@ -14,7 +14,8 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { homedir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
 import { exitCodes, hasCode, KitError } from './errors.mts'
 
 /** The kit's own root folder. */
@@ -28,6 +29,9 @@ export const logsFolder = (env: string): string => join(root, 'logs', env)
 /** A path as an operator types it: from the kit's root. */
 export const shownPath = (path: string): string =>
   path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path
+
+/** The one meaning of a path in settings and in versions.json: from the kit's root, `~/` from the operator's home. */
+export const fromRoot = (path: string): string => resolve(root, path.replace(/^~(?=\/)/, homedir()))
 
 /**
  * Writes a file so that at every instant the old or the new content is there, complete, and readable by its

@@ -9,6 +9,7 @@ interface Where {
 
 /** Why there was no answer, told apart, because each is repaired elsewhere. */
 export function explained(cause: Error, { host, port, servername }: Where): KitError {
+  if (cause instanceof KitError) return cause
   const where = `${servername} at ${host}:${port}`
   if (hasCode(cause, 'ECONNREFUSED'))
     return unreachable(`${where}: connection refused`, 'nothing listens there', cause)

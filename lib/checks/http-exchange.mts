@@ -6,9 +6,12 @@ import {
   type RequestOptions,
   type IncomingHttpHeaders,
 } from 'node:http'
+import { lookup } from 'node:dns'
 import { request as requestTls } from 'node:https'
+import { isIP, type LookupFunction } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { exitCodes, KitError } from '../base/errors.mts'
+import { isPrivateAddress, publicProblem } from '../settings/private-addresses.mts'
 import { explained } from './http-errors.mts'
 
 // One request on the wire. fetch is no use here: it does not let its caller set Host.
@@ -45,9 +48,15 @@ function within<T>(
   return new Promise((resolve, reject) => {
     let late = false
     const fail = (cause: Error) => reject(explained(late ? new Error('timeout', { cause }) : cause, options))
+    // A refusal before anything is sent: node looks up names, but not addresses.
+    if (plain && isIP(options.host ?? '') !== 0 && !isPrivateAddress(options.host ?? ''))
+      return reject(notPrivate(options.host ?? ''))
     const open: Open = (answered) => {
       // A connection of its own: one kept from an earlier request may lead to a pod that has gone since.
-      const request = (plain ? requestPlain : requestTls)({ ...options, agent: false }, answered)
+      const request = (plain ? requestPlain : requestTls)(
+        { ...options, agent: false, ...(plain ? { lookup: privateLookup } : {}) },
+        answered,
+      )
       // Node's own option counts silence only: a server that drips would hold a check for ever.
       const timer = setTimeout(() => {
         late = true
@@ -56,6 +65,21 @@ function within<T>(
       return request.on('error', fail).on('close', () => clearTimeout(timer))
     }
     run(open, resolve, fail)
+  })
+}
+
+const notPrivate = (address: string): KitError =>
+  new KitError(`INGRESS_ADDRESSES: ${address} ${publicProblem}`, {
+    exitCode: exitCodes.usage,
+    hint: 'give private addresses of nodes, or leave INGRESS_ADDRESSES empty: then the public name is asked, by HTTPS',
+  })
+
+/** As dns.lookup, for names that lead to private addresses alone. */
+const privateLookup: LookupFunction = (name, options, done) => {
+  lookup(name, options, (error, found, family) => {
+    const addresses = typeof found === 'string' ? [found] : (found ?? []).map(({ address }) => address)
+    const outside = error === null ? addresses.find((address) => !isPrivateAddress(address)) : undefined
+    done(outside === undefined ? error : notPrivate(`${name}, ${outside},`), found, family)
   })
 }
 

@@ -3,6 +3,7 @@ import type { Arguments, Program } from '../run/request.mts'
 import { Cancelled, exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
 import { questions } from '../base/terminal.mts'
 import { helpText } from './flags.mjs'
+import { rememberProxyPasswords } from '../base/proxies.mts'
 import { interruption } from '../base/signals.mts'
 import { log, logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
 
@@ -14,6 +15,7 @@ type Body = (given: Arguments & { program: Program }) => Promise<ExitCode>
  */
 export function startProgram(program: Program, usage: string, body: Body): void {
   surviveClosedOutput()
+  rememberProxyPasswords()
   interruption.listen()
   let settled = false
   // Nothing is left to wait for and the run has not ended: its input has (Ctrl-D). Node would end with 0, and the

@@ -1,28 +1,35 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { exitCodes, KitError } from '../base/errors.mts'
-import { readScript } from './remote-script.mts'
+import { readScript, type ScriptOptions } from './remote-script.mts'
 import type { Finished } from '../base/command.mts'
 import type { RemoteOptions } from './ssh.mts'
+import type { PinnedFile } from '../settings/pinned-file.mts'
 import type { Writes } from '../base/writes.mts'
 
 /** The files of one machine. */
 export interface Files {
-  /** Looks at files in one round trip, for the `put`s that follow. @returns the sha256 of those that are there. @throws KitError exit 9 */
-  look(paths: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** Looks at files for the `put`s that follow, and asks a question in the same round trip. @throws KitError exit 9 */
+  look(paths: readonly string[], question: Question): Promise<Looked>
   /** Makes a file so, unless it is so already. @returns whether anything was to do. @throws KitError exit 9 */
   put(path: string, mode: string, content: Content): Promise<boolean>
 }
 
-/** What a file shall hold: text, or a file of this machine whose checksum is known. */
-export type Content = string | LocalFile
-
-export interface LocalFile {
-  readonly file: string
-  readonly sha256: string
-  /** Proves that the file is what its checksum says, before it is sent anywhere. */
-  readonly prove: () => Promise<void>
+/** A POSIX shell script that changes nothing, and the words it gets. */
+export interface Question extends Omit<ScriptOptions, 'interpreter'> {
+  readonly script: string
+  readonly words: readonly string[]
 }
+
+export interface Looked {
+  /** The sha256 of those files that are there, by path. */
+  readonly sums: ReadonlyMap<string, string>
+  /** What the script printed. */
+  readonly said: string
+}
+
+/** What a file shall hold: text, or a file of this machine whose checksum is known. */
+export type Content = string | PinnedFile
 
 /** The whole file stands at its place or the old one does: a full disk or a lost link leaves only a `.keybuzz-new`. */
 const receive = `umask 077
@@ -58,22 +65,26 @@ export function createFiles({ name, writes, run, must }: FilesOptions): Files {
   /** What was seen of files, and not changed since: `SHA256 MODE OWNER`, or `none`. */
   const seen = new Map<string, string>()
 
-  async function look(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    if (paths.length === 0) return new Map()
-    const shown = `look at ${paths.join(' ')}`
-    const { code, stdout, stderr } = await readScript({ read: run }, lookAt(paths), [], { shown })
+  async function look(
+    paths: readonly string[],
+    { script, words, ...options }: Question = { script: '', words: [], shown: `look at ${paths.join(' ')}` },
+  ): Promise<Looked> {
+    const text = `${lookAt(paths)}\n${script}`
+    const { code, stdout, stderr } = await readScript({ read: run }, text, words, options)
     const lines = stdout.split('\n')
+    const [states, rest] = [lines.slice(0, paths.length), lines.slice(paths.length)]
     // A line each, or none is believed: a sum that is read for the file beside it is no sum.
-    if (code !== 0 || lines.length !== paths.length + 1 || !lines.slice(0, -1).every(isSeen)) {
+    if (code !== 0 || rest.length === 0 || !states.every(isSeen)) {
       throw new KitError(`${name}: what its files are could not be read`, {
         exitCode: exitCodes.rolloutFailed,
         details: stderr.trim().split('\n').slice(-6),
         hint: `look at them on the host: ${paths.join(' ')}`,
       })
     }
-    for (const [at, path] of paths.entries()) seen.set(path, lines[at] ?? '')
+    for (const [at, path] of paths.entries()) seen.set(path, states[at] ?? '')
     const there = paths.filter((path) => seen.get(path) !== 'none')
-    return new Map(there.map((path) => [path, seen.get(path)?.split(' ')[0] ?? '']))
+    const sums = new Map(there.map((path) => [path, seen.get(path)?.split(' ')[0] ?? '']))
+    return { sums, said: rest.join('\n') }
   }
 
   async function put(path: string, mode: string, content: Content): Promise<boolean> {

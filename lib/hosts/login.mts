@@ -1,7 +1,5 @@
-import { homedir } from 'node:os'
-import { resolve } from 'node:path'
 import { exitCodes, KitError } from '../base/errors.mts'
-import { readPrivate, root, shownPath } from '../base/files.mts'
+import { fromRoot, readPrivate, shownPath } from '../base/files.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import type { Server } from './servers.mts'
 import type { Settings } from '../settings/settings.mts'
@@ -30,7 +28,7 @@ export function loginOf({ env, settings }: { env: string; settings: Settings }, 
 
 /** @throws KitError exit 2 when there is no such key, it is a public one, or others may read it */
 function readKey(setting: string): string {
-  const path = resolve(root, setting.replace(/^~(?=\/)/, homedir()))
+  const path = fromRoot(setting)
   const text = readPrivate(path)
   if (text?.includes('PRIVATE KEY')) return text
   throw new KitError(
@@ -50,7 +48,7 @@ export interface Entry {
   readonly writes: Writes
 }
 
-/** Enters one machine, as its administrator. @throws KitError exit 2, 6, 7 or 8 */
+/** Enters one machine, as its administrator. @throws KitError exit 2, 3, 6, 7 or 8 */
 export async function enter(options: Entry, server: Server): Promise<{ host: Host; connection: Connection }> {
   const login = loginOf(options, server)
   const connection = await connect(login)

@@ -4,7 +4,7 @@ import type { Finished } from '../base/command.mts'
 import type { RemoteOptions } from './ssh.mts'
 
 /** How a script in $s is run with the words that follow: as short as it can be, each host gets it several times a run. */
-const interpreters = { sh: 'eval "$s"', perl: 'exec perl -e "$s" "$@"' }
+const interpreters = { sh: 'eval "$s"', perl: 'perl -e "$s" "$@"' }
 
 /** Without the indentation, which no interpreter needs. */
 const unindented = (script: string): string => script.replaceAll(/^ +/gm, '')
@@ -26,7 +26,7 @@ export const readScript = (
   words: readonly string[],
   { interpreter = 'sh', ...options }: ScriptOptions,
 ): Promise<Finished> =>
-  host.read(['sh', '-c', `s=$(gzip -dc)||exit;${interpreters[interpreter]}`, 'sh', ...words], {
+  host.read(['sh', '-c', `s=$(gzip -dc)&&${interpreters[interpreter]}`, 'sh', ...words], {
     ...options,
     input: Readable.from([gzipSync(unindented(script), { level: 9 })]),
   })

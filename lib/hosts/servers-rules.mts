@@ -99,9 +99,7 @@ const rules: Readonly<Record<string, CellRule>> = {
   HOSTNAME: filled(hostnameProblem),
   IP_PRIVEE: filled(addressProblem),
   IP_PUBLIQUE: (value) =>
-    value === '' || isIP(value) === 4
-      ? undefined
-      : `"${value}" is not an IPv4 address; leave it empty when there is none`,
+    value === '' || isIP(value) === 4 ? undefined : `${notIpv4(value)}; leave it empty when there is none`,
   USER_SSH: (value) =>
     value === '' || /^[a-z_][a-z0-9_-]*$/.test(value) ? undefined : `"${value}" is no user's name`,
   ROLE: filled((value) =>
@@ -123,8 +121,13 @@ function hostnameProblem(value: string): string | undefined {
   return /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(value) ? undefined : `"${value}" is no short host name`
 }
 
+const notIpv4 = (value: string): string =>
+  isIP(value) === 6
+    ? `"${value}" is an IPv6 address: IPv6 is not supported yet`
+    : `"${value}" is not an IPv4 address`
+
 function addressProblem(value: string): string | undefined {
-  if (isIP(value) !== 4) return `"${value}" is not an IPv4 address`
+  if (isIP(value) !== 4) return notIpv4(value)
   const [first = 0, second = 0] = value.split('.').map(Number)
   if (first === 127 || first === 0) return `${value} is the machine itself, not its address`
   if (first === 169 && second === 254) return `${value} is a link-local address: the host got none`

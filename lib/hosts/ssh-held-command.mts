@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream'
 import type { Finished } from '../base/command.mts'
+import { cutAt, errorsOf, framed } from './frame.mts'
 
 /** How a command is run on a connection that is open, its output told as it comes. */
 type Exec = (
-  program: string,
-  words: string[],
-  options: { stream: 'both'; stdin: Readable; onStdout: (said: Buffer) => void },
-) => Promise<{ code: number | null; stdout: string; stderr: string }>
+  command: string,
+  options: { stdin: Readable; onStdout: (said: Buffer) => void; noTrim: true },
+) => Promise<{ stdout: string; stderr: string }>
 
 export interface HoldOptions {
   readonly firstLine?: string | undefined
@@ -20,22 +20,30 @@ export const beat = 12_000
 /** As `Connection.hold`. Not counted among the channels: it is the one more that MaxSessions 4 has. */
 export function hold(
   exec: Exec,
+  mark: string,
   words: readonly string[],
   { firstLine = '', onLost }: HoldOptions,
 ): Promise<Finished | string> {
-  const [program = '', ...rest] = words
   // A stdin that never ends: the far side sees its end only when the connection is gone.
   const stdin = new Readable({ read() {} })
   stdin.push(firstLine)
   const beating = setInterval(() => stdin.push('\n'), beat).unref()
   let held = false
   return new Promise((resolve, reject) => {
-    const onStdout = (said: Buffer) => {
+    let said = ''
+    const onStdout = (piece: Buffer) => {
+      if (held) return
+      said += piece.toString()
+      const line = /^.*(?=\n)/.exec(cutAt(mark, said)?.inside ?? '')
+      if (line === null) return
       held = true
-      resolve(said.toString().trim())
+      resolve(line[0])
     }
-    exec(program, rest, { stream: 'both', stdin, onStdout })
-      .then(({ code, stdout, stderr }) => resolve({ code: code ?? 128, stdout, stderr }), reject)
+    exec(framed(mark, words), { stdin, onStdout, noTrim: true })
+      .then(({ stdout, stderr }) => {
+        const { code = 128, inside = '' } = cutAt(mark, stdout) ?? {}
+        resolve({ code, stdout: inside, stderr: errorsOf(mark, stderr) })
+      }, reject)
       .finally(() => {
         clearInterval(beating)
         if (held) onLost()

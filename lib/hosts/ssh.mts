@@ -14,11 +14,13 @@ import {
 import { createLimit } from '../base/concurrency.mts'
 import { record } from '../base/log.mts'
 import { shownWords, type Finished } from '../base/command.mts'
+import { cutAt, errorsOf, framed, newMark } from './frame.mts'
+import { requirePlainShell, type Raw } from './login-shell.mts'
 import { hold, type HoldOptions } from './ssh-held-command.mts'
 import { connectError, lostLink, sshTo, type Target } from './ssh-errors.mts'
 
 // The only importer of node-ssh. One connection a host, no tunnel, no second key offered: what an sshd with
-// MaxSessions 4, MaxAuthTries 3 and no forwarding lets in. Quoting is left to node-ssh: commands are words.
+// MaxSessions 4, MaxAuthTries 3 and no forwarding lets in. node-ssh's own quoting loses empty words: frame.mts has ours.
 
 export interface Login extends Target {
   /** The private key's text. */
@@ -42,7 +44,7 @@ export interface Connection {
   run(words: readonly string[], options?: RemoteOptions): Promise<Finished>
   /**
    * Starts a command that stays until the connection closes, with a line on its stdin every `beat` milliseconds.
-   * @returns what it says first, or its end
+   * @returns the line it says first, or its end
    */
   hold(words: readonly string[], options: HoldOptions): Promise<Finished | string>
   close(): void
@@ -56,7 +58,7 @@ const keepalive = 12_000
 
 /**
  * Opens the connection to one host, whose key must be a known one.
- * @throws UnknownHost (7), KitError exit 6, 7 or 8
+ * @throws UnknownHost (7), KitError exit 3 when its login shell is not a plain one, exit 6, 7 or 8
  */
 export async function connect(login: Login): Promise<Connection> {
   interruption.throwIfAsked()
@@ -92,12 +94,19 @@ export async function connect(login: Login): Promise<Connection> {
   }
   // Without a listener an error of the link would end the process; the commands under way report it.
   ssh.connection?.on('error', (error) => record(`ssh ${login.name}: ${error.message}`))
+  const mark = newMark()
+  await requirePlainShell(login, mark, (command) =>
+    raw(ssh, login, command, { shown: 'is it a plain shell?' }),
+  ).catch((thrown: unknown) => {
+    ssh.dispose()
+    throw thrown
+  })
   const limit = createLimit(channels)
   let closed = false
   return {
-    run: (words, options = {}) => limit(() => execute(ssh, login, words, options)),
+    run: (words, options = {}) => limit(() => execute({ ssh, target: login, mark }, words, options)),
     hold: (words, { firstLine, onLost }) =>
-      hold(ssh.exec.bind(ssh), words, { firstLine, onLost: () => closed || onLost() }),
+      hold(ssh.execCommand.bind(ssh), mark, words, { firstLine, onLost: () => closed || onLost() }),
     close() {
       closed = true
       ssh.dispose()
@@ -119,20 +128,45 @@ const algorithmsOf = (known: readonly HostKey[]): string[] => [
   ...new Set(known.flatMap(({ type }) => signatures[type] ?? [])),
 ]
 
+interface Opened {
+  readonly ssh: NodeSSH
+  readonly target: Target
+  readonly mark: string
+}
+
+/** Runs words, and gives what they said themselves. */
 async function execute(
+  { ssh, target, mark }: Opened,
+  words: readonly string[],
+  { shown = shownWords(words), ...options }: RemoteOptions,
+): Promise<Finished> {
+  const started = performance.now()
+  const { stdout, stderr } = await raw(ssh, target, framed(mark, words), { ...options, shown })
+  const { code, inside } = cutAt(mark, stdout) ?? {}
+  if (code === undefined || inside === undefined) {
+    throw new KitError(`${target.name}: its answer is not whole: ${shown}`, {
+      exitCode: exitCodes.unreachable,
+      details: ['Whether it was done is unknown: the next run looks at the host before it does anything.'],
+      hint: `look at the host: ${sshTo(target)}, then run the same command again`,
+    })
+  }
+  record(`ssh ${target.name}: ${shown} -> ${code} (${Math.round(performance.now() - started)} ms)`)
+  return { code, stdout: inside, stderr: errorsOf(mark, stderr) }
+}
+
+/** Gives a text to the login shell and waits for its end. */
+async function raw(
   ssh: NodeSSH,
   target: Target,
-  words: readonly string[],
-  { input, timeoutSeconds = 60, shown = shownWords(words) }: RemoteOptions,
-): Promise<Finished> {
+  command: string,
+  { input, timeoutSeconds = 60, shown }: RemoteOptions & { readonly shown: string },
+): Promise<Raw> {
   interruption.throwIfAsked()
-  const started = performance.now()
-  const [program = '', ...rest] = words
   const over = new AbortController()
   const timer = setTimeout(() => over.abort(), timeoutSeconds * 1000)
   try {
     const answer = await Promise.race([
-      ssh.exec(program, rest, { stream: 'both', stdin: input ?? '', noTrim: true }),
+      ssh.execCommand(command, { stdin: input ?? '', noTrim: true }),
       ended(AbortSignal.any([over.signal, interruption.signal])),
     ])
     if (answer === undefined) {
@@ -145,9 +179,7 @@ async function execute(
     }
     const { code, signal, stdout, stderr } = answer
     if (code === null && signal === null) throw lostLink(target, shown)
-    const took = Math.round(performance.now() - started)
-    record(`ssh ${target.name}: ${shown} -> ${code ?? signal} (${took} ms)`)
-    return { code: code ?? 128, stdout, stderr }
+    return { stdout, stderr }
   } catch (thrown) {
     if (thrown instanceof KitError) throw thrown
     throw lostLink(target, shown)

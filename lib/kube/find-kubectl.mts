@@ -2,6 +2,8 @@ import { accessSync, constants } from 'node:fs'
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { Kubectl } from './kubectl.mts'
 import { run } from '../base/command.mts'
+import { fromRoot } from '../base/files.mts'
+import { pinnedFile } from '../settings/pinned-file.mts'
 import type { Versions } from '../settings/versions.mts'
 
 export interface FoundKubectl {
@@ -14,15 +16,19 @@ export interface FoundKubectl {
 /**
  * Finds the kubectl to use: the one an operator names, else the K3s binary of this environment (it is kubectl
  * too, of the cluster's own version), else the one on PATH (DESIGN section 8).
- * @throws KitError exit 3 when there is none
+ * @throws KitError exit 3 when there is none, exit 7 when the K3s binary is not what its checksum says
  */
 export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
   const named = process.env['KEYBUZZ_KUBECTL']
   if (named !== undefined)
-    return { words: [requireProgram(named, 'KEYBUZZ_KUBECTL names it')], unproven: false }
-  const k3s = versions['k3s']?.file
-  if (k3s !== undefined)
-    return { words: [requireProgram(k3s, 'versions.json names it (k3s.file)'), 'kubectl'], unproven: false }
+    return { words: [requireProgram(fromRoot(named), 'KEYBUZZ_KUBECTL names it')], unproven: false }
+  const { k3s } = versions
+  const pinned = k3s && pinnedFile('k3s', k3s)
+  if (pinned !== undefined) {
+    const program = requireProgram(pinned.file, 'versions.json names it (k3s.file)')
+    await pinned.prove()
+    return { words: [program, 'kubectl'], unproven: false }
+  }
   const found = await run(['sh', '-c', 'command -v kubectl'])
   if (found.code === 0) return { words: [found.stdout.trim()], unproven: true }
   throw new KitError('there is no kubectl on this machine', {

@@ -1,6 +1,7 @@
 import { pauseFor } from '../base/poll.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { kubectlError } from './kubectl-errors.mts'
+import { createWarnings } from './kubectl-warnings.mts'
 import { log, record } from '../base/log.mts'
 import { run, shownWords } from '../base/command.mts'
 
@@ -47,6 +48,7 @@ export interface Way {
 /** A Kubectl bound to one kubeconfig; ~/.kube/config and KUBECONFIG are never looked at. */
 export function createKubectl(program: readonly string[], kubeconfig: string, way: Way): Kubectl {
   let words = wordsFor(way.context)
+  const warned = createWarnings()
   function wordsFor(context: string): readonly string[] {
     return [...program, '--kubeconfig', kubeconfig, '--context', context]
   }
@@ -69,6 +71,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
     record(
       `${shownWords(['kubectl', ...more])} -> ${finished.code} (${Math.round(performance.now() - started)} ms)`,
     )
+    warned(more, finished.stderr)
     if (finished.code !== 0) throw kubectlError(more, finished)
     answered = true
     return finished.stdout

@@ -3,6 +3,7 @@ import type { Kube } from '../kube/apply/kube.mts'
 import type { Fetched } from '../kube/save-kubeconfig.mts'
 import type { ChecksOf, DrillsOf, Module, SettingsOf } from './module.mts'
 import type { Until } from '../base/poll.mts'
+import type { Texts } from '../settings/settings.mts'
 import type { Versions } from '../settings/versions.mts'
 
 /** What a step of a module works with. */
@@ -41,6 +42,12 @@ export interface Credentials {
    * @throws KitError exit 2, 5 or 12
    */
   ensure(): Promise<void>
+  /**
+   * Saves values a step found on hosts, or made, for optional settings that have none yet.
+   * @param found text by setting key
+   * @throws KitError exit 2 when the environment is protected and its name is not given, exit 11, exit 12
+   */
+  readonly keep: (found: Texts) => Promise<void>
 }
 
 /** The images a module installs. */

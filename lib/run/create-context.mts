@@ -63,18 +63,20 @@ const requirePulls = <M extends Module>(session: Session<M>): Promise<void> =>
 
 function credentialsOf<M extends Module>(session: Session<M>): Credentials {
   const { module, inputs, permit } = session
+  /** Comes before a settings file is changed. */
+  const hold = async () => {
+    await permit()
+    await session.opened?.lock.acquire()
+  }
   return {
     async ensure() {
       const { opened } = session
       const live = opened && liveSecrets(await opened.kube.objects(), opened.look.namespaces)
-      const hold = async () => {
-        await permit()
-        await session.opened?.lock.acquire()
-      }
       await inputs.ensure(live ?? {}, hold, async (settings) =>
         tryBackends(module.backends?.(settings) ?? {}, session.backends(settings)),
       )
     },
+    keep: (found) => inputs.keep(found, hold),
   }
 }
 

@@ -23,6 +23,8 @@ export interface Inputs<M extends Module> {
     hold: () => Promise<void>,
     tryOut?: (settings: SettingsOf<M>) => Promise<void>,
   ): Promise<void>
+  /** Saves values a step found or made for settings that have none; under --plan they are only used. */
+  keep(found: Texts, hold: () => Promise<void>): Promise<void>
 }
 
 /** Reads what this run was given. @throws KitError exit 2 for what cannot be right */
@@ -64,6 +66,15 @@ export async function openInputs<M extends Module>(
         live,
         interactive: interactive(given.noInput) && !looking,
         tryOut: tryOut && ((answers) => tryOut(answers as SettingsOf<M>)),
+      })
+      settings = undefined
+      if (looking) planned = resolved
+      else await keepSettings(env, module, resolved, hold)
+    },
+    async keep(found, hold) {
+      const resolved = readNow().map((one): Resolved => {
+        const text = found[one.setting.key]
+        return one.text !== undefined || text === undefined ? one : { ...one, text, origin: 'adopted' }
       })
       settings = undefined
       if (looking) planned = resolved

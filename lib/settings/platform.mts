@@ -1,5 +1,6 @@
 import type { Given, Setting } from './settings.mts'
 import { certificateProblem, keyProblem } from '../base/certificate.mts'
+import { isPrivateHostWithPort } from './private-addresses.mts'
 import {
   isCount,
   isDnsName,
@@ -63,10 +64,11 @@ export const ingress = [
   {
     key: 'INGRESS_ADDRESSES',
     title: 'Ingress addresses for tests',
-    help: 'Where the checks reach the ingress, as host:port of nodes, comma-separated. Empty: by the public name, through DNS and the load balancer',
+    help: 'Where the checks reach the ingress, as host:port of nodes, comma-separated. Empty: by the public name, through DNS and the load balancer. While TLS_MODE is load-balancer they must be private addresses: checks that sign in send the owner’s password there in plain HTTP',
     kind: 'text',
     optional: true,
-    validate: listOf(isHostWithPort),
+    validate: (value, given) =>
+      listOf(given.text('TLS_MODE') === 'load-balancer' ? isPrivateHostWithPort : isHostWithPort)(value),
   },
   {
     key: 'PROXY_HOPS',

@@ -11,7 +11,7 @@ export const isDnsName: Rule = (value) =>
 
 /** Nothing the kit configures is reached by IPv6: K3s, firewalls and load balancers get IPv4 alone. */
 const notIpv6: Rule = (value) =>
-  isIPv6(value.split('/')[0] ?? '')
+  isIPv6(value.replace(/\/.*/, '').replace(/^\[(.*)\](:\d+)?$/, '$1'))
     ? `${value} is an IPv6 address: IPv6 is not supported yet, give an IPv4 address`
     : undefined
 
@@ -26,14 +26,15 @@ export const isHostOrAddress: Rule = (value) =>
 
 export const isHostWithPort: Rule = (value) => {
   const [host = '', port = ''] = value.split(/:(?=\d+$)/)
-  return isHostOrAddress(host) ?? (port === '' ? 'must be host:port' : isPort(port))
+  return notIpv6(value) ?? isHostOrAddress(host) ?? (port === '' ? 'must be host:port' : isPort(port))
 }
 
 /** The part of an image's name before its first slash; Docker Hub's is docker.io. */
 export const isRegistry: Rule = (value) =>
-  isHostOrAddress(value) === undefined || isHostWithPort(value) === undefined
+  notIpv6(value) ??
+  (isHostOrAddress(value) === undefined || isHostWithPort(value) === undefined
     ? undefined
-    : 'must be host or host:port, without https:// and without a path'
+    : 'must be host or host:port, without https:// and without a path')
 
 export const isCidr: Rule = (value) => {
   const [address = '', bits = '', ...more] = value.split('/')
@@ -73,15 +74,17 @@ export const isFolder: Rule = (value) =>
 
 export const isOrigin: Rule = (value) => {
   const [, host = ''] = /^https:\/\/([^/]+)$/.exec(value) ?? []
-  return isHostOrAddress(host) === undefined || isHostWithPort(host) === undefined
-    ? undefined
-    : 'must be an origin such as https://app.example.com, without a path'
+  const isOne = isHostOrAddress(host) === undefined || isHostWithPort(host) === undefined
+  return (
+    notIpv6(host) ?? (isOne ? undefined : 'must be an origin such as https://app.example.com, without a path')
+  )
 }
 
 export const isUrl: Rule = (value) =>
-  /^https?:\/\/[^/?#]+(\/[^?#]*)?$/.test(value) && URL.canParse(value)
+  notIpv6(/^https?:\/\/([^/?#]+)/.exec(value)?.[1] ?? '') ??
+  (/^https?:\/\/[^/?#]+(\/[^?#]*)?$/.test(value) && URL.canParse(value)
     ? undefined
-    : 'must be an address such as https://s3.example.com'
+    : 'must be an address such as https://s3.example.com')
 
 export const isEmail: Rule = (value) =>
   /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(value) ? undefined : 'must be an e-mail address'

@@ -8,10 +8,11 @@ export default step(
   import.meta,
   k3s,
   'Install the servers',
-  async ({ settings, versions, hosts, cluster, until }) => {
+  async ({ settings, credentials, versions, hosts, cluster, until }) => {
     const { servers, masters } = await hosts()
     if (masters.length > 0) {
-      await ensureServers({ servers, masters, settings, versions, until, known: cluster.known })
+      const { keep } = credentials
+      await ensureServers({ servers, masters, settings, keep, versions, until, known: cluster.known })
       await cluster.keepKubeconfig(await fetchKubeconfig(servers, settings))
     }
     await cluster.connect()

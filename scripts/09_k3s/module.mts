@@ -12,7 +12,7 @@ type Images = Readonly<Record<'traefik' | 'probe', string>>
 
 /** What a host keeps when K3s is taken off it. */
 const kept = [
-  `snapshots of the database in ${paths.backups} of each master; K3S_TOKEN opens them`,
+  `snapshots of the database in ${paths.backups} of each master; K3S_TOKEN of 09_k3s.env opens them`,
   'what firewalld lets through: its rules carry no name of the kit; kernel modules and settings until the host starts anew',
   'the row in servers.tsv: while it is there, the next install of module 9 makes the host a node again',
 ]
@@ -40,6 +40,7 @@ export const k3s = defineModule({
     ...[...waivedOf(WAIVED)].map(([id, reason]) => `Waived by the operator: ${id}: ${reason}`),
     'VXLAN and WireGuard between hosts are knocked at before K3s is installed; later the kernel has their port, and only traffic of pods proves them.',
     'A firewall that loads its rules by another service than nftables.service, ufw or firewalld may forget the openings at its next start: the next run makes them again.',
+    'That a snapshot of etcd can be restored: each opens only with the K3S_TOKEN of the time it was taken, never with K3S_AGENT_TOKEN. 09_k3s.env holds the one of now: keep a copy of it with the snapshots. For a cluster that another environment or somebody else made it stands in server/token of its masters.',
     'That every node reaches every other was seen at one moment, between pods, over IPv4.',
   ],
 })

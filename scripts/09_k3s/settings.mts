@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { SettingsOf } from '../../lib/run/module.mts'
 import type { Setting } from '../../lib/settings/settings.mts'
 import { backendAddresses, registry } from '../../lib/settings/platform-backends.mts'
@@ -16,23 +15,20 @@ import {
 
 // What only module 9 asks: what a cluster cannot change later, and its ingress.
 
-const secret = () => randomBytes(32).toString('hex')
-
 export const cluster = [
   {
     key: 'K3S_TOKEN',
     title: 'Token of the servers',
-    help: 'Also the passphrase of every etcd snapshot: back it up, without it none can be restored',
+    help: 'Taken over from the masters of a cluster that is there, else made with it. Also the passphrase of every etcd snapshot taken while it is this one: back it up, without it none can be restored',
     kind: 'sensitive',
-    generate: secret,
     optional: true,
     keep: true,
   },
   {
     key: 'K3S_AGENT_TOKEN',
     title: 'Token of the workers',
+    help: 'As K3S_TOKEN; it opens no snapshot',
     kind: 'sensitive',
-    generate: secret,
     optional: true,
     keep: true,
   },

@@ -198,3 +198,25 @@ bad_file() { # NAME EXPECTED: platform.env is bad in one way; nothing may be wri
   run -2 --separate-stderr scripts/12_n8n/12_n8n_01_deploy.mts --env dev --set N8N_HOST=x.example.com
   assert_regex "$stderr" 'this run does not save settings'
 }
+
+@test "what a step found for settings that have no value is saved in the module's own file; under --plan it is only used" {
+  complete_platform
+  save_settings 09_k3s.env "SSH_KEY='key'"
+  cat >keep.mts <<'TEXT'
+import { k3s } from './scripts/09_k3s/module.mts'
+import { openInputs } from './lib/run/inputs.mts'
+
+const inputs = await openInputs(k3s, 'dev', { verb: 'install', set: [], plan: process.argv[2] === 'plan' } as never)
+const found = { K3S_TOKEN: 'found-on-a-master-1', DOMAIN: 'other.example.com' }
+await inputs.keep(found, () => Promise.resolve(console.log('held')))
+const { K3S_TOKEN, DOMAIN } = inputs.current()
+console.log(K3S_TOKEN?.reveal(), DOMAIN)
+TEXT
+  run -0 --separate-stderr bin/ts "$PWD/keep.mts" plan
+  assert_output 'found-on-a-master-1 dev.example.com'
+  run ! grep -q K3S_TOKEN credentials/dev/09_k3s.env
+  run -0 --separate-stderr bin/ts "$PWD/keep.mts"
+  assert_output $'held\nfound-on-a-master-1 dev.example.com'
+  grep -qx "K3S_TOKEN='found-on-a-master-1'" credentials/dev/09_k3s.env
+  assert_equal "$(stat -c %a credentials/dev/09_k3s.env)" 600
+}

@@ -39,8 +39,9 @@ const documented: readonly Documented[] = [
 const row = (...cells: string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 
-function defaultOf({ kind, default: fallback, generate, optional, when }: Setting): string {
+function defaultOf({ kind, default: fallback, generate, optional, keep, when }: Setting): string {
   if (generate !== undefined) return 'generated'
+  if (optional === true && keep === true) return 'made with the cluster'
   if (fallback === undefined && when !== undefined)
     return kind === 'file' ? 'needed where it applies' : 'asked where it applies'
   if (typeof fallback === 'function') return 'from other settings'

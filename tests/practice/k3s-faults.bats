@@ -147,11 +147,16 @@ exit_of_run() {
 }
 
 # bats test_tags=long
-@test "a lost 09_k3s.env draws other tokens: exit 5 before any server is changed; with the cluster's own it goes on" {
+@test "a lost 09_k3s.env is filled from the masters; another token is exit 5 before any server is changed" {
   cp -p "$credentials/09_k3s.env" "$BATS_TEST_TMPDIR/09_k3s.env"
   sed -i '/^K3S_\(AGENT_\)\?TOKEN=/d' "$credentials/09_k3s.env"
   run -0 k3s_step 00_setup_credentials
+  run ! grep -q TOKEN "$credentials/09_k3s.env"
   before=$(on master-01 'sha256sum /etc/rancher/k3s/config.yaml; systemctl show k3s --property ActiveEnterTimestampMonotonic')
+  run -0 k3s_step 02_install_control_plane
+  assert_output --partial 'K3S_TOKEN taken over from practice-master-01'
+  assert_equal "$(grep TOKEN "$credentials/09_k3s.env" | sort)" "$(grep TOKEN "$BATS_TEST_TMPDIR/09_k3s.env" | sort)"
+  sed -i "s/^K3S_TOKEN=.*/K3S_TOKEN='of-another-cluster-3Aa'/" "$credentials/09_k3s.env"
   run k3s_step 02_install_control_plane
   assert_equal "$(on master-01 'sha256sum /etc/rancher/k3s/config.yaml; systemctl show k3s --property ActiveEnterTimestampMonotonic')" "$before"
   assert_equal "$status" 5

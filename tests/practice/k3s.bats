@@ -185,6 +185,9 @@ killed_until_through() {
 @test "three bare masters become servers of one cluster, though the kit is killed on the way" {
   run -0 k3s_step 00_setup_credentials
   run -0 k3s_step 01_prepare
+  # The tokens are saved before the first write on any host.
+  run ! grep -q TOKEN "$credentials/09_k3s.env"
+  KEYBUZZ_KILL_AFTER_WRITE=1 run -137 k3s_step 02_install_control_plane
   for machine in master-02 worker-01; do
     printf '%s\n' "$(setting K3S_TOKEN)" "$(setting K3S_AGENT_TOKEN)" | watch_argv "$machine"
   done

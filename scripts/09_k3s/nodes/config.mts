@@ -1,5 +1,4 @@
 import { stringify } from 'yaml'
-import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Sensitive } from '../../../lib/base/sensitive.mts'
 import type { K3sSettings } from '../settings.mts'
 import { paths, signature } from '../host/paths.mts'
@@ -14,12 +13,15 @@ export interface NodeFacts {
   readonly interface: string
 }
 
+/** Settings with both tokens: what K3s is told needs them. */
+export type WithTokens = K3sSettings & { readonly K3S_TOKEN: Sensitive; readonly K3S_AGENT_TOKEN: Sensitive }
+
 /** How a server came into the cluster; it stays so, for K3s reads it only once. */
 export type Origin = { readonly begins: true } | { readonly joins: string; readonly token: string }
 
 /** The part every server must have alike, rendered from one object: they cannot differ. */
-const common = (settings: K3sSettings, servers: readonly NodeFacts[]) => ({
-  'agent-token': revealed(settings.K3S_AGENT_TOKEN, 'K3S_AGENT_TOKEN'),
+const common = (settings: WithTokens, servers: readonly NodeFacts[]) => ({
+  'agent-token': settings.K3S_AGENT_TOKEN.reveal(),
   'cluster-cidr': settings.CLUSTER_CIDR,
   'service-cidr': settings.SERVICE_CIDR,
   'cluster-dns': settings.CLUSTER_DNS,
@@ -42,14 +44,14 @@ const common = (settings: K3sSettings, servers: readonly NodeFacts[]) => ({
 
 /** config.yaml of a server. */
 export const serverConfig = (
-  settings: K3sSettings,
+  settings: WithTokens,
   servers: readonly NodeFacts[],
   node: NodeFacts,
   origin: Origin,
 ): string =>
   configText({
     ...('begins' in origin
-      ? { 'cluster-init': true, token: revealed(settings.K3S_TOKEN, 'K3S_TOKEN') }
+      ? { 'cluster-init': true, token: settings.K3S_TOKEN.reveal() }
       : { server: `https://${origin.joins}:6443`, token: origin.token }),
     ...common(settings, servers),
     'node-name': node.name,
@@ -69,15 +71,6 @@ export const agentConfig = (node: NodeFacts, server: string, token: string): str
     'flannel-iface': node.interface,
     'resolv-conf': paths.resolvConf,
   })
-
-/** A cluster somebody else made has no token of ours; one of ours was given its tokens by step 00. */
-function revealed(token: Sensitive | undefined, key: string): string {
-  if (token !== undefined) return token.reveal()
-  throw new KitError(`${key} is missing`, {
-    exitCode: exitCodes.usage,
-    hint: 'run scripts/09_k3s/09_k3s_00_setup_credentials.mts first: it makes the tokens once',
-  })
-}
 
 const configText = (values: object): string =>
   `${signature} A change by hand is overwritten by its next run.\n${stringify(values)}`

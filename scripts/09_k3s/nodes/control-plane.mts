@@ -2,6 +2,7 @@ import { exitCodes, KitError, NotYet } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { log } from '../../../lib/base/log.mts'
 import type { Until } from '../../../lib/base/poll.mts'
+import type { Texts } from '../../../lib/settings/settings.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import { paths } from '../host/paths.mts'
 import { serverConfig, type Origin } from './config.mts'
@@ -20,7 +21,7 @@ import {
 } from './install.mts'
 import type { K3sSettings } from '../settings.mts'
 import { lacksOf, wholeServer } from './readiness.mts'
-import { requireSameTokens } from './tokens.mts'
+import { requireSameTokens, withTokens } from './tokens.mts'
 
 export interface ControlPlane {
   /** Every master of the cluster: each is asked. */
@@ -28,6 +29,8 @@ export interface ControlPlane {
   /** Those this run may change. */
   readonly masters: readonly Host[]
   readonly settings: K3sSettings
+  /** Saves tokens that the settings lack. */
+  readonly keep: (found: Texts) => Promise<void>
   readonly versions: Versions
   readonly until: Until
   /** A cluster was installed for this environment before. */
@@ -41,7 +44,8 @@ export interface ControlPlane {
 export async function ensureServers({
   servers,
   masters,
-  settings,
+  settings: given,
+  keep,
   versions,
   until,
   known,
@@ -50,9 +54,10 @@ export async function ensureServers({
   const states = await Promise.all(servers.map((server) => readState(server, imagesOf(artifacts))))
   const changes = ({ name }: HostState) => masters.some((master) => master.name === name)
   requireStaying(states)
-  requireSameTokens(states, settings)
+  requireSameTokens(states, given)
   const { begins, order } = planFormation(states, known, changes)
   requireSameProgram(order, artifacts)
+  const settings = await withTokens({ states, servers, settings: given, keep })
   await Promise.all(masters.map((master) => layArtifacts(master, artifacts)))
   const tokens = new Map<string, Promise<string>>()
   const tokenOf = (name: string) => {

@@ -1,6 +1,5 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import { readScript } from '../../../lib/hosts/remote-script.mts'
 import { paths, signature, unitPath } from '../host/paths.mts'
 import type { NodeFacts } from './config.mts'
 
@@ -58,17 +57,15 @@ const ownFiles = [
 ]
 
 /**
- * Asks one host how it stands, in two round trips.
+ * Asks one host how it stands, in one round trip.
  * @param images the tarballs that are to be there: looked at with the other files
  * @throws KitError exit 3 when it cannot become a node of ours
  */
 export async function readState(host: Host, images: readonly string[] = []): Promise<HostState> {
   const { name, address } = host
-  const [{ stdout }, files] = await Promise.all([
-    readScript(host, script, [address], { shown: 'read the state of K3s' }),
-    host.look([...ownFiles, ...images]),
-  ])
-  const said = (key: string) => new RegExp(`^${key}=(.+)$`, 'm').exec(stdout)?.[1]
+  const question = { script, words: [address], shown: 'read the state of K3s' }
+  const looked = await host.look([...ownFiles, ...images], question)
+  const said = (key: string) => new RegExp(`^${key}=(.+)$`, 'm').exec(looked.said)?.[1]
   const found = said('interface')
   if (found === undefined) {
     throw new KitError(`${name}: no interface carries ${address}`, {
@@ -96,7 +93,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     joins: said('joins'),
     started: said('started'),
     registered: said('registered') !== undefined,
-    program: files.get(paths.binary),
+    program: looked.sums.get(paths.binary),
     leaving: said('leaving') !== undefined,
   }
 }

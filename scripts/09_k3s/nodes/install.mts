@@ -1,12 +1,7 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
-import { resolve } from 'node:path'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { root, shownPath } from '../../../lib/base/files.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import type { LocalFile } from '../../../lib/hosts/host-files.mts'
-import { lazily } from '../../../lib/base/lazy.mts'
+import { pinnedFile, type PinnedFile } from '../../../lib/settings/pinned-file.mts'
 import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
 import { paths, unitOf, unitPath } from '../host/paths.mts'
 import { unitText } from './config.mts'
@@ -16,7 +11,7 @@ import { uninstallScript } from './uninstall-script.mts'
 // Brings K3s onto one host: program, images, configuration, unit. Whatever is right already is left alone.
 
 /** A file of this machine that goes to every host, with the checksum it must have everywhere. */
-export interface Artifact extends LocalFile {
+export interface Artifact extends PinnedFile {
   /** Where it goes. */
   readonly path: string
   readonly mode: string
@@ -35,46 +30,18 @@ export function artifactsOf(versions: Versions): Artifact[] {
       hint: `download k3s, k3s-airgap-images-amd64.tar.zst and sha256sum-amd64.txt of ${version} into artifacts/, then add "file" and "sha256" to k3s and k3s-images in versions.json`,
     })
   }
-  return Object.entries(versions).flatMap(([name, { file, sha256 }]) => {
-    if (file === undefined) return []
-    if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) {
-      throw new KitError(`versions.json: ${name} has a file and no checksum`, {
-        exitCode: exitCodes.trust,
-        hint: `add the sha256 its publisher gives to ${name}`,
-      })
-    }
+  return Object.entries(versions).flatMap(([name, version]) => {
+    const local = pinnedFile(name, version)
+    if (local === undefined) return []
     const program = name === 'k3s'
-    const path = program ? paths.binary : `${paths.images}/${tarballName(name, file)}`
-    const local = { file: resolve(root, file), sha256 }
-    const prove = lazily(() => requireArtifact(local))
-    return [{ ...local, prove, path, mode: program ? '0755' : '0644' }]
+    const path = program ? paths.binary : `${paths.images}/${tarballName(name, local.file)}`
+    return [{ ...local, path, mode: program ? '0755' : '0644' }]
   })
 }
 
 /** The name of a tarball on the host: one a name in versions.json, so that a newer one replaces it. */
 const tarballName = (name: string, file: string): string =>
   `keybuzz-${name}${/\.tar(\.\w+)?$/.exec(file)?.[0] ?? '.tar'}`
-
-/** Refuses a file that is not what its publisher made. @throws KitError exit 3 when it is not there, exit 7 */
-export async function requireArtifact({ file, sha256 }: Omit<LocalFile, 'prove'>): Promise<void> {
-  const hash = createHash('sha256')
-  try {
-    await pipeline(createReadStream(file), hash)
-  } catch (cause) {
-    throw new KitError(`cannot read ${shownPath(file)}`, {
-      exitCode: exitCodes.preflight,
-      hint: 'put it there again, or correct "file" in versions.json',
-      cause,
-    })
-  }
-  const found = hash.digest('hex')
-  if (found === sha256) return
-  throw new KitError(`${shownPath(file)} is not the file versions.json names`, {
-    exitCode: exitCodes.trust,
-    details: [`sha256 wanted: ${sha256}`, `sha256 found: ${found}`, 'It was sent to no host.'],
-    hint: 'download it again and compare with the publisher’s list',
-  })
-}
 
 /** What a service would be started with: when it is another one than it was started with, it is restarted. */
 const recipeOf = (artifacts: readonly Artifact[], config: string, role: 'server' | 'agent'): string =>

@@ -1,9 +1,22 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import type { Sensitive } from '../../../lib/base/sensitive.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import { log } from '../../../lib/base/log.mts'
+import { sensitive, type Sensitive } from '../../../lib/base/sensitive.mts'
+import type { Texts } from '../../../lib/settings/settings.mts'
 import { paths } from '../host/paths.mts'
 import type { K3sSettings } from '../settings.mts'
+import type { WithTokens } from './config.mts'
 import type { HostState } from './host-state.mts'
+
+// The two tokens of a cluster. They are settled here alone, by the one run that may change its servers: an environment
+// that only proves a cluster has none of its own.
+
+/** Each token, what a host calls it, and the file K3s keeps it in. */
+const kinds = [
+  { key: 'K3S_TOKEN', kind: 'server', file: 'token' },
+  { key: 'K3S_AGENT_TOKEN', kind: 'agent', file: 'agent-token' },
+] as const
 
 const sha256 = (value: Sensitive): string => createHash('sha256').update(value.reveal()).digest('hex')
 
@@ -15,11 +28,8 @@ const sha256 = (value: Sensitive): string => createHash('sha256').update(value.r
  * @throws KitError exit 5 naming the setting, the host and where the right value is
  */
 export function requireSameTokens(states: readonly HostState[], settings: K3sSettings): void {
-  const tokens = [
-    ['K3S_TOKEN', settings.K3S_TOKEN, 'server', 'token'],
-    ['K3S_AGENT_TOKEN', settings.K3S_AGENT_TOKEN, 'agent', 'agent-token'],
-  ] as const
-  for (const [key, value, kind, file] of tokens) {
+  for (const { key, kind, file } of kinds) {
+    const value = settings[key]
     const other = states.find(
       ({ data, tokens: made }) =>
         data && made[kind] !== undefined && value !== undefined && made[kind] !== sha256(value),
@@ -34,4 +44,57 @@ export function requireSameTokens(states: readonly HostState[], settings: K3sSet
       hint: `give ${key} in 09_k3s.env of this environment the value that this shows on ${other.name}: sed 's/.*://' ${paths.server}/${file}`,
     })
   }
+}
+
+export interface Settling {
+  /** Of every server, before anything is written. */
+  readonly states: readonly HostState[]
+  readonly servers: readonly Pick<Host, 'name' | 'read'>[]
+  readonly settings: K3sSettings
+  /** Saves them before any server is told. */
+  readonly keep: (found: Texts) => Promise<void>
+}
+
+/**
+ * The settings with both tokens: a cluster that is there has them on its masters; a cluster that is not gets new ones,
+ * which are saved first.
+ * @throws KitError exit 5 when no master has the token its cluster was made with; what `keep` throws
+ */
+export async function withTokens({ states, servers, settings, keep }: Settling): Promise<WithTokens> {
+  const lacking = kinds.filter(({ key }) => settings[key] === undefined)
+  const founded = states.some(({ data }) => data)
+  const found = await Promise.all(
+    lacking.map(async (one) => {
+      const text = founded ? await adopt(one, states, servers) : randomBytes(32).toString('hex')
+      return [one.key, sensitive(text)] as const
+    }),
+  )
+  const complete = { ...settings, ...Object.fromEntries(found) } as WithTokens
+  requireSameTokens(states, complete)
+  if (found.length > 0) await keep(Object.fromEntries(found.map(([key, token]) => [key, token.reveal()])))
+  return complete
+}
+
+async function adopt(
+  { key, kind, file }: (typeof kinds)[number],
+  states: readonly HostState[],
+  servers: Settling['servers'],
+): Promise<string> {
+  const holder = states.find(({ data, tokens }) => data && tokens[kind] !== undefined)
+  const host = servers.find(({ name }) => name === holder?.name)
+  const path = `${paths.server}/${file}`
+  const read = await host?.read(['sed', 's/.*://', path], { shown: `read ${path}` })
+  const text = read?.stdout.trim() ?? ''
+  if (host === undefined || text === '' || sha256(sensitive(text)) !== holder?.tokens[kind]) {
+    throw new KitError(`${key} is missing, and no master has the one its cluster was made with`, {
+      exitCode: exitCodes.worldMoved,
+      details: [
+        `${path} was looked for on ${states.map(({ name }) => name).join(', ')}.`,
+        'No server was changed.',
+      ],
+      hint: `put 09_k3s.env of this environment back from your backup, or write ${key} into it`,
+    })
+  }
+  log.ok(`${key} taken over from ${host.name}`)
+  return text
 }

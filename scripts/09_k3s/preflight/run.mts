@@ -1,17 +1,17 @@
 import type { Host } from '../../../lib/hosts/host.mts'
 import type { Hosts, Member } from '../../../lib/hosts/hosts.mts'
 import { log } from '../../../lib/base/log.mts'
-import { readScript } from '../../../lib/hosts/remote-script.mts'
 import type { K3sSettings } from '../settings.mts'
 import { hostChecks } from './checks.mts'
 import type { HostFacts } from './check.mts'
 import { judge, requireNone, tell } from './judge.mts'
 import { parseDocument, type HostDocument } from '../host/document.mts'
+import { preparedFiles } from '../prepare/tasks.mts'
 import { findBlocked, peersOf } from '../reach/reach.mts'
 import { preflightScript } from './script.mts'
 import { waivedOf } from '../settings-waived.mts'
 
-interface Answered {
+export interface Answered {
   readonly host: Host
   readonly role: HostFacts['role']
   readonly said: HostDocument
@@ -68,14 +68,18 @@ async function withBlocked(
   }))
 }
 
-async function ask(host: Host, role: HostFacts['role']): Promise<Answered> {
+/** Asks one host about itself, and looks at what preparation may write there. @throws KitError exit 6 or 9 */
+export async function ask(host: Host, role: HostFacts['role']): Promise<Answered> {
   const sent = Date.now()
-  const { stdout } = await readScript(host, preflightScript, [host.address], {
+  const question = {
+    script: preflightScript,
+    words: [host.address],
     timeoutSeconds: 60,
     shown: 'ask the host about itself',
-  })
+  }
+  const looked = await host.look(preparedFiles, question)
   const received = Date.now()
-  const said = parseDocument(host.name, stdout)
+  const said = parseDocument(host.name, looked.said)
   const [begun, ended] = [said.number('time') * 1000, said.number('ended') * 1000]
   return {
     host,

@@ -129,7 +129,7 @@ say resolver "$(readlink -f /etc/resolv.conf)"
 has lsattr && lsattr /etc/resolv.conf 2>/dev/null | awk '$1 ~ /i/ { print "immutable /etc/resolv.conf" }'
 for name in http_proxy https_proxy no_proxy; do
   eval "value=\\$$name"; [ -n "$value" ] || value=$(sed -n "s/^$name=//Ip" /etc/environment 2>/dev/null | tail -n 1)
-  [ -n "$value" ] && say proxy "$name $(echo "$value" | sed 's|//[^@/]*@|//***@|')"
+  [ -n "$value" ] && say proxy "$name $(echo "$value" | sed -E 's|^([a-z0-9]+://)?.*@|\\1***@|')"
 done
 for path in ${leftovers.join(' ')}; do [ -e "$path" ] && [ -n "$(ls -A "$path" 2>/dev/null)" ] && say leftover "$path"; done
 for name in kubeadm kubelet rke2 k0s microk8s; do has "$name" && say program "$name"; done

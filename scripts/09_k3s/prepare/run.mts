@@ -41,11 +41,8 @@ export async function prepareHosts(
 
 /** @returns whether anything was to do */
 async function prepare({ host, facts }: FitHost): Promise<boolean> {
-  const works = worksOf(facts)
-  // One round trip for all of them.
-  await host.look(works.flatMap(({ files = [] }) => files.map(({ path }) => path)))
   let changed = false
-  for (const work of works) if (await make(host, work)) changed = true
+  for (const work of worksOf(facts)) if (await make(host, work)) changed = true
   return changed
 }
 

@@ -4,9 +4,10 @@ import type { K3sSettings } from '../settings.mts'
 import type { HostDocument } from '../host/document.mts'
 import type { Blocked } from '../reach/reach.mts'
 import { firewalldWorks } from './firewalld.mts'
-import { moduleWorks, sysctlWorks } from './kernel.mts'
-import { nftablesWorks } from './nftables.mts'
+import { modulesFile, moduleWorks, sysctlFile, sysctlWorks } from './kernel.mts'
+import { firewallScript, firewallUnit, nftablesWorks } from './nftables.mts'
 import { rulesFor } from '../host/openings.mts'
+import { paths } from '../host/paths.mts'
 import { resolvConfWorks } from './resolv-conf.mts'
 import { ufwWorks } from './ufw.mts'
 import type { Work } from './task.mts'
@@ -30,6 +31,9 @@ export function firewallWorks({ said, members, settings, ...host }: Prepared): W
   const rules = rulesFor(host, members, settings)
   return [ufwWorks, firewalldWorks, nftablesWorks].flatMap((works) => works(said, rules))
 }
+
+/** Every file that preparation may write: preflight looks at them in its own round trip. */
+export const preparedFiles = [modulesFile, sysctlFile, paths.resolvConf, firewallScript, firewallUnit]
 
 /** Everything one host needs before K3s comes, in the order it is done. Pure. */
 export const worksOf = (host: Prepared): Work[] => [

@@ -47,3 +47,35 @@ func TestToken(t *testing.T) {
 		}
 	}
 }
+
+// Another token than the database was made with does not start, as with K3s; without a database any is taken.
+func TestRequireSame(t *testing.T) {
+	dir := t.TempDir()
+	old, otherServer, otherNode := passwords{"a", "b"}, passwords{"x", "b"}, passwords{"a", "y"}
+	for _, c := range []struct {
+		name      string
+		founded   bool
+		known     passwords
+		complaint string
+	}{
+		{"tokens of a start that made no database", false, otherServer, ""},
+		{"the tokens it is made with", false, old, ""},
+		{"the same", true, old, ""},
+		{"another server token", true, otherServer, "encrypted with different token"},
+		{"the old one again", true, old, ""},
+		{"another agent token, for the first time", true, otherNode, ""},
+		{"another agent token, at the next start", true, otherNode, "newer than datastore"},
+		{"the old one, while the file is there", true, old, "newer than datastore"},
+	} {
+		err := requireSame(dir, c.founded, c.known)
+		if (err == nil) != (c.complaint == "") || err != nil && !strings.Contains(err.Error(), c.complaint) {
+			t.Fatalf("%s: wanted %q, got %v", c.name, c.complaint, err)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "cred", "passwd")); err != nil {
+		t.Fatal(err)
+	}
+	if err := requireSame(dir, true, old); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -69,6 +69,9 @@ func ensureTokens(cfg *Config, ca []byte) (passwords, error) {
 	if cfg.AgentToken != "" {
 		known.node = cfg.AgentToken
 	}
+	if err := requireSame(serverDir, hasDatabase(), known); err != nil {
+		return passwords{}, err
+	}
 	full := func(user, password string) []byte {
 		return fmt.Appendf(nil, "K10%s::%s:%s\n", hashCA(ca), user, password)
 	}
@@ -80,4 +83,27 @@ func ensureTokens(cfg *Config, ca []byte) (passwords, error) {
 		writeFile(file, full("server", known.server), 0o600),
 		writeFile(filepath.Join(serverDir, "node-token"), full("server", known.server), 0o600),
 		writeFile(filepath.Join(serverDir, "agent-token"), agents, 0o600))
+}
+
+// requireSame refuses passwords the database was not made with, as K3s does: another server token at once; another
+// agent token at the start after the next, for the first one lays it on the disk and the database keeps the old one.
+func requireSame(dir string, founded bool, known passwords) error {
+	made, onDisk := filepath.Join(dir, "db", "bootstrap"), filepath.Join(dir, "cred", "passwd")
+	server, node := hashCA([]byte(known.server)), hashCA([]byte(known.node))
+	stored, err := os.ReadFile(made)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if founded && err == nil {
+		first, second, _ := strings.Cut(strings.TrimSpace(string(stored)), " ")
+		if first != server {
+			return errors.New("bootstrap data already found and encrypted with different token")
+		}
+		if last, err := os.ReadFile(onDisk); err == nil && strings.TrimSpace(string(last)) != second {
+			return fmt.Errorf("%s newer than datastore and could cause a cluster outage. Remove the file(s) from disk and restart to be recreated from datastore", onDisk)
+		}
+	} else if err := writeFile(made, fmt.Appendf(nil, "%s %s\n", server, node), 0o600); err != nil {
+		return err
+	}
+	return writeFile(onDisk, []byte(node+"\n"), 0o600)
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import dns from 'node:dns'
+import { syncBuiltinESMExports } from 'node:module'
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -223,4 +225,44 @@ test('a WebSocket nobody answers is no answer', async () => {
     behindBalancer(address).upgrade(host, '/', {}),
     fails(exitCodes.unreachable, /hang up|reset/),
   )
+})
+
+const isRefusal = (thrown: unknown): boolean =>
+  thrown instanceof KitError &&
+  thrown.exitCode === exitCodes.usage &&
+  /^INGRESS_ADDRESSES: .*192\.0\.2\.7,? is not in a private range .* in plain HTTP$/.test(thrown.message)
+
+test('plain HTTP, with the passwords checks sign in with, goes to no public address: exit 2 before anything is sent', async () => {
+  const http = behindBalancer('192.0.2.7:80')
+  await assert.rejects(
+    http.ask(host, '/rest/login', { method: 'POST', json: { password: 'secret' } }),
+    isRefusal,
+  )
+  await assert.rejects(http.askAt('192.0.2.7', host, '/'), isRefusal)
+  await assert.rejects(http.upgrade(host, '/push', {}), isRefusal)
+})
+
+test('a name in INGRESS_ADDRESSES is asked by plain HTTP only where it leads to private addresses', async (context) => {
+  const address = await serve((_request, response) => void response.end('here'))
+  const port = address.split(':')[1]
+  const found = (...addresses: string[]) => {
+    context.mock.restoreAll()
+    const list = addresses.map((one) => ({ address: one, family: 4 }))
+    context.mock.method(
+      dns,
+      'lookup',
+      (_name: string, options: { all?: boolean }, done: (...words: unknown[]) => void) =>
+        options.all === true ? done(null, list) : done(null, addresses[0], 4),
+    )
+    syncBuiltinESMExports()
+  }
+  try {
+    found('127.0.0.1')
+    assert.equal((await behindBalancer(`node-1:${port}`).ask(host, '/')).text, 'here')
+    found('127.0.0.1', '192.0.2.7')
+    await assert.rejects(behindBalancer(`node-1:${port}`).ask(host, '/'), isRefusal)
+  } finally {
+    context.mock.restoreAll()
+    syncBuiltinESMExports()
+  }
 })

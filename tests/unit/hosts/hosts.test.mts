@@ -175,20 +175,23 @@ async function lookedAt(paths: readonly string[], ...lines: string[]) {
   const run = () =>
     Promise.resolve({ code: 0, stdout: lines.map((line) => `${line}\n`).join(''), stderr: '' })
   const writes = createWrites({ planning: true, guard: () => Promise.resolve() })
-  return createFiles({ name: 'worker-01', writes, run, must: () => assert.fail('it only looks') }).look(paths)
+  const files = createFiles({ name: 'worker-01', writes, run, must: () => assert.fail('it only looks') })
+  return files.look(paths, { script: 'echo more', words: [], shown: 'look' })
 }
 
-test('files of a host are known by a line each; another number of lines, or any other line, is no answer', async () => {
+test('files of a host are known by a line each, before what its question says; fewer lines, or any other line, is no answer', async () => {
   const [sum, other] = ['a'.repeat(64), 'b'.repeat(64)]
-  const found = await lookedAt(['/a', '/b', '/c'], `${sum} 0644 root`, 'none', `${other} 0600 root`)
+  const states = [`${sum} 0644 root`, 'none', `${other} 0600 root`]
+  const { sums, said } = await lookedAt(['/a', '/b', '/c'], ...states, 'more', 'and more')
+  assert.equal(said, 'more\nand more\n')
   assert.deepEqual(
-    [...found],
+    [...sums],
     [
       ['/a', sum],
       ['/c', other],
     ],
   )
-  assert.equal((await lookedAt([])).size, 0)
+  assert.equal((await lookedAt([])).sums.size, 0)
   for (const lines of [
     ['Welcome!', `${sum} 0644 root`, 'none'],
     [`${sum} 0644 root`],

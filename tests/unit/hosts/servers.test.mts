@@ -64,6 +64,14 @@ const bad: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = 
     withCell('\tk3s\tmaster', '\tk3s-worker\t'),
     /column ROLE: "k3s-worker" is not a role/,
   ],
+  'a private IPv6 address': [
+    withCell('192.0.2.1\t', '2001:db8::1\t'),
+    /"2001:db8::1" is an IPv6 address: IPv6 is not supported/,
+  ],
+  'a public IPv6 address': [
+    withCell('198.51.100.1', '2001:db8::1'),
+    /column IP_PUBLIQUE: "2001:db8::1" is an IPv6 address/,
+  ],
   'a public address that is none': [
     withCell('198.51.100.1', 'aucune'),
     /column IP_PUBLIQUE: "aucune" is not an IPv4 address/,

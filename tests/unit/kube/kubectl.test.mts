@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { afterEach, beforeEach, test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createKubectl } from '../../../lib/kube/kubectl.mts'
 
 // kubectl here is a stand-in that answers once, then finds nobody once, then answers again; it counts its calls.
@@ -43,4 +44,24 @@ test('what must not be done twice is not asked again when its answer is lost', a
     (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable,
   )
   assert.equal(calls(), 2)
+})
+
+test('what the API server warns of is on the screen once a run, redacted, as text that acts on no terminal; a pod’s own words are not', async (context) => {
+  sensitive('planted-warning-1')
+  const program = String.raw`printf 'Warning: would violate PodSecurity: planted-warning-1 \033]52;c;eA==\007\n' >&2; printf 'Warning: v1 Endpoints is deprecated\nother words\n' >&2; echo '{}'`
+  const asking = createKubectl(['sh', '-c', program], 'kubeconfig', {
+    context: 'kb-1',
+    another: () => Promise.resolve('kb-1'),
+  })
+  let screen = ''
+  context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
+  await asking.run(['exec', 'n8n', '--', 'true'])
+  assert.equal(screen, '')
+  assert.equal(await asking.run(['replace', '-f', '-']), '{}\n')
+  await asking.run(['replace', '-f', '-'])
+  context.mock.restoreAll()
+  const lines = screen.split('\n').filter((line) => line !== '')
+  assert.equal(lines.length, 2, screen)
+  assert.match(lines[0] ?? '', /the API server warns: would violate PodSecurity: \*\*\* ␛\]52;c;eA==␇$/)
+  assert.match(lines[1] ?? '', /the API server warns: v1 Endpoints is deprecated$/)
 })

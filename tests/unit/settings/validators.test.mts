@@ -6,6 +6,9 @@ import {
   isCidr,
   isHostOrAddress,
   isHostWithPort,
+  isOrigin,
+  isRegistry,
+  isUrl,
   type Rule,
 } from '../../../lib/settings/validators.mts'
 
@@ -15,6 +18,12 @@ const ipv6: [Rule, string][] = [
   [isAddressOrCidr, '2001:db8::1'],
   [isHostOrAddress, '2001:db8::1'],
   [isAddress, '2001:db8::1'],
+  [isHostOrAddress, '[2001:db8::1]'],
+  [isHostWithPort, '[2001:db8::1]:443'],
+  [isHostWithPort, '2001:db8::1'],
+  [isRegistry, '[2001:db8::1]:5000'],
+  [isOrigin, 'https://[2001:db8::1]:8443'],
+  [isUrl, 'https://[2001:db8::1]:9000/path'],
 ]
 for (const [rule, value] of ipv6) {
   test(`${value} is refused by name: IPv6 is not supported yet`, () => {
@@ -28,6 +37,9 @@ test('IPv4 addresses, ranges and names pass', () => {
   assert.equal(isHostOrAddress('db.example.com'), undefined)
   assert.equal(isHostWithPort('192.0.2.7:443'), undefined)
   assert.equal(isAddress('10.43.0.10'), undefined)
+  assert.equal(isUrl('https://s3.example.com:9000/path'), undefined)
+  assert.equal(isOrigin('https://app.example.com:8443'), undefined)
+  assert.equal(isRegistry('registry.example.com:5000'), undefined)
 })
 
 test('what is no range is refused', () => {

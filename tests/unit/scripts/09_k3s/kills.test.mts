@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
-import { resolve, typed } from '../../../../lib/settings/settings.mts'
+import { completeSettings } from '../../../../lib/settings/complete.mts'
+import { resolve, typed, type Texts } from '../../../../lib/settings/settings.mts'
 import { ensureServers } from '../../../../scripts/09_k3s/nodes/control-plane.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
@@ -25,7 +26,8 @@ const versions = {
   k3s: { version: 'v1', file: 'artifacts/k3s', sha256: '0'.repeat(64) },
   'k3s-images': { version: 'v1', file: 'artifacts/images.tar', sha256: '1'.repeat(64) },
 }
-const shared = { settings, versions, until: untilNow }
+const noKeep = () => assert.fail('the settings have both tokens')
+const shared = { settings, versions, until: untilNow, keep: noKeep }
 
 /** Steps 02 and 03. */
 async function install(world: World, limit?: readonly string[]): Promise<void> {
@@ -112,6 +114,81 @@ for (const key of ['K3S_TOKEN', 'K3S_AGENT_TOKEN'] as const) {
     assert.equal(world.writes, 0)
   })
 }
+
+/** The settings of a file that was lost, or is another admin host's: what `keep` saved is read at the next run. */
+function settingsFile(world: World) {
+  const { K3S_TOKEN: _server, K3S_AGENT_TOKEN: _agent, ...others } = saved
+  const file: Record<string, string> = { ...others }
+  return {
+    file,
+    run: async (): Promise<void> => {
+      const read = typed('staging', resolve([...k3s.shared, ...k3s.settings], { ...sources, saved: file }))
+      const keep = (found: Texts) => Promise.resolve(void Object.assign(file, found))
+      const hosts = hostsOf(world)
+      await ensureServers({
+        ...shared,
+        ...hosts,
+        settings: read as K3sSettings,
+        keep,
+        known: world.nodes.size > 0,
+      })
+      await ensureWorkers({ ...shared, ...hosts })
+    },
+  }
+}
+
+test('tokens the settings lack are taken over from the masters, and nothing is written on any host', async () => {
+  const world = await installed(3, 1)
+  const { file, run } = settingsFile(world)
+  assert.equal(await writesOf(world, run), 0)
+  assert.deepEqual([file['K3S_TOKEN'], file['K3S_AGENT_TOKEN']], [tokens.server, tokens.agent])
+})
+
+test('a cluster that is not there yet gets new tokens, saved before any host is told, whenever the kit is killed', async () => {
+  for (const at of [1, 2, 3, 5, 8, 13]) {
+    const world = makeWorld(3, 1)
+    const { file, run } = settingsFile(world)
+    await killedEvery(world, at, run)
+    assertWhole(world)
+    assert.deepEqual(world.tokens, { server: file['K3S_TOKEN'], agent: file['K3S_AGENT_TOKEN'] })
+    assert.match(world.tokens.server, /^[0-9a-f]{64}$/)
+    assert.notEqual(world.tokens.server, world.tokens.agent)
+  }
+})
+
+test('new tokens that cannot be saved are told to no host', async () => {
+  const world = makeWorld(1, 0)
+  const { K3S_TOKEN: _lost, ...others } = settings
+  const keep = () => Promise.reject(new Error('no space left on device'))
+  await assert.rejects(
+    ensureServers({ ...shared, ...hostsOf(world), settings: others as K3sSettings, keep, known: false }),
+    /no space left/,
+  )
+  assert.equal(world.writes, 0)
+})
+
+test('a token that the settings and every master lack is not made anew: exit 5, and nothing is written', async () => {
+  const world = await installed(3, 0)
+  const { run } = settingsFile(world)
+  world.tokens = { ...world.tokens, agent: '' }
+  world.writes = 0
+  await assert.rejects(
+    run(),
+    (thrown) =>
+      thrown instanceof KitError &&
+      thrown.exitCode === exitCodes.worldMoved &&
+      thrown.message.startsWith('K3S_AGENT_TOKEN is missing, and no master has'),
+  )
+  assert.equal(world.writes, 0)
+})
+
+test('who only proves a cluster has no token: completing the settings makes none', async () => {
+  const { K3S_TOKEN: _server, K3S_AGENT_TOKEN: _agent, ...others } = saved
+  const of = { ...sources, saved: { ...others, SSH_KEY: 'key' } }
+  const resolved = await completeSettings({ module: k3s, sources: of, live: {}, interactive: false })
+  const made = typed('staging', resolved)
+  assert.deepEqual([made['K3S_TOKEN'], made['K3S_AGENT_TOKEN']], [undefined, undefined])
+})
 
 for (const [what, name] of [
   ['a worker', 'worker-02'],

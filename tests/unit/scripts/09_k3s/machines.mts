@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../../../../lib/base/files.mts'
 import type { Host } from '../../../../lib/hosts/host.mts'
 import type { Hosts } from '../../../../lib/hosts/hosts.mts'
 import type { Until } from '../../../../lib/base/poll.mts'
@@ -36,6 +39,8 @@ export interface World {
   readonly carrying: Set<string>
   /** Machines etcd lists as members without a vote: they were killed while they joined. */
   readonly ghosts: Set<string>
+  /** What K3s was begun with, and keeps for good. */
+  tokens: { readonly server: string; readonly agent: string }
   /** Clusters that were begun: more than one is a split brain. */
   begun: number
   /** What must never happen, as it happened. */
@@ -73,6 +78,7 @@ export function makeWorld(masters: number, workers: number): World {
     nodes: new Set(),
     carrying: new Set(),
     ghosts: new Set(),
+    tokens: { server: '', agent: '' },
     begun: 0,
     broken: [],
     writes: 0,
@@ -83,6 +89,11 @@ export function makeWorld(masters: number, workers: number): World {
 const isWhole = (world: World, one: Machine): boolean =>
   one.active && !one.settling && world.nodes.has(one.name)
 
+const tokensIn = (config: string): World['tokens'] => ({
+  server: /^token: (.*)$/m.exec(config)?.[1] ?? '',
+  agent: /^agent-token: (.*)$/m.exec(config)?.[1] ?? '',
+})
+
 /** What the service does when it is told to start. */
 function startService(world: World, one: Machine): void {
   const away = world.machines.filter(
@@ -92,7 +103,16 @@ function startService(world: World, one: Machine): void {
     world.broken.push(`${one.name} started while ${away.map(({ name }) => name).join(', ')} was not whole`)
   const config = one.files.get('/etc/rancher/k3s/config.yaml') ?? ''
   one.joins = /^server: https:\/\/([^:]*)/m.exec(config)?.[1] ?? ''
-  if (one.role === 'master' && !one.data && one.joins === '') world.begun += 1
+  const told = tokensIn(config)
+  if (one.role === 'master' && !one.data && one.joins === '') {
+    world.begun += 1
+    world.tokens = told
+  }
+  if (
+    one.role === 'master' &&
+    (told.agent !== world.tokens.agent || (one.joins === '' && told.server !== world.tokens.server))
+  )
+    world.broken.push(`${one.name} was told other tokens than its cluster was made with`)
   if (!one.registered && world.nodes.has(one.name))
     world.broken.push(`${one.name} joined under a name whose password is another's`)
   if (!one.registered && world.carrying.has(one.name))
@@ -129,11 +149,16 @@ function act(world: World, one: Machine, what: string, words: readonly string[])
 }
 
 function answer(world: World, one: Machine, words: readonly string[], shown = ''): [number, string] {
-  if (shown === 'read the state of K3s') return [0, stateOf(one)]
+  if (shown === 'read the state of K3s') return [0, stateOf(world, one)]
+  if (shown === 'ask whether the host is prepared' || shown === 'ask the host about itself')
+    return [0, documentOf(one)]
+  const line = words.join(' ')
   if (shown === 'ask whether this server is whole') return [0, wholenessOf(world, one)]
+  if (shown === 'read the kubeconfig') return one.data ? [0, 'kubeconfig'] : [1, '']
+  if (/^read .*\/(agent-)?token$/.test(shown))
+    return one.data ? [0, `${world.tokens[shown.endsWith('/agent-token') ? 'agent' : 'server']}\n`] : [1, '']
   if (shown === 'read the token') return one.data ? [0, 'K10abc::server:token'] : [1, '']
   if (shown === 'ask for the token and the Nodes of workers') return viewOfWorkers(world, one)
-  const line = words.join(' ')
   if (line.includes('is-active k3s-agent')) return [0, one.active ? 'active\n0\n' : 'activating\n0\n']
   if (line.includes('get persistentvolumes')) return [0, '{"items": []}']
   if (line.includes('--property Restart ')) return [0, one.ending || !one.active ? 'no' : 'always']
@@ -152,22 +177,31 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   return [0, node !== undefined && world.nodes.has(node) ? `node/${node}` : '']
 }
 
+const good = readFileSync(join(root, 'tests/fixtures/hosts/good.txt'), 'utf8')
+
+/** What a host says of itself that is fit for K3s. */
+export const documentOf = ({ address }: Pick<Host, 'address'>): string =>
+  good.replace('192.0.2.1/24', `${address}/24`)
+
 function viewOfWorkers(world: World, one: Machine): [number, string] {
   if (!one.data) return [1, '\n']
   const nodes = [...world.nodes].map((name) => `${name}=True `).join('')
   return isWhole(world, one) ? [0, `K10abc::agent:token\n${nodes}`] : [1, 'K10abc::agent:token\n']
 }
 
-/** The tokens every cluster here is made with. */
+/** Tokens of an operator's, as settings hold them. */
 export const tokens = { server: 'server-token-of-the-tests', agent: 'agent-token-of-the-tests' }
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
-const madeWith = [`token=${sha256(tokens.server)}`, `agent-token=${sha256(tokens.agent)}`]
+const madeWith = ({ tokens: { server, agent } }: World): string[] => [
+  ...(server === '' ? [] : [`token=${sha256(server)}`]),
+  ...(agent === '' ? [] : [`agent-token=${sha256(agent)}`]),
+]
 
-const stateOf = (one: Machine): string =>
+const stateOf = (world: World, one: Machine): string =>
   [
     'interface=eth1',
     ...(one.active ? ['active=k3s'] : []),
-    ...(one.data ? ['data=yes', 'ca=c0ffee', ...madeWith] : []),
+    ...(one.data ? ['data=yes', 'ca=c0ffee', ...madeWith(world)] : []),
     ...(one.joins === '' ? [] : [`joins=${one.joins}`]),
     ...(one.started === '' ? [] : [`started=${one.started}`]),
     ...(one.registered ? ['registered=yes'] : []),
@@ -210,9 +244,10 @@ export function hostsOf(world: World, limit?: readonly string[]): Hosts {
       count()
       return Promise.resolve()
     },
-    look: (paths) => {
+    look: (paths, { words, shown }) => {
       const there = paths.filter((path) => one.files.has(path))
-      return Promise.resolve(new Map(there.map((path) => [path, one.files.get(path) ?? ''])))
+      const sums = new Map(there.map((path) => [path, one.files.get(path) ?? '']))
+      return Promise.resolve({ sums, said: answer(world, one, words, shown)[1] })
     },
     put: async (path, _mode, content) => {
       const wanted = typeof content === 'string' ? content : content.sha256

@@ -379,8 +379,20 @@ test('the script is plain sh, answers to the end on this machine, and leaves not
     input: preflightScript,
     encoding: 'utf8',
     stdio: ['pipe', 'pipe', 'ignore'],
+    env: {
+      ...process.env,
+      http_proxy: 'http://kit:planted@p/1@proxy.example.com:3128',
+      https_proxy: 'kit:planted/p@2@proxy.example.com:3128',
+      no_proxy: '192.0.2.0/24,.svc',
+    },
   })
   const document = parseDocument('here', text)
+  // Whatever a proxy's password holds.
+  assert.deepEqual(document.all('proxy'), [
+    ['http_proxy', 'http://***@proxy.example.com:3128'],
+    ['https_proxy', '***@proxy.example.com:3128'],
+    ['no_proxy', '192.0.2.0/24,.svc'],
+  ])
   assert.ok(document.number('cpus') >= 1)
   assert.ok(document.number('fsync') > 0)
   assert.ok(document.has('address', 'lo', '127.0.0.1/8'))

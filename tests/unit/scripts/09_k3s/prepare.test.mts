@@ -31,7 +31,7 @@ import { chainsOf, scriptText } from '../../../../scripts/09_k3s/prepare/nftable
 import { rulesFor } from '../../../../scripts/09_k3s/host/openings.mts'
 import { preparedScript } from '../../../../scripts/09_k3s/prepare/script.mts'
 import type { Work } from '../../../../scripts/09_k3s/prepare/task.mts'
-import { lacking, worksOf } from '../../../../scripts/09_k3s/prepare/tasks.mts'
+import { lacking, preparedFiles, worksOf } from '../../../../scripts/09_k3s/prepare/tasks.mts'
 
 // What would be written on a host, from what it said; kernels and firewalls as their programs describe them, for this machine has one.
 
@@ -80,6 +80,12 @@ test('a host that is as it should be, without a firewall, needs no command; its 
     works.flatMap(({ files = [] }) => files.map(({ path }) => path)),
     [modulesFile, paths.resolvConf],
   )
+})
+
+test('preflight looks at every file that preparation may write', () => {
+  const works = worksWith('raised vm.max_map_count\nchain inet filter input input none 0')
+  const files = works.flatMap(({ files = [] }) => files.map(({ path }) => path))
+  assert.deepEqual(files.toSorted(), preparedFiles.toSorted())
 })
 
 test('modules that are not loaded are loaded, and named for every start of the host', () => {

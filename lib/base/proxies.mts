@@ -1,0 +1,21 @@
+import { sensitive } from './sensitive.mts'
+
+const names = ['http_proxy', 'https_proxy', 'all_proxy', 'ftp_proxy']
+
+/**
+ * Remembers the passwords of this machine's proxies: programs name the whole address in their errors. A password may
+ * hold `@` and `/`, which no parser of addresses takes: it ends at the last `@`.
+ */
+export function rememberProxyPasswords(environment: NodeJS.ProcessEnv = process.env): void {
+  for (const [name, value = ''] of Object.entries(environment)) {
+    if (!names.includes(name.toLowerCase())) continue
+    const [, password] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?[^:@]*:(.+)@/i.exec(value) ?? []
+    if (password === undefined) continue
+    sensitive(password)
+    try {
+      sensitive(decodeURIComponent(password))
+    } catch {
+      // Not written as in an address: then it is what it is.
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { fromRoot, shownPath } from '../base/files.mts'
+import { lazily } from '../base/lazy.mts'
+import type { Version } from './versions.mts'
+
+/** A file of this machine that versions.json names. */
+export interface PinnedFile {
+  /** Its whole path. */
+  readonly file: string
+  readonly sha256: string
+  /** Proves, once, that the file is what its checksum says. @throws KitError exit 3 when it is not there, exit 7 */
+  readonly prove: () => Promise<void>
+}
+
+/**
+ * The file an entry of versions.json names; it is neither started nor sent anywhere before it is proven.
+ * @returns undefined when the entry names none
+ * @throws KitError exit 7 when it has no checksum
+ */
+export function pinnedFile(name: string, { file, sha256 }: Version): PinnedFile | undefined {
+  if (file === undefined) return undefined
+  if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) {
+    throw new KitError(`versions.json: ${name} has a file and no checksum`, {
+      exitCode: exitCodes.trust,
+      hint: `add the sha256 its publisher gives to ${name}`,
+    })
+  }
+  const path = fromRoot(file)
+  return { file: path, sha256, prove: lazily(() => prove(path, sha256)) }
+}
+
+async function prove(file: string, sha256: string): Promise<void> {
+  const hash = createHash('sha256')
+  try {
+    await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash)
+  } catch (cause) {
+    throw new KitError(`cannot read ${shownPath(file)}`, {
+      exitCode: exitCodes.preflight,
+      hint: 'put it there again, or correct "file" in versions.json',
+      cause,
+    })
+  }
+  const found = hash.digest('hex')
+  if (found === sha256) return
+  throw new KitError(`${shownPath(file)} is not the file versions.json names`, {
+    exitCode: exitCodes.trust,
+    details: [
+      `sha256 wanted: ${sha256}`,
+      `sha256 found: ${found}`,
+      'It was neither started nor sent to a host.',
+    ],
+    hint: 'download it again and compare with the publisher’s list',
+  })
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { after, beforeEach, test } from 'node:test'
+import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts'
+import { fromRoot, root } from '../../../lib/base/files.mts'
+import { run } from '../../../lib/base/command.mts'
+import { findKubectl } from '../../../lib/kube/find-kubectl.mts'
+
+const folder = mkdtempSync(join(tmpdir(), 'keybuzz-kubectl-'))
+after(() => rmSync(folder, { recursive: true }))
+const [file, trace] = [join(folder, 'k3s'), join(folder, 'trace')]
+const text = `#!/bin/sh\necho started >'${trace}'\n`
+const sha256 = createHash('sha256').update(text).digest('hex')
+
+beforeEach(() => {
+  delete process.env['KEYBUZZ_KUBECTL']
+  rmSync(trace, { force: true })
+  writeFileSync(file, text)
+  chmodSync(file, 0o755)
+})
+
+const versionsWith = (more: object) => ({ k3s: { version: 'v1.36.5+k3s1', file, sha256, ...more } })
+const fails = (exitCode: ExitCode, message: RegExp) => (thrown: unknown) =>
+  thrown instanceof KitError && thrown.exitCode === exitCode && message.test(thrown.message)
+
+for (const [what, content, more, exitCode, message] of [
+  ['another program', `${text}# changed\n`, {}, exitCodes.trust, /is not the file versions\.json names/],
+  [
+    'a program without a checksum',
+    text,
+    { sha256: undefined },
+    exitCodes.trust,
+    /k3s has a file and no checksum/,
+  ],
+  ['no program', undefined, {}, exitCodes.preflight, /cannot be run/],
+] as const) {
+  test(`${what} where versions.json names the K3s binary is not started: exit ${exitCode}`, async () => {
+    if (content === undefined) rmSync(file)
+    else writeFileSync(file, content)
+    await assert.rejects(
+      findKubectl(versionsWith(more)).then(({ words }) => run(words)),
+      fails(exitCode, message),
+    )
+    assert.equal(existsSync(trace), false)
+  })
+}
+
+test('the K3s binary is found from the kit’s root, whatever the current folder is', async () => {
+  const before = process.cwd()
+  process.chdir(tmpdir())
+  try {
+    const { words, unproven } = await findKubectl(versionsWith({ file: relative(root, file) }))
+    assert.deepEqual([words, unproven], [[file, 'kubectl'], false])
+    process.env['KEYBUZZ_KUBECTL'] = relative(root, file)
+    assert.deepEqual((await findKubectl({})).words, [file])
+  } finally {
+    process.chdir(before)
+    delete process.env['KEYBUZZ_KUBECTL']
+  }
+})
+
+test('a path of the settings begins at the kit’s root, or at the operator’s home', () => {
+  assert.equal(fromRoot('artifacts/k3s'), join(root, 'artifacts/k3s'))
+  assert.equal(fromRoot('~/.ssh/id_ed25519'), join(homedir(), '.ssh/id_ed25519'))
+  assert.equal(fromRoot('/opt/k3s'), '/opt/k3s')
+})
