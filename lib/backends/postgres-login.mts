@@ -64,13 +64,13 @@ export const isWrongPassword = (thrown: unknown): boolean =>
 export const isAbsent = (thrown: unknown): boolean =>
   hasCode(thrown, '42P01') || (thrown instanceof KitError && hasCode(thrown.cause, '3D000'))
 
-/** Where in the server a session ends that was authenticated before: the role's limit, no CONNECT right. */
+/** Where in the server a session ends that was authenticated before: NOLOGIN, the role's limit, no CONNECT right. */
 const afterPassword = ['InitializeSessionUserId', 'CheckMyDatabase']
 
 /** True when the server took the password and refused the session for another reason. */
 export const isRightPassword = (thrown: unknown): boolean =>
   thrown instanceof KitError &&
-  hasCode(thrown.cause, '53300', '42501') &&
+  hasCode(thrown.cause, '28000', '53300', '42501') &&
   afterPassword.includes(String((thrown.cause as { routine?: unknown }).routine))
 
 function refusal(cause: unknown, where: string, user: string, setting: string | undefined): KitError {

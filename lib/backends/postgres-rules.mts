@@ -81,6 +81,33 @@ export function requireNoMembership(where: string, { memberships }: Facts, role:
 }
 
 /**
+ * Who may make schemas in an application's database, or has all rights of its role, works in it: not taken away in
+ * silence either.
+ * @throws KitError exit 5
+ */
+export function requireNoForeignRights(
+  where: string,
+  { grants, members }: Facts,
+  { name, owner }: Database,
+): void {
+  const makers = grants.filter(({ rights }) => rights.split(', ').includes('CREATE')).map(({ role }) => role)
+  const found = [
+    ...(makers.length === 0 ? [] : [`${makers.join(', ')} may CREATE in database ${name}`]),
+    ...(members.length === 0 ? [] : [`${members.join(', ')} has all rights of role ${owner}`]),
+  ]
+  if (found.length === 0) return
+  const cures = [
+    ...makers.map((role) => `REVOKE CREATE ON DATABASE ${quoteName(name)} FROM ${quoteName(role)};`),
+    ...members.map((role) => `REVOKE ${quoteName(owner)} FROM ${quoteName(role)};`),
+  ]
+  throw new KitError(`${where}: ${found.join('; ')}`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['Only its owner works in an application’s database. Nothing was written.'],
+    hint: `as superuser: ${cures.join(' ')}`,
+  })
+}
+
+/**
  * A role that is there before its database is what a killed run left, unless somebody works with it: a new password
  * would lock them out.
  * @param fits the role may log in with the password we have

@@ -5,9 +5,18 @@ import {
   requireExtensions,
   type ExtensionFacts,
 } from './postgres-extensions.mts'
-import { execute, failure, isAbsent, logIn, type Connection, type Login } from './postgres-login.mts'
+import {
+  execute,
+  failure,
+  isAbsent,
+  logIn,
+  quoteName,
+  type Connection,
+  type Login,
+} from './postgres-login.mts'
 import {
   canLogIn,
+  requireNoForeignRights,
   requireNoMembership,
   requireOwnSchema,
   requireOurRole,
@@ -98,7 +107,20 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
       (await canLogIn(loginOf(database, facts.owner === owner ? name : 'postgres')))
     requireOurRole(where, facts, owner, fits)
     requireNoMembership(where, facts, owner)
+    requireNoForeignRights(where, facts, database)
+    warnOfGrants(facts, name)
     return { facts, fits, available }
+  }
+
+  /** A role of an operator's own that may connect, for backups or metrics, stays: the report names it. */
+  function warnOfGrants({ grants }: Facts, name: string): void {
+    for (const { role, rights } of grants) {
+      const on = `${rights} ON DATABASE ${quoteName(name)}`
+      voice.warn(
+        `${where}: role ${role} has ${rights} on database ${name} beside its owner`,
+        `nothing, if you gave it; else as superuser: REVOKE ${on} FROM ${quoteName(role)};`,
+      )
+    }
   }
 
   /**

@@ -71,12 +71,12 @@ try {
       held.push(await logIn({ ...address, user: name, database: name, password: database.password }))
     }
     assert.deepEqual(await ensure(), [])
-    assert.deepEqual((await ensure({ connections: 2 })).slice(1), ['connection limit   3 -> 2'])
+    assert.deepEqual((await ensure({ connections: 2 })).slice(1), ['connection limit   4 -> 3'])
     await Promise.all(held.map((connection) => connection.end()))
   })
 
   await step('a password changed behind our back is set again, and only that', async () => {
-    await sql(`ALTER ROLE ${name} PASSWORD 'another' CONNECTION LIMIT 3`)
+    await sql(`ALTER ROLE ${name} PASSWORD 'another' CONNECTION LIMIT 4`)
     assert.deepEqual((await ensure()).slice(1), ['password   changed (not shown)'])
   })
 
