@@ -1,4 +1,5 @@
 import { exitCodes, KitError } from '../base/errors.mts'
+import type { Voice } from '../base/log.mts'
 import { commentOf, type Database, type Facts } from './postgres-facts.mts'
 import {
   quoteName,
@@ -105,6 +106,17 @@ export function requireNoForeignRights(
     details: ['Only its owner works in an application’s database. Nothing was written.'],
     hint: `as superuser: ${cures.join(' ')}`,
   })
+}
+
+/** A role of an operator's own that may connect, for backups or metrics, stays: the report names it. */
+export function warnOfGrants(where: string, { grants }: Facts, name: string, { warn }: Voice): void {
+  for (const { role, rights } of grants) {
+    const on = `${rights} ON DATABASE ${quoteName(name)}`
+    warn(
+      `${where}: role ${role} has ${rights} on database ${name} beside its owner`,
+      `nothing, if you gave it; else as superuser: REVOKE ${on} FROM ${quoteName(role)};`,
+    )
+  }
 }
 
 /**

@@ -5,15 +5,7 @@ import {
   requireExtensions,
   type ExtensionFacts,
 } from './postgres-extensions.mts'
-import {
-  execute,
-  failure,
-  isAbsent,
-  logIn,
-  quoteName,
-  type Connection,
-  type Login,
-} from './postgres-login.mts'
+import { execute, failure, isAbsent, logIn, type Connection, type Login } from './postgres-login.mts'
 import {
   canLogIn,
   requireNoForeignRights,
@@ -21,10 +13,12 @@ import {
   requireOwnSchema,
   requireOurRole,
   requireUsable,
+  warnOfGrants,
 } from './postgres-rules.mts'
 import { planDatabase } from './postgres-plan.mts'
 import { readFacts, type Database, type Facts } from './postgres-facts.mts'
 import type { Sensitive } from '../base/sensitive.mts'
+import { tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { Voice } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
@@ -58,7 +52,9 @@ export interface PostgresOptions extends Voice {
 export function createPostgres(settings: Settings, writes: Writes, voice: PostgresOptions): Postgres {
   const [host, port] = [String(settings['POSTGRES_HOST']), Number(settings['POSTGRES_PORT'])]
   const where = `PostgreSQL ${host}:${port}`
+  const tls = tlsOf(settings, 'POSTGRES')
   const superuser = {
+    tls,
     user: String(settings['POSTGRES_SUPERUSER']),
     password: settings['POSTGRES_PASSWORD'] as Sensitive,
     setting: 'POSTGRES_PASSWORD',
@@ -83,6 +79,7 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
     user: owner,
     password,
     database,
+    tls,
   })
 
   /** @returns what is there, and whether the role may log in with our password */
@@ -108,19 +105,8 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
     requireOurRole(where, facts, owner, fits)
     requireNoMembership(where, facts, owner)
     requireNoForeignRights(where, facts, database)
-    warnOfGrants(facts, name)
+    warnOfGrants(where, facts, name, voice)
     return { facts, fits, available }
-  }
-
-  /** A role of an operator's own that may connect, for backups or metrics, stays: the report names it. */
-  function warnOfGrants({ grants }: Facts, name: string): void {
-    for (const { role, rights } of grants) {
-      const on = `${rights} ON DATABASE ${quoteName(name)}`
-      voice.warn(
-        `${where}: role ${role} has ${rights} on database ${name} beside its owner`,
-        `nothing, if you gave it; else as superuser: REVOKE ${on} FROM ${quoteName(role)};`,
-      )
-    }
   }
 
   /**

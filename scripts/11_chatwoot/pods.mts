@@ -1,4 +1,5 @@
 import type { Container, EnvVar, PodSpec } from '../../lib/kube/types.mts'
+import { caMounts, caVolumes } from '../../lib/kube/manifests/backend-trust.mts'
 import { container, podDefaults, probe } from '../../lib/kube/manifests/pods.mts'
 import { commonEnv, port } from './environment.mts'
 import { bucketOf, type ChatwootSettings } from './module.mts'
@@ -52,16 +53,17 @@ export function podOf(
     // Sidekiq gives its jobs 25 s.
     graceSeconds: 60,
     scratch: Object.keys(folders(settings)),
+    volumes: caVolumes(settings),
     containers: [
       container({
         name,
         image: images.chatwoot,
         args: [...args],
         env: [...commonEnv(settings), ...more],
-        volumeMounts: Object.entries(folders(settings)).map(([volume, mountPath]) => ({
-          name: volume,
-          mountPath,
-        })),
+        volumeMounts: [
+          ...Object.entries(folders(settings)).map(([volume, mountPath]) => ({ name: volume, mountPath })),
+          ...caMounts(settings),
+        ],
         ...rest,
       }),
     ],

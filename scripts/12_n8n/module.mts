@@ -2,6 +2,7 @@ import { databaseDump } from '../../lib/backends/postgres-dump.mts'
 import type { Database } from '../../lib/backends/postgres-facts.mts'
 import { defineModule, type Schema, type SettingsOf } from '../../lib/run/module.mts'
 import { inEnvironment } from '../../lib/base/names.mts'
+import { isByAddress } from '../../lib/settings/backend-tls.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { general, ingress, smtp } from '../../lib/settings/platform.mts'
 import { postgres, redis } from '../../lib/settings/platform-backends.mts'
@@ -20,6 +21,12 @@ export const n8n = defineModule({
   images: ['n8n', 'n8n-runners'],
   notProven: () => ['Mail is sent: no check sends one.', 'NetworkPolicies: none are applied.'],
   settings: ownSettings,
+  validate: (settings) =>
+    settings['POSTGRES_TLS'] === 'verify' && isByAddress(settings, 'POSTGRES')
+      ? [
+          'POSTGRES_HOST must be a name while POSTGRES_TLS is verify: n8n compares the certificate with "localhost" when it is an address',
+        ]
+      : [],
   failures,
   ahead: (settings) => void ownerPasswordHash(settings as N8nSettings).reveal(),
   schema: (settings): Schema => ({

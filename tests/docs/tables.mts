@@ -48,8 +48,8 @@ function defaultOf({ kind, default: fallback, generate, optional, when }: Settin
 }
 
 const fileOf = (module: Module, setting: Setting): string => {
-  if (!module.settings.includes(setting)) return 'platform.env'
-  return setting.kind === 'file' ? `\`${ownFileName(module, setting)}\`` : 'own'
+  if (setting.kind === 'file') return `\`${ownFileName(module, setting)}\``
+  return module.settings.includes(setting) ? 'own' : 'platform.env'
 }
 
 const settingsTable = (module: Module): string =>

@@ -12,6 +12,7 @@ import { startPostgres, withoutPostgres, type PostgresServer } from './postgres-
 // Asked of a real PostgreSQL: what roles may do with an application's database, and how an unfinished one ends.
 
 const options = { skip: withoutPostgres }
+const off = { mode: 'off', ca: undefined } as const
 const claim = 'keybuzz c0ffee dev/12_n8n'
 const database = {
   name: 'n8n_dev',
@@ -51,7 +52,7 @@ async function ensure(): Promise<string[]> {
 
 const strangerGetsIn = async (): Promise<boolean> => {
   const { port } = server
-  const login = { host: '127.0.0.1', port, user: 'stranger', password: sensitive('stranger') }
+  const login = { host: '127.0.0.1', port, user: 'stranger', password: sensitive('stranger'), tls: off }
   try {
     await (await logIn({ ...login, database: 'n8n_dev' })).end()
     return true
@@ -80,6 +81,7 @@ test(
     await forget()
     const admin = await logIn({
       host: '127.0.0.1',
+      tls: off,
       port: server.port,
       user: 'admin',
       database: 'postgres',

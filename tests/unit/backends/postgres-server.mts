@@ -71,7 +71,8 @@ export async function startPostgres(
     { stdio: 'ignore' },
   )
   const address = { host: '127.0.0.1', port, user: 'admin', password: sensitive(adminPassword) }
-  const enter = (database: string): Promise<Connection> => logIn({ ...address, database })
+  const enter = (database: string): Promise<Connection> =>
+    logIn({ ...address, database, tls: { mode: options.tls ? 'require' : 'off', ca: undefined } })
   const stop = async () => {
     server.kill('SIGQUIT')
     if (server.exitCode === null) await once(server, 'exit')
