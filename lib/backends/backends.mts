@@ -4,7 +4,8 @@ import { createPostgres, type Postgres } from './postgres.mts'
 import { createRabbitmq, type Rabbitmq } from './rabbitmq.mts'
 import { createRedis, type Redis } from './redis.mts'
 import { createS3, type S3 } from './s3.mts'
-import type { Settings } from '../settings/settings.mts'
+import { tlsBackends, tlsOf, type TlsBackend } from '../settings/backend-tls.mts'
+import { shown, type Settings } from '../settings/settings.mts'
 import type { Writes } from '../base/writes.mts'
 
 /** The services outside the cluster, logged in at first use. */
@@ -53,6 +54,7 @@ export function createBackendOpener(writes: Writes, { cluster, owner }: Claimant
     warnings,
     voice,
     open(settings) {
+      warnOfClear(settings, voice)
       const backends = {
         postgres: createPostgres(settings, writes, { ...voice, claim: claimOf(cluster, owner) }),
         redis: createRedis(settings, writes, { ...voice, cluster }),
@@ -65,5 +67,17 @@ export function createBackendOpener(writes: Writes, { cluster, owner }: Claimant
     async close() {
       await Promise.all(opened.flatMap(({ postgres, redis }) => [postgres.close(), redis.close()]))
     },
+  }
+}
+
+/** What is not encrypted stays in the report, for as long as it is so. */
+function warnOfClear(settings: Settings, { warn }: Voice): void {
+  for (const [backend, title] of Object.entries(tlsBackends) as [TlsBackend, string][]) {
+    const host = settings[`${backend}_HOST`]
+    if (host === undefined || tlsOf(settings, backend).mode !== 'off') continue
+    warn(
+      `${title} ${shown(host)}:${shown(settings[`${backend}_PORT`])} is not encrypted: passwords and data pass in clear`,
+      `set ${backend}_TLS to verify in platform.env, and lay its CA at platform.${backend.toLowerCase()}.ca beside it`,
+    )
   }
 }

@@ -31,6 +31,13 @@ export interface Connecting {
 export const connectionsOf = (kinds: readonly Connecting[]): number =>
   kinds.reduce((sum, { pods, pool, surge }) => sum + (pods + surge) * pool, 0)
 
+/** Rights on a database that one role has by its own name: `{ role: 'exporter', rights: 'CONNECT' }`. */
+export interface Grant {
+  readonly role: string
+  /** As GRANT spells them: `CONNECT, TEMPORARY`. */
+  readonly rights: string
+}
+
 /** What the server says about itself, its user, and the database in question. */
 export interface Facts {
   readonly version: number
@@ -41,13 +48,21 @@ export interface Facts {
   readonly owner: string | undefined
   /** False while the kit makes the database: nobody gets in before it is closed to other roles. */
   readonly takesConnections: boolean
-  /** Every role of the server may connect to the database. */
-  readonly openToAll: boolean
+  /** What every role of the server may do with the database, of CONNECT and CREATE. */
+  readonly publicRights: readonly string[]
+  /** Rights on the database that somebody gave another role by its name. */
+  readonly grants: readonly Grant[]
   readonly roleLimit: number | undefined
   /** What the role may beyond its own database: SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS. */
   readonly roleAttributes: readonly string[]
+  /** The role must not log in: `NOLOGIN`. */
+  readonly loginForbidden: boolean
+  /** Since when its password is no longer taken, where that is past. */
+  readonly expired: string | undefined
   /** The roles whose rights it has too. */
   readonly memberships: readonly string[]
+  /** The roles that have its rights too, beyond superusers and the kit's own login. */
+  readonly members: readonly string[]
   /** The role owns something, or has rights on something, in one of the server's databases. */
   readonly roleInUse: boolean
   /** Sum of the limits of all other roles that have one. */
@@ -93,7 +108,9 @@ const attributesOfRole = Object.entries(attributes).map(
 export async function readFacts(server: Connection, { name, owner }: Database): Promise<Facts> {
   type Row = { [K in keyof Omit<Facts, 'claim' | 'words'>]: Facts[K] | null } & { comment: string | null }
   const { rows } = await server.query<Row>(
-    `select current_setting('server_version_num')::int / 10000 as version,
+    `with acl as (select datdba, (aclexplode(coalesce(datacl, acldefault('d', datdba)))).*
+                    from pg_database where datname = $1)
+     select current_setting('server_version_num')::int / 10000 as version,
             pg_is_in_recovery() as replica,
             current_setting('max_connections')::int as most,
             me.rolsuper or (me.rolcreatedb and me.rolcreaterole) as "mayCreate",
@@ -101,11 +118,20 @@ export async function readFacts(server: Connection, { name, owner }: Database): 
             (select pg_get_userbyid(datdba) from pg_database where datname = $1) as owner,
             (select shobj_description(oid, 'pg_database') from pg_database where datname = $1) as comment,
             coalesce((select datallowconn from pg_database where datname = $1), true) as "takesConnections",
-            exists (select from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) as acl
-              where datname = $1 and acl.grantee = 0 and acl.privilege_type = 'CONNECT') as "openToAll",
+            coalesce((select array_agg(privilege_type::text order by privilege_type) from acl
+              where grantee = 0 and privilege_type in ('CONNECT', 'CREATE')), '{}') as "publicRights",
+            coalesce((select json_agg(one) from (
+              select pg_get_userbyid(grantee)::text as role, string_agg(privilege_type, ', ' order by privilege_type) as rights
+                from acl where grantee not in (0, datdba, me.oid) and pg_get_userbyid(grantee) <> $2
+               group by grantee order by 1) as one), '[]') as grants,
             (select rolconnlimit from pg_roles where rolname = $2) as "roleLimit",
             coalesce((select array_remove(array[${attributesOfRole.join(', ')}], null)
               from pg_roles where rolname = $2), '{}') as "roleAttributes",
+            coalesce((select not rolcanlogin from pg_roles where rolname = $2), false) as "loginForbidden",
+            (select rolvaliduntil::text from pg_roles where rolname = $2 and rolvaliduntil < now()) as expired,
+            coalesce((select array_agg(theirs.rolname::text order by theirs.rolname)
+              from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles theirs on theirs.oid = m.member
+              where r.rolname = $2 and not theirs.rolsuper and theirs.oid <> me.oid), '{}') as members,
             coalesce((select array_agg(pg_get_userbyid(m.roleid)::text order by m.roleid)
               from pg_auth_members m join pg_roles r on r.oid = m.member where r.rolname = $2), '{}') as memberships,
             exists (select from pg_shdepend join pg_roles r on r.oid = refobjid
@@ -117,11 +143,12 @@ export async function readFacts(server: Connection, { name, owner }: Database): 
   )
   const [row] = rows
   if (row === undefined) throw new Error('PostgreSQL does not list its own user')
-  const { comment, owner: found, roleLimit, ...rest } = row
+  const { comment, owner: found, roleLimit, expired, ...rest } = row
   return {
     ...rest,
     ...readComment(comment),
     owner: found ?? undefined,
     roleLimit: roleLimit ?? undefined,
+    expired: expired ?? undefined,
   } as Facts
 }

@@ -27,13 +27,18 @@ export function planDatabase(
   } else {
     const fields = [
       ...facts.roleAttributes.map((word) => `${word} -> NO${word}`),
+      ...(facts.loginForbidden ? ['NOLOGIN -> LOGIN'] : []),
+      ...(facts.expired === undefined ? [] : [`password valid until   ${facts.expired} -> infinity`]),
       ...(passwordFits ? [] : ['password   changed (not shown)']),
       ...(facts.roleLimit === connections ? [] : [`connection limit   ${facts.roleLimit} -> ${connections}`]),
     ]
     if (fields.length > 0) changes.push({ sign: '~', what: `PostgreSQL role ${owner}`, fields })
-    if (facts.roleAttributes.length > 0) {
-      statements.push(`ALTER ROLE ${role} ${facts.roleAttributes.map((word) => `NO${word}`).join(' ')}`)
-    }
+    const attributes = [
+      ...facts.roleAttributes.map((word) => `NO${word}`),
+      ...(facts.loginForbidden ? ['LOGIN'] : []),
+      ...(facts.expired === undefined ? [] : [`VALID UNTIL 'infinity'`]),
+    ]
+    if (attributes.length > 0) statements.push(`ALTER ROLE ${role} ${attributes.join(' ')}`)
     if (!passwordFits) statements.push(`ALTER ROLE ${role} ${secret()}`)
     if (facts.roleLimit !== connections) statements.push(`ALTER ROLE ${role} CONNECTION LIMIT ${connections}`)
   }
@@ -50,11 +55,14 @@ export function planDatabase(
     const kept = facts.words === '' ? [] : ['its comment stays, below the claim']
     const fields = [
       ...(facts.claim === undefined ? [`claim   (none) -> ${claim}`, ...kept] : []),
-      ...(facts.openToAll ? ['CONNECT of every role   granted -> revoked'] : []),
+      ...facts.publicRights.map((right) => `${right} of every role   granted -> revoked`),
     ]
     if (fields.length > 0) changes.push({ sign: '~', what: `PostgreSQL database ${name}`, fields })
   }
-  if (isNew || facts.openToAll) statements.push(`REVOKE CONNECT ON DATABASE ${database} FROM PUBLIC`)
+  const publicRights = isNew ? ['CONNECT'] : facts.publicRights
+  if (publicRights.length > 0) {
+    statements.push(`REVOKE ${publicRights.join(', ')} ON DATABASE ${database} FROM PUBLIC`)
+  }
   if (facts.claim === undefined) {
     statements.push(`COMMENT ON DATABASE ${database} IS ${quoteText(commentOf(facts.words, claim))}`)
   }

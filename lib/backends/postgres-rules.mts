@@ -1,4 +1,5 @@
 import { exitCodes, KitError } from '../base/errors.mts'
+import type { Voice } from '../base/log.mts'
 import { commentOf, type Database, type Facts } from './postgres-facts.mts'
 import {
   quoteName,
@@ -78,6 +79,44 @@ export function requireNoMembership(where: string, { memberships }: Facts, role:
     details: ['An application’s role has its own database and nothing else. Nothing was written.'],
     hint: `as superuser: REVOKE ${memberships.map(quoteName).join(', ')} FROM ${quoteName(role)};`,
   })
+}
+
+/**
+ * Who may make schemas in an application's database, or has all rights of its role, works in it: not taken away in
+ * silence either.
+ * @throws KitError exit 5
+ */
+export function requireNoForeignRights(
+  where: string,
+  { grants, members }: Facts,
+  { name, owner }: Database,
+): void {
+  const makers = grants.filter(({ rights }) => rights.split(', ').includes('CREATE')).map(({ role }) => role)
+  const found = [
+    ...(makers.length === 0 ? [] : [`${makers.join(', ')} may CREATE in database ${name}`]),
+    ...(members.length === 0 ? [] : [`${members.join(', ')} has all rights of role ${owner}`]),
+  ]
+  if (found.length === 0) return
+  const cures = [
+    ...makers.map((role) => `REVOKE CREATE ON DATABASE ${quoteName(name)} FROM ${quoteName(role)};`),
+    ...members.map((role) => `REVOKE ${quoteName(owner)} FROM ${quoteName(role)};`),
+  ]
+  throw new KitError(`${where}: ${found.join('; ')}`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['Only its owner works in an application’s database. Nothing was written.'],
+    hint: `as superuser: ${cures.join(' ')}`,
+  })
+}
+
+/** A role of an operator's own that may connect, for backups or metrics, stays: the report names it. */
+export function warnOfGrants(where: string, { grants }: Facts, name: string, { warn }: Voice): void {
+  for (const { role, rights } of grants) {
+    const on = `${rights} ON DATABASE ${quoteName(name)}`
+    warn(
+      `${where}: role ${role} has ${rights} on database ${name} beside its owner`,
+      `nothing, if you gave it; else as superuser: REVOKE ${on} FROM ${quoteName(role)};`,
+    )
+  }
 }
 
 /**

@@ -8,14 +8,17 @@ import {
 import { execute, failure, isAbsent, logIn, type Connection, type Login } from './postgres-login.mts'
 import {
   canLogIn,
+  requireNoForeignRights,
   requireNoMembership,
   requireOwnSchema,
   requireOurRole,
   requireUsable,
+  warnOfGrants,
 } from './postgres-rules.mts'
 import { planDatabase } from './postgres-plan.mts'
 import { readFacts, type Database, type Facts } from './postgres-facts.mts'
 import type { Sensitive } from '../base/sensitive.mts'
+import { tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { Voice } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
@@ -49,7 +52,9 @@ export interface PostgresOptions extends Voice {
 export function createPostgres(settings: Settings, writes: Writes, voice: PostgresOptions): Postgres {
   const [host, port] = [String(settings['POSTGRES_HOST']), Number(settings['POSTGRES_PORT'])]
   const where = `PostgreSQL ${host}:${port}`
+  const tls = tlsOf(settings, 'POSTGRES')
   const superuser = {
+    tls,
     user: String(settings['POSTGRES_SUPERUSER']),
     password: settings['POSTGRES_PASSWORD'] as Sensitive,
     setting: 'POSTGRES_PASSWORD',
@@ -74,6 +79,7 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
     user: owner,
     password,
     database,
+    tls,
   })
 
   /** @returns what is there, and whether the role may log in with our password */
@@ -98,6 +104,8 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
       (await canLogIn(loginOf(database, facts.owner === owner ? name : 'postgres')))
     requireOurRole(where, facts, owner, fits)
     requireNoMembership(where, facts, owner)
+    requireNoForeignRights(where, facts, database)
+    warnOfGrants(where, facts, name, voice)
     return { facts, fits, available }
   }
 

@@ -2,7 +2,9 @@ import type { Sensitive } from '../base/sensitive.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { Voice } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { tlsOf, type BackendTls } from '../settings/backend-tls.mts'
+import { isHangUp, mayWantTls, openSocket } from './tls.mts'
 import {
   close,
   methods,
@@ -31,6 +33,7 @@ export function createRabbitmq(settings: Settings, writes: Writes, voice: Voice)
     user: String(settings['RABBITMQ_USER']),
     password: settings['RABBITMQ_PASSWORD'] as Sensitive,
     vhost: String(settings['RABBITMQ_VHOST']),
+    tls: tlsOf(settings, 'RABBITMQ'),
   }
   return {
     tryOut: () => logIn(login),
@@ -42,7 +45,7 @@ export function createRabbitmq(settings: Settings, writes: Writes, voice: Voice)
   }
 }
 
-/** Milliseconds a whole login may take. */
+/** Milliseconds a connection may take, and the login on it. */
 const longest = 8000
 
 export interface Login {
@@ -51,15 +54,18 @@ export interface Login {
   readonly user: string
   readonly password: Sensitive
   readonly vhost: string
+  readonly tls: BackendTls
 }
 
-/** The handshake of AMQP 0-9-1, up to the open virtual host. @throws KitError exit 3, 6 or 8 */
+/** The handshake of AMQP 0-9-1, up to the open virtual host. @throws KitError exit 3, 6, 7 or 8 */
 export async function logIn(login: Login): Promise<void> {
   const where = `RabbitMQ ${login.host}:${login.port}`
-  const socket = connect({ host: login.host, port: login.port })
-  const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${longest / 1000} s`)), longest)
+  let socket: Socket | undefined
+  let timer: NodeJS.Timeout | undefined
   let refusal: Method | undefined
   try {
+    socket = await openSocket({ backend: 'RABBITMQ', ...login }, longest)
+    timer = setTimeout(() => socket?.destroy(new Error(`no answer within ${longest / 1000} s`)), longest)
     socket.write(protocolHeader)
     for await (const method of methodsOf(socket)) {
       const answer = answerTo(method, login)
@@ -72,12 +78,15 @@ export async function logIn(login: Login): Promise<void> {
     if (cause instanceof KitError) throw cause
     throw new KitError(`${where} cannot be reached: ${messageOf(cause)}`, {
       exitCode: exitCodes.unreachable,
-      hint: 'check RABBITMQ_HOST and RABBITMQ_PORT, that the server runs, and the firewall in between',
+      hint: [
+        'check RABBITMQ_HOST and RABBITMQ_PORT, that the server runs, and the firewall in between',
+        ...(login.tls.mode === 'off' && isHangUp(cause) ? [mayWantTls('RABBITMQ')] : []),
+      ].join('; '),
       cause,
     })
   } finally {
     clearTimeout(timer)
-    socket.destroy()
+    socket?.destroy()
   }
 }
 

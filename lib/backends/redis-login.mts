@@ -1,9 +1,12 @@
+import { isIP } from 'node:net'
 import { exitCodes, KitError, messageOf } from '../base/errors.mts'
+import type { BackendTls } from '../settings/backend-tls.mts'
+import { isHangUp, mayWantTls, openSocket, tlsOptions, type TlsTarget } from './tls.mts'
 import { createClient } from '@redis/client'
 import type { Sensitive } from '../base/sensitive.mts'
 
 /** What Redis refuses, told apart (Redis' own error prefixes). */
-export function explained(cause: unknown, where: string): KitError {
+export function explained(cause: unknown, where: string, tls?: BackendTls): KitError {
   const said = messageOf(cause)
   if (/WRONGPASS|NOAUTH|invalid password|without any password/i.test(said)) {
     return new KitError(`${where} refuses the password`, {
@@ -29,7 +32,10 @@ export function explained(cause: unknown, where: string): KitError {
   }
   return new KitError(`${where} cannot be reached: ${said || 'no answer'}`, {
     exitCode: exitCodes.unreachable,
-    hint: 'check REDIS_HOST and REDIS_PORT, that the server runs, and the firewall in between',
+    hint: [
+      'check REDIS_HOST and REDIS_PORT, that the server runs, and the firewall in between',
+      ...(tls?.mode === 'off' && isHangUp(cause) ? [mayWantTls('REDIS')] : []),
+    ].join('; '),
     cause,
   })
 }
@@ -74,9 +80,32 @@ function claimIn(claimed: string): { owner?: string; cluster?: string } {
 
 export type Client = ReturnType<typeof createClient>
 
-export async function logIn(host: string, port: number, password: Sensitive, where: string): Promise<Client> {
+/** Milliseconds a connection, and the TLS handshake on it, may take. */
+const connectTimeoutMs = 5000
+
+/**
+ * Logs in for real.
+ * @throws KitError exit 6 when the server does not answer; exit 7 when TLS is wanted and not spoken, or the server not
+ * proven; exit 8 when it refuses the password
+ */
+export async function logIn(
+  host: string,
+  port: number,
+  password: Sensitive,
+  tls: BackendTls,
+): Promise<Client> {
+  const where = `Redis ${host}:${port}`
+  const options = tlsOptions(tls)
+  if (options !== undefined) await proveTls({ backend: 'REDIS', host, port, tls }, where)
   const redis: Client = createClient({
-    socket: { host, port, connectTimeout: 5000, socketTimeout: 10_000, reconnectStrategy: false },
+    socket: {
+      host,
+      port,
+      connectTimeout: connectTimeoutMs,
+      socketTimeout: 10_000,
+      reconnectStrategy: false,
+      ...(options !== undefined && { tls: true, ...(isIP(host) === 0 && { servername: host }), ...options }),
+    },
     password: password.reveal(),
     name: 'keybuzz-installer',
   })
@@ -88,6 +117,16 @@ export async function logIn(host: string, port: number, password: Sensitive, whe
     return redis
   } catch (cause) {
     if (redis.isOpen) redis.destroy()
-    throw explained(cause, where)
+    throw explained(cause, where, tls)
+  }
+}
+
+/** A Redis without TLS may wait for the rest of a handshake for ever: asked first, on a connection of its own. */
+async function proveTls(target: TlsTarget, where: string): Promise<void> {
+  try {
+    const socket = await openSocket(target, connectTimeoutMs)
+    socket.destroy()
+  } catch (thrown) {
+    throw thrown instanceof KitError ? thrown : explained(thrown, where)
   }
 }

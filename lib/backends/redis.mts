@@ -9,6 +9,7 @@ import {
 } from './redis-rules.mts'
 import { asked, foreignDatabase, ownerIn, type Client, logIn } from './redis-login.mts'
 import type { Sensitive } from '../base/sensitive.mts'
+import { tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { Voice } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
@@ -48,7 +49,7 @@ export function createRedis(
   const connect = async (): Promise<Client> => {
     // A proxy in between cuts a connection that is quiet while a rollout is waited for: then log in again.
     if (client?.isReady === true) return client
-    opening ??= logIn(host, port, settings['REDIS_PASSWORD'] as Sensitive, where)
+    opening ??= logIn(host, port, settings['REDIS_PASSWORD'] as Sensitive, tlsOf(settings, 'REDIS'))
     try {
       return (client = await opening)
     } finally {

@@ -33,6 +33,18 @@ export function certificateProblem(
   return undefined
 }
 
+/** Why a PEM text cannot be the certificates of a CA, one or several, or undefined. */
+export function authorityProblem(text: string, now = new Date()): string | undefined {
+  const blocks = text.match(/-----BEGIN [^-]+-----[^-]*-----END [^-]+-----/g) ?? []
+  if (blocks.some((block) => block.includes('PRIVATE KEY')))
+    return 'holds a private key: take it out, pods read this file'
+  const certificates = blocks.map(parsed)
+  if (certificates.length === 0 || certificates.includes(undefined))
+    return 'must be certificates in PEM form: -----BEGIN CERTIFICATE-----'
+  const ended = certificates.find((one) => one !== undefined && new Date(one.validTo) < now)
+  return ended === undefined ? undefined : `has one that ended on ${ended.validTo}: ${ended.subject}`
+}
+
 /** Why a PEM text cannot be the key of a certificate, or undefined. */
 export function keyProblem(text: string, certificate: string | undefined): string | undefined {
   const key = parsedKey(text)

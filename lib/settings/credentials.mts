@@ -52,9 +52,9 @@ export const settingsFile = (env: string, module: Declares): string =>
   join(credentialsFolder(env), `${folderOf(module)}.env`)
 export const platformFile = (env: string): string => join(credentialsFolder(env), 'platform.env')
 
-/** Where a setting of kind `file` lies: API_ENV of module 10 is 10_keybuzz.api.env. */
-export const ownFileName = (module: Declares, { key }: Setting): string =>
-  `${folderOf(module)}.${key.toLowerCase().replaceAll('_', '.')}`
+/** Where a setting of kind `file` lies: API_ENV of module 10 is 10_keybuzz.api.env; POSTGRES_CA of all is platform.postgres.ca. */
+export const ownFileName = (module: Declares, setting: Setting): string =>
+  `${module.settings.includes(setting) ? folderOf(module) : 'platform'}.${setting.key.toLowerCase().replaceAll('_', '.')}`
 
 const ownFile = (env: string, module: Declares, setting: Setting): string =>
   join(credentialsFolder(env), ownFileName(module, setting))
@@ -75,7 +75,8 @@ export function savedSettings(env: string, module: Declares): Texts {
   return { ...lines, ...(Object.fromEntries(files) as Texts) }
 }
 
-const filesOf = ({ settings }: Declares): Setting[] => settings.filter(({ kind }) => kind === 'file')
+const filesOf = ({ settings, shared }: Declares): Setting[] =>
+  [...settings, ...shared].filter(({ kind }) => kind === 'file')
 
 function readSettings(path: string): Texts {
   const text = readPrivate(path)

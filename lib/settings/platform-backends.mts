@@ -1,4 +1,5 @@
 import type { Given, Setting } from './settings.mts'
+import { tlsSettings } from './backend-tls.mts'
 import { isHostOrAddress, isPort, isUrl, isRegistry } from './validators.mts'
 
 // Settings of the backends several modules share, kept in platform.env.
@@ -21,6 +22,7 @@ export const postgres = [
     default: 'postgres',
   },
   { key: 'POSTGRES_PASSWORD', title: "PostgreSQL superuser's password", kind: 'sensitive' },
+  ...tlsSettings('POSTGRES'),
 ] as const satisfies readonly Setting[]
 
 export const redis = [
@@ -33,6 +35,7 @@ export const redis = [
   },
   { key: 'REDIS_PORT', title: 'Redis port', kind: 'number', default: '6379', validate: isPort },
   { key: 'REDIS_PASSWORD', title: 'Redis password', kind: 'sensitive' },
+  ...tlsSettings('REDIS'),
 ] as const satisfies readonly Setting[]
 
 export const rabbitmq = [
@@ -47,6 +50,7 @@ export const rabbitmq = [
   { key: 'RABBITMQ_USER', title: 'RabbitMQ user', kind: 'text', default: 'keybuzz' },
   { key: 'RABBITMQ_PASSWORD', title: 'RabbitMQ password', kind: 'sensitive' },
   { key: 'RABBITMQ_VHOST', title: 'RabbitMQ virtual host', kind: 'text', default: '/' },
+  ...tlsSettings('RABBITMQ'),
 ] as const satisfies readonly Setting[]
 
 const [postgresHost, postgresPort] = postgres

@@ -1,7 +1,7 @@
 import { parseEnvFile } from '../../lib/settings/env-file.mts'
 import { messageOf } from '../../lib/base/errors.mts'
 import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
-import type { Setting } from '../../lib/settings/settings.mts'
+import type { Given, Setting } from '../../lib/settings/settings.mts'
 
 // What an operator gives the API and the front beyond what the kit knows of them.
 
@@ -22,16 +22,29 @@ const ours = new Set([
   'FRONT_ENV',
   ...['API', 'FRONT'].flatMap((part) => [`${part}_TLS_CRT`, `${part}_TLS_KEY`]),
   'POSTGRES_PASSWORD',
+  'POSTGRES_CA',
   'REGISTRY_PASSWORD',
 ])
+
+/** What it gives for a backend that is encrypted, and only then. */
+const oursWithTls: Readonly<Record<string, readonly string[]>> = {
+  POSTGRES: ['PGSSLMODE', 'PGSSLROOTCERT'],
+  REDIS: ['REDIS_TLS', 'REDIS_CA'],
+  RABBITMQ: ['RABBITMQ_TLS', 'RABBITMQ_CA'],
+}
 
 /** Shorter values stand in ordinary words too often to be cut out of a log: true, info. */
 const shortestHidden = 8
 
 /** A rule for such a file: the first line that cannot be right. */
-export const problemsOfFile = (name: string) => (text: string) => {
+export const problemsOfFile = (name: string) => (text: string, given?: Given) => {
+  const encrypted = Object.entries(oursWithTls).flatMap(([backend, names]) =>
+    (given?.text(`${backend}_TLS`) ?? 'off') === 'off' ? [] : names,
+  )
   try {
-    const taken = Object.keys(parseEnvFile(name, text)).find((key) => ours.has(key))
+    const taken = Object.keys(parseEnvFile(name, text)).find(
+      (key) => ours.has(key) || encrypted.includes(key),
+    )
     return taken === undefined
       ? undefined
       : `line ${lineOf(text, taken)}: ${taken} is given by the kit itself`

@@ -1,4 +1,6 @@
 import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
+import { allCasPath, caPath } from '../../lib/kube/manifests/backend-trust.mts'
+import { tlsOf, type TlsBackend } from '../../lib/settings/backend-tls.mts'
 import { valuesIn } from './env-files.mts'
 import { names } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
@@ -27,7 +29,37 @@ export const apiValues = (settings: KeybuzzSettings) => ({
   RABBITMQ_PORT: settings.RABBITMQ_PORT,
   RABBITMQ_USER: settings.RABBITMQ_USER,
   RABBITMQ_VHOST: settings.RABBITMQ_VHOST,
+  ...tlsValues(settings),
 })
+
+/** Only where something is encrypted: libpq's variables, and for the two others the mode and the CA's file. */
+function tlsValues(settings: KeybuzzSettings): Record<string, string> {
+  const modeOf = (backend: TlsBackend) => {
+    const { mode } = tlsOf(settings, backend)
+    return mode === 'off' ? undefined : mode
+  }
+  const values = {
+    PGSSLMODE: sslMode(settings),
+    PGSSLROOTCERT: caPath(settings, 'POSTGRES'),
+    REDIS_TLS: modeOf('REDIS'),
+    REDIS_CA: caPath(settings, 'REDIS'),
+    RABBITMQ_TLS: modeOf('RABBITMQ'),
+    RABBITMQ_CA: caPath(settings, 'RABBITMQ'),
+    // An operator's own list of CAs stays: it has to hold these too.
+    NODE_EXTRA_CA_CERTS:
+      'NODE_EXTRA_CA_CERTS' in ownValues(settings, 'api') ? undefined : allCasPath(settings),
+  }
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  )
+}
+
+/** libpq's word for it; undefined without TLS. */
+function sslMode(settings: KeybuzzSettings): 'require' | 'verify-full' | undefined {
+  const { mode } = tlsOf(settings, 'POSTGRES')
+  if (mode === 'off') return undefined
+  return mode === 'verify' ? 'verify-full' : 'require'
+}
 
 /** What the front reads from its ConfigMap. */
 export const frontValues = (settings: KeybuzzSettings) => ({
@@ -62,16 +94,20 @@ export function urls(settings: KeybuzzSettings): Record<string, Sensitive> {
   const { POSTGRES_HOST, POSTGRES_PORT, REDIS_HOST, REDIS_PORT, API_REDIS_DB } = settings
   const { RABBITMQ_HOST, RABBITMQ_PORT, RABBITMQ_USER, RABBITMQ_VHOST } = settings
   const database = names.database(settings.ENV)
+  const ca = caPath(settings, 'POSTGRES')
+  const mode = sslMode(settings)
+  const query = mode === undefined ? '' : `?sslmode=${mode}`
+  const root = ca === undefined ? '' : `&sslrootcert=${ca}`
   const login = (user: string, password: Sensitive) => `${escaped(user)}:${escaped(password.reveal())}`
   return {
     DATABASE_URL: sensitive(
-      `postgresql://${login(database, settings.API_POSTGRES_PASSWORD)}@${POSTGRES_HOST}:${POSTGRES_PORT}/${database}`,
+      `postgresql://${login(database, settings.API_POSTGRES_PASSWORD)}@${POSTGRES_HOST}:${POSTGRES_PORT}/${database}${query}${root}`,
     ),
     REDIS_URL: sensitive(
-      `redis://${login('', settings.REDIS_PASSWORD)}@${REDIS_HOST}:${REDIS_PORT}/${API_REDIS_DB}`,
+      `${tlsOf(settings, 'REDIS').mode === 'off' ? 'redis' : 'rediss'}://${login('', settings.REDIS_PASSWORD)}@${REDIS_HOST}:${REDIS_PORT}/${API_REDIS_DB}`,
     ),
     RABBITMQ_URL: sensitive(
-      `amqp://${login(RABBITMQ_USER, settings.RABBITMQ_PASSWORD)}@${RABBITMQ_HOST}:${RABBITMQ_PORT}/${escaped(RABBITMQ_VHOST)}`,
+      `${tlsOf(settings, 'RABBITMQ').mode === 'off' ? 'amqp' : 'amqps'}://${login(RABBITMQ_USER, settings.RABBITMQ_PASSWORD)}@${RABBITMQ_HOST}:${RABBITMQ_PORT}/${escaped(RABBITMQ_VHOST)}`,
     ),
   }
 }

@@ -1,3 +1,4 @@
+import { caSecrets, casOf } from '../../lib/kube/manifests/backend-trust.mts'
 import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
 import { autoscaled, configMap, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
@@ -21,7 +22,7 @@ export function configuration(settings: KeybuzzSettings, part: Part): Manifest[]
   const file = part === 'api' ? { API_ENV: settings.API_ENV } : { FRONT_ENV: settings.FRONT_ENV }
   return [
     configMap(space, name, part === 'api' ? apiValues(settings) : frontValues(settings)),
-    ...(part === 'api' ? [secretEnv(space, name, apiSecrets(settings))] : []),
+    ...(part === 'api' ? [secretEnv(space, name, apiSecrets(settings)), ...caSecrets(space, settings)] : []),
     ...(Object.keys(own).length === 0
       ? []
       : // The second is read by no pod: a lost file is filled again from it.
@@ -82,7 +83,7 @@ const cors = ({ API_CORS_ORIGINS: origins }: KeybuzzSettings): Record<string, st
 /** Everything that must restart the pods when it changes. */
 const readAtStart = (settings: KeybuzzSettings, part: Part): unknown => {
   const secrets: Record<string, Sensitive> = {
-    ...(part === 'api' ? apiSecrets(settings) : {}),
+    ...(part === 'api' ? { ...apiSecrets(settings), ...casOf(settings) } : {}),
     ...ownValues(settings, part),
   }
   return [

@@ -1,4 +1,5 @@
 import type { Container, PodSpec } from '../../lib/kube/types.mts'
+import { caMounts, caVolumes } from '../../lib/kube/manifests/backend-trust.mts'
 import { container, envFromSecret, podDefaults, probe, resources } from '../../lib/kube/manifests/pods.mts'
 import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
@@ -23,6 +24,7 @@ export const podOf = (
     user: part === 'api' ? settings.API_UID : settings.FRONT_UID,
     graceSeconds,
     scratch: foldersOf(settings, part).map(volumeOf),
+    volumes: part === 'api' ? caVolumes(settings) : [],
     containers: [only],
     pullSecret: pullSecretName(settings),
   })
@@ -64,7 +66,10 @@ const whatItReads = (settings: KeybuzzSettings, images: Images, part: Part): Rea
     { configMapRef: { name: nameOf(part) } },
   ],
   ...(part === 'api' ? { env: envFromSecret(nameOf(part), apiVariables) } : {}),
-  volumeMounts: foldersOf(settings, part).map((mountPath) => ({ name: volumeOf(mountPath), mountPath })),
+  volumeMounts: [
+    ...foldersOf(settings, part).map((mountPath) => ({ name: volumeOf(mountPath), mountPath })),
+    ...(part === 'api' ? caMounts(settings) : []),
+  ],
 })
 
 const foldersOf = (settings: KeybuzzSettings, part: Part): string[] =>

@@ -1,6 +1,8 @@
 import type { EnvVar } from '../../lib/kube/types.mts'
 import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
+import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { bucketOf, pool } from './backends.mts'
 import { names } from './names.mts'
 import type { ChatwootSettings } from './settings.mts'
@@ -53,7 +55,9 @@ export function commonEnv(settings: ChatwootSettings): EnvVar[] {
       POSTGRES_PORT: settings.POSTGRES_PORT,
       POSTGRES_DATABASE: database,
       POSTGRES_USERNAME: database,
-      REDIS_URL: `redis://${settings.REDIS_HOST}:${settings.REDIS_PORT}/${settings.CHATWOOT_REDIS_DB}`,
+      ...databaseTls(settings),
+      ...redisTls(settings),
+      REDIS_URL: `${tlsOf(settings, 'REDIS').mode === 'off' ? 'redis' : 'rediss'}://${settings.REDIS_HOST}:${settings.REDIS_PORT}/${settings.CHATWOOT_REDIS_DB}`,
     }),
     ...envFromSecret(secretName, {
       SECRET_KEY_BASE: 'CHATWOOT_SECRET_KEY_BASE',
@@ -102,3 +106,21 @@ function mailEnv(settings: ChatwootSettings): EnvVar[] {
       : envFromSecret(secretName, { SMTP_PASSWORD: 'SMTP_PASSWORD' })),
   ]
 }
+
+/** libpq's own variables. */
+const databaseTls = (settings: ChatwootSettings) =>
+  tlsOf(settings, 'POSTGRES').mode === 'off'
+    ? {}
+    : {
+        PGSSLMODE: tlsOf(settings, 'POSTGRES').mode === 'verify' ? 'verify-full' : 'require',
+        PGSSLROOTCERT: caPath(settings, 'POSTGRES'),
+      }
+
+/**
+ * Chatwoot verifies unless it is told `none`, and has no setting for a CA: OpenSSL reads this file in place of the
+ * image's bundle, and the image's folder of public CAs (/etc/ssl/certs) as before.
+ */
+const redisTls = (settings: ChatwootSettings) =>
+  tlsOf(settings, 'REDIS').mode === 'require'
+    ? { REDIS_OPENSSL_VERIFY_MODE: 'none' }
+    : { SSL_CERT_FILE: caPath(settings, 'REDIS') }

@@ -1,3 +1,4 @@
+import { caSecrets, casOf } from '../../lib/kube/manifests/backend-trust.mts'
 import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
 import type { Deployment, Manifest } from '../../lib/kube/types.mts'
 import { autoscaled, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
@@ -15,6 +16,7 @@ type Part = 'web' | 'worker'
 export const prerequisites = (settings: ChatwootSettings): Manifest[] => [
   ...applicationNamespace(names.namespace(settings.ENV), settings),
   secretEnv(names.namespace(settings.ENV), secretName, secrets(settings)),
+  ...caSecrets(names.namespace(settings.ENV), settings),
 ]
 
 /** Rails and Sidekiq: each two or more with S3, exactly one without. */
@@ -67,7 +69,7 @@ function chatwootDeployment(
     labels,
     pod: podOf(settings, images, labels, process),
     ...(isReplicated(settings) ? {} : { replicas: 1, strategy: 'Recreate' as const }),
-    restartOn: Object.values(secrets(settings)).map((secret) => secret?.reveal()),
+    restartOn: Object.values({ ...secrets(settings), ...casOf(settings) }).map((secret) => secret?.reveal()),
   })
 }
 

@@ -1,4 +1,5 @@
 import type { Container, EnvVar, PodSpec } from '../../lib/kube/types.mts'
+import { caMounts, caVolumes } from '../../lib/kube/manifests/backend-trust.mts'
 import { container, podDefaults, probe } from '../../lib/kube/manifests/pods.mts'
 import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import { commonEnv, port } from './environment.mts'
@@ -55,16 +56,17 @@ export function podOf(
     graceSeconds: 60,
     pullSecret: pullSecretName(settings),
     scratch: Object.keys(folders(settings)),
+    volumes: caVolumes(settings),
     containers: [
       container({
         name,
         image: images.chatwoot,
         args: [...args],
         env: [...commonEnv(settings), ...more],
-        volumeMounts: Object.entries(folders(settings)).map(([volume, mountPath]) => ({
-          name: volume,
-          mountPath,
-        })),
+        volumeMounts: [
+          ...Object.entries(folders(settings)).map(([volume, mountPath]) => ({ name: volume, mountPath })),
+          ...caMounts(settings),
+        ],
         ...rest,
       }),
     ],

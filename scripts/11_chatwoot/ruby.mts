@@ -34,10 +34,12 @@ GlobalConfig.clear_cache
  * fault of the pod: restarting every worker would not bring it back.
  */
 export const heartbeat = `
+require 'openssl'
 require 'redis-client'
 require 'socket'
 begin
-  redis = RedisClient.config(url: ENV.fetch('REDIS_URL'), password: ENV.fetch('REDIS_PASSWORD')).new_client
+  tls = ENV['REDIS_OPENSSL_VERIFY_MODE'] == 'none' ? { verify_mode: OpenSSL::SSL::VERIFY_NONE } : nil
+  redis = RedisClient.config(url: ENV.fetch('REDIS_URL'), password: ENV.fetch('REDIS_PASSWORD'), ssl_params: tls).new_client
   mine = redis.call('SMEMBERS', 'processes').select { |one| one.start_with?(Socket.gethostname + ':') }
   beats = mine.map { |one| redis.call('HGET', one, 'beat').to_f }
   exit(beats.any? { |beat| Time.now.to_f - beat < 60 } ? 0 : 1)

@@ -1,5 +1,7 @@
 import type { EnvVar } from '../../lib/kube/types.mts'
 import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
+import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { names } from './names.mts'
 import type { N8nSettings } from './settings.mts'
 
@@ -45,6 +47,7 @@ export function commonEnv(settings: N8nSettings): EnvVar[] {
       DB_POSTGRESDB_PORT: settings.POSTGRES_PORT,
       DB_POSTGRESDB_DATABASE: database,
       DB_POSTGRESDB_USER: database,
+      ...databaseTls(settings),
       // HAProxy cuts a connection that was quiet for 30 s.
       DB_POSTGRESDB_IDLE_CONNECTION_TIMEOUT: 20_000,
 
@@ -55,6 +58,7 @@ export function commonEnv(settings: N8nSettings): EnvVar[] {
       QUEUE_BULL_REDIS_PORT: settings.REDIS_PORT,
       QUEUE_BULL_REDIS_DB: settings.N8N_REDIS_DB,
       QUEUE_BULL_REDIS_KEEP_ALIVE: true,
+      ...redisTls(settings),
       // n8n exits when Redis is away for longer: a failover takes up to 30 s.
       QUEUE_BULL_REDIS_TIMEOUT_THRESHOLD: 60_000,
       // Without them a webhook whose job ended in the instant before it listened waits for ever: its look at Redis every
@@ -93,3 +97,23 @@ export function commonEnv(settings: N8nSettings): EnvVar[] {
     }),
   ]
 }
+
+/** n8n encrypts when it is told to, and verifies unless it is told not to. */
+const databaseTls = (settings: N8nSettings) =>
+  tlsOf(settings, 'POSTGRES').mode === 'off'
+    ? {}
+    : {
+        DB_POSTGRESDB_SSL_ENABLED: true,
+        DB_POSTGRESDB_SSL_REJECT_UNAUTHORIZED: tlsOf(settings, 'POSTGRES').mode === 'verify',
+        DB_POSTGRESDB_SSL_CA_FILE: caPath(settings, 'POSTGRES'),
+      }
+
+/** Its Redis client has no setting for a CA: Node itself must know it. */
+const redisTls = (settings: N8nSettings) =>
+  tlsOf(settings, 'REDIS').mode === 'off'
+    ? {}
+    : {
+        QUEUE_BULL_REDIS_TLS: true,
+        QUEUE_BULL_REDIS_TLS_VALIDATE_CERTIFICATE: tlsOf(settings, 'REDIS').mode === 'verify',
+        NODE_EXTRA_CA_CERTS: caPath(settings, 'REDIS'),
+      }

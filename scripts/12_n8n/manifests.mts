@@ -1,3 +1,4 @@
+import { caSecrets } from '../../lib/kube/manifests/backend-trust.mts'
 import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
 import type { Manifest, Secret } from '../../lib/kube/types.mts'
 import { autoscaled, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
@@ -13,6 +14,7 @@ import { n8nContainer, n8nDeployment, runnerContainer, type Images } from './pod
 export const prerequisites = (settings: N8nSettings): Manifest[] => [
   ...applicationNamespace(names.namespace(settings.ENV), settings),
   secretOf(settings),
+  ...caSecrets(names.namespace(settings.ENV), settings),
 ]
 
 const secretOf = (settings: N8nSettings): Secret =>

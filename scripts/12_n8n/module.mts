@@ -1,5 +1,6 @@
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
 import { defineModule } from '../../lib/run/module.mts'
+import { isByAddress } from '../../lib/settings/backend-tls.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { failures } from './failures.mts'
@@ -15,6 +16,12 @@ export const n8n = defineModule({
   shared,
   settings: own,
   images: ['n8n', 'n8n-runners'],
+  validate: (settings: N8nSettings) =>
+    settings.POSTGRES_TLS === 'verify' && isByAddress(settings, 'POSTGRES')
+      ? [
+          'POSTGRES_HOST must be a name while POSTGRES_TLS is verify: n8n compares the certificate with "localhost" when it is an address',
+        ]
+      : [],
   objects: (settings: N8nSettings, images: Images) => ({
     '01_deploy': [
       ...prerequisites(settings),

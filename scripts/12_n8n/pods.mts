@@ -1,4 +1,5 @@
 import type { Container, Deployment, EnvVar } from '../../lib/kube/types.mts'
+import { caMounts, casOf, caVolumes } from '../../lib/kube/manifests/backend-trust.mts'
 import { selector } from '../../lib/kube/manifests/objects.mts'
 import {
   container,
@@ -48,10 +49,11 @@ export function n8nDeployment(
       graceSeconds: seconds + graceMargin,
       pullSecret: pullSecretName(settings),
       scratch: ['n8n', 'cache', 'tmp', ...(component === 'worker' ? ['runner-tmp'] : [])],
+      volumes: caVolumes(settings),
       containers,
       sidecars,
     }),
-    restartOn: Object.values(secrets(settings)).map((secret) => secret?.reveal()),
+    restartOn: Object.values({ ...secrets(settings), ...casOf(settings) }).map((secret) => secret?.reveal()),
   })
 }
 
@@ -95,6 +97,7 @@ export function n8nContainer(
       { name: 'n8n', mountPath: '/home/node/.n8n' },
       { name: 'cache', mountPath: '/home/node/.cache' },
       { name: 'tmp', mountPath: '/tmp' },
+      ...caMounts(settings),
     ],
   })
 }

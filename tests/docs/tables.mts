@@ -49,8 +49,8 @@ function defaultOf({ kind, default: fallback, generate, optional, keep, when }: 
 }
 
 const fileOf = (module: Module, setting: Setting): string => {
-  if (!module.settings.includes(setting)) return 'platform.env'
-  return setting.kind === 'file' ? `\`${ownFileName(module, setting)}\`` : 'own'
+  if (setting.kind === 'file') return `\`${ownFileName(module, setting)}\``
+  return module.settings.includes(setting) ? 'own' : 'platform.env'
 }
 
 const settingsTable = (module: Module): string =>

@@ -5,6 +5,7 @@ import { savedSettings } from '../../lib/settings/credentials.mts'
 import { logIn, type Connection } from '../../lib/backends/postgres-login.mts'
 import { createPostgres } from '../../lib/backends/postgres.mts'
 import { createRedis } from '../../lib/backends/redis.mts'
+import { tlsOf } from '../../lib/settings/backend-tls.mts'
 import { isSensitive, sensitive } from '../../lib/base/sensitive.mts'
 import { resolve, typed } from '../../lib/settings/settings.mts'
 import { createWrites } from '../../lib/base/writes.mts'
@@ -28,6 +29,7 @@ const address = {
   host: String(settings.POSTGRES_HOST),
   port: Number(settings.POSTGRES_PORT),
   database: 'postgres',
+  tls: tlsOf(settings, 'POSTGRES'),
 }
 const admin = await logIn({ ...address, user: String(settings.POSTGRES_SUPERUSER), password })
 const quiet = { warn: () => {}, said: () => {}, claim: `keybuzz test ${env}/probe` }
@@ -71,12 +73,12 @@ try {
       held.push(await logIn({ ...address, user: name, database: name, password: database.password }))
     }
     assert.deepEqual(await ensure(), [])
-    assert.deepEqual((await ensure({ connections: 2 })).slice(1), ['connection limit   3 -> 2'])
+    assert.deepEqual((await ensure({ connections: 2 })).slice(1), ['connection limit   4 -> 3'])
     await Promise.all(held.map((connection) => connection.end()))
   })
 
   await step('a password changed behind our back is set again, and only that', async () => {
-    await sql(`ALTER ROLE ${name} PASSWORD 'another' CONNECTION LIMIT 3`)
+    await sql(`ALTER ROLE ${name} PASSWORD 'another' CONNECTION LIMIT 4`)
     assert.deepEqual((await ensure()).slice(1), ['password   changed (not shown)'])
   })
 

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { envText, parseEnvFile } from '../../lib/settings/env-file.mts'
+import { tlsOf } from '../../lib/settings/backend-tls.mts'
 import { resolve, typed } from '../../lib/settings/settings.mts'
 import { savedSettings } from '../../lib/settings/credentials.mts'
 import { createPostgres } from '../../lib/backends/postgres.mts'
@@ -30,6 +31,7 @@ const settings = typed(
   env,
   resolve(n8n.shared, { env, given: {}, saved: savedSettings(env, n8n), variables: {} }),
 )
+const tls = tlsOf(settings, 'POSTGRES')
 const { POSTGRES_HOST: host, POSTGRES_PORT: port } = settings
 const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
 let logins = 0
@@ -51,7 +53,7 @@ async function one(name: string, count: number): Promise<void> {
     if (fromText !== password) throw new Error(`came back changed after ${done}`)
     const [owner, connections, supportedFrom] = [name, 4, 10]
     await postgres.ensureDatabase({ name, owner, password: sensitive(fromText), connections, supportedFrom })
-    const login = { host: String(host), port: Number(port), user: name, database: name }
+    const login = { host: String(host), port: Number(port), user: name, database: name, tls }
     await (await logIn({ ...login, password: sensitive(password) })).end()
     logins += 1
   }

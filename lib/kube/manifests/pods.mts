@@ -1,4 +1,4 @@
-import type { Container, Deployment, EnvVar, PodSpec } from '../types.mts'
+import type { Container, Deployment, EnvVar, PodSpec, Volume } from '../types.mts'
 import { sha256 } from './objects.mts'
 
 // Containers, pods and Deployments as every one of ours must be. Plain data; nothing here acts.
@@ -46,6 +46,8 @@ export interface PodOptions {
   readonly graceSeconds: number
   /** Writable folders: volume name to nothing; each an emptyDir. */
   readonly scratch: readonly string[]
+  /** What its containers mount beside them: CAs, files. */
+  readonly volumes?: readonly Volume[]
   readonly containers: readonly Container[]
   /** Helpers that run beside them and end after them: what a container does until its end, it can do to its end. */
   readonly sidecars?: readonly Container[]
@@ -58,6 +60,7 @@ export const podDefaults = ({
   user,
   graceSeconds,
   scratch,
+  volumes = [],
   containers,
   sidecars = [],
   pullSecret,
@@ -87,7 +90,7 @@ export const podDefaults = ({
     ? {}
     : { initContainers: sidecars.map((one) => ({ ...one, restartPolicy: 'Always' as const })) }),
   containers: [...containers],
-  volumes: scratch.map((name) => ({ name, emptyDir: {} })),
+  volumes: [...scratch.map((name) => ({ name, emptyDir: {} })), ...volumes],
 })
 
 export interface DeploymentOptions {

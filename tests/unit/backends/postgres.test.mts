@@ -32,10 +32,14 @@ const facts: Facts = {
   superuser: true,
   owner: undefined,
   takesConnections: true,
-  openToAll: false,
+  publicRights: [],
+  grants: [],
   roleLimit: undefined,
   roleAttributes: [],
+  loginForbidden: false,
+  expired: undefined,
   memberships: [],
+  members: [],
   roleInUse: false,
   promised: 0,
   claim: undefined,
@@ -130,7 +134,7 @@ test('a second run plans nothing', () => {
 })
 
 test('a run that was killed anywhere between CREATE DATABASE and its handover goes on from there', () => {
-  const begun = { owner: 'admin', roleLimit: 37, takesConnections: false, openToAll: true }
+  const begun = { owner: 'admin', roleLimit: 37, takesConnections: false, publicRights: ['CONNECT'] }
   requireUsable('here', 'admin', { ...facts, ...begun }, database, claim)
   assert.deepEqual(plan(begun, true).statements, [
     'REVOKE CONNECT ON DATABASE "n8n_dev" FROM PUBLIC',
@@ -147,7 +151,10 @@ test('a run that was killed anywhere between CREATE DATABASE and its handover go
 })
 
 test('a database that every role may connect to is closed, and the plan says so', () => {
-  const { changes, statements } = plan({ owner: 'n8n_dev', roleLimit: 37, claim, openToAll: true }, true)
+  const { changes, statements } = plan(
+    { owner: 'n8n_dev', roleLimit: 37, claim, publicRights: ['CONNECT'] },
+    true,
+  )
   assert.deepEqual(changes[0]?.fields, ['CONNECT of every role   granted -> revoked'])
   assert.deepEqual(statements, ['REVOKE CONNECT ON DATABASE "n8n_dev" FROM PUBLIC'])
 })

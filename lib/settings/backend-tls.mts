@@ -1,0 +1,55 @@
+import { isIP } from 'node:net'
+import { authorityProblem } from '../base/certificate.mts'
+import type { Sensitive } from '../base/sensitive.mts'
+import type { Setting, Settings } from './settings.mts'
+
+// TLS towards the backends: settings of the same form for each, and what they come to.
+
+/** The backends whose connections can be encrypted, by the beginning of their settings' keys. */
+export type TlsBackend = 'POSTGRES' | 'REDIS' | 'RABBITMQ'
+
+/** What operators call them. */
+export const tlsBackends: Readonly<Record<TlsBackend, string>> = {
+  POSTGRES: 'PostgreSQL',
+  REDIS: 'Redis',
+  RABBITMQ: 'RabbitMQ',
+}
+
+/** How a connection to a backend is made: `require` encrypts, `verify` also proves who answers. */
+export interface BackendTls {
+  readonly mode: 'off' | 'require' | 'verify'
+  /** PEM certificates that sign the server's; there with `verify`. */
+  readonly ca: string | undefined
+}
+
+/** The two settings of one backend, for platform.env. */
+export const tlsSettings = <const Backend extends TlsBackend>(backend: Backend) =>
+  [
+    {
+      key: `${backend}_TLS`,
+      title: `TLS to ${tlsBackends[backend]}`,
+      help: 'off: passwords and data pass in clear, a warning of every report. require: encrypted, whoever answers. verify: encrypted, and the server’s certificate is for the host above and signed by the CA below',
+      kind: 'choice',
+      choices: ['off', 'require', 'verify'],
+      default: 'off',
+    },
+    {
+      key: `${backend}_CA`,
+      title: `CA of ${tlsBackends[backend]}`,
+      help: 'A PEM file with the certificates that sign the server’s; pods get it too',
+      kind: 'file',
+      when: (given) => given.text(`${backend}_TLS`) === 'verify',
+      validate: (text: string) => authorityProblem(text),
+    },
+  ] as const satisfies readonly Setting[]
+
+/** What the settings of a backend say. A module without that backend has it off. */
+export function tlsOf(settings: Settings, backend: TlsBackend): BackendTls {
+  const mode = (settings[`${backend}_TLS`] ?? 'off') as BackendTls['mode']
+  const ca = settings[`${backend}_CA`] as Sensitive | undefined
+  return { mode, ca: mode === 'verify' ? ca?.reveal() : undefined }
+}
+
+/** True when a backend is reached by an address: only an address in the certificate then names it. */
+export const isByAddress = (settings: Settings, backend: TlsBackend): boolean =>
+  isIP(String(settings[`${backend}_HOST`])) !== 0
