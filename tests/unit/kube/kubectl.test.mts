@@ -44,3 +44,14 @@ test('what must not be done twice is not asked again when its answer is lost', a
   )
   assert.equal(calls(), 2)
 })
+
+test('a kubectl that writes something else than its answer is named, with what it wrote: exit 3', async () => {
+  const chatty = createKubectl(['sh', '-c', 'echo welcome; echo "{}"'], 'kubeconfig', {
+    context: 'kb-1',
+    another: () => Promise.resolve('kb-1'),
+  })
+  await assert.rejects(chatty.json(['get', 'pods']), {
+    exitCode: exitCodes.preflight,
+    details: ['welcome'],
+  })
+})
