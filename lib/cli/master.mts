@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { readArguments } from './arguments.mts'
 import type { Arguments } from '../run/request.mts'
 import { runChild } from './child.mjs'
+import { handedOn, isPipe, readAnswers } from '../settings/answers.mts'
 import { chooseEnvironment } from '../settings/credentials.mts'
 import { exitCodes, KitError, type ExitCode } from '../base/errors.mts'
 import { root } from '../base/files.mts'
@@ -42,10 +43,14 @@ async function runModules(
   await requireEarlierDone(env, given)
   const [only, ...others] = selected
   if (only !== undefined && others.length === 0) return { path: programOf(only), words }
+  // A pipe gives its text once: it is read here, and every module gets it.
+  const piped = given.answers !== undefined && isPipe(given.answers)
+  const answers = piped ? await readAnswers(given.answers ?? '') : undefined
+  const handed = answers === undefined ? words : [...words, '--answers', handedOn]
   let first: ExitCode = exitCodes.done
   for (const row of selected) {
     interruption.throwIfAsked()
-    const code = (await runModule(row, words)) as ExitCode
+    const code = (await runModule(row, handed, answers)) as ExitCode
     if (code === exitCodes.done) continue
     // It has said why itself.
     if (code === exitCodes.interrupted || code === exitCodes.terminated) return code
@@ -59,8 +64,8 @@ async function runModules(
 
 const programOf = (row: Row): string => join(root, 'scripts', folderOf(row), `${folderOf(row)}_apply_all.mts`)
 
-const runModule = (row: Row, words: readonly string[]): Promise<number> =>
-  runChild(join(root, 'bin/ts'), [programOf(row), ...words])
+const runModule = (row: Row, words: readonly string[], answers?: string): Promise<number> =>
+  runChild(join(root, 'bin/ts'), [programOf(row), ...words], answers)
 
 /** The modules named, or those of a full run: optional ones when wanted, none that stands on a rollback. */
 async function select(env: string, given: Arguments): Promise<Row[]> {

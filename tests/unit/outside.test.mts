@@ -207,7 +207,7 @@ const revision: Revision = {
 
 test('a revision in the cluster: any Secret is a whole revision, or named as damaged', async () => {
   const { head } = encode(revision)
-  const { manifests, ...meta } = revision
+  const { manifests: _manifests, ...meta } = revision
   let given: unknown
   await neverABug(
     '',
