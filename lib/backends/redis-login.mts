@@ -3,6 +3,7 @@ import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import type { BackendTls } from '../settings/backend-tls.mts'
 import { isHangUp, mayWantTls, openSocket, tlsOptions, type TlsTarget } from './tls.mts'
 import { createClient } from '@redis/client'
+import { fields, optional, text } from '../base/shape.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 
 /** What Redis refuses, told apart (Redis' own error prefixes). */
@@ -70,9 +71,12 @@ function shownOwner(claimed: string): string {
 /** `staging/12_n8n` in a claim the kit wrote; undefined for any other text. */
 export const ownerIn = (claimed: string): string | undefined => claimIn(claimed).owner
 
-function claimIn(claimed: string): { owner?: string; cluster?: string } {
+const claim = fields({ owner: optional(text), cluster: optional(text) })
+
+/** Anything else under the claim's key is nobody's claim: its database is foreign then. */
+function claimIn(claimed: string): ReturnType<typeof claim> {
   try {
-    return JSON.parse(claimed) as { owner?: string; cluster?: string }
+    return claim(JSON.parse(claimed), '')
   } catch {
     return {}
   }

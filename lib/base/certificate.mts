@@ -54,6 +54,9 @@ export function keyProblem(text: string, certificate: string | undefined): strin
   return 'is not the key of the certificate beside it'
 }
 
+/** True for a PEM text that begins with a certificate. */
+export const isCertificate = (text: string): boolean => parsed(text) !== undefined
+
 function parsed(text: string): X509Certificate | undefined {
   try {
     return new X509Certificate(text)

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
+  constants,
   existsSync,
+  fstatSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -11,7 +13,6 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  statSync,
   writeSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
@@ -107,26 +108,64 @@ function syncFolder(folder: string): void {
   }
 }
 
+/** Bytes of the largest file that is read: settings, keys and tables of machines are a hundredth of it. */
+export const mostFileBytes = 4 * 1024 * 1024
+
 /**
  * A file's text, or undefined when there is none.
  * @throws KitError exit 2 when it exists and cannot be read, or is not UTF-8: read anyway, a password with an accent
  * would be saved again as another one
  */
-export function readIfThere(path: string): string | undefined {
+export const readIfThere = (path: string): string | undefined => readFile(path)?.text
+
+/**
+ * A private file's text, or undefined when there is none.
+ * @throws KitError exit 2 when others may read it: a password that was readable is no longer one
+ */
+export function readPrivate(path: string): string | undefined {
+  const file = readFile(path)
+  if (file !== undefined) requirePrivate(path, file.mode)
+  return file?.text
+}
+
+function readFile(path: string): { text: string; mode: number } | undefined {
   try {
-    return decode(path, readFileSync(path))
+    const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const status = fstatSync(handle)
+      // A pipe would block the whole process: no signal would be heard any more.
+      if (!status.isFile()) throw unreadable(path, 'it is not a file')
+      if (status.size > mostFileBytes)
+        throw unreadable(path, `it has more than ${mostFileBytes / 1024 / 1024} MiB`)
+      return { text: decode(path, readFileSync(handle)), mode: status.mode }
+    } finally {
+      closeSync(handle)
+    }
   } catch (cause) {
     if (cause instanceof KitError) throw cause
     if (hasCode(cause, 'ENOENT')) return undefined
-    throw new KitError(`cannot read ${shownPath(path)}: ${reasonOf(cause)}`, {
-      exitCode: exitCodes.usage,
-      hint: 'check that it is a file and that you may read it',
-      cause,
-    })
+    throw unreadable(path, reasonOf(cause), cause)
   }
 }
 
-function decode(path: string, bytes: Buffer): string {
+const unreadable = (path: string, why: string, cause?: unknown): KitError =>
+  new KitError(`cannot read ${shownPath(path)}: ${why}`, {
+    exitCode: exitCodes.usage,
+    hint: 'check that it is a file and that you may read it',
+    cause,
+  })
+
+/** Opens a FIFO without waiting for its writer. @throws KitError exit 2 */
+export function openPipe(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (cause) {
+    throw unreadable(path, reasonOf(cause), cause)
+  }
+}
+
+/** Text of a file from outside. @throws KitError exit 2 naming its encoding when it is not UTF-8 */
+export function decode(path: string, bytes: Buffer): string {
   const mark = bytes.subarray(0, 2).toString('hex')
   if (mark !== 'fffe' && mark !== 'feff') {
     try {
@@ -144,23 +183,16 @@ function decode(path: string, bytes: Buffer): string {
   })
 }
 
-/**
- * A private file's text, or undefined when there is none.
- * @throws KitError exit 2 when others may read it: a password that was readable is no longer one
- */
-export function readPrivate(path: string): string | undefined {
-  const text = readIfThere(path)
-  if (text === undefined) return undefined
-  const mode = statSync(path).mode & 0o777
-  if ((mode & 0o077) !== 0) {
-    throw new KitError(
-      `${shownPath(path)} can be read by others (mode ${mode.toString(8).padStart(4, '0')})`,
-      {
-        exitCode: exitCodes.usage,
-        details: ['It holds passwords.'],
-        hint: `chmod 600 ${shownPath(path)}   and change the passwords in it if someone else uses this machine`,
-      },
-    )
-  }
-  return text
+/** @param mode of the file, as stat gives it @throws KitError exit 2 when others may read it */
+export function requirePrivate(path: string, mode: number): void {
+  const rights = mode & 0o777
+  if ((rights & 0o077) === 0) return
+  throw new KitError(
+    `${shownPath(path)} can be read by others (mode ${rights.toString(8).padStart(4, '0')})`,
+    {
+      exitCode: exitCodes.usage,
+      details: ['It holds passwords.'],
+      hint: `chmod 600 ${shownPath(path)}   and change the passwords in it if someone else uses this machine`,
+    },
+  )
 }

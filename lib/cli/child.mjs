@@ -1,15 +1,30 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { Writable } from 'node:stream'
 
 /**
  * Runs another program of the kit on this terminal and waits for its end. Signals go on to it: it decides how
  * to end, and nothing keeps running behind a master that is gone.
  * @param {string} program
  * @param {readonly string[]} words
+ * @param {string} [handed] text it can read once, at its descriptor 3
  * @returns {Promise<number>} its exit code; 128 and the signal's number when a signal ended it
  */
-export function runChild(program, words) {
-  const child = spawn(program, [...words], { stdio: 'inherit' })
+export function runChild(program, words, handed) {
+  const child = spawn(program, [...words], {
+    stdio: [
+      'inherit',
+      'inherit',
+      'inherit',
+      ...(handed === undefined ? [] : [/** @type {const} */ ('pipe')]),
+    ],
+  })
+  const given = child.stdio[3]
+  if (given instanceof Writable) {
+    // A program that ends before it has read it has said why itself.
+    given.on('error', () => {})
+    given.end(handed)
+  }
   /** @param {NodeJS.Signals} signal */
   const passOn = (signal) => {
     // On a terminal Ctrl-C reaches the whole group by itself; a second one would end the child at once.

@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { readArguments } from './arguments.mts'
 import type { Arguments } from '../run/request.mts'
 import { runChild } from './child.mjs'
+import { handedOn, isPipe, readAnswers } from '../settings/answers.mts'
 import { chooseEnvironment } from '../settings/credentials.mts'
 import { exitCodes, KitError, type ExitCode } from '../base/errors.mts'
 import { root } from '../base/files.mts'
@@ -41,10 +42,14 @@ async function runModules(env: string, given: Arguments, typed: readonly string[
   await requireEarlierDone(env, given)
   const [only, ...others] = selected
   if (only !== undefined && others.length === 0) return runApplyAll(only, words)
+  // A pipe gives its text once: it is read here, and every module gets it.
+  const piped = given.answers !== undefined && isPipe(given.answers)
+  const answers = piped ? await readAnswers(given.answers ?? '') : undefined
+  const handed = answers === undefined ? words : [...words, '--answers', handedOn]
   let first: ExitCode = exitCodes.done
   for (const row of selected) {
     interruption.throwIfAsked()
-    const code = (await runModule(row, words)) as ExitCode
+    const code = (await runModule(row, handed, answers)) as ExitCode
     if (code === exitCodes.done) continue
     // It has said why itself.
     if (code === exitCodes.interrupted || code === exitCodes.terminated) return code
@@ -65,8 +70,8 @@ async function runApplyAll(row: Row, words: readonly string[]): Promise<ExitCode
   return runSteps(steps[0].module, steps, { ...readArguments('apply_all', words), program: 'apply_all' })
 }
 
-const runModule = (row: Row, words: readonly string[]): Promise<number> =>
-  runChild(join(root, 'bin/ts'), [programOf(row), ...words])
+const runModule = (row: Row, words: readonly string[], answers?: string): Promise<number> =>
+  runChild(join(root, 'bin/ts'), [programOf(row), ...words], answers)
 
 /** The modules named, or those of a full run: optional ones when wanted, none that stands on a rollback. */
 async function select(env: string, given: Arguments): Promise<Row[]> {

@@ -4,6 +4,7 @@ import { chooseEndpoint } from './api-servers.mts'
 import { envText, parseEnvFile } from '../settings/env-file.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { credentialsFolder, readIfThere, readPrivate, shownPath, writePrivate } from '../base/files.mts'
+import { fields, readShape, text } from '../base/shape.mts'
 import { findKubectl, requireFittingKubectl } from './find-kubectl.mts'
 import { daysLeft, parseKubeconfig, type Kubeconfig } from './kubeconfig.mts'
 import { createKubectl, type Kubectl } from './kubectl.mts'
@@ -87,15 +88,23 @@ export class CertificateExpired extends KitError {
   }
 }
 
+const identityShape = fields({ CLUSTER_UID: text, CLUSTER_CA_SHA256: text })
+
 const identityPath = (env: string): string => join(credentialsFolder(env), 'cluster.env')
 
-/** The identity recorded at the first write, or undefined before it. */
+/** The identity recorded at the first write, or undefined before it. @throws KitError exit 2 naming file and field */
 export function recordedIdentity(env: string): Identity | undefined {
   const path = identityPath(env)
-  const text = readPrivate(path)
-  if (text === undefined) return undefined
-  const { CLUSTER_UID: uid = '', CLUSTER_CA_SHA256: ca = '' } = parseEnvFile(path, text)
-  return { uid, ca }
+  const content = readPrivate(path)
+  return content === undefined ? undefined : parseIdentity(path, content)
+}
+
+/** @throws KitError exit 2 naming file and field */
+export function parseIdentity(path: string, content: string): Identity {
+  const shown = shownPath(path)
+  const hint = `put it back from your backup; if the kubeconfig certainly leads to the cluster of this environment, move ${shown} away`
+  const read = readShape(shown, identityShape, parseEnvFile(path, content), { hint })
+  return { uid: read.CLUSTER_UID, ca: read.CLUSTER_CA_SHA256 }
 }
 
 /** Remembers which cluster belongs to this environment. @throws KitError exit 12 */

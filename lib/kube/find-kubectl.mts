@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { Kubectl } from './kubectl.mts'
+import { fields, readShape, text } from '../base/shape.mts'
 import { run } from '../base/command.mts'
 import { fromRoot } from '../base/files.mts'
 import { pinnedFile } from '../settings/pinned-file.mts'
@@ -50,19 +51,21 @@ function requireProgram(path: string, why: string): string {
   }
 }
 
+const version = fields({ gitVersion: text, major: text, minor: text })
+
 /** What `kubectl version -o json` says. A server may call its minor version `36+`. */
-interface Versioned {
-  readonly clientVersion: { readonly gitVersion: string; readonly major: string; readonly minor: string }
-  readonly serverVersion: { readonly gitVersion: string; readonly major: string; readonly minor: string }
-}
+const versioned = fields({ clientVersion: version, serverVersion: version })
 
 /**
  * Kubernetes supports a kubectl within one minor version of the API server ("Version Skew Policy").
  * @throws KitError exit 3 when it is further away; what kubectl throws when the cluster does not answer
  */
 export async function requireFittingKubectl(kubectl: Kubectl): Promise<void> {
-  const answer = await kubectl.run(['version', '-o', 'json'])
-  const { clientVersion: client, serverVersion: server } = JSON.parse(answer) as Versioned
+  const answer = await kubectl.json<unknown>(['version'])
+  const { clientVersion: client, serverVersion: server } = readShape('kubectl version', versioned, answer, {
+    hint: 'set KEYBUZZ_KUBECTL to the path of a kubectl of your cluster’s version',
+    exitCode: exitCodes.preflight,
+  })
   const apart = Math.abs(Number.parseInt(client.minor, 10) - Number.parseInt(server.minor, 10))
   if (client.major === server.major && apart <= 1) return
   throw new KitError('the kubectl of this machine does not fit the cluster', {

@@ -2,7 +2,8 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { parse } from 'yaml'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { shownPath } from '../base/files.mts'
-import { daysUntil } from '../base/certificate.mts'
+import { daysUntil, isCertificate, keyProblem } from '../base/certificate.mts'
+import { fields, listOf, optionalOrNull, readShape, text } from '../base/shape.mts'
 
 /** One way to the cluster's API: a context of the kubeconfig. */
 export interface Endpoint {
@@ -23,51 +24,98 @@ export interface Kubeconfig {
   readonly caHash: string
 }
 
-interface Document {
-  'current-context'?: string
-  clusters?: { name: string; cluster: { server: string; 'certificate-authority-data'?: string } }[]
-  contexts?: { name: string; context: { cluster: string; user: string } }[]
-  users?: { name: string; user: { 'client-certificate-data'?: string; 'client-key-data'?: string } }[]
-}
+const data = optionalOrNull(text)
 
-/** @throws KitError exit 2 when it is not YAML, or its current context leads nowhere */
-export function parseKubeconfig(path: string, text: string): Kubeconfig {
+/** What of a kubeconfig is read here; kubectl reads the rest. An empty list is written as nothing. */
+const document = fields({
+  'current-context': optionalOrNull(text),
+  clusters: optionalOrNull(
+    listOf(fields({ name: text, cluster: fields({ server: text, 'certificate-authority-data': data }) })),
+  ),
+  contexts: optionalOrNull(
+    listOf(fields({ name: text, context: fields({ cluster: text, user: optionalOrNull(text) }) })),
+  ),
+  users: optionalOrNull(
+    listOf(
+      fields({
+        name: text,
+        user: optionalOrNull(fields({ 'client-certificate-data': data, 'client-key-data': data })),
+      }),
+    ),
+  ),
+})
+
+/** @throws KitError exit 2 naming file and field: not YAML, another shape, or a current context that leads nowhere */
+export function parseKubeconfig(path: string, content: string): Kubeconfig {
+  const shown = shownPath(path)
+  const hint = 'copy it from a master again'
   const damaged = (why: string) =>
-    new KitError(`${shownPath(path)} is not a usable kubeconfig: ${why}`, {
-      exitCode: exitCodes.usage,
-      hint: 'copy it from a master again',
-    })
-  let config: Document | null
+    new KitError(`${shown} is not a usable kubeconfig: ${why}`, { exitCode: exitCodes.usage, hint })
+  let yaml: unknown
   try {
-    config = parse(text) as Document | null
+    // Its warnings would go to the terminal past the log, with the file's lines in them.
+    yaml = parse(content.replace(/^\uFEFF/, ''), { logLevel: 'error' }) as unknown
   } catch {
     throw damaged('it is not YAML')
   }
-  const clusterOf = (name: string) => config?.clusters?.find((one) => one.name === name)?.cluster
-  const current = config?.contexts?.find(({ name }) => name === config?.['current-context'])
+  const config = readShape(shown, document, yaml, { hint })
+  const clusterOf = (name: string) => config.clusters?.find((one) => one.name === name)?.cluster
+  const current = config.contexts?.find(({ name }) => name === config['current-context'])
   const cluster = current && clusterOf(current.context.cluster)
   if (!current || !cluster) throw damaged('its current-context does not lead to a cluster')
   const ca = cluster['certificate-authority-data']
-  const others = (config?.contexts ?? []).flatMap(({ name, context }) => {
+  const others = (config.contexts ?? []).flatMap(({ name, context }) => {
     const other = clusterOf(context.cluster)
     const same = ca !== undefined && other?.['certificate-authority-data'] === ca
     if (name === current.name || !same || context.user !== current.context.user) return []
     return [{ context: name, server: other.server }]
   })
-  const user = config?.users?.find(({ name }) => name === current.context.user)?.user
+  const endpoints: [Endpoint, ...Endpoint[]] = [{ context: current.name, server: cluster.server }, ...others]
+  for (const { context, server } of endpoints) {
+    if (/^https?:\/\//.test(server) && URL.canParse(server)) continue
+    throw damaged(`the server of context ${context} is not an address such as https://192.0.2.11:6443`)
+  }
+  const user = config.users?.find(({ name }) => name === current.context.user)?.user
+  const pem = (
+    field: string,
+    of: string,
+    base64: string | undefined,
+    problem: PemRule,
+  ): string | undefined => {
+    const decoded = base64 && Buffer.from(base64, 'base64').toString('utf8')
+    const why = decoded === undefined ? undefined : problem(decoded)
+    if (why !== undefined) throw damaged(`${field} of ${of} ${why}${cutOut(base64)}`)
+    return decoded
+  }
+  const certificate = pem(
+    'client-certificate-data',
+    `user ${current.context.user}`,
+    user?.['client-certificate-data'],
+    certificateDataProblem,
+  )
   return {
-    endpoints: [{ context: current.name, server: cluster.server }, ...others],
-    ca: decoded(ca),
-    certificate: decoded(user?.['client-certificate-data']),
-    key: decoded(user?.['client-key-data']),
+    endpoints,
+    ca: pem('certificate-authority-data', `cluster ${current.context.cluster}`, ca, certificateDataProblem),
+    certificate,
+    key: pem('client-key-data', `user ${current.context.user}`, user?.['client-key-data'], (decoded) =>
+      keyProblem(decoded, certificate),
+    ),
     caHash: createHash('sha256')
       .update(ca ?? cluster.server)
       .digest('hex'),
   }
 }
 
-const decoded = (data: string | undefined): string | undefined =>
-  data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8')
+type PemRule = (decoded: string) => string | undefined
+
+const certificateDataProblem: PemRule = (decoded) =>
+  isCertificate(decoded) ? undefined : 'is not a certificate in PEM form, in base64'
+
+/** What `kubectl config view` writes in the place of a value, and what people do. */
+const cutOut = (base64: string | undefined): string =>
+  /omitted|redacted/i.test(base64 ?? '')
+    ? ': it was cut out. Copy the file itself, or what `kubectl config view --raw` prints'
+    : ''
 
 /** Whole days until the client certificate ends, negative afterwards; undefined without one. */
 export function daysLeft({ certificate }: Pick<Kubeconfig, 'certificate'>, now: Date): number | undefined {

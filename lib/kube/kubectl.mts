@@ -3,6 +3,7 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { kubectlError } from './kubectl-errors.mts'
 import { createWarnings } from './kubectl-warnings.mts'
 import { log, record } from '../base/log.mts'
+import { shortened } from '../base/sensitive.mts'
 import { run, shownWords } from '../base/command.mts'
 
 /** Runs kubectl against one cluster. Words never hold a sensitive value: objects travel on stdin. */
@@ -35,6 +36,20 @@ const silentServer = (seconds: number, cause: unknown): KitError =>
     hint: 'look at the masters: disk and memory, and that etcd has its majority; then run the same command again',
     cause,
   })
+
+/** @throws KitError exit 3 when a wrapper around kubectl has written something else than its answer */
+function parsed(text: string, words: readonly string[]): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new KitError(`${shownWords(['kubectl', ...words])} did not answer in JSON`, {
+      exitCode: exitCodes.preflight,
+      details: [shortened(text.trim().split('\n')[0] ?? '', 200)],
+      hint: 'set KEYBUZZ_KUBECTL to the path of a kubectl that writes nothing else to stdout',
+      cause,
+    })
+  }
+}
 
 /** Seconds in which an API server that has answered before may come back: K3s restarts, a load balancer moves on. */
 const patience = 60
@@ -103,7 +118,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
     },
     async json<T>(more: readonly string[], options?: KubectlOptions) {
       const text = await kubectl.run([...more, '-o', 'json'], options)
-      return text.trim() === '' ? undefined : (JSON.parse(text) as T)
+      return text.trim() === '' ? undefined : (parsed(text, more) as T)
     },
   }
   return kubectl

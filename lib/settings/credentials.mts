@@ -1,18 +1,27 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { envText, parseEnvFile } from './env-file.mts'
-import { exitCodes, KitError } from '../base/errors.mts'
+import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { credentialsFolder, readPrivate, root, shownPath } from '../base/files.mts'
 import { folderOf, reservedEnvironments } from '../base/names.mts'
 import type { Declares, Resolved, Setting, Texts } from './settings.mts'
 
-/** Environments that have a folder in credentials/. */
+/** Environments that have a folder in credentials/. @throws KitError exit 2 when that is no folder */
 export function environments(): string[] {
   const folder = join(root, 'credentials')
   if (!existsSync(folder)) return []
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+  } catch (cause) {
+    throw new KitError('credentials cannot be read', {
+      exitCode: exitCodes.usage,
+      details: [messageOf(cause)],
+      hint: 'check that it is a folder and that you may read it',
+      cause,
+    })
+  }
 }
 
 /**

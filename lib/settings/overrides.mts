@@ -1,7 +1,7 @@
+import { readAnswers } from './answers.mts'
 import { shortened } from '../base/sensitive.mts'
 import { parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
-import { readPrivate } from '../base/files.mts'
 import { isSecret, type Setting, type Texts } from './settings.mts'
 
 /**
@@ -15,7 +15,7 @@ export async function givenSettings(
   { set, answers }: { set: readonly string[]; answers?: string },
   settingOf: (key: string) => Promise<Setting>,
 ): Promise<Texts> {
-  const fromFile = answers === undefined ? {} : parseEnvFile(answers, readAnswers(answers))
+  const fromFile = answers === undefined ? {} : parseEnvFile(answers, await readAnswers(answers))
   const fromFlags = Object.fromEntries(set.map(splitSet))
   const byKey = new Map(known.map((setting) => [setting.key, setting]))
   for (const key of Object.keys({ ...fromFile, ...fromFlags })) {
@@ -28,15 +28,6 @@ export async function givenSettings(
     }
   }
   return { ...fromFile, ...fromFlags }
-}
-
-function readAnswers(path: string): string {
-  const text = readPrivate(path)
-  if (text !== undefined) return text
-  throw new KitError(`there is no answers file ${path}`, {
-    exitCode: exitCodes.usage,
-    hint: 'check the path after --answers',
-  })
 }
 
 function splitSet(word: string): [string, string] {

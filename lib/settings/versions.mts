@@ -1,6 +1,8 @@
 import { join } from 'node:path'
-import { exitCodes, KitError } from '../base/errors.mts'
+import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { credentialsFolder, readIfThere, root, shownPath } from '../base/files.mts'
+import { shortened } from '../base/sensitive.mts'
+import { mapOf, onlyFields, optional, readShape, text } from '../base/shape.mts'
 
 /** One pinned thing of versions.json: an image, or a binary. */
 export interface Version {
@@ -14,6 +16,16 @@ export interface Version {
   /** Why this is not the real program: shown in every report. */
   readonly standIn?: string
 }
+
+const versionsShape = mapOf(
+  onlyFields({
+    version: text,
+    image: optional(text),
+    file: optional(text),
+    sha256: optional(text),
+    standIn: optional(text),
+  }),
+)
 
 export type Versions = Readonly<Record<string, Version>>
 
@@ -49,6 +61,15 @@ export function requireVersion(versions: Versions, name: string): Version {
   return version
 }
 
+function requireImage(versions: Versions, name: string): string {
+  const { image } = requireVersion(versions, name)
+  if (image !== undefined) return image
+  throw new KitError(`versions.json: ${name}.image is missing`, {
+    exitCode: exitCodes.usage,
+    hint: `add the image to its entry: "image": "registry.example.com/${name}:1.4.0"`,
+  })
+}
+
 const movingTags = ['latest', 'stable', 'beta', 'next', 'main', 'master', 'nightly', 'edge', 'dev']
 
 /** One sentence when an image must not be installed: it would be another one tomorrow, or nobody maintains it. */
@@ -64,18 +85,29 @@ export function problemWithImage(image: string): string | undefined {
   return undefined
 }
 
-function readOne(path: string): Record<string, Version> | undefined {
-  const text = readIfThere(path)
-  if (text === undefined) return undefined
+function readOne(path: string): Versions | undefined {
+  const content = readIfThere(path)
+  return content === undefined ? undefined : parseVersions(shownPath(path), content)
+}
+
+/**
+ * The entries of a versions.json.
+ * @param file its name as shown to operators
+ * @throws KitError exit 2 with file and field
+ */
+export function parseVersions(file: string, content: string): Versions {
+  const hint = 'correct it, or restore it from git'
+  let json: unknown
   try {
-    return JSON.parse(text) as Record<string, Version>
+    json = JSON.parse(content.replace(/^\uFEFF/, ''))
   } catch (cause) {
-    throw new KitError(`${shownPath(path)} is not JSON: ${cause instanceof Error ? cause.message : ''}`, {
+    throw new KitError(`${file} is not JSON: ${shortened(messageOf(cause), 200)}`, {
       exitCode: exitCodes.usage,
-      hint: 'correct it, or restore it from git',
+      hint,
       cause,
     })
   }
+  return readShape(file, versionsShape, json, { hint })
 }
 
 /** The version of this kit. */
@@ -99,7 +131,7 @@ export function chooseImages(
   installed: Readonly<Record<string, string>>,
   upgrade: boolean,
 ): Chosen {
-  const pinned = Object.fromEntries(names.map((name) => [name, requireVersion(versions, name).image ?? '']))
+  const pinned = Object.fromEntries(names.map((name) => [name, requireImage(versions, name)]))
   const newer = names.flatMap((name) => {
     const [from, to] = [installed[name], pinned[name] ?? '']
     return from === undefined || from === to ? [] : [{ name, from, to }]

@@ -1,6 +1,7 @@
 import { systemNamespace } from '../base/names.mts'
 import { KitError } from '../base/errors.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
+import type { LiveObject } from '../kube/types.mts'
 
 // The Lease of coordination.k8s.io that says which run works on a cluster: as data, and how it is read and written.
 
@@ -60,11 +61,11 @@ export const released = ({ spec, ...lease }: Lease): Lease => ({
   spec: { ...spec, holderIdentity: '' },
 })
 
-export const isHeld = ({ spec }: Lease): boolean => (spec.holderIdentity ?? '') !== ''
+export const isHeld = ({ spec }: Lease): boolean => spec.holderIdentity !== ''
 
 /** Who holds it, and since when. */
 export const holderOf = ({ spec }: Lease): string =>
-  `${spec.holderIdentity} since ${spec.acquireTime.slice(0, 19)}Z`
+  `${spec.holderIdentity} since ${spec.acquireTime === '' ? 'an unknown time' : `${spec.acquireTime.slice(0, 19)}Z`}`
 
 /** The process that holds it, as process-identity.mts names it. */
 export const processOf = ({ metadata }: Lease): string | undefined =>
@@ -73,14 +74,28 @@ export const processOf = ({ metadata }: Lease): string | undefined =>
 /** The lease as the cluster has it. */
 export const readLease = async (kubectl: Kubectl): Promise<Lease | undefined> => {
   const { name, namespace } = leaseFor(undefined, '', undefined).metadata
-  return kubectl.json<Lease>([
-    'get',
-    'leases.coordination.k8s.io',
-    name,
-    '-n',
-    namespace,
-    '--ignore-not-found',
-  ])
+  const words = ['get', 'leases.coordination.k8s.io', name, '-n', namespace, '--ignore-not-found']
+  return leaseIn(await kubectl.json<LiveObject>(words))
+}
+
+/**
+ * The lease in an object the API server gave. Every field of a Lease may be absent (`kubectl edit`, another client): one
+ * without a duration has the kit's own, or it would never be taken over.
+ */
+export function leaseIn(live: LiveObject | undefined): Lease | undefined {
+  if (live === undefined) return undefined
+  const { spec = {} } = live as { spec?: Partial<Lease['spec']> }
+  const seconds = spec.leaseDurationSeconds
+  return {
+    ...(live as unknown as Lease),
+    spec: {
+      ...spec,
+      holderIdentity: spec.holderIdentity ?? '',
+      leaseDurationSeconds: Number.isSafeInteger(seconds) ? Number(seconds) : duration,
+      acquireTime: spec.acquireTime ?? '',
+      renewTime: spec.renewTime ?? '',
+    },
+  }
 }
 
 /** kubectl would fetch the API's whole schema first, which an API server that has only just come back cannot give. */
@@ -90,7 +105,7 @@ export const writeWords = (verb: 'create' | 'replace'): string[] => [verb, '--va
 export async function writeLease(kubectl: Kubectl, lease: Lease): Promise<Lease | undefined> {
   const verb = lease.metadata.resourceVersion === undefined ? 'create' : 'replace'
   try {
-    return await kubectl.json<Lease>(writeWords(verb), { input: lease, timeoutSeconds: 10 })
+    return leaseIn(await kubectl.json<LiveObject>(writeWords(verb), { input: lease, timeoutSeconds: 10 }))
   } catch (thrown) {
     if (!(thrown instanceof KitError)) throw thrown
     const words = thrown.details.join(' ')

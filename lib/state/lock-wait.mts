@@ -1,7 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { interruption } from '../base/signals.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
-import { holderOf, isHeld, processOf, type Lease } from './lease.mts'
+import { holderOf, isHeld, leaseIn, processOf, type Lease } from './lease.mts'
 import { log } from '../base/log.mts'
 import { hasEnded } from './process-identity.mts'
 import { watchKind } from '../kube/watch.mts'
@@ -31,7 +31,7 @@ export async function waitForLease(
     let [newest, seen, spoken] = [held, performance.now(), performance.now()]
     for (;;) {
       interruption.throwIfAsked()
-      const now = (leases.objects.get(name) as Lease | undefined) ?? newest
+      const now = leaseIn(leases.objects.get(name)) ?? newest
       if (leases.deleted.has(name)) return undefined
       if (!isHeld(now)) return now
       if (now.spec.renewTime !== newest.spec.renewTime) {

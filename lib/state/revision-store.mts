@@ -4,8 +4,9 @@ import type { LiveObject, Manifest, Secret } from '../kube/types.mts'
 import { systemNamespace } from '../base/names.mts'
 import type { Revision } from './revision.mts'
 import { itemsOf, sendObjects } from '../kube/objects.mts'
+import { manifestsIn, metaIn, type Meta } from './revision-shape.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
-import type { Lease } from './lease.mts'
+import { leaseIn, type Lease } from './lease.mts'
 import { everyObject, lastingKinds, prunableKinds } from '../kube/apply/ownership.mts'
 import { countWrite } from '../base/command.mts'
 import { messageOf } from '../base/errors.mts'
@@ -21,7 +22,8 @@ const [headType, partType] = ['keybuzz.io/revision', 'keybuzz.io/revision-part']
 /** Bytes of manifests in one Secret: Kubernetes takes a MiB, with everything else in it. */
 const most = 900 * 1024
 
-type Meta = Omit<Revision, 'manifests'> & { readonly parts?: readonly string[] }
+/** Bytes a revision's manifests may unpack to: a damaged one must not take the memory of the run. */
+const mostUnpacked = 64 * 1024 * 1024
 
 export const secretNameOf = ({ env, module, number }: Pick<Revision, 'env' | 'module' | 'number'>): string =>
   `revision-${env}-${module.replaceAll('_', '-')}-${number}`
@@ -93,11 +95,12 @@ export function decodeAll(objects: readonly LiveObject[]): {
   const bytesOf = (object: LiveObject | undefined, key: string): Buffer =>
     Buffer.from((object?.['data'] as Record<string, string> | undefined)?.[key] ?? '', 'base64')
   const decode = (head: LiveObject): Revision => {
-    const { parts = [], ...meta } = JSON.parse(bytesOf(head, 'meta').toString()) as Meta
+    const { parts = [], ...meta } = metaIn(bytesOf(head, 'meta').toString())
     const all = [head, ...parts.map((name) => objects.find(({ metadata }) => metadata.name === name))]
     const bytes = Buffer.concat(all.map((one) => bytesOf(one, 'manifests')))
-    const revision = { ...meta, manifests: JSON.parse(gunzipSync(bytes).toString()) as Manifest[] }
-    if (!isRevision(revision) || secretNameOf(revision) !== head.metadata.name) throw new Error('its fields')
+    const text = gunzipSync(bytes, { maxOutputLength: mostUnpacked }).toString()
+    const revision = { ...meta, manifests: manifestsIn(text) }
+    if (secretNameOf(revision) !== head.metadata.name) throw new Error('it is of another name')
     return revision
   }
   const revisions: Revision[] = []
@@ -111,15 +114,6 @@ export function decodeAll(objects: readonly LiveObject[]): {
   }
   return { revisions, damaged }
 }
-
-/** The fields everything else relies on. */
-const isRevision = ({ number, module, env, state, when, images, manifests }: Partial<Revision>): boolean =>
-  Number.isInteger(number) &&
-  [module, env, state, when].every((text) => typeof text === 'string') &&
-  typeof images === 'object' &&
-  images !== null &&
-  Array.isArray(manifests) &&
-  manifests.every((one) => typeof one === 'object' && one !== null && 'kind' in one)
 
 /** What the kit has in a cluster. */
 export interface Records {
@@ -143,7 +137,7 @@ export async function readRecords(kubectl: Kubectl): Promise<Records> {
   return {
     revisions: revisions.toSorted((a, b) => a.number - b.number),
     damaged,
-    lease: kept.find(({ kind }) => kind === 'Lease') as Lease | undefined,
+    lease: leaseIn(kept.find(({ kind }) => kind === 'Lease')),
     objects,
   }
 }

@@ -35,6 +35,18 @@ stub_kubectl() {
   assert_regex "$stderr" 'does not lead to a cluster'
 }
 
+@test "a kubeconfig with a map for a list, a versions.json of null: exit 2 with file and field" {
+  use_kubeconfig
+  printf 'users: {}\n' >>credentials/dev/kubeconfig
+  sed -i '/^users:$/,/token/d' credentials/dev/kubeconfig
+  run -2 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'credentials/dev/kubeconfig: users is a map, not a list'
+  use_kubeconfig
+  echo null >credentials/dev/versions.json
+  run -2 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'credentials/dev/versions.json: is null, not a map'
+}
+
 @test "an expired client certificate: exit 7 with its date" {
   use_kubeconfig
   certificate=$(base64 -w0 "$repository/tests/fixtures/expired.pem")

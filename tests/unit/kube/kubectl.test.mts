@@ -65,3 +65,14 @@ test('what the API server warns of is on the screen once a run, redacted, as tex
   assert.match(lines[0] ?? '', /the API server warns: would violate PodSecurity: \*\*\* ␛\]52;c;eA==␇$/)
   assert.match(lines[1] ?? '', /the API server warns: v1 Endpoints is deprecated$/)
 })
+
+test('a kubectl that writes something else than its answer is named, with what it wrote: exit 3', async () => {
+  const chatty = createKubectl(['sh', '-c', 'echo welcome; echo "{}"'], 'kubeconfig', {
+    context: 'kb-1',
+    another: () => Promise.resolve('kb-1'),
+  })
+  await assert.rejects(chatty.json(['get', 'pods']), {
+    exitCode: exitCodes.preflight,
+    details: ['welcome'],
+  })
+})

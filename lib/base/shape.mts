@@ -1,0 +1,141 @@
+import { exitCodes, KitError, type ExitCode } from './errors.mts'
+import { nearest } from './nearest.mts'
+import { shortened } from './sensitive.mts'
+
+// What a file from outside must look like, and the error that names the field when it does not. No value is ever shown:
+// it may be a password.
+
+/** Reads one value, or throws Misfit with the field. @param path `users[0].user`, empty for the whole */
+export type Shape<T> = (value: unknown, path: string) => T
+
+/** A value that is not what its reader needs. */
+export class Misfit extends Error {
+  /** @param path the field; empty for the whole file */
+  constructor(path: string, what: string) {
+    super(path === '' ? what : `${path} ${what}`)
+    this.name = 'Misfit'
+  }
+}
+
+/**
+ * Reads a document of outside.
+ * @param file its name as shown to operators
+ * @param hint what to do about a field that does not fit
+ * @throws KitError with file and field: exit 2 unless `exitCode` says otherwise
+ */
+export function readShape<T>(
+  file: string,
+  shape: Shape<T>,
+  value: unknown,
+  { hint, exitCode = exitCodes.usage }: { hint: string; exitCode?: ExitCode },
+): T {
+  try {
+    return shape(value, '')
+  } catch (cause) {
+    if (!(cause instanceof Misfit)) throw cause
+    throw new KitError(`${file}: ${cause.message}`, { exitCode, hint, cause })
+  }
+}
+
+/** What a value is, in the words of JSON and YAML. */
+function kindOf(value: unknown): string {
+  if (value === null) return 'is null'
+  if (Array.isArray(value)) return 'is a list'
+  if (typeof value === 'object') return 'is a map'
+  return typeof value === 'string' ? 'is text' : `is a ${typeof value}`
+}
+
+const misfit = (value: unknown, path: string, wanted: string): Misfit =>
+  new Misfit(path, value === undefined ? 'is missing' : `${kindOf(value)}, not ${wanted}`)
+
+/** Text, also an empty one. */
+export const anyText: Shape<string> = (value, path) => {
+  if (typeof value !== 'string') throw misfit(value, path, 'text')
+  return value
+}
+
+/** Text of at least one character. */
+export const text: Shape<string> = (value, path) => {
+  if (value === '') throw new Misfit(path, 'is empty')
+  return anyText(value, path)
+}
+
+/** One of these words. */
+export const oneOf =
+  <const W extends string>(words: readonly W[]): Shape<W> =>
+  (value, path) => {
+    const word = words.find((one) => one === value)
+    if (word === undefined) throw new Misfit(path, `must be one of ${words.join(', ')}`)
+    return word
+  }
+
+export const wholeNumber: Shape<number> = (value, path) => {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw misfit(value, path, 'a whole number')
+  return value
+}
+
+/** A field that may be left out. */
+export const optional =
+  <T,>(shape: Shape<T>): Shape<T | undefined> =>
+  (value, path) =>
+    value === undefined ? undefined : shape(value, path)
+
+/** A field that may be left out, or stand there with nothing behind it, as `clusters:` does in an empty kubeconfig. */
+export const optionalOrNull =
+  <T,>(shape: Shape<T>): Shape<T | undefined> =>
+  (value, path) =>
+    value === undefined || value === null ? undefined : shape(value, path)
+
+export const listOf =
+  <T,>(shape: Shape<T>): Shape<T[]> =>
+  (value, path) => {
+    if (!Array.isArray(value)) throw misfit(value, path, 'a list')
+    return value.map((item: unknown, at) => shape(item, `${path}[${at}]`))
+  }
+
+const entriesOf = (value: unknown, path: string): [string, unknown][] => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw misfit(value, path, 'a map')
+  return Object.entries(value)
+}
+
+/** A key is foreign text too. */
+const below = (path: string, key: string): string => `${path === '' ? '' : `${path}.`}${shortened(key, 60)}`
+
+/** A map whose keys are free. */
+export const mapOf =
+  <T,>(shape: Shape<T>): Shape<Record<string, T>> =>
+  (value, path) =>
+    Object.fromEntries(entriesOf(value, path).map(([key, one]) => [key, shape(one, below(path, key))]))
+
+/** What a record of shapes reads. */
+export type Read<S extends Record<string, Shape<unknown>>> = {
+  [K in keyof S as undefined extends ReturnType<S[K]> ? never : K]: ReturnType<S[K]>
+} & {
+  [K in keyof S as undefined extends ReturnType<S[K]> ? K : never]?: Exclude<ReturnType<S[K]>, undefined>
+}
+
+/** A map with these fields; others are another reader's. Absent fields stay absent. */
+export const fields =
+  <S extends Record<string, Shape<unknown>>>(shapes: S): Shape<Read<S>> =>
+  (value, path) => {
+    const found = new Map(entriesOf(value, path))
+    const read = Object.entries(shapes).flatMap(([key, shape]) => {
+      const one = shape(found.get(key), below(path, key))
+      return one === undefined ? [] : [[key, one]]
+    })
+    return Object.fromEntries(read) as Read<S>
+  }
+
+/** A map with these fields and no other: one that is misspelt would be left out in silence. */
+export const onlyFields = <S extends Record<string, Shape<unknown>>>(shapes: S): Shape<Read<S>> => {
+  const read = fields(shapes)
+  const known = Object.keys(shapes)
+  return (value, path) => {
+    const unknown = entriesOf(value, path).find(([key]) => !known.includes(key))
+    if (unknown === undefined) return read(value, path)
+    throw new Misfit(
+      below(path, unknown[0]),
+      `is not known there: did you mean ${nearest(shortened(unknown[0], 60), known)}?`,
+    )
+  }
+}
