@@ -6,12 +6,10 @@ import {
   type RequestOptions,
   type IncomingHttpHeaders,
 } from 'node:http'
-import { lookup } from 'node:dns'
 import { request as requestTls } from 'node:https'
-import { isIP, type LookupFunction } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { exitCodes, KitError } from '../base/errors.mts'
-import { isPrivateAddress, publicProblem } from '../settings/private-addresses.mts'
+import { privateLookup, refusalOf } from './private-target.mts'
 import { explained } from './http-errors.mts'
 
 // One request on the wire. fetch is no use here: it does not let its caller set Host.
@@ -49,8 +47,8 @@ function within<T>(
     let late = false
     const fail = (cause: Error) => reject(explained(late ? new Error('timeout', { cause }) : cause, options))
     // A refusal before anything is sent: node looks up names, but not addresses.
-    if (plain && isIP(options.host ?? '') !== 0 && !isPrivateAddress(options.host ?? ''))
-      return reject(notPrivate(options.host ?? ''))
+    const refusal = plain ? refusalOf(options.host ?? '') : undefined
+    if (refusal !== undefined) return reject(refusal)
     const open: Open = (answered) => {
       // A connection of its own: one kept from an earlier request may lead to a pod that has gone since.
       const request = (plain ? requestPlain : requestTls)(
@@ -65,21 +63,6 @@ function within<T>(
       return request.on('error', fail).on('close', () => clearTimeout(timer))
     }
     run(open, resolve, fail)
-  })
-}
-
-const notPrivate = (address: string): KitError =>
-  new KitError(`INGRESS_ADDRESSES: ${address} ${publicProblem}`, {
-    exitCode: exitCodes.usage,
-    hint: 'give private addresses of nodes, or leave INGRESS_ADDRESSES empty: then the public name is asked, by HTTPS',
-  })
-
-/** As dns.lookup, for names that lead to private addresses alone. */
-const privateLookup: LookupFunction = (name, options, done) => {
-  lookup(name, options, (error, found, family) => {
-    const addresses = typeof found === 'string' ? [found] : (found ?? []).map(({ address }) => address)
-    const outside = error === null ? addresses.find((address) => !isPrivateAddress(address)) : undefined
-    done(outside === undefined ? error : notPrivate(`${name}, ${outside},`), found, family)
   })
 }
 

@@ -1,5 +1,7 @@
+import type { RequestOptions } from 'node:https'
 import WebSocket, { type ClientOptions } from 'ws'
 import { explained } from './http-errors.mts'
+import { privateLookup, refusalOf } from './private-target.mts'
 import type { Target, Upgrade } from './http-exchange.mts'
 
 /** Milliseconds in which a server that refuses a WebSocket after its handshake has closed it. */
@@ -9,11 +11,14 @@ const settleMilliseconds = 1500
 const mostBytes = 1024 * 1024
 
 /** Asks for a WebSocket, and looks for a moment whether it stays open. @throws KitError without an answer */
-export function handshake({ plain, milliseconds, options }: Target): Promise<Upgrade> {
+export async function handshake({ plain, milliseconds, options }: Target): Promise<Upgrade> {
   const { host, port, path = '/', servername, headers = {} } = options
   const { 'sec-websocket-protocol': protocol, ...others } = headers as Record<string, string>
-  const how: ClientOptions & { readonly servername: string } = {
+  const refusal = plain ? refusalOf(host ?? '') : undefined
+  if (refusal !== undefined) throw refusal
+  const how: ClientOptions & Pick<RequestOptions, 'servername' | 'lookup'> = {
     servername,
+    ...(plain ? { lookup: privateLookup } : {}),
     headers: others,
     handshakeTimeout: milliseconds,
     maxPayload: mostBytes,
@@ -21,7 +26,7 @@ export function handshake({ plain, milliseconds, options }: Target): Promise<Upg
   }
   const address = `${plain ? 'ws' : 'wss'}://${host}:${port}${path}`
   const socket = new WebSocket(address, protocol === undefined ? [] : [protocol], how)
-  return new Promise<Upgrade>((resolve, reject) => {
+  const answer = new Promise<Upgrade>((resolve, reject) => {
     socket.on('unexpected-response', (_request, response) => {
       resolve({ status: response.statusCode ?? 0, kept: false })
       response.destroy()
@@ -39,5 +44,6 @@ export function handshake({ plain, milliseconds, options }: Target): Promise<Upg
     socket.on('error', (cause) =>
       reject(explained(/timed out/.test(cause.message) ? new Error('timeout', { cause }) : cause, options)),
     )
-  }).finally(() => socket.terminate())
+  })
+  return answer.finally(() => socket.terminate())
 }

@@ -42,7 +42,7 @@ function session(own: Manifest[], issuers: LiveObject[] | KitError) {
       return issuers instanceof KitError ? Promise.reject(issuers) : Promise.resolve(issuers)
     },
   }
-  const made = { objects: () => Promise.resolve(own), kube } as unknown as KubeSession
+  const made = { objects: () => Promise.resolve(own), reader: kube } as unknown as KubeSession
   return { session: made, asked }
 }
 
