@@ -59,7 +59,7 @@ async function lostWithout(name: string, tools: DrillTools<K3sSettings>): Promis
     .flatMap((probe) =>
       questions
         .canary(network, probe, settings)
-        .filter(({ item, isRight }) => !isRight(network.seen.get(probe.node)?.get(item) ?? ''))
+        .filter(({ item }) => network.seen.get(probe.node)?.has(item) !== true)
         .map(({ what }) => `the canary from ${probe.node} through ${what}`),
     )
   return [

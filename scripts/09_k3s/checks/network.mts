@@ -23,9 +23,9 @@ async function asked(tools: Tools, kind: keyof typeof questions) {
   const none = await withoutProbes(tools, network)
   let count = 0
   const wrong = network.probes.flatMap((probe) =>
-    questions[kind](network, probe, tools.settings).flatMap(({ item, what, isRight }) => {
+    questions[kind](network, probe, tools.settings).flatMap(({ item, what }) => {
       count += 1
-      return isRight(network.seen.get(probe.node)?.get(item) ?? '') ? [] : [`${probe.node} -> ${what}`]
+      return network.seen.get(probe.node)?.has(item) === true ? [] : [`${probe.node} -> ${what}`]
     }),
   )
   return { none, network, count, wrong }

@@ -3,14 +3,17 @@
 /** Bytes of the payload: some forty packets of any usual size. */
 const payloadBytes = 65_536
 
+/** What no other program says of itself. */
+const mark = 'keybuzz-probe'
+
 const answer = `#!/bin/sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n'
 `
 
 /** Served to everybody who asks; none of it takes an argument. */
 export const servedScripts = {
-  /** Which node answers. */
-  who: `${answer}echo "$NODE_NAME"
+  /** That a probe answers, and on which node. */
+  who: `${answer}echo "${mark} $NODE_NAME"
 `,
   /** More than one packet holds. */
   payload: `${answer}head -c ${payloadBytes} /dev/zero
@@ -22,19 +25,30 @@ export const servedScripts = {
 
 /**
  * Asked by the kit through the API server, which sorts parameters: `reach?ask=ITEM|ITEM...` is one. For each item a
- * line: its place in the question, a blank, what came back; nothing behind the blank when nothing did. Eight at a time.
+ * line: its place in the question, a blank, and `yes`; nothing behind the blank when it was not so. Eight at a time.
+ * - `who=ADDRESS:PORT`: a probe answers there; `who=ADDRESS:PORT,NODE`: that node's
+ * - `payload=`, `site=`, `page=ADDRESS:PORT`: its payload, the canary by its name, the health page of the ingress
+ * - `inside`, `outside`: a name of the cluster, and one outside, are resolved
+ *
+ * Any pod of the cluster can ask as well: so nobody chooses a path, a name or a header, no machine asks itself or a
+ * provider's metadata, and nothing of what came back is told.
  */
 const reach = `${answer}domain=$(sed -n 's/^search [^ ]*\\.svc\\.\\([^ ]*\\).*/\\1/p' /etc/resolv.conf)
 ask() { timeout 3 wget -q -O - "$@" 2>/dev/null; }
+is_probe() {
+  if [ "$2" = '*' ]; then case $1 in '${mark} '*) ;; *) return 1 ;; esac; else [ "$1" = "${mark} $2" ]; fi
+}
 one() {
-  kind=\${2%%=*} to=\${2#*=} seen=
-  case $kind in
-    who) seen=$(ask "http://$to/cgi-bin/who") ;;
-    payload) [ "$(ask "http://$to/cgi-bin/payload" | wc -c)" = ${payloadBytes} ] && seen=whole ;;
-    page) ask "http://$to" >/dev/null && seen=yes ;;
-    site) seen=$(ask --header "Host: \${to#*,}" "http://\${to%%,*}/cgi-bin/who") ;;
-    inside) timeout 6 nslookup -type=a "$to.$domain" >/dev/null 2>&1 && seen=yes ;;
-    outside) timeout 6 nslookup -type=a "$to" >/dev/null 2>&1 && seen=yes ;;
+  kind=\${2%%=*} to=\${2#*=} node='*' seen=
+  case $to in *,*) node=\${to#*,} to=\${to%%,*} ;; esac
+  case $kind:$to in
+    inside:inside) timeout 6 nslookup -type=a "kubernetes.default.svc.$domain" >/dev/null 2>&1 && seen=yes ;;
+    outside:outside) timeout 6 nslookup -type=a "$OUTSIDE_NAME" >/dev/null 2>&1 && seen=yes ;;
+    *:*[!0-9.:]* | *:*:*:* | *:127.* | *:0* | *.0[0-9]* | *:169.254.*) ;;
+    who:*.*.*.*:?*) is_probe "$(ask "http://$to/cgi-bin/who")" "$node" && seen=yes ;;
+    payload:*.*.*.*:?*) [ "$(ask "http://$to/cgi-bin/payload" | wc -c)" = ${payloadBytes} ] && seen=yes ;;
+    page:*.*.*.*:?*) ask "http://$to$HEALTH_PATH" >/dev/null && seen=yes ;;
+    site:*.*.*.*:?*) is_probe "$(ask --header "Host: $CANARY_HOST" "http://$to/cgi-bin/who")" '*' && seen=yes ;;
   esac
   echo "$1 $seen"
 }

@@ -1,5 +1,5 @@
 import { published } from '../../../lib/kube/manifests/ingress.mts'
-import type { DaemonSet, Manifest, PodSpec, Service, Volume } from '../../../lib/kube/types.mts'
+import type { DaemonSet, EnvVar, Manifest, PodSpec, Service, Volume } from '../../../lib/kube/types.mts'
 import { namespace, selector, service, sha256 } from '../../../lib/kube/manifests/objects.mts'
 import { container, deployment, podDefaults, resources } from '../../../lib/kube/manifests/pods.mts'
 import type { K3sSettings } from '../settings.mts'
@@ -14,6 +14,10 @@ export const askedPort = 8081
 
 /** The public name of the canary: an application that is there before any other. */
 export const canaryHost = ({ DOMAIN }: Pick<K3sSettings, 'DOMAIN'>): string => `canary.${DOMAIN}`
+
+/** A name outside the cluster that has to exist: pods find it through the cluster DNS and the hosts' resolver. */
+export const outsideName = ({ REGISTRY_SERVER }: Pick<K3sSettings, 'REGISTRY_SERVER'>): string =>
+  REGISTRY_SERVER?.replace(/:\d+$/, '') ?? 'docker.io'
 
 /** The probes of all nodes, as they are waited for. */
 export const everyProbe = {
@@ -45,7 +49,7 @@ export function probes(settings: K3sSettings, image: string): Manifest[] {
     namespace(probeNamespace),
     scripts('served', servedScripts),
     scripts('asked', askedScripts),
-    onEveryNode(image),
+    onEveryNode(image, settings),
     service(probeNamespace, 'probe', parts.node, servedPort),
     nodePort,
     ...published({
@@ -75,7 +79,7 @@ const nodePort: Service = {
   },
 }
 
-const onEveryNode = (image: string): DaemonSet => ({
+const onEveryNode = (image: string, settings: K3sSettings): DaemonSet => ({
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   metadata: { ...common('probe'), labels: parts.node },
@@ -86,7 +90,10 @@ const onEveryNode = (image: string): DaemonSet => ({
     template: {
       metadata: { labels: parts.node, annotations: checksum(image) },
       // Servers and nodes in trouble are the ones that must be looked at.
-      spec: { ...pod(parts.node, image), tolerations: [{ operator: 'Exists' }] },
+      spec: {
+        ...pod({ labels: parts.node, image, env: targetsOf(settings) }),
+        tolerations: [{ operator: 'Exists' }],
+      },
     },
   },
 })
@@ -98,7 +105,7 @@ export function single(
   volume?: Volume,
   pullSecret?: string,
 ): Manifest {
-  const spec = pod(parts[name], image, pullSecret)
+  const spec = pod({ labels: parts[name], image, pullSecret })
   const mounts = volume === undefined ? [] : [{ name: volume.name, mountPath: `/${volume.name}` }]
   return deployment({
     namespace: probeNamespace,
@@ -132,24 +139,38 @@ export const ownVolume: Volume = {
   },
 }
 
-const pod = (labels: Record<string, string>, image: string, pullSecret?: string): PodSpec => ({
+/** What a probe asks for beside addresses: settings, which nobody who asks it can choose. */
+const targetsOf = (settings: K3sSettings): EnvVar[] => [
+  { name: 'CANARY_HOST', value: canaryHost(settings) },
+  { name: 'HEALTH_PATH', value: settings.INGRESS_HEALTH_PATH },
+  { name: 'OUTSIDE_NAME', value: outsideName(settings) },
+]
+
+interface Pod {
+  readonly labels: Record<string, string>
+  readonly image: string
+  readonly pullSecret?: string | undefined
+  readonly env?: readonly EnvVar[]
+}
+
+const pod = ({ labels, image, pullSecret, env = [] }: Pod): PodSpec => ({
   ...podDefaults({
     labels,
     user: 65_534,
     graceSeconds: 1,
     scratch: [],
     pullSecret,
-    containers: [server('served', image, servedPort), server('asked', image, askedPort)],
+    containers: [server('served', image, servedPort), server('asked', image, askedPort, env)],
   }),
   volumes: ['served', 'asked'].map((name) => ({ name, configMap: { name, defaultMode: 0o555 } })),
 })
 
-const server = (name: string, image: string, port: number) =>
+const server = (name: string, image: string, port: number, env: readonly EnvVar[] = []) =>
   container({
     name,
     image,
     command: ['httpd', '-f', '-p', String(port), '-h', '/www'],
-    env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
+    env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }, ...env],
     readinessProbe: { tcpSocket: { port }, periodSeconds: 2 },
     resources: resources('5m', '8Mi', '1', '64Mi'),
     volumeMounts: [{ name, mountPath: '/www/cgi-bin', readOnly: true }],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -66,23 +66,91 @@ test('nothing leads to the port that asks others, and it answers to nobody by a 
   )
 })
 
-test('a probe reads its question as the API server writes it, and says nothing for what it does not reach', () => {
+/** What a probe answers to items; in the place of busybox's wget one that notes what it is asked for. */
+function asked(...items: string[]): { lines: string[]; fetched: string[] } {
   const folder = mkdtempSync(join(tmpdir(), 'keybuzz-'))
-  // In the place of busybox's: it knows one address, and no port below it answers.
-  const wget = '#!/bin/sh\n[ "$4" = http://192.0.2.1:8080/cgi-bin/who ] && echo here\n'
+  const note = join(folder, 'fetched')
+  const wget = `#!/bin/sh
+echo "$*" >>'${note}'
+case $* in
+  *http://192.0.2.1:8080/cgi-bin/who | *http://192.0.2.2:80/cgi-bin/who) echo 'keybuzz-probe worker-01' ;;
+  *http://192.0.2.2:80/healthz) echo OK ;;
+  *payload) head -c 65536 /dev/zero ;;
+  *) echo 'user-data: a password' ;;
+esac
+`
+  writeFileSync(note, '')
   writeFileSync(join(folder, 'wget'), wget, { mode: 0o755 })
-  const answer = execFileSync('bash', ['-c', askedScripts.reach], {
-    env: {
-      PATH: `${folder}:${process.env['PATH']}`,
-      QUERY_STRING: 'ask=who%3D192.0.2.1%3A1%7Cwho%3D192.0.2.1%3A8080&timeout=1m0s',
-    },
-  }).toString()
-  rmSync(folder, { recursive: true })
-  assert.deepEqual(answer.split('\n').slice(1, -1).toSorted(), ['0 ', '1 here', '\r'].toSorted())
+  writeFileSync(join(folder, 'nslookup'), `#!/bin/sh\necho "nslookup $*" >>'${note}'\n`, { mode: 0o755 })
+  try {
+    const answer = execFileSync('bash', ['-c', askedScripts.reach], {
+      env: {
+        PATH: `${folder}:${process.env['PATH']}`,
+        // As the API server writes it, with kubectl's own timeout behind.
+        QUERY_STRING: `ask=${encodeURIComponent(items.join('|'))}&timeout=1m0s`,
+        CANARY_HOST: 'canary.dev.example.com',
+        HEALTH_PATH: '/healthz',
+        OUTSIDE_NAME: 'registry.example.com',
+      },
+    }).toString()
+    const fetched = readFileSync(note, 'utf8').split('\n').filter(Boolean).toSorted()
+    return { lines: answer.split('\n').slice(2, -1).toSorted(), fetched }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+test('a probe reads its question as the API server writes it, and says yes for what is so, and nothing else', () => {
+  const { lines, fetched } = asked(
+    'who=192.0.2.1:1',
+    'who=192.0.2.1:8080',
+    'who=192.0.2.1:8080,worker-01',
+    'who=192.0.2.1:8080,worker-02',
+    'payload=192.0.2.1:8080',
+    'site=192.0.2.2:80',
+    'page=192.0.2.2:80',
+    'inside',
+    'outside',
+  )
+  assert.deepEqual(lines, ['0 ', '1 yes', '2 yes', '3 ', '4 yes', '5 yes', '6 yes', '7 yes', '8 yes'])
+  assert.ok(
+    fetched.some((one) => /--header Host: canary\.dev\.example\.com http:\/\/192\.0\.2\.2:80\/cgi/.test(one)),
+  )
+  assert.ok(fetched.some((one) => /^nslookup -type=a registry\.example\.com$/.test(one)))
+})
+
+test('whoever asks a probe can make it fetch no page, no name and no metadata of his own choice', () => {
+  const hostile = [
+    'who=169.254.169.254/latest/user-data?',
+    'who=192.0.2.1:8080/latest/user-data?',
+    'who=169.254.169.254:80',
+    'who=169.0376.0251.254:80',
+    'who=0251.254.169.254:80',
+    'who=127.0.0.1:8081',
+    'who=2852039166:80',
+    'who=metadata.example.com:80',
+    'who=user@192.0.2.1:80',
+    'who=192.0.2.1:80\nhttp://evil.example.com',
+    'page=192.0.2.1:80/secret',
+    'site=192.0.2.1:80/x?,evil.example.com',
+    'payload=192.0.2.1:80:90',
+    'inside=evil',
+    'outside=secret.evil.example.com',
+    'nothing=192.0.2.1:80',
+    '$(id)=192.0.2.1:80',
+  ]
+  const { lines, fetched } = asked(...hostile)
+  assert.deepEqual(fetched, [])
+  assert.deepEqual(lines, hostile.map((_item, at) => `${at} `).toSorted())
+})
+
+test('what comes back from a stranger is told to nobody', () => {
+  const { lines } = asked('who=192.0.2.9:80', 'site=192.0.2.9:80', 'page=192.0.2.9:80')
+  assert.deepEqual(lines, ['0 ', '1 ', '2 yes'])
 })
 
 test('a question and its answer fit into one packet, and no item is lost', () => {
-  const items = Array.from({ length: 150 }, (_, at) => `site=192.0.2.${at}:31695,canary.dev.example.com`)
+  const items = Array.from({ length: 150 }, (_, at) => `who=192.0.2.${at}:31695,k8s-worker-${at}`)
   const portions = portionsOf(items)
   assert.deepEqual(portions.flat(), items)
   for (const portion of portions) assert.ok(encodeURIComponent(portion.join('|')).length < 1000)
