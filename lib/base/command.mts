@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { $, chalk } from 'zx/core'
 import { exitCodes, KitError } from './errors.mts'
+import { endingWithParent } from './end-with-parent.mts'
 import { interruption } from './signals.mts'
 import { redact } from './sensitive.mts'
 
@@ -34,12 +35,13 @@ export async function run(words: readonly string[], options: CommandOptions = {}
     quiet: true,
     nothrow: true,
     detached: false,
+    ...endingWithParent(),
     ...(evenInterrupted ? {} : { signal: interruption.signal }),
     env: { ...surroundings(), ...env },
     timeout: `${timeoutSeconds}s`,
     // An empty input counts as none to zx, and an open stdin hangs whatever reads it.
     ...(input ? { input } : { stdio: ['ignore', 'pipe', 'pipe'] as const }),
-  })`${[...words]}`
+  })`exec ${[...words]}`
   const output = await command
   if (!evenInterrupted) interruption.throwIfAsked()
   if (output.exitCode === null) {
@@ -86,10 +88,11 @@ export function stream(
     quiet: true,
     nothrow: true,
     detached: false,
+    ...endingWithParent(),
     signal: stopping.signal,
     env: surroundings(),
     stdio: ['ignore', 'pipe', 'pipe'],
-  })`${[...words]}`
+  })`exec ${[...words]}`
   const decoder = new TextDecoder()
   command.stdout.on('data', (bytes: Buffer) => onText(decoder.decode(bytes, { stream: true })))
   const ended = command.then((output) => {
