@@ -11,11 +11,12 @@ import {
   type HostKey,
   type HostKeys,
 } from './known-hosts.mts'
+import { mostOutputBytes } from '../base/collect.mts'
 import { createLimit } from '../base/concurrency.mts'
 import { record } from '../base/log.mts'
 import { shownWords, type Finished } from '../base/command.mts'
 import { hold, type HoldOptions } from './ssh-held-command.mts'
-import { connectError, lostLink, sshTo, type Target } from './ssh-errors.mts'
+import { connectError, lostLink, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
 // The only importer of node-ssh. One connection a host, no tunnel, no second key offered: what an sshd with
 // MaxSessions 4, MaxAuthTries 3 and no forwarding lets in. Quoting is left to node-ssh: commands are words.
@@ -129,15 +130,32 @@ async function execute(
   const started = performance.now()
   const [program = '', ...rest] = words
   const over = new AbortController()
+  const tooMuch = new AbortController()
   const timer = setTimeout(() => over.abort(), timeoutSeconds * 1000)
+  let bytes = 0
+  const count = (piece: Buffer) => {
+    bytes += piece.length
+    if (bytes > mostOutputBytes) tooMuch.abort()
+  }
   try {
     const answer = await Promise.race([
-      ssh.exec(program, rest, { stream: 'both', stdin: input ?? '', noTrim: true }),
-      ended(AbortSignal.any([over.signal, interruption.signal])),
+      ssh.exec(program, rest, {
+        stream: 'both',
+        stdin: input ?? '',
+        noTrim: true,
+        // Decoded once it is all there: each piece by itself would cut characters.
+        encoding: 'latin1',
+        onStdout: count,
+        onStderr: count,
+      }),
+      ended(AbortSignal.any([over.signal, tooMuch.signal, interruption.signal])),
     ])
     if (answer === undefined) {
+      // A polite end would go on taking what the host writes.
+      if (tooMuch.signal.aborted) ssh.connection?.destroy()
       ssh.dispose()
       interruption.throwIfAsked()
+      if (tooMuch.signal.aborted) throw outputTooLong(target, shown)
       throw new KitError(`${target.name}: no answer within ${timeoutSeconds} s to: ${shown}`, {
         exitCode: exitCodes.unreachable,
         hint: `look at the host: ${sshTo(target)}, then run the same command again`,
@@ -147,7 +165,7 @@ async function execute(
     if (code === null && signal === null) throw lostLink(target, shown)
     const took = Math.round(performance.now() - started)
     record(`ssh ${target.name}: ${shown} -> ${code ?? signal} (${took} ms)`)
-    return { code: code ?? 128, stdout, stderr }
+    return { code: code ?? 128, stdout: fromLatin1(stdout), stderr: fromLatin1(stderr) }
   } catch (thrown) {
     if (thrown instanceof KitError) throw thrown
     throw lostLink(target, shown)
@@ -155,6 +173,8 @@ async function execute(
     clearTimeout(timer)
   }
 }
+
+const fromLatin1 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8')
 
 /** Resolves without a value once the signal has come. */
 const ended = (signal: AbortSignal): Promise<undefined> =>

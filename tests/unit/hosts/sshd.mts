@@ -26,6 +26,8 @@ export async function startSshd(shellOf: (command: string) => readonly string[])
         const channel = acceptExec()
         const [program = '', ...words] = shellOf(command)
         const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'] })
+        // What still writes to a client that is gone would keep the test alive.
+        client.on('close', () => child.kill('SIGKILL'))
         // A command that does not read what it is sent.
         child.stdin.on('error', () => {})
         channel.pipe(child.stdin)
