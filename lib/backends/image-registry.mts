@@ -1,4 +1,7 @@
+import { mostErrorBytes, textOf } from '../base/collect.mts'
 import { messageOf } from '../base/errors.mts'
+import { sensitive } from '../base/sensitive.mts'
+import { fields, optional, text } from '../base/shape.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
 
 // Whether a registry has an image and gives it to an account: its manifest is asked for, nothing is downloaded.
@@ -33,6 +36,8 @@ export async function askRegistry(image: string, account: RegistrySettings): Pro
     return { is: 'silent', words: `${host}: ${messageOf(cause)}` }
   }
 }
+
+const tokens = fields({ token: optional(text), access_token: optional(text) })
 
 const ask = (url: string, authorization: string | undefined): Promise<Response> =>
   fetch(url, {
@@ -70,8 +75,9 @@ async function authorizationFor(challenge: string, basic: string | undefined): P
     signal: AbortSignal.timeout(milliseconds),
   })
   if (!answer.ok) return undefined
-  const { token, access_token: other } = (await answer.json()) as { token?: string; access_token?: string }
-  return `Bearer ${token ?? other ?? ''}`
+  const { token, access_token: other } = tokens(JSON.parse(await textOf(answer.body, mostErrorBytes)), '')
+  // It opens the registry for a while: no error may show it.
+  return `Bearer ${sensitive(token ?? other ?? '').reveal()}`
 }
 
 // Pure: what an image reference means, as Docker and containerd read it.

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { mostErrorBytes, textOf } from '../base/collect.mts'
 import { messageOf } from '../base/errors.mts'
 import { refusal, unreachable } from './s3-errors.mts'
 import { encoded, signedHeaders } from './s3-signature.mts'
@@ -55,7 +56,7 @@ export function createS3(settings: Settings, writes: Writes, { said }: Voice): S
       const signal = AbortSignal.timeout(patience)
       const sent = method === 'PUT' ? { body } : {}
       const answer = await fetch(url, { method, headers, signal, redirect: 'manual', ...sent })
-      return { status: answer.status, text: await answer.text() }
+      return { status: answer.status, text: await textOf(answer.body, mostErrorBytes) }
     } catch (cause) {
       const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
       throw unreachable(where, messageOf(inner), cause)

@@ -1,7 +1,8 @@
 import { homedir } from 'node:os'
 import { $, chalk } from 'zx/core'
-import { exitCodes, KitError } from './errors.mts'
+import { createCollector, inMebibytes, mostErrorBytes, mostOutputBytes } from './collect.mts'
 import { endingWithParent } from './end-with-parent.mts'
+import { exitCodes, KitError, messageOf } from './errors.mts'
 import { interruption } from './signals.mts'
 import { redact } from './sensitive.mts'
 
@@ -26,30 +27,49 @@ export interface Finished {
 
 /**
  * Runs a command and waits for its end; a non-zero exit is an answer, not an error.
- * @throws KitError exit 6 when it does not end in time, exit 130 or 143 when the run is interrupted
+ * @throws KitError exit 6 when it does not end in time, exit 9 when it writes without an end, exit 130 or 143 when the
+ * run is interrupted
  */
 export async function run(words: readonly string[], options: CommandOptions = {}): Promise<Finished> {
   const { input, timeoutSeconds = 60, env, evenInterrupted = false } = options
   if (!evenInterrupted) interruption.throwIfAsked()
+  const tooMuch = new AbortController()
   const command = $({
     quiet: true,
     nothrow: true,
     detached: false,
     ...endingWithParent(),
-    ...(evenInterrupted ? {} : { signal: interruption.signal }),
+    signal: evenInterrupted ? tooMuch.signal : AbortSignal.any([tooMuch.signal, interruption.signal]),
     env: { ...surroundings(), ...env },
     timeout: `${timeoutSeconds}s`,
-    // An empty input counts as none to zx, and an open stdin hangs whatever reads it.
-    ...(input ? { input } : { stdio: ['ignore', 'pipe', 'pipe'] as const }),
+    store: keepNothing(),
+    // An open stdin hangs whatever reads it.
+    stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })`exec ${[...words]}`
+  const [stdout, stderr] = [createCollector(mostOutputBytes), createCollector(mostErrorBytes)]
+  command.stdout.on('data', (piece: Buffer) => {
+    if (!stdout.add(piece)) tooMuch.abort()
+  })
+  command.stderr.on('data', (piece: Buffer) => void stderr.add(piece))
+  if (input) {
+    // A program may end before it has read all of it (EPIPE): its exit code and words say why.
+    command.stdin.on('error', () => {})
+    command.stdin.end(input)
+  }
   const output = await command
   if (!evenInterrupted) interruption.throwIfAsked()
+  if (tooMuch.signal.aborted) {
+    throw new KitError(`${shownWords(words)}: more than ${inMebibytes(mostOutputBytes)} of output`, {
+      exitCode: exitCodes.rolloutFailed,
+      hint: 'run it by hand and see what it writes',
+    })
+  }
   if (output.exitCode === null) {
     throw new KitError(`${shownWords(words)}: no answer within ${timeoutSeconds} s`, {
       exitCode: exitCodes.unreachable,
     })
   }
-  return { code: output.exitCode, stdout: output.stdout, stderr: output.stderr }
+  return { code: output.exitCode, stdout: stdout.text(), stderr: stderr.text() }
 }
 
 /**
@@ -68,6 +88,12 @@ export function surroundings(): NodeJS.ProcessEnv {
 export const shownWords = (words: readonly string[]): string =>
   redact(words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`)).join(' '))
 
+/** zx keeps every piece of every output, also of a watch that runs for hours: what is kept is bounded here instead. */
+function keepNothing(): { stdout: string[]; stderr: string[]; stdall: string[] } {
+  const none = () => Object.assign([] as string[], { push: () => 0 })
+  return { stdout: none(), stderr: none(), stdall: none() }
+}
+
 export interface Streaming {
   /** Ends the command. Safe to call twice. */
   stop(): Promise<void>
@@ -75,8 +101,8 @@ export interface Streaming {
 
 /**
  * Starts a command that goes on until it is stopped, and hands over its stdout as it comes.
- * @param onText a piece of stdout, cut anywhere but never within a character
- * @param onEnd  it ended by itself: its exit code and the end of its stderr
+ * @param onText a piece of stdout, cut anywhere but never within a character; what it throws ends the command
+ * @param onEnd  it ended, and nobody stopped it: its exit code and its stderr, or why its output could not be taken
  */
 export function stream(
   words: readonly string[],
@@ -91,15 +117,34 @@ export function stream(
     ...endingWithParent(),
     signal: stopping.signal,
     env: surroundings(),
+    store: keepNothing(),
     stdio: ['ignore', 'pipe', 'pipe'],
   })`exec ${[...words]}`
   const decoder = new TextDecoder()
-  command.stdout.on('data', (bytes: Buffer) => onText(decoder.decode(bytes, { stream: true })))
-  const ended = command.then((output) => {
-    if (!stopping.signal.aborted) onEnd({ code: output.exitCode, stderr: redact(output.stderr).slice(-2000) })
+  const stderr = createCollector(mostErrorBytes)
+  let stopped = false
+  let unusable: string | undefined
+  command.stderr.on('data', (piece: Buffer) => void stderr.add(piece))
+  command.stdout.on('data', (piece: Buffer) => {
+    if (unusable !== undefined) return
+    try {
+      onText(decoder.decode(piece, { stream: true }))
+    } catch (thrown) {
+      // Nobody would catch it here: the process would end with a raw stack, its locks not given back.
+      unusable = messageOf(thrown)
+      stopping.abort()
+    }
+  })
+  const ended = command.then(({ exitCode }) => {
+    if (stopped) return
+    onEnd({
+      code: unusable === undefined ? exitCode : null,
+      stderr: unusable ?? redact(stderr.text()).slice(-2000),
+    })
   })
   return {
     async stop() {
+      stopped = true
       stopping.abort()
       await ended
     },

@@ -9,6 +9,7 @@ const controller = new AbortController()
 // Every command under way listens: many at once are no leak.
 setMaxListeners(0, controller.signal)
 let asked: NodeJS.Signals | undefined
+let failure: { readonly thrown: unknown } | undefined
 let listening = false
 
 export const interruption = {
@@ -30,14 +31,27 @@ export const interruption = {
     }
   },
 
-  /** @throws Cancelled (130) or KitError (143) once a signal has come */
+  /**
+   * Something was thrown where nobody could catch it: in a listener of a socket, a stream, a timer. The run ends as at a
+   * signal, with all it has to give back, and with that.
+   */
+  failWith(thrown: unknown): void {
+    failure ??= { thrown }
+    controller.abort()
+  },
+
+  /** @throws Cancelled (130) or KitError (143) once a signal has come; what `failWith` was given */
   throwIfAsked(): void {
+    if (asked === undefined && failure !== undefined) throw failure.thrown
     const ended = endOf()
     if (ended !== undefined) throw ended
   },
 
   /** What a run ends with that was asked to end: a helper that ended with it (a compiler, say) is no fault of its own. */
-  reasonOf: (thrown: unknown): unknown => (thrown instanceof KitError ? thrown : (endOf(thrown) ?? thrown)),
+  reasonOf: (thrown: unknown): unknown =>
+    thrown instanceof KitError
+      ? thrown
+      : (endOf(thrown) ?? (failure === undefined ? thrown : failure.thrown)),
 }
 
 function endOf(cause?: unknown): KitError | undefined {

@@ -18,6 +18,12 @@ export function startProgram(program: Program, usage: string, body: Body): void 
   rememberProxyPasswords()
   interruption.listen()
   let settled = false
+  // The one catch of listeners, which no promise waits for: a raw stack would leave locks and pods behind.
+  process.on('uncaughtException', (thrown) => {
+    record(`in a listener: ${thrown.stack ?? thrown.message}`)
+    if (settled) process.exitCode = explain(thrown)
+    else interruption.failWith(thrown)
+  })
   // Nothing is left to wait for and the run has not ended: its input has (Ctrl-D). Node would end with 0, and the
   // master go on to the next module.
   process.once('beforeExit', () => {

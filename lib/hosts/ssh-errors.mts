@@ -1,3 +1,4 @@
+import { inMebibytes, mostOutputBytes } from '../base/collect.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 
 /** Where a connection leads, as messages name it. */
@@ -76,3 +77,10 @@ export function connectError(target: Target, thrown: unknown): KitError {
     cause,
   })
 }
+
+export const outputTooLong = (target: Target, shown: string): KitError =>
+  new KitError(`${target.name}: more than ${inMebibytes(mostOutputBytes)} of output to: ${shown}`, {
+    exitCode: exitCodes.rolloutFailed,
+    details: ['The connection was closed.'],
+    hint: `look at the host: ${sshTo(target)}, then run the same command again`,
+  })

@@ -11,13 +11,15 @@ import {
   type HostKey,
   type HostKeys,
 } from './known-hosts.mts'
+import { algorithmsOf } from './host-key-algorithms.mts'
+import { mostOutputBytes } from '../base/collect.mts'
 import { createLimit } from '../base/concurrency.mts'
 import { record } from '../base/log.mts'
 import { shownWords, type Finished } from '../base/command.mts'
 import { cutAt, errorsOf, framed, newMark } from './frame.mts'
 import { requirePlainShell, type Raw } from './login-shell.mts'
 import { hold, type HoldOptions } from './ssh-held-command.mts'
-import { connectError, lostLink, sshTo, type Target } from './ssh-errors.mts'
+import { connectError, lostLink, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
 // The only importer of node-ssh. One connection a host, no tunnel, no second key offered: what an sshd with
 // MaxSessions 4, MaxAuthTries 3 and no forwarding lets in. node-ssh's own quoting loses empty words: frame.mts has ours.
@@ -114,20 +116,6 @@ export async function connect(login: Login): Promise<Connection> {
   }
 }
 
-/** Signatures a host is asked for, by the kind of its key: ssh-rsa signs with the newer hashes. */
-const signatures: Readonly<Record<string, readonly string[]>> = {
-  'ssh-ed25519': ['ssh-ed25519'],
-  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
-  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
-  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
-  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
-}
-
-/** None for keys of kinds that are not known here: then the host chooses, and its key is compared all the same. */
-const algorithmsOf = (known: readonly HostKey[]): string[] => [
-  ...new Set(known.flatMap(({ type }) => signatures[type] ?? [])),
-]
-
 interface Opened {
   readonly ssh: NodeSSH
   readonly target: Target
@@ -163,15 +151,31 @@ async function raw(
 ): Promise<Raw> {
   interruption.throwIfAsked()
   const over = new AbortController()
+  const tooMuch = new AbortController()
   const timer = setTimeout(() => over.abort(), timeoutSeconds * 1000)
+  let bytes = 0
+  const count = (piece: Buffer) => {
+    bytes += piece.length
+    if (bytes > mostOutputBytes) tooMuch.abort()
+  }
   try {
     const answer = await Promise.race([
-      ssh.execCommand(command, { stdin: input ?? '', noTrim: true }),
-      ended(AbortSignal.any([over.signal, interruption.signal])),
+      ssh.execCommand(command, {
+        stdin: input ?? '',
+        noTrim: true,
+        // Decoded once it is all there: each piece by itself would cut characters.
+        encoding: 'latin1',
+        onStdout: count,
+        onStderr: count,
+      }),
+      ended(AbortSignal.any([over.signal, tooMuch.signal, interruption.signal])),
     ])
     if (answer === undefined) {
+      // A polite end would go on taking what the host writes.
+      if (tooMuch.signal.aborted) ssh.connection?.destroy()
       ssh.dispose()
       interruption.throwIfAsked()
+      if (tooMuch.signal.aborted) throw outputTooLong(target, shown)
       throw new KitError(`${target.name}: no answer within ${timeoutSeconds} s to: ${shown}`, {
         exitCode: exitCodes.unreachable,
         hint: `look at the host: ${sshTo(target)}, then run the same command again`,
@@ -179,7 +183,7 @@ async function raw(
     }
     const { code, signal, stdout, stderr } = answer
     if (code === null && signal === null) throw lostLink(target, shown)
-    return { stdout, stderr }
+    return { stdout: fromLatin1(stdout), stderr: fromLatin1(stderr) }
   } catch (thrown) {
     if (thrown instanceof KitError) throw thrown
     throw lostLink(target, shown)
@@ -187,6 +191,8 @@ async function raw(
     clearTimeout(timer)
   }
 }
+
+const fromLatin1 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8')
 
 /** Resolves without a value once the signal has come. */
 const ended = (signal: AbortSignal): Promise<undefined> =>

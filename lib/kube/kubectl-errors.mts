@@ -1,5 +1,6 @@
 import { exitCodes, KitError, type ExitCode } from '../base/errors.mts'
 import type { Finished } from '../base/command.mts'
+import { shortened } from '../base/sensitive.mts'
 
 // What kubectl refuses, in the operator's words.
 
@@ -86,11 +87,15 @@ const refusals: readonly Refusal[] = [
   },
 ]
 
+/** Characters of kubectl's words that are looked at. */
+const mostWords = 20_000
+
 /** Turns kubectl's stderr into an error that says what it means and what to do. */
 export function kubectlError(
   words: readonly string[],
-  { code, stderr }: Pick<Finished, 'code' | 'stderr'>,
+  { code, stderr: said }: Pick<Finished, 'code' | 'stderr'>,
 ): KitError {
+  const stderr = shortened(said, mostWords)
   const details = stderr
     .trim()
     .split('\n')

@@ -1,7 +1,9 @@
 import type { LiveObject } from './types.mts'
 import { kubectlError } from './kubectl-errors.mts'
 import type { Kubectl } from './kubectl.mts'
+import { mostOutputBytes } from '../base/collect.mts'
 import { messageOf } from '../base/errors.mts'
+import { shortened } from '../base/sensitive.mts'
 import { record } from '../base/log.mts'
 import { stream, type Streaming } from '../base/command.mts'
 
@@ -87,7 +89,11 @@ export function watchKind(
   const begin = () => {
     running = stream([...kubectl.words, ...words], jsonDocuments(take), ({ code, stderr }) => {
       if (code !== 0)
-        record(`watch of ${kind} ended: ${kubectlError(words, { code: code ?? 0, stderr }).message}`)
+        record(
+          code === null
+            ? `watch of ${kind} ended: ${shortened(stderr, 500)}`
+            : `watch of ${kind} ended: ${kubectlError(words, { code, stderr }).message}`,
+        )
       clearTimeout(silent)
       if (!stopped) timer = setTimeout(beginAgain, pause)
     })
@@ -114,7 +120,7 @@ export function watchKind(
  * Cuts a stream of JSON documents, written one after another, into documents: what `kubectl get --watch -o json`
  * gives. Text may arrive cut anywhere.
  * @param onDocument called with each complete document, parsed
- * @returns a function to call with each piece of text
+ * @returns a function to call with each piece of text. @throws SyntaxError for what is not JSON, Error without an end
  */
 export function jsonDocuments(onDocument: (document: unknown) => void): (text: string) => void {
   let pending = ''
@@ -140,5 +146,6 @@ export function jsonDocuments(onDocument: (document: unknown) => void): (text: s
       }
     }
     pending += text.slice(from)
+    if (pending.length > mostOutputBytes) throw new Error('a document without an end')
   }
 }

@@ -30,17 +30,24 @@ export async function rolloutError(
   })
 }
 
+/** Characters of a line that are looked at: an expression such as /a.*b/ takes the square of a line's length. */
+const longestLine = 4000
+
 /** The last lines of a container as an error shows them, and the module's own word on them. */
 export function explainLines(
   lines: readonly string[],
   failures: readonly KnownFailure[],
 ): { lines: string[]; known: KnownFailure | undefined } {
-  const known = failures.find(({ line }) => lines.some((one) => line.test(one)))
+  const short = lines.map((line) => shortened(line, longestLine))
+  const known = failures.find(({ line }) => short.some((one) => line.test(one)))
   // The line that tells comes first: what an application says while it ends often pushes it out of sight.
-  const telling = lines.filter((one) => known?.line.test(one)).slice(-1)
-  const shown = [...new Set([...telling, ...lines.slice(-5)])].map((line) => `| ${shortened(line, 200)}`)
+  const telling = short.filter((one) => known?.line.test(one)).slice(-1)
+  const shown = [...new Set([...telling, ...short.slice(-5)])].map((line) => `| ${shortened(line, 200)}`)
   return { lines: [...shown, ...(known === undefined ? [] : [known.meaning])], known }
 }
+
+/** Bytes of a container's last lines that are fetched. */
+const mostLogBytes = 4 * 1024 * 1024
 
 /** What kubectl prints, with exit 0, in place of a log that is no longer there. */
 const gone = 'unable to retrieve container logs'
@@ -51,7 +58,16 @@ export async function lastLines(
   namespace: string,
   { pod, container, previous }: NonNullable<Diagnosis['log']>,
 ): Promise<string[]> {
-  const words = ['logs', pod, '--container', container, '--namespace', namespace, '--tail=40']
+  const words = [
+    'logs',
+    pod,
+    '--container',
+    container,
+    '--namespace',
+    namespace,
+    '--tail=40',
+    `--limit-bytes=${mostLogBytes}`,
+  ]
   // The container may be replaced between two calls, or its log be gone: that of whichever one is there says the same.
   const wanted = previous ? await kubectl.run([...words, '--previous']).catch(() => gone) : gone
   const text = wanted.startsWith(gone) ? await kubectl.run(words) : wanted

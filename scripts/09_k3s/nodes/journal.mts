@@ -13,6 +13,8 @@ export const lastWordsIn = (journal: string): string[] =>
   journal
     .trim()
     .split('\n')
+    // An expression with .* takes the square of a line's length.
+    .map((line) => shortened(line, 4000))
     .filter((line) => !aboutLeftovers.test(line))
     .slice(-12)
     .map((line) => shortened(line, 200))

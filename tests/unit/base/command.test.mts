@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { run, stream } from '../../../lib/base/command.mts'
+import { exitCodes } from '../../../lib/base/errors.mts'
 
 test('a program the kit starts gets English, no kubectl preferences and no value of the kit’s own', async () => {
   const before = { ...process.env }
@@ -34,4 +35,35 @@ test('a program the kit starts gets English, no kubectl preferences and no value
   } finally {
     process.env = before
   }
+})
+
+test('a program that writes without an end is ended: exit 9, and the run goes on', async () => {
+  await assert.rejects(run(['sh', '-c', 'yes 0123456789abcdef']), {
+    exitCode: exitCodes.rolloutFailed,
+    message: /more than 64 MiB of output/,
+  })
+  assert.equal((await run(['echo', 'next'])).stdout, 'next\n')
+})
+
+test('a program that ends without reading its stdin is an answer: its own exit code and words', async () => {
+  const input = 'x'.repeat(4 * 1024 * 1024)
+  for (let round = 0; round < 5; round += 1) {
+    const { code, stderr } = await run(['sh', '-c', 'echo refused >&2; exit 3'], { input })
+    assert.deepEqual([code, stderr], [3, 'refused\n'])
+  }
+})
+
+test('a character that is written in two pieces is read whole', async () => {
+  const { stdout } = await run(['sh', '-c', String.raw`printf '\303'; sleep 0.2; printf '\251'`])
+  assert.equal(stdout, 'é')
+})
+
+test('what a listener of a stream throws ends the stream and is told, not the process', async () => {
+  const ended = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
+    const onText = () => {
+      throw new Error('unusable')
+    }
+    stream(['sh', '-c', 'echo 1; exec sleep 30'], onText, resolve)
+  })
+  assert.deepEqual(ended, { code: null, stderr: 'unusable' })
 })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { connect } from '../../../lib/hosts/ssh.mts'
+import { startSshd } from './sshd.mts'
 
 const folder = mkdtempSync(join(tmpdir(), 'keybuzz-ssh-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -54,4 +55,20 @@ test('a damaged key is told as that: exit 2', async () => {
   const error = await refused(locked.replace(/\n[^-]{60}/, '\n'))
   assert.match(error.message, /is damaged/)
   assert.equal(error.exitCode, exitCodes.usage)
+})
+
+test('a host that writes without an end is given up: exit 9; a character in two pieces is whole', async () => {
+  const sshd = await startSshd((command) => ['sh', '-c', command])
+  try {
+    const cut = await connect(sshd.login)
+    const { stdout } = await cut.run(['sh', '-c', String.raw`printf '\303'; sleep 0.2; printf '\251'`])
+    assert.equal(stdout, 'é')
+    await assert.rejects(cut.run(['yes', 'x'.repeat(10_000)]), {
+      exitCode: exitCodes.rolloutFailed,
+      message: /^worker-01: more than 64 MiB of output/,
+    })
+    cut.close()
+  } finally {
+    sshd.close()
+  }
 })

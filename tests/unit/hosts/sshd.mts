@@ -25,7 +25,9 @@ export async function startSshd(shellOf: (command: string) => readonly string[])
       accept().on('exec', (acceptExec, _reject, { command }) => {
         const channel = acceptExec()
         const [program = '', ...words] = shellOf(command)
-        const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'] })
+        const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+        // What still writes to a client that is gone would keep the test alive: the shell, and what it started.
+        client.on('close', () => endGroup(child.pid))
         // A command that does not read what it is sent.
         child.stdin.on('error', () => {})
         channel.pipe(child.stdin)
@@ -47,5 +49,13 @@ export async function startSshd(shellOf: (command: string) => readonly string[])
     key,
     login: { ...target, privateKey: user.private, passphrase: undefined, keys },
     close: () => server.close(),
+  }
+}
+
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
   }
 }

@@ -76,3 +76,20 @@ test('more than 500 objects come as Lists: every object in them counts', async (
   const watched = await watching([list(0), list(500)], ({ objects }) => objects.size === 1000)
   assert.ok(watched.objects.has('pod-999'))
 })
+
+test('a watch line that is no JSON ends that watch alone: it is begun again, and nothing known is lost', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'watch-'))
+  try {
+    writeFileSync(join(folder, 'events'), JSON.stringify({ type: 'ADDED', object: object('one') }))
+    const second = JSON.stringify({ type: 'ADDED', object: object('two') })
+    const script = `cat ${folder}/events 2>/dev/null && rm ${folder}/events && echo '{oops}' && exec sleep 10; echo '${second}'; exec sleep 10`
+    const kubectl = { words: ['sh', '-c', script, 'kubectl'] } as unknown as Kubectl
+    let wake = () => {}
+    const watched = watchKind(kubectl, 'pods', 'a', () => wake())
+    while (!watched.objects.has('two')) await new Promise<void>((resolve) => (wake = resolve))
+    await watched.stop()
+    assert.deepEqual([...watched.objects.keys()], ['two'])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

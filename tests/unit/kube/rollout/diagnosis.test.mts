@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { diagnoseDeployment, diagnosePod, waitingReason } from '../../../../lib/kube/rollout/diagnosis.mts'
+import { explainLines } from '../../../../lib/kube/rollout/failure.mts'
 import type { LiveObject, Pod } from '../../../../lib/kube/types.mts'
 
 const calm = { podsEnding: false }
@@ -136,4 +138,16 @@ test('a claim without a volume is no matter of the nodes', () => {
   const found = diagnosePod(unscheduled(message), calm)
   assert.equal(found?.what, 'its volume is not there')
   assert.match(found?.next ?? '', /storageclasses/)
+})
+
+test('one log line of a MiB takes no time to be looked at, and its secret is not cut into an unknown form', () => {
+  const failures = [{ line: /EACCES.*(:80|:443)\b/, meaning: 'm', next: 'n' }]
+  sensitive('planted-3Aa-planted')
+  const started = performance.now()
+  const { lines } = explainLines(
+    ['EACCES'.repeat(180_000), 'x'.repeat(190) + 'planted-3Aa-planted'],
+    failures,
+  )
+  assert.ok(performance.now() - started < 2000)
+  assert.ok(lines.every((line) => line.length <= 210 && !line.includes('planted')))
 })

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { root } from '../../../lib/base/files.mts'
+
+test('what is thrown in a listener ends the run as a signal does: with its clean-up, one line, exit 1', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'program-'))
+  try {
+    const program = join(folder, 'program.mts')
+    writeFileSync(
+      program,
+      `import { startProgram } from '${root}/lib/cli/program.mts'
+import { pauseFor } from '${root}/lib/base/poll.mts'
+startProgram('step', '', async () => {
+  setTimeout(() => { throw new Error('late words') }, 50)
+  try {
+    await pauseFor(30_000)
+    return 0
+  } finally {
+    console.log('given back')
+  }
+})`,
+    )
+    const started = performance.now()
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', join(root, 'bin/runtime.mjs'), program],
+      { encoding: 'utf8', timeout: 60_000 },
+    )
+    assert.equal(stdout, 'given back\n')
+    assert.match(stderr, /a bug of the kit: late words {3}exit 1/)
+    assert.equal(status, 1)
+    assert.ok(performance.now() - started < 25_000)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
