@@ -29,6 +29,8 @@ export interface HostFacts {
   readonly members: readonly Member[]
   /** Who knocked at which of its ports in vain. */
   readonly blocked: readonly Blocked[]
+  /** TCP ports of K3s that answered this machine at its public address. */
+  readonly publicPorts: readonly number[]
 }
 
 /** Wrong is a failure. */

@@ -3,6 +3,7 @@ import { isInRange } from '../host/cidr.mts'
 import { balancersOf, rulesFor } from '../host/openings.mts'
 import { firewallWorks, lacking } from '../prepare/tasks.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
+import { isPublic } from '../reach/public.mts'
 import { blockedText, thisMachine } from '../reach/reach.mts'
 
 // The firewall of a host: which, what it lacks, and whether the others come through it.
@@ -11,16 +12,6 @@ const activeOn = ({ said }: HostFacts): string[] => [
   ...(said.one('ufw') === 'active' ? ['ufw'] : []),
   ...(said.one('zone') === undefined ? [] : ['firewalld']),
   ...(said.has('chain') ? ['nftables'] : []),
-]
-
-/** Ranges nobody reaches from the internet: RFC 1918, RFC 6598 (carrier NAT), loopback, link-local. */
-const privateRanges = [
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
 ]
 
 /** What listens on every address of a node (K3s documentation, "Networking"). */
@@ -54,13 +45,15 @@ export const firewall: readonly HostCheck[] = [
   {
     id: 'host.public-ports',
     title: 'The ports of K3s are closed to the internet',
-    fix: 'ufw enable, with a rule for SSH, before this step: it then opens what the cluster needs and nothing else. Where the provider’s firewall closes them: --set WAIVED="host.public-ports: REASON"',
+    fix: 'ufw enable, with a rule for SSH, before this step: it then opens what the cluster needs and nothing else. Behind a firewall that lets these ports through: take that rule away. Where the provider’s firewall closes them: --set WAIVED="host.public-ports: REASON"',
     waivable: true,
     ask(host) {
       const { publicAddress } = host.members.find(({ name }) => name === host.name) ?? {}
-      if (publicAddress === undefined || privateRanges.some((range) => isInRange(publicAddress, range)))
-        return passed('no public address')
+      if (!isPublic(publicAddress)) return passed('no public address')
       const active = activeOn(host).join(' and ')
+      // A firewall that lets this machine in to the API does what it was told.
+      const open = host.publicPorts.filter((port) => port !== 6443 || active === '' || !opensForUs(host))
+      if (open.length > 0) return warning(`${publicAddress} answers this machine on tcp ${open.join(', ')}`)
       return should(
         active !== '',
         active === ''

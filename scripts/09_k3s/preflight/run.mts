@@ -7,6 +7,7 @@ import type { HostFacts } from './check.mts'
 import { judge, requireNone, tell } from './judge.mts'
 import { parseDocument, type HostDocument } from '../host/document.mts'
 import { preparedFiles } from '../prepare/tasks.mts'
+import { openInPublic } from '../reach/public.mts'
 import { findBlocked, peersOf } from '../reach/reach.mts'
 import { preflightScript } from './script.mts'
 import { waivedOf } from '../settings-waived.mts'
@@ -19,6 +20,7 @@ export interface Answered {
   readonly ahead: number
   /** How wrong that may be: half of the time on the way. */
   readonly within: number
+  readonly publicPorts: readonly number[]
 }
 
 /** A host that may be written to, and what it said of itself. */
@@ -36,8 +38,8 @@ export async function requireFit(hosts: Omit<Hosts, 'close'>, settings: K3sSetti
   const { masters, workers, members } = hosts
   const started = performance.now()
   const answered = await Promise.all([
-    ...masters.map((host) => ask(host, 'master')),
-    ...workers.map((host) => ask(host, 'worker')),
+    ...masters.map((host) => ask(host, 'master', members)),
+    ...workers.map((host) => ask(host, 'worker', members)),
   ])
   const waived = waivedOf(settings.WAIVED)
   const facts = factsOf(answered, members, settings)
@@ -68,8 +70,17 @@ async function withBlocked(
   }))
 }
 
-/** Asks one host about itself, and looks at what preparation may write there. @throws KitError exit 6 or 9 */
-export async function ask(host: Host, role: HostFacts['role']): Promise<Answered> {
+/**
+ * Asks one host about itself, looks at what preparation may write there, and knocks at its public address meanwhile.
+ * @throws KitError exit 6 or 9
+ */
+export async function ask(
+  host: Host,
+  role: HostFacts['role'],
+  members: readonly Member[],
+): Promise<Answered> {
+  const { publicAddress } = members.find(({ name }) => name === host.name) ?? {}
+  const knocking = openInPublic({ role, publicAddress })
   const sent = Date.now()
   const question = {
     script: preflightScript,
@@ -86,6 +97,7 @@ export async function ask(host: Host, role: HostFacts['role']): Promise<Answered
     role,
     said,
     ahead: (begun - sent + ended - received) / 2,
+    publicPorts: await knocking,
     within: Math.max(0, received - sent - (ended - begun)) / 2,
   }
 }
@@ -110,5 +122,6 @@ function factsOf(
     clockOffset: surely(one.ahead - median, one.within),
     members,
     blocked: [],
+    publicPorts: one.publicPorts,
   }))
 }

@@ -14,7 +14,8 @@ export async function dialUntil(address: string, port: number, milliseconds: num
   }
 }
 
-const dial = (address: string, port: number, milliseconds: number): Promise<Answer> =>
+/** Tries one TCP port from this machine once. @param milliseconds until it counts as silent */
+export const dial = (address: string, port: number, milliseconds: number): Promise<Answer> =>
   new Promise((resolve) => {
     const socket = connect({ host: address, port })
     const end = (answer: Answer) => {

@@ -15,6 +15,7 @@ import { hostChecks } from '../../../../scripts/09_k3s/preflight/checks.mts'
 import { parseDocument } from '../../../../scripts/09_k3s/host/document.mts'
 import { judge } from '../../../../scripts/09_k3s/preflight/judge.mts'
 import { thisMachine, type Blocked } from '../../../../scripts/09_k3s/reach/reach.mts'
+import { openInPublic } from '../../../../scripts/09_k3s/reach/public.mts'
 import { preflightScript } from '../../../../scripts/09_k3s/preflight/script.mts'
 import { waivedOf, waivedProblem } from '../../../../scripts/09_k3s/settings-waived.mts'
 
@@ -56,6 +57,7 @@ interface Given {
   clockOffset?: number
   blocked?: readonly Blocked[]
   publicAddress?: string
+  publicPorts?: readonly number[]
 }
 const host = ({
   text = good,
@@ -65,6 +67,7 @@ const host = ({
   clockOffset = 0,
   blocked = [],
   publicAddress,
+  publicPorts = [],
 }: Given): HostFacts => ({
   name: 'k8s-master-01',
   role,
@@ -75,6 +78,7 @@ const host = ({
   clockOffset,
   members: members.map((one) => (one.name === 'k8s-master-01' ? { ...one, publicAddress } : one)),
   blocked,
+  publicPorts,
 })
 
 test('there are at least 80 checks a host, each with a statement, a fix and a name of its own', () => {
@@ -413,4 +417,44 @@ test('ranges: overlap and membership', () => {
     assert.throws(() => rangesOverlap(range, '10.42.0.0/16'), { exitCode: 2 }, range)
   assert.ok(isInRange('192.0.2.255', '192.0.2.0/24'))
   assert.ok(!isInRange('192.0.3.0', '192.0.2.0/24'))
+})
+
+const onPublicPorts = (given: Given) =>
+  judge([host({ publicAddress: '198.51.100.1', ...given })], new Map()).filter(
+    ({ id }) => id === 'host.public-ports',
+  )
+
+test('ports that answer at the public address are named, behind a firewall too; one that lets this machine in is not blamed', () => {
+  const behind = also('ufw active\nclient 203.0.113.7')
+  const [open] = onPublicPorts({ ...behind, publicPorts: [6443, 10_250] })
+  assert.equal(open?.result, 'warning')
+  assert.match(open?.seen[0] ?? '', /198\.51\.100\.1 answers this machine on tcp 6443, 10250$/)
+  const settings = { ADMIN_ADDRESSES: '203.0.113.7' }
+  assert.deepEqual(onPublicPorts({ ...behind, settings, publicPorts: [6443] }), [])
+  assert.match(
+    onPublicPorts({ ...behind, settings, publicPorts: [6443, 10_250] })[0]?.seen[0] ?? '',
+    /on tcp 10250$/,
+  )
+  assert.match(onPublicPorts({ publicPorts: [6443] })[0]?.seen[0] ?? '', /answers this machine on tcp 6443$/)
+  const waived = judge(
+    [host({ publicAddress: '198.51.100.1', publicPorts: [6443] })],
+    waivedOf('host.public-ports: the provider closes them'),
+  ).find(({ id }) => id === 'host.public-ports')
+  assert.equal(waived?.waived, 'the provider closes them')
+})
+
+test('this machine knocks at the public address of a host, once a port; at no private one', async () => {
+  const knocked: string[] = []
+  const knock = (address: string, port: number) => {
+    knocked.push(`${address}:${port}`)
+    return Promise.resolve(port === 10_250 ? ('open' as const) : ('silent' as const))
+  }
+  assert.deepEqual(await openInPublic({ role: 'master', publicAddress: '198.51.100.1' }, knock), [10_250])
+  assert.deepEqual(
+    knocked.toSorted(),
+    ['10250', '2379', '2380', '6443'].map((port) => `198.51.100.1:${port}`),
+  )
+  for (const publicAddress of ['10.0.0.4', '100.64.0.4', '169.254.0.4', undefined])
+    assert.deepEqual(await openInPublic({ role: 'worker', publicAddress }, knock), [])
+  assert.equal(knocked.length, 4)
 })
