@@ -4,7 +4,7 @@ import { env, envFromSecret, resources } from '../../lib/kube/manifests/pods.mts
 import { brandingOf } from './branding.mts'
 import { secretName, secrets } from './environment.mts'
 import { namespaceOf, type ChatwootSettings } from './module.mts'
-import { podOf, type Images } from './pods.mts'
+import { diskLimit, podOf, type Images } from './pods.mts'
 import { makeSuperAdmin, writeBranding } from './ruby.mts'
 
 /** Loads the schema into an empty database, else migrates it. */
@@ -54,7 +54,7 @@ function chatwootJob(
   name: string,
   { args, more, deadlineSeconds }: Work,
 ): Job {
-  const sizes = resources('250m', '512Mi', '1', '1Gi')
+  const sizes = resources('250m', '512Mi', '1', '1Gi', diskLimit(settings))
   return job({
     namespace: namespaceOf(settings.ENV),
     application: 'chatwoot',

@@ -40,6 +40,13 @@ const folders = (settings: ChatwootSettings): Record<string, string> => ({
   ...(bucketOf(settings) === undefined ? { storage: '/app/storage' } : {}),
 })
 
+/** What each may hold where that is more than 1 GiB. Attachments: whoever has more of them needs S3. */
+const folderLimits: Readonly<Record<string, string>> = { tmp: '2Gi', storage: '20Gi' }
+
+/** Of a container's disk, its folders and its log together. */
+export const diskLimit = (settings: ChatwootSettings): string =>
+  bucketOf(settings) === undefined ? '25Gi' : '5Gi'
+
 /** A pod with one process of Chatwoot. */
 export function podOf(
   settings: ChatwootSettings,
@@ -52,7 +59,9 @@ export function podOf(
     user: 1000,
     // Sidekiq gives its jobs 25 s.
     graceSeconds: 60,
-    scratch: Object.keys(folders(settings)),
+    scratch: Object.fromEntries(
+      Object.keys(folders(settings)).map((name) => [name, folderLimits[name] ?? '1Gi']),
+    ),
     volumes: caVolumes(settings),
     containers: [
       container({

@@ -133,7 +133,7 @@ const pod = (labels: Record<string, string>, image: string, pullSecret?: string)
     labels,
     user: 65_534,
     graceSeconds: 1,
-    scratch: [],
+    scratch: {},
     pullSecret,
     containers: [server('served', image, servedPort), server('asked', image, askedPort)],
   }),
@@ -147,7 +147,7 @@ const server = (name: string, image: string, port: number) =>
     command: ['httpd', '-f', '-p', String(port), '-h', '/www'],
     env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
     readinessProbe: { tcpSocket: { port }, periodSeconds: 2 },
-    resources: resources('5m', '8Mi', '1', '64Mi'),
+    resources: resources('5m', '8Mi', '1', '64Mi', '128Mi'),
     volumeMounts: [{ name, mountPath: '/www/cgi-bin', readOnly: true }],
   })
 
