@@ -90,18 +90,35 @@ const refusals: readonly Refusal[] = [
 /** Characters of kubectl's words that are looked at. */
 const mostWords = 20_000
 
+/** A resourceVersion that was sent is no longer the object's (HTTP 409). */
+const isModified = /the object has been modified/
+
+/** Somebody wrote an object after it was read: what was compared is not what is there. */
+export class ObjectModified extends KitError {
+  constructor(details: readonly string[]) {
+    super('the object was changed by somebody else since it was compared', {
+      exitCode: exitCodes.worldMoved,
+      details,
+      hint: 'run the same command again; see who else writes to it: kubectl get ... -o yaml --show-managed-fields',
+    })
+  }
+}
+
 /** Turns kubectl's stderr into an error that says what it means and what to do. */
 export function kubectlError(
   words: readonly string[],
   { code, stderr: said }: Pick<Finished, 'code' | 'stderr'>,
 ): KitError {
   const stderr = shortened(said, mostWords)
+  // What kubectl advises after a conflict is about its own flags.
   const details = stderr
+    .replace(/\n?Please review the fields above--[\s\S]*/, '')
     .trim()
     .split('\n')
     // klog lines repeat, with addresses of its own code, what the last line says.
     .filter((line) => line !== '' && !/^[EIW]\d{4} /.test(line))
     .slice(-4)
+  if (isModified.test(stderr)) return new ObjectModified(details)
   const known = refusals.find((refusal) => refusal.words.test(stderr))
   // kubectl does not say of a server it cannot reach that it asked a proxy for it.
   if (known?.words === away && hasProxy())

@@ -12,6 +12,9 @@ import { healthOf, nameOf, portOf, type Images, type Part } from './names.mts'
 /** Seconds a pod gets to answer what it has begun, after its address has left the Services. */
 const graceSeconds = 45
 
+/** What a folder may hold, and a container with its log in all of them. */
+const [folderLimit, diskLimit] = ['4Gi', '5Gi']
+
 /** A pod of a part with its one container: the server, or its migration. */
 export const podOf = (
   settings: KeybuzzSettings,
@@ -23,7 +26,7 @@ export const podOf = (
     labels,
     user: part === 'api' ? settings.API_UID : settings.FRONT_UID,
     graceSeconds,
-    scratch: foldersOf(settings, part).map(volumeOf),
+    scratch: Object.fromEntries(foldersOf(settings, part).map((folder) => [volumeOf(folder), folderLimit])),
     volumes: part === 'api' ? caVolumes(settings) : [],
     containers: [only],
     pullSecret: pullSecretName(settings),
@@ -37,7 +40,9 @@ export function server(settings: KeybuzzSettings, images: Images, part: Part): C
     ...whatItReads(settings, images, part),
     ports: [{ name: 'http', containerPort: port }],
     resources:
-      part === 'api' ? resources('200m', '512Mi', '1', '1Gi') : resources('100m', '128Mi', '500m', '512Mi'),
+      part === 'api'
+        ? resources('200m', '512Mi', '1', '1Gi', diskLimit)
+        : resources('100m', '128Mi', '500m', '512Mi', diskLimit),
     startupProbe: probe(healthOf(settings, part), port, 2, 150),
     // A backend that is away makes a pod unready. It must not restart every pod at once.
     livenessProbe: { tcpSocket: { port }, periodSeconds: 20, timeoutSeconds: 5, failureThreshold: 6 },
@@ -53,7 +58,7 @@ export const migrator = (settings: KeybuzzSettings, images: Images, command: str
     name: 'migrate',
     ...whatItReads(settings, images, 'api'),
     args: command.split(' '),
-    resources: resources('200m', '256Mi', '1', '1Gi'),
+    resources: resources('200m', '256Mi', '1', '1Gi', diskLimit),
   })
 
 type Reads = Pick<Container, 'image' | 'env' | 'envFrom' | 'volumeMounts'>

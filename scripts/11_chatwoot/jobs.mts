@@ -5,7 +5,7 @@ import { brandingOf } from './branding.mts'
 import { secretName, secrets } from './environment.mts'
 import { names } from './names.mts'
 import type { ChatwootSettings } from './settings.mts'
-import { podOf, type Images } from './pods.mts'
+import { diskLimit, podOf, type Images } from './pods.mts'
 import { makeSuperAdmin, writeBranding } from './ruby.mts'
 
 /** Everything done once before the pods, in this order. */
@@ -64,7 +64,7 @@ function chatwootJob(
   name: string,
   { args, more, deadlineSeconds }: Work,
 ): Job {
-  const sizes = resources('250m', '512Mi', '1', '1Gi')
+  const sizes = resources('250m', '512Mi', '1', '1Gi', diskLimit(settings))
   return job({
     namespace: names.namespace(settings.ENV),
     application: 'chatwoot',

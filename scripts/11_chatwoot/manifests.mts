@@ -8,13 +8,18 @@ import { port, secretName, secrets } from './environment.mts'
 import { bucketOf, mostOf } from './backends.mts'
 import { names } from './names.mts'
 import type { ChatwootSettings } from './settings.mts'
-import { heartbeatProbe, podOf, webProbe, type Images, type Process } from './pods.mts'
+import { diskLimit, heartbeatProbe, podOf, webProbe, type Images, type Process } from './pods.mts'
 
 type Part = 'web' | 'worker'
 
 /** The namespace, what its pods pull images with, and the Secret every process reads. Its keys are the settings' keys. */
 export const prerequisites = (settings: ChatwootSettings): Manifest[] => [
-  ...applicationNamespace(names.namespace(settings.ENV), settings),
+  // Root is no right of a restricted pod; it has no other one.
+  ...applicationNamespace(
+    names.namespace(settings.ENV),
+    settings,
+    settings.CHATWOOT_ROOT ? 'baseline' : 'restricted',
+  ),
   secretEnv(names.namespace(settings.ENV), secretName, secrets(settings)),
   ...caSecrets(names.namespace(settings.ENV), settings),
 ]
@@ -22,7 +27,7 @@ export const prerequisites = (settings: ChatwootSettings): Manifest[] => [
 /** Rails and Sidekiq: each two or more with S3, exactly one without. */
 export function workload(settings: ChatwootSettings, images: Images): Manifest[] {
   const web = chatwootDeployment(settings, images, 'web', rails(settings))
-  const worker = chatwootDeployment(settings, images, 'worker', sidekiq)
+  const worker = chatwootDeployment(settings, images, 'worker', sidekiq(settings))
   return [
     service(names.namespace(settings.ENV), 'chatwoot-web', selector('chatwoot', 'web'), port),
     web,
@@ -73,7 +78,7 @@ function chatwootDeployment(
   })
 }
 
-const sizes = resources('250m', '768Mi', '1', '2Gi')
+const sizes = (settings: ChatwootSettings) => resources('250m', '768Mi', '1', '2Gi', diskLimit(settings))
 
 /** The interface. Only where another pod takes over, it serves until its address has left the Services. */
 const rails = (settings: ChatwootSettings): Process => ({
@@ -81,7 +86,7 @@ const rails = (settings: ChatwootSettings): Process => ({
   args: ['bundle', 'exec', 'rails', 's', '-p', String(port), '-b', '0.0.0.0'],
   rest: {
     ports: [{ name: 'http', containerPort: port }],
-    resources: sizes,
+    resources: sizes(settings),
     startupProbe: webProbe('/health', 2, 300),
     livenessProbe: webProbe('/health', 20, 6),
     // It answers 200 also while PostgreSQL or Redis is away, and 500 when they refuse its password.
@@ -90,12 +95,12 @@ const rails = (settings: ChatwootSettings): Process => ({
   },
 })
 
-const sidekiq: Process = {
+const sidekiq = (settings: ChatwootSettings): Process => ({
   name: 'worker',
   args: ['bundle', 'exec', 'sidekiq', '-C', 'config/sidekiq.yml'],
   rest: {
-    resources: sizes,
+    resources: sizes(settings),
     startupProbe: heartbeatProbe(10, 60),
     livenessProbe: heartbeatProbe(60, 3),
   },
-}
+})

@@ -42,6 +42,13 @@ const folders = (settings: ChatwootSettings): Record<string, string> => ({
   ...(bucketOf(settings) === undefined ? { storage: '/app/storage' } : {}),
 })
 
+/** What each may hold where that is more than 1 GiB. Attachments: whoever has more of them needs S3. */
+const folderLimits: Readonly<Record<string, string>> = { tmp: '2Gi', storage: '20Gi' }
+
+/** Of a container's disk, its folders and its log together. */
+export const diskLimit = (settings: ChatwootSettings): string =>
+  bucketOf(settings) === undefined ? '25Gi' : '5Gi'
+
 /** A pod with one process of Chatwoot. */
 export function podOf(
   settings: ChatwootSettings,
@@ -55,7 +62,9 @@ export function podOf(
     // Sidekiq gives its jobs 25 s.
     graceSeconds: 60,
     pullSecret: pullSecretName(settings),
-    scratch: Object.keys(folders(settings)),
+    scratch: Object.fromEntries(
+      Object.keys(folders(settings)).map((name) => [name, folderLimits[name] ?? '1Gi']),
+    ),
     volumes: caVolumes(settings),
     containers: [
       container({

@@ -50,12 +50,15 @@ export function ingress(settings: N8nSettings): Manifest[] {
   })
 }
 
+/** Its three folders together, and its log: what workflows keep goes into the database. */
+const diskLimit = '5Gi'
+
 function main(settings: N8nSettings, images: Images): Manifest[] {
   const labels = selector('n8n', 'main')
   const one = n8nDeployment(settings, 'main', [
     n8nContainer(settings, images, 'main', ['start'], {
       // At start it builds its interface files beside the migrations: 722 MB were seen at 20 s.
-      resources: resources('200m', '512Mi', '1', '1536Mi'),
+      resources: resources('200m', '512Mi', '1', '1536Mi', diskLimit),
       more: [
         ...env({
           N8N_INSTANCE_OWNER_MANAGED_BY_ENV: true,
@@ -74,7 +77,7 @@ function webhook(settings: N8nSettings, images: Images): Manifest[] {
   const labels = selector('n8n', 'webhook')
   const one = n8nDeployment(settings, 'webhook', [
     n8nContainer(settings, images, 'webhook', ['webhook'], {
-      resources: resources('100m', '256Mi', '500m', '768Mi'),
+      resources: resources('100m', '256Mi', '500m', '768Mi', diskLimit),
     }),
   ])
   const scaling = { most: settings.N8N_WEBHOOKS_MAX, cpuPercent: 60 }
@@ -87,7 +90,7 @@ function webhook(settings: N8nSettings, images: Images): Manifest[] {
 
 function worker(settings: N8nSettings, images: Images): Manifest[] {
   const process = n8nContainer(settings, images, 'worker', ['worker', '--concurrency=10'], {
-    resources: resources('200m', '512Mi', '1', '2Gi'),
+    resources: resources('200m', '512Mi', '1', '2Gi', diskLimit),
     more: env({ QUEUE_HEALTH_CHECK_ACTIVE: true, QUEUE_HEALTH_CHECK_PORT: port }),
   })
   // A worker that ends still finishes its jobs, Code nodes among them: its runner must outlive it.

@@ -26,12 +26,20 @@ export const conflictLine = ({ manifest, path, before, after, owner }: Conflict)
   return `${path} of ${nameOf(manifest)} is owned by ${owner} (${show(before)}), ours is ${show(after)}`
 }
 
-/** @throws KitError exit 5: install stops before any write */
-export function requireNoConflict(conflicts: readonly Conflict[]): void {
+/**
+ * @param written something of the batch was sent before one of its objects was found changed
+ * @throws KitError exit 5
+ */
+export function requireNoConflict(conflicts: readonly Conflict[], written = false): void {
   if (conflicts.length === 0) return
   throw new KitError(`${conflicts.length} field(s) were changed by hand`, {
     exitCode: exitCodes.worldMoved,
-    details: [...conflicts.map(conflictLine), 'Nothing was written.'],
+    details: [
+      ...conflicts.map(conflictLine),
+      written
+        ? 'They were changed while this run was writing, and left as they are.'
+        : 'Nothing was written.',
+    ],
     hint: 'put your values into the settings, or run again with --force-conflicts to take these fields back',
   })
 }

@@ -5,12 +5,18 @@ import { ensureJob } from '../rollout/job.mts'
 import { nameOf, type LiveObject, type Manifest } from '../types.mts'
 import { createKubeReader } from '../reader.mts'
 import type { Kube, KubeOptions, KubeSession } from './kube.mts'
-import { log } from '../../base/log.mts'
+import { ObjectModified } from '../kubectl-errors.mts'
+import { log, record } from '../../base/log.mts'
 import { createOurObjects, owned, ownerOf } from './ownership.mts'
 import { deleteObjects } from '../objects.mts'
 import { isServing } from '../rollout/progress.mts'
 import { sendChanged } from './send.mts'
 import { waitForDeployments } from '../rollout/deployments.mts'
+
+/** How often a batch is compared: controllers write to a Deployment, its autoscaler too, several times in a rollout. */
+const mostCompared = 6
+
+type SendWhat = [planned: readonly Planned[], live: ReadonlyMap<string, LiveObject>]
 
 /** Compares, sends, waits and deletes for one run of one module. */
 export function createKube(options: KubeOptions): KubeSession {
@@ -36,12 +42,27 @@ export function createKube(options: KubeOptions): KubeSession {
     if (changes.length > 0) {
       await writes.make(changes, async () => {
         planner.forget()
-        await sendChanged(kubectl, planned, live)
+        await sendCompared(batch, planned, live)
         planner.sent()
       })
       for (const { what } of changes) sent.add(what)
     }
     if (!writes.planning) log.ok(countLine(planned), started)
+  }
+
+  /** An object that changed since it was compared is compared again: a hand edit is a conflict, whenever it comes. */
+  async function sendCompared(batch: readonly Manifest[], ...first: SendWhat): Promise<void> {
+    let [planned, live] = first
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await sendChanged(kubectl, planned, live)
+      } catch (thrown) {
+        if (!(thrown instanceof ObjectModified) || tries === mostCompared) throw thrown
+        record(`compared again (${tries}): ${thrown.details.join(' ')}`)
+        ;({ planned, live } = await planner.planAnew(batch))
+        if (!forceConflicts) requireNoConflict(conflictsOf(planned), true)
+      }
+    }
   }
 
   function refuseConflicts(planned: readonly Planned[]): void {

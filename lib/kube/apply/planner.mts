@@ -18,6 +18,8 @@ export interface BatchPlan {
 export interface Planner {
   /** @throws KitError exit 5 for an object that is somebody else's, or is being deleted */
   plan(batch: readonly Manifest[]): Promise<BatchPlan>
+  /** The same, whatever was read or kept before: what is there is read again. */
+  planAnew(batch: readonly Manifest[]): Promise<BatchPlan>
   /** What was planned is taken for true until something is sent. */
   keep(planned: readonly Planned[]): void
   /** Something is about to be sent: what was kept may be old then. */
@@ -56,14 +58,18 @@ export function createPlanner({ kubectl, ours, namespaces }: PlannerOptions): Pl
       for (const name of hasSent ? newNamespaces(batch, there) : missingNamespaces(batch, there))
         absent.add(name)
       const live = await liveOf(batch)
-      for (const manifest of batch) {
-        const now = live.get(nameOf(manifest))
-        requireStaying(now)
-        requireOurs(now, ownerOf(manifest))
-      }
+      requireApplicable(batch, live)
       const known = batch.flatMap((manifest) => kept.get(JSON.stringify(manifest)) ?? [])
       if (known.length === batch.length) return { planned: known, live }
       return { planned: wokenUp(await planObjects(kubectl, batch, live, absent), live), live }
+    },
+    async planAnew(batch) {
+      kept.clear()
+      ours.forget()
+      const live = await findLive(kubectl, batch)
+      requireApplicable(batch, live)
+      const planned = await planObjects(kubectl, batch, live, new Set(newNamespaces(batch, live)))
+      return { planned: wokenUp(planned, live), live }
     },
     keep(planned) {
       for (const one of planned) kept.set(JSON.stringify(one.manifest), one)
@@ -73,6 +79,14 @@ export function createPlanner({ kubectl, ours, namespaces }: PlannerOptions): Pl
       absent.clear()
       hasSent = true
     },
+  }
+}
+
+function requireApplicable(batch: readonly Manifest[], live: ReadonlyMap<string, LiveObject>): void {
+  for (const manifest of batch) {
+    const now = live.get(nameOf(manifest))
+    requireStaying(now)
+    requireOurs(now, ownerOf(manifest))
   }
 }
 

@@ -13,7 +13,11 @@ import type { Kubectl } from '../kubectl.mts'
 /** The manager that holds the number of pods of Deployments an autoscaler decides about. */
 export const handover = 'keybuzz-handover'
 
-/** Sends what is new or changed: namespaces before what is in them, the number of pods handed to its autoscaler. */
+/**
+ * Sends what is new or changed: namespaces before what is in them, the number of pods handed to its autoscaler. Each
+ * object goes with the version it was compared in, so that what somebody else writes meanwhile is not overwritten.
+ * @throws ObjectModified (5) when one is no longer in that version; the others may have been sent
+ */
 export async function sendChanged(
   kubectl: Kubectl,
   planned: readonly Planned[],
@@ -26,11 +30,25 @@ export async function sendChanged(
   for (const batch of [fresh.filter(isNamespace), fresh.filter((manifest) => !isNamespace(manifest))]) {
     if (batch.length === 0) continue
     const handed = takenOverReplicas(batch, live)
-    if (handed.length > 0) await sendObjects(kubectl, handed, { dryRun: false, manager: handover })
-    await sendObjects(kubectl, batch, { dryRun: false })
+    const after = new Map(live)
+    const send = async (objects: readonly Manifest[], manager?: string) => {
+      if (objects.length === 0) return
+      const versioned = objects.map((one) => inVersion(one, after.get(nameOf(one))))
+      const how = { dryRun: false, ...(manager === undefined ? {} : { manager }) }
+      for (const [name, now] of await sendObjects(kubectl, versioned, how)) after.set(name, now)
+    }
+    await send(handed, handover)
+    await send(batch)
     const starting = startingReplicas(batch, live, everything)
-    if (starting.length > 0) await sendObjects(kubectl, starting, { dryRun: false, manager: handover })
+    await send(starting, handover)
   }
+}
+
+/** The API server refuses an apply that names another version than the object's (409). */
+const inVersion = (manifest: Manifest, now: LiveObject | undefined): Manifest => {
+  const resourceVersion = now?.metadata.resourceVersion
+  if (resourceVersion === undefined) return manifest
+  return { ...manifest, metadata: { ...manifest.metadata, resourceVersion } as Manifest['metadata'] & object }
 }
 
 const isNamespace = ({ kind }: Manifest): boolean => kind === 'Namespace'

@@ -21,18 +21,21 @@ export const selector = (name: string, component: string) => ({
 export const sha256 = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex')
 
+/** What pods of a namespace may do (Kubernetes, "Pod Security Standards"). */
+export type PodSecurity = 'restricted' | 'baseline' | 'privileged'
+
 /**
- * A Namespace, the same object whoever makes it: it belongs to no step and is never pruned.
- * @param privileged its pods may use their node's own network
+ * A Namespace, the same object whoever makes it: it belongs to no step and is never pruned. The API server refuses
+ * pods with more rights than its level, whoever makes them.
  */
-export const namespace = (name: string, { privileged = false } = {}): Manifest => ({
+export const namespace = (name: string, podSecurity: PodSecurity = 'restricted'): Manifest => ({
   apiVersion: 'v1',
   kind: 'Namespace',
   metadata: {
     name,
     labels: {
       'app.kubernetes.io/managed-by': 'keybuzz',
-      ...(privileged ? { 'pod-security.kubernetes.io/enforce': 'privileged' } : {}),
+      'pod-security.kubernetes.io/enforce': podSecurity,
     },
   },
 })

@@ -13,10 +13,22 @@ export const env = (values: Readonly<Record<string, string | number | boolean | 
 export const envFromSecret = (secret: string, keys: Readonly<Record<string, string>>): EnvVar[] =>
   Object.entries(keys).map(([name, key]) => ({ name, valueFrom: { secretKeyRef: { name: secret, key } } }))
 
-/** Requests and limits in one line: `resources('200m', '512Mi', '1', '1Gi')`. */
-export const resources = (cpu: string, memory: string, cpuLimit: string, memoryLimit: string) => ({
-  requests: { cpu, memory },
-  limits: { cpu: cpuLimit, memory: memoryLimit },
+/** What a container's own log and a few files take of its node's disk. */
+const leastDisk = '64Mi'
+
+/**
+ * Requests and limits in one line: `resources('200m', '512Mi', '1', '1Gi', '4Gi')`.
+ * @param diskLimit of its log, its own files and its emptyDirs together: a pod beyond it is evicted, and not its node
+ */
+export const resources = (
+  cpu: string,
+  memory: string,
+  cpuLimit: string,
+  memoryLimit: string,
+  diskLimit = '1Gi',
+) => ({
+  requests: { cpu, memory, 'ephemeral-storage': leastDisk },
+  limits: { cpu: cpuLimit, memory: memoryLimit, 'ephemeral-storage': diskLimit },
 })
 
 /** An HTTP probe. @param period seconds between two tries @param failures how many in a row count */
@@ -44,8 +56,8 @@ export interface PodOptions {
   readonly user: number
   /** Seconds a pod gets to end by itself. */
   readonly graceSeconds: number
-  /** Writable folders: volume name to nothing; each an emptyDir. */
-  readonly scratch: readonly string[]
+  /** Writable folders: volume name to the most it may hold, each an emptyDir. */
+  readonly scratch: Readonly<Record<string, string>>
   /** What its containers mount beside them: CAs, files. */
   readonly volumes?: readonly Volume[]
   readonly containers: readonly Container[]
@@ -90,7 +102,10 @@ export const podDefaults = ({
     ? {}
     : { initContainers: sidecars.map((one) => ({ ...one, restartPolicy: 'Always' as const })) }),
   containers: [...containers],
-  volumes: [...scratch.map((name) => ({ name, emptyDir: {} })), ...volumes],
+  volumes: [
+    ...Object.entries(scratch).map(([name, sizeLimit]) => ({ name, emptyDir: { sizeLimit } })),
+    ...volumes,
+  ],
 })
 
 export interface DeploymentOptions {

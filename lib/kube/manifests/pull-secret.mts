@@ -1,5 +1,5 @@
 import type { Manifest, Secret } from '../types.mts'
-import { namespace } from './objects.mts'
+import { namespace, type PodSecurity } from './objects.mts'
 import { sensitive, type Sensitive } from '../../base/sensitive.mts'
 
 /** The settings of a private image registry, as settings/platform-backends.mts declares them. */
@@ -17,10 +17,11 @@ export const pullSecretName = ({ REGISTRY_SERVER }: RegistrySettings): string | 
   REGISTRY_SERVER === undefined ? undefined : name
 
 /** The namespace of an application, and what its pods pull images with. */
-export const applicationNamespace = (name: string, settings: RegistrySettings): Manifest[] => [
-  namespace(name),
-  ...pullSecrets(name, settings),
-]
+export const applicationNamespace = (
+  name: string,
+  settings: RegistrySettings,
+  podSecurity: PodSecurity = 'restricted',
+): Manifest[] => [namespace(name, podSecurity), ...pullSecrets(name, settings)]
 
 /** The pull Secret of one namespace; none where images are pulled without an account. */
 export function pullSecrets(inNamespace: string, settings: RegistrySettings): Secret[] {

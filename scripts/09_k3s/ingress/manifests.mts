@@ -24,7 +24,8 @@ const common = { namespace: ingressNamespace, name: ingressName, labels }
 export function ingress(settings: K3sSettings, images: { readonly traefik: string }): Manifest[] {
   if (settings.INGRESS_CONTROLLER === 'existing') return []
   return [
-    namespace(ingressNamespace, { privileged: true }),
+    // Its pods are on their node's own network, for the visitor's address and ports 80 and 443.
+    namespace(ingressNamespace, 'privileged'),
     {
       apiVersion: 'networking.k8s.io/v1',
       kind: 'IngressClass',
@@ -116,8 +117,8 @@ function daemonSet(settings: K3sSettings, image: string): DaemonSet {
                 periodSeconds: 2,
               },
               resources: {
-                requests: { cpu: '50m', memory: '64Mi' },
-                limits: { cpu: '1', memory: '512Mi' },
+                requests: { cpu: '50m', memory: '64Mi', 'ephemeral-storage': '64Mi' },
+                limits: { cpu: '1', memory: '512Mi', 'ephemeral-storage': '512Mi' },
               },
               securityContext: {
                 allowPrivilegeEscalation: false,

@@ -158,7 +158,7 @@ const pod = ({ labels, image, pullSecret, env = [] }: Pod): PodSpec => ({
     labels,
     user: 65_534,
     graceSeconds: 1,
-    scratch: [],
+    scratch: {},
     pullSecret,
     containers: [server('served', image, servedPort), server('asked', image, askedPort, env)],
   }),
@@ -172,7 +172,7 @@ const server = (name: string, image: string, port: number, env: readonly EnvVar[
     command: ['httpd', '-f', '-p', String(port), '-h', '/www'],
     env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }, ...env],
     readinessProbe: { tcpSocket: { port }, periodSeconds: 2 },
-    resources: resources('5m', '8Mi', '1', '64Mi'),
+    resources: resources('5m', '8Mi', '1', '64Mi', '128Mi'),
     volumeMounts: [{ name, mountPath: '/www/cgi-bin', readOnly: true }],
   })
 

@@ -23,7 +23,7 @@ const make = (image: string, inputs: unknown = 'one') =>
       labels: {},
       user: 1000,
       graceSeconds: 30,
-      scratch: [],
+      scratch: {},
       containers: [container({ name: 'prepare', image })],
     }),
     inputs,

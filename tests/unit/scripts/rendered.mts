@@ -1,0 +1,52 @@
+import type { Deployment, Job, Manifest } from '../../../lib/kube/types.mts'
+import type { Module } from '../../../lib/run/module.mts'
+import { resolve, typed, type Settings } from '../../../lib/settings/settings.mts'
+import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
+import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
+import { n8n } from '../../../scripts/12_n8n/module.mts'
+
+// The objects of the modules of an environment, for tests that ask something of all of them.
+
+const hosts = {
+  POSTGRES_HOST: 'db.example.com',
+  REDIS_HOST: 'redis.example.com',
+  RABBITMQ_HOST: 'mq.example.com',
+}
+const roles = ['API_POSTGRES', 'CHATWOOT_POSTGRES', 'CHATWOOT_ADMIN', 'N8N_POSTGRES', 'N8N_OWNER']
+const passwords = ['POSTGRES', 'REDIS', 'RABBITMQ', ...roles].map((one) => [
+  `${one}_PASSWORD`,
+  'A-password-1',
+])
+const keys = [
+  ...['SECRET_KEY_BASE', 'ENCRYPTION_PRIMARY_KEY', 'ENCRYPTION_DETERMINISTIC_KEY', 'ENCRYPTION_SALT'].map(
+    (one) => [`CHATWOOT_${one}`, 'a-key-a-key-a-key'],
+  ),
+  ['N8N_ENCRYPTION_KEY', 'a-key-a-key'],
+  ['N8N_RUNNERS_AUTH_TOKEN', 'a-token-a-token'],
+]
+const saved = {
+  ...hosts,
+  ...(Object.fromEntries([...passwords, ...keys]) as Record<string, string>),
+  DOMAIN: 'example.com',
+  OPERATOR_EMAIL: 'ops@example.com',
+}
+
+export function settingsOf(module: Module, more: Record<string, string>): Settings {
+  const sources = { env: 'staging', given: {}, saved: { ...saved, ...more }, variables: {} }
+  return typed('staging', resolve([...module.shared, ...module.settings], sources))
+}
+
+/** Every object a module declares, by the module's word. */
+const objectsOf = (module: Module, more: Record<string, string>): Manifest[] => {
+  const images = Object.fromEntries(module.images.map((name) => [name, `${name}:1`]))
+  return Object.values(module.objects(settingsOf(module, more), images, {})).flat()
+}
+
+export const rendered: Record<string, (more: Record<string, string>) => Manifest[]> = {
+  keybuzz: (more) => objectsOf(keybuzz, { API_MIGRATE: 'npm run migrate', ...more }),
+  chatwoot: (more) => objectsOf(chatwoot, more),
+  n8n: (more) => objectsOf(n8n, more),
+}
+
+export const podsOf = (manifests: Manifest[]) =>
+  manifests.flatMap((one) => (one as Deployment | Job).spec?.template?.spec ?? [])
