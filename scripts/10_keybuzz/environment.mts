@@ -1,4 +1,4 @@
-import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
+import { sensitive, type Sensitive, strictlyPercent } from '../../lib/base/sensitive.mts'
 import { valuesIn } from './env-files.mts'
 import { databaseNameOf, type KeybuzzSettings } from './module.mts'
 
@@ -61,7 +61,8 @@ export function urls(settings: KeybuzzSettings): Record<string, Sensitive> {
   const { POSTGRES_HOST, POSTGRES_PORT, REDIS_HOST, REDIS_PORT, API_REDIS_DB } = settings
   const { RABBITMQ_HOST, RABBITMQ_PORT, RABBITMQ_USER, RABBITMQ_VHOST } = settings
   const database = databaseNameOf(settings.ENV)
-  const login = (user: string, password: Sensitive) => `${escaped(user)}:${escaped(password.reveal())}`
+  const login = (user: string, password: Sensitive) =>
+    `${strictlyPercent(user)}:${strictlyPercent(password.reveal())}`
   return {
     DATABASE_URL: sensitive(
       `postgresql://${login(database, settings.API_POSTGRES_PASSWORD)}@${POSTGRES_HOST}:${POSTGRES_PORT}/${database}`,
@@ -70,11 +71,7 @@ export function urls(settings: KeybuzzSettings): Record<string, Sensitive> {
       `redis://${login('', settings.REDIS_PASSWORD)}@${REDIS_HOST}:${REDIS_PORT}/${API_REDIS_DB}`,
     ),
     RABBITMQ_URL: sensitive(
-      `amqp://${login(RABBITMQ_USER, settings.RABBITMQ_PASSWORD)}@${RABBITMQ_HOST}:${RABBITMQ_PORT}/${escaped(RABBITMQ_VHOST)}`,
+      `amqp://${login(RABBITMQ_USER, settings.RABBITMQ_PASSWORD)}@${RABBITMQ_HOST}:${RABBITMQ_PORT}/${strictlyPercent(RABBITMQ_VHOST)}`,
     ),
   }
 }
-
-/** encodeURIComponent leaves these five alone, and some parsers of addresses do not (RFC 3986, 2.2). */
-const escaped = (text: string): string =>
-  encodeURIComponent(text).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)

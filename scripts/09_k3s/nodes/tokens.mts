@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import type { Sensitive } from '../../../lib/base/sensitive.mts'
+import { sensitive, type Sensitive } from '../../../lib/base/sensitive.mts'
 import { paths } from '../host/paths.mts'
 import type { K3sSettings } from '../settings.mts'
 import type { HostState } from './host-state.mts'
@@ -34,4 +34,10 @@ export function requireSameTokens(states: readonly HostState[], settings: K3sSet
       hint: `give ${key} in 09_k3s.env of this environment the value that this shows on ${other.name}: sed 's/.*://' ${paths.server}/${file}`,
     })
   }
+}
+
+/** A token read from a host: neither it nor the password it ends with (`K10<hash>::server:<password>`) is shown. */
+export function hideToken(token: string): string {
+  sensitive(token.split(':').at(-1) ?? '')
+  return sensitive(token).reveal()
 }
