@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
+import { strictlyPercent } from '../base/sensitive.mts'
 
 // AWS Signature Version 4, as every S3 server reads it: a request's text, signed with a key made of date and region.
 
@@ -18,10 +19,6 @@ export interface ToSign {
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
 
-/** As the signature wants it: everything but letters, digits, `-._~` by its bytes, slashes of a path kept. */
-export const encoded = (text: string): string =>
-  encodeURIComponent(text).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
-
 /** The headers that make a request the key owner's. */
 export function signedHeaders({ method, url, body, at }: ToSign, by: SignedBy): Record<string, string> {
   const time = at.toISOString().replaceAll(/[-:]|\.\d+/g, '')
@@ -31,7 +28,7 @@ export function signedHeaders({ method, url, body, at }: ToSign, by: SignedBy): 
   const headers = { host: url.host, ...sent }
   const names = Object.keys(headers).join(';')
   const query = [...url.searchParams]
-    .map(([key, value]) => `${encoded(key)}=${encoded(value)}`)
+    .map(([key, value]) => `${strictlyPercent(key)}=${strictlyPercent(value)}`)
     .toSorted()
     .join('&')
   const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`)

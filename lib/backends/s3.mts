@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { mostErrorBytes, textOf } from '../base/collect.mts'
 import { messageOf } from '../base/errors.mts'
 import { refusal, unreachable } from './s3-errors.mts'
-import { encoded, signedHeaders } from './s3-signature.mts'
-import type { Sensitive } from '../base/sensitive.mts'
+import { signedHeaders } from './s3-signature.mts'
+import { strictlyPercent, type Sensitive } from '../base/sensitive.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { Voice } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
@@ -100,7 +100,7 @@ const mayNotList = ({ status, text }: Answer): boolean =>
 /** Path style: endpoint/bucket/key. Else bucket.endpoint/key, as Amazon wants it. */
 function urlOf(endpoint: string, pathStyle: boolean, bucket: string, key: string, query: string): URL {
   const url = new URL(endpoint)
-  const path = key.split('/').map(encoded).join('/')
+  const path = key.split('/').map(strictlyPercent).join('/')
   if (pathStyle) url.pathname = `/${bucket}/${path}`
   else [url.hostname, url.pathname] = [`${bucket}.${url.hostname}`, `/${path}`]
   url.search = query

@@ -9,6 +9,11 @@ export interface Sensitive {
 
 const known = new Set<string>()
 
+const telling = /pass(word|wd|phrase)?|secret|token|credential|api[-_.]?key|private[-_.]?key/i
+
+/** True for a name that says that its value is secret: `DB_PASSWORD`. */
+export const saysSecret = (name: string): boolean => telling.test(name)
+
 /** Shorter values stand in ordinary words too often to be cut out of text; settings refuse them. */
 export const shortestSensitive = 4
 
@@ -53,19 +58,43 @@ export function shortened(text: string, most: number): string {
 
 const longestFirst = (a: string, b: string) => b.length - a.length
 
-/** The forms a value takes on its way: raw, JSON, URL, shell quotes, base64 alone or inside something longer. */
+/** Shorter lines of a text stand elsewhere too; those of a PEM have 64 characters, its last one fewer. */
+const shortestLine = 16
+
+/**
+ * The forms a value takes on its way: raw and each line of it alone, in JSON, in JSON within JSON, in URLs, in shell
+ * quotes, in base64 alone or inside something longer.
+ */
 function formsOf(value: string, shortest: number): string[] {
   if (value.length < shortest) return []
+  const lines = value.split(/\r?\n/)
+  // The frame of a PEM, `-----BEGIN ...`, is in every one.
+  const secretLines = lines.filter((line) => line.length >= shortestLine && !line.startsWith('-----'))
+  const json = inJson(value)
+  const percent = [encodeURIComponent(value), strictlyPercent(value)]
+  const base64 = [Buffer.from(value).toString('base64'), ...embeddedBase64(value)]
   return [
     value,
-    JSON.stringify(value).slice(1, -1),
-    encodeURIComponent(value),
+    ...(lines.length > 1 ? secretLines.flatMap((line) => [line, ...embeddedBase64(line)]) : []),
+    json,
+    inJson(json),
+    // Go's encoding/json, which kubectl and Kubernetes write with.
+    json.replaceAll(/[<>&]/g, (one) => `\\u00${one.charCodeAt(0).toString(16)}`),
+    ...percent,
+    ...percent.map((form) => form.replaceAll(/%[0-9A-F]{2}/g, (one) => one.toLowerCase())),
+    ...percent.map((form) => form.replaceAll('%20', '+')),
     value.replaceAll("'", `'\\''`),
     value.replaceAll("'", `''`),
-    Buffer.from(value).toString('base64'),
-    ...embeddedBase64(value),
+    ...base64,
+    ...base64.map((form) => form.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')),
   ].filter((form) => form.length >= shortestSensitive)
 }
+
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1)
+
+/** Everything but letters, digits and `-._~` by its bytes (RFC 3986): encodeURIComponent leaves five more alone. */
+export const strictlyPercent = (text: string): string =>
+  encodeURIComponent(text).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
 
 /** What stays the same of a value's base64 text when it begins at byte 0, 1 or 2 of a group of three. */
 function embeddedBase64(value: string): string[] {

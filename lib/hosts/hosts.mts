@@ -2,7 +2,7 @@ import { enter, type Entry, loginOf } from './login.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { takeMajority } from './masters-lock.mts'
 import type { Host } from './host.mts'
-import { log } from '../base/log.mts'
+import { log, say } from '../base/log.mts'
 import { type Server, limited, readServers, type Limited } from './servers.mts'
 import { connect } from './ssh.mts'
 import { newcomerOf, trustNewcomers, type Newcomer } from './known-hosts.mts'
@@ -75,6 +75,7 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
     }
     for (const { why } of lost) log.warn(why.message, why.hint)
     log.ok(`${hosts.length} of ${all.length} hosts answer over SSH`, started)
+    if (every.others !== undefined) say(`    servers.tsv: ${every.others}`)
     const members = [...membersOf(every.masters, 'master'), ...membersOf(every.workers, 'worker')]
     return {
       servers: of(masters.all),

@@ -1,6 +1,6 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { fromRoot, readPrivate, shownPath } from '../base/files.mts'
-import type { Sensitive } from '../base/sensitive.mts'
+import { sensitive, type Sensitive } from '../base/sensitive.mts'
 import type { Server } from './servers.mts'
 import type { Settings } from '../settings/settings.mts'
 import { type Login, connect, type Connection } from './ssh.mts'
@@ -30,7 +30,7 @@ export function loginOf({ env, settings }: { env: string; settings: Settings }, 
 function readKey(setting: string): string {
   const path = fromRoot(setting)
   const text = readPrivate(path)
-  if (text?.includes('PRIVATE KEY')) return text
+  if (text?.includes('PRIVATE KEY')) return sensitive(text).reveal()
   throw new KitError(
     text === undefined ? `there is no SSH key ${shownPath(path)}` : `${shownPath(path)} is no private key`,
     {

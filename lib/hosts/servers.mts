@@ -5,11 +5,18 @@ import { nearest } from '../base/nearest.mts'
 import { duplicatesOf, headerProblems, rowProblems, type Cells, type Problem } from './servers-rules.mts'
 
 /** The machines of an environment's cluster, as servers.tsv names them. @throws KitError exit 2 or 3 */
-export function readServers(env: string): { masters: Server[]; workers: Server[] } {
+export function readServers(env: string): {
+  masters: Server[]
+  workers: Server[]
+  /** See leftOut. */
+  others: string | undefined
+} {
   const [own, shared] = [join(credentialsFolder(env), 'servers.tsv'), join(root, 'servers.tsv')]
   for (const path of [own, shared]) {
     const text = readIfThere(path)
-    if (text !== undefined) return clusterServers(parseServers(shownPath(path), text), env)
+    if (text === undefined) continue
+    const servers = parseServers(shownPath(path), text)
+    return { ...clusterServers(servers, env), others: leftOut(servers, env) }
   }
   throw new KitError(`there is no servers.tsv`, {
     exitCode: exitCodes.preflight,
@@ -109,6 +116,20 @@ function refuse(path: string, problems: readonly Problem[]): void {
     details: [...shown.slice(0, mostShown), ...(rest > 0 ? [`and ${rest} more`] : [])],
     hint: 'correct these lines; servers.example.tsv shows the form. Nothing was connected to',
   })
+}
+
+/**
+ * Rows of an environment that are no machines of its cluster, counted by their ROLE: one that is missing in the cluster
+ * is seen here. Undefined when there are none.
+ * @returns `4 of its rows are other machines: 3 postgres, 1 redis`
+ */
+export function leftOut(servers: readonly Server[], env: string): string | undefined {
+  const roles = servers
+    .filter((server) => server.env === env && server.role !== 'k3s')
+    .map(({ role }) => role)
+  if (roles.length === 0) return undefined
+  const counted = [...new Set(roles)].map((role) => `${roles.filter((one) => one === role).length} ${role}`)
+  return `${roles.length} of its rows are other machines: ${counted.join(', ')}`
 }
 
 /**

@@ -3,6 +3,7 @@ import { parse } from 'yaml'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { shownPath } from '../base/files.mts'
 import { daysUntil, isCertificate, keyProblem } from '../base/certificate.mts'
+import { sensitive } from '../base/sensitive.mts'
 import { fields, listOf, optionalOrNull, readShape, text } from '../base/shape.mts'
 
 /** One way to the cluster's API: a context of the kubeconfig. */
@@ -39,7 +40,14 @@ const document = fields({
     listOf(
       fields({
         name: text,
-        user: optionalOrNull(fields({ 'client-certificate-data': data, 'client-key-data': data })),
+        user: optionalOrNull(
+          fields({
+            'client-certificate-data': data,
+            'client-key-data': data,
+            token: optionalOrNull(text),
+            password: optionalOrNull(text),
+          }),
+        ),
       }),
     ),
   ),
@@ -59,6 +67,11 @@ export function parseKubeconfig(path: string, content: string): Kubeconfig {
     throw damaged('it is not YAML')
   }
   const config = readShape(shown, document, yaml, { hint })
+  // Whatever opens a cluster, whichever context is gone by: no message may show it.
+  for (const { user } of config.users ?? []) {
+    for (const secret of [user?.token, user?.password, user?.['client-key-data']])
+      if (secret !== undefined) sensitive(secret)
+  }
   const clusterOf = (name: string) => config.clusters?.find((one) => one.name === name)?.cluster
   const current = config.contexts?.find(({ name }) => name === config['current-context'])
   const cluster = current && clusterOf(current.context.cluster)
@@ -93,13 +106,14 @@ export function parseKubeconfig(path: string, content: string): Kubeconfig {
     user?.['client-certificate-data'],
     certificateDataProblem,
   )
+  const key = pem('client-key-data', `user ${current.context.user}`, user?.['client-key-data'], (decoded) =>
+    keyProblem(decoded, certificate),
+  )
   return {
     endpoints,
     ca: pem('certificate-authority-data', `cluster ${current.context.cluster}`, ca, certificateDataProblem),
     certificate,
-    key: pem('client-key-data', `user ${current.context.user}`, user?.['client-key-data'], (decoded) =>
-      keyProblem(decoded, certificate),
-    ),
+    key: key && sensitive(key).reveal(),
     caHash: createHash('sha256')
       .update(ca ?? cluster.server)
       .digest('hex'),

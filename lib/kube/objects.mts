@@ -1,3 +1,6 @@
+import { exitCodes, KitError } from '../base/errors.mts'
+import { log } from '../base/log.mts'
+import { pauseFor } from '../base/poll.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
 
@@ -64,6 +67,7 @@ const longest = 900
 /**
  * Deletes objects, in this order.
  * @param wait until they and everything they own are gone: nothing talks to a backend any more then
+ * @throws KitError exit 9 naming those that are not gone in time, with their finalizers
  */
 export async function deleteObjects(
   kubectl: Kubectl,
@@ -75,9 +79,71 @@ export async function deleteObjects(
     kind,
     metadata: { name, namespace },
   }))
-  const how = wait ? ['--cascade=foreground', '--wait=true', `--timeout=${longest}s`] : ['--wait=false']
-  await kubectl.run(['delete', '--ignore-not-found', ...how, '-f', '-'], {
+  const how = wait ? ['--cascade=foreground'] : []
+  await kubectl.run(['delete', '--ignore-not-found', ...how, '--wait=false', '-f', '-'], {
     input: { apiVersion: 'v1', kind: 'List', items },
-    ...(wait ? { timeoutSeconds: longest } : {}),
+  })
+  // kubectl would wait without a word, and gone is what the API server says, not what a command printed.
+  if (wait) await waitUntilGone(kubectl, objects, longest)
+}
+
+/** Finalizers the API server sets itself when what an object owns shall end before it. */
+const ownFinalizers = ['foregroundDeletion', 'orphan']
+
+/** `Secret n8n/n8n (waits for its finalizer example.com/backup)` */
+function deletionText(live: LiveObject): string {
+  const foreign = (live.metadata.finalizers ?? []).filter((one) => !ownFinalizers.includes(one))
+  if (live.metadata.deletionTimestamp === undefined) return `${nameOf(live)} (nobody is deleting it)`
+  return foreign.length === 0
+    ? nameOf(live)
+    : `${nameOf(live)} (waits for its finalizers: ${foreign.join(', ')})`
+}
+
+/**
+ * Waits until deleted objects are gone. An object that is being deleted is neither there nor gone: each is named, with
+ * the finalizers it waits for, whenever that changes.
+ * @param seconds after which it is given up
+ * @param everyMs milliseconds between two questions
+ * @throws KitError exit 9 naming what is left
+ */
+export async function waitUntilGone(
+  kubectl: Kubectl,
+  objects: readonly LiveObject[],
+  seconds: number,
+  everyMs = 1000,
+): Promise<void> {
+  const until = performance.now() + seconds * 1000
+  let said = ''
+  for (;;) {
+    const live = await findLive(
+      kubectl,
+      objects.map(({ apiVersion, kind, metadata: { name, namespace } }) => ({
+        apiVersion,
+        kind,
+        metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+      })),
+    )
+    const left = objects.flatMap((one) => {
+      const now = live.get(nameOf(one))
+      // Another one of that name, made meanwhile, is nobody's who waits here.
+      return now === undefined || now.metadata.uid !== one.metadata.uid ? [] : [now]
+    })
+    if (left.length === 0) return
+    const text = left.map(deletionText).join(', ')
+    if (performance.now() > until) throw notGone(left, seconds)
+    if (text !== said) log.waiting(`still being deleted: ${text}`)
+    said = text
+    await pauseFor(everyMs)
+  }
+}
+
+function notGone(left: readonly LiveObject[], seconds: number): KitError {
+  const [first] = left
+  const { name = '', namespace } = first?.metadata ?? {}
+  const what = `${first?.kind.toLowerCase()} ${name}${namespace === undefined ? '' : ` --namespace ${namespace}`}`
+  return new KitError(`${left.length} objects are not gone after ${seconds} s`, {
+    exitCode: exitCodes.rolloutFailed,
+    details: left.map(deletionText),
+    hint: `see why: kubectl get ${what} -o yaml; when what set a finalizer is gone for good: kubectl patch ${what} --type=merge --patch '{"metadata":{"finalizers":null}}'. Then run the same command again`,
   })
 }

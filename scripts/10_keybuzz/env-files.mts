@@ -1,6 +1,6 @@
 import { parseEnvFile } from '../../lib/settings/env-file.mts'
 import { messageOf } from '../../lib/base/errors.mts'
-import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
+import { saysSecret, sensitive, shortestSensitive, type Sensitive } from '../../lib/base/sensitive.mts'
 import type { Given, Setting } from '../../lib/settings/settings.mts'
 
 // What an operator gives the API and the front beyond what the kit knows of them.
@@ -33,8 +33,11 @@ const oursWithTls: Readonly<Record<string, readonly string[]>> = {
   RABBITMQ: ['RABBITMQ_TLS', 'RABBITMQ_CA'],
 }
 
-/** Shorter values stand in ordinary words too often to be cut out of a log: true, info. */
-const shortestHidden = 8
+/**
+ * Shorter values stand in ordinary words too often to be cut out of a log: true, info. One whose name says that it is
+ * secret is cut out from four characters on, as every setting that is declared secret.
+ */
+const shortestHidden = (name: string): number => (saysSecret(name) ? shortestSensitive : 8)
 
 /** A rule for such a file: the first line that cannot be right. */
 export const problemsOfFile = (name: string) => (text: string, given?: Given) => {
@@ -61,7 +64,7 @@ export const valuesIn = (file: Sensitive | undefined): Record<string, Sensitive>
   Object.fromEntries(
     Object.entries(file === undefined ? {} : parseEnvFile('', file.reveal())).map(([key, value]) => [
       key,
-      sensitive(value, shortestHidden),
+      sensitive(value, shortestHidden(key)),
     ]),
   )
 

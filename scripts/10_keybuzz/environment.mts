@@ -1,4 +1,4 @@
-import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
+import { sensitive, type Sensitive, strictlyPercent } from '../../lib/base/sensitive.mts'
 import { allCasPath, caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { tlsOf, type TlsBackend } from '../../lib/settings/backend-tls.mts'
 import { valuesIn } from './env-files.mts'
@@ -98,7 +98,8 @@ export function urls(settings: KeybuzzSettings): Record<string, Sensitive> {
   const mode = sslMode(settings)
   const query = mode === undefined ? '' : `?sslmode=${mode}`
   const root = ca === undefined ? '' : `&sslrootcert=${ca}`
-  const login = (user: string, password: Sensitive) => `${escaped(user)}:${escaped(password.reveal())}`
+  const login = (user: string, password: Sensitive) =>
+    `${strictlyPercent(user)}:${strictlyPercent(password.reveal())}`
   return {
     DATABASE_URL: sensitive(
       `postgresql://${login(database, settings.API_POSTGRES_PASSWORD)}@${POSTGRES_HOST}:${POSTGRES_PORT}/${database}${query}${root}`,
@@ -107,11 +108,7 @@ export function urls(settings: KeybuzzSettings): Record<string, Sensitive> {
       `${tlsOf(settings, 'REDIS').mode === 'off' ? 'redis' : 'rediss'}://${login('', settings.REDIS_PASSWORD)}@${REDIS_HOST}:${REDIS_PORT}/${API_REDIS_DB}`,
     ),
     RABBITMQ_URL: sensitive(
-      `${tlsOf(settings, 'RABBITMQ').mode === 'off' ? 'amqp' : 'amqps'}://${login(RABBITMQ_USER, settings.RABBITMQ_PASSWORD)}@${RABBITMQ_HOST}:${RABBITMQ_PORT}/${escaped(RABBITMQ_VHOST)}`,
+      `${tlsOf(settings, 'RABBITMQ').mode === 'off' ? 'amqp' : 'amqps'}://${login(RABBITMQ_USER, settings.RABBITMQ_PASSWORD)}@${RABBITMQ_HOST}:${RABBITMQ_PORT}/${strictlyPercent(RABBITMQ_VHOST)}`,
     ),
   }
 }
-
-/** encodeURIComponent leaves these five alone, and some parsers of addresses do not (RFC 3986, 2.2). */
-const escaped = (text: string): string =>
-  encodeURIComponent(text).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)

@@ -207,3 +207,11 @@ ends_in_order() {
   run ls logs
   assert_failure
 }
+
+@test "a terminal that reports 0 columns: a question is as wide as 80, not one letter a line" {
+  # script(1) without a terminal of its own makes one of 0 columns.
+  run -124 timeout 10 script -qec "stty size; exec '$kit/scripts/12_n8n/12_n8n_00_setup_credentials.mts' --env dev" /dev/null < <(sleep 10)
+  assert_line --partial '0 0'
+  assert_line --partial 'Base domain   1/14'
+  assert_line --partial 'Applications get a name below it, e.g.'
+}

@@ -9,6 +9,7 @@ import { certificateProblem, keyProblem } from '../../lib/base/certificate.mts'
 import { KitError, exitCodes } from '../../lib/base/errors.mts'
 import { root } from '../../lib/base/files.mts'
 import { folderOf } from '../../lib/base/names.mts'
+import { redact } from '../../lib/base/sensitive.mts'
 import { ownerIn } from '../../lib/backends/redis-login.mts'
 import { hostKeysIn } from '../../lib/hosts/known-hosts.mts'
 import { clusterServers, parseServers } from '../../lib/hosts/servers.mts'
@@ -315,3 +316,10 @@ for (const [what, change, message] of [
     assert.throws(() => parseKubeconfig('kubeconfig', text), { exitCode: exitCodes.usage, message })
   })
 }
+
+test('what opens a cluster is hidden from then on that its kubeconfig was read', () => {
+  const user = { token: 'planted-token-1', password: 'planted-password-1', 'client-key-data': base64(key) }
+  parseKubeconfig('kubeconfig', stringify({ ...kubeconfig, users: [{ name: 'other', user }] }))
+  for (const secret of ['planted-token-1', 'planted-password-1', base64(key)])
+    assert.equal(redact(`it said ${secret}`), 'it said ***')
+})

@@ -1,10 +1,9 @@
+import { saysSecret } from '../../base/sensitive.mts'
 import { isMap } from './diff.mts'
 import type { Manifest } from '../types.mts'
 
 // Pure: which values of an object are shown in plans and conflicts. What operators set by hand in a cluster may be a
 // password too, and no list of known values has it.
-
-const telling = /pass(word|wd|phrase)?|secret|token|credential|api[-_.]?key|private[-_.]?key/i
 
 /** Names that point to a secret value and hold none. */
 const referring =
@@ -17,7 +16,7 @@ const nameIn = (path: string): string =>
 /** Whether the value at `path` is kept from screen, log and report. */
 export function isHidden({ kind }: Pick<Manifest, 'kind'>, path: string): boolean {
   if (kind === 'Secret' && /^(data|stringData)(\.|$)/.test(path)) return true
-  return !referring.test(path) && telling.test(nameIn(path))
+  return !referring.test(path) && saysSecret(nameIn(path))
 }
 
 /** A value as it may be shown: what is secret within it, at any depth, is `***`. */
@@ -29,7 +28,7 @@ export function withoutHidden(value: unknown, kind = ''): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => {
       const hides =
-        (typeof inner === 'string' && key === 'value' && telling.test(name)) ||
+        (typeof inner === 'string' && key === 'value' && saysSecret(name)) ||
         (typeof inner === 'string' && isHidden({ kind: own }, key)) ||
         (own === 'Secret' && (key === 'data' || key === 'stringData'))
       return [key, hides ? '***' : withoutHidden(inner, own)]

@@ -4,7 +4,7 @@ import { exitCodes, KitError } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { log } from '../../base/log.mts'
 import { type KnownFailure, rolloutError } from './failure.mts'
-import { hasRolledOut, newestPods, waitingLine, type Rollouts } from './progress.mts'
+import { availableText, hasRolledOut, newestPods, waitingLine, type Rollouts } from './progress.mts'
 import { waitForEndpoints } from './service-endpoints.mts'
 import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
@@ -58,7 +58,10 @@ export async function waitForDeployments(
         await failIfFatal(kubectl, namespace, state, names, failures)
       },
       line: () => waitingLine(state, names),
-      failIfLate: (line, seconds, still) => failIfLate(limits, shownNames, line, seconds, still),
+      failIfLate(line, seconds, still) {
+        const serving = names.flatMap((name) => state.deployments.objects.get(name) ?? []).map(availableText)
+        failIfLate(limits, shownNames, [line, ...serving], seconds, still)
+      },
     }
   })
   await waitForEndpoints(kubectl, namespace, names)
@@ -83,11 +86,21 @@ async function failIfFatal(
         .find((found) => found !== undefined) ??
       (deployment && diagnoseDeployment(deployment))
     if (diagnosis !== undefined)
-      throw await rolloutError(kubectl, namespace, `deployment/${name}`, diagnosis, failures)
+      throw await rolloutError(kubectl, namespace, `deployment/${name}`, diagnosis, {
+        failures,
+        serving: deployment && availableText(deployment),
+      })
   }
 }
 
-function failIfLate(limits: WaitLimits, names: string, line: string, seconds: number, still: number): void {
+/** @param lines what is waited for, and how many pods serve meanwhile */
+function failIfLate(
+  limits: WaitLimits,
+  names: string,
+  lines: readonly string[],
+  seconds: number,
+  still: number,
+): void {
   if (seconds < limits.deadline && still < limits.noProgress) return
   const why =
     still >= limits.noProgress
@@ -95,7 +108,7 @@ function failIfLate(limits: WaitLimits, names: string, line: string, seconds: nu
       : `${limits.deadline} s have passed`
   throw new KitError(`${names} did not become ready: ${why}`, {
     exitCode: exitCodes.rolloutFailed,
-    details: [line, 'Nothing was deleted; pods that were serving before still serve.'],
+    details: lines,
     hint: 'the last reason stands above; run the same command again to go on waiting',
   })
 }

@@ -7,13 +7,14 @@ import { record } from '../../base/log.mts'
 /**
  * The error for something that cannot start, with the container's last lines and what they mean.
  * @param name `deployment/n8n-worker`
+ * @param serving how many pods serve meanwhile, as it was seen
  */
 export async function rolloutError(
   kubectl: Kubectl,
   namespace: string,
   name: string,
   { what, where, words, next, log: logOf }: Diagnosis,
-  failures: readonly KnownFailure[],
+  { failures, serving }: { failures: readonly KnownFailure[]; serving?: string | undefined },
 ): Promise<KitError> {
   const { lines, known } = explainLines(
     logOf === undefined ? [] : await lastLines(kubectl, namespace, logOf),
@@ -21,11 +22,7 @@ export async function rolloutError(
   )
   return new KitError(`${name} cannot start: ${what}`, {
     exitCode: exitCodes.rolloutFailed,
-    details: [
-      `${where}: ${words}`,
-      ...lines,
-      'Nothing was deleted; pods that were serving before still serve.',
-    ],
+    details: [`${where}: ${words}`, ...lines, ...(serving === undefined ? [] : [serving])],
     hint: known?.next ?? next,
   })
 }

@@ -76,7 +76,7 @@ async function failIfStuck(
   const found = pods
     .map((pod) => diagnosePod(pod as unknown as Pod, { podsEnding: false }))
     .find((one) => one !== undefined)
-  if (found !== undefined) throw await rolloutError(kubectl, namespace, `job/${name}`, found, failures)
+  if (found !== undefined) throw await rolloutError(kubectl, namespace, `job/${name}`, found, { failures })
 }
 
 /** Why a Job failed: its pod's last lines, and what the module knows about them. */
@@ -88,11 +88,7 @@ export async function jobError(
   const { lines, known } = explainLines(await linesOf(kubectl, live), failures)
   return new KitError(`job/${live.metadata.name} failed`, {
     exitCode: exitCodes.rolloutFailed,
-    details: [
-      failureOf(live),
-      ...lines,
-      'The pods that were serving before still serve, with what they had.',
-    ],
+    details: [failureOf(live), ...lines],
     hint: known?.next ?? 'read its last lines above; the next run deletes this Job and makes it again once',
   })
 }

@@ -25,7 +25,14 @@ export function isServing(live: LiveObject | undefined): boolean {
   )
 }
 
-/** The same, seen in its pods too: what a Deployment says of itself is old for a moment after its pods were lost. */
+/** How many of a Deployment's pods serve now, as the API server has counted them. */
+export function availableText(live: LiveObject): string {
+  const { spec, status } = live as unknown as Deployment
+  const [available, wanted] = [status?.availableReplicas ?? 0, spec?.replicas ?? 1]
+  return `deployment/${live.metadata.name}: ${available} of ${wanted} pods available${available === 0 ? ': it does not serve' : ''}`
+}
+
+/** As isServing, seen in its pods too: what a Deployment says of itself is old for a moment after its pods were lost. */
 export function hasRolledOut(state: Rollouts, name: string): boolean {
   const live = state.deployments.objects.get(name)
   if (live === undefined || !isServing(live)) return false

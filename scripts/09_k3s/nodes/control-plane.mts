@@ -21,7 +21,7 @@ import {
 } from './install.mts'
 import type { K3sSettings } from '../settings.mts'
 import { lacksOf, wholeServer } from './readiness.mts'
-import { requireSameTokens, withTokens } from './tokens.mts'
+import { hideToken, requireSameTokens, withTokens } from './tokens.mts'
 
 export interface ControlPlane {
   /** Every master of the cluster: each is asked. */
@@ -126,7 +126,7 @@ async function originOf(
 async function readToken(server: Host): Promise<string> {
   const { code, stdout } = await server.read(['cat', `${paths.server}/token`], { shown: 'read the token' })
   if (code !== 0 || !stdout.startsWith('K10')) throw new NotYet('09_k3s_02_install_control_plane')
-  return stdout.trim()
+  return hideToken(stdout.trim())
 }
 
 /**

@@ -1,3 +1,4 @@
+import { hideToken } from './tokens.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { readScript } from '../../../lib/hosts/remote-script.mts'
 import type { Awaited } from '../../../lib/base/poll.mts'
@@ -112,6 +113,7 @@ export async function viewOfWorkers(
   const { code, stdout } = await server.read(['sh', '-c', viewScript], { shown })
   const [token = '', nodes = ''] = stdout.split('\n')
   if (!token.startsWith('K10')) return { token: '' }
+  hideToken(token)
   return code === 0 ? { token, ready: readyIn(nodes) } : { token }
 }
 

@@ -98,3 +98,9 @@ async function adopt(
   log.ok(`${key} taken over from ${host.name}`)
   return text
 }
+
+/** A token read from a host: neither it nor the password it ends with (`K10<hash>::server:<password>`) is shown. */
+export function hideToken(token: string): string {
+  sensitive(token.split(':').at(-1) ?? '')
+  return sensitive(token).reveal()
+}

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { redact, sensitive, shortened } from '../../../lib/base/sensitive.mts'
+import { hideToken } from '../../../scripts/09_k3s/nodes/tokens.mts'
+import { redact, saysSecret, sensitive, shortened, strictlyPercent } from '../../../lib/base/sensitive.mts'
 
 const value = `pa's"s#w$0rd\\é`
 
@@ -71,4 +72,45 @@ test('nothing else cuts text to a length a message has', () => {
       )
     }
   }
+})
+
+test('redact finds base64url, JSON in JSON, Go’s JSON, lower-case and strict percent encoding, and forms', () => {
+  const odd = `<p&ss>?~!*'(é) "quoted"\\`
+  sensitive(odd)
+  const lower = (text: string) => text.replaceAll(/%[0-9A-F]{2}/g, (one) => one.toLowerCase())
+  for (const text of [
+    Buffer.from(odd).toString('base64url'),
+    JSON.stringify(JSON.stringify({ odd })),
+    JSON.stringify(odd).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026'),
+    encodeURIComponent(odd),
+    lower(encodeURIComponent(odd)),
+    strictlyPercent(odd),
+    lower(strictlyPercent(odd)),
+    encodeURIComponent(odd).replaceAll('%20', '+'),
+  ]) {
+    const clean = redact(`before ${text} after`)
+    assert.match(clean, /\*\*\*/, text)
+    assert.ok(!/quoted|p&ss/.test(clean), clean)
+  }
+})
+
+test('a line of a key is a secret by itself, raw and in base64; the frame around it is not', () => {
+  const lines = ['QyNTUxOQAAACBf3zJ7planted0', 'b3BlbnNzaC1rZXktdjEplanted1']
+  sensitive(`-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join('\n')}\n-----END OPENSSH PRIVATE KEY-----\n`)
+  for (const line of lines) {
+    assert.equal(redact(`line: ${line}`), 'line: ***')
+    assert.match(redact(Buffer.from(`k=${line};`).toString('base64')), /\*\*\*/)
+  }
+  assert.equal(redact('-----BEGIN OPENSSH PRIVATE KEY-----'), '-----BEGIN OPENSSH PRIVATE KEY-----')
+})
+
+test('names tell which values are secret', () => {
+  for (const name of ['DB_PASSWORD', 'STRIPE_API_KEY', 'sessionSecret', 'AUTH_TOKEN'])
+    assert.ok(saysSecret(name), name)
+  for (const name of ['LOG_LEVEL', 'DEBUG', 'PORT']) assert.ok(!saysSecret(name), name)
+})
+
+test('a token read from a host is hidden whole, and the password it ends with', () => {
+  hideToken('K10abcdef::server:planted-node-token')
+  assert.equal(redact('K10abcdef::server:planted-node-token, planted-node-token'), '***, ***')
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { KitError } from '../../../lib/base/errors.mts'
 import { root } from '../../../lib/base/files.mts'
-import { clusterServers, parseServers } from '../../../lib/hosts/servers.mts'
+import { clusterServers, leftOut, parseServers } from '../../../lib/hosts/servers.mts'
 
 const example = readFileSync(join(root, 'servers.example.tsv'), 'utf8')
 const header = example.split('\n').find((line) => line.startsWith('ENV')) ?? ''
@@ -149,4 +149,17 @@ test('machines of another environment are no machines of this one; two masters a
       (thrown) => thrown instanceof KitError && text.test(thrown.message),
     )
   }
+})
+
+test('rows of an environment that are no machines of its cluster are counted by their ROLE', () => {
+  const role = (name: string, at: number, value: string) =>
+    good
+      .replaceAll('master-01', name)
+      .replace('192.0.2.1\t', `192.0.2.${at}\t`)
+      .replace('\tk3s\tmaster', `\t${value}\t`)
+  const rows = [role('db-01', 11, 'postgres'), role('db-02', 12, 'postgres'), role('cache-01', 13, 'redis')]
+  const servers = parseServers('servers.tsv', file(header, good, ...rows))
+  assert.equal(leftOut(servers, 'prod'), '3 of its rows are other machines: 2 postgres, 1 redis')
+  assert.equal(leftOut(servers, 'dev'), undefined)
+  assert.equal(leftOut(parseServers('servers.tsv', file(header, good)), 'prod'), undefined)
 })

@@ -6,6 +6,8 @@ import { after, test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { waitForDeployments } from '../../../../lib/kube/rollout/deployments.mts'
+import { availableText } from '../../../../lib/kube/rollout/progress.mts'
+import { rolloutError } from '../../../../lib/kube/rollout/failure.mts'
 
 // Every fatal state is seen on the real cluster (tests/practice/waits.bats); here are the two limits of a wait.
 
@@ -77,4 +79,27 @@ test('a Deployment the watch has not shown is gone only when the API server says
       { exitCode: exitCodes.rolloutFailed, message: /3 s have passed/ },
     ),
   ])
+})
+
+test('how many pods serve is counted, never supposed: a Deployment whose only pod is gone does not serve', () => {
+  const live = (availableReplicas?: number) =>
+    ({
+      kind: 'Deployment',
+      metadata: { name: 'n8n' },
+      spec: { replicas: 2 },
+      status: { availableReplicas },
+    }) as never
+  assert.equal(availableText(live(1)), 'deployment/n8n: 1 of 2 pods available')
+  assert.equal(availableText(live()), 'deployment/n8n: 0 of 2 pods available: it does not serve')
+})
+
+test('a Deployment that cannot start is told with the pods that are available, and with no other comfort', async () => {
+  const diagnosis = { what: 'w', where: 'pod', words: 'x', next: 'n' }
+  const told = (serving?: string) =>
+    rolloutError(kubectl, 'a', 'deployment/n8n', diagnosis, { failures: [], serving })
+  assert.deepEqual((await told('deployment/n8n: 1 of 2 pods available')).details, [
+    'pod: x',
+    'deployment/n8n: 1 of 2 pods available',
+  ])
+  assert.deepEqual((await told()).details, ['pod: x'])
 })

@@ -71,6 +71,8 @@ function cluster(
     words: ['sh', '-c', `cat ${events}-$2; exec sleep 5`, 'kubectl'],
     json: (words: string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) => {
       if (words.includes('pods')) return Promise.resolve({ items: [pod('job')] })
+      // Whether what was deleted is gone.
+      if (words[0] === 'get') return Promise.resolve(undefined)
       const [sent] = options?.input?.items ?? [options?.input as LiveObject]
       did.push(`made ${sent?.metadata.name}`)
       show(live(sent as never, reason === '' ? end : 'active'))

@@ -11,7 +11,8 @@ import type {
 } from '../../../../lib/kube/types.mts'
 import { password } from '../../../../lib/settings/generators.mts'
 import { resolve, typed } from '../../../../lib/settings/settings.mts'
-import { problemsOfFile } from '../../../../scripts/10_keybuzz/env-files.mts'
+import { redact, sensitive } from '../../../../lib/base/sensitive.mts'
+import { problemsOfFile, valuesIn } from '../../../../scripts/10_keybuzz/env-files.mts'
 import { urls } from '../../../../scripts/10_keybuzz/environment.mts'
 import { migrations } from '../../../../scripts/10_keybuzz/migration.mts'
 import { configuration, ingress, prerequisites, workload } from '../../../../scripts/10_keybuzz/manifests.mts'
@@ -287,4 +288,9 @@ test('passwords with every printable character come through the URLs as they wer
     assert.equal(decodeURIComponent(reads('RABBITMQ_URL').pathname.slice(1)), `/${text}`)
     assert.equal(reads('REDIS_URL').pathname, '/7')
   }
+})
+
+test('a short value of an own file is cut out of text when its name says secret; a word such as info is not', () => {
+  valuesIn(sensitive("ADMIN_PASSWORD='q7Zx'\nLOG_LEVEL='info'\nGREETING='long-enough-1'\n"))
+  assert.equal(redact('q7Zx info long-enough-1'), '*** info ***')
 })

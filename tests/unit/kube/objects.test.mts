@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { exitCodes } from '../../../lib/base/errors.mts'
+import type { Kubectl } from '../../../lib/kube/kubectl.mts'
+import { deleteObjects, waitUntilGone } from '../../../lib/kube/objects.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
+
+const secret = (metadata: Partial<LiveObject['metadata']> = {}): LiveObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'n8n', namespace: 'n8n-dev', uid: '1', ...metadata },
+})
+const ending = secret({ deletionTimestamp: '2026-11-23T10:00:00Z', finalizers: ['example.com/backup'] })
+
+/** An API server that gives these answers in turn, the last one for ever; and what it was told to delete. */
+function apiServer(...answers: (LiveObject | undefined)[]) {
+  const deletions: string[][] = []
+  const kubectl = {
+    run: (words: string[]) => Promise.resolve(void deletions.push(words)),
+    json: () => Promise.resolve(answers.length > 1 ? answers.shift() : answers[0]),
+  } as unknown as Kubectl
+  return { kubectl, deletions, left: answers }
+}
+
+test('a deleted object is waited for until the API server says that it is gone; another one of its name is none', async () => {
+  const { kubectl, deletions, left } = apiServer(ending, undefined)
+  await deleteObjects(kubectl, [secret()], { wait: true })
+  assert.equal(left.length, 1)
+  assert.deepEqual(deletions[0]?.slice(0, 4), [
+    'delete',
+    '--ignore-not-found',
+    '--cascade=foreground',
+    '--wait=false',
+  ])
+  await waitUntilGone(apiServer(secret({ uid: '2' })).kubectl, [secret()], 60)
+})
+
+test('what is not gone in time is named with the finalizers it waits for, and the way out: exit 9', async () => {
+  await assert.rejects(waitUntilGone(apiServer(ending).kubectl, [secret()], 0.05, 10), {
+    exitCode: exitCodes.rolloutFailed,
+    details: ['Secret n8n-dev/n8n (waits for its finalizers: example.com/backup)'],
+    hint: /kubectl patch secret n8n --namespace n8n-dev/,
+  })
+})
+
+test('an object nobody is deleting, after a deletion that did nothing, is not called deleted', async () => {
+  await assert.rejects(waitUntilGone(apiServer(secret()).kubectl, [secret()], 0.05, 10), {
+    exitCode: exitCodes.rolloutFailed,
+    details: ['Secret n8n-dev/n8n (nobody is deleting it)'],
+  })
+})
