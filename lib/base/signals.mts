@@ -62,3 +62,10 @@ function endOf(cause?: unknown): KitError | undefined {
 
 const exitCodeOf = (name: NodeJS.Signals): number =>
   name === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated
+
+/** Resolves without a value once the signal has come. */
+export const aborted = (signal: AbortSignal): Promise<undefined> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })

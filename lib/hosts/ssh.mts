@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { NodeSSH } from 'node-ssh'
 import { exitCodes, KitError } from '../base/errors.mts'
-import { interruption } from '../base/signals.mts'
+import { aborted, interruption } from '../base/signals.mts'
 import {
   changedKey,
   hostKeyOf,
@@ -168,7 +168,7 @@ async function raw(
         onStdout: count,
         onStderr: count,
       }),
-      ended(AbortSignal.any([over.signal, tooMuch.signal, interruption.signal])),
+      aborted(AbortSignal.any([over.signal, tooMuch.signal, interruption.signal])),
     ])
     if (answer === undefined) {
       // A polite end would go on taking what the host writes.
@@ -193,10 +193,3 @@ async function raw(
 }
 
 const fromLatin1 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8')
-
-/** Resolves without a value once the signal has come. */
-const ended = (signal: AbortSignal): Promise<undefined> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined)
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
