@@ -1,4 +1,4 @@
-import { log, type Voice } from '../base/log.mts'
+import { log, type Reporter } from '../base/log.mts'
 import { claimOf } from './postgres-facts.mts'
 import { createPostgres, type Postgres } from './postgres.mts'
 import { createRabbitmq, type Rabbitmq } from './rabbitmq.mts'
@@ -26,7 +26,7 @@ export interface Warning {
 export interface BackendOpener {
   readonly warnings: readonly Warning[]
   /** How whoever looks at the world for a run speaks to the operator. */
-  readonly voice: Voice
+  readonly reporter: Reporter
   open(settings: Settings): Backends
   close(): Promise<void>
 }
@@ -42,24 +42,24 @@ export interface Claimant {
 export function createBackendOpener(writes: Writes, { cluster, owner }: Claimant): BackendOpener {
   const warnings: Warning[] = []
   const opened: Backends[] = []
-  const voice: Voice = {
+  const reporter: Reporter = {
     warn(text, fix) {
       if (warnings.some((warning) => warning.text === text)) return
       warnings.push({ text, ...(fix === undefined ? {} : { fix }) })
       log.warn(text, fix)
     },
-    said: (text) => (writes.planning ? undefined : log.ok(text)),
+    ok: (text) => (writes.planning ? undefined : log.ok(text)),
   }
   return {
     warnings,
-    voice,
+    reporter,
     open(settings) {
-      warnOfClear(settings, voice)
+      warnOfClear(settings, reporter)
       const backends = {
-        postgres: createPostgres(settings, writes, { ...voice, claim: claimOf(cluster, owner) }),
-        redis: createRedis(settings, writes, { ...voice, cluster }),
-        rabbitmq: createRabbitmq(settings, writes, voice),
-        s3: createS3(settings, writes, voice),
+        postgres: createPostgres(settings, writes, { ...reporter, claim: claimOf(cluster, owner) }),
+        redis: createRedis(settings, writes, { ...reporter, cluster }),
+        rabbitmq: createRabbitmq(settings, writes, reporter),
+        s3: createS3(settings, writes, reporter),
       }
       opened.push(backends)
       return backends
@@ -71,7 +71,7 @@ export function createBackendOpener(writes: Writes, { cluster, owner }: Claimant
 }
 
 /** What is not encrypted stays in the report, for as long as it is so. */
-function warnOfClear(settings: Settings, { warn }: Voice): void {
+function warnOfClear(settings: Settings, { warn }: Reporter): void {
   for (const [backend, title] of Object.entries(tlsBackends) as [TlsBackend, string][]) {
     const host = settings[`${backend}_HOST`]
     if (host === undefined || tlsOf(settings, backend).mode !== 'off') continue

@@ -1,7 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { imageName, problemWithOwnImage, askRegistry, type Offer } from './image-registry.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
-import type { Voice } from '../base/log.mts'
+import type { Reporter } from '../base/log.mts'
 import type { LiveObject } from '../kube/types.mts'
 
 // Images, before anything is applied that names them: nodes that have one are proof, else the registry is asked with
@@ -18,7 +18,7 @@ export interface ProofOptions {
   /** The nodes of the cluster, with what they say of their images. */
   readonly nodes: readonly LiveObject[]
   readonly settings: RegistrySettings
-  readonly voice: Voice
+  readonly reporter: Reporter
   readonly ask?: typeof askRegistry
 }
 
@@ -29,7 +29,7 @@ export interface ProofOptions {
  */
 export async function provePulls(
   { images, builtByOperator }: ImagesToProve,
-  { nodes, settings, voice, ask = askRegistry }: ProofOptions,
+  { nodes, settings, reporter, ask = askRegistry }: ProofOptions,
 ): Promise<void> {
   if (builtByOperator) for (const image of images) requireOwn(image)
   const usable = nodes.filter(takesPods)
@@ -41,14 +41,14 @@ export async function provePulls(
     if (offer.is === 'there') continue
     // Where the admin host cannot ask, nodes may still be able to pull what is public.
     if (offer.is !== 'silent' || (builtByOperator && having === 0)) throw refusal(image, offer)
-    voice.warn(
+    reporter.warn(
       `${image} is on ${having} of ${usable.length} nodes, and its registry does not answer from here: ${offer.words}`,
       builtByOperator
         ? 'lay it on the other nodes too, or open the way to the registry'
         : 'the nodes must reach that registry; its way from here proves it before an install',
     )
   }
-  voice.said(`${images.join(', ')} can be pulled`)
+  reporter.ok(`${images.join(', ')} can be pulled`)
 }
 
 function requireOwn(image: string): void {

@@ -12,7 +12,7 @@ export interface DumpOptions {
   readonly beside?: readonly string[]
   /** Deployments whose pods must not run meanwhile; `--all` stands for every one of the namespace. */
   readonly stopped: string
-  /** How many pods run again afterwards: Deployments with blanks between, and their number. */
+  /** How many pods run again afterwards: Deployments separated by spaces, and their number. */
   readonly started: readonly (readonly [deployments: string, replicas: number])[]
 }
 

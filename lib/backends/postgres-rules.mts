@@ -1,5 +1,5 @@
 import { exitCodes, KitError } from '../base/errors.mts'
-import type { Voice } from '../base/log.mts'
+import type { Reporter } from '../base/log.mts'
 import { commentOf, type Database, type Facts } from './postgres-facts.mts'
 import {
   quoteName,
@@ -109,7 +109,7 @@ export function requireNoForeignRights(
 }
 
 /** A role of an operator's own that may connect, for backups or metrics, stays: the report names it. */
-export function warnOfGrants(where: string, { grants }: Facts, name: string, { warn }: Voice): void {
+export function warnOfGrants(where: string, { grants }: Facts, name: string, { warn }: Reporter): void {
   for (const { role, rights } of grants) {
     const on = `${rights} ON DATABASE ${quoteName(name)}`
     warn(
@@ -132,10 +132,10 @@ export function requireOurRole(
   fits: boolean,
 ): void {
   if (owner !== undefined || fits || !roleInUse) return
-  throw new KitError(`${where}: role ${role} is somebody else's`, {
+  throw new KitError(`${where}: role ${role} belongs to another application`, {
     exitCode: exitCodes.worldMoved,
     details: ['It owns or uses other databases, and has another password than ours. Nothing was written.'],
-    hint: `use another environment name; if nobody needs it any more: DROP OWNED BY ${quoteName(role)} in its databases, then DROP ROLE ${quoteName(role)}`,
+    hint: `use another environment name; if it is not needed any more: DROP OWNED BY ${quoteName(role)} in its databases, then DROP ROLE ${quoteName(role)}`,
   })
 }
 

@@ -20,7 +20,7 @@ import { readFacts, type Database, type Facts } from './postgres-facts.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import { tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'
-import type { Voice } from '../base/log.mts'
+import type { Reporter } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 
 export interface PostgresReader {
@@ -43,13 +43,13 @@ export interface Postgres extends PostgresReader {
   close(): Promise<void>
 }
 
-export interface PostgresOptions extends Voice {
+export interface PostgresOptions extends Reporter {
   /** What this run writes into the comment of a database that is its own (postgres-plan.mts, claimOf). */
   readonly claim: string
 }
 
 /** The PostgreSQL server of an environment, logged in as the superuser its settings name, at first use. */
-export function createPostgres(settings: Settings, writes: Writes, voice: PostgresOptions): Postgres {
+export function createPostgres(settings: Settings, writes: Writes, reporter: PostgresOptions): Postgres {
   const [host, port] = [String(settings['POSTGRES_HOST']), Number(settings['POSTGRES_PORT'])]
   const where = `PostgreSQL ${host}:${port}`
   const tls = tlsOf(settings, 'POSTGRES')
@@ -88,12 +88,12 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
   ): Promise<{ facts: Facts; fits: boolean; available: ExtensionFacts }> {
     const server = await connect()
     const facts = await asked(readFacts(server, database), where)
-    requireUsable(where, superuser.user, facts, database, voice.claim)
+    requireUsable(where, superuser.user, facts, database, reporter.claim)
     const { extensions = [] } = database
     const available = await asked(readAvailable(server, extensions), where)
     requireExtensions(where, superuser.user, extensions, available, facts)
     if (facts.version < database.supportedFrom) {
-      voice.warn(
+      reporter.warn(
         `${where} is version ${facts.version}: the application supports ${database.supportedFrom} and newer`,
         `plan the move to PostgreSQL ${database.supportedFrom} or newer`,
       )
@@ -105,7 +105,7 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
     requireOurRole(where, facts, owner, fits)
     requireNoMembership(where, facts, owner)
     requireNoForeignRights(where, facts, database)
-    warnOfGrants(where, facts, name, voice)
+    warnOfGrants(where, facts, name, reporter)
     return { facts, fits, available }
   }
 
@@ -144,7 +144,7 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
     async ensureDatabase(database) {
       const { facts, fits, available } = await examine(database)
       const { name, owner, extensions = [] } = database
-      const { changes, statements, handover } = planDatabase(database, facts, fits, voice.claim)
+      const { changes, statements, handover } = planDatabase(database, facts, fits, reporter.claim)
       const run = async (texts: readonly string[]) => {
         const server = await connect()
         for (const text of texts) await asked(execute(server, text), where)
@@ -166,7 +166,7 @@ export function createPostgres(settings: Settings, writes: Writes, voice: Postgr
       }
       if (writes.planning) return
       if (handover.length > 0 || !fits) await requireOwnSchema(loginOf(database, name))
-      voice.said(`${where} database ${name}, owner ${owner}`)
+      reporter.ok(`${where} database ${name}, owner ${owner}`)
     },
     async close() {
       await (await connection)?.end()

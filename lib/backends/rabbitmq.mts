@@ -1,6 +1,6 @@
 import type { Sensitive } from '../base/sensitive.mts'
 import type { Settings } from '../settings/settings.mts'
-import type { Voice } from '../base/log.mts'
+import type { Reporter } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 import type { Socket } from 'node:net'
 import { tlsOf, type BackendTls } from '../settings/backend-tls.mts'
@@ -26,7 +26,7 @@ export interface Rabbitmq {
   require(): Promise<void>
 }
 
-export function createRabbitmq(settings: Settings, writes: Writes, voice: Voice): Rabbitmq {
+export function createRabbitmq(settings: Settings, writes: Writes, reporter: Reporter): Rabbitmq {
   const login: Login = {
     host: String(settings['RABBITMQ_HOST']),
     port: Number(settings['RABBITMQ_PORT']),
@@ -40,7 +40,7 @@ export function createRabbitmq(settings: Settings, writes: Writes, voice: Voice)
     async require() {
       await logIn(login)
       const { host, port, user, vhost } = login
-      if (!writes.planning) voice.said(`RabbitMQ ${host}:${port} virtual host ${vhost}, user ${user}`)
+      if (!writes.planning) reporter.ok(`RabbitMQ ${host}:${port} virtual host ${vhost}, user ${user}`)
     },
   }
 }

@@ -53,8 +53,10 @@ export async function asked<T>(answer: Promise<T>, where: string): Promise<T> {
 /** Somebody else's: nothing of theirs may be touched. */
 export function foreignDatabase(where: string, database: number, claimed: string | null): KitError {
   const who =
-    claimed === null ? 'it holds keys nobody of ours claims' : `it is claimed by ${shownOwner(claimed)}`
-  return new KitError(`${where} database ${database} is somebody else's: ${who}`, {
+    claimed === null
+      ? 'it holds keys that no installation of the kit claims'
+      : `it is claimed by ${shownOwner(claimed)}`
+  return new KitError(`${where} database ${database} belongs to another: ${who}`, {
     exitCode: exitCodes.worldMoved,
     details: ['Nothing was written.'],
     hint: 'choose another database number in the module’s settings; each application and environment needs its own',

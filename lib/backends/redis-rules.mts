@@ -91,7 +91,9 @@ export async function requireSilence(redis: Client, where: string, claim: RedisC
   if (claim.channels === undefined) return
   const heard = await asked(redis.pubSubChannels(claim.channels), where)
   if (heard.length > 0)
-    throw refused(where, claim, `somebody listens on ${heard[0]} already`, ['stop that one first'])
+    throw refused(where, claim, `another client is subscribed to ${heard[0]} already`, [
+      'stop that one first',
+    ])
 }
 
 async function findOther(

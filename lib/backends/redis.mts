@@ -11,7 +11,7 @@ import { asked, foreignDatabase, ownerIn, type Client, logIn } from './redis-log
 import type { Sensitive } from '../base/sensitive.mts'
 import { tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'
-import type { Voice } from '../base/log.mts'
+import type { Reporter } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 
 export interface RedisReader {
@@ -30,17 +30,13 @@ export interface Redis extends RedisReader {
 /** Who a Redis database belongs to; written by the kit, read by every later run. */
 const ownerKey = 'keybuzz:owner'
 
-export interface RedisOptions extends Voice {
+export interface RedisOptions extends Reporter {
   /** Which cluster claims: two clusters must not share a database. */
   readonly cluster: string
 }
 
 /** The Redis server of an environment, logged in at first use. */
-export function createRedis(
-  settings: Settings,
-  writes: Writes,
-  { cluster, warn, said }: RedisOptions,
-): Redis {
+export function createRedis(settings: Settings, writes: Writes, { cluster, warn, ok }: RedisOptions): Redis {
   const [host, port] = [String(settings['REDIS_HOST']), Number(settings['REDIS_PORT'])]
   const where = `Redis ${host}:${port}`
   let client: Client | undefined
@@ -101,7 +97,7 @@ export function createRedis(
       }
       if (writes.planning) return
       await requireWritable(await connect(), where)
-      said(`${where} database ${claim.database}`)
+      ok(`${where} database ${claim.database}`)
     },
     close() {
       if (client?.isOpen === true) client.destroy()

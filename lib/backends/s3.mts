@@ -5,7 +5,7 @@ import { refusal, unreachable } from './s3-errors.mts'
 import { signedHeaders } from './s3-signature.mts'
 import { strictlyPercent, type Sensitive } from '../base/sensitive.mts'
 import type { Settings } from '../settings/settings.mts'
-import type { Voice } from '../base/log.mts'
+import type { Reporter } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 
 export interface S3 {
@@ -39,7 +39,7 @@ const patience = 10_000
 const probePrefix = 'keybuzz-check-'
 
 /** The S3 server of an environment. */
-export function createS3(settings: Settings, writes: Writes, { said }: Voice): S3 {
+export function createS3(settings: Settings, writes: Writes, { ok }: Reporter): S3 {
   const endpoint = String(settings['S3_ENDPOINT'])
   const where = `S3 ${endpoint}`
   async function send(method: string, bucket: string, key: string, body = '', query = ''): Promise<Answer> {
@@ -88,7 +88,7 @@ export function createS3(settings: Settings, writes: Writes, { said }: Voice): S
       await tryOut(bucket)
       if (writes.planning) return
       await roundTrip(bucket)
-      said(`${where} bucket ${bucket}`)
+      ok(`${where} bucket ${bucket}`)
     },
   }
 }

@@ -16,7 +16,7 @@ export interface CommandOptions {
   timeoutSeconds?: number
   env?: Readonly<Record<string, string>>
   /** Runs it also after Ctrl-C: the last words of a run. */
-  evenInterrupted?: boolean
+  runDespiteInterrupt?: boolean
 }
 
 export interface Finished {
@@ -31,15 +31,15 @@ export interface Finished {
  * run is interrupted
  */
 export async function run(words: readonly string[], options: CommandOptions = {}): Promise<Finished> {
-  const { input, timeoutSeconds = 60, env, evenInterrupted = false } = options
-  if (!evenInterrupted) interruption.throwIfAsked()
+  const { input, timeoutSeconds = 60, env, runDespiteInterrupt = false } = options
+  if (!runDespiteInterrupt) interruption.throwIfAsked()
   const tooMuch = new AbortController()
   const command = $({
     quiet: true,
     nothrow: true,
     detached: false,
     ...endingWithParent(),
-    signal: evenInterrupted ? tooMuch.signal : AbortSignal.any([tooMuch.signal, interruption.signal]),
+    signal: runDespiteInterrupt ? tooMuch.signal : AbortSignal.any([tooMuch.signal, interruption.signal]),
     env: { ...surroundings(), ...env },
     timeout: `${timeoutSeconds}s`,
     store: keepNothing(),
@@ -57,7 +57,7 @@ export async function run(words: readonly string[], options: CommandOptions = {}
     command.stdin.end(input)
   }
   const output = await command
-  if (!evenInterrupted) interruption.throwIfAsked()
+  if (!runDespiteInterrupt) interruption.throwIfAsked()
   if (tooMuch.signal.aborted) {
     throw new KitError(`${shownWords(words)}: more than ${inMebibytes(mostOutputBytes)} of output`, {
       exitCode: exitCodes.rolloutFailed,

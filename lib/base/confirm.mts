@@ -45,9 +45,12 @@ export async function confirmName(name: string, why: string, { confirm, canAsk }
 /** Asks a yes or no question. @throws KitError exit 2 when nobody can answer, or the answer is no */
 export async function confirmYes(question: string, { yes, canAsk }: Answers): Promise<void> {
   if (yes || (canAsk && (await prompt.confirm(question)))) return
-  throw new KitError(canAsk ? 'not begun: the answer was no' : `${question} Nobody answered.`, {
-    exitCode: exitCodes.usage,
-    details: ['Nothing was written.'],
-    ...(canAsk ? {} : { hint: 'add --yes' }),
-  })
+  throw new KitError(
+    canAsk ? 'cancelled: not confirmed' : `${question} Confirmation is needed and there is no terminal.`,
+    {
+      exitCode: exitCodes.usage,
+      details: ['Nothing was written.'],
+      ...(canAsk ? {} : { hint: 'add --yes' }),
+    },
+  )
 }

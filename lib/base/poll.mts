@@ -4,7 +4,7 @@ import { log } from './log.mts'
 import { exitCodes, KitError } from './errors.mts'
 
 /** How long, and how often, a question is asked again. Milliseconds. */
-export interface Again<T> {
+export interface Polling<T> {
   readonly until: (answer: T) => boolean
   readonly milliseconds: number
   readonly every: number
@@ -17,7 +17,7 @@ export const pauseFor = (milliseconds: number): Promise<void> =>
   pause(milliseconds, undefined, { signal: interruption.signal }).catch(() => interruption.throwIfAsked())
 
 /** Asks until the answer is good or the time has passed, and gives the last answer, good or not. */
-export async function askAgain<T>(ask: () => Promise<T>, again: Again<T>): Promise<T> {
+export async function pollUntil<T>(ask: () => Promise<T>, again: Polling<T>): Promise<T> {
   const end = performance.now() + again.milliseconds
   let said = ''
   for (;;) {
@@ -34,25 +34,25 @@ export async function askAgain<T>(ask: () => Promise<T>, again: Again<T>): Promi
 const propagation = 15_000
 
 /** Asks until the answer is right, for as long as an ingress may need to take over what was written last. */
-export const askSettled = <T,>(ask: () => Promise<T>, isRight: (answer: T) => boolean): Promise<T> =>
-  askAgain(ask, { until: isRight, milliseconds: propagation, every: 300 })
+export const pollIngress = <T,>(ask: () => Promise<T>, isRight: (answer: T) => boolean): Promise<T> =>
+  pollUntil(ask, { until: isRight, milliseconds: propagation, every: 300 })
 
 /** Something that becomes ready by itself, and how to tell what it still lacks. */
-export interface Awaited {
+export interface Condition {
   /** Whose readiness it is, as the operator names it: `k8s-master-02`. */
   readonly what: string
   readonly seconds: number
   /** What is still missing, in a few words; empty when it is ready. */
-  readonly lacks: () => Promise<string>
+  readonly missing: () => Promise<string>
   /** True for an answer after which waiting is of no use. */
-  readonly isFinal?: (lacks: string) => boolean
+  readonly isFatal?: (missing: string) => boolean
   /** Its own last words, asked when it did not become ready. */
-  readonly lastWords?: () => Promise<readonly string[]>
+  readonly lastLogLines?: () => Promise<readonly string[]>
   /** What to do when it did not become ready. */
   readonly hint: string
 }
 
-export type Until = (awaited: Awaited) => Promise<void>
+export type Until = (awaited: Condition) => Promise<void>
 
 /**
  * Waits until something is ready, and says each time what it lacks. Under --plan nothing is waited for: what a
@@ -61,19 +61,19 @@ export type Until = (awaited: Awaited) => Promise<void>
  */
 export const createUntil =
   (planning: boolean): Until =>
-  async ({ what, seconds, lacks, isFinal = () => false, lastWords, hint }) => {
+  async ({ what, seconds, missing, isFatal = () => false, lastLogLines, hint }) => {
     if (planning) return
     const started = performance.now()
-    const missing = await askAgain(lacks, {
-      until: (answer) => answer === '' || isFinal(answer),
+    const left = await pollUntil(missing, {
+      until: (answer) => answer === '' || isFatal(answer),
       milliseconds: seconds * 1000,
       every: 1500,
       waiting: (answer) => `${what}: ${answer}`,
     })
-    if (missing === '') return log.ok(`${what} is ready`, started)
-    throw new KitError(`${what} did not become ready: ${missing}`, {
+    if (left === '') return log.ok(`${what} is ready`, started)
+    throw new KitError(`${what} did not become ready: ${left}`, {
       exitCode: exitCodes.rolloutFailed,
-      details: (await lastWords?.()) ?? [],
+      details: (await lastLogLines?.()) ?? [],
       hint,
     })
   }

@@ -76,12 +76,12 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
         lives.map((live) => ({ sign: '-', what: `the pods of ${nameOf(live)}` })),
         async () => void (await Promise.all(lives.map(endPods))),
       )
-      await kube.waitAnew(namespace, deployments)
+      await kube.waitForRolloutUncached(namespace, deployments)
     },
     async rollOver(namespace, name) {
       const live = await find(namespace, name)
       await rollOver(kubectl, repairs, live)
-      await kube.waitAnew(namespace, [name])
+      await kube.waitForRolloutUncached(namespace, [name])
     },
     async runIn(pod, argv, seconds) {
       const { namespace = '', name } = pod.metadata
@@ -101,7 +101,7 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
     },
     async restore(namespace, name) {
       await undoDrills(kubectl, repairs, [await find(namespace, name)])
-      await kube.waitAnew(namespace, [name])
+      await kube.waitForRolloutUncached(namespace, [name])
     },
   }
 }

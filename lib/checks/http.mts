@@ -1,7 +1,7 @@
 import { exchange, type Target, type HttpAnswer, type Upgrade } from './http-exchange.mts'
 import type { Settings } from '../settings/settings.mts'
 import { itemsOf } from '../settings/validators.mts'
-import { askSettled } from '../base/poll.mts'
+import { pollIngress } from '../base/poll.mts'
 import { connect } from 'node:tls'
 import { explained } from './http-errors.mts'
 
@@ -85,7 +85,7 @@ export const askByName = (
   path: string,
   request?: HttpRequest,
 ): Promise<HttpAnswer> =>
-  askSettled(
+  pollIngress(
     () => http.ask(host, path, request),
     (answer) => !isNobody(answer),
   )

@@ -18,7 +18,7 @@ export interface Testing<S extends Settings> {
   readonly checks: readonly Check<S>[]
   readonly drills: readonly Drill<S>[]
   readonly tools: Tools<S>
-  /** Given when this run is to break things; undefined leaves the drills alone. */
+  /** SettingsView when this run is to break things; undefined leaves the drills alone. */
   readonly breaking: Breaking | undefined
   /** Keeps the outcome in the cluster, before the report is written. */
   readonly keep: (found: Tested) => Promise<void>

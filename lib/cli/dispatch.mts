@@ -18,21 +18,22 @@ import type { Step } from '../run/step.mts'
 export async function runSteps<M extends Module>(
   module: M,
   steps: readonly Step<M>[],
-  given: Arguments & { program: Program },
+  options: Arguments & { program: Program },
 ): Promise<ExitCode> {
-  const env = chooseEnvironment(given.env)
-  requireInputsSaved(steps, given)
-  requireHosts(module, given)
-  if (given.offline) return (await import('../verbs/plan-offline.mts')).planOffline(module, steps, env, given)
-  if (!given.plan && given.verb !== 'status') openLog(env, folderOf(module))
-  const withoutCluster = given.verb === 'install' && steps.every(({ kind }) => kind === 'credentials')
+  const env = chooseEnvironment(options.env)
+  requireInputsSaved(steps, options)
+  requireHosts(module, options)
+  if (options.offline)
+    return (await import('../verbs/plan-offline.mts')).planOffline(module, steps, env, options)
+  if (!options.plan && options.verb !== 'status') openLog(env, folderOf(module))
+  const withoutCluster = options.verb === 'install' && steps.every(({ kind }) => kind === 'credentials')
   const { openSession } = await import('../run/session.mts')
-  const session = await openSession(module, env, given, { withoutCluster })
+  const session = await openSession(module, env, options, { withoutCluster })
   try {
-    if (given.verb === 'drill') await confirmDrill(session)
-    const act = await actions[given.verb]()
+    if (options.verb === 'drill') await confirmDrill(session)
+    const act = await actions[options.verb]()
     await act(session, steps)
-    return given.plan ? (await import('../verbs/summary.mts')).finishPlan(session) : exitCodes.done
+    return options.plan ? (await import('../verbs/summary.mts')).finishPlan(session) : exitCodes.done
   } finally {
     await session.close()
   }
@@ -74,12 +75,12 @@ function requireHosts(module: Module, { limit }: Arguments): void {
 /** Inputs of a single step would be used and forgotten: only the first step saves them. */
 function requireInputsSaved<M extends Module>(
   steps: readonly Step<M>[],
-  given: Arguments & { program: Program },
+  options: Arguments & { program: Program },
 ): void {
   const [first] = steps
-  if (given.set.length === 0 && given.answers === undefined) return
-  const saves = given.program !== 'step' || first?.kind === 'credentials'
-  if (given.verb === 'install' && saves) return
+  if (options.set.length === 0 && options.answers === undefined) return
+  const saves = options.program !== 'step' || first?.kind === 'credentials'
+  if (options.verb === 'install' && saves) return
   throw new KitError('this run does not save settings', {
     exitCode: exitCodes.usage,
     hint: `give --set and --answers to ${first === undefined ? 'step 00' : `${folderOf(first.module)}_00_setup_credentials`}, or to an install`,

@@ -24,11 +24,11 @@ const own = { valued: new Set(['--module', '--skip', '--from', '--env']), bare: 
 
 /** Starts the master: the modules that were asked for, in their order. */
 export const startMaster = (): void =>
-  startProgram('master', '', async (given) => {
-    const env = chooseEnvironment(given.env)
+  startProgram('master', '', async (options) => {
+    const env = chooseEnvironment(options.env)
     const typed = process.argv.slice(2)
-    const askable = interactive(given.noInput)
-    if (!askable || withoutEnv(typed).length > 0) return runModules(env, given, typed)
+    const askable = interactive(options.noInput)
+    if (!askable || withoutEnv(typed).length > 0) return runModules(env, options, typed)
     const { askWhatToDo } = await import('./menu.mts')
     const words = await askWhatToDo(env)
     if (words === undefined) return exitCodes.done
@@ -36,15 +36,15 @@ export const startMaster = (): void =>
   })
 
 /** One module runs in this process. Several: a process each, one after another. */
-async function runModules(env: string, given: Arguments, typed: readonly string[]): Promise<ExitCode> {
-  const selected = await select(env, given)
+async function runModules(env: string, options: Arguments, typed: readonly string[]): Promise<ExitCode> {
+  const selected = await select(env, options)
   const words = ['--env', env, ...passedOn(typed)]
-  await requireEarlierDone(env, given)
+  await requireEarlierDone(env, options)
   const [only, ...others] = selected
   if (only !== undefined && others.length === 0) return runApplyAll(only, words)
   // A pipe gives its text once: it is read here, and every module gets it.
-  const piped = given.answers !== undefined && isPipe(given.answers)
-  const answers = piped ? await readAnswers(given.answers ?? '') : undefined
+  const piped = options.answers !== undefined && isPipe(options.answers)
+  const answers = piped ? await readAnswers(options.answers ?? '') : undefined
   const handed = answers === undefined ? words : [...words, '--answers', handedOn]
   let first: ExitCode = exitCodes.done
   for (const row of selected) {
@@ -54,7 +54,7 @@ async function runModules(env: string, given: Arguments, typed: readonly string[
     // It has said why itself.
     if (code === exitCodes.interrupted || code === exitCodes.terminated) return code
     // What only looks goes on to the next module; what writes stops at the first that did not pass.
-    const looks = given.plan || given.verb === 'status' || given.verb === 'verify'
+    const looks = options.plan || options.verb === 'status' || options.verb === 'verify'
     if (!looks) return stoppedAt(row, code)
     if (first === exitCodes.done || (first === exitCodes.changesPending && code !== first)) first = code
   }
@@ -74,9 +74,9 @@ const runModule = (row: Row, words: readonly string[], answers?: string): Promis
   runChild(join(root, 'bin/ts'), [programOf(row), ...words], answers)
 
 /** The modules named, or those of a full run: optional ones when wanted, none that stands on a rollback. */
-async function select(env: string, given: Arguments): Promise<Row[]> {
-  const named = { only: given.module, skip: given.skip, from: given.from, all: given.all }
-  if (given.module !== undefined || given.verb !== 'install') return selectModules(modules, named)
+async function select(env: string, options: Arguments): Promise<Row[]> {
+  const named = { only: options.module, skip: options.skip, from: options.from, all: options.all }
+  if (options.module !== undefined || options.verb !== 'install') return selectModules(modules, named)
   const { lookAtModules } = await import('./overview.mts')
   const { modules: states } = await lookAtModules(env, modules)
   const rolledBack = new Map(states.map(({ number, revision }) => [number, revision?.rollbackOf]))
@@ -84,32 +84,33 @@ async function select(env: string, given: Arguments): Promise<Row[]> {
   for (const row of selectModules(modules, { ...named, all: true })) {
     const target = rolledBack.get(row.number)
     if (target !== undefined) {
-      say(`! ${row.number} ${row.title} stands on a rollback to revision ${target}: left alone`)
+      say(`! ${row.number} ${row.title} is at a rollback to revision ${target}: left alone`)
       say(`    take it up again: ${masterCommand(row.number, env)}`)
-    } else if (row.inFullRun !== 'optional' || given.all || (await isWanted(row, given))) selected.push(row)
+    } else if (row.inFullRun !== 'optional' || options.all || (await isWanted(row, options)))
+      selected.push(row)
   }
   return selected
 }
 
-async function isWanted(row: Row, given: Arguments): Promise<boolean> {
-  if (!interactive(given.noInput) || given.yes) return false
+async function isWanted(row: Row, options: Arguments): Promise<boolean> {
+  if (!interactive(options.noInput) || options.yes) return false
   const { prompt } = await import('../base/prompt.mts')
   return prompt.confirm(`Install ${row.number} ${row.title} too?`)
 }
 
 /** --from trusts what is before it: so it must be done. @throws KitError exit 3 when it is not */
-async function requireEarlierDone(env: string, given: Arguments): Promise<void> {
-  if (given.from === undefined) return
-  const earlier = earlierModules(modules, given.from).filter(({ inFullRun }) => inFullRun === 'required')
+async function requireEarlierDone(env: string, options: Arguments): Promise<void> {
+  if (options.from === undefined) return
+  const earlier = earlierModules(modules, options.from).filter(({ inFullRun }) => inFullRun === 'required')
   for (const row of earlier) {
     const code = await runModule(row, ['--env', env, '--plan'])
     if (code === exitCodes.done) continue
-    throw new KitError(`module ${row.number} ${row.title} comes before ${given.from} and is not done`, {
+    throw new KitError(`module ${row.number} ${row.title} comes before ${options.from} and is not done`, {
       exitCode: exitCodes.preflight,
       details: [
-        code === exitCodes.changesPending ? 'its changes stand above' : `its plan ended with exit ${code}`,
+        code === exitCodes.changesPending ? 'its changes are above' : `its plan ended with exit ${code}`,
       ],
-      hint: `${masterCommand(row.number, env)}, then --from ${given.from} again`,
+      hint: `${masterCommand(row.number, env)}, then --from ${options.from} again`,
     })
   }
 }

@@ -7,7 +7,7 @@ import { rememberProxyPasswords } from '../base/proxies.mts'
 import { interruption } from '../base/signals.mts'
 import { log, logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
 
-type Body = (given: Arguments & { program: Program }) => Promise<ExitCode>
+type Body = (options: Arguments & { program: Program }) => Promise<ExitCode>
 
 /**
  * Runs a program of the kit: its command line, signals, the only catch, the only exit code.
@@ -44,12 +44,12 @@ async function main(program: Program, usage: string, body: Body): Promise<ExitCo
   // The file that called us is still being evaluated: its last constants must exist before its step runs.
   await Promise.resolve()
   try {
-    const given = readArguments(program, process.argv.slice(2))
-    if (given.help) {
+    const options = readArguments(program, process.argv.slice(2))
+    if (options.help) {
       print(helpText(program, usage))
       return exitCodes.done
     }
-    const code = await body({ ...given, program })
+    const code = await body({ ...options, program })
     const lost = logFailure()
     return lost === undefined || code !== exitCodes.done ? code : explain(lost)
   } catch (thrown) {

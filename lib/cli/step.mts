@@ -49,7 +49,8 @@ function declared<M extends Module>(meta: ImportMeta, parts: Omit<Step<M>, 'name
   const { module, title } = parts
   const name = basename(meta.filename, '.mts')
   const one: Step<M> = { ...parts, name, id: name.slice(folderOf(module).length + 1) }
-  if (isProgram(meta)) startProgram('step', usageOf(name, title), (given) => runSteps(module, [one], given))
+  if (isProgram(meta))
+    startProgram('step', usageOf(name, title), (options) => runSteps(module, [one], options))
   return one
 }
 
@@ -65,7 +66,7 @@ export function sequence<const M extends Module>(
   const name = basename(meta.filename, '.mts')
   const title = `Install ${module.number} ${module.title}: ${steps.map(({ id }) => id).join(', ')}`
   if (isProgram(meta))
-    startProgram('apply_all', usageOf(name, title), (given) => runSteps(module, steps, given))
+    startProgram('apply_all', usageOf(name, title), (options) => runSteps(module, steps, options))
   return steps
 }
 

@@ -118,7 +118,7 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
     async lock(path, onLost) {
       const words = flock('-n', '-E', '75', path, 'perl', '-e', holder)
       const [before, firstLine] = sudoWords()
-      const ended = await connection.hold([...before, ...words], { firstLine, onLost })
+      const ended = await connection.runHeld([...before, ...words], { firstLine, onLost })
       if (ended === 'quiet' || ended === 'busy') {
         seenQuiet = ended === 'quiet'
         return

@@ -1,4 +1,4 @@
-import { enter, type Entry, loginOf } from './login.mts'
+import { connectHost, type Entry, loginOf } from './login.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { takeMajority } from './masters-lock.mts'
 import type { Host } from './host.mts'
@@ -9,14 +9,14 @@ import { newcomerOf, trustNewcomers, type Newcomer } from './known-hosts.mts'
 
 /** The machines of a cluster, connected. */
 export interface Hosts {
-  /** Every master that was entered, in the order of servers.tsv: each may be asked. */
+  /** Every master that was connected, in the order of servers.tsv: each may be asked. */
   readonly servers: readonly Host[]
   /** The masters this run works on: all of them, or those --limit names. */
   readonly masters: readonly Host[]
   /** The workers this run works on. */
   readonly workers: readonly Host[]
-  /** Masters, and workers this run works on, that could not be entered. */
-  readonly lost: readonly Lost[]
+  /** Masters, and workers this run works on, that could not be connected to. */
+  readonly lost: readonly UnreachableHost[]
   /** Every machine servers.tsv gives this cluster, whatever --limit says: those firewalls must know. */
   readonly members: readonly Member[]
   close(): void
@@ -30,7 +30,7 @@ export interface Member {
   readonly publicAddress?: string | undefined
 }
 
-export interface Lost {
+export interface UnreachableHost {
   readonly name: string
   readonly address: string
   /** This run was to work on it: not only a master that would be asked. */
@@ -42,7 +42,7 @@ export interface Lost {
 export interface HostsOptions extends Entry {
   /** Hosts --limit names; undefined for all. */
   readonly limit: readonly string[] | undefined
-  /** A master that cannot be entered is named, and the others are gone on with: to take it out of the cluster. */
+  /** A master that cannot be connected to is named, and the others are gone on with: to take it out of the cluster. */
   readonly withoutLost: boolean
 }
 
@@ -57,16 +57,16 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
   const every = readServers(options.env)
   const { masters, workers } = limited(every, options.limit)
   const all = [...masters.all, ...workers]
-  const silent = await meetNewcomers(options, all)
-  const entered = await Promise.allSettled(all.map((server) => enterOne(options, server, silent)))
-  const connections = entered.flatMap((one) => (one.status === 'fulfilled' ? [one.value.connection] : []))
+  const unreachable = await learnUnknownHosts(options, all)
+  const connected = await Promise.allSettled(all.map((server) => connectOne(options, server, unreachable)))
+  const connections = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value.connection] : []))
   const close = () => connections.forEach((connection) => connection.close())
   try {
-    const lost = entered.flatMap((one, at) =>
+    const lost = connected.flatMap((one, at) =>
       one.status === 'rejected' ? [lostOne(all[at], masters, one.reason)] : [],
     )
     if (!options.withoutLost && masters.limited.length > 0) requireMasters(lost)
-    const hosts = entered.flatMap((one) => (one.status === 'fulfilled' ? [one.value.host] : []))
+    const hosts = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value.host] : []))
     const of = (servers: readonly Server[]) =>
       hosts.filter(({ name }) => servers.some(({ hostname }) => hostname === name))
     if (!options.writes.planning) {
@@ -99,26 +99,26 @@ const membersOf = (servers: readonly Server[], role: Member['role']): Member[] =
     publicAddress,
   }))
 
-async function enterOne(options: Entry, server: Server, silent: ReadonlyMap<Server, unknown>) {
-  const why = silent.get(server)
+async function connectOne(options: Entry, server: Server, unreachable: ReadonlyMap<Server, unknown>) {
+  const why = unreachable.get(server)
   if (why !== undefined) throw why
-  return enter(options, server)
+  return connectHost(options, server)
 }
 
-function lostOne(server: Server | undefined, masters: Limited['masters'], reason: unknown): Lost {
+function lostOne(server: Server | undefined, masters: Limited['masters'], reason: unknown): UnreachableHost {
   if (!(reason instanceof KitError) || server === undefined) throw reason
   const { hostname: name, privateAddress: address } = server
   const role = masters.all.includes(server) ? 'master' : 'worker'
   return { name, address, role, limited: role === 'worker' || masters.limited.includes(server), why: reason }
 }
 
-/** @throws KitError with why each lost master could not be entered */
-function requireMasters(lost: readonly Lost[]): void {
+/** @throws KitError with why each lost master could not be connected to */
+function requireMasters(lost: readonly UnreachableHost[]): void {
   const masters = lost.filter(({ role }) => role === 'master').map(({ why }) => why)
   const [first] = masters
   if (first === undefined) return
   if (masters.length === 1) throw first
-  throw new KitError(`${masters.length} masters could not be entered`, {
+  throw new KitError(`${masters.length} masters could not be connected to`, {
     exitCode: first.exitCode,
     details: masters.flatMap(({ message, details }) => [message, ...details]),
     ...(first.hint === undefined ? {} : { hint: first.hint }),
@@ -127,13 +127,13 @@ function requireMasters(lost: readonly Lost[]): void {
 
 /**
  * Hosts nobody knows yet are shown all at once, before anything is sent to any.
- * @returns those that did not answer, and why: they are told with the others that cannot be entered
+ * @returns those that did not answer, and why: they are told with the others that cannot be connected to
  */
-async function meetNewcomers(
+async function learnUnknownHosts(
   options: Entry,
   servers: readonly Server[],
 ): Promise<ReadonlyMap<Server, unknown>> {
-  const silent = new Map<Server, unknown>()
+  const unreachable = new Map<Server, unknown>()
   const meet = async (server: Server): Promise<Newcomer[]> => {
     const login = loginOf(options, server)
     if (login.keys.known.length > 0) return []
@@ -143,13 +143,13 @@ async function meetNewcomers(
       return []
     } catch (thrown) {
       if (!isUnreachable(thrown)) return [newcomerOf(login, thrown)]
-      silent.set(server, thrown)
+      unreachable.set(server, thrown)
       return []
     }
   }
   const newcomers = (await Promise.all(servers.map(meet))).flat()
   if (newcomers.length > 0) await trustNewcomers(options.env, newcomers, options.answers)
-  return silent
+  return unreachable
 }
 
 const isUnreachable = (thrown: unknown): boolean =>

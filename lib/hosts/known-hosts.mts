@@ -170,7 +170,7 @@ export const changedKey = (target: Target, known: readonly HostKey[], met: HostK
     details: [
       ...known.map((key) => `trusted: ${key.type} ${fingerprint(key)}`),
       `met now: ${met.type} ${fingerprint(met)}`,
-      'Somebody may stand in between, or the host was installed anew. Nothing was sent to it.',
+      'Another machine may be in between, or the host was reinstalled. Nothing was sent to it.',
     ],
     hint: `when it was installed anew: remove the line of ${target.name} from known_hosts (ssh-keygen -R '${knownAs(target.address, target.port)}' -f FILE), then run again and compare`,
   })
@@ -180,7 +180,7 @@ export const revokedKey = (target: Target, met: HostKey): KitError =>
     exitCode: exitCodes.trust,
     details: [
       `met now: ${met.type} ${fingerprint(met)}`,
-      'A @revoked line of known_hosts names it: whoever has that key may stand there. Nothing was sent.',
+      'A @revoked line of known_hosts names it: another machine that has the key may answer there. Nothing was sent.',
     ],
     hint: `give the host new keys (rm /etc/ssh/ssh_host_*, dpkg-reconfigure openssh-server), then run again and compare`,
   })

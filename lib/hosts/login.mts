@@ -40,7 +40,7 @@ function readKey(setting: string): string {
   )
 }
 
-/** What it takes to enter the machines of an environment. */
+/** What it takes to connect to the machines of an environment. */
 export interface Entry {
   readonly env: string
   readonly settings: Settings
@@ -49,7 +49,10 @@ export interface Entry {
 }
 
 /** Enters one machine, as its administrator. @throws KitError exit 2, 3, 6, 7 or 8 */
-export async function enter(options: Entry, server: Server): Promise<{ host: Host; connection: Connection }> {
+export async function connectHost(
+  options: Entry,
+  server: Server,
+): Promise<{ host: Host; connection: Connection }> {
   const login = loginOf(options, server)
   const connection = await connect(login)
   const { hostname: name, privateAddress: address } = server

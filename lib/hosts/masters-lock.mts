@@ -7,7 +7,7 @@ const lockFile = `${lockFolder}/installer.lock`
 
 /**
  * Keeps other runs off the machines, from whichever admin host they come and whichever masters they can reach:
- * the lock is taken on each master that was entered, and those must be a majority, so two runs always meet.
+ * the lock is taken on each master that was connected, and those must be a majority, so two runs always meet.
  * @param all how many masters servers.tsv names
  * @param stop ends all work on the machines: called when the majority is gone, and another run may have it
  * @throws KitError exit 11 while another run holds one of them, exit 6 without a majority
@@ -21,7 +21,7 @@ export async function takeMajority(
     throw new KitError(`${masters.length} of ${all} masters let this run in: that is no majority`, {
       exitCode: exitCodes.unreachable,
       details: ['Another run could work on the others meanwhile. Nothing was written.'],
-      hint: 'bring the masters back first; the lines above say why each could not be entered',
+      hint: 'bring the masters back first; the lines above say why each could not be connected to',
     })
   }
   let held = masters.length

@@ -44,7 +44,7 @@ export function headerProblems(line: number, header: string): Problem[] {
     ...missing.map((column) => ({ line, column, what: `is not in the header${meant(column, unknown)}` })),
     ...columns
       .filter((name) => names.indexOf(name) !== names.lastIndexOf(name))
-      .map((column) => ({ line, column, what: 'stands there twice' })),
+      .map((column) => ({ line, column, what: 'is there twice' })),
   ]
 }
 
@@ -76,7 +76,7 @@ export function rowProblems({ line, text, count, cell }: Cells, wanted: number):
 
 /** What no eye sees. */
 function unclean(value: string): string | undefined {
-  if (/^".*"$/.test(value)) return 'stands in quotes: a spreadsheet has added them'
+  if (/^".*"$/.test(value)) return 'is in quotes: a spreadsheet has added them'
   if (/[\u00A0\u00AD\u200B-\u200F\u2028\u2029\u202F\u2060\uFEFF]/.test(value))
     return 'has an invisible character in it'
   return value === value.trim() ? undefined : 'begins or ends with a blank'
@@ -146,7 +146,7 @@ export function duplicatesOf(rows: readonly Cells[]): Problem[] {
       if (before === undefined) seen.set(key, line)
       return before === undefined || value === ''
         ? []
-        : [{ line, column, what: `${value} stands in line ${before} too` }]
+        : [{ line, column, what: `${value} is in line ${before} too` }]
     }),
   )
 }

@@ -81,7 +81,7 @@ export function parseServers(path: string, text: string): Server[] {
   const rows = lines.flatMap((line, index) =>
     index <= at || isIgnored(line) ? [] : [cellsOf(header, line, index + 1)],
   )
-  if (rows.length === 0) refuse(path, [{ line: at + 1, what: 'no machine stands below the header' }])
+  if (rows.length === 0) refuse(path, [{ line: at + 1, what: 'there is no machine below the header' }])
   refuse(path, [...rows.flatMap((row) => rowProblems(row, header.length)), ...duplicatesOf(rows)])
   return rows.map(({ line, cell }) => ({
     line,
@@ -111,7 +111,7 @@ function refuse(path: string, problems: readonly Problem[]): void {
       ({ line, column, what }) => `line ${line}${column === undefined ? '' : `, column ${column}`}: ${what}`,
     )
   const rest = shown.length - mostShown
-  throw new KitError(`${path} cannot be right`, {
+  throw new KitError(`${path} has errors`, {
     exitCode: exitCodes.usage,
     details: [...shown.slice(0, mostShown), ...(rest > 0 ? [`and ${rest} more`] : [])],
     hint: 'correct these lines; servers.example.tsv shows the form. Nothing was connected to',

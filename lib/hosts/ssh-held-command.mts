@@ -8,7 +8,7 @@ type Exec = (
   options: { stdin: Readable; onStdout: (said: Buffer) => void; noTrim: true },
 ) => Promise<{ stdout: string; stderr: string }>
 
-export interface HoldOptions {
+export interface HeldOptions {
   readonly firstLine?: string | undefined
   /** Called when it ends although nobody closed the connection. */
   readonly onLost: () => unknown
@@ -17,12 +17,12 @@ export interface HoldOptions {
 /** Milliseconds between the signs of life a held command gets. */
 export const beat = 12_000
 
-/** As `Connection.hold`. Not counted among the channels: it is the one more that MaxSessions 4 has. */
-export function hold(
+/** As `Connection.runHeld`. Not counted among the channels: it is the one more that MaxSessions 4 has. */
+export function runHeld(
   exec: Exec,
   mark: string,
   words: readonly string[],
-  { firstLine = '', onLost }: HoldOptions,
+  { firstLine = '', onLost }: HeldOptions,
 ): Promise<Finished | string> {
   // A stdin that never ends: the far side sees its end only when the connection is gone.
   const stdin = new Readable({ read() {} })

@@ -18,7 +18,7 @@ import { record } from '../base/log.mts'
 import { shownWords, type Finished } from '../base/command.mts'
 import { cutAt, errorsOf, framed, newMark } from './frame.mts'
 import { requirePlainShell, type Raw } from './login-shell.mts'
-import { hold, type HoldOptions } from './ssh-held-command.mts'
+import { runHeld, type HeldOptions } from './ssh-held-command.mts'
 import { connectError, lostLink, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
 // The only importer of node-ssh. One connection a host, no tunnel, no second key offered: what an sshd with
@@ -29,7 +29,7 @@ export interface Login extends Target {
   readonly privateKey: string
   /** What it is locked with. */
   readonly passphrase: string | undefined
-  /** What known_hosts has for it: without a known key the host is not entered. */
+  /** What known_hosts has for it: without a known key the host is not connected. */
   readonly keys: Pick<HostKeys, 'known' | 'revoked'>
 }
 
@@ -48,7 +48,7 @@ export interface Connection {
    * Starts a command that stays until the connection closes, with a line on its stdin every `beat` milliseconds.
    * @returns the line it says first, or its end
    */
-  hold(words: readonly string[], options: HoldOptions): Promise<Finished | string>
+  runHeld(words: readonly string[], options: HeldOptions): Promise<Finished | string>
   close(): void
 }
 
@@ -107,8 +107,8 @@ export async function connect(login: Login): Promise<Connection> {
   let closed = false
   return {
     run: (words, options = {}) => limit(() => execute({ ssh, target: login, mark }, words, options)),
-    hold: (words, { firstLine, onLost }) =>
-      hold(ssh.execCommand.bind(ssh), mark, words, { firstLine, onLost: () => closed || onLost() }),
+    runHeld: (words, { firstLine, onLost }) =>
+      runHeld(ssh.execCommand.bind(ssh), mark, words, { firstLine, onLost: () => closed || onLost() }),
     close() {
       closed = true
       ssh.dispose()

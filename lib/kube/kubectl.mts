@@ -23,14 +23,14 @@ export interface KubectlOptions {
   /** Never tried twice: whether it was done is not known when the answer is lost. */
   readonly once?: boolean
   /** The last words of a run: also after Ctrl-C, and never said twice. */
-  readonly evenInterrupted?: boolean
+  readonly runDespiteInterrupt?: boolean
 }
 
 const isUnreachable = (thrown: unknown): boolean =>
   thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable
 
 const silentServer = (seconds: number, cause: unknown): KitError =>
-  new KitError(`the API server took the question and did not answer within ${seconds} s`, {
+  new KitError(`the API server accepted the request but did not respond within ${seconds} s`, {
     exitCode: exitCodes.unreachable,
     details: ['What was done before stays; another run goes on from there.'],
     hint: 'look at the masters: disk and memory, and that etcd has its majority; then run the same command again',
@@ -72,14 +72,14 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
 
   async function once(
     more: readonly string[],
-    { input, timeoutSeconds = 60, evenInterrupted = false }: KubectlOptions,
+    { input, timeoutSeconds = 60, runDespiteInterrupt = false }: KubectlOptions,
   ): Promise<string> {
     const started = performance.now()
     // Before the verb: behind the -- of exec it would be the other program's.
     const finished = await run([...words, `--request-timeout=${timeoutSeconds}s`, ...more], {
       input: input === undefined ? undefined : JSON.stringify(input),
       timeoutSeconds: timeoutSeconds + 5,
-      evenInterrupted,
+      runDespiteInterrupt,
     }).catch((thrown: unknown) => {
       throw isUnreachable(thrown) ? silentServer(timeoutSeconds, thrown) : thrown
     })
@@ -106,7 +106,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
             !isUnreachable(thrown) ||
             !answered ||
             options.once === true ||
-            options.evenInterrupted === true ||
+            options.runDespiteInterrupt === true ||
             performance.now() > until
           )
             throw thrown

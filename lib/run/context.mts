@@ -3,7 +3,7 @@ import type { Kube } from '../kube/apply/kube.mts'
 import type { Fetched } from '../kube/save-kubeconfig.mts'
 import type { ChecksOf, DrillsOf, Module, SettingsOf } from './module.mts'
 import type { Until } from '../base/poll.mts'
-import type { Texts } from '../settings/settings.mts'
+import type { RawValues } from '../settings/settings.mts'
 import type { Versions } from '../settings/versions.mts'
 
 /** What a step of a module works with. */
@@ -28,7 +28,7 @@ export interface StepContext<M extends Module> {
 
 /** What a step of a module that works on machines has beside that. */
 export interface MachineContext<M extends Module> extends StepContext<M> {
-  /** The machines of the cluster, entered at the first call. @throws KitError exit 2, 3, 6, 7 or 8 */
+  /** The machines of the cluster, connected at the first call. @throws KitError exit 2, 3, 6, 7 or 8 */
   readonly hosts: () => Promise<Hosts>
   readonly cluster: ClusterOfRun
   readonly versions: Versions
@@ -47,7 +47,7 @@ export interface Credentials {
    * @param found text by setting key
    * @throws KitError exit 2 when the environment is protected and its name is not given, exit 11, exit 12
    */
-  readonly keep: (found: Texts) => Promise<void>
+  readonly keep: (found: RawValues) => Promise<void>
 }
 
 /** The images a module installs. */

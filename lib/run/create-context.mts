@@ -57,7 +57,7 @@ const requirePulls = <M extends Module>(session: Session<M>): Promise<void> =>
     {
       nodes: session.requireOpened().look.nodes,
       settings: session.inputs.current() as RegistrySettings,
-      voice: session.reporter.voice,
+      reporter: session.reporter.reporter,
     },
   )
 
@@ -81,7 +81,7 @@ function credentialsOf<M extends Module>(session: Session<M>): Credentials {
 }
 
 function testsOf<M extends Module>(session: Session<M>): Tests<M> {
-  const { module, inputs, given, writes, repairs } = session
+  const { module, inputs, options, writes, repairs } = session
   return {
     async run(loadChecks, loadDrills) {
       if (writes.planning) return
@@ -94,7 +94,7 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
         drills,
         tools: readersOf({ settings, ...cluster, http: createHttp(settings), backends: session.backends() }),
         breaking:
-          given.verb === 'drill' ? createBreaking({ kubectl: cluster.kubectl, kube, repairs }) : undefined,
+          options.verb === 'drill' ? createBreaking({ kubectl: cluster.kubectl, kube, repairs }) : undefined,
         keep: (found) => revisions.tested(found),
         facts: () => reportFacts(session),
       })

@@ -6,7 +6,14 @@ import { missingError } from '../settings/rules.mts'
 import type { Module, SettingsOf } from './module.mts'
 import { settingOfAnyModule } from './modules.mts'
 import { interactive } from '../base/terminal.mts'
-import { missing, resolve, typed, type Resolved, type Sources, type Texts } from '../settings/settings.mts'
+import {
+  missing,
+  resolve,
+  typed,
+  type Resolved,
+  type Sources,
+  type RawValues,
+} from '../settings/settings.mts'
 
 /** The settings of one run. */
 export interface Inputs<M extends Module> {
@@ -19,28 +26,28 @@ export interface Inputs<M extends Module> {
    * @param hold comes before a file is changed: the name of a protected environment, the lock
    */
   ensure(
-    live: Texts,
+    live: RawValues,
     hold: () => Promise<void>,
     tryOut?: (settings: SettingsOf<M>) => Promise<void>,
   ): Promise<void>
   /** Saves values a step found or made for settings that have none; under --plan they are only used. */
-  keep(found: Texts, hold: () => Promise<void>): Promise<void>
+  keep(found: RawValues, hold: () => Promise<void>): Promise<void>
 }
 
-/** Reads what this run was given. @throws KitError exit 2 for what cannot be right */
+/** Reads what this run was given. @throws KitError exit 2 for what is invalid */
 export async function openInputs<M extends Module>(
   module: M,
   env: string,
-  given: Arguments,
+  options: Arguments,
 ): Promise<Inputs<M>> {
   const all = [...module.shared, ...module.settings]
-  const fromRun = await givenSettings(all, given, settingOfAnyModule)
+  const fromRun = await givenSettings(all, options, settingOfAnyModule)
   let planned: readonly Resolved[] | undefined
   let settings: SettingsOf<M> | undefined
-  const looking = onlyLooks(given)
+  const looking = onlyLooks(options)
   const sources = (): Sources => ({
     env,
-    given: fromRun,
+    overrides: fromRun,
     saved: savedSettings(env, module),
     variables: variables(),
   })
@@ -57,14 +64,14 @@ export async function openInputs<M extends Module>(
       const protects = (from: Sources) =>
         resolve(all, from).some(({ setting, text }) => setting.key === 'PROTECTED' && text === 'true')
       // What a run was given may only add protection: taking it away is a write that wants the name.
-      return protects({ ...sources(), given: {}, variables: {} }) || protects(sources())
+      return protects({ ...sources(), overrides: {}, variables: {} }) || protects(sources())
     },
     async ensure(live, hold, tryOut) {
       const resolved = await completeSettings({
         module,
         sources: sources(),
         live,
-        interactive: interactive(given.noInput) && !looking,
+        interactive: interactive(options.noInput) && !looking,
         tryOut: tryOut && ((answers) => tryOut(answers as SettingsOf<M>)),
       })
       settings = undefined

@@ -17,12 +17,12 @@ export interface Machines {
 
 export interface MachinesOptions extends Omit<HostsOptions, 'settings' | 'limit' | 'withoutLost'> {
   readonly settings: () => Settings
-  readonly given: Pick<Arguments, 'limit' | 'verb'>
+  readonly options: Pick<Arguments, 'limit' | 'verb'>
 }
 
 /** @param connect goes on with the cluster once its API answers */
 export function createMachines(
-  { settings, given: { limit, verb }, ...entry }: MachinesOptions,
+  { settings, options: { limit, verb }, ...entry }: MachinesOptions,
   connect: () => Promise<void>,
 ): Machines {
   const { env, writes } = entry
@@ -40,7 +40,7 @@ export function createMachines(
       connect,
     },
     async close() {
-      // Hosts nobody could enter were told by whoever asked for them.
+      // Hosts that could not be connected to were told by whoever asked for them.
       const opened = await hosts?.catch(() => undefined)
       opened?.close()
     },

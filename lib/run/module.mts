@@ -1,7 +1,7 @@
 import type { Check } from '../checks/checks.mts'
 import type { Drill } from '../checks/drills.mts'
 import type { Declares, Setting, Settings } from '../settings/settings.mts'
-import type { TakeDown } from '../hosts/take-down.mts'
+import type { Teardown } from '../hosts/take-down.mts'
 import type { KnownFailure } from '../kube/rollout/failure.mts'
 import type { BackendNeeds } from '../backends/needs.mts'
 import type { Database } from '../backends/postgres-facts.mts'
@@ -47,7 +47,7 @@ export interface Module extends Declares {
 /** What a module that works on machines says of leaving them. */
 export interface MachineWork {
   /** How it is taken off them again, loaded by who does that. */
-  readonly takeDown: () => Promise<TakeDown>
+  readonly teardown: () => Promise<Teardown>
   /** What a host that was taken out of the cluster keeps. */
   readonly staysOnHost: (settings: Settings) => readonly string[]
 }

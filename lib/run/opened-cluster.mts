@@ -16,7 +16,7 @@ import type { Module } from './module.mts'
 import { needsOf } from './modules.mts'
 import { createRecordCheck, operator, type Revision } from '../state/revision.mts'
 import { readRecords } from '../state/revision-store.mts'
-import { createRevisions, type Revisions } from '../state/run-revision.mts'
+import { createRunRevision, type RunRevision } from '../state/run-revision.mts'
 import { kitVersion, type Versions } from '../settings/versions.mts'
 import type { Writes } from '../base/writes.mts'
 
@@ -25,7 +25,7 @@ export interface OpenedCluster {
   readonly cluster: Cluster
   readonly look: Look
   readonly kube: KubeSession
-  readonly revisions: Revisions
+  readonly revisions: RunRevision
   /** Every revision of every module on this cluster. */
   readonly known: readonly Revision[]
   /** Whoever writes has the lock by that; others acquire it for what must not change under them. */
@@ -37,7 +37,7 @@ export interface OpenedCluster {
 export interface OpenOptions {
   readonly module: Module
   readonly env: string
-  readonly given: Arguments
+  readonly options: Arguments
   /** Asks before the first write, where the environment is protected. @throws KitError exit 2 */
   readonly permit: () => Promise<void>
   readonly versions: Versions
@@ -52,19 +52,19 @@ export interface OpenOptions {
  * first write: a run that finds nothing to do needs none.
  * @throws KitError exit 2, 3, 5, 6, 7, 8 or 11 when it may not
  */
-export async function openCluster(options: OpenOptions): Promise<OpenedCluster> {
-  const { module, env, given, permit, versions } = options
+export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> {
+  const { module, env, options, permit, versions } = opening
   const cluster = await connectCluster(env, versions)
   const { kubectl } = cluster
   const first = await readCluster(kubectl)
   const noteIdentity = requireIdentity(env, cluster, first.look)
   say(`KeyBuzz ${headingOf(module)}   ${env}   cluster ${cluster.name} (${first.look.summary})`)
-  requireNeeded(options, first)
+  requireNeeded(opening, first)
   const lock = createClusterLock({
     kubectl,
     found: first.records.lease,
     holder: `${operator()}, ${folderOf(module)} (${env})`,
-    wait: given.wait,
+    wait: options.wait,
     hasNamespace: first.look.namespaces.some(({ metadata }) => metadata.name === systemNamespace),
   })
   const mayWrite = async () => {
@@ -74,15 +74,15 @@ export async function openCluster(options: OpenOptions): Promise<OpenedCluster> 
     noteIdentity()
   }
   try {
-    const { look, records } = await readUnderLock(options, lock, kubectl, first)
+    const { look, records } = await readUnderLock(opening, lock, kubectl, first)
     for (const { name, why } of records.damaged) warnDamaged(name, why)
     const known = records.revisions
-    const revisions = revisionsOf(options, kubectl, known, mayWrite)
+    const revisions = revisionsOf(opening, kubectl, known, mayWrite)
     const kube = createKube({
       kubectl,
-      writes: options.writes,
+      writes: opening.writes,
       owner: { module: folderOf(module), env },
-      forceConflicts: given.forceConflicts,
+      forceConflicts: options.forceConflicts,
       failures: module.failures ?? [],
       namespaces: look.namespaces,
       objects: records.objects,
@@ -119,21 +119,21 @@ function requireIdentity(env: string, { caHash }: Cluster, { uid }: Look): () =>
 }
 
 /** @throws KitError exit 3 when a module this one needs is not validated here, or the cluster is not healthy */
-function requireNeeded({ module, env, given }: OpenOptions, { look, records }: Reading): void {
+function requireNeeded({ module, env, options }: OpenOptions, { look, records }: Reading): void {
   const needed = needsOf(module.number)
-  if (needed.length > 0 && given.verb !== 'status') requireGate(env, look, needed, records.revisions)
+  if (needed.length > 0 && options.verb !== 'status') requireGate(env, look, needed, records.revisions)
 }
 
 /** What was read while another run was at work is old once the lock is acquired: then it is read again. */
 async function readUnderLock(
-  { given }: OpenOptions,
+  { options }: OpenOptions,
   lock: ClusterLock,
   kubectl: Kubectl,
   first: Reading,
 ): Promise<Reading> {
   const { lease } = first.records
   const isBusy = lease !== undefined && isHeld(lease)
-  if (onlyLooks(given) || !(isBusy || given.wait)) return first
+  if (onlyLooks(options) || !(isBusy || options.wait)) return first
   return (await lock.acquireAndRefresh()) ? readCluster(kubectl) : first
 }
 
@@ -142,8 +142,8 @@ const revisionsOf = (
   kubectl: Kubectl,
   known: readonly Revision[],
   guard: () => Promise<void>,
-): Revisions =>
-  createRevisions({ kubectl, known, module: folderOf(module), env, kit: kitVersion(), images, guard })
+): RunRevision =>
+  createRunRevision({ kubectl, known, module: folderOf(module), env, kit: kitVersion(), images, guard })
 
 const warnDamaged = (name: string, why: string): void =>
   log.warn(
@@ -155,6 +155,7 @@ const warnDamaged = (name: string, why: string): void =>
 export async function putBackDrills({ cluster, kube }: OpenedCluster, repairs: Writes): Promise<void> {
   const deployments = await undoDrills(cluster.kubectl, repairs, await kube.recorded())
   if (deployments.length === 0) return
-  kube.forget()
-  for (const { metadata } of deployments) await kube.waitAnew(metadata.namespace ?? '', [metadata.name])
+  kube.invalidate()
+  for (const { metadata } of deployments)
+    await kube.waitForRolloutUncached(metadata.namespace ?? '', [metadata.name])
 }

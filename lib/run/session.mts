@@ -18,7 +18,7 @@ import { createWrites, type Writes } from '../base/writes.mts'
 export interface Session<M extends Module> {
   readonly module: M
   readonly env: string
-  readonly given: Arguments
+  readonly options: Arguments
   readonly answers: Answers
   readonly inputs: Inputs<M>
   readonly versions: Versions
@@ -39,7 +39,7 @@ export interface Session<M extends Module> {
   /** The backends of these settings, or of the run's own. */
   readonly backends: (settings?: SettingsOf<M>) => Backends
   /** What the backends said to the operator, and how whoever looks for a run speaks to the operator. */
-  readonly reporter: Pick<BackendOpener, 'voice' | 'warnings'>
+  readonly reporter: Pick<BackendOpener, 'reporter' | 'warnings'>
   readonly machines: () => Machines
   /** Goes on without the cluster, which is about to end: its lock is given back. */
   leaveCluster(): Promise<void>
@@ -54,23 +54,27 @@ export interface Session<M extends Module> {
 export async function openSession<M extends Module>(
   module: M,
   env: string,
-  given: Arguments,
+  options: Arguments,
   { withoutCluster }: { withoutCluster: boolean },
 ): Promise<Session<M>> {
-  const inputs = await openInputs(module, env, given)
+  const inputs = await openInputs(module, env, options)
   const { versions, overlaid: ownVersions } = readVersions(env)
-  const answers: Answers = { confirm: given.confirm, yes: given.yes, canAsk: interactive(given.noInput) }
+  const answers: Answers = {
+    confirm: options.confirm,
+    yes: options.yes,
+    canAsk: interactive(options.noInput),
+  }
   const permit = lazily(() => confirmProtected(env, inputs, answers))
   let opened: OpenedCluster | undefined
   const chosen = lazily(() =>
-    chooseImages(module.images, versions, opened?.revisions.images ?? {}, given.upgrade),
+    chooseImages(module.images, versions, opened?.revisions.images ?? {}, options.upgrade),
   )
   const images = (): Chosen['images'] => chosen().images
 
-  const { writes, repairs } = createGates(given, permit, () => opened)
+  const { writes, repairs } = createGates(options, permit, () => opened)
   /** @throws KitError what openCluster throws; its lock is not kept then */
   async function open(): Promise<OpenedCluster> {
-    const made = await openCluster({ module, env, given, permit, versions, images, writes })
+    const made = await openCluster({ module, env, options, permit, versions, images, writes })
     opened = made
     try {
       if (!writes.planning) await putBackDrills(made, repairs)
@@ -84,7 +88,7 @@ export async function openSession<M extends Module>(
     await opened?.lock.release()
     opened = undefined
   }
-  const opening = withoutCluster && !hasKubeconfig(env) ? undefined : openFor(module, env, given, open)
+  const opening = withoutCluster && !hasKubeconfig(env) ? undefined : openFor(module, env, options, open)
   // The clients of PostgreSQL and Redis take a third of a second to load: just as long as the cluster's first answers.
   const [{ createBackendOpener }, found] = await Promise.all([import('../backends/backends.mts'), opening])
   if (found === undefined) say(`KeyBuzz ${headingOf(module)}   ${env}   ${whyNoCluster(env)}`)
@@ -93,13 +97,13 @@ export async function openSession<M extends Module>(
     owner: `${env}/${folderOf(module)}`,
   })
   const ownBackends = lazily(() => opener.open(inputs.current()))
-  let entered: Machines | undefined
+  let connected: Machines | undefined
   const connect = async () => void (opened === undefined && !writes.planning && (await open()))
 
   return {
     module,
     env,
-    given,
+    options,
     answers,
     inputs,
     versions,
@@ -113,19 +117,19 @@ export async function openSession<M extends Module>(
     },
     requireOpened() {
       if (opened !== undefined) return opened
-      throw onlyLooks(given) ? new NotYet('the cluster is made') : noCluster()
+      throw onlyLooks(options) ? new NotYet('the cluster is made') : noCluster()
     },
     backends: (settings) => (settings === undefined ? ownBackends() : opener.open(settings)),
     reporter: opener,
     machines: () =>
-      (entered ??= createMachines(
+      (connected ??= createMachines(
         {
           env,
           settings: () => inputs.current(),
           answers,
           // What a drill does to a host belongs to no revision.
-          writes: given.verb === 'drill' ? repairs : writes,
-          given,
+          writes: options.verb === 'drill' ? repairs : writes,
+          options,
         },
         connect,
       )),
@@ -133,7 +137,7 @@ export async function openSession<M extends Module>(
     async close() {
       await opener.close()
       await leaveCluster()
-      await entered?.close()
+      await connected?.close()
     },
   }
 }
@@ -146,7 +150,7 @@ type WriteKind = 'revision' | 'repair'
  * wants the lock too.
  */
 function createGates(
-  given: Arguments,
+  options: Arguments,
   permit: () => Promise<void>,
   cluster: () => OpenedCluster | undefined,
 ): Readonly<Record<'writes' | 'repairs', Writes>> {
@@ -157,8 +161,8 @@ function createGates(
     if (kind === 'revision') await opened.revisions.begin()
   }
   const gateOf = (kind: WriteKind): Writes =>
-    createWrites({ planning: onlyLooks(given), guard: () => mayWrite(kind) })
+    createWrites({ planning: onlyLooks(options), guard: () => mayWrite(kind) })
   // Taking a host out of the cluster changes no object of the module: no revision begins with it.
-  const takesHosts = given.verb === 'uninstall' && given.limit !== undefined
+  const takesHosts = options.verb === 'uninstall' && options.limit !== undefined
   return { writes: gateOf(takesHosts ? 'repair' : 'revision'), repairs: gateOf('repair') }
 }

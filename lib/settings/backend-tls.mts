@@ -38,7 +38,7 @@ export const tlsSettings = <const Backend extends TlsBackend>(backend: Backend) 
       title: `CA of ${tlsBackends[backend]}`,
       help: 'A PEM file with the certificates that sign the server’s; pods get it too',
       kind: 'file',
-      when: (given) => given.text(`${backend}_TLS`) === 'verify',
+      when: (view) => view.text(`${backend}_TLS`) === 'verify',
       validate: (text: string) => authorityProblem(text),
     },
   ] as const satisfies readonly Setting[]

@@ -12,14 +12,14 @@ import {
   type Setting,
   type Settings,
   type Sources,
-  type Texts,
+  type RawValues,
 } from './settings.mts'
 
 export interface Asking {
   readonly module: Declares
   readonly sources: Sources
   /** Values of the module's live Secrets, by setting key: what a lost settings file is filled from. */
-  readonly live: Texts
+  readonly live: RawValues
   readonly interactive: boolean
   /** Tries the backends for real once all answers are there; throws when one refuses. */
   readonly tryOut?: ((settings: Settings) => Promise<void>) | undefined
@@ -44,13 +44,23 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
     // A file is laid beside the others, not typed.
     const untypable = missing(resolved).some(({ kind }) => kind === 'file')
     if (!interactive || untypable) throw missingError(sources.env, module, missing(resolved))
-    const drawn = resolved.filter(({ origin }) => origin === 'generated')
-    const complete = (answers: Texts) =>
-      keepDrawn(fillIn(settings, { ...sources, given: { ...sources.given, ...answers } }, live), drawn)
+    const generated = resolved.filter(({ origin }) => origin === 'generated')
+    const complete = (answers: RawValues) =>
+      keepDrawn(
+        fillIn(settings, { ...sources, overrides: { ...sources.overrides, ...answers } }, live),
+        generated,
+      )
     const wanted = questionsFor(module, resolved)
     const { env } = sources
     resolved = complete(
-      await askQuestions({ module, env, wanted, generated: drawn.length, complete, tryOut: asking.tryOut }),
+      await askQuestions({
+        module,
+        env,
+        wanted,
+        generated: generated.length,
+        complete,
+        tryOut: asking.tryOut,
+      }),
     )
   }
   requireValid(asking, resolved, 'together')
@@ -79,7 +89,7 @@ export async function keepSettings(
 }
 
 /** Resolves, then takes what is still missing from the live Secret, and only then generates. */
-function fillIn(settings: readonly Setting[], sources: Sources, live: Texts): Resolved[] {
+function fillIn(settings: readonly Setting[], sources: Sources, live: RawValues): Resolved[] {
   return resolve(settings, sources).map((one): Resolved => {
     const { setting, text } = one
     if (text !== undefined || !isSecret(setting)) return one
@@ -100,7 +110,9 @@ const questionsFor = (module: Declares, resolved: readonly Resolved[]): Setting[
 }
 
 /** A value generated before the questions stays the same one after them. */
-const keepDrawn = (complete: readonly Resolved[], drawn: readonly Resolved[]): Resolved[] =>
+const keepDrawn = (complete: readonly Resolved[], generated: readonly Resolved[]): Resolved[] =>
   complete.map((one) =>
-    one.origin === 'generated' ? (drawn.find(({ setting }) => setting.key === one.setting.key) ?? one) : one,
+    one.origin === 'generated'
+      ? (generated.find(({ setting }) => setting.key === one.setting.key) ?? one)
+      : one,
   )

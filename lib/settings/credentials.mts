@@ -4,7 +4,7 @@ import { envText, parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { credentialsFolder, readPrivate, root, shownPath } from '../base/files.mts'
 import { folderOf, reservedEnvironments } from '../base/names.mts'
-import type { Declares, Resolved, Setting, Texts } from './settings.mts'
+import type { Declares, Resolved, Setting, RawValues } from './settings.mts'
 
 /** Environments that have a folder in credentials/. @throws KitError exit 2 when that is no folder */
 export function environments(): string[] {
@@ -75,19 +75,19 @@ export function fileOf(env: string, module: Declares, setting: Setting): string 
 }
 
 /** Saved settings of a module and of the platform. @throws KitError exit 2 naming file and line */
-export function savedSettings(env: string, module: Declares): Texts {
+export function savedSettings(env: string, module: Declares): RawValues {
   const files = filesOf(module).flatMap((setting) => {
     const text = readPrivate(ownFile(env, module, setting))
     return text === undefined ? [] : [[setting.key, text]]
   })
   const lines = { ...readSettings(platformFile(env)), ...readSettings(settingsFile(env, module)) }
-  return { ...lines, ...(Object.fromEntries(files) as Texts) }
+  return { ...lines, ...(Object.fromEntries(files) as RawValues) }
 }
 
 const filesOf = ({ settings, shared }: Declares): Setting[] =>
   [...settings, ...shared].filter(({ kind }) => kind === 'file')
 
-function readSettings(path: string): Texts {
+function readSettings(path: string): RawValues {
   const text = readPrivate(path)
   return text === undefined ? {} : parseEnvFile(path, text)
 }
@@ -125,7 +125,7 @@ export function changedFiles(
 }
 
 /** KEYBUZZ_ variables without their prefix. */
-export const variables = (): Texts =>
+export const variables = (): RawValues =>
   Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
       name.startsWith('KEYBUZZ_') && value !== undefined && value !== ''

@@ -2,7 +2,7 @@ import { readAnswers } from './answers.mts'
 import { shortened } from '../base/sensitive.mts'
 import { parseEnvFile } from './env-file.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
-import { isSecret, type Setting, type Texts } from './settings.mts'
+import { isSecret, type Setting, type RawValues } from './settings.mts'
 
 /**
  * What this run was given: the answers file, then --set over it.
@@ -14,7 +14,7 @@ export async function givenSettings(
   known: readonly Setting[],
   { set, answers }: { set: readonly string[]; answers?: string },
   settingOf: (key: string) => Promise<Setting>,
-): Promise<Texts> {
+): Promise<RawValues> {
   const fromFile = answers === undefined ? {} : parseEnvFile(answers, await readAnswers(answers))
   const fromFlags = Object.fromEntries(set.map(splitSet))
   const byKey = new Map(known.map((setting) => [setting.key, setting]))

@@ -1,4 +1,4 @@
-import type { Given, Setting } from './settings.mts'
+import type { SettingsView, Setting } from './settings.mts'
 import { tlsSettings } from './backend-tls.mts'
 import { isHostOrAddress, isPort, isUrl, isRegistry } from './validators.mts'
 
@@ -67,7 +67,7 @@ export const backendAddresses = [
   rabbitmqPort,
 ] as const satisfies readonly Setting[]
 
-const withS3 = (given: Given): boolean => Boolean(given.text('S3_ENDPOINT'))
+const withS3 = (view: SettingsView): boolean => Boolean(view.text('S3_ENDPOINT'))
 
 export const s3 = [
   {
@@ -111,13 +111,13 @@ export const registry = [
     key: 'REGISTRY_USER',
     title: 'Registry account',
     kind: 'text',
-    when: (given) => Boolean(given.text('REGISTRY_SERVER')),
+    when: (view) => Boolean(view.text('REGISTRY_SERVER')),
   },
   {
     key: 'REGISTRY_PASSWORD',
     title: 'Registry password or token',
     help: 'One that may only read: it lies in the pull Secret of every namespace that needs it',
     kind: 'sensitive',
-    when: (given) => Boolean(given.text('REGISTRY_SERVER')),
+    when: (view) => Boolean(view.text('REGISTRY_SERVER')),
   },
 ] as const satisfies readonly Setting[]

@@ -1,4 +1,4 @@
-import type { Given, Setting } from './settings.mts'
+import type { SettingsView, Setting } from './settings.mts'
 import { certificateProblem, keyProblem } from '../base/certificate.mts'
 import { isPrivateHostWithPort } from './private-addresses.mts'
 import {
@@ -59,7 +59,7 @@ export const ingress = [
     key: 'TLS_ISSUER',
     title: 'ClusterIssuer',
     kind: 'text',
-    when: (given) => given.text('TLS_MODE') === 'issuer',
+    when: (view) => view.text('TLS_MODE') === 'issuer',
   },
   {
     key: 'INGRESS_ADDRESSES',
@@ -67,20 +67,20 @@ export const ingress = [
     help: 'Where the checks reach the ingress, as host:port of nodes, comma-separated. Empty: by the public name, through DNS and the load balancer. While TLS_MODE is load-balancer they must be private addresses: checks that sign in send the owner’s password there in plain HTTP',
     kind: 'text',
     optional: true,
-    validate: (value, given) =>
-      listOf(given.text('TLS_MODE') === 'load-balancer' ? isPrivateHostWithPort : isHostWithPort)(value),
+    validate: (value, view) =>
+      listOf(view.text('TLS_MODE') === 'load-balancer' ? isPrivateHostWithPort : isHostWithPort)(value),
   },
   {
     key: 'PROXY_HOPS',
     title: 'Proxies in front of a pod',
     help: 'How many append to X-Forwarded-For: load balancer and ingress make 2; one that passes TLS through adds nothing',
     kind: 'number',
-    default: (given) => (given.text('TLS_MODE') === 'load-balancer' ? '2' : '1'),
+    default: (view) => (view.text('TLS_MODE') === 'load-balancer' ? '2' : '1'),
     validate: isCount,
   },
 ] as const satisfies readonly Setting[]
 
-const withFiles = (given: Given): boolean => given.text('TLS_MODE') === 'files'
+const withFiles = (view: SettingsView): boolean => view.text('TLS_MODE') === 'files'
 
 /**
  * The certificate of one public name, for a module's own settings.
@@ -95,7 +95,7 @@ export const certificateOf = <const Prefix extends '' | `${string}_`>(prefix: Pr
       help: `A PEM file for ${host}, beside this one; a wildcard will do`,
       kind: 'file',
       when: withFiles,
-      validate: (text: string, given: Given) => certificateProblem(text, given.text(host)),
+      validate: (text: string, view: SettingsView) => certificateProblem(text, view.text(host)),
     },
     {
       key: `${prefix}TLS_KEY`,
@@ -103,7 +103,7 @@ export const certificateOf = <const Prefix extends '' | `${string}_`>(prefix: Pr
       help: 'A PEM file without a passphrase, beside this one',
       kind: 'file',
       when: withFiles,
-      validate: (text: string, given: Given) => keyProblem(text, given.text(`${prefix}TLS_CRT`)),
+      validate: (text: string, view: SettingsView) => keyProblem(text, view.text(`${prefix}TLS_CRT`)),
     },
   ] as const satisfies readonly Setting[]
 
@@ -122,15 +122,15 @@ export const smtp = [
     kind: 'number',
     default: '587',
     validate: isPort,
-    when: (given) => Boolean(given.text('SMTP_HOST')),
+    when: (view) => Boolean(view.text('SMTP_HOST')),
   },
   {
     key: 'SMTP_FROM',
     title: 'Sender address',
     kind: 'text',
-    default: (given) => given.text('OPERATOR_EMAIL'),
+    default: (view) => view.text('OPERATOR_EMAIL'),
     validate: isEmail,
-    when: (given) => Boolean(given.text('SMTP_HOST')),
+    when: (view) => Boolean(view.text('SMTP_HOST')),
   },
   {
     key: 'SMTP_USER',
@@ -138,12 +138,12 @@ export const smtp = [
     help: 'Empty: no login',
     kind: 'text',
     optional: true,
-    when: (given) => Boolean(given.text('SMTP_HOST')),
+    when: (view) => Boolean(view.text('SMTP_HOST')),
   },
   {
     key: 'SMTP_PASSWORD',
     title: 'Mail password',
     kind: 'sensitive',
-    when: (given) => Boolean(given.text('SMTP_HOST') && given.text('SMTP_USER')),
+    when: (view) => Boolean(view.text('SMTP_HOST') && view.text('SMTP_USER')),
   },
 ] as const satisfies readonly Setting[]

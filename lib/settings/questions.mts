@@ -3,15 +3,15 @@ import { headingOf } from '../base/names.mts'
 import { prompt } from '../base/prompt.mts'
 import {
   type Declares,
-  givenOf,
+  viewOf,
   isSecret,
   problemWith,
   typed,
-  type Given,
+  type SettingsView,
   type Resolved,
   type Setting,
   type Settings,
-  type Texts,
+  type RawValues,
 } from './settings.mts'
 
 export interface Questions {
@@ -22,7 +22,7 @@ export interface Questions {
   /** How many values are made without a question. */
   readonly generated: number
   /** Every setting as it is with these answers. */
-  readonly complete: (answers: Texts) => readonly Resolved[]
+  readonly complete: (answers: RawValues) => readonly Resolved[]
   /** Tries the backends for real; throws when one refuses. */
   readonly tryOut: ((settings: Settings) => Promise<void>) | undefined
 }
@@ -31,12 +31,12 @@ export interface Questions {
  * Asks, then tries the backends; a refusal is shown and the questions come again.
  * @throws Cancelled (130) at Ctrl-C or Escape; nothing was written then
  */
-export async function askQuestions(questions: Questions): Promise<Texts> {
+export async function askQuestions(questions: Questions): Promise<RawValues> {
   const { module, env, wanted, generated, complete, tryOut } = questions
   prompt.intro(
     `${headingOf(module)}   ${env}   ${wanted.length} questions, ${generated} values generated for you`,
   )
-  let answers: Texts = {}
+  let answers: RawValues = {}
   for (;;) {
     for (const [index, setting] of wanted.entries()) {
       const resolved = complete(answers)
@@ -47,7 +47,7 @@ export async function askQuestions(questions: Questions): Promise<Texts> {
       ].join('\n')
       answers = {
         ...answers,
-        [setting.key]: await askOne(setting, message, givenOf(env, resolved), fallback),
+        [setting.key]: await askOne(setting, message, viewOf(env, resolved), fallback),
       }
     }
     const refusal = await tryOut?.(typed(env, complete(answers))).then(() => undefined, messageOf)
@@ -67,12 +67,12 @@ export async function askQuestions(questions: Questions): Promise<Texts> {
 async function askOne(
   setting: Setting,
   message: string,
-  given: Given,
+  view: SettingsView,
   fallback: string | undefined,
 ): Promise<string> {
   const validate = (value: string) => {
     if (value === '') return setting.optional === true ? undefined : 'an answer is needed'
-    return problemWith(setting, value, given)
+    return problemWith(setting, value, view)
   }
   if (isSecret(setting)) return prompt.password(message, validate)
   if (setting.kind === 'choice') {

@@ -4,14 +4,14 @@ import { headingOf, folderOf } from '../base/names.mts'
 import {
   type Declares,
   contradicting,
-  givenOf,
+  viewOf,
   isSecret,
   problemWith,
   typed,
   type Resolved,
   type Setting,
   type Sources,
-  type Texts,
+  type RawValues,
 } from './settings.mts'
 
 // What settings must never be, whichever way they came.
@@ -21,7 +21,7 @@ export interface Judged {
   readonly module: Declares
   readonly sources: Sources
   /** Values of the module's live Secrets, by setting key. */
-  readonly live: Texts
+  readonly live: RawValues
 }
 
 /** @throws KitError exit 2: a variable fills a gap, it never changes what is saved */
@@ -46,7 +46,7 @@ export function requireLive({ module, sources, live }: Judged, resolved: readonl
     if (running === undefined || text === running) continue
     // A file is edited by hand: that is how an operator changes what it holds.
     if (setting.kind === 'file') continue
-    if (origin === 'given' && setting.keep !== true) continue
+    if (origin === 'override' && setting.keep !== true) continue
     throw new KitError(`${setting.key} is not the value the cluster runs with`, {
       exitCode: exitCodes.worldMoved,
       details: [
@@ -70,9 +70,9 @@ export function requireValid(
   resolved: readonly Resolved[],
   how: 'each' | 'together',
 ): void {
-  const given = givenOf(sources.env, resolved)
+  const view = viewOf(sources.env, resolved)
   const problems = resolved.flatMap(({ setting, text }) => {
-    const problem = text === undefined ? undefined : problemWith(setting, text, given)
+    const problem = text === undefined ? undefined : problemWith(setting, text, view)
     const shownValue = isSecret(setting) ? '' : ` "${text}"`
     return problem === undefined
       ? []
@@ -82,7 +82,7 @@ export function requireValid(
     problems.push(...(module.validate?.(typed(sources.env, resolved)) ?? []))
   }
   if (problems.length === 0) return
-  throw new KitError(`${problems.length} setting(s) of ${headingOf(module)} cannot be right`, {
+  throw new KitError(`${problems.length} settings of ${headingOf(module)} are invalid`, {
     exitCode: exitCodes.usage,
     details: problems,
     hint: 'correct them there; nothing was written',

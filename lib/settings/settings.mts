@@ -11,20 +11,20 @@ export interface Setting {
   /** Of kind `choice`: the answers there are. */
   readonly choices?: readonly string[]
   /** Used when nobody says otherwise; a function may build it from other settings' text. */
-  readonly default?: string | ((given: Given) => string | undefined)
+  readonly default?: string | ((view: SettingsView) => string | undefined)
   /** Makes a sensitive value, once, when neither file nor cluster has one. */
   readonly generate?: () => string
-  /** One sentence when the value cannot be right. */
-  readonly validate?: (value: string, given: Given) => string | undefined
+  /** One sentence when the value is invalid. */
+  readonly validate?: (value: string, view: SettingsView) => string | undefined
   /** False: this setting has no meaning with the others as they are, and is neither asked nor required. */
-  readonly when?: (given: Given) => boolean
+  readonly when?: (view: SettingsView) => boolean
   readonly optional?: true
   /** Never replaced by any flag once it exists: an encryption key. */
   readonly keep?: true
 }
 
 /** What defaults and rules may look at: the text of other settings, and the environment's name. */
-export interface Given {
+export interface SettingsView {
   readonly env: string
   text(key: string): string | undefined
 }
@@ -53,7 +53,7 @@ export interface Declares {
 }
 
 /** Where a setting's text came from, in the order of precedence. */
-export type Origin = 'given' | 'saved' | 'variable' | 'adopted' | 'generated' | 'default'
+export type Origin = 'override' | 'saved' | 'variable' | 'adopted' | 'generated' | 'default'
 
 /** One setting with the text it resolved to, still untyped. */
 export interface Resolved {
@@ -63,16 +63,16 @@ export interface Resolved {
 }
 
 /** Text by setting key, from one source. */
-export type Texts = Readonly<Record<string, string>>
+export type RawValues = Readonly<Record<string, string>>
 
 export interface Sources {
   readonly env: string
   /** --set and the answers file: replace what is saved. */
-  readonly given: Texts
+  readonly overrides: RawValues
   /** The .env files of the environment. */
-  readonly saved: Texts
+  readonly saved: RawValues
   /** KEYBUZZ_ variables, without the prefix: fill gaps only. */
-  readonly variables: Texts
+  readonly variables: RawValues
 }
 
 /** True for a value that must never be shown. */
@@ -88,20 +88,20 @@ export function resolve(settings: readonly Setting[], sources: Sources): Resolve
   const find = (setting: Setting): Resolved => {
     const { key } = setting
     for (const [origin, texts] of [
-      ['given', sources.given],
+      ['override', sources.overrides],
       ['saved', sources.saved],
       ['variable', sources.variables],
     ] as const) {
       if (texts[key] !== undefined) return { setting, text: texts[key], origin }
     }
-    const fallback = typeof setting.default === 'function' ? setting.default(given) : setting.default
+    const fallback = typeof setting.default === 'function' ? setting.default(view) : setting.default
     return { setting, text: fallback, origin: fallback === undefined ? undefined : 'default' }
   }
-  const given: Given = {
+  const view: SettingsView = {
     env: sources.env,
     text(key) {
       const setting = byKey.get(key)
-      if (setting === undefined || looking.has(key)) return sources.saved[key] ?? sources.given[key]
+      if (setting === undefined || looking.has(key)) return sources.saved[key] ?? sources.overrides[key]
       looking.add(key)
       try {
         return find(setting).text
@@ -110,11 +110,11 @@ export function resolve(settings: readonly Setting[], sources: Sources): Resolve
       }
     },
   }
-  return settings.filter((setting) => setting.when?.(given) ?? true).map(find)
+  return settings.filter((setting) => setting.when?.(view) ?? true).map(find)
 }
 
 /** The `Given` view of settings already resolved, for questions asked one after another. */
-export const givenOf = (env: string, resolved: readonly Resolved[]): Given => ({
+export const viewOf = (env: string, resolved: readonly Resolved[]): SettingsView => ({
   env,
   text: (key) => resolved.find(({ setting }) => setting.key === key)?.text,
 })
@@ -132,7 +132,7 @@ export const contradicting = (settings: readonly Setting[], { saved, variables }
   )
 
 /** What is wrong with one text, or undefined. Sentences never repeat a sensitive value. */
-export function problemWith(setting: Setting, text: string, given: Given): string | undefined {
+export function problemWith(setting: Setting, text: string, view: SettingsView): string | undefined {
   if (setting.kind === 'number' && !/^-?\d+$/.test(text)) return 'must be a whole number'
   if (setting.kind === 'flag' && text !== 'true' && text !== 'false') return 'must be true or false'
   if (setting.kind === 'choice' && !setting.choices?.includes(text)) {
@@ -142,7 +142,7 @@ export function problemWith(setting: Setting, text: string, given: Given): strin
     return `must have at least ${shortestSensitive} characters`
   }
   if (setting.kind !== 'file' && /[\r\n\0]/.test(text)) return 'must be a single line'
-  return setting.validate?.(text, given)
+  return setting.validate?.(text, view)
 }
 
 /** The flat, typed record steps receive. Settings without meaning or value are absent. */

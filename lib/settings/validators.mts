@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
 
-/** Rules for the text of settings: each gives one sentence when the value cannot be right. */
+/** Rules for the text of settings: each gives one sentence when the value is invalid. */
 export type Rule = (value: string) => string | undefined
 
 const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
@@ -66,7 +66,7 @@ export const isPath: Rule = (value) =>
 export const isCommand: Rule = (value) =>
   /^[^\s'"`$]+( [^\s'"`$]+)*$/.test(value)
     ? undefined
-    : 'must be words with one blank between, without quotes and $: no shell reads them'
+    : 'must be words separated by one space, without quotes and $: no shell reads them'
 
 /** A folder of a container that may be laid over: never its root. */
 export const isFolder: Rule = (value) =>

@@ -82,7 +82,7 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
     const met = await readLease(kubectl)
     // An answer that was lost on its way: the write before it was ours.
     if (met !== undefined && holderOf(met) === holderOf(lease)) return void (lease = met)
-    lostTo = (met && holderOf(met)) ?? 'somebody who deleted it'
+    lostTo = (met && holderOf(met)) ?? 'another run, which deleted it'
   }
   let underWay = 0
   /** One after the other: each carries the version the one before it made. */
@@ -115,7 +115,7 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
         .run(writeWords('replace'), {
           input: released(lease),
           timeoutSeconds: 10,
-          evenInterrupted: true,
+          runDespiteInterrupt: true,
         })
         .catch((thrown: unknown) => record(`the lease could not be released: ${String(thrown)}`))
     },

@@ -11,7 +11,7 @@ import { everyObject, lastingKinds, prunableKinds } from '../kube/apply/ownershi
 import { countWrite } from '../base/command.mts'
 import { messageOf } from '../base/errors.mts'
 
-// Revisions in the cluster: the Secrets that hold one, reading, writing and deleting them. What one Secret cannot take is
+// RunRevision in the cluster: the Secrets that hold one, reading, writing and deleting them. What one Secret cannot take is
 // kept in parts, which its head names.
 
 /** Which revision a Secret belongs to: its head and all its parts carry it. */

@@ -58,7 +58,7 @@ export const newestOf = (
 export const isValidated = (revision: Revision | undefined): boolean =>
   revision?.state === 'validated' || revision?.state === 'adopted'
 
-/** The newest verification that passed. Revisions of before it was kept by itself name it only while it is the newest. */
+/** The newest verification that passed. RunRevision of before it was kept by itself name it only while it is the newest. */
 export const lastPassed = ({ tested, passed }: Revision): Revision['passed'] =>
   passed ?? (tested?.failed === 0 ? { when: tested.when, checks: tested.checks } : undefined)
 

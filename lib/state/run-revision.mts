@@ -4,7 +4,7 @@ import { deleteRevisions, saveRevision } from './revision-store.mts'
 import { isValidated, lastPassed, operator, type Revision } from './revision.mts'
 
 /** The revision of this run: begun at the first write, applied after the last, validated by the tests. */
-export interface Revisions {
+export interface RunRevision {
   /** The one that stands now: this run's, or the newest before it. */
   readonly current: Revision | undefined
   /** Every revision of the module, oldest first. */
@@ -37,7 +37,7 @@ export interface Tested {
   readonly proven: readonly string[]
 }
 
-export interface RevisionsOptions {
+export interface RunRevisionOptions {
   readonly kubectl: Kubectl
   readonly known: readonly Revision[]
   readonly module: string
@@ -49,10 +49,10 @@ export interface RevisionsOptions {
   readonly guard: () => Promise<void>
 }
 
-/** Revisions that are kept, beside the last validated one. */
+/** RunRevision that are kept, beside the last validated one. */
 const kept = 10
 
-export function createRevisions(options: RevisionsOptions): Revisions {
+export function createRunRevision(options: RunRevisionOptions): RunRevision {
   const { kubectl, module, env, kit, guard } = options
   const all = options.known.filter((one) => one.module === module && one.env === env)
   let current = all.at(-1)

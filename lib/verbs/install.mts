@@ -25,7 +25,7 @@ export async function install<M extends Module>(
     await runOne(session, step)
     if (step === applying.at(-1)) await settle(session, applying)
   }
-  if (session.given.plan) return
+  if (session.options.plan) return
   if (steps.length > 1) finishRun(session, started)
   else log.done(steps[0]?.name ?? '', started)
 }
@@ -49,7 +49,7 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   const objects = declaredObjects(session, applying)
   await requireFreeAddresses(opened.kube, objects)
   await requireIssuers(opened.kube, objects)
-  await opened.kube.foresee(objects)
+  await opened.kube.planAhead(objects)
   opened.revisions.expect(objects.map(nameOf))
 }
 
@@ -59,7 +59,7 @@ const declaredObjects = <M extends Module>(
 ): Manifest[] => objectsOf(module, steps, { settings: inputs.current(), images: chosen().images, versions })
 
 async function runOne<M extends Module>(session: Session<M>, step: Step<M>): Promise<void> {
-  const { writes, given } = session
+  const { writes, options } = session
   log.title(step.name)
   try {
     await step.run(createContext(session, step))
@@ -68,7 +68,7 @@ async function runOne<M extends Module>(session: Session<M>, step: Step<M>): Pro
     await session.opened.kube.prune(step.id)
   } catch (thrown) {
     if (!(thrown instanceof NotYet)) throw thrown
-    if (!given.plan) throw tooEarly(step, thrown)
+    if (!options.plan) throw tooEarly(step, thrown)
     writes.note({ sign: '!', what: `${step.name}: ${thrown.message}` })
   }
 }

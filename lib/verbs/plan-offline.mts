@@ -19,13 +19,13 @@ export async function planOffline<M extends Module>(
   module: M,
   steps: readonly Step<M>[],
   env: string,
-  given: Arguments,
+  options: Arguments,
 ): Promise<ExitCode> {
   const all = [...module.shared, ...module.settings]
-  const fromRun = await givenSettings(all, given, settingOfAnyModule)
+  const fromRun = await givenSettings(all, options, settingOfAnyModule)
   const resolved = resolve(all, {
     env,
-    given: fromRun,
+    overrides: fromRun,
     saved: savedSettings(env, module),
     variables: variables(),
   })

@@ -1,6 +1,6 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { isValidated, shortTime, type Revision } from '../state/revision.mts'
-import type { Revisions } from '../state/run-revision.mts'
+import type { RunRevision } from '../state/run-revision.mts'
 
 // Pure: which revision a rollback goes to.
 
@@ -10,7 +10,11 @@ import type { Revisions } from '../state/run-revision.mts'
  * validated one whose objects are others than now
  * @throws KitError exit 5 when there is none
  */
-export function targetOf({ all, current }: Revisions, number: number | undefined, heading: string): Revision {
+export function targetOf(
+  { all, current }: RunRevision,
+  number: number | undefined,
+  heading: string,
+): Revision {
   const usable = all.filter(isUsable)
   const cutShort = current?.state === 'pending' ? current.rollbackOf : undefined
   const wanted = number ?? cutShort

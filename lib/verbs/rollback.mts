@@ -23,10 +23,10 @@ export async function rollBack<M extends Module>(
   steps: readonly Step<M>[],
 ): Promise<void> {
   const started = performance.now()
-  const { module, env, given, inputs, versions } = session
+  const { module, env, options, inputs, versions } = session
   const { revisions, kube, known } = session.requireOpened()
   requireOwner({ module, env, known })
-  const target = targetOf(revisions, given.revision, headingOf(module))
+  const target = targetOf(revisions, options.revision, headingOf(module))
   log.title(`roll back to revision ${target.number} of ${shortTime(target.when)}`)
   await requireSameSchema(session, target)
   revisions.intend(target)
@@ -38,7 +38,7 @@ export async function rollBack<M extends Module>(
   for (const [namespace, names] of deploymentsOf(wanted)) await kube.waitForRollout(namespace, ...names)
   await kube.prune()
   await kube.forgetJobs()
-  if (given.plan) return
+  if (options.plan) return
   await revisions.applied(wanted, () => readSchema(session))
   for (const step of steps.filter(({ kind }) => kind === 'tests')) {
     log.title(step.name)
@@ -46,7 +46,7 @@ export async function rollBack<M extends Module>(
   }
   finishRun(session, started)
   say(
-    `  Alone     a full run leaves module ${module.number} alone now; --module ${module.number} --env ${env} takes it up again`,
+    `  Pinned    a full run leaves module ${module.number} alone now; --module ${module.number} --env ${env} takes it up again`,
   )
 }
 

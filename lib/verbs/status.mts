@@ -29,7 +29,7 @@ export async function showStatus<M extends Module>(
   session: Session<M>,
   steps: readonly Step<M>[],
 ): Promise<void> {
-  const { module, env, given } = session
+  const { module, env, options } = session
   const { revisions, kube, cluster, look } = session.requireOpened()
   const { current } = revisions
   const byNodes = isKnownByNodes(module.number)
@@ -44,7 +44,7 @@ export async function showStatus<M extends Module>(
     tested: current?.tested ?? null,
     pending: await pendingOf(session, steps),
   }
-  if (given.json) return print(redact(JSON.stringify(document)))
+  if (options.json) return print(redact(JSON.stringify(document)))
   for (const [label, text] of linesOf(document)) say(`  ${label.padEnd(9)} ${text}`)
   if (document.health.state === 'not installed') return
   for (const [label, text] of readableInformation(session)) say(`  ${label.padEnd(9)} ${text}`)

@@ -4,19 +4,19 @@ import { folderOf, headingOf, masterCommand } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import { planText, type PlanDocument } from '../kube/apply/plan-text.mts'
 import { newestTarget } from './rollback-target.mts'
-import type { Revisions } from '../state/run-revision.mts'
+import type { RunRevision } from '../state/run-revision.mts'
 import type { Session } from '../run/session.mts'
 import { isOlder } from '../settings/versions.mts'
 import { redact } from '../base/sensitive.mts'
 
 /** Prints what a plan found. @returns 4 when something would change, else 0 */
 export function finishPlan<M extends Module>(session: Session<M>): ExitCode {
-  const { module, env, writes, given } = session
+  const { module, env, writes, options } = session
   const { opened } = session
   const pending = writes.changes.length > 0
   const number = opened?.revisions.current?.number
   const unchanged = opened?.kube.unchanged ?? 0
-  if (given.json) {
+  if (options.json) {
     const document: PlanDocument = {
       kind: 'plan',
       module: folderOf(module),
@@ -29,7 +29,7 @@ export function finishPlan<M extends Module>(session: Session<M>): ExitCode {
     print(redact(JSON.stringify(document)))
   } else {
     // Taking hosts out of the cluster makes no revision.
-    const next = pending && !(given.verb === 'uninstall' && given.limit)
+    const next = pending && !(options.verb === 'uninstall' && options.limit)
     const heading = `${headingOf(module)}   ${env}   revision ${next ? `${number ?? 0} -> ${(number ?? 0) + 1}` : (number ?? 0)}`
     print(planText(heading, writes.changes, unchanged))
   }
@@ -45,7 +45,7 @@ export function finishRun<M extends Module>(session: Session<M>, started: number
       ? 'no revision yet'
       : writes.changes.length > 0 || current.state === 'adopted'
         ? `revision ${current.number}${current.state === 'adopted' ? ', adopted' : ''}`
-        : `nothing to do, revision ${current.number} stands`
+        : `nothing to do, revision ${current.number} is current`
   log.done(`${headingOf(module)}, ${revision}`, started)
   const lines = informationLines(session)
   if (lines.length > 0) say('')
@@ -56,12 +56,12 @@ export function finishRun<M extends Module>(session: Session<M>, started: number
 export function informationLines<M extends Module>(
   session: Session<M>,
 ): (readonly [label: string, text: string])[] {
-  const { module, env, given, inputs, writes, chosen, opened } = session
+  const { module, env, options, inputs, writes, chosen, opened } = session
   const undo = writes.changes.length > 0 && opened !== undefined && mayRollBack(opened.revisions)
   return [
     ...(module.information?.(inputs.current()) ?? []),
     ...(undo ? [['Undo', masterCommand(module.number, env, '--rollback')] as const] : []),
-    ...(given.upgrade
+    ...(options.upgrade
       ? []
       : chosen().newer.map(({ name, from, to }) =>
           isOlder(to, from)
@@ -72,7 +72,7 @@ export function informationLines<M extends Module>(
 }
 
 /** True when there is a revision to go back to, and the database still stands where it stood then. */
-function mayRollBack({ all, current }: Revisions): boolean {
+function mayRollBack({ all, current }: RunRevision): boolean {
   const target = newestTarget(all, current)
   return target !== undefined && target.schema === current?.schema
 }

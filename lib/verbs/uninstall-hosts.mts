@@ -6,7 +6,7 @@ import { log, say } from '../base/log.mts'
 import { headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import type { Session } from '../run/session.mts'
-import type { TakingDown } from '../hosts/take-down.mts'
+import type { TeardownRun } from '../hosts/take-down.mts'
 
 /**
  * Takes the hosts --limit names out of the cluster, which goes on.
@@ -14,26 +14,26 @@ import type { TakingDown } from '../hosts/take-down.mts'
  */
 export async function uninstallHosts<M extends Module>(session: Session<M>): Promise<void> {
   const started = performance.now()
-  const { module, given, answers, inputs } = session
-  const { limit = [], plan } = given
-  const takeDown = await module.machines?.takeDown()
+  const { module, options, answers, inputs } = session
+  const { limit = [], plan } = options
+  const teardown = await module.machines?.teardown()
   const run = await runOf(session, true)
   const names = limit.join(',')
   if (!plan) {
-    for (const line of (await takeDown?.losses(run)) ?? []) say(`  - ${line}`)
+    for (const line of (await teardown?.losses(run)) ?? []) say(`  - ${line}`)
     await confirmName(names, `${names} is taken out of the cluster`, answers)
   }
-  await takeDown?.fromCluster(run)
+  await teardown?.removeNodes(run)
   if (plan) return
   log.done(`${headingOf(module)}: ${names} taken out of the cluster`, started)
-  for (const line of module.machines?.staysOnHost(inputs.current()) ?? []) say(`  Stays     ${line}`)
+  for (const line of module.machines?.staysOnHost(inputs.current()) ?? []) say(`  Kept      ${line}`)
 }
 
 /** What an uninstall of a whole module does to the machines it works on. */
 export interface Machinery {
   /** What is lost for good; none when nothing of the module is on any machine. */
   readonly losses: readonly string[]
-  takeDown(): Promise<void>
+  teardown(): Promise<void>
 }
 
 /** @returns undefined for a module without machines, and for a cluster the kit did not install */
@@ -41,18 +41,18 @@ export async function machineryOf<M extends Module>(
   session: Session<M>,
   opened: OpenedCluster | undefined,
 ): Promise<Machinery | undefined> {
-  const { module, env, given } = session
+  const { module, env, options } = session
   if (module.machines === undefined || (opened !== undefined && isForeign(opened))) return undefined
-  const takeDown = await module.machines.takeDown()
+  const teardown = await module.machines.teardown()
   const run = await runOf(session, opened !== undefined)
   return {
-    losses: await takeDown.losses(run),
-    async takeDown() {
+    losses: await teardown.losses(run),
+    async teardown() {
       // From here on there may be no API to hold a Lease in: the locks on the masters keep other runs off.
-      if (!given.plan) await session.leaveCluster()
-      await takeDown.entirely(run)
-      if (given.plan) return
-      for (const path of forgetCluster(env)) say(`  Gone      ${path}: the cluster it led to is no more`)
+      if (!options.plan) await session.leaveCluster()
+      await teardown.destroyCluster(run)
+      if (options.plan) return
+      for (const path of forgetCluster(env)) say(`  Removed   ${path}: the cluster it led to is no more`)
     },
   }
 }
@@ -63,12 +63,12 @@ const isForeign = ({ revisions: { all } }: OpenedCluster): boolean =>
   all.every(({ state }) => state === 'adopted' || state === 'uninstalled')
 
 const runOf = async <M extends Module>(
-  { machines, inputs, given, writes }: Session<M>,
+  { machines, inputs, options, writes }: Session<M>,
   released: boolean,
-): Promise<TakingDown> => ({
+): Promise<TeardownRun> => ({
   hosts: await machines().hosts(),
   settings: inputs.current(),
   until: createUntil(writes.planning),
-  planning: given.plan,
+  planning: options.plan,
   released,
 })

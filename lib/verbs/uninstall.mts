@@ -23,31 +23,31 @@ import { machineryOf, uninstallHosts } from './uninstall-hosts.mts'
  */
 export async function uninstall<M extends Module>(session: Session<M>): Promise<void> {
   const started = performance.now()
-  const { module, env, given, answers } = session
+  const { module, env, options, answers } = session
   if (session.opened !== undefined) requireOwner({ module, env, known: session.opened.known })
-  if (given.limit !== undefined) return uninstallHosts(session)
+  if (options.limit !== undefined) return uninstallHosts(session)
   // Machines are taken down also when their cluster does not answer any more.
   const opened = module.machines === undefined ? session.requireOpened() : session.opened
   if (opened !== undefined) requireNobodyNeeds(module, opened)
   const machinery = await machineryOf(session, opened)
   const losses = machinery?.losses ?? []
   // Also what another tool has put its own managed-by on: it would stay behind.
-  opened?.kube.forget()
+  opened?.kube.invalidate()
   const objects = inRemovalOrder((await opened?.kube.recorded()) ?? [], (one) => ownerOf(one).step)
   await opened?.kube.sayStrays()
   if (objects.length === 0 && losses.length === 0 && !stands(opened))
     return log.done(`${headingOf(module)} is not installed in ${env}`, started)
-  if (!given.plan) {
+  if (!options.plan) {
     for (const line of [...objects.map(nameOf), ...losses]) say(`  - ${line}`)
     await confirmName(module.slug, `${headingOf(module)} is deleted from ${env}`, answers)
   }
   if (opened !== undefined) await deleteAll(session, opened, objects)
-  await machinery?.takeDown()
-  if (given.plan) return
+  await machinery?.teardown()
+  if (options.plan) return
   log.done(`${headingOf(module)} uninstalled`, started)
   if (machinery === undefined) sayNamespaces(objects)
-  for (const line of module.stays?.(session.inputs.current()) ?? []) say(`  Stays     ${line}`)
-  if (existsSync(settingsFile(env, module))) say(`  Stays     ${shownPath(settingsFile(env, module))}`)
+  for (const line of module.stays?.(session.inputs.current()) ?? []) say(`  Kept      ${line}`)
+  if (existsSync(settingsFile(env, module))) say(`  Kept      ${shownPath(settingsFile(env, module))}`)
 }
 
 const stands = (opened: OpenedCluster | undefined): boolean =>
@@ -55,26 +55,26 @@ const stands = (opened: OpenedCluster | undefined): boolean =>
 
 /** Newest step first; the revision then says that nothing is left. */
 async function deleteAll<M extends Module>(
-  { given, writes }: Session<M>,
+  { options, writes }: Session<M>,
   { cluster, revisions }: OpenedCluster,
   objects: readonly LiveObject[],
 ): Promise<void> {
   for (const step of new Set(objects.map((one) => ownerOf(one).step))) {
     const batch = objects.filter((one) => ownerOf(one).step === step)
     const began = performance.now()
-    if (!given.plan) log.waiting(`deleting ${batch.length} objects of ${step}, until their pods have ended`)
+    if (!options.plan) log.waiting(`deleting ${batch.length} objects of ${step}, until their pods have ended`)
     await writes.make(
       batch.map((one) => ({ sign: '-', what: nameOf(one) })),
       () => deleteObjects(cluster.kubectl, batch, { wait: true }),
     )
-    if (!given.plan) log.ok(`${batch.length} objects of ${step} deleted`, began)
+    if (!options.plan) log.ok(`${batch.length} objects of ${step} deleted`, began)
   }
-  if (!given.plan) await revisions.uninstalled()
+  if (!options.plan) await revisions.uninstalled()
 }
 
 function sayNamespaces(objects: readonly LiveObject[]): void {
   for (const name of new Set(objects.flatMap(({ metadata }) => metadata.namespace ?? [])))
-    say(`  Stays     namespace ${name}   (kubectl delete namespace ${name}, when nothing else is in it)`)
+    say(`  Kept      namespace ${name}   (kubectl delete namespace ${name}, when nothing else is in it)`)
 }
 
 function requireNobodyNeeds(module: Module, { known }: OpenedCluster): void {
@@ -84,7 +84,7 @@ function requireNobodyNeeds(module: Module, { known }: OpenedCluster): void {
     dependents.includes(one.module) && one.state !== 'uninstalled' ? [name] : [],
   )
   if (needing.length === 0) return
-  throw new KitError(`${headingOf(module)} cannot be uninstalled: other modules stand on it`, {
+  throw new KitError(`${headingOf(module)} cannot be uninstalled: other modules need it`, {
     exitCode: exitCodes.worldMoved,
     details: [`installed on this cluster: ${needing.join(', ')}`, 'Nothing was written.'],
     hint: 'uninstall these first',

@@ -12,9 +12,9 @@ import { isOlder } from '../settings/versions.mts'
  * @throws KitError exit 2 when nobody agrees; exit 5 when versions.json would go back
  */
 export async function announceUpgrade<M extends Module>(session: Session<M>): Promise<void> {
-  const { module, given, chosen, inputs, answers } = session
+  const { module, options, chosen, inputs, answers } = session
   const { newer } = chosen()
-  if (!given.upgrade || newer.length === 0) return
+  if (!options.upgrade || newer.length === 0) return
   await requireForward(session)
   say('')
   for (const { name, from, to } of newer) say(`  Upgrade   ${name} ${from} -> ${to}`)
@@ -24,7 +24,7 @@ export async function announceUpgrade<M extends Module>(session: Session<M>): Pr
     for (const line of schema.backup) say(`  Back up   ${line}`)
   }
   say('')
-  if (!given.plan) await confirmYes(`Upgrade ${headingOf(module)} now?`, answers)
+  if (!options.plan) await confirmYes(`Upgrade ${headingOf(module)} now?`, answers)
 }
 
 /**

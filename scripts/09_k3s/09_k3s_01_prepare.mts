@@ -6,8 +6,8 @@ import { requireFit } from './preflight/run.mts'
 import { prepareHosts } from './prepare/run.mts'
 
 export default step(import.meta, k3s, 'Prepare the hosts', async ({ settings, hosts, until }) => {
-  const entered = await hosts()
-  const fit = await requireFit(entered, settings)
+  const connected = await hosts()
+  const fit = await requireFit(connected, settings)
   await tellBalancers(fit, settings)
-  await prepareHosts(fit, entered, until)
+  await prepareHosts(fit, connected, until)
 })

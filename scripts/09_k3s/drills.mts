@@ -1,4 +1,4 @@
-import { askAgain, type Until } from '../../lib/base/poll.mts'
+import { pollUntil, type Until } from '../../lib/base/poll.mts'
 import { failed, passed, type Answer } from '../../lib/checks/checks.mts'
 import type { Drill, DrillTools } from '../../lib/checks/drills.mts'
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
@@ -10,7 +10,7 @@ import type { k3s } from './module.mts'
 import type { K3sSettings } from './settings.mts'
 import { lookAtNetwork, questions } from './probes/network.mts'
 import { probeNamespace } from './probes/probe.mts'
-import { wholeServer } from './nodes/readiness.mts'
+import { serverIsHealthy } from './nodes/readiness.mts'
 
 /** What starts K3s again whatever becomes of the drill, of this machine or of the way between them. */
 const undo = 'keybuzz-drill-undo'
@@ -42,7 +42,7 @@ const disarm = (host: Host): Promise<void> =>
 /** The timer goes last: until then it stands by. */
 async function startServer(host: Host, until: Until): Promise<void> {
   await host.change('start k3s', ['systemctl', 'start', '--no-block', 'k3s'])
-  await until(wholeServer(host))
+  await until(serverIsHealthy(host))
   await disarm(host)
 }
 
@@ -118,7 +118,7 @@ const masterAway = (hosts: () => Promise<Hosts>, until: Until): Drill<K3sSetting
         hint: 'add masters to servers.tsv until there are three, then run module 9',
       })
     }
-    const before = await askAgain(() => notServing(tools), {
+    const before = await pollUntil(() => notServing(tools), {
       until: ({ length }) => length === 0,
       milliseconds: recovery * 1000,
       every: 2000,
@@ -135,7 +135,7 @@ const masterAway = (hosts: () => Promise<Hosts>, until: Until): Drill<K3sSetting
     }
     const seconds = Math.round((performance.now() - started) / 1000)
     return lost.length === 0
-      ? passed(`${host.name} away and whole again in ${seconds} s`)
+      ? passed(`${host.name} away and healthy again in ${seconds} s`)
       : failed(lost.join(', '))
   },
 })

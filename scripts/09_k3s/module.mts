@@ -23,7 +23,7 @@ export const k3s = defineModule({
   title: 'K3s HA core',
   scope: 'cluster',
   machines: {
-    takeDown: async () => (await import('./remove/take-down.mts')).takeDown,
+    teardown: async () => (await import('./remove/take-down.mts')).teardown,
     staysOnHost: () => kept,
   },
   shared,
@@ -38,7 +38,7 @@ export const k3s = defineModule({
   stays: () => kept,
   notProven: ({ WAIVED }: K3sSettings) => [
     ...[...waivedOf(WAIVED)].map(([id, reason]) => `Waived by the operator: ${id}: ${reason}`),
-    'VXLAN and WireGuard between hosts are knocked at before K3s is installed; later the kernel has their port, and only traffic of pods proves them.',
+    'VXLAN and WireGuard between hosts are probed before K3s is installed; later the kernel has their port, and only traffic of pods proves them.',
     'A firewall that loads its rules by another service than nftables.service, ufw or firewalld may forget the openings at its next start: the next run makes them again.',
     'That a snapshot of etcd can be restored: each opens only with the K3S_TOKEN of the time it was taken, never with K3S_AGENT_TOKEN. 09_k3s.env holds the one of now: keep a copy of it with the snapshots. For a cluster that another environment or somebody else made it stands in server/token of its masters.',
     'Traefik may read every Secret of the cluster: its ingress-nginx provider lists them all, and Kubernetes cannot narrow a list to names. Whoever breaks into Traefik reads them.',

@@ -1,7 +1,7 @@
 import type { Setting } from '../../lib/settings/settings.mts'
 import { isPort } from '../../lib/settings/validators.mts'
 
-// How the machines are entered.
+// How the machines are connected.
 
 export const ssh = [
   {

@@ -32,7 +32,7 @@ export const backends: KeybuzzCheck = {
     for (const pod of pods) {
       const said = await firstThatRuns(waysToReach(targets), (argv) => tools.kube.runIn(pod, argv))
       if (said === undefined)
-        return warning('its image has neither node, python3 nor nc: nobody can ask from inside')
+        return warning('its image has neither node, python3 nor nc: it cannot be asked from inside')
       const unreached = unreachedIn(said, targets).map((what) => `${pod.metadata.name}: ${what}`)
       wrong.push(...unreached)
     }

@@ -1,4 +1,4 @@
-import { askAgain } from '../../lib/base/poll.mts'
+import { pollUntil } from '../../lib/base/poll.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import { type Part, nameOf, names } from './names.mts'
 import { parts, podsOf, type KeybuzzCheck, type Tools } from './session.mts'
@@ -55,7 +55,7 @@ export const autoscalers: KeybuzzCheck = {
   fix: 'kubectl top pods -n NAMESPACE must show figures: metrics-server (module 9) gives them a minute after a pod started',
   async ask(tools) {
     const youngest = await youngestPod(tools)
-    const readings = await askAgain(() => Promise.all(parts.map((part) => readingOf(tools, part))), {
+    const readings = await pollUntil(() => Promise.all(parts.map((part) => readingOf(tools, part))), {
       until: (all) =>
         all.every(({ percent }) => percent !== undefined) || Date.now() - youngest > firstFigures,
       milliseconds: firstFigures,

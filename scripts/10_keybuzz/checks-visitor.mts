@@ -1,5 +1,5 @@
 import { shortened } from '../../lib/base/sensitive.mts'
-import { askSettled } from '../../lib/base/poll.mts'
+import { pollIngress } from '../../lib/base/poll.mts'
 import { failed, passed, passedOver } from '../../lib/checks/checks.mts'
 import { messageOf } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
@@ -83,7 +83,7 @@ export const headers: KeybuzzCheck = {
         .filter((cookie) => !/;\s*secure/i.test(cookie))
         .map((cookie) => `${part} sets ${cookie.split('=')[0]} without Secure`),
     )
-    const origins = await askSettled(
+    const origins = await pollIngress(
       () => wrongOrigins(tools),
       ({ length }) => length === 0,
     )

@@ -1,4 +1,4 @@
-import { askAgain } from '../../lib/base/poll.mts'
+import { pollUntil } from '../../lib/base/poll.mts'
 import { failed, passed, warning } from '../../lib/checks/checks.mts'
 import type { Drill, DrillTools } from '../../lib/checks/drills.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
@@ -60,10 +60,10 @@ const scaling: KeybuzzDrill = {
     const { least, now, most } = await reading()
     if (now >= most) return warning(`it has ${now} pods already, its most: no load could add one`)
     const { top, answered, lost, wasBusy } = await underLoad(tools, (one) => one.now > now)
-    if (!wasBusy) return warning('its image has neither node, python3 nor sh: nobody can make it busy')
+    if (!wasBusy) return warning('its image has neither node, python3 nor sh: it cannot be made busy')
     if (lost.length > 0) return failed(`busy, it lost ${lost.length} requests, the first: ${lost[0]}`)
     if (top.now <= now) return failed(`busy at ${top.percent ?? '?'}%, it has ${top.now} pods still`)
-    const end = await askAgain(reading, {
+    const end = await pollUntil(reading, {
       until: (one) => one.now <= least,
       milliseconds: downMost,
       every: 5000,
@@ -89,7 +89,7 @@ async function underLoad(tools: Drilling, until: (reading: Reading) => boolean):
   const visitors = sendVisitors(asking(tools, 'api'), 4, 20)
   try {
     const busy = Promise.all((await podsOf(tools, 'api')).map((pod) => keepBusy(tools, pod)))
-    const top = await askAgain(() => readingOf(tools, 'api'), {
+    const top = await pollUntil(() => readingOf(tools, 'api'), {
       until,
       milliseconds: upMost,
       every: 3000,

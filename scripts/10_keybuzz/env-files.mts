@@ -1,7 +1,7 @@
 import { parseEnvFile } from '../../lib/settings/env-file.mts'
 import { messageOf } from '../../lib/base/errors.mts'
 import { saysSecret, sensitive, shortestSensitive, type Sensitive } from '../../lib/base/sensitive.mts'
-import type { Given, Setting } from '../../lib/settings/settings.mts'
+import type { SettingsView, Setting } from '../../lib/settings/settings.mts'
 
 // What an operator gives the API and the front beyond what the kit knows of them.
 
@@ -39,10 +39,10 @@ const oursWithTls: Readonly<Record<string, readonly string[]>> = {
  */
 const shortestHidden = (name: string): number => (saysSecret(name) ? shortestSensitive : 8)
 
-/** A rule for such a file: the first line that cannot be right. */
-export const problemsOfFile = (name: string) => (text: string, given?: Given) => {
+/** A rule for such a file: the first line that is invalid. */
+export const problemsOfFile = (name: string) => (text: string, view?: SettingsView) => {
   const encrypted = Object.entries(oursWithTls).flatMap(([backend, names]) =>
-    (given?.text(`${backend}_TLS`) ?? 'off') === 'off' ? [] : names,
+    (view?.text(`${backend}_TLS`) ?? 'off') === 'off' ? [] : names,
   )
   try {
     const taken = Object.keys(parseEnvFile(name, text)).find(

@@ -18,7 +18,7 @@ export const prepared: ChatwootCheck = {
       (live as { spec?: { template: { spec: { containers: { image: string }[] } } } } | undefined)?.spec
         ?.template.spec.containers[0]?.image
     // A rollback takes the Jobs away: the next install prepares the database anew.
-    if (jobs.length === 0) return warning('no Job stands for it: that is so after a rollback')
+    if (jobs.length === 0) return warning('there is no Job of it: that is so after a rollback')
     const done = jobs.find((one) => jobState(one) === 'complete')
     if (done === undefined) return failed('no Job prepare is complete')
     return imageOf(done) === imageOf(web)

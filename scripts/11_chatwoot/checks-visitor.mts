@@ -56,7 +56,7 @@ export const token: ChatwootCheck = {
 
 export const onboarding: ChatwootCheck = {
   id: 'chatwoot.onboarding',
-  title: 'The set-up page is closed: nobody else becomes super admin',
+  title: 'The set-up page is closed: no visitor can become super admin',
   fix: 'take the Ingress away at once; then run 11_chatwoot_01_deploy, whose Job super-admin closes it',
   async ask(tools) {
     const { status, headers } = await askServed(tools, '/installation/onboarding')
@@ -70,8 +70,8 @@ const signInPage = (tools: Tools) => tools.once('chatwoot.page', () => askServed
 
 export const signup: ChatwootCheck = {
   id: 'chatwoot.signup',
-  title: 'Nobody can sign up by themselves',
-  fix: 'super admin, Settings, ENABLE_ACCOUNT_SIGNUP: what stands there counts, not the environment',
+  title: 'Sign-up without an invitation is off',
+  fix: 'super admin, Settings, ENABLE_ACCOUNT_SIGNUP: what is set there counts, not the environment',
   async ask(tools) {
     const { status, text } = await signInPage(tools)
     const [, enabled] = /signupEnabled:\s*['"]?(\w+)/.exec(text) ?? []
@@ -83,7 +83,7 @@ export const signup: ChatwootCheck = {
 export const brand: ChatwootCheck = {
   id: 'chatwoot.brand',
   title: 'The sign-in page carries the brand that was set',
-  fix: 'somebody changed it in super admin, Settings: set it there and in 11_chatwoot.env alike, or delete the Job branding and install again',
+  fix: 'it was changed in super admin, Settings: set it there and in 11_chatwoot.env alike, or delete the Job branding and install again',
   async ask(tools) {
     const { text } = await signInPage(tools)
     const [, json = '{}'] = /globalConfig\s*=\s*(\{.*?\});?\s*(?:\n|<)/.exec(text) ?? []

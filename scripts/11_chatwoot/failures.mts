@@ -25,7 +25,7 @@ export const failures: readonly KnownFailure[] = [
   },
   {
     line: /prepared statement "\w+" already exists/,
-    meaning: 'POSTGRES_HOST leads to PgBouncer in transaction mode, which Rails does not bear.',
+    meaning: 'POSTGRES_HOST leads to PgBouncer in transaction mode, which Rails does not support.',
     next: 'set POSTGRES_HOST and POSTGRES_PORT to the leader itself',
   },
   {

@@ -52,7 +52,7 @@ export const brandingJob = (settings: ChatwootSettings, images: Images): Job =>
 /** Kubernetes reads `$(NAME)` in a value as another variable, unless the dollar stands twice. */
 const literal = (text: string): string => text.replaceAll('$(', '$$$$(')
 
-interface Work {
+interface Task {
   readonly args: readonly string[]
   readonly more: readonly EnvVar[]
   readonly deadlineSeconds: number
@@ -62,7 +62,7 @@ function chatwootJob(
   settings: ChatwootSettings,
   images: Images,
   name: string,
-  { args, more, deadlineSeconds }: Work,
+  { args, more, deadlineSeconds }: Task,
 ): Job {
   const sizes = resources('250m', '512Mi', '1', '1Gi', diskLimit(settings))
   return job({

@@ -22,7 +22,7 @@ export const own = [
     key: 'CHATWOOT_HOST',
     title: 'Public host name',
     kind: 'text',
-    default: (given) => given.text('DOMAIN') && `support.${given.text('DOMAIN')}`,
+    default: (view) => view.text('DOMAIN') && `support.${view.text('DOMAIN')}`,
     validate: isDnsName,
   },
   ...certificateOf('', 'CHATWOOT_HOST'),
@@ -30,7 +30,7 @@ export const own = [
     key: 'CHATWOOT_ADMIN_EMAIL',
     title: "First super admin's e-mail",
     kind: 'text',
-    default: (given) => given.text('OPERATOR_EMAIL')?.toLowerCase(),
+    default: (view) => view.text('OPERATOR_EMAIL')?.toLowerCase(),
     validate: isEmail,
   },
   {
@@ -96,7 +96,7 @@ export const own = [
     help: 'It exists already, private; browsers fetch attachments from the S3 server itself',
     kind: 'text',
     default: ({ env }) => `keybuzz-chatwoot-${env}`,
-    when: (given) => Boolean(given.text('S3_ENDPOINT')),
+    when: (view) => Boolean(view.text('S3_ENDPOINT')),
   },
   {
     key: 'CHATWOOT_WEB_MAX',
@@ -126,7 +126,7 @@ export const own = [
     key: 'BRAND_URL',
     title: 'Address behind the brand',
     kind: 'text',
-    default: (given) => given.text('DOMAIN') && `https://${given.text('DOMAIN')}`,
+    default: (view) => view.text('DOMAIN') && `https://${view.text('DOMAIN')}`,
     validate: isUrl,
   },
   {

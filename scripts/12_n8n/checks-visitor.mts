@@ -39,7 +39,7 @@ export const owned: N8nCheck = {
 
 export const setupClosed: N8nCheck = {
   id: 'n8n.setup-closed',
-  title: 'Nobody else can make themselves owner',
+  title: 'No visitor can become owner',
   fix: 'take the Ingress away at once, then find out why main runs without its owner variables',
   async ask(tools) {
     // An instance that says it is open is not asked: the check would make itself its owner.
@@ -103,7 +103,7 @@ export const push: N8nCheck = {
       return failed(`handshake ${own.status}, ${own.kept ? 'kept' : 'closed at once'}`)
     const foreign = await tools.http.upgrade(host, path, { cookie, origin: 'https://elsewhere.example.com' })
     return foreign.kept
-      ? failed('a foreign page is let in')
+      ? failed('a foreign page is accepted')
       : passed('101 and kept; a foreign Origin is refused')
   },
 }

@@ -39,11 +39,11 @@ const credential: N8nDrill = {
     const stored = await store(owner, path, header)
     const workflow = await openWebhook(owner, path, stored)
     try {
-      const before = await knock(tools, path, header)
+      const before = await openWith(tools, path, header)
       if (before !== undefined) return failed(`before the pods were lost: ${before}`)
       await breaking.losePods(names.namespace(settings.ENV), ['n8n', 'n8n-webhook', 'n8n-worker'])
       await askPublic(tools, '/healthz/readiness')
-      const after = await knock(tools, path, header)
+      const after = await openWith(tools, path, header)
       return after === undefined
         ? passed('the webhook behind it opens for its header, and only for it, before and after')
         : failed(`after the pods were lost: ${after}`)
@@ -76,7 +76,7 @@ async function removeOldCredentials(owner: Owner): Promise<void> {
 }
 
 /** @returns what is wrong, or undefined: the header opens, another one does not */
-async function knock(
+async function openWith(
   tools: Tools,
   path: string,
   header: Readonly<Record<string, string>>,
@@ -93,7 +93,7 @@ async function knock(
 const queue: N8nDrill = {
   id: 'n8n.queue',
   title: 'A job waits while there is no worker, and completes when they are back',
-  fix: 'the job was lost or taken by somebody else: check that no other n8n uses this Redis database, and its eviction policy',
+  fix: 'the job was lost or taken by another program: check that no other n8n uses this Redis database, and its eviction policy',
   async run(tools) {
     const { breaking, settings } = tools
     const namespace = names.namespace(settings.ENV)
@@ -134,7 +134,7 @@ async function jobWaits(owner: Owner, { id }: Workflow): Promise<string | undefi
       ({ workflowId, status }) => workflowId === id && status !== 'success',
     )
     if (job !== undefined && job.status !== 'new')
-      return `without a worker the job became ${job.status}: somebody else takes jobs of this n8n`
+      return `without a worker the job became ${job.status}: another program takes jobs of this n8n`
     seen = job === undefined ? 0 : seen + 1
   }
   return seen < queued ? 'without a worker no job was seen waiting' : undefined

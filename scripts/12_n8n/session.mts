@@ -1,5 +1,5 @@
 import { shortened } from '../../lib/base/sensitive.mts'
-import { askAgain } from '../../lib/base/poll.mts'
+import { pollUntil } from '../../lib/base/poll.mts'
 import type { Check, CheckTools } from '../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
@@ -58,7 +58,7 @@ const loginWindow = 65_000
 
 /** Asks again while n8n answers 429: too many logins, by this kit or by people, are no fault of n8n. */
 const patiently = (ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> =>
-  askAgain(ask, {
+  pollUntil(ask, {
     until: ({ status }) => status !== 429,
     milliseconds: loginWindow,
     every: 10_000,

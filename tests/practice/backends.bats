@@ -103,7 +103,7 @@ with_platform() { with_setting credentials/backends/platform.env "$@"; }
   sql 'GRANT CREATE ON DATABASE postgres TO n8n_backends'
   run -5 deploy
   sql 'DROP OWNED BY n8n_backends' && sql 'DROP ROLE n8n_backends'
-  assert_output --partial "role n8n_backends is somebody else's"
+  assert_output --partial "role n8n_backends belongs to another application"
   refute_output --partial 'Redis'
 }
 
@@ -160,7 +160,7 @@ with_platform() { with_setting credentials/backends/platform.env "$@"; }
   run deploy
   redis_command -n 9 FLUSHDB
   assert_equal "$status" 5
-  assert_output --partial 'it holds keys nobody of ours claims'
+  assert_output --partial 'it holds keys that no installation of the kit claims'
 }
 
 # bats test_tags=long

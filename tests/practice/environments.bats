@@ -68,7 +68,7 @@ refused() {
 @test "blue and green stand side by side: own namespaces, databases, roles; a second run of each sends nothing" {
   for colour in blue green; do
     run -0 in_colour "$colour"
-    assert_output --partial 'nothing to do, revision 1 stands'
+    assert_output --partial 'nothing to do, revision 1 is current'
     run -0 kubectl get deployment n8n-worker --namespace "n8n-$colour" -o name
     assert_equal "$(sql "select datdba::regrole from pg_database where datname = 'n8n_$colour'")" "n8n_$colour"
   done

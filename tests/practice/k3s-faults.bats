@@ -191,7 +191,7 @@ exit_of_run() {
   on master-03 'rm -f /etc/rancher/keybuzz.started'
   run kit --module 9 --limit practice-master-03 --yes
   assert_equal "$status" 3
-  assert_output --partial 'practice-master-03 must be started or stopped, but practice-master-02 is not whole'
+  assert_output --partial 'practice-master-03 must be started or stopped, but practice-master-02 is not healthy'
   on master-02 'systemctl start k3s'
   run -0 k3s_step 02_install_control_plane
 }

@@ -52,7 +52,7 @@ YAML
 @test "the whole cluster is not uninstalled while a module stands on it: exit 5" {
   kubectl get secrets --namespace keybuzz-system --selector keybuzz.io/revision-of=12_n8n -o name | grep -q . || kit --module 12 --yes
   run -5 kit --module 9 --uninstall --confirm k3s
-  assert_output --partial 'other modules stand on it'
+  assert_output --partial 'other modules need it'
   assert_output --partial '12_n8n (practice)'
 }
 
@@ -101,7 +101,7 @@ YAML
   run kit --module 9 --uninstall --limit practice-master-03 --confirm practice-master-03
   on master-01 'systemctl start k3s'
   assert_equal "$status" 3
-  assert_output --partial 'practice-master-01 is not whole'
+  assert_output --partial 'practice-master-01 is not healthy'
   run -0 k3s_step 02_install_control_plane
 }
 

@@ -94,7 +94,7 @@ SHELL
   refute_output --partial 192.0.2.7
 }
 
-@test "the host has started K3s again by itself, and the cluster is whole" {
+@test "the host has started K3s again by itself, and the cluster is healthy" {
   until_active() {
     local end=$((SECONDS + 120))
     until on master-03 'systemctl is-active --quiet k3s'; do
@@ -118,7 +118,7 @@ SHELL
   refute_output --partial '(k3s.service)'
 }
 
-@test "a drill: one master away, the API answers, a write succeeds, the canary and n8n serve; then it is whole again" {
+@test "a drill: one master away, the API answers, a write succeeds, the canary and n8n serve; then it is healthy again" {
   run -0 kit --module 9 --drill --confirm k3s
   assert_output --partial 'practice-master-03 away and whole again'
   run -3 on master-03 'systemctl is-active keybuzz-drill-undo.timer'

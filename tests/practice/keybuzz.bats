@@ -77,7 +77,7 @@ refused() {
 @test "a second run sends nothing" {
   before=$(state)
   run -0 kit --module 10 --yes
-  assert_output --partial 'nothing to do, revision 1 stands'
+  assert_output --partial 'nothing to do, revision 1 is current'
   assert_equal "$(state)" "$before"
 }
 

@@ -92,7 +92,7 @@ recording_kubectl() {
   before=$(versions_of_objects; sha256sum "$credentials"/*.env)
   run -0 kit --module 12 --yes
   assert_output --partial 'nothing sent'
-  assert_output --partial 'nothing to do, revision 1 stands'
+  assert_output --partial 'nothing to do, revision 1 is current'
   refute_output --partial 'created'
   assert_equal "$(versions_of_objects; sha256sum "$credentials"/*.env)" "$before"
 }

@@ -92,7 +92,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_output --partial '14 checks passed'
   assert_equal "$(scaler_most)" 4
   run -0 kit --skip 10,11 --yes
-  assert_output --partial '12 n8n workflows stands on a rollback'
+  assert_output --partial '12 n8n workflows is at a rollback'
   assert_equal "$(scaler_most)" 4
 }
 

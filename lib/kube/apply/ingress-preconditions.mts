@@ -93,6 +93,9 @@ function noIssuer(name: string, found: readonly LiveObject[]): KitError {
 const unready = (name: string, message: string): KitError =>
   new KitError(`ClusterIssuer ${name} is not Ready: ${message}`, {
     exitCode: exitCodes.preflight,
-    details: ['It would sign nothing, and visitors would meet a certificate of nobody.', ...nothing],
+    details: [
+      'It would sign nothing, and visitors would get the ingress controller’s default self-signed certificate.',
+      ...nothing,
+    ],
     hint: `kubectl describe clusterissuer ${name}`,
   })

@@ -41,9 +41,9 @@ export function createKube(options: KubeOptions): KubeSession {
     unchanged += planned.length - changes.length
     if (changes.length > 0) {
       await writes.make(changes, async () => {
-        planner.forget()
+        planner.invalidate()
         await sendCompared(batch, planned, live)
-        planner.sent()
+        planner.markSent()
       })
       for (const { what } of changes) sent.add(what)
     }
@@ -133,10 +133,10 @@ export function createKube(options: KubeOptions): KubeSession {
       return unchanged
     },
     reapply: applyBatch,
-    async foresee(batch) {
+    async planAhead(batch) {
       const { planned } = await planner.plan(batch)
       if (!writes.planning) refuseConflicts(planned)
-      planner.keep(planned)
+      planner.cache(planned)
     },
     async prune(ofStep) {
       await sayStrays()
@@ -153,8 +153,9 @@ export function createKube(options: KubeOptions): KubeSession {
     objects: async () => [...(await ours.find()).values()],
     recorded,
     sayStrays,
-    forget: () => ours.forget(),
+    invalidate: () => ours.invalidate(),
     waitForRollout,
-    waitAnew: (namespace, deployments) => waitForDeployments(kubectl, namespace, deployments, failures),
+    waitForRolloutUncached: (namespace, deployments) =>
+      waitForDeployments(kubectl, namespace, deployments, failures),
   }
 }

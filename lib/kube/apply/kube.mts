@@ -29,7 +29,7 @@ export interface KubeSession {
    * Asks what applying all these would change, before the first of them is sent: their steps then need not ask again.
    * @throws KitError exit 5 for a hand edit or somebody else's object, wherever among them it is
    */
-  foresee(manifests: readonly Manifest[]): Promise<void>
+  planAhead(manifests: readonly Manifest[]): Promise<void>
   /** Applies objects that carry their step's label already: those of an earlier revision. */
   reapply(manifests: readonly Manifest[]): Promise<void>
   /** Deletes the module's objects that this run did not apply: those of one step, or of all. Names strays. */
@@ -43,9 +43,9 @@ export interface KubeSession {
   /** Says which objects have the module's labels and are in none of its revisions. */
   sayStrays(): Promise<void>
   /** Something was written past this session: ask again. */
-  forget(): void
+  invalidate(): void
   /** Waits for Deployments whatever is known of them. */
-  waitAnew(namespace: string, deployments: readonly string[]): Promise<void>
+  waitForRolloutUncached(namespace: string, deployments: readonly string[]): Promise<void>
   /** Waits as a step does: not for Deployments that were served already and got nothing. */
   waitForRollout(namespace: string, ...deployments: string[]): Promise<void>
 }

@@ -104,7 +104,7 @@ export interface OurObjects {
   /** By name, as they were when they were last read. */
   find(): Promise<Map<string, LiveObject>>
   /** Something was written past this run: ask again. */
-  forget(): void
+  invalidate(): void
 }
 
 /** @param read the objects of every module, as this run has read them */
@@ -121,6 +121,6 @@ export function createOurObjects(
   const ask = async () => byName(itemsOf(await kubectl.json([...words, '--show-managed-fields'])))
   return {
     find: () => (found ??= ask()),
-    forget: () => void (found = undefined),
+    invalidate: () => void (found = undefined),
   }
 }

@@ -3,9 +3,9 @@ import { type Planned, compare, type Comparison } from './diff.mts'
 import { nameOf, type LiveObject, type Manifest } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { type OurObjects, ownerOf, requireOurs, requireStaying } from './ownership.mts'
-import { wokenUp } from './send.mts'
+import { withScaleFromZero } from './send.mts'
 import { fieldLines } from './plan-text.mts'
-import { standsAsWanted } from './up-to-date.mts'
+import { isUpToDate } from './up-to-date.mts'
 import type { Change } from '../../base/writes.mts'
 
 /** What applying a batch would change, and what is there now. */
@@ -21,11 +21,11 @@ export interface Planner {
   /** The same, whatever was read or kept before: what is there is read again. */
   planAnew(batch: readonly Manifest[]): Promise<BatchPlan>
   /** What was planned is taken for true until something is sent. */
-  keep(planned: readonly Planned[]): void
+  cache(planned: readonly Planned[]): void
   /** Something is about to be sent: what was kept may be old then. */
-  forget(): void
+  invalidate(): void
   /** What was planned last is there now, its namespaces too. */
-  sent(): void
+  markSent(): void
 }
 
 export interface PlannerOptions {
@@ -61,21 +61,21 @@ export function createPlanner({ kubectl, ours, namespaces }: PlannerOptions): Pl
       requireApplicable(batch, live)
       const known = batch.flatMap((manifest) => kept.get(JSON.stringify(manifest)) ?? [])
       if (known.length === batch.length) return { planned: known, live }
-      return { planned: wokenUp(await planObjects(kubectl, batch, live, absent), live), live }
+      return { planned: withScaleFromZero(await planObjects(kubectl, batch, live, absent), live), live }
     },
     async planAnew(batch) {
       kept.clear()
-      ours.forget()
+      ours.invalidate()
       const live = await findLive(kubectl, batch)
       requireApplicable(batch, live)
       const planned = await planObjects(kubectl, batch, live, new Set(newNamespaces(batch, live)))
-      return { planned: wokenUp(planned, live), live }
+      return { planned: withScaleFromZero(planned, live), live }
     },
-    keep(planned) {
+    cache(planned) {
       for (const one of planned) kept.set(JSON.stringify(one.manifest), one)
     },
-    forget: () => kept.clear(),
-    sent() {
+    invalidate: () => kept.clear(),
+    markSent() {
       absent.clear()
       hasSent = true
     },
@@ -122,9 +122,7 @@ export async function planObjects(
   live: ReadonlyMap<string, LiveObject>,
   absent: ReadonlySet<string>,
 ): Promise<Planned[]> {
-  const standing = new Set(
-    manifests.filter((manifest) => standsAsWanted(manifest, live.get(nameOf(manifest)))),
-  )
+  const standing = new Set(manifests.filter((manifest) => isUpToDate(manifest, live.get(nameOf(manifest)))))
   const askable = manifests.filter(
     (manifest) =>
       !standing.has(manifest) && !absent.has(manifest.metadata?.namespace ?? manifest.metadata?.name ?? ''),

@@ -79,7 +79,10 @@ export function startingReplicas(
 }
 
 /** The comparison of a Deployment that stands at no pods although it has an autoscaler: that changes. */
-export function wokenUp(planned: readonly Planned[], live: ReadonlyMap<string, LiveObject>): Planned[] {
+export function withScaleFromZero(
+  planned: readonly Planned[],
+  live: ReadonlyMap<string, LiveObject>,
+): Planned[] {
   const manifests = planned.map(({ manifest }) => manifest)
   return planned.map(({ manifest, comparison }) => {
     const now = live.get(nameOf(manifest))

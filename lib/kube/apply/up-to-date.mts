@@ -10,7 +10,7 @@ import type { FieldSet, LiveObject, Manifest } from '../types.mts'
  * (`metadata.managedFields`, Kubernetes "Server-Side Apply"), and each has its value. False says nothing: quantities
  * and what the server adds are written in more ways than one, and only the server's own dry run can tell.
  */
-export function standsAsWanted(manifest: Manifest, live: LiveObject | undefined): boolean {
+export function isUpToDate(manifest: Manifest, live: LiveObject | undefined): boolean {
   const ours = live?.metadata.managedFields?.filter(
     ({ manager, operation, subresource }) =>
       manager === fieldManager && operation === 'Apply' && subresource === undefined,

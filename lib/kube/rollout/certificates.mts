@@ -19,8 +19,8 @@ export async function awaitCertificates(
     await until({
       what: `the certificate of ${host}`,
       seconds: patience,
-      lacks: () => certificateLacks(kube, namespace, secretName, host),
-      isFinal: (lacks) => lacks.startsWith(refusal),
+      missing: () => certificateLacks(kube, namespace, secretName, host),
+      isFatal: (missing) => missing.startsWith(refusal),
       hint: `kubectl --namespace ${namespace} describe certificates,orders,challenges; then run the same command again`,
     })
   }

@@ -109,6 +109,6 @@ function failIfLate(
   throw new KitError(`${names} did not become ready: ${why}`, {
     exitCode: exitCodes.rolloutFailed,
     details: lines,
-    hint: 'the last reason stands above; run the same command again to go on waiting',
+    hint: 'the last reason is above; run the same command again to go on waiting',
   })
 }

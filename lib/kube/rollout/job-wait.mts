@@ -108,5 +108,5 @@ const late = (name: string, seconds: number, line: string): KitError =>
   new KitError(`job/${name} did not end: ${seconds} s have passed`, {
     exitCode: exitCodes.rolloutFailed,
     details: [line],
-    hint: 'the last reason stands above; run the same command again to go on waiting',
+    hint: 'the last reason is above; run the same command again to go on waiting',
   })

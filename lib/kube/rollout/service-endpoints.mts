@@ -1,4 +1,4 @@
-import { askAgain } from '../../base/poll.mts'
+import { pollUntil } from '../../base/poll.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { Deployment, LiveObject, Pod, Service } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
@@ -66,7 +66,7 @@ export async function waitForEndpoints(
     const found = await kubectl.json<{ items: LiveObject[] }>(['get', kinds, '--namespace', namespace])
     return endpointLag(found?.items ?? [], deployments)
   }
-  const lag = await askAgain(ask, {
+  const lag = await pollUntil(ask, {
     until: (answer) => answer === '',
     milliseconds: patience,
     every: 1000,

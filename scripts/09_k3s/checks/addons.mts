@@ -27,7 +27,7 @@ export const addons: Check<K3sSettings> = {
       names.map(async (name) => ({ name, bundled: await isBundled(tools.kube, name) })),
     )
     const wrong = found.flatMap(({ name, bundled }) =>
-      bundled === true ? [] : [`${name}: ${bundled === undefined ? 'not there' : 'somebody else’s'}`],
+      bundled === true ? [] : [`${name}: ${bundled === undefined ? 'not there' : 'another owner’s'}`],
     )
     if (wrong.length === 0) return passed(names.join(', '))
     return (await isKitMade(tools)) ? failed(wrong.join(', ')) : warning(wrong.join(', '))

@@ -1,4 +1,4 @@
-import { askAgain } from '../../../lib/base/poll.mts'
+import { pollUntil } from '../../../lib/base/poll.mts'
 import { failed, passed, type Check } from '../../../lib/checks/checks.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { becameReadyWithin, names, nodesOf, type Tools } from './nodes.mts'
@@ -13,7 +13,7 @@ export const metrics: Check<K3sSettings> = {
   async ask(tools) {
     const nodes = await nodesOf(tools)
     const servers = await tools.kube.list('pods', metricsServer)
-    const { without, thrown } = await askAgain(() => lookForMetrics(tools, nodes), {
+    const { without, thrown } = await pollUntil(() => lookForMetrics(tools, nodes), {
       until: ({ without }) => without.length === 0 || ![...without, ...servers].some(isYoung),
       milliseconds: firstMetrics,
       every: 2000,

@@ -14,21 +14,21 @@ const serversOf = async (tools: Tools): Promise<LiveObject[]> => (await nodesOf(
 /** What one member of etcd says of itself; undefined where it shows no metrics. */
 async function memberOf({ kube }: Tools, { metadata: { name } }: LiveObject) {
   const text = await kube.raw(`/api/v1/nodes/http:${name}:2381/proxy/metrics`).catch(() => undefined)
-  if (text === undefined) return { name, told: false, lacks: '' }
+  if (text === undefined) return { name, told: false, missing: '' }
   const value = (metric: string) => new RegExp(`^${metric} (\\d+)`, 'm').exec(text)?.[1]
   const known = [...text.matchAll(/^etcd_network_known_peers\{.*\} 1$/gm)].length
-  const lacks =
+  const missing =
     value('etcd_server_has_leader') !== '1'
       ? 'has no leader'
       : value('etcd_server_is_learner') !== '0'
         ? 'has no vote yet'
         : ''
-  return { name, told: true, lacks, members: known }
+  return { name, told: true, missing, members: known }
 }
 
 export const members: Check<K3sSettings> = {
   id: 'k3s.etcd',
-  title: 'Every server votes in etcd, and nobody else does',
+  title: 'Every server votes in etcd, and no other member does',
   fix: 'journalctl -u k3s on the server named; a member whose machine is gone: kubectl delete node NAME takes it out',
   async ask(tools) {
     const servers = await serversOf(tools)
@@ -38,7 +38,9 @@ export const members: Check<K3sSettings> = {
       const what = `no metrics of etcd on port 2381 of ${silent.join(', ')}`
       return (await isKitMade(tools)) ? failed(what) : warning(`not proven: ${what}`)
     }
-    const lacking = all.filter(({ lacks }) => lacks !== '').map(({ name, lacks }) => `${name} ${lacks}`)
+    const lacking = all
+      .filter(({ missing }) => missing !== '')
+      .map(({ name, missing }) => `${name} ${missing}`)
     if (lacking.length > 0) return failed(lacking.join(', '))
     const counts = new Set(all.map(({ members = 0 }) => members))
     const right = counts.size === 1 && counts.has(servers.length)

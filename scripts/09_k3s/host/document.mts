@@ -18,7 +18,7 @@ export function parseDocument(name: string, text: string): HostDocument {
   })
   const last = lines.at(-1)
   if (last?.key !== 'end') {
-    throw new KitError(`${name} did not say all of itself`, {
+    throw new KitError(`${name} did not give the whole preflight output`, {
       exitCode: exitCodes.unreachable,
       details: [`its last words: ${last === undefined ? 'none' : [last.key, ...last.words].join(' ')}`],
       hint: 'run the same command again',

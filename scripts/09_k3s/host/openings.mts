@@ -4,7 +4,7 @@ import { canonicalRange } from './cidr.mts'
 import { itemsOf } from '../../../lib/settings/validators.mts'
 import type { K3sSettings } from '../settings.mts'
 
-// THE table of what hosts must let through: preflight knocks at these ports, preparation opens them.
+// THE table of what hosts must let through: preflight probes these ports, preparation opens them.
 
 type Source = 'masters' | 'nodes' | 'balancers' | 'admins'
 

@@ -1,5 +1,5 @@
 import type { KubeReader } from '../../../lib/kube/reader.mts'
-import type { Awaited } from '../../../lib/base/poll.mts'
+import type { Condition } from '../../../lib/base/poll.mts'
 
 interface DaemonSetStatus {
   desiredNumberScheduled?: number
@@ -17,11 +17,14 @@ export interface OnEveryNode {
 }
 
 /** A DaemonSet with what was applied, on every node. */
-export const everyNodeServes = (kube: KubeReader, { what, namespace, name, hint }: OnEveryNode): Awaited => ({
+export const everyNodeServes = (
+  kube: KubeReader,
+  { what, namespace, name, hint }: OnEveryNode,
+): Condition => ({
   what,
   hint,
   seconds: 300,
-  async lacks() {
+  async missing() {
     const found = await kube.get('daemonsets.apps', name, namespace)
     const {
       desiredNumberScheduled: all = 0,
@@ -33,7 +36,7 @@ export const everyNodeServes = (kube: KubeReader, { what, namespace, name, hint 
     const serving = Math.min(updated, ready)
     return all > 0 && serving === all ? '' : `${serving} of ${all} nodes`
   },
-  async lastWords() {
+  async lastLogLines() {
     const pods = await kube.list('pods', { namespace })
     return pods.flatMap(({ metadata, status, spec }) => {
       const { containerStatuses: [first] = [] } = status as {

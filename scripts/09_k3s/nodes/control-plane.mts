@@ -2,7 +2,7 @@ import { exitCodes, KitError, NotYet } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { log } from '../../../lib/base/log.mts'
 import type { Until } from '../../../lib/base/poll.mts'
-import type { Texts } from '../../../lib/settings/settings.mts'
+import type { RawValues } from '../../../lib/settings/settings.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import { paths } from '../host/paths.mts'
 import { serverConfig, type Origin } from './config.mts'
@@ -12,15 +12,15 @@ import { readState, requireStaying, type HostState } from './host-state.mts'
 import {
   artifactsOf,
   imagesOf,
-  layArtifacts,
-  layConfig,
+  copyArtifacts,
+  writeConfig,
   needsStart,
   type Artifact,
   start,
-  type Wanted,
+  type DesiredState,
 } from './install.mts'
 import type { K3sSettings } from '../settings.mts'
-import { lacksOf, wholeServer } from './readiness.mts'
+import { missingOf, serverIsHealthy } from './readiness.mts'
 import { hideToken, requireSameTokens, withTokens } from './tokens.mts'
 
 export interface ControlPlane {
@@ -30,7 +30,7 @@ export interface ControlPlane {
   readonly masters: readonly Host[]
   readonly settings: K3sSettings
   /** Saves tokens that the settings lack. */
-  readonly keep: (found: Texts) => Promise<void>
+  readonly keep: (found: RawValues) => Promise<void>
   readonly versions: Versions
   readonly until: Until
   /** A cluster was installed for this environment before. */
@@ -38,7 +38,7 @@ export interface ControlPlane {
 }
 
 /**
- * Makes masters servers of one cluster, one after another, each whole before the next.
+ * Makes masters servers of one cluster, one after another, each healthy before the next.
  * @throws KitError exit 3, 5, 7 or 9
  */
 export async function ensureServers({
@@ -58,7 +58,7 @@ export async function ensureServers({
   const { begins, order } = planFormation(states, known, changes)
   requireSameProgram(order, artifacts)
   const settings = await withTokens({ states, servers, settings: given, keep })
-  await Promise.all(masters.map((master) => layArtifacts(master, artifacts)))
+  await Promise.all(masters.map((master) => copyArtifacts(master, artifacts)))
   const tokens = new Map<string, Promise<string>>()
   const tokenOf = (name: string) => {
     const token = tokens.get(name) ?? readToken(hostOf(servers, name))
@@ -69,19 +69,19 @@ export async function ensureServers({
   for (const state of order.filter(changes)) {
     const host = hostOf(servers, state.name)
     const config = serverConfig(settings, states, state, await originOf(state, begins, order, tokenOf))
-    const wanted: Wanted = { role: 'server', config, artifacts, pods: settings.CLUSTER_CIDR }
-    await layConfig(host, wanted)
+    const wanted: DesiredState = { role: 'server', config, artifacts, pods: settings.CLUSTER_CIDR }
+    await writeConfig(host, wanted)
     if (needsStart(state, wanted)) {
       await requireOthersWhole(state, states, servers)
       const member = order.find(({ data, name }) => data && name !== state.name)
       if (!state.data && member !== undefined) await forgetNode(hostOf(servers, member.name), state.name)
       await start(host, wanted)
-    } else if ((await lacksOf(host)) === '') {
+    } else if ((await missingOf(host)) === '') {
       untouched += 1
       continue
     }
     // Also one that an earlier run had started, and did not live to see ready.
-    await until(wholeServer(host))
+    await until(serverIsHealthy(host))
   }
   if (untouched > 0) log.ok(`${untouched} of ${masters.length} servers run as they should, untouched`)
 }
@@ -130,8 +130,8 @@ async function readToken(server: Host): Promise<string> {
 }
 
 /**
- * A server is only started while all others that hold the database are whole: two away at once would end the quorum.
- * @throws KitError exit 3 naming the other that is not whole
+ * A server is only started while all others that hold the database are healthy: two away at once would end the quorum.
+ * @throws KitError exit 3 naming the other that is not healthy
  */
 export async function requireOthersWhole(
   { name, address }: Pick<HostState, 'name' | 'address'>,
@@ -141,11 +141,11 @@ export async function requireOthersWhole(
   const others = states.filter((other) => other.name !== name && other.data)
   // Who holds no database can have no vote: what etcd still lists of it is from before it was installed anew.
   const without = [address, ...states.filter(({ data }) => !data).map((one) => one.address)]
-  const lacks = await Promise.all(others.map((other) => lacksOf(hostOf(servers, other.name), without)))
-  const at = lacks.findIndex((one) => one !== '')
+  const missing = await Promise.all(others.map((other) => missingOf(hostOf(servers, other.name), without)))
+  const at = missing.findIndex((one) => one !== '')
   if (at < 0) return
   const other = others[at]?.name
-  throw new KitError(`${name} must be started or stopped, but ${other} is not whole: ${lacks[at]}`, {
+  throw new KitError(`${name} must be started or stopped, but ${other} is not healthy: ${missing[at]}`, {
     exitCode: exitCodes.preflight,
     details: ['Two servers away at once could end the quorum. No service was touched.'],
     hint: `repair ${other} first: journalctl -u k3s; then run the same command again`,

@@ -78,7 +78,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
   if (foreign !== undefined) {
     throw new KitError(`${name} carries ${foreign}, which the kit did not install`, {
       exitCode: exitCodes.preflight,
-      details: ['It may hold somebody’s cluster and its data. Nothing was written.'],
+      details: ['It may hold a cluster and its data. Nothing was written.'],
       hint: `a cluster that shall stay: only --verify, with its kubeconfig; else take it off ${name} by its own uninstall`,
     })
   }

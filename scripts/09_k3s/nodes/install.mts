@@ -44,7 +44,7 @@ const tarballName = (name: string, file: string): string =>
   `keybuzz-${name}${/\.tar(\.\w+)?$/.exec(file)?.[0] ?? '.tar'}`
 
 /** What a service would be started with: when it is another one than it was started with, it is restarted. */
-const recipeOf = (artifacts: readonly Artifact[], config: string, role: 'server' | 'agent'): string =>
+const startHash = (artifacts: readonly Artifact[], config: string, role: 'server' | 'agent'): string =>
   createHash('sha256')
     .update(
       JSON.stringify([artifacts.find(({ path }) => path === paths.binary)?.sha256, config, unitText(role)]),
@@ -56,7 +56,7 @@ export const imagesOf = (artifacts: readonly Artifact[]): string[] =>
   artifacts.flatMap(({ path }) => (path === paths.binary ? [] : [path]))
 
 /** How a host stands against what it should be. */
-export interface Wanted {
+export interface DesiredState {
   readonly role: 'server' | 'agent'
   /** The range of the pods: its routes go when K3s goes. */
   readonly pods: string
@@ -65,16 +65,18 @@ export interface Wanted {
 }
 
 /** True when the service of this host must be started, or started anew. */
-export const needsStart = ({ active, started }: HostState, { artifacts, config, role }: Wanted): boolean =>
-  !active || started !== recipeOf(artifacts, config, role)
+export const needsStart = (
+  { active, started }: HostState,
+  { artifacts, config, role }: DesiredState,
+): boolean => !active || started !== startHash(artifacts, config, role)
 
 /** Lays the program and the images; nothing is started. */
-export async function layArtifacts(host: Host, artifacts: readonly Artifact[]): Promise<void> {
+export async function copyArtifacts(host: Host, artifacts: readonly Artifact[]): Promise<void> {
   for (const { path, mode, ...content } of artifacts) await host.put(path, mode, content)
 }
 
 /** Lays the configuration, the unit, and what takes them off again; nothing is started. */
-export async function layConfig(host: Host, { role, config, pods }: Wanted): Promise<void> {
+export async function writeConfig(host: Host, { role, config, pods }: DesiredState): Promise<void> {
   await host.put(paths.uninstall, '0755', uninstallScript(pods))
   await host.put(paths.config, '0600', config)
   if (await host.put(unitPath(role), '0644', unitText(role)))
@@ -82,9 +84,9 @@ export async function layConfig(host: Host, { role, config, pods }: Wanted): Pro
 }
 
 /** Starts the service, or starts it anew, and remembers with what. It does not wait until it is ready. */
-export async function start(host: Host, wanted: Wanted): Promise<void> {
+export async function start(host: Host, wanted: DesiredState): Promise<void> {
   const unit = unitOf(wanted.role)
-  const recipe = recipeOf(wanted.artifacts, wanted.config, wanted.role)
+  const recipe = startHash(wanted.artifacts, wanted.config, wanted.role)
   // The mark goes first: a run that is killed in between finds the service not active, or restarts it once more.
   await host.change(`start ${unit}`, [
     'sh',

@@ -16,7 +16,7 @@ export const kubectlWords = (...words: string[]): string[] => [
  *
  * Its pods go as well: Kubernetes removes them only where their Node stays away for 40 s (PodGC). On a machine that is
  * back before, they would begin again on volumes whose folders went with the old disk, and never get well.
- * @param server one that is whole
+ * @param server one that is healthy
  */
 export async function forgetNode(server: Host, name: string): Promise<void> {
   const secret = ['secret', `${name}.node-password.k3s`, '--namespace', 'kube-system']

@@ -1,13 +1,13 @@
 import { hideToken } from './tokens.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { readScript } from '../../../lib/hosts/remote-script.mts'
-import type { Awaited } from '../../../lib/base/poll.mts'
+import type { Condition } from '../../../lib/base/poll.mts'
 import { paths, unitOf } from '../host/paths.mts'
 import { kubectlWords } from './node-object.mts'
 import { lastWordsOf } from './journal.mts'
 import { membersIn, memberProblems, type Without } from './members.mts'
 
-// The gate between two nodes: nobody goes on to the next before this one is whole.
+// The gate between two nodes: nobody goes on to the next before this one is healthy.
 
 /** Seconds a server or a worker may take until it is ready. */
 const patience = 300
@@ -34,23 +34,23 @@ for port in 2379 2382; do
 done`
 
 /**
- * What a server still lacks; empty when it is whole: service, API, Node, version, its vote in etcd.
+ * What a server still lacks; empty when it is healthy: service, API, Node, version, its vote in etcd.
  * @param without the servers whose votes are not asked for beside its own; every other member must have one
  */
-export async function lacksOf(server: Host, without: Without = 'others'): Promise<string> {
-  return lacksIn(await ask(server), server, without).join(', ')
+export async function missingOf(server: Host, without: Without = 'others'): Promise<string> {
+  return missingIn(await ask(server), server, without).join(', ')
 }
 
 async function ask(server: Host): Promise<string> {
-  const shown = 'ask whether this server is whole'
+  const shown = 'ask whether this server is healthy'
   return (await readScript(server, serverScript, [server.name], { timeoutSeconds: 30, shown })).stdout
 }
 
 /** What the lines of a server say it lacks. Pure. */
-export function lacksIn(text: string, { address }: Pick<Host, 'address'>, without: Without): string[] {
+export function missingIn(text: string, { address }: Pick<Host, 'address'>, without: Without): string[] {
   const said = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(text)?.[1]?.trim() ?? ''
   const [ready, version] = said('node').split(' ')
-  const lacks =
+  const missing =
     said('readyz') === 'ok'
       ? [
           ...(ready === 'True' ? [] : ['its Node is not Ready yet']),
@@ -60,28 +60,28 @@ export function lacksIn(text: string, { address }: Pick<Host, 'address'>, withou
           ...memberProblems(membersIn(text), said('voters'), address, without),
         ]
       : ['its API does not answer yet']
-  if (lacks.length === 0) return []
+  if (missing.length === 0) return []
   if (said('failed') === 'yes') return [failed]
-  return Number(said('restarts')) >= mostRestarts ? [again, ...lacks] : lacks
+  return Number(said('restarts')) >= mostRestarts ? [again, ...missing] : missing
 }
 
-/** A server that is whole: API, Node, version, votes. */
-export const wholeServer = (server: Host): Awaited => ({
+/** A server that is healthy: API, Node, version, votes. */
+export const serverIsHealthy = (server: Host): Condition => ({
   ...awaited(server, 'server'),
-  lacks: () => lacksOf(server),
+  missing: () => missingOf(server),
 })
 
-/** The first of these servers that is whole; undefined when none is. */
-export async function firstWhole(servers: readonly Host[]): Promise<Host | undefined> {
-  for (const server of servers) if ((await lacksOf(server)) === '') return server
+/** The first of these servers that is healthy; undefined when none is. */
+export async function healthyServer(servers: readonly Host[]): Promise<Host | undefined> {
+  for (const server of servers) if ((await missingOf(server)) === '') return server
   return undefined
 }
 
 /** A server that has no vote any more, as one that stays sees it. */
-export const memberGone = (leaving: Host, server: Host): Awaited => ({
+export const memberGone = (leaving: Host, server: Host): Condition => ({
   ...awaited(server, 'server'),
   what: `the quorum without ${leaving.name}`,
-  async lacks() {
+  async missing() {
     const members = membersIn(await ask(server))
     if (members === undefined) return 'its members cannot be asked'
     return members.some(({ address }) => address === leaving.address) ? 'it still has its vote' : ''
@@ -124,25 +124,25 @@ const workerScript = `systemctl is-active k3s-agent
 systemctl show k3s-agent --property NRestarts --value`
 
 /** A worker whose Node is Ready, as a server sees it. */
-export const readyWorker = (worker: Host, server: Host): Awaited => ({
+export const readyWorker = (worker: Host, server: Host): Condition => ({
   ...awaited(worker, 'agent'),
-  async lacks() {
+  async missing() {
     // For a while the cluster believes in a Node whose service is gone: both are asked.
     const [state = '', restarts] = (await worker.read(['sh', '-c', workerScript])).stdout.split('\n')
     if (state === 'failed') return failed
     if (state === 'active' && (await viewOfWorkers(server)).ready?.has(worker.name) === true) return ''
-    const lacks = state === 'active' ? 'its Node is not Ready yet' : 'its service has not started yet'
-    return Number(restarts) >= mostRestarts ? `${again}, ${lacks}` : lacks
+    const missing = state === 'active' ? 'its Node is not Ready yet' : 'its service has not started yet'
+    return Number(restarts) >= mostRestarts ? `${again}, ${missing}` : missing
   },
 })
 
-function awaited(host: Host, role: 'server' | 'agent'): Omit<Awaited, 'lacks'> {
+function awaited(host: Host, role: 'server' | 'agent'): Omit<Condition, 'missing'> {
   const unit = unitOf(role)
   return {
     what: host.name,
     seconds: patience,
-    isFinal: (lacks) => lacks.includes(failed) || lacks.includes(again),
-    lastWords: () => lastWordsOf(host, unit),
+    isFatal: (missing) => missing.includes(failed) || missing.includes(again),
+    lastLogLines: () => lastWordsOf(host, unit),
     hint: `repair that on ${host.name} (journalctl -u ${unit}), then run module 9 again: it goes on from here`,
   }
 }

@@ -3,7 +3,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { log } from '../../../lib/base/log.mts'
 import { sensitive, type Sensitive } from '../../../lib/base/sensitive.mts'
-import type { Texts } from '../../../lib/settings/settings.mts'
+import type { RawValues } from '../../../lib/settings/settings.mts'
 import { paths } from '../host/paths.mts'
 import type { K3sSettings } from '../settings.mts'
 import type { WithTokens } from './config.mts'
@@ -52,7 +52,7 @@ export interface Settling {
   readonly servers: readonly Pick<Host, 'name' | 'read'>[]
   readonly settings: K3sSettings
   /** Saves them before any server is told. */
-  readonly keep: (found: Texts) => Promise<void>
+  readonly keep: (found: RawValues) => Promise<void>
 }
 
 /**

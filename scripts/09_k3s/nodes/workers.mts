@@ -12,15 +12,15 @@ import { readState, requireStaying } from './host-state.mts'
 import {
   artifactsOf,
   imagesOf,
-  layArtifacts,
-  layConfig,
+  copyArtifacts,
+  writeConfig,
   needsStart,
   start,
   type Artifact,
-  type Wanted,
+  type DesiredState,
 } from './install.mts'
 import type { K3sSettings } from '../settings.mts'
-import { firstWhole, readyWorker, viewOfWorkers, type WorkersView } from './readiness.mts'
+import { healthyServer, readyWorker, viewOfWorkers, type WorkersView } from './readiness.mts'
 
 export interface Workers extends Omit<Hosts, 'close'> {
   readonly settings: K3sSettings
@@ -43,7 +43,7 @@ export async function ensureWorkers({
   const absent = lost.filter(({ role }) => role === 'worker')
   if (workers.length + absent.length === 0) return
   const artifacts = artifactsOf(versions)
-  const gate = lazily(() => wholeOf(servers))
+  const gate = lazily(() => healthyOf(servers))
   const shared = { ...(await lookFrom(servers)), gate, artifacts, pods: settings.CLUSTER_CIDR, until }
   const limit = createLimit(settings.JOIN_PARALLEL)
   const joined = await Promise.allSettled(workers.map((worker) => limit(() => join({ ...shared, worker }))))
@@ -78,15 +78,15 @@ async function lookFrom(servers: readonly Host[]): Promise<WorkersView> {
   throw there ? noneWhole() : new NotYet('09_k3s_02_install_control_plane')
 }
 
-/** The server a worker joins by. @throws KitError exit 3 when none is whole */
-async function wholeOf(servers: readonly Host[]): Promise<Host> {
-  const whole = await firstWhole(servers)
-  if (whole === undefined) throw noneWhole()
-  return whole
+/** The server a worker joins by. @throws KitError exit 3 when none is healthy */
+async function healthyOf(servers: readonly Host[]): Promise<Host> {
+  const healthy = await healthyServer(servers)
+  if (healthy === undefined) throw noneWhole()
+  return healthy
 }
 
 const noneWhole = (): KitError =>
-  new KitError('no server of the cluster is whole: no worker can join', {
+  new KitError('no server of the cluster is healthy: no worker can join', {
     exitCode: exitCodes.preflight,
     details: ['No service of a worker was touched.'],
     hint: 'repair a master first: journalctl -u k3s; or run 09_k3s_02_install_control_plane',
@@ -105,14 +105,14 @@ interface Joining extends WorkersView {
 async function join({ worker, gate, token, ready, artifacts, pods, until }: Joining): Promise<boolean> {
   const state = await readState(worker, imagesOf(artifacts))
   requireStaying([state])
-  const wanted: Wanted = {
+  const wanted: DesiredState = {
     role: 'agent',
     config: agentConfig(state, state.joins ?? (await gate()).address, token),
     artifacts,
     pods,
   }
-  await layArtifacts(worker, artifacts)
-  await layConfig(worker, wanted)
+  await copyArtifacts(worker, artifacts)
+  await writeConfig(worker, wanted)
   const starts = needsStart(state, wanted)
   if (!starts && ready.has(worker.name)) return false
   const server = await gate()

@@ -27,7 +27,7 @@ export interface HostFacts {
   readonly clockOffset: number
   /** Every machine of servers.tsv, this one too. */
   readonly members: readonly Member[]
-  /** Who knocked at which of its ports in vain. */
+  /** Who probed which of its ports in vain. */
   readonly blocked: readonly Blocked[]
   /** TCP ports of K3s that answered this machine at its public address. */
   readonly publicPorts: readonly number[]

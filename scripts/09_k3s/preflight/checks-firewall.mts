@@ -1,7 +1,7 @@
 import { failed, passed, warning } from '../../../lib/checks/checks.mts'
 import { isInRange } from '../host/cidr.mts'
 import { balancersOf, rulesFor } from '../host/openings.mts'
-import { firewallWorks, lacking } from '../prepare/tasks.mts'
+import { firewallTasks, lacking } from '../prepare/tasks.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
 import { isPublic } from '../reach/public.mts'
 import { blockedText, thisMachine } from '../reach/reach.mts'
@@ -38,7 +38,7 @@ export const firewall: readonly HostCheck[] = [
       if (active.includes('ufw') && active.includes('firewalld'))
         return failed('ufw and firewalld are active')
       if (active.length === 0) return passed('none active')
-      const missing = lacking(firewallWorks(host))
+      const missing = lacking(firewallTasks(host))
       return passed(`${active.join(' and ')}: ${missing.length === 0 ? 'open' : 'opened by this step'}`)
     },
   },
@@ -97,7 +97,7 @@ export const firewall: readonly HostCheck[] = [
       if (host.blocked.length === 0) return passed('all got through')
       const text = blockedText(host)
       const opened =
-        lacking(firewallWorks(host)).length > 0 &&
+        lacking(firewallTasks(host)).length > 0 &&
         (opensForUs(host) || host.blocked.every(({ from }) => from !== thisMachine))
       return opened ? warning(`${text}; this step opens them`) : must(false, text)
     },

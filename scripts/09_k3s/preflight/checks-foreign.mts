@@ -74,7 +74,7 @@ export const foreigners: readonly HostCheck[] = [
   {
     id: 'host.no-etcd',
     title: 'No other etcd keeps data here',
-    fix: 'move /var/lib/etcd away, when nobody needs it',
+    fix: 'move /var/lib/etcd away, when it is not needed',
     waivable: true,
     ask: ({ said }) =>
       must(

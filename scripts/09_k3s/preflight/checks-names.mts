@@ -15,7 +15,7 @@ const unique = (key: string, { said, others }: HostFacts): Answer => {
   )
 }
 
-/** Milliseconds between the clocks of two hosts that etcd, certificates and logins bear. */
+/** Milliseconds between the clocks of two hosts that etcd, certificates and logins tolerate. */
 const mostSkew = 500
 
 export const names: readonly HostCheck[] = [

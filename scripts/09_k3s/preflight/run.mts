@@ -71,7 +71,7 @@ async function withBlocked(
 }
 
 /**
- * Asks one host about itself, looks at what preparation may write there, and knocks at its public address meanwhile.
+ * Asks one host about itself, looks at what preparation may write there, and probes its public address meanwhile.
  * @throws KitError exit 6 or 9
  */
 export async function ask(

@@ -1,6 +1,6 @@
 import type { HostDocument } from '../host/document.mts'
 import type { Rule } from '../host/openings.mts'
-import type { Work } from './task.mts'
+import type { Task } from './task.mts'
 
 // firewalld: rich rules in the zone of the private interface, now and for the next start. Never --reload: it drops
 // what others added for now only. A rich rule carries no name of ours, so none is ever taken away. Rich rules let
@@ -16,7 +16,7 @@ const richRules = ({ source, protocol, ports }: Rule): string[] =>
   )
 
 /** What is to do on a host where firewalld runs. Pure. */
-export function firewalldWorks(said: HostDocument, rules: readonly Rule[]): Work[] {
+export function firewalldTasks(said: HostDocument, rules: readonly Rule[]): Task[] {
   const zone = said.one('zone')
   if (zone === undefined) return []
   const has = (key: string, kind: string, text: string) =>

@@ -1,7 +1,7 @@
 import { signature } from '../host/paths.mts'
 import type { K3sSettings } from '../settings.mts'
 import type { HostDocument } from '../host/document.mts'
-import type { Work } from './task.mts'
+import type { Task } from './task.mts'
 
 // Kernel modules and settings: for now, and for the next start of the host.
 
@@ -51,7 +51,7 @@ const file = (path: string, lines: readonly string[]) => ({
 })
 
 /** Modules that are not loaded; the file that loads them at every start. Pure. */
-export function moduleWorks(said: HostDocument, settings: K3sSettings): Work[] {
+export function moduleWorks(said: HostDocument, settings: K3sSettings): Task[] {
   const wanted = modulesOf(settings)
   const lacking = wanted.filter((name) => !said.has('loaded', name))
   return [
@@ -63,7 +63,7 @@ export function moduleWorks(said: HostDocument, settings: K3sSettings): Work[] {
 }
 
 /** Settings that are too low, and those this file has raised before; what is higher is left alone. Pure. */
-export function sysctlWorks(said: HostDocument): Work[] {
+export function sysctlWorks(said: HostDocument): Task[] {
   const seen = (name: string) => Number(said.all('sysctl').find(([key]) => key === name)?.[1] ?? 0)
   const low = leastSettings.filter(({ name, least }) => seen(name) < least)
   const kept = leastSettings.filter((one) => low.includes(one) || said.has('raised', one.name))

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { signature } from '../host/paths.mts'
 import type { HostDocument } from '../host/document.mts'
 import type { Rule } from '../host/openings.mts'
-import type { Work } from './task.mts'
+import type { Task } from './task.mts'
 
 // nftables: a packet must be let through by every chain it meets, so a table of our own would open nothing. Each of
 // the operator's chains that filters gets one jump, at its head, into a chain of ours beside it.
@@ -92,7 +92,7 @@ WantedBy=multi-user.target
 `
 
 /** What is to do on a host whose own nftables filter packets. Pure. */
-export function nftablesWorks(said: HostDocument, rules: readonly Rule[]): Work[] {
+export function nftablesTasks(said: HostDocument, rules: readonly Rule[]): Task[] {
   const chains = said.all('chain')
   if (chains.length === 0) return []
   const lines = linesOf(rules)

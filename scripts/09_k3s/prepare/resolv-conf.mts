@@ -1,6 +1,6 @@
 import { paths, signature } from '../host/paths.mts'
 import type { HostDocument } from '../host/document.mts'
-import type { Work } from './task.mts'
+import type { Task } from './task.mts'
 
 const isLoop = (address: string): boolean => address.startsWith('127.') || address === '::1'
 
@@ -15,7 +15,7 @@ export function nameServersOf(said: HostDocument): string[] {
 }
 
 /** The kubelet’s own resolv.conf; the host’s is never touched. Pure. */
-export function resolvConfWorks(said: HostDocument): Work[] {
+export function resolvConfTasks(said: HostDocument): Task[] {
   const domains = [...new Set(said.all('domain').flat())].filter((one) => one !== '.')
   const lines = [
     signature,

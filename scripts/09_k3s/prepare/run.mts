@@ -8,8 +8,8 @@ import { parseDocument } from '../host/document.mts'
 import { blockedText, findBlocked, peersOf } from '../reach/reach.mts'
 import { waivedOf } from '../settings-waived.mts'
 import { preparedScript } from './script.mts'
-import type { Work } from './task.mts'
-import { lacking, worksOf, type FitHost } from './tasks.mts'
+import type { Task } from './task.mts'
+import { lacking, tasksFor, type FitHost } from './tasks.mts'
 
 /**
  * Makes every host ready for K3s: modules, settings, resolver, firewall. Then looks whether it is so, and whether
@@ -31,7 +31,7 @@ export async function prepareHosts(
   await until({
     what: `the preparation of ${changed.length} of ${fit.length} hosts`,
     seconds: 15,
-    lacks: async () => (await Promise.all(changed.map(whatLacks))).filter(Boolean).join('; '),
+    missing: async () => (await Promise.all(changed.map(whatLacks))).filter(Boolean).join('; '),
     hint: 'look for what undoes it on the host, then run the same command again',
   })
   const waived = (settings: K3sSettings) => waivedOf(settings.WAIVED).has('host.reach')
@@ -42,11 +42,11 @@ export async function prepareHosts(
 /** @returns whether anything was to do */
 async function prepare({ host, facts }: FitHost): Promise<boolean> {
   let changed = false
-  for (const work of worksOf(facts)) if (await make(host, work)) changed = true
+  for (const work of tasksFor(facts)) if (await make(host, work)) changed = true
   return changed
 }
 
-async function make(host: Host, { what, files = [], words }: Work): Promise<boolean> {
+async function make(host: Host, { what, files = [], words }: Task): Promise<boolean> {
   let changed = false
   for (const { path, mode, content } of files) if (await host.put(path, mode, content)) changed = true
   if (words === undefined) return changed
@@ -58,7 +58,7 @@ async function make(host: Host, { what, files = [], words }: Work): Promise<bool
 async function whatLacks({ host, facts }: FitHost): Promise<string> {
   const shown = 'ask whether the host is prepared'
   const { stdout } = await readScript(host, preparedScript, [host.address], { shown })
-  const works = lacking(worksOf({ ...facts, said: parseDocument(host.name, stdout) }))
+  const works = lacking(tasksFor({ ...facts, said: parseDocument(host.name, stdout) }))
   return works.length === 0 ? '' : `${host.name}: ${works.map(({ what }) => what).join(', ')}`
 }
 
@@ -66,7 +66,7 @@ async function whatLacks({ host, facts }: FitHost): Promise<string> {
 const allReach = (fit: readonly FitHost[], hosts: Pick<Hosts, 'servers'>): Parameters<Until>[0] => ({
   what: 'the way between the hosts',
   seconds: 20,
-  async lacks() {
+  async missing() {
     const [first] = fit
     if (first === undefined) return ''
     const peers = peersOf(

@@ -1,5 +1,5 @@
 /** One thing preparation makes so on a host. */
-export interface Work {
+export interface Task {
   readonly what: string
   /** Files that must be there; written only when they differ. */
   readonly files?: readonly { readonly path: string; readonly mode: string; readonly content: string }[]

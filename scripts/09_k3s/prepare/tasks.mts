@@ -3,14 +3,14 @@ import type { Member } from '../../../lib/hosts/hosts.mts'
 import type { K3sSettings } from '../settings.mts'
 import type { HostDocument } from '../host/document.mts'
 import type { Blocked } from '../reach/reach.mts'
-import { firewalldWorks } from './firewalld.mts'
+import { firewalldTasks } from './firewalld.mts'
 import { modulesFile, moduleWorks, sysctlFile, sysctlWorks } from './kernel.mts'
-import { firewallScript, firewallUnit, nftablesWorks } from './nftables.mts'
+import { firewallScript, firewallUnit, nftablesTasks } from './nftables.mts'
 import { rulesFor } from '../host/openings.mts'
 import { paths } from '../host/paths.mts'
-import { resolvConfWorks } from './resolv-conf.mts'
-import { ufwWorks } from './ufw.mts'
-import type { Work } from './task.mts'
+import { resolvConfTasks } from './resolv-conf.mts'
+import { ufwTasks } from './ufw.mts'
+import type { Task } from './task.mts'
 
 export interface Prepared {
   readonly address: string
@@ -27,21 +27,21 @@ export interface FitHost {
 }
 
 /** What the firewalls of one host need; nothing where none is active. Pure. */
-export function firewallWorks({ said, members, settings, ...host }: Prepared): Work[] {
+export function firewallTasks({ said, members, settings, ...host }: Prepared): Task[] {
   const rules = rulesFor(host, members, settings)
-  return [ufwWorks, firewalldWorks, nftablesWorks].flatMap((works) => works(said, rules))
+  return [ufwTasks, firewalldTasks, nftablesTasks].flatMap((works) => works(said, rules))
 }
 
 /** Every file that preparation may write: preflight looks at them in its own round trip. */
 export const preparedFiles = [modulesFile, sysctlFile, paths.resolvConf, firewallScript, firewallUnit]
 
 /** Everything one host needs before K3s comes, in the order it is done. Pure. */
-export const worksOf = (host: Prepared): Work[] => [
+export const tasksFor = (host: Prepared): Task[] => [
   ...moduleWorks(host.said, host.settings),
   ...sysctlWorks(host.said),
-  ...resolvConfWorks(host.said),
-  ...firewallWorks(host),
+  ...resolvConfTasks(host.said),
+  ...firewallTasks(host),
 ]
 
 /** What runs on a host that is not yet as it should be. */
-export const lacking = (works: readonly Work[]): Work[] => works.filter(({ words }) => words !== undefined)
+export const lacking = (works: readonly Task[]): Task[] => works.filter(({ words }) => words !== undefined)

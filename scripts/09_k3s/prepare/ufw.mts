@@ -1,5 +1,5 @@
 import type { HostDocument } from '../host/document.mts'
-import type { Work } from './task.mts'
+import type { Task } from './task.mts'
 import type { Rule } from '../host/openings.mts'
 
 // ufw: rules are commands with our comment. What an operator denied by a rule of his stays denied.
@@ -21,7 +21,7 @@ const removed = (rule: string): string[] =>
     : ['ufw', 'delete', ...rule.split(' ')]
 
 /** What is to do on a host whose ufw is active: rules that lack, and rules of ours nobody needs any more. Pure. */
-export function ufwWorks(said: HostDocument, rules: readonly Rule[]): Work[] {
+export function ufwTasks(said: HostDocument, rules: readonly Rule[]): Task[] {
   if (said.one('ufw') !== 'active') return []
   const there = said.all('ufwrule').map((words) => words.join(' '))
   const mark = ` comment '${comment}'`

@@ -1,4 +1,4 @@
-import { askAgain } from '../../../lib/base/poll.mts'
+import { pollUntil } from '../../../lib/base/poll.mts'
 import { NotYet } from '../../../lib/base/errors.mts'
 import type { Manifest } from '../../../lib/kube/types.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
@@ -22,7 +22,7 @@ export async function policyVerdict(kube: KubeReader): Promise<Manifest> {
     if (proof === undefined) throw new NotYet('09_k3s_06_deploy_core_apps')
     return verdictOf(proof)
   }
-  const verdict = await askAgain(prove, {
+  const verdict = await pollUntil(prove, {
     until: ({ enforced }) => enforced || known === 'false',
     milliseconds: patience,
     every: 3000,

@@ -2,7 +2,7 @@ import { isPrivateAddress } from '../../../lib/settings/private-addresses.mts'
 import type { Member } from '../../../lib/hosts/hosts.mts'
 import { dial, type Answer } from './dial.mts'
 
-// Whether the ports of K3s answer at the public address of a host: knocked at from this machine, which stands for the
+// Whether the ports of K3s answer at the public address of a host: probed from this machine, which stands for the
 // internet as far as it goes there by it.
 
 /** TCP ports that open on every address of a node (K3s documentation, "Networking"); VXLAN answers no stranger. */
@@ -20,15 +20,15 @@ export const isPublic = (address: string | undefined): address is string =>
 
 /**
  * The ports of one host that answer at its public address; none without one.
- * @param knock milliseconds at most; gives what came back
+ * @param probe milliseconds at most; gives what came back
  */
 export async function openInPublic(
   { role, publicAddress }: Pick<Member, 'role' | 'publicAddress'>,
-  knock: (address: string, port: number, milliseconds: number) => Promise<Answer> = dial,
+  probe: (address: string, port: number, milliseconds: number) => Promise<Answer> = dial,
 ): Promise<number[]> {
   if (!isPublic(publicAddress)) return []
   const answers = await Promise.all(
-    portsOf[role].map(async (port) => ({ port, answer: await knock(publicAddress, port, patience) })),
+    portsOf[role].map(async (port) => ({ port, answer: await probe(publicAddress, port, patience) })),
   )
   return answers.filter(({ answer }) => answer === 'open').map(({ port }) => port)
 }

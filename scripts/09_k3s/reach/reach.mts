@@ -6,10 +6,10 @@ import type { K3sSettings } from '../settings.mts'
 import { openingsOf, type Opening } from '../host/openings.mts'
 import { dialUntil } from './dial.mts'
 import type { HostDocument } from '../host/document.mts'
-import { knockScript, listenScript } from './scripts.mts'
+import { probeScript, listenScript } from './scripts.mts'
 
 // Whether every machine reaches the ports it will need, asked before anything is installed: where nobody has the
-// port, a listener of a few seconds stands in; where a K3s of ours runs, its own port is knocked at.
+// port, a listener of a few seconds stands in; where a K3s of ours runs, its own port is probed.
 
 export const thisMachine = 'this machine'
 
@@ -27,14 +27,14 @@ export interface Blocked extends Pick<Opening, 'protocol'> {
   readonly how: string
 }
 
-interface Door extends Pick<Opening, 'protocol' | 'from'> {
+interface PortProbe extends Pick<Opening, 'protocol' | 'from'> {
   readonly peer: Peer
   readonly port: string
   /** A listener of ours must stand in. */
   readonly empty: boolean
 }
 
-/** Seconds a knock waits, and the longest a listener may stand. */
+/** Seconds a probe waits, and the longest a listener may stand. */
 const [patience, longest] = [10, 30]
 
 const how: Readonly<Record<string, string>> = {
@@ -49,8 +49,8 @@ function portsIn(range: string): string[] {
   return Array.from({ length: last - first + 1 }, (_, at) => String(first + at))
 }
 
-/** What can be knocked at on one machine. Pure. */
-export function doorsOf(peer: Peer, settings: K3sSettings): Door[] {
+/** What can be probed on one machine. Pure. */
+export function probesFor(peer: Peer, settings: K3sSettings): PortProbe[] {
   const ours = peer.said === undefined || peer.said.has('ours')
   const taken = (protocol: string, port: string) =>
     peer.said === undefined
@@ -59,27 +59,27 @@ export function doorsOf(peer: Peer, settings: K3sSettings): Door[] {
   return openingsOf(settings)
     .filter(({ to }) => to === 'nodes' || peer.role === 'master')
     .flatMap(({ protocol, ports, from }) => portsIn(ports).map((port) => ({ peer, protocol, port, from })))
-    .flatMap((door) => {
-      const busy = taken(door.protocol, door.port)
+    .flatMap((probe) => {
+      const busy = taken(probe.protocol, probe.port)
       // K3s may start at any moment where it is installed: its ports are not taken from it, nor does VXLAN answer.
-      if (ours && (!busy || door.protocol === 'udp')) return []
-      return [{ ...door, empty: !busy }]
+      if (ours && (!busy || probe.protocol === 'udp')) return []
+      return [{ ...probe, empty: !busy }]
     })
 }
 
-/** Whether one machine must reach a door. Pure. */
-const mustReach = ({ host, role }: Peer, { peer, from }: Door): boolean =>
+/** Whether one machine must reach a probe. Pure. */
+const mustReach = ({ host, role }: Peer, { peer, from }: PortProbe): boolean =>
   host.name !== peer.host.name && (from.includes('nodes') || (role === 'master' && from.includes('masters')))
 
-/** Knocks at every door from every machine that must pass it, and from here. @throws KitError exit 6 */
+/** Knocks at every probe from every machine that must pass it, and from here. @throws KitError exit 6 */
 export async function findBlocked(peers: readonly Peer[], settings: K3sSettings): Promise<Blocked[]> {
-  const doors = peers.flatMap((peer) => doorsOf(peer, settings))
-  const close = peers.map((peer) => listen(peer, doors))
+  const probes = peers.flatMap((peer) => probesFor(peer, settings))
+  const close = peers.map((peer) => listen(peer, probes))
   try {
-    const fromHere = doors.filter(({ from, protocol }) => from.includes('admins') && protocol === 'tcp')
+    const fromHere = probes.filter(({ from, protocol }) => from.includes('admins') && protocol === 'tcp')
     const found = await Promise.all([
-      ...peers.map((peer) => knock(peer, doors)),
-      ...fromHere.map((door) => knockFromHere(door)),
+      ...peers.map((peer) => probePorts(peer, probes)),
+      ...fromHere.map((probe) => probeFromHere(probe)),
     ])
     return found.flat()
   } finally {
@@ -87,9 +87,9 @@ export async function findBlocked(peers: readonly Peer[], settings: K3sSettings)
   }
 }
 
-/** Opens the empty doors of one machine. @returns what closes them */
-function listen({ host, address }: Peer, doors: readonly Door[]): () => Promise<void> {
-  const own = doors.filter(({ peer, empty }) => empty && peer.host === host)
+/** Opens the empty probes of one machine. @returns what closes them */
+function listen({ host, address }: Peer, probes: readonly PortProbe[]): () => Promise<void> {
+  const own = probes.filter(({ peer, empty }) => empty && peer.host === host)
   if (own.length === 0) return () => Promise.resolve()
   const words = own.map(({ protocol, port }) => `${protocol}:${port}`)
   // The listener ends when its stdin does: by us, or with the connection.
@@ -99,7 +99,7 @@ function listen({ host, address }: Peer, doors: readonly Door[]): () => Promise<
     timeoutSeconds: longest + 10,
     shown: `listen on ${words.join(' ')} for the others`,
   })
-  // Told by whoever knocks in vain, or by `close` below.
+  // Told by whoever probes in vain, or by `close` below.
   ended.catch(() => undefined)
   return async () => {
     input.push(null)
@@ -108,18 +108,18 @@ function listen({ host, address }: Peer, doors: readonly Door[]): () => Promise<
   }
 }
 
-async function knockFromHere(door: Door): Promise<Blocked[]> {
-  const { peer, protocol, port } = door
+async function probeFromHere(probe: PortProbe): Promise<Blocked[]> {
+  const { peer, protocol, port } = probe
   const answer = await dialUntil(peer.address, Number(port), patience * 1000)
-  return isOpen(door, answer) ? [] : [{ from: thisMachine, to: peer.host.name, protocol, port, how: answer }]
+  return isOpen(probe, answer) ? [] : [{ from: thisMachine, to: peer.host.name, protocol, port, how: answer }]
 }
 
 /** Whether the way is free. A neighbour nobody asked may be stopped: what it refuses has reached it. Pure. */
-export const isOpen = ({ peer }: Pick<Door, 'peer'>, answer: string): boolean =>
+export const isOpen = ({ peer }: Pick<PortProbe, 'peer'>, answer: string): boolean =>
   answer === 'open' || (answer === 'refused' && peer.said === undefined)
 
-async function knock(knocker: Peer, doors: readonly Door[]): Promise<Blocked[]> {
-  const own = doors.filter((door) => mustReach(knocker, door))
+async function probePorts(prober: Peer, probes: readonly PortProbe[]): Promise<Blocked[]> {
+  const own = probes.filter((probe) => mustReach(prober, probe))
   if (own.length === 0) return []
   const ports = new Map<string, string[]>()
   for (const { protocol, port, peer } of own) {
@@ -127,22 +127,22 @@ async function knock(knocker: Peer, doors: readonly Door[]): Promise<Blocked[]> 
     ports.set(machine, [...(ports.get(machine) ?? []), port])
   }
   const words = [...ports].map(([machine, list]) => `${machine}:${list.join(',')}`)
-  const { stdout, stderr } = await readScript(knocker.host, knockScript, [String(patience), ...words], {
+  const { stdout, stderr } = await readScript(prober.host, probeScript, [String(patience), ...words], {
     interpreter: 'perl',
     timeoutSeconds: patience + 25,
-    shown: `knock at ${words.join(' ')}`,
+    shown: `probe ${words.join(' ')}`,
   })
-  return own.flatMap((door) => {
-    const { protocol, port } = door
-    const answer = new RegExp(`^${protocol} ${door.peer.address} ${port} (\\w+)$`, 'm').exec(stdout)?.[1]
-    if (answer === undefined) throw new Error(`${knocker.host.name} could not knock: ${stderr.trim()}`)
-    return isOpen(door, answer)
+  return own.flatMap((probe) => {
+    const { protocol, port } = probe
+    const answer = new RegExp(`^${protocol} ${probe.peer.address} ${port} (\\w+)$`, 'm').exec(stdout)?.[1]
+    if (answer === undefined) throw new Error(`${prober.host.name} could not probe: ${stderr.trim()}`)
+    return isOpen(probe, answer)
       ? []
-      : [{ from: knocker.host.name, to: door.peer.host.name, protocol, port, how: answer }]
+      : [{ from: prober.host.name, to: probe.peer.host.name, protocol, port, how: answer }]
   })
 }
 
-/** `no answer to k8s-worker-01, k8s-worker-02 on tcp 6443, tcp 10250`: who knocked in vain, and where. Pure. */
+/** `no answer to k8s-worker-01, k8s-worker-02 on tcp 6443, tcp 10250`: who probed in vain, and where. Pure. */
 export function blockedText({ name, blocked }: { name: string; blocked: readonly Blocked[] }): string {
   const portsOf = new Map<string, string[]>()
   for (const one of blocked) {

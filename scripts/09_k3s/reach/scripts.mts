@@ -1,4 +1,4 @@
-// Two small programs in perl, which every Debian and Ubuntu has: one listens for some seconds, one knocks.
+// Two small programs in perl, which every Debian and Ubuntu has: one listens for some seconds, one probes.
 
 /**
  * Listens at SECONDS ADDRESS KIND:PORT... until its stdin ends, and no longer than SECONDS: it cannot outlive the
@@ -32,10 +32,10 @@ while (time < $end) {
  * Knocks at KIND:ADDRESS:PORT,PORT... for at most SECONDS, at all ports at once. A line each: KIND ADDRESS PORT HOW,
  * where HOW is open, silent, refused or unreachable.
  */
-export const knockScript = String.raw`use strict; use IO::Socket::INET;
-my ($seconds, @doors) = @ARGV;
+export const probeScript = String.raw`use strict; use IO::Socket::INET;
+my ($seconds, @probes) = @ARGV;
 my $end = time + $seconds;
-for (map { my ($kind, $address, @ports) = split /[:,]/; map { [$kind, $address, $_] } @ports } @doors) {
+for (map { my ($kind, $address, @ports) = split /[:,]/; map { [$kind, $address, $_] } @ports } @probes) {
   defined(my $child = fork) or die "fork: $!";
   next if $child;
   my ($kind, $address, $port) = @$_;

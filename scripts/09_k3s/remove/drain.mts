@@ -7,7 +7,7 @@ import { kubectlWords } from '../nodes/node-object.mts'
 /**
  * Moves the pods of a Node to others, as far as their disruption budgets let them go. When they do not go in time
  * the Node takes pods again, and nothing of it was removed.
- * @param server a whole one, which is told to do it
+ * @param server a healthy one, which is told to do it
  * @param seconds how long that may take
  * @throws KitError exit 9 with what holds the pods
  */

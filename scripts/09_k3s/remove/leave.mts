@@ -1,23 +1,23 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import type { Lost } from '../../../lib/hosts/hosts.mts'
+import type { UnreachableHost } from '../../../lib/hosts/hosts.mts'
 import { log } from '../../../lib/base/log.mts'
-import type { TakingDown } from '../../../lib/hosts/take-down.mts'
+import type { TeardownRun } from '../../../lib/hosts/take-down.mts'
 import { paths } from '../host/paths.mts'
 import { requireOthersWhole } from '../nodes/control-plane.mts'
 import { drain } from './drain.mts'
 import { forgetNode } from '../nodes/node-object.mts'
 import { carries, readState } from '../nodes/host-state.mts'
 import type { K3sSettings } from '../settings.mts'
-import { firstWhole, memberGone } from '../nodes/readiness.mts'
+import { healthyServer, memberGone } from '../nodes/readiness.mts'
 import { uninstallScript } from '../nodes/uninstall-script.mts'
 
 // One host after another out of a cluster that goes on.
 
 type Leaving = Pick<Host, 'name' | 'address'>
 
-/** @throws KitError exit 3 when the cluster would not survive it, exit 6 without a whole server, exit 9 */
-export async function leave(host: Host, role: Lost['role'], run: TakingDown): Promise<void> {
+/** @throws KitError exit 3 when the cluster would not survive it, exit 6 without a healthy server, exit 9 */
+export async function removeNode(host: Host, role: UnreachableHost['role'], run: TeardownRun): Promise<void> {
   const started = performance.now()
   const server = await survivor(host, role, run)
   await markLeaving(host)
@@ -26,25 +26,29 @@ export async function leave(host: Host, role: Lost['role'], run: TakingDown): Pr
     planning: run.planning,
   })
   if (role === 'master') await leaveQuorum(host, server, run)
-  await takeOff(host, run)
+  await uninstallK3s(host, run)
   // A master's Node is gone since its vote is.
   if (role === 'worker') await forgetNode(server, host.name)
   if (!run.planning) log.ok(`${host.name} is out of the cluster`, started)
 }
 
-/** Takes a host nobody can enter out of the cluster: its pods were given up by the cluster already. */
-export async function leaveUnseen({ role, ...lost }: Lost, run: TakingDown): Promise<void> {
+/** Takes a host that cannot be connected to out of the cluster: its pods were given up by the cluster already. */
+export async function leaveUnseen({ role, ...lost }: UnreachableHost, run: TeardownRun): Promise<void> {
   await forgetNode(await survivor(lost, role, run), lost.name)
   if (!run.planning) log.ok(`${lost.name} is out of the cluster`)
 }
 
-/** The server that is told what to do: whole, and able to go on without the one that leaves. */
-async function survivor({ name, address }: Leaving, role: Lost['role'], run: TakingDown): Promise<Host> {
+/** The server that is told what to do: healthy, and able to go on without the one that leaves. */
+async function survivor(
+  { name, address }: Leaving,
+  role: UnreachableHost['role'],
+  run: TeardownRun,
+): Promise<Host> {
   const others = run.hosts.servers.filter((server) => server.name !== name)
   if (role === 'master') await requireQuorum({ name, address }, others, run)
-  const server = await firstWhole(others)
+  const server = await healthyServer(others)
   if (server !== undefined) return server
-  throw new KitError(`${name} cannot be taken out of the cluster: no other server is whole`, {
+  throw new KitError(`${name} cannot be taken out of the cluster: no other server is healthy`, {
     exitCode: exitCodes.unreachable,
     details: ['Nothing was removed.'],
     hint: 'repair a master first: journalctl -u k3s',
@@ -52,7 +56,7 @@ async function survivor({ name, address }: Leaving, role: Lost['role'], run: Tak
 }
 
 /** @throws KitError exit 3 when those that stay would be no quorum, or the one that leaves is the last */
-async function requireQuorum(leaving: Leaving, others: readonly Host[], run: TakingDown): Promise<void> {
+async function requireQuorum(leaving: Leaving, others: readonly Host[], run: TeardownRun): Promise<void> {
   const states = await Promise.all(others.map((one) => readState(one)))
   const unseen = run.hosts.lost.find(({ role, name }) => role === 'master' && name !== leaving.name)
   const members = states.filter(({ data }) => data)
@@ -73,7 +77,7 @@ async function requireQuorum(leaving: Leaving, others: readonly Host[], run: Tak
 }
 
 /** Its vote goes while all others have theirs; it must not start again by itself and ask for another. */
-async function leaveQuorum(host: Host, server: Host, { until }: TakingDown): Promise<void> {
+async function leaveQuorum(host: Host, server: Host, { until }: TeardownRun): Promise<void> {
   const folder = '/run/systemd/system/k3s.service.d'
   const { stdout } = await host.read(['systemctl', 'show', 'k3s', '--property', 'Restart', '--value'])
   if (stdout.trim() !== 'no')
@@ -92,9 +96,9 @@ export async function markLeaving(host: Host): Promise<void> {
 }
 
 /** Takes K3s off a host, by the script that was laid there with it; a bare one is left alone. */
-export async function takeOff(
+export async function uninstallK3s(
   host: Host,
-  { settings, planning }: Pick<TakingDown, 'settings' | 'planning'>,
+  { settings, planning }: Pick<TeardownRun, 'settings' | 'planning'>,
 ): Promise<void> {
   if (!carries(await readState(host))) return
   const started = performance.now()

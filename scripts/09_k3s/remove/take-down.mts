@@ -1,20 +1,20 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import type { TakeDown, TakingDown } from '../../../lib/hosts/take-down.mts'
+import type { Teardown, TeardownRun } from '../../../lib/hosts/take-down.mts'
 import { paths } from '../host/paths.mts'
 import { carries, readState, type HostState } from '../nodes/host-state.mts'
-import { leave, leaveUnseen, markLeaving, takeOff } from './leave.mts'
-import { firstWhole } from '../nodes/readiness.mts'
+import { removeNode, leaveUnseen, markLeaving, uninstallK3s } from './leave.mts'
+import { healthyServer } from '../nodes/readiness.mts'
 import { localVolumes } from './volumes.mts'
 
 /** How module 9 leaves machines: single ones while the cluster goes on, or all of them. */
-export const takeDown: TakeDown = {
+export const teardown: Teardown = {
   async losses({ hosts: { servers, masters, workers, lost } }) {
     const states = await Promise.all([...masters, ...workers].map((one) => readState(one)))
     const carrying = states.filter(carries).map(({ name }) => name)
     const absent = lost.filter(({ limited }) => limited).map(({ name }) => name)
     const names = [...carrying, ...absent]
-    const server = await firstWhole(servers)
+    const server = await healthyServer(servers)
     return [
       ...carrying.map((name) => `host ${name}: K3s and its data`),
       ...absent.map((name) => `Node ${name}, whose host does not answer: what is on its disk stays there`),
@@ -22,15 +22,15 @@ export const takeDown: TakeDown = {
     ]
   },
 
-  async fromCluster(run) {
+  async removeNodes(run) {
     const { masters, workers, lost } = run.hosts
-    for (const worker of workers) await leave(worker, 'worker', run)
-    for (const master of masters) await leave(master, 'master', run)
+    for (const worker of workers) await removeNode(worker, 'worker', run)
+    for (const master of masters) await removeNode(master, 'master', run)
     for (const one of lost.filter(({ limited }) => limited)) await leaveUnseen(one, run)
     requireAllSeen(run)
   },
 
-  async entirely(run) {
+  async destroyCluster(run) {
     const { masters, workers } = run.hosts
     const states = await Promise.all(masters.map((one) => readState(one)))
     if (!run.released) requireNobodyLeft(states, run)
@@ -39,7 +39,7 @@ export const takeDown: TakeDown = {
     if (run.released) await saveSnapshot(masters, states)
     const failures: unknown[] = []
     for (const group of [workers, masters]) {
-      const ended = await Promise.allSettled(group.map((host) => takeOff(host, run)))
+      const ended = await Promise.allSettled(group.map((host) => uninstallK3s(host, run)))
       failures.push(...ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])))
     }
     requireNone(failures, leaving.length)
@@ -48,13 +48,13 @@ export const takeDown: TakeDown = {
 }
 
 /** A cluster that does not answer may still be somebody's: only what can never be one again is taken down. */
-function requireNobodyLeft(states: readonly HostState[], { hosts: { servers, lost } }: TakingDown): void {
+function requireNobodyLeft(states: readonly HostState[], { hosts: { servers, lost } }: TeardownRun): void {
   const holding = states.filter(({ data, leaving }) => data && !leaving).map(({ name }) => name)
   const all = servers.length + lost.filter(({ role }) => role === 'master').length
   if (holding.length * 2 <= all) return
   throw new KitError('the cluster does not answer, and its masters still hold it', {
     exitCode: exitCodes.unreachable,
-    details: [`${holding.join(', ')}: a database`, 'What stands on it cannot be asked. Nothing was removed.'],
+    details: [`${holding.join(', ')}: a database`, 'What runs on it cannot be asked. Nothing was removed.'],
     hint: `repair it first; or, to give it up unseen, on each host as root: ${paths.uninstall} NAME`,
   })
 }
@@ -81,8 +81,8 @@ function requireNone(failures: readonly unknown[], all: number): void {
   })
 }
 
-/** @throws KitError exit 9 when a host could not be entered: K3s is still on its disk */
-function requireAllSeen({ hosts }: TakingDown): void {
+/** @throws KitError exit 9 when a host could not be connected to: K3s is still on its disk */
+function requireAllSeen({ hosts }: TeardownRun): void {
   const lost = hosts.lost.filter(({ limited }) => limited)
   if (lost.length === 0) return
   throw new KitError(

@@ -76,7 +76,7 @@ async function proveWith(nodes: LiveObject[], offer: Offer, images = [image], bu
     {
       nodes,
       settings: {},
-      voice: { warn: (text) => void warned.push(text), said: () => {} },
+      reporter: { warn: (text) => void warned.push(text), ok: () => {} },
       ask: (one) => {
         asked.push(one)
         return Promise.resolve(offer)

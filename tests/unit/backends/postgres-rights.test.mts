@@ -40,8 +40,8 @@ const forget = async () => {
 async function ensure(): Promise<string[]> {
   const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
   warnings.length = 0
-  const voice = { warn: (text: string) => void warnings.push(text), said: () => {} }
-  const postgres = createPostgres(server.settings, writes, { ...voice, claim })
+  const reporter = { warn: (text: string) => void warnings.push(text), ok: () => {} }
+  const postgres = createPostgres(server.settings, writes, { ...reporter, claim })
   try {
     await postgres.ensureDatabase(database)
   } finally {

@@ -316,7 +316,7 @@ function connectTo(port: number) {
     POSTGRES_PASSWORD: sensitive('a secret password'),
   }
   const writes = createWrites({ planning: true, guard: () => Promise.resolve() })
-  return createPostgres(settings, writes, { warn: () => {}, said: () => {}, claim: 'keybuzz test' })
+  return createPostgres(settings, writes, { warn: () => {}, ok: () => {}, claim: 'keybuzz test' })
 }
 
 const versionAt = async (port: number): Promise<number> => {
@@ -392,7 +392,7 @@ test('a role somebody works with is not taken over; one a killed run left is', (
   assert.throws(judge({ roleInUse: true }, false), (thrown) => {
     assert.ok(thrown instanceof KitError)
     assert.equal(thrown.exitCode, exitCodes.worldMoved)
-    assert.match(thrown.message, /role n8n_dev is somebody else's/)
+    assert.match(thrown.message, /role n8n_dev belongs to another application/)
     return true
   })
   assert.doesNotThrow(judge({ roleInUse: false }, false))

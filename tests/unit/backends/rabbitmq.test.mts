@@ -67,7 +67,7 @@ async function serve(world: World) {
 
 async function logIn(world: World, port?: number) {
   const served = await serve(world)
-  const said: string[] = []
+  const ok: string[] = []
   const settings = {
     ENV: 'dev',
     RABBITMQ_HOST: '127.0.0.1',
@@ -77,17 +77,17 @@ async function logIn(world: World, port?: number) {
     RABBITMQ_VHOST: '/keybuzz',
   }
   const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
-  const voice = { warn: () => {}, said: (text: string) => void said.push(text) }
-  const thrown = await createRabbitmq(settings, writes, voice)
+  const reporter = { warn: () => {}, ok: (text: string) => void ok.push(text) }
+  const thrown = await createRabbitmq(settings, writes, reporter)
     .require()
     .catch((error: unknown) => error)
-  return { thrown, said, heard: Buffer.concat(served.heard) }
+  return { thrown, ok, heard: Buffer.concat(served.heard) }
 }
 
 test('a login says user and password as they are, opens the virtual host, and says goodbye', async () => {
-  const { thrown, said, heard } = await logIn({})
+  const { thrown, ok, heard } = await logIn({})
   assert.equal(thrown, undefined)
-  assert.match(said.join(), /^RabbitMQ 127\.0\.0\.1:\d+ virtual host \/keybuzz, user keybuzz$/)
+  assert.match(ok.join(), /^RabbitMQ 127\.0\.0\.1:\d+ virtual host \/keybuzz, user keybuzz$/)
   assert.ok(heard.includes('\0keybuzz\0a "strange" pass\\word'))
   assert.ok(heard.includes('authentication_failure_close'))
   assert.ok(heard.includes('\x08/keybuzz'))
@@ -128,11 +128,11 @@ const refusals: [string, World, ExitCode, RegExp][] = [
 
 for (const [name, world, exitCode, words] of refusals) {
   test(`${name} is refused with its reason`, async () => {
-    const { thrown, said } = await logIn(world)
+    const { thrown, ok } = await logIn(world)
     assert.ok(thrown instanceof KitError)
     assert.equal(thrown.exitCode, exitCode)
     assert.match(thrown.message, words)
-    assert.deepEqual(said, [])
+    assert.deepEqual(ok, [])
     assert.ok(!JSON.stringify([thrown.message, thrown.details, thrown.hint]).includes('strange'))
   })
 }

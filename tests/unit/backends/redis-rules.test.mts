@@ -46,5 +46,5 @@ test('other applications, keys of nobody and its own claim are no matter', async
 test('before the first claim, somebody who listens already: exit 5', async () => {
   await requireSilence(server({}).redis, 'Redis', claim)
   const { redis } = server({}, ['chatwoot_production_action_cable:all'])
-  await assert.rejects(requireSilence(redis, 'Redis', claim), isRefusal(/somebody listens/))
+  await assert.rejects(requireSilence(redis, 'Redis', claim), isRefusal(/another client is subscribed/))
 })

@@ -81,7 +81,7 @@ function connectTo(port: number, planning = false) {
   const warnings: string[] = []
   const writes = createWrites({ planning, guard: () => Promise.resolve() })
   const warn = (text: string) => void warnings.push(text)
-  const redis = createRedis(settings, writes, { cluster: 'c1', warn, said: () => {} })
+  const redis = createRedis(settings, writes, { cluster: 'c1', warn, ok: () => {} })
   closing.push(() => void redis.close())
   return { redis, writes, warnings }
 }
@@ -164,7 +164,12 @@ for (const [what, world, exitCode, text] of [
     exitCodes.preflight,
     /does not give back/,
   ],
-  ['keys nobody claims', { keys: { cache: '1' } }, exitCodes.worldMoved, /holds keys nobody of ours claims/],
+  [
+    'keys nobody claims',
+    { keys: { cache: '1' } },
+    exitCodes.worldMoved,
+    /holds keys that no installation of the kit claims/,
+  ],
   [
     'another module',
     { keys: { 'keybuzz:owner': '{"cluster":"c1","owner":"dev/11_chatwoot"}' } },
@@ -203,7 +208,7 @@ test('two runs at once: the one that lost the race for the claim is refused', as
     REDIS_PORT: port,
     REDIS_PASSWORD: sensitive('password'),
   }
-  const late = createRedis(settings, taken, { cluster: 'c1', warn: () => {}, said: () => {} })
+  const late = createRedis(settings, taken, { cluster: 'c1', warn: () => {}, ok: () => {} })
   await assert.rejects(late.require(claim), fails(exitCodes.worldMoved, /dev\/13_superset/))
   await late.close()
   await redis.close()

@@ -74,7 +74,7 @@ const clientOf = (port: number, secretKey = keys.secretKey, planning = false, ac
       S3_PATH_STYLE: true,
     },
     createWrites({ planning, guard: () => Promise.resolve() }),
-    { warn: () => {}, said: () => {} },
+    { warn: () => {}, ok: () => {} },
   )
 
 const refused = (promise: Promise<void>, exitCode: ExitCode, what: RegExp) =>

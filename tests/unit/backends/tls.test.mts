@@ -88,7 +88,7 @@ const talkRabbitmq = (socket: Socket) =>
   })
 
 const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
-const quiet = { warn: () => {}, said: () => {} }
+const quiet = { warn: () => {}, ok: () => {} }
 const secret = 'a secret password'
 
 type Tls = { mode: 'off' | 'require' | 'verify'; ca?: string }

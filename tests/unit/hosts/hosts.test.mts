@@ -98,7 +98,7 @@ function hostEnding(codes: number[], holder = 'quiet') {
         said.push([...words])
         return Promise.resolve({ code: codes.shift() ?? 0, stdout: '', stderr: '' })
       },
-      hold: (words) => {
+      runHeld: (words) => {
         held.push([...words])
         return Promise.resolve(holder)
       },

@@ -111,7 +111,7 @@ const refused = (keys: Pick<HostKeys, 'known' | 'revoked'>): Promise<KitError> =
     (thrown: unknown) => thrown as KitError,
   )
 
-test('a host that shows a revoked key is entered by nobody, be it known or new: exit 7', async () => {
+test('a host that shows a revoked key is connected by nobody, be it known or new: exit 7', async () => {
   const other = { type: 'ssh-ed25519', blob: blob('E') }
   for (const known of [[], [other]]) {
     const error = await refused({ known, revoked: [sshd.key] })

@@ -34,7 +34,7 @@ async function refused(shell: Shell): Promise<KitError> {
 }
 
 /** Does something on a connection to a host with this login shell. */
-async function entered(shell: Shell, act: (connection: Connection) => Promise<void>): Promise<void> {
+async function connected(shell: Shell, act: (connection: Connection) => Promise<void>): Promise<void> {
   const sshd = await startSshd(shell)
   const connection = await connect(sshd.login)
   try {
@@ -74,7 +74,7 @@ for (const [what, shell, message] of [
 
 test('a plain login shell runs exactly the words it is given, with their input, in a language of machines', async () => {
   const words = ['', 'two\nlines', `it's "this" \\\\ $HOME`, '*']
-  await entered(plain, async (connection) => {
+  await connected(plain, async (connection) => {
     const script = 'printf "%s|" "$@"; cat; echo "$LC_ALL" >&2; exit 3'
     assert.deepEqual(await connection.run(['sh', '-c', script, 'sh', ...words], { input: 'typed' }), {
       code: 3,
@@ -88,7 +88,7 @@ test('text that a login shell prints only later, or only as an error, is no comm
   let commands = 0
   const later: Shell = (command) =>
     plain(`${(commands += 1) > 1 ? 'echo hello; trap "echo bye" EXIT;' : ''} echo no locale >&2; ${command}`)
-  await entered(later, async (connection) => {
+  await connected(later, async (connection) => {
     assert.deepEqual(await connection.run(['sh', '-c', 'echo yes; echo no >&2']), {
       code: 0,
       stdout: 'yes\n',
@@ -96,10 +96,10 @@ test('text that a login shell prints only later, or only as an error, is no comm
     })
     const onLost = () => {}
     assert.equal(
-      await connection.hold(['sh', '-c', 'printf bu; sleep 0.1; echo sy; cat'], { onLost }),
+      await connection.runHeld(['sh', '-c', 'printf bu; sleep 0.1; echo sy; cat'], { onLost }),
       'busy',
     )
-    const ended = await connection.hold(['sh', '-c', 'exit 75'], { onLost })
+    const ended = await connection.runHeld(['sh', '-c', 'exit 75'], { onLost })
     assert.ok(typeof ended !== 'string' && ended.code === 75)
   })
 })
@@ -107,7 +107,7 @@ test('text that a login shell prints only later, or only as an error, is no comm
 test('an answer without its end is no answer: exit 6', async () => {
   let commands = 0
   const short: Shell = (command) => plain((commands += 1) > 1 ? `(${command}) | head -c 20` : command)
-  await entered(short, (connection) =>
+  await connected(short, (connection) =>
     assert.rejects(
       connection.run(['echo', 'a long answer']),
       (thrown) =>

@@ -27,14 +27,14 @@ const problemsOf = (text: string): readonly string[] => {
 
 const bad: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = {
   'empty file': ['', /line 1: the file is empty/],
-  'no row': [file(header), /line 1: no machine stands below/],
+  'no row': [file(header), /line 1: there is no machine below/],
   'no header': [file(good), /column ENV: is not in the header/],
   'a column less': [file(header.replace('\tIP_PRIVEE', ''), good), /column IP_PRIVEE: is not in the header$/],
   'a column misspelt': [
     file(header.replace('IP_PRIVEE', 'IP_PRIVE'), good),
     /IP_PRIVEE: is not in the header; is it "IP_PRIVE"\?/,
   ],
-  'a column twice': [file(`${header}\tROLE`, `${good}\tk3s`), /column ROLE: stands there twice/],
+  'a column twice': [file(`${header}\tROLE`, `${good}\tk3s`), /column ROLE: is there twice/],
   commas: [file(header.replaceAll('\t', ','), good.replaceAll('\t', ',')), /separated by ","/],
   semicolons: [file(header.replaceAll('\t', ';'), good), /separated by ";"/],
   'blanks for tabs': [file(header.replaceAll('\t', '  '), good), /separated by blanks/],
@@ -80,11 +80,11 @@ const bad: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = 
   'neither master nor worker': [withCell('\tmaster\t', '\tmasters\t'), /"masters": a row with ROLE k3s/],
   'one name twice': [
     file(header, good, other.replace('k8s-master-02', 'k8s-master-01')),
-    /line 3, column HOSTNAME: k8s-master-01 stands in line 2 too/,
+    /line 3, column HOSTNAME: k8s-master-01 is in line 2 too/,
   ],
   'one address twice': [
     file(header, good, other.replace('192.0.2.2', '192.0.2.1')),
-    /line 3, column IP_PRIVEE: 192\.0\.2\.1 stands in line 2/,
+    /line 3, column IP_PRIVEE: 192\.0\.2\.1 is in line 2/,
   ],
   'a non-breaking space': [
     withCell('\tk8s-master-01\t', '\tk8s-master-01\u00A0\t'),

@@ -7,7 +7,7 @@ import type { Login } from '../../../lib/hosts/ssh.mts'
 /** An SSH server on loopback. */
 export interface Sshd {
   readonly key: HostKey
-  /** How it is entered by somebody who trusts its key. */
+  /** How it is connected by somebody who trusts its key. */
   readonly login: Login
   close(): void
 }

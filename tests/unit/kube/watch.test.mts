@@ -61,7 +61,7 @@ test('a watch that is begun again and silent deletes nothing while the API serve
   await end()
 })
 
-test('what an answered list lacks is gone, what it holds is there', async () => {
+test('what an answered list missing is gone, what it holds is there', async () => {
   const { watched, end } = await begunAgain(() => Promise.resolve({ items: [object('two')] }))
   while (!watched.objects.has('two')) await setTimeout(20)
   assert.deepEqual([...watched.objects.keys()], ['two'])

@@ -17,12 +17,12 @@ for (const row of modules) {
   const path = join(root, 'scripts', folder, `${folder}_apply_all.mts`)
   const { default: steps } = (await import(path)) as { default: readonly [Step, ...Step[]] }
   const { module } = steps[0]
-  const settingsWith = (given: Readonly<Record<string, string>>) =>
+  const settingsWith = (options: Readonly<Record<string, string>>) =>
     typed(
       'staging',
       resolve([...module.shared, ...module.settings], {
         env: 'staging',
-        given,
+        overrides: options,
         saved: {},
         variables: {},
       }).map((one) =>
@@ -59,8 +59,8 @@ for (const row of modules) {
 
   if (module.scope === 'environment')
     test(`${folder}: with a private registry, every pod names the pull Secret of its own namespace`, () => {
-      const given = { REGISTRY_SERVER: 'registry.example.com', API_MIGRATE: 'migrate' }
-      const objects = objectsOf(module, steps, { settings: settingsWith(given), images, versions })
+      const options = { REGISTRY_SERVER: 'registry.example.com', API_MIGRATE: 'migrate' }
+      const objects = objectsOf(module, steps, { settings: settingsWith(options), images, versions })
       const pods = objects.flatMap((one) => {
         const { template } = (one as { spec?: { template?: { spec: PodSpec } } }).spec ?? {}
         return template === undefined ? [] : [{ name: nameOf(one), spec: template.spec }]

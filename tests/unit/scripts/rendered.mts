@@ -32,7 +32,7 @@ const saved = {
 }
 
 export function settingsOf(module: Module, more: Record<string, string>): Settings {
-  const sources = { env: 'staging', given: {}, saved: { ...saved, ...more }, variables: {} }
+  const sources = { env: 'staging', overrides: {}, saved: { ...saved, ...more }, variables: {} }
   return typed('staging', resolve([...module.shared, ...module.settings], sources))
 }
 

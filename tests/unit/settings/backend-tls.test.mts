@@ -26,7 +26,7 @@ test('the CA of a backend is a file all modules share, and is wanted with verify
     missing(
       resolve(n8n.shared, {
         env,
-        given: { POSTGRES_TLS: mode },
+        overrides: { POSTGRES_TLS: mode },
         saved: savedSettings(env, n8n),
         variables: {},
       }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ingress } from '../../../lib/settings/platform.mts'
 import { isPrivateAddress } from '../../../lib/settings/private-addresses.mts'
-import { givenOf, problemWith, type Setting } from '../../../lib/settings/settings.mts'
+import { viewOf, problemWith, type Setting } from '../../../lib/settings/settings.mts'
 
 for (const [address, is] of [
   ['10.77.0.21', true],
@@ -23,7 +23,7 @@ for (const [address, is] of [
 const setting = ingress.find(({ key }) => key === 'INGRESS_ADDRESSES') as Setting
 const mode = ingress.find(({ key }) => key === 'TLS_MODE') as Setting
 const problem = (text: string, tls: string) =>
-  problemWith(setting, text, givenOf('dev', [{ setting: mode, text: tls, origin: 'saved' }]))
+  problemWith(setting, text, viewOf('dev', [{ setting: mode, text: tls, origin: 'saved' }]))
 
 test('while TLS ends at the load balancer, INGRESS_ADDRESSES are private ones; a name is looked up when it is asked', () => {
   assert.match(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   contradicting,
-  givenOf,
+  viewOf,
   missing,
   problemWith,
   resolve,
@@ -27,7 +27,7 @@ const settings = [
 ] as const satisfies readonly Setting[]
 
 const from = (sources: Partial<Sources>) =>
-  resolve(settings, { env: 'dev', given: {}, saved: {}, variables: {}, ...sources })
+  resolve(settings, { env: 'dev', overrides: {}, saved: {}, variables: {}, ...sources })
 const textOf = (resolved: ReturnType<typeof from>, key: string) =>
   resolved.find(({ setting }) => setting.key === key)?.text
 
@@ -36,13 +36,13 @@ test('given beats saved beats variable beats default', () => {
   assert.equal(textOf(from({ variables: { PORT: '1' } }), 'PORT'), '1')
   assert.equal(textOf(from({ variables: { PORT: '1' }, saved: { PORT: '2' } }), 'PORT'), '2')
   assert.equal(
-    textOf(from({ variables: { PORT: '1' }, saved: { PORT: '2' }, given: { PORT: '3' } }), 'PORT'),
+    textOf(from({ variables: { PORT: '1' }, saved: { PORT: '2' }, overrides: { PORT: '3' } }), 'PORT'),
     '3',
   )
 })
 
 test('a default may be built from another setting, wherever that one came from', () => {
-  assert.equal(textOf(from({ given: { DOMAIN: 'example.com' } }), 'HOST'), 'n8n.example.com')
+  assert.equal(textOf(from({ overrides: { DOMAIN: 'example.com' } }), 'HOST'), 'n8n.example.com')
   assert.equal(textOf(from({}), 'HOST'), undefined)
 })
 
@@ -59,7 +59,7 @@ test('missing are the required ones only', () => {
 })
 
 test('a variable that contradicts a saved value is found', () => {
-  const sources = { env: 'dev', given: {}, saved: { PORT: '2' }, variables: { PORT: '1' } }
+  const sources = { env: 'dev', overrides: {}, saved: { PORT: '2' }, variables: { PORT: '1' } }
   assert.deepEqual(
     contradicting(settings, sources).map(({ key }) => key),
     ['PORT'],
@@ -75,8 +75,8 @@ test('values are typed by kind', () => {
   assert.ok(!('NOTE' in record))
 })
 
-test('each kind refuses what cannot be right', () => {
-  const given = givenOf('dev', [])
+test('each kind refuses what is invalid', () => {
+  const given = viewOf('dev', [])
   const [, , port, password, mode] = settings
   assert.match(problemWith(port, 'abc', given) ?? '', /whole number/)
   assert.match(problemWith(mode, 'c', given) ?? '', /one of a, b/)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import { provenText } from '../../../lib/state/gate.mts'
-import { createRevisions } from '../../../lib/state/run-revision.mts'
+import { createRunRevision } from '../../../lib/state/run-revision.mts'
 import type { Revision } from '../../../lib/state/revision.mts'
 
 const revision = (more: Partial<Revision> = {}): Revision => ({
@@ -23,7 +23,7 @@ async function after(start: Revision, ...failures: number[]): Promise<Revision> 
   const kubectl = { json: () => Promise.resolve({ items: [] }) } as unknown as Kubectl
   let current = start
   for (const failed of failures) {
-    const revisions = createRevisions({
+    const revisions = createRunRevision({
       kubectl,
       known: [current],
       module: '09_k3s',

@@ -8,7 +8,7 @@ import { overviewLines } from '../../../lib/cli/overview.mts'
 import { leaseFor } from '../../../lib/state/lease.mts'
 import { readRecords, decodeAll, encode } from '../../../lib/state/revision-store.mts'
 import { createRecordCheck, type Revision } from '../../../lib/state/revision.mts'
-import { createRevisions, mergeManifests } from '../../../lib/state/run-revision.mts'
+import { createRunRevision, mergeManifests } from '../../../lib/state/run-revision.mts'
 import { newestTarget, targetOf } from '../../../lib/verbs/rollback-target.mts'
 import { isOlder } from '../../../lib/settings/versions.mts'
 
@@ -245,7 +245,7 @@ test('a run keeps what it is about to make with its first write, and drops it wh
     },
   } as unknown as Kubectl
   const options = { kubectl, module: '12_n8n', env: 'dev', kit: '0.1.0', images: () => ({}) }
-  const run = createRevisions({ ...options, known: [], guard: () => Promise.resolve() })
+  const run = createRunRevision({ ...options, known: [], guard: () => Promise.resolve() })
   run.expect(['ConfigMap a/one', 'ConfigMap a/two'])
   await run.begin()
   assert.deepEqual(kept.at(-1)?.begun, ['ConfigMap a/one', 'ConfigMap a/two'])

@@ -24,7 +24,7 @@ function runOf() {
       return new Set(manifests.map(nameOf))
     },
     objects: () => Promise.resolve([]),
-    foresee: () => Promise.resolve(),
+    planAhead: () => Promise.resolve(),
     prune: (step: string) => Promise.resolve(pruned.push(step)),
   }
   const revisions = { expect: () => {}, applied: () => Promise.resolve(), images: {} }
@@ -39,12 +39,12 @@ function runOf() {
   const session = {
     module,
     env: 'dev',
-    given: { plan: false },
+    options: { plan: false },
     inputs: { current: () => ({ ENV: 'dev' }) },
     chosen: () => ({ images: {}, newer: [] }),
     versions: {},
     writes: { planning: false, changes: [] },
-    reporter: { voice: {}, warnings: [] },
+    reporter: { reporter: {}, warnings: [] },
     opened: { kube, revisions, known: [] },
     requireOpened: () => ({ kube, revisions }),
   }

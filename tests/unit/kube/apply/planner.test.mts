@@ -34,7 +34,10 @@ function planner(namespaces: string[], ...live: LiveObject[]) {
     return { items }
   }
   const kubectl = { json: async (...asked: Parameters<typeof json>) => json(...asked) } as unknown as Kubectl
-  const ours = { find: async () => new Map(live.map((one) => [nameOf(one), one])), forget: () => undefined }
+  const ours = {
+    find: async () => new Map(live.map((one) => [nameOf(one), one])),
+    invalidate: () => undefined,
+  }
   const asked = createPlanner({ kubectl, ours, namespaces: namespaces.map(namespace) as LiveObject[] })
   return { tried, asked }
 }
@@ -55,7 +58,7 @@ test('in a namespace that is there the server is asked', async () => {
 test('once something was sent, the namespaces of before it are no news', async () => {
   const { asked, tried } = planner(['keybuzz-system'])
   await asked.plan([{ ...namespace('n8n'), metadata: { name: 'n8n', labels } }])
-  asked.sent()
+  asked.markSent()
   await asked.plan([facts])
   assert.deepEqual(tried, ['cluster-facts'])
 })

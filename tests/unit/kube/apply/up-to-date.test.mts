@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FieldSet, LiveObject, Manifest } from '../../../../lib/kube/types.mts'
-import { standsAsWanted } from '../../../../lib/kube/apply/up-to-date.mts'
+import { isUpToDate } from '../../../../lib/kube/apply/up-to-date.mts'
 
 // Objects and managedFields as the practice cluster gives them after a server-side apply (Kubernetes 1.36).
 
@@ -58,7 +58,7 @@ function live({
 }
 
 test('what is owned and has its value stands, whatever the server and others have added', () => {
-  assert.equal(standsAsWanted(wanted, live()), true)
+  assert.equal(isUpToDate(wanted, live()), true)
 })
 
 for (const [what, found, manifest = wanted] of [
@@ -94,10 +94,10 @@ for (const [what, found, manifest = wanted] of [
   ],
 ] as [string, LiveObject | undefined, Manifest?][])
   test(`the server must be asked about ${what}`, () => {
-    assert.equal(standsAsWanted(manifest, found), false)
+    assert.equal(isUpToDate(manifest, found), false)
   })
 
 test('two items under one key are not taken for one', () => {
   const twice = { ...wanted, spec: { ...wanted.spec, ports: [ports[0], { ...ports[0], name: 'again' }] } }
-  assert.equal(standsAsWanted(twice, live()), false)
+  assert.equal(isUpToDate(twice, live()), false)
 })

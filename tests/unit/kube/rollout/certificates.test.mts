@@ -7,7 +7,7 @@ import { requireIssuers } from '../../../../lib/kube/apply/ingress-preconditions
 import type { LiveObject, Manifest } from '../../../../lib/kube/types.mts'
 import type { KubeReader } from '../../../../lib/kube/reader.mts'
 import type { KubeSession } from '../../../../lib/kube/apply/kube.mts'
-import type { Awaited } from '../../../../lib/base/poll.mts'
+import type { Condition } from '../../../../lib/base/poll.mts'
 
 // The cluster here is a stand-in that holds what cert-manager writes into its objects.
 
@@ -102,11 +102,11 @@ async function lacking(certificate: LiveObject | undefined, others: LiveObject[]
       Promise.resolve(name === 'n8n-tls' && namespace === 'n8n' ? certificate : undefined),
     list: () => Promise.resolve(others),
   } as unknown as KubeReader
-  let seen: Awaited | undefined
-  const until = (awaited: Awaited) => Promise.resolve(void (seen = awaited))
+  let seen: Condition | undefined
+  const until = (awaited: Condition) => Promise.resolve(void (seen = awaited))
   await awaitCertificates([wanted], { kube, until })
-  const lacks = await seen?.lacks()
-  return lacks === undefined ? undefined : { lacks, final: seen?.isFinal?.(lacks) ?? false }
+  const missing = await seen?.missing()
+  return missing === undefined ? undefined : { missing, final: seen?.isFatal?.(missing) ?? false }
 }
 
 const unready = object('Certificate', 'n8n-tls', ready('False'))
@@ -123,30 +123,30 @@ test('an Ingress without an issuer waits for no certificate', async () => {
 
 test('a certificate is waited for, with the words of whoever works on it', async () => {
   assert.deepEqual(await lacking(object('Certificate', 'n8n-tls', ready('True')), []), {
-    lacks: '',
+    missing: '',
     final: false,
   })
-  assert.match((await lacking(undefined, []))?.lacks ?? '', /not taken it up/)
-  assert.match((await lacking(unready, []))?.lacks ?? '', /has asked for it/)
+  assert.match((await lacking(undefined, []))?.missing ?? '', /not taken it up/)
+  assert.match((await lacking(unready, []))?.missing ?? '', /has asked for it/)
   const waiting = challenge({ state: 'pending', reason: 'Waiting for HTTP-01 challenge propagation' })
   assert.deepEqual(await lacking(unready, [order({ state: 'pending' }), waiting]), {
-    lacks: 'Waiting for HTTP-01 challenge propagation',
+    missing: 'Waiting for HTTP-01 challenge propagation',
     final: false,
   })
   const other = object('Challenge', 'x', { spec: { dnsName: 'x.example.com' }, status: { state: 'invalid' } })
-  assert.match((await lacking(unready, [other]))?.lacks ?? '', /has asked for it/)
+  assert.match((await lacking(unready, [other]))?.missing ?? '', /has asked for it/)
 })
 
 test('what cert-manager will not try again for an hour ends the wait at once', async () => {
   const refused = await lacking(unready, [order({ state: 'invalid', reason: 'no such name' })])
-  assert.deepEqual(refused, { lacks: 'refused: no such name', final: true })
+  assert.deepEqual(refused, { missing: 'refused: no such name', final: true })
   const failed = object('CertificateRequest', 'r', ready('False', { reason: 'Failed', message: 'no key' }))
   const ours: LiveObject = {
     ...failed,
     metadata: { name: 'r', annotations: { 'cert-manager.io/certificate-name': 'n8n-tls' } },
     spec: {},
   }
-  assert.deepEqual(await lacking(unready, [ours]), { lacks: 'refused: no key', final: true })
+  assert.deepEqual(await lacking(unready, [ours]), { missing: 'refused: no key', final: true })
 })
 
 test('an earlier try that was refused is not taken for the one under way, in whatever order they come', async () => {
@@ -156,5 +156,5 @@ test('an earlier try that was refused is not taken for the one under way, in wha
     [old, now],
     [now, old],
   ])
-    assert.deepEqual(await lacking(unready, found), { lacks: 'waiting', final: false })
+    assert.deepEqual(await lacking(unready, found), { missing: 'waiting', final: false })
 })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { lastWordsIn } from '../../../../scripts/09_k3s/nodes/journal.mts'
 import type { Without } from '../../../../scripts/09_k3s/nodes/members.mts'
-import { lacksIn } from '../../../../scripts/09_k3s/nodes/readiness.mts'
+import { missingIn } from '../../../../scripts/09_k3s/nodes/readiness.mts'
 import { volumesOn } from '../../../../scripts/09_k3s/remove/volumes.mts'
 
 // What a server says of itself, and what is made of it: nobody goes on to the next server before.
@@ -14,7 +14,7 @@ const member = (last: number, more: object = {}) => ({
   peerURLs: [`https://192.0.2.1${last}:2380`],
   ...more,
 })
-const whole: Record<string, string> = {
+const healthy: Record<string, string> = {
   restarts: '0',
   program: 'v1.36.5+k3s1',
   readyz: 'ok',
@@ -22,9 +22,9 @@ const whole: Record<string, string> = {
   voters: 'master-01: master-02: worker-01: ',
   members: JSON.stringify({ members: [member(1), member(2), member(3)] }),
 }
-const lacks = (other: Record<string, string> = {}, without: Without = []) =>
-  lacksIn(
-    Object.entries({ ...whole, ...other })
+const missing = (other: Record<string, string> = {}, without: Without = []) =>
+  missingIn(
+    Object.entries({ ...healthy, ...other })
       .map(([key, value]) => `${key}=${value}\n`)
       .join(''),
     server,
@@ -32,8 +32,8 @@ const lacks = (other: Record<string, string> = {}, without: Without = []) =>
   ).join(', ')
 const members = (...list: object[]) => ({ members: JSON.stringify({ members: list }) })
 
-test('a server that has all lacks nothing', () => {
-  assert.equal(lacks(), '')
+test('a server that has all missing nothing', () => {
+  assert.equal(missing(), '')
 })
 
 for (const [what, other, expected] of [
@@ -55,37 +55,37 @@ for (const [what, other, expected] of [
     'its service ends again and again, its API does not answer yet',
   ],
 ] as const) {
-  test(`a server is not whole with ${what}`, () => {
-    assert.equal(lacks(other), expected)
+  test(`a server is not healthy with ${what}`, () => {
+    assert.equal(missing(other), expected)
   })
 }
 
-test('a service that was restarted often and is whole now is whole', () => {
-  assert.equal(lacks({ restarts: '9' }), '')
+test('a service that was restarted often and is healthy now is healthy', () => {
+  assert.equal(missing({ restarts: '9' }), '')
 })
 
 test('the vote of the server that is about to be started is not asked for', () => {
   const joining = members(member(1), member(3, { isLearner: true }))
-  assert.equal(lacks(joining), 'the etcd member 192.0.2.13 has no vote')
-  assert.equal(lacks(joining, ['192.0.2.13']), '')
+  assert.equal(missing(joining), 'the etcd member 192.0.2.13 has no vote')
+  assert.equal(missing(joining, ['192.0.2.13']), '')
 })
 
-test('a server that only answers for itself is whole whatever the votes of others, never without its own', () => {
-  assert.equal(lacks(members(member(1), member(3, { isLearner: true })), 'others'), '')
+test('a server that only answers for itself is healthy whatever the votes of others, never without its own', () => {
+  assert.equal(missing(members(member(1), member(3, { isLearner: true })), 'others'), '')
   assert.equal(
-    lacks(members(member(1, { isLearner: true }), member(3)), 'others'),
+    missing(members(member(1, { isLearner: true }), member(3)), 'others'),
     'its etcd has no vote yet',
   )
 })
 
 test('where etcd gives no list, the conditions K3s writes to the Nodes decide; without either nobody goes on', () => {
   const none = { members: '' }
-  assert.equal(lacks({ ...none, voters: 'master-01:True master-02:True worker-01: ' }), '')
+  assert.equal(missing({ ...none, voters: 'master-01:True master-02:True worker-01: ' }), '')
   assert.equal(
-    lacks({ ...none, voters: 'master-01:True master-02:False' }),
+    missing({ ...none, voters: 'master-01:True master-02:False' }),
     'the etcd of master-02 has no vote',
   )
-  assert.equal(lacks(none), 'its etcd tells no members yet')
+  assert.equal(missing(none), 'its etcd tells no members yet')
 })
 
 test('volumes on the disks of hosts that go are named with their claims; others are not', () => {

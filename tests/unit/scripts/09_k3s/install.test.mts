@@ -73,7 +73,7 @@ const saved = {
   API_ADDRESSES: '198.51.100.5, api.example.com',
 }
 const settings = (more: Record<string, string> = {}) => {
-  const sources = { env: 'staging', given: {}, saved: { ...saved, ...more }, variables: {} }
+  const sources = { env: 'staging', overrides: {}, saved: { ...saved, ...more }, variables: {} }
   return typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as WithTokens
 }
 const nodes: NodeFacts[] = [one, two, three]

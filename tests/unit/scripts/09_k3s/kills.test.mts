@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { completeSettings } from '../../../../lib/settings/complete.mts'
-import { resolve, typed, type Texts } from '../../../../lib/settings/settings.mts'
+import { resolve, typed, type RawValues } from '../../../../lib/settings/settings.mts'
 import { ensureServers } from '../../../../scripts/09_k3s/nodes/control-plane.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
-import { takeDown } from '../../../../scripts/09_k3s/remove/take-down.mts'
+import { teardown } from '../../../../scripts/09_k3s/remove/take-down.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { bare, hostsOf, Killed, makeWorld, tokens, untilNow, type World } from './machines.mts'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
@@ -20,7 +20,7 @@ const saved = {
   K3S_TOKEN: tokens.server,
   K3S_AGENT_TOKEN: tokens.agent,
 }
-const sources = { env: 'staging', given: {}, saved, variables: {} }
+const sources = { env: 'staging', overrides: {}, saved, variables: {} }
 const settings = typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
 const versions = {
   k3s: { version: 'v1', file: 'artifacts/k3s', sha256: '0'.repeat(64) },
@@ -38,7 +38,7 @@ async function install(world: World, limit?: readonly string[]): Promise<void> {
 
 async function remove(world: World, limit?: readonly string[]): Promise<void> {
   const run = { settings, until: untilNow, planning: false, released: true, hosts: hostsOf(world, limit) }
-  await (limit === undefined ? takeDown.entirely(run) : takeDown.fromCluster(run))
+  await (limit === undefined ? teardown.destroyCluster(run) : teardown.removeNodes(run))
 }
 
 /** Runs until one gets through, each killed after so many writes. @returns how many were killed */
@@ -77,7 +77,7 @@ const installed = async (masters: number, workers: number): Promise<World> => {
   return world
 }
 
-test('steps 02 and 03, killed after every write in turn: one whole cluster, and then nothing is written', async () => {
+test('steps 02 and 03, killed after every write in turn: one healthy cluster, and then nothing is written', async () => {
   const all = await writesOf(makeWorld(3, 2), () => Promise.resolve())
   assert.equal(all, 0)
   const fresh = makeWorld(3, 2)
@@ -123,7 +123,7 @@ function settingsFile(world: World) {
     file,
     run: async (): Promise<void> => {
       const read = typed('staging', resolve([...k3s.shared, ...k3s.settings], { ...sources, saved: file }))
-      const keep = (found: Texts) => Promise.resolve(void Object.assign(file, found))
+      const keep = (found: RawValues) => Promise.resolve(void Object.assign(file, found))
       const hosts = hostsOf(world)
       await ensureServers({
         ...shared,
@@ -250,7 +250,7 @@ test('a server is not taken out while another is away, nor the last one: exit 3,
   const world = await installed(3, 0)
   Object.assign(world.machines[1] ?? {}, { active: false })
   world.writes = 0
-  await assert.rejects(remove(world, ['master-03']), refuses(exitCodes.preflight, /master-02 is not whole/))
+  await assert.rejects(remove(world, ['master-03']), refuses(exitCodes.preflight, /master-02 is not healthy/))
   const alone = await installed(1, 1)
   alone.writes = 0
   await assert.rejects(remove(alone, ['master-01']), refuses(exitCodes.preflight, /last server/))
@@ -262,7 +262,10 @@ test('a server is not started while another is away, whatever --limit says: exit
   const [first, second] = world.machines
   Object.assign(second ?? {}, { active: false })
   Object.assign(first ?? {}, { started: 'with another configuration' })
-  await assert.rejects(install(world, ['master-01']), refuses(exitCodes.preflight, /master-02 is not whole/))
+  await assert.rejects(
+    install(world, ['master-01']),
+    refuses(exitCodes.preflight, /master-02 is not healthy/),
+  )
   assert.deepEqual(world.broken, [])
 })
 
@@ -286,8 +289,8 @@ test('an install that meets a host on its way out stops: exit 5', async () => {
 test('a cluster that does not answer is not taken down while a majority of its masters holds it: exit 6', async () => {
   const world = await installed(3, 0)
   const run = { settings, until: untilNow, planning: false, released: false, hosts: hostsOf(world) }
-  await assert.rejects(takeDown.entirely(run), refuses(exitCodes.unreachable, /still hold it/))
+  await assert.rejects(teardown.destroyCluster(run), refuses(exitCodes.unreachable, /still hold it/))
   for (const one of world.machines.slice(0, 2)) one.files.set('/etc/rancher/keybuzz.leaving', 'x')
-  await takeDown.entirely({ ...run, hosts: hostsOf(world) })
+  await teardown.destroyCluster({ ...run, hosts: hostsOf(world) })
   assert.ok(world.machines.every(({ active }) => !active))
 })

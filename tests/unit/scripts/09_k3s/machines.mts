@@ -24,7 +24,7 @@ interface Machine {
   registered: boolean
   data: boolean
   joins: string
-  /** Asked once more before it is whole. */
+  /** Asked once more before it is healthy. */
   settling: boolean
   drained: boolean
   /** Its service does not start again by itself. */
@@ -86,7 +86,7 @@ export function makeWorld(masters: number, workers: number): World {
   }
 }
 
-const isWhole = (world: World, one: Machine): boolean =>
+const isHealthy = (world: World, one: Machine): boolean =>
   one.active && !one.settling && world.nodes.has(one.name)
 
 const tokensIn = (config: string): World['tokens'] => ({
@@ -97,10 +97,10 @@ const tokensIn = (config: string): World['tokens'] => ({
 /** What the service does when it is told to start. */
 function startService(world: World, one: Machine): void {
   const away = world.machines.filter(
-    (other) => other !== one && other.role === 'master' && other.data && !isWhole(world, other),
+    (other) => other !== one && other.role === 'master' && other.data && !isHealthy(world, other),
   )
   if (one.role === 'master' && away.length > 0)
-    world.broken.push(`${one.name} started while ${away.map(({ name }) => name).join(', ')} was not whole`)
+    world.broken.push(`${one.name} started while ${away.map(({ name }) => name).join(', ')} was not healthy`)
   const config = one.files.get('/etc/rancher/k3s/config.yaml') ?? ''
   one.joins = /^server: https:\/\/([^:]*)/m.exec(config)?.[1] ?? ''
   const told = tokensIn(config)
@@ -153,7 +153,7 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   if (shown === 'ask whether the host is prepared' || shown === 'ask the host about itself')
     return [0, documentOf(one)]
   const line = words.join(' ')
-  if (shown === 'ask whether this server is whole') return [0, wholenessOf(world, one)]
+  if (shown === 'ask whether this server is healthy') return [0, wholenessOf(world, one)]
   if (shown === 'read the kubeconfig') return one.data ? [0, 'kubeconfig'] : [1, '']
   if (/^read .*\/(agent-)?token$/.test(shown))
     return one.data ? [0, `${world.tokens[shown.endsWith('/agent-token') ? 'agent' : 'server']}\n`] : [1, '']
@@ -186,7 +186,7 @@ export const documentOf = ({ address }: Pick<Host, 'address'>): string =>
 function viewOfWorkers(world: World, one: Machine): [number, string] {
   if (!one.data) return [1, '\n']
   const nodes = [...world.nodes].map((name) => `${name}=True `).join('')
-  return isWhole(world, one) ? [0, `K10abc::agent:token\n${nodes}`] : [1, 'K10abc::agent:token\n']
+  return isHealthy(world, one) ? [0, `K10abc::agent:token\n${nodes}`] : [1, 'K10abc::agent:token\n']
 }
 
 /** Tokens of an operator's, as settings hold them. */
@@ -217,9 +217,9 @@ function wholenessOf(world: World, one: Machine): string {
         .filter(({ name }) => world.ghosts.has(name))
         .map(({ address }) => ({ name: '', peerURLs: [`https://${address}:2380`] })),
     )
-  const whole = isWhole(world, one)
+  const healthy = isHealthy(world, one)
   one.settling = false
-  return whole
+  return healthy
     ? `readyz=ok\nprogram=v1\nnode=True v1\nmembers=${JSON.stringify({ members })}\n`
     : 'readyz=\nrestarts=0\n'
 }
@@ -271,7 +271,7 @@ export function hostsOf(world: World, limit?: readonly string[]): Hosts {
 }
 
 /** Asks a few times, without pausing. */
-export const untilNow: Until = async ({ what, lacks }) => {
-  for (let times = 0; times < 5; times += 1) if ((await lacks()) === '') return
-  throw new Error(`${what} did not become ready: ${await lacks()}`)
+export const untilNow: Until = async ({ what, missing }) => {
+  for (let times = 0; times < 5; times += 1) if ((await missing()) === '') return
+  throw new Error(`${what} did not become ready: ${await missing()}`)
 }

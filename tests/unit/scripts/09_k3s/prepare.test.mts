@@ -19,19 +19,19 @@ import { parseDocument } from '../../../../scripts/09_k3s/host/document.mts'
 import {
   blockedText,
   isOpen,
-  doorsOf,
+  probesFor,
   thisMachine,
   type Blocked,
   type Peer,
 } from '../../../../scripts/09_k3s/reach/reach.mts'
-import { knockScript, listenScript } from '../../../../scripts/09_k3s/reach/scripts.mts'
+import { probeScript, listenScript } from '../../../../scripts/09_k3s/reach/scripts.mts'
 import type { Fit } from '../../../../scripts/09_k3s/preflight/run.mts'
 import { modulesFile, sysctlFile } from '../../../../scripts/09_k3s/prepare/kernel.mts'
 import { chainsOf, scriptText } from '../../../../scripts/09_k3s/prepare/nftables.mts'
 import { rulesFor } from '../../../../scripts/09_k3s/host/openings.mts'
 import { preparedScript } from '../../../../scripts/09_k3s/prepare/script.mts'
-import type { Work } from '../../../../scripts/09_k3s/prepare/task.mts'
-import { lacking, preparedFiles, worksOf } from '../../../../scripts/09_k3s/prepare/tasks.mts'
+import type { Task } from '../../../../scripts/09_k3s/prepare/task.mts'
+import { lacking, preparedFiles, tasksFor } from '../../../../scripts/09_k3s/prepare/tasks.mts'
 
 // What would be written on a host, from what it said; kernels and firewalls as their programs describe them, for this machine has one.
 
@@ -40,7 +40,7 @@ const good = fixture('good.txt')
 
 const settingsWith = (more: Record<string, string> = {}) => {
   const saved = { DOMAIN: 'dev.example.com', OPERATOR_EMAIL: 'ops@example.com', ...more }
-  const sources = { env: 'dev', given: {}, saved, variables: {} }
+  const sources = { env: 'dev', overrides: {}, saved, variables: {} }
   return typed('dev', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
 }
 
@@ -51,15 +51,15 @@ const members: Member[] = [
 ]
 const [master, , worker] = members as [Member, Member, Member]
 
-const worksWith = (lines: string, settings = settingsWith(), host: Member = master): Work[] =>
-  worksOf({
+const worksWith = (lines: string, settings = settingsWith(), host: Member = master): Task[] =>
+  tasksFor({
     ...host,
     said: parseDocument(host.name, good.replace('end 1', `${lines}\nend 1`)),
     members,
     settings,
   })
-const commands = (works: readonly Work[]) => lacking(works).map(({ words = [] }) => words.join(' '))
-const contentOf = (works: readonly Work[], path: string) =>
+const commands = (works: readonly Task[]) => lacking(works).map(({ words = [] }) => words.join(' '))
+const contentOf = (works: readonly Task[], path: string) =>
   works.flatMap(({ files = [] }) => files).find((one) => one.path === path)?.content
 const without = (line: string, from = good) => {
   const text = from.replace(new RegExp(`^${line}.*\n`, 'm'), '')
@@ -89,25 +89,25 @@ test('preflight looks at every file that preparation may write', () => {
 })
 
 test('modules that are not loaded are loaded, and named for every start of the host', () => {
-  const works = worksOf(said(without('loaded br_netfilter', without('loaded vxlan'))))
+  const works = tasksFor(said(without('loaded br_netfilter', without('loaded vxlan'))))
   assert.deepEqual(commands(works), ['modprobe --all br_netfilter vxlan'])
   assert.match(contentOf(works, modulesFile) ?? '', /^overlay\nbr_netfilter\nnf_conntrack\nvxlan$/m)
 })
 
 test('settings are raised, never lowered: the file holds what was too low, also on the next run', () => {
   const low = good.replace('max_user_instances 8192', 'max_user_instances 128')
-  const works = worksOf(said(low))
+  const works = tasksFor(said(low))
   assert.deepEqual(commands(works), ['sysctl --quiet --write fs.inotify.max_user_instances=512'])
   assert.match(contentOf(works, sysctlFile) ?? '', /\nfs\.inotify\.max_user_instances = 512\n$/)
   const again = low
     .replace('max_user_instances 128', 'max_user_instances 512')
     .replace('end 1', 'raised fs.inotify.max_user_instances\nend 1')
-  assert.deepEqual(commands(worksOf(said(again))), [])
-  assert.equal(contentOf(worksOf(said(again)), sysctlFile), contentOf(works, sysctlFile))
+  assert.deepEqual(commands(tasksFor(said(again))), [])
+  assert.equal(contentOf(tasksFor(said(again)), sysctlFile), contentOf(works, sysctlFile))
 })
 
 test('a setting that cannot be read counts as too low', () => {
-  const works = worksOf(said(without('sysctl net.bridge')))
+  const works = tasksFor(said(without('sysctl net.bridge')))
   assert.deepEqual(commands(works), ['sysctl --quiet --write net.bridge.bridge-nf-call-iptables=1'])
 })
 
@@ -125,7 +125,7 @@ for (const [what, text, lines] of [
   ],
 ] as const) {
   test(`the kubelet's resolv.conf: ${what}`, () => {
-    const content = contentOf(worksOf(said(text)), paths.resolvConf) ?? ''
+    const content = contentOf(tasksFor(said(text)), paths.resolvConf) ?? ''
     assert.deepEqual(content.trim().split('\n').slice(1), [...lines, 'search example.com'])
   })
 }
@@ -168,7 +168,7 @@ test('a worker has neither API nor etcd; load balancers and administrators reach
 // In the form ufw 0.36.2 on Debian 12 gives: `ufw show added`.
 const ufw = fixture('ufw.txt')
 
-test('ufw: only what lacks is added, a rule of ours nobody needs goes, the operator’s stay', () => {
+test('ufw: only what missing is added, a rule of ours nobody needs goes, the operator’s stay', () => {
   assert.deepEqual(commands(worksWith(ufw)), [
     'ufw allow from 192.0.2.11 to any port 80,443,6443,10250 proto tcp comment keybuzz',
     'ufw allow from 192.0.2.11 to any port 8472 proto udp comment keybuzz',
@@ -189,11 +189,11 @@ test('ufw: no command enables it, resets it, or names SSH; one that is not activ
 // In the form firewalld 1.3.3 on Debian 12 gives: --list-rich-rules and --list-sources.
 const firewalld = fixture('firewalld.txt')
 
-test('firewalld: what lacks is added for now and for the next start, each by itself; nothing is reloaded', () => {
+test('firewalld: what missing is added for now and for the next start, each by itself; nothing is reloaded', () => {
   const all = commands(worksWith(firewalld, settingsWith({ ADMIN_ADDRESSES: '198.51.100.9' })))
   const rule = (port: string) =>
     `rule family="ipv4" source address="198.51.100.9" port port="${port}" protocol="tcp" accept`
-  const lacks = (kind: string, words: string) => all.includes(`firewall-cmd --quiet${kind} --zone=${words}`)
+  const missing = (kind: string, words: string) => all.includes(`firewall-cmd --quiet${kind} --zone=${words}`)
   const [now, later] = ['', ' --permanent']
   for (const [port, lacksNow, lacksLater] of [
     ['443', false, false],
@@ -201,7 +201,7 @@ test('firewalld: what lacks is added for now and for the next start, each by its
     ['80', true, true],
   ] as const) {
     const words = `internal --add-rich-rule=${rule(port)}`
-    assert.deepEqual([lacks(now, words), lacks(later, words)], [lacksNow, lacksLater], port)
+    assert.deepEqual([missing(now, words), missing(later, words)], [lacksNow, lacksLater], port)
   }
   // Hosts of the cluster as well as pods: their packets must be let through.
   for (const [source, lacksNow, lacksLater] of [
@@ -210,7 +210,7 @@ test('firewalld: what lacks is added for now and for the next start, each by its
     ['192.0.2.11', true, true],
   ] as const) {
     const words = `trusted --add-source=${source}`
-    assert.deepEqual([lacks(now, words), lacks(later, words)], [lacksNow, lacksLater], source)
+    assert.deepEqual([missing(now, words), missing(later, words)], [lacksNow, lacksLater], source)
   }
   assert.doesNotMatch(all.join('\n'), /reload|remove|set-default|panic/)
 })
@@ -253,27 +253,27 @@ test('from this machine: an open port, and one that is refused, are told apart',
   assert.equal(await dialUntil('127.0.0.1', port, 1000), 'refused')
 })
 
-/** Runs the real programs against each other on the loopback. @returns what was said of each door, in order */
-async function knockAt(seconds: string, ...doors: string[]): Promise<string[]> {
-  const knocking = spawn('perl', ['-e', knockScript, seconds, ...doors])
+/** Runs the real programs against each other on the loopback. @returns what was said of each probe, in order */
+async function knockAt(seconds: string, ...probes: string[]): Promise<string[]> {
+  const knocking = spawn('perl', ['-e', probeScript, seconds, ...probes])
   return (await text(knocking.stdout)).trim().split('\n').toSorted()
 }
 
-test('listener and knock meet over TCP and UDP; the listener ends with its stdin', async () => {
+test('listener and probe meet over TCP and UDP; the listener ends with its stdin', async () => {
   const [tcp, udp] = [await freePort(), await freePort()]
   const listener = spawn('perl', ['-e', listenScript, '20', '127.0.0.1', `tcp:${tcp}`, `udp:${udp}`])
   const other = await freePort()
-  const doors = [`tcp:127.0.0.1:${tcp},${other}`, `udp:127.0.0.1:${udp}`]
+  const probes = [`tcp:127.0.0.1:${tcp},${other}`, `udp:127.0.0.1:${udp}`]
   const said = (how: string) =>
     [
       `tcp 127.0.0.1 ${tcp} ${how}`,
       `tcp 127.0.0.1 ${other} refused`,
       `udp 127.0.0.1 ${udp} ${how}`,
     ].toSorted()
-  assert.deepEqual(await knockAt('3', ...doors), said('open'))
+  assert.deepEqual(await knockAt('3', ...probes), said('open'))
   listener.stdin.end()
   assert.deepEqual(await once(listener, 'exit'), [0, null])
-  assert.deepEqual(await knockAt('2', ...doors), said('refused'))
+  assert.deepEqual(await knockAt('2', ...probes), said('refused'))
 })
 
 async function freePort(): Promise<number> {
@@ -290,8 +290,8 @@ const peer = (member: Member, text: string): Peer => ({
   host: { name: member.name, address: member.address } as Host,
   said: parseDocument(member.name, text),
 })
-const doors = (text: string, member = master) =>
-  doorsOf(peer(member, text), settingsWith()).map(
+const probes = (text: string, member = master) =>
+  probesFor(peer(member, text), settingsWith()).map(
     ({ protocol, port, empty }) => `${protocol} ${port}${empty ? ' empty' : ''}`,
   )
 
@@ -303,16 +303,16 @@ test('a refusal is no wall: of a neighbour who was not asked it is let pass, of 
   assert.equal(isOpen({ peer: neighbour }, 'silent'), false)
 })
 
-test('bare: a listener stands in for every port; installed: only ports K3s has are knocked at, never taken', () => {
+test('bare: a listener stands in for every port; installed: only ports K3s has are probed, never taken', () => {
   assert.deepEqual(
-    doors(good),
+    probes(good),
     ['tcp 6443', 'tcp 2379', 'tcp 2380', 'tcp 2381', 'tcp 10250', 'udp 8472', 'tcp 80', 'tcp 443'].map(
       (one) => `${one} empty`,
     ),
   )
   const ours = good.replace('end 1', 'ours yes\nport tcp 6443 k3s\nport udp 8472\nend 1')
-  assert.deepEqual(doors(ours), ['tcp 6443'])
-  assert.deepEqual(doors(good, worker), [
+  assert.deepEqual(probes(ours), ['tcp 6443'])
+  assert.deepEqual(probes(good, worker), [
     'tcp 10250 empty',
     'udp 8472 empty',
     'tcp 80 empty',

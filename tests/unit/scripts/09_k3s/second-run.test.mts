@@ -18,7 +18,7 @@ import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { ask } from '../../../../scripts/09_k3s/preflight/run.mts'
 import { prepareHosts } from '../../../../scripts/09_k3s/prepare/run.mts'
 import type { FitHost } from '../../../../scripts/09_k3s/prepare/tasks.mts'
-import { knockScript } from '../../../../scripts/09_k3s/reach/scripts.mts'
+import { probeScript } from '../../../../scripts/09_k3s/reach/scripts.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { startSshd } from '../../hosts/sshd.mts'
 import { hostsOf, makeWorld, tokens, untilNow } from './machines.mts'
@@ -43,7 +43,7 @@ const saved = {
   K3S_TOKEN: tokens.server,
   K3S_AGENT_TOKEN: tokens.agent,
 }
-const sources = { env: 'staging', given: {}, saved, variables: {} }
+const sources = { env: 'staging', overrides: {}, saved, variables: {} }
 const settings = typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
 const versions = {
   k3s: { version: 'v1', file: 'artifacts/k3s', sha256: '0'.repeat(64) },
@@ -153,7 +153,7 @@ test(
       const words = before.members
         .filter(({ name }) => name !== host.name)
         .map(({ address }) => `tcp:${address}:6443,2379,2380,2381,10250,80,443`)
-      await readScript(host, knockScript, ['10', ...words], { interpreter: 'perl', shown: 'knock' })
+      await readScript(host, probeScript, ['10', ...words], { interpreter: 'perl', shown: 'probe' })
     }
     await install(all, true)
     assert.equal(world.writes, 0)

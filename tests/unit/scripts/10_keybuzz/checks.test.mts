@@ -61,7 +61,7 @@ const autoscaler = (status: object = {}): LiveObject => ({
   },
 })
 
-interface Given {
+interface SettingsView {
   status?: number
   text?: string
   headers?: Record<string, string | string[]>
@@ -69,8 +69,8 @@ interface Given {
 
 interface World {
   pods?: LiveObject[]
-  api?: Given
-  front?: Given
+  api?: SettingsView
+  front?: SettingsView
   /** What the API's Service answers through the API server. */
   service?: string | KitError
   autoscaler?: LiveObject | undefined
@@ -248,7 +248,7 @@ test('keybuzz.backends asks with whatever the image has, and says when it has no
     )
   const { result, evidence } = await outcomeOf('keybuzz.backends', { inside: {} })
   assert.equal(result, 'warning')
-  assert.match(evidence, /nobody can ask from inside/)
+  assert.match(evidence, /it cannot be asked from inside/)
 })
 
 test('every check that can fail has a test here that makes it fail', () => {

@@ -33,7 +33,7 @@ const saved = {
   API_POSTGRES_PASSWORD: 'role-password',
 }
 const settingsFor = (env: string, more: Record<string, string> = {}) => {
-  const sources = { env, given: {}, saved: { ...saved, ...more }, variables: {} }
+  const sources = { env, overrides: {}, saved: { ...saved, ...more }, variables: {} }
   return typed(env, resolve([...keybuzz.shared, ...keybuzz.settings], sources)) as KeybuzzSettings
 }
 const images = {

@@ -27,7 +27,7 @@ const saved = {
   CHATWOOT_POSTGRES_PASSWORD: 'role-password',
 }
 const settingsFor = (more: Record<string, string> = s3, env = 'staging') => {
-  const sources = { env, given: {}, saved: { ...saved, ...more }, variables: {} }
+  const sources = { env, overrides: {}, saved: { ...saved, ...more }, variables: {} }
   return typed(env, resolve([...chatwoot.shared, ...chatwoot.settings], sources)) as ChatwootSettings
 }
 const images = { chatwoot: 'chatwoot:4.18.0-ce' }

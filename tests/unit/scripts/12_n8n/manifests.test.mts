@@ -20,7 +20,7 @@ const saved = {
   N8N_POSTGRES_PASSWORD: 'role-password',
 }
 const settingsFor = (env: string, more: Record<string, string> = {}) => {
-  const sources = { env, given: {}, saved: { ...saved, ...more }, variables: {} }
+  const sources = { env, overrides: {}, saved: { ...saved, ...more }, variables: {} }
   return typed(env, resolve([...n8n.shared, ...n8n.settings], sources)) as N8nSettings
 }
 const images = { n8n: 'n8n:2.43.5', 'n8n-runners': 'runners:2.43.5' }
