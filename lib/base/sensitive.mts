@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { lazily } from './lazy.mts'
 
 /** A value that must never be seen: every text form of it is `***`; only `reveal` gives it. */
 export interface Sensitive {
@@ -25,6 +26,10 @@ export function sensitive(value: string, shortest = shortestSensitive): Sensitiv
   for (const form of formsOf(value, shortest)) known.add(form)
   return hidden(() => value)
 }
+
+/** The same for a value that takes long to make: it is made, and remembered, when it is first revealed. */
+export const sensitiveLater = (make: () => string): Sensitive =>
+  hidden(lazily(() => sensitive(make()).reveal()))
 
 const hidden = (reveal: () => string): Sensitive =>
   ({

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 const letters = 'abcdefghijklmnopqrstuvwxyzABCDEF'
 
 /** Random, so that no greeting holds it. Letters alone: before `>` a shell takes a number for a stream. */
-export const newMark = (): string => [...randomBytes(8)].map((byte) => letters[byte % 32]).join('')
+export const newMark = (): string => [...randomBytes(6)].map((byte) => letters[byte % 32]).join('')
 
 /** A word as every POSIX shell reads it, whatever is in it. */
 export const quoted = (word: string): string =>

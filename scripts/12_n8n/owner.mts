@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { encodeBase64, hashSync } from 'bcryptjs'
-import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
+import { sensitiveLater, type Sensitive } from '../../lib/base/sensitive.mts'
 
 /** The settings a hash is made of. */
 interface Owner {
@@ -23,7 +23,7 @@ export function ownerPasswordHash({
 }: Owner): Sensitive {
   const bytes = createHmac('sha256', key.reveal()).update(`owner ${email} ${password.reveal()}`).digest()
   const salt = `$2b$10$${encodeBase64(bytes, 16)}`
-  const made = hashes.get(salt) ?? sensitive(hashSync(password.reveal(), salt))
+  const made = hashes.get(salt) ?? sensitiveLater(() => hashSync(password.reveal(), salt))
   hashes.set(salt, made)
   return made
 }

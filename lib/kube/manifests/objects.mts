@@ -57,12 +57,16 @@ export const secretEnv = (
   data: encoded(values),
 })
 
-const encoded = (values: Readonly<Record<string, Sensitive | undefined>>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(values).flatMap(([key, value]) =>
-      value === undefined ? [] : [[key, Buffer.from(value.reveal()).toString('base64')]],
-    ),
-  )
+/** Each value is encoded when it is read: an offline plan hides them all, and one takes 80 ms to make. */
+function encoded(values: Readonly<Record<string, Sensitive | undefined>>): Record<string, string> {
+  const data: Record<string, string> = {}
+  for (const [key, value] of Object.entries(values)) {
+    if (value === undefined) continue
+    const get = () => Buffer.from(value.reveal()).toString('base64')
+    Object.defineProperty(data, key, { get, enumerable: true })
+  }
+  return data
+}
 
 /** Plain values for pods to read as environment. */
 export const configMap = (

@@ -3,8 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
+import { secretEnv } from '../../../lib/kube/manifests/objects.mts'
 import { hideToken } from '../../../scripts/09_k3s/nodes/tokens.mts'
-import { redact, saysSecret, sensitive, shortened, strictlyPercent } from '../../../lib/base/sensitive.mts'
+import {
+  redact,
+  saysSecret,
+  sensitive,
+  sensitiveLater,
+  shortened,
+  strictlyPercent,
+} from '../../../lib/base/sensitive.mts'
 
 const value = `pa's"s#w$0rd\\é`
 
@@ -43,6 +51,16 @@ test('the longer of two values that overlap is redacted first', () => {
   sensitive('abcdef')
   sensitive('abcdefghij')
   assert.equal(redact('abcdefghij'), '***')
+})
+
+test('a value that takes long to make is made at its first reading, once, and hidden from then on', () => {
+  let made = 0
+  const later = sensitiveLater(() => `made-${(made += 1)}-${'x'.repeat(8)}`)
+  const { data = {} } = secretEnv('a', 'b', { HASH: later })
+  assert.deepEqual([Object.keys(data), String(later), made], [['HASH'], '***', 0])
+  assert.equal(JSON.stringify(data), `{"HASH":"${Buffer.from('made-1-xxxxxxxx').toString('base64')}"}`)
+  assert.equal(later.reveal(), 'made-1-xxxxxxxx')
+  assert.equal(redact('it is made-1-xxxxxxxx'), 'it is ***')
 })
 
 test('text is redacted before it is cut: no beginning of a password is left', () => {
