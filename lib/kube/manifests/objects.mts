@@ -18,6 +18,14 @@ export const selector = (name: string, component: string) => ({
   'app.kubernetes.io/component': component,
 })
 
+/** The annotation by which pods are told from those that read something else at their start. */
+export const checksumAnnotation = 'keybuzz.io/checksum'
+
+/** The checksum of what pods read at their start; only this is written, never the values. */
+export const checksumOf = (read: unknown): Readonly<Record<string, string>> => ({
+  [checksumAnnotation]: sha256(read).slice(0, 16),
+})
+
 export const sha256 = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex')
 

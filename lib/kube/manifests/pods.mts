@@ -1,5 +1,5 @@
 import type { Container, Deployment, EnvVar, PodSpec, Volume } from '../types.mts'
-import { sha256 } from './objects.mts'
+import { checksumOf } from './objects.mts'
 
 // Containers, pods and Deployments as every one of ours must be. Plain data; nothing here acts.
 
@@ -136,7 +136,7 @@ export const deployment = (options: DeploymentOptions): Deployment => ({
     template: {
       metadata: {
         labels: options.labels,
-        annotations: { 'keybuzz.io/checksum': sha256([options.restartOn, options.pod]).slice(0, 16) },
+        annotations: checksumOf([options.restartOn, options.pod]),
       },
       spec: options.pod,
     },

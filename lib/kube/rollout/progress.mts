@@ -1,4 +1,5 @@
 import { shortened } from '../../base/sensitive.mts'
+import { checksumAnnotation } from '../manifests/objects.mts'
 import { waitingReason } from './diagnosis.mts'
 import type { Deployment, LiveObject, Pod } from '../types.mts'
 import type { Watched } from '../watch.mts'
@@ -60,11 +61,10 @@ function podsOf({ deployments, pods }: Rollouts, name: string): Pod[] {
 /** Pods made from the Deployment's newest template: their checksum annotation is its own. */
 export function newestPods(state: Rollouts, name: string): Pod[] {
   const deployment = state.deployments.objects.get(name) as unknown as Deployment | undefined
-  const checksum = deployment?.spec?.template.metadata?.annotations?.['keybuzz.io/checksum']
+  const checksum = deployment?.spec?.template.metadata?.annotations?.[checksumAnnotation]
   return podsOf(state, name).filter(
     ({ metadata }) =>
-      metadata?.deletionTimestamp === undefined &&
-      metadata?.annotations?.['keybuzz.io/checksum'] === checksum,
+      metadata?.deletionTimestamp === undefined && metadata?.annotations?.[checksumAnnotation] === checksum,
   )
 }
 

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 import type { DaemonSet, Manifest, Service } from '../../../lib/kube/types.mts'
-import { namespace, selector, sha256 } from '../../../lib/kube/manifests/objects.mts'
+import { namespace, selector, checksumOf } from '../../../lib/kube/manifests/objects.mts'
 import type { K3sSettings } from '../settings.mts'
 import { argumentsOf, health } from './traefik.mts'
 
@@ -95,7 +95,7 @@ function daemonSet(settings: K3sSettings, image: string): DaemonSet {
       template: {
         metadata: {
           labels,
-          annotations: { 'keybuzz.io/checksum': sha256([args, health(settings)]).slice(0, 16) },
+          annotations: checksumOf([args, health(settings)]),
         },
         spec: {
           enableServiceLinks: false,

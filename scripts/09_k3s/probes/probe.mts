@@ -1,6 +1,6 @@
 import { published } from '../../../lib/kube/manifests/ingress.mts'
 import type { DaemonSet, EnvVar, Manifest, PodSpec, Service, Volume } from '../../../lib/kube/types.mts'
-import { namespace, selector, service, sha256 } from '../../../lib/kube/manifests/objects.mts'
+import { namespace, selector, service, checksumOf } from '../../../lib/kube/manifests/objects.mts'
 import { container, deployment, podDefaults, resources } from '../../../lib/kube/manifests/pods.mts'
 import type { K3sSettings } from '../settings.mts'
 import { askedScripts, servedScripts } from './probe-scripts.mts'
@@ -176,6 +176,4 @@ const server = (name: string, image: string, port: number, env: readonly EnvVar[
     volumeMounts: [{ name, mountPath: '/www/cgi-bin', readOnly: true }],
   })
 
-const checksum = (image: string) => ({
-  'keybuzz.io/checksum': sha256([servedScripts, askedScripts, image]).slice(0, 16),
-})
+const checksum = (image: string) => checksumOf([servedScripts, askedScripts, image])
