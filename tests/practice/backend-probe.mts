@@ -20,7 +20,7 @@ const database = { name, owner: name, connections: 3, supportedFrom: 10, passwor
 const claim = { database: 9, owner: `${env}/probe` }
 const settings = typed(
   env,
-  resolve(n8n.shared, { env, given: {}, saved: savedSettings(env, n8n), variables: {} }),
+  resolve(n8n.shared, { env, overrides: {}, saved: savedSettings(env, n8n), variables: {} }),
 )
 const { POSTGRES_PASSWORD: password, REDIS_PASSWORD: redisPassword } = settings
 assert.ok(isSensitive(password) && isSensitive(redisPassword))
@@ -32,7 +32,7 @@ const address = {
   tls: tlsOf(settings, 'POSTGRES'),
 }
 const admin = await logIn({ ...address, user: String(settings.POSTGRES_SUPERUSER), password })
-const quiet = { warn: () => {}, said: () => {}, claim: `keybuzz test ${env}/probe` }
+const quiet = { warn: () => {}, ok: () => {}, claim: `keybuzz test ${env}/probe` }
 
 const sql = async (...statements: string[]): Promise<void> => {
   for (const statement of statements) await admin.query(statement)

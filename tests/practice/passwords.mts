@@ -29,7 +29,7 @@ function draw(): string {
 const env = process.argv[3] ?? ''
 const settings = typed(
   env,
-  resolve(n8n.shared, { env, given: {}, saved: savedSettings(env, n8n), variables: {} }),
+  resolve(n8n.shared, { env, overrides: {}, saved: savedSettings(env, n8n), variables: {} }),
 )
 const tls = tlsOf(settings, 'POSTGRES')
 const { POSTGRES_HOST: host, POSTGRES_PORT: port } = settings
@@ -46,7 +46,7 @@ function throughText(password: string): string {
 
 /** One role whose password is set again and again, each time by the kit, and used by somebody else. */
 async function one(name: string, count: number): Promise<void> {
-  const postgres = createPostgres(settings, writes, { warn: () => {}, said: () => {}, claim: 'keybuzz test' })
+  const postgres = createPostgres(settings, writes, { warn: () => {}, ok: () => {}, claim: 'keybuzz test' })
   for (let done = 0; done < count; done += 1) {
     const password = draw()
     const fromText = throughText(password)

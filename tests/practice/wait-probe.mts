@@ -1,4 +1,4 @@
-import { openCluster } from '../../lib/kube/cluster.mts'
+import { connectCluster } from '../../lib/kube/cluster.mts'
 import { waitForJob } from '../../lib/kube/rollout/job-wait.mts'
 import { explain } from '../../lib/cli/program.mts'
 import { readVersions } from '../../lib/settings/versions.mts'
@@ -8,7 +8,7 @@ import { waitForDeployments } from '../../lib/kube/rollout/deployments.mts'
 //   wait-probe.mts NAMESPACE deployment|job NAME SECONDS_WITHOUT_PROGRESS
 
 const [namespace = '', kind, name = '', noProgress = '60'] = process.argv.slice(2)
-const { kubectl } = await openCluster('practice', readVersions('practice').versions)
+const { kubectl } = await connectCluster('practice', readVersions('practice').versions)
 const limits = { deadline: 120, noProgress: Number(noProgress) }
 process.stderr.write('watching\n')
 try {
