@@ -6,6 +6,7 @@ export const mostOutputBytes = 64 * 1024 * 1024
 /** Bytes of stderr that are kept: its beginning. */
 export const mostErrorBytes = 1024 * 1024
 
+/** Collects bytes up to a limit. */
 export interface Collector {
   /** Adds one chunk. @returns false once there is more than the limit; bytes beyond it are dropped */
   add(piece: Uint8Array): boolean

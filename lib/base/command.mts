@@ -9,6 +9,7 @@ import { redact } from './sensitive.mts'
 // The only importer of zx, which does all quoting: commands are arrays of words here, never text.
 export { chalk }
 
+/** How one command is run. */
 export interface CommandOptions {
   /** Sent to the command's stdin, which is closed otherwise. Sensitive values travel here, never in words. */
   input?: string | undefined
@@ -19,6 +20,7 @@ export interface CommandOptions {
   runDespiteInterrupt?: boolean
 }
 
+/** The exit code and complete output of a command. */
 export interface Finished {
   readonly code: number
   readonly stdout: string
@@ -95,6 +97,7 @@ function keepNothing(): { stdout: string[]; stderr: string[]; stdall: string[] }
   return { stdout: none(), stderr: none(), stdall: none() }
 }
 
+/** A command started by `stream`. */
 export interface Streaming {
   /** Ends the command and waits for its end; `onEnd` is not called then. Safe to call twice. */
   stop(): Promise<void>

@@ -19,6 +19,7 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
+/** What a KitError has beside its message. */
 export interface KitErrorOptions {
   exitCode: ExitCode
   /** Where it happened, in the program's or server's own words: one line each, shown under the title. */

@@ -13,6 +13,7 @@ let failure: { readonly thrown: unknown } | undefined
 let listening = false
 
 export const interruption = {
+  /** Aborted by the first signal, and by `failWith`. */
   signal: controller.signal,
 
   /**

@@ -120,6 +120,8 @@ export function recordIdentity(env: string, { uid, ca }: Identity): void {
 
 /**
  * Requires that the cluster is the recorded one.
+ * @param env the environment's name, for the error
+ * @param recorded undefined before the first write: any cluster is accepted
  * @param met the identity of the connected cluster
  * @throws KitError exit 5 when it is another cluster
  */

@@ -72,6 +72,7 @@ export interface Way {
  * A Kubectl bound to one kubeconfig; ~/.kube/config and KUBECONFIG are never read.
  * @param program words of FoundKubectl: the program, and its subcommand
  * @param kubeconfig path of the file
+ * @param way its first context, and how another is chosen
  */
 export function createKubectl(program: readonly string[], kubeconfig: string, way: Way): Kubectl {
   let words = wordsFor(way.context)

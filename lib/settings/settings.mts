@@ -80,7 +80,8 @@ export interface Sources {
 export const isSecret = (setting: Setting): boolean => setting.kind === 'sensitive' || setting.kind === 'file'
 
 /**
- * Finds each setting's text: given in this run, else saved, else the variable, else the default.
+ * Finds each setting's text: from overrides, else saved, else the variable, else the default. Settings whose `when` is
+ * false are left out.
  * Pure: nothing is generated, adopted, written or asked here.
  */
 export function resolve(settings: readonly Setting[], sources: Sources): Resolved[] {

@@ -18,7 +18,10 @@ export interface Kube extends KubeReader {
   waitForRollout(namespace: string, ...deployments: string[]): Promise<void>
 }
 
-/** The cluster session of one run of one module, used by the code that runs the steps. */
+/**
+ * The cluster session of one run of one module, used by the code that runs the steps. Methods that read throw what
+ * Kubectl.run throws; those that write also what the gate throws (Writes.make).
+ */
 export interface KubeSession {
   /** The Kube of one step: its objects get that step's label. @param step `01_deploy` */
   of(step: string): Kube
@@ -47,7 +50,7 @@ export interface KubeSession {
   sayStrays(): Promise<void>
   /** To be called after a write outside this session: live objects are read again. */
   invalidate(): void
-  /** Waits for Deployments, also for those that served when first read. @throws KitError exit 5 or 9 */
+  /** Waits for Deployments, also for those that served when first read. @throws KitError, see waitForDeployments */
   waitForRolloutUncached(namespace: string, deployments: readonly string[]): Promise<void>
   /** As Kube.waitForRollout: not for Deployments that served when first read and were not sent since. */
   waitForRollout(namespace: string, ...deployments: string[]): Promise<void>

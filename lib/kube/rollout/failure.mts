@@ -31,7 +31,11 @@ export async function rolloutError(
 /** Characters of a line that are matched: an expression such as /a.*b/ takes time quadratic in a line's length. */
 const longestLine = 4000
 
-/** A container's last log lines as an error shows them (six at most), and the first KnownFailure that matches one. */
+/**
+ * A container's last log lines as an error shows them, six at most, and the first KnownFailure that matches a line.
+ * @param lines of the log, in order
+ * @param failures the first that matches counts: specific ones first
+ */
 export function explainLines(
   lines: readonly string[],
   failures: readonly KnownFailure[],
