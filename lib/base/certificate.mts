@@ -1,13 +1,13 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 
-/** Whole days until then; below zero afterwards. */
+/** Whole days until `end`, rounded down; negative after it. */
 export const daysUntil = (end: Date, now = new Date()): number =>
   Math.floor((end.getTime() - now.getTime()) / 86_400_000)
 
-/** Days before its end from which a certificate is told about. cert-manager would have renewed it 30 days before. */
+/** Days before its end from which a certificate is warned about. cert-manager renews 30 days before. */
 const tell = 21
 
-/** What must be said of a certificate by its end, or undefined. */
+/** The warning about a certificate that has ended or ends within 21 days, or undefined. */
 export function endNear(end: Date, now = new Date()): string | undefined {
   const days = daysUntil(end, now)
   if (days >= tell) return undefined
@@ -17,7 +17,11 @@ export function endNear(end: Date, now = new Date()): string | undefined {
     : `the certificate ends in ${days} days (${date}): renew it`
 }
 
-/** Why a PEM text cannot be the certificate of a public name, or undefined. Its chain, if any, follows it in the file. */
+/**
+ * Why a PEM text cannot be the certificate of a public name, or undefined. Its chain, if any, follows it in the file.
+ * @param text PEM
+ * @param host the DNS name it must be valid for; undefined: the name is not checked
+ */
 export function certificateProblem(
   text: string,
   host: string | undefined,
@@ -33,7 +37,7 @@ export function certificateProblem(
   return undefined
 }
 
-/** Why a PEM text cannot be the certificates of a CA, one or several, or undefined. */
+/** Why a PEM text cannot be the certificates of one or several CAs, or undefined. @param text PEM */
 export function authorityProblem(text: string, now = new Date()): string | undefined {
   const blocks = text.match(/-----BEGIN [^-]+-----[^-]*-----END [^-]+-----/g) ?? []
   if (blocks.some((block) => block.includes('PRIVATE KEY')))
@@ -45,7 +49,11 @@ export function authorityProblem(text: string, now = new Date()): string | undef
   return ended === undefined ? undefined : `has one that ended on ${ended.validTo}: ${ended.subject}`
 }
 
-/** Why a PEM text cannot be the key of a certificate, or undefined. */
+/**
+ * Why a PEM text cannot be the private key of a certificate, or undefined.
+ * @param text PEM
+ * @param certificate PEM; when undefined or damaged, only the key's form is checked
+ */
 export function keyProblem(text: string, certificate: string | undefined): string | undefined {
   const key = parsedKey(text)
   if (key === undefined) return 'must be a private key in PEM form, without a passphrase'

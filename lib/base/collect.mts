@@ -1,15 +1,16 @@
-// Bytes of others are collected up to a limit, and decoded once they are all there: a piece may end within a character.
+// Output of programs and servers is collected up to a limit and decoded as a whole: a chunk may end within a character.
 
-/** Bytes of one answer that are kept: a cluster's every object has a tenth of it. More is no answer. */
+/** Bytes of stdout or of a response body that are kept: all objects of a cluster together have a tenth of that. */
 export const mostOutputBytes = 64 * 1024 * 1024
 
-/** Bytes of an error's words that are kept: their beginning. */
+/** Bytes of stderr that are kept: its beginning. */
 export const mostErrorBytes = 1024 * 1024
 
+/** Collects bytes up to a limit. */
 export interface Collector {
-  /** Takes one more piece. @returns false once there is more than the limit; what is more is dropped */
+  /** Adds one chunk. @returns false once there is more than the limit; bytes beyond it are dropped */
   add(piece: Uint8Array): boolean
-  /** Everything that was taken, as UTF-8. */
+  /** All bytes that were kept, decoded as UTF-8. */
   text(): string
 }
 
@@ -29,9 +30,9 @@ export function createCollector(most: number): Collector {
 }
 
 /**
- * The text of an answer's body.
+ * The text of an HTTP response body, as UTF-8.
  * @param most bytes
- * @throws Error when it has more, or whatever breaks the stream
+ * @throws Error when the body has more, or the error of the stream
  */
 export async function textOf(body: AsyncIterable<Uint8Array> | null, most: number): Promise<string> {
   const collector = createCollector(most)
@@ -40,4 +41,5 @@ export async function textOf(body: AsyncIterable<Uint8Array> | null, most: numbe
   return collector.text()
 }
 
+/** `64 MiB` */
 export const inMebibytes = (bytes: number): string => `${bytes / 1024 / 1024} MiB`

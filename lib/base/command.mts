@@ -6,19 +6,21 @@ import { exitCodes, KitError, messageOf } from './errors.mts'
 import { interruption } from './signals.mts'
 import { redact } from './sensitive.mts'
 
-// The only importer of zx. Its quoting is left to it: commands are arrays of words here, never text.
+// The only importer of zx, which does all quoting: commands are arrays of words here, never text.
 export { chalk }
 
+/** How one command is run. */
 export interface CommandOptions {
   /** Sent to the command's stdin, which is closed otherwise. Sensitive values travel here, never in words. */
   input?: string | undefined
   /** Seconds after which the command is ended. */
   timeoutSeconds?: number
   env?: Readonly<Record<string, string>>
-  /** Runs it also after Ctrl-C: the last words of a run. */
+  /** Runs the command also after Ctrl-C: for what a run must give back, such as its lock. */
   runDespiteInterrupt?: boolean
 }
 
+/** The exit code and complete output of a command. */
 export interface Finished {
   readonly code: number
   readonly stdout: string
@@ -27,8 +29,9 @@ export interface Finished {
 
 /**
  * Runs a command and waits for its end; a non-zero exit is an answer, not an error.
- * @throws KitError exit 6 when it does not end in time, exit 9 when it writes without an end, exit 130 or 143 when the
- * run is interrupted
+ * @param words program and arguments; no shell interprets them
+ * @throws KitError exit 6 when the command does not end in time, exit 9 when it writes more than 64 MiB to stdout, exit
+ * 130 or 143 when the run is interrupted
  */
 export async function run(words: readonly string[], options: CommandOptions = {}): Promise<Finished> {
   const { input, timeoutSeconds = 60, env, runDespiteInterrupt = false } = options
@@ -43,7 +46,7 @@ export async function run(words: readonly string[], options: CommandOptions = {}
     env: { ...surroundings(), ...env },
     timeout: `${timeoutSeconds}s`,
     store: keepNothing(),
-    // An open stdin hangs whatever reads it.
+    // A program that reads from an open stdin would hang.
     stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })`exec ${[...words]}`
   const [stdout, stderr] = [createCollector(mostOutputBytes), createCollector(mostErrorBytes)]
@@ -52,7 +55,7 @@ export async function run(words: readonly string[], options: CommandOptions = {}
   })
   command.stderr.on('data', (piece: Buffer) => void stderr.add(piece))
   if (input) {
-    // A program may end before it has read all of it (EPIPE): its exit code and words say why.
+    // A program may end before it has read all its input (EPIPE): its exit code and stderr say why.
     command.stdin.on('error', () => {})
     command.stdin.end(input)
   }
@@ -75,7 +78,7 @@ export async function run(words: readonly string[], options: CommandOptions = {}
 /**
  * The environment of every program the kit starts.
  * - HOME: systemd gives a service none, and kubectl would keep its cache in the folder the kit was started in.
- * - LC_ALL: the kit reads what programs say in English. KUBERC: the operator's own kubectl preferences change what a
+ * - LC_ALL: the kit parses English messages of programs. KUBERC: the operator's own kubectl preferences change what a
  *   command does (kubectl 1.34: `delete --interactive` by default).
  * - KEYBUZZ_ variables hold passwords and tokens: they are the kit's own.
  */
@@ -84,25 +87,27 @@ export function surroundings(): NodeJS.ProcessEnv {
   return { HOME: homedir(), ...Object.fromEntries(own), LC_ALL: 'C', KUBERC: 'off' }
 }
 
-/** A command as words for people and logs, without sensitive values. */
+/** A command line for operators and logs, without sensitive values. */
 export const shownWords = (words: readonly string[]): string =>
   redact(words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`)).join(' '))
 
-/** zx keeps every piece of every output, also of a watch that runs for hours: what is kept is bounded here instead. */
+/** zx keeps all output of each command, also of a watch that runs for hours: the kit bounds what is kept itself. */
 function keepNothing(): { stdout: string[]; stderr: string[]; stdall: string[] } {
   const none = () => Object.assign([] as string[], { push: () => 0 })
   return { stdout: none(), stderr: none(), stdall: none() }
 }
 
+/** A command started by `stream`. */
 export interface Streaming {
-  /** Ends the command. Safe to call twice. */
+  /** Ends the command and waits for its end; `onEnd` is not called then. Safe to call twice. */
   stop(): Promise<void>
 }
 
 /**
- * Starts a command that goes on until it is stopped, and hands over its stdout as it comes.
- * @param onText a piece of stdout, cut anywhere but never within a character; what it throws ends the command
- * @param onEnd  it ended, and nobody stopped it: its exit code and its stderr, or why its output could not be taken
+ * Starts a command that runs until it is stopped, and passes on its stdout as it arrives.
+ * @param onText gets each chunk of stdout, never cut within a character; an error it throws ends the command
+ * @param onEnd called when the command ends without `stop`: exit code (null after an error of onText) and the last 2000
+ * characters of stderr, redacted, or the message of that error
  */
 export function stream(
   words: readonly string[],
@@ -130,7 +135,7 @@ export function stream(
     try {
       onText(decoder.decode(piece, { stream: true }))
     } catch (thrown) {
-      // Nobody would catch it here: the process would end with a raw stack, its locks not given back.
+      // Nothing catches an error of this listener: the process would end with a stack trace, its locks not released.
       unusable = messageOf(thrown)
       stopping.abort()
     }

@@ -1,4 +1,4 @@
-/** Runs what it is given, at most `most` at a time, in order of arrival. */
+/** @returns a function that runs each task it gets, at most `most` at a time, in order of arrival */
 export function createLimit(most: number): <T>(act: () => Promise<T>) => Promise<T> {
   let running = 0
   const waiting: (() => void)[] = []

@@ -1,19 +1,19 @@
 import { exitCodes, KitError } from './errors.mts'
 import { prompt } from './prompt.mts'
 
-/** What of the command line answers questions. */
+/** The options of the command line that answer questions. */
 export interface Answers {
   /** Names given by --confirm. */
   readonly confirm: readonly string[]
-  /** --yes: every confirmation but a name. */
+  /** --yes: answers every confirmation, except those that need a name typed. */
   readonly yes: boolean
-  /** Somebody sits at a terminal. */
+  /** The run has a terminal on stdin and stderr, and may ask. */
   readonly canAsk: boolean
 }
 
 /**
- * Wants the name of an environment typed when it is protected; `--yes` never answers here (DESIGN section 5).
- * @throws KitError exit 2 when nobody can type it, or something else was typed
+ * Requires the name of a protected environment to be typed; `--yes` never answers this (DESIGN section 5).
+ * @throws KitError exit 2 when there is no terminal, or something else was typed; Cancelled (130) at Ctrl-C
  */
 export async function confirmProtected(
   env: string,
@@ -24,9 +24,9 @@ export async function confirmProtected(
 }
 
 /**
- * Wants a name typed before something that cannot be taken back.
- * @param why one sentence: what is about to happen
- * @throws KitError exit 2 when nobody can type it, or something else was typed
+ * Requires a name to be typed, or given by --confirm, before something that cannot be undone.
+ * @param why one sentence without a full stop: what is about to happen
+ * @throws KitError exit 2 when there is no terminal, or something else was typed; Cancelled (130) at Ctrl-C
  */
 export async function confirmName(name: string, why: string, { confirm, canAsk }: Answers): Promise<void> {
   if (confirm.includes(name)) return
@@ -42,7 +42,10 @@ export async function confirmName(name: string, why: string, { confirm, canAsk }
   })
 }
 
-/** Asks a yes or no question. @throws KitError exit 2 when nobody can answer, or the answer is no */
+/**
+ * Asks a yes or no question; --yes answers it.
+ * @throws KitError exit 2 when there is neither --yes nor a terminal, or the answer is no; Cancelled (130) at Ctrl-C
+ */
 export async function confirmYes(question: string, { yes, canAsk }: Answers): Promise<void> {
   if (yes || (canAsk && (await prompt.confirm(question)))) return
   throw new KitError(

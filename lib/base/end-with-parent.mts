@@ -13,7 +13,7 @@ export interface EndingWithParent {
   readonly prefix: string
 }
 
-/** zx leaves the shell to Node's spawn; here it is a program like any other. */
+/** zx passes `shell` to Node's spawn; here the shell is started as a program with `-c`. */
 const forZx = (start: Start): typeof spawn =>
   ((file: string, words: readonly string[], { shell, ...options }: SpawnOptions) =>
     typeof shell === 'string'
@@ -21,15 +21,15 @@ const forZx = (start: Start): typeof spawn =>
       : start(file, words, options)) as unknown as typeof spawn
 
 /**
- * The kernel ends it (Linux: PR_SET_PDEATHSIG, kept by every exec after it). Whoever was orphaned before that was set
- * has another parent, and does not begin.
+ * The kernel kills the program (Linux: PR_SET_PDEATHSIG, kept across exec). A program orphaned before that was set has
+ * another parent process: its prefix ends it before it begins.
  */
 const byKernel: EndingWithParent = {
   spawn: forZx((file, words, options) => spawn('setpriv', ['--pdeathsig', 'KILL', file, ...words], options)),
   prefix: `[ "$PPID" = ${process.pid} ] || exit 137; `,
 }
 
-/** Ends a program when nothing holds the other end of file descriptor 3 any more: this process does. */
+/** Kills the program when the other end of file descriptor 3, which this process keeps open, is closed. */
 const watching = `
 exec 4<&0
 "$@" <&4 3<&- 4<&- &
@@ -43,7 +43,7 @@ code=$?
 kill -KILL "$watcher" 2>/dev/null
 exit "$code"`
 
-/** Where the kernel cannot, a shell beside it does. */
+/** Where the kernel cannot kill it, a shell beside the program does. */
 const byWatcher: EndingWithParent = {
   spawn: forZx((file, words, options) => {
     const stdio = Array.isArray(options.stdio)
@@ -55,7 +55,7 @@ const byWatcher: EndingWithParent = {
     })
     const held = child.stdio[3]
     held?.on('error', () => {})
-    // Held open, but no reason to stay.
+    // The pipe stays open, but does not keep the event loop alive.
     if (held !== null && held !== undefined && 'unref' in held) (held as { unref(): void }).unref()
     return child
   }),
@@ -65,5 +65,5 @@ const byWatcher: EndingWithParent = {
 /** BusyBox has a setpriv without this option; other systems have none. */
 const kernelCan = (): boolean => spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0
 
-/** The way of this machine, found out once. */
+/** The method that works on this machine, determined once. */
 export const endingWithParent: () => EndingWithParent = lazily(() => (kernelCan() ? byKernel : byWatcher))

@@ -1,4 +1,4 @@
-/** Every way the kit can end (DESIGN section 5). Names say what an operator would call it. */
+/** The exit codes of the kit's programs (DESIGN section 5). */
 export const exitCodes = {
   done: 0,
   bug: 1,
@@ -19,9 +19,10 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
+/** What a KitError has beside its message. */
 export interface KitErrorOptions {
   exitCode: ExitCode
-  /** Where it happened, in the thing's own words: one line each, shown under the title. */
+  /** Where it happened, in the program's or server's own words: one line each, shown under the title. */
   details?: readonly string[]
   /** What to type or do next. */
   hint?: string
@@ -43,7 +44,7 @@ export class KitError extends Error {
   }
 }
 
-/** The operator pressed Ctrl-C, at a prompt or during work. */
+/** Exit 130: the operator pressed Ctrl-C, at a prompt or during work. */
 export class Cancelled extends KitError {
   constructor(what = 'interrupted', cause?: unknown) {
     super(what, { exitCode: exitCodes.interrupted, cause })
@@ -51,7 +52,7 @@ export class Cancelled extends KitError {
   }
 }
 
-/** Thrown by a reader under --plan when what it reads will only exist after an earlier planned write. */
+/** Thrown by a reader under --plan when what it reads only exists after an earlier planned write. Not a KitError. */
 export class NotYet extends Error {
   readonly after: string
 

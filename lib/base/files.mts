@@ -22,26 +22,28 @@ import { exitCodes, hasCode, KitError } from './errors.mts'
 /** The kit's own root folder. */
 export const root = join(import.meta.dirname, '../..')
 
-/** Where one environment's files are. */
+/** Where one environment's settings, keys and kubeconfig are. */
 export const credentialsFolder = (env: string): string => join(root, 'credentials', env)
+/** Where one environment's reports are. */
 export const validationFolder = (env: string): string => join(root, 'validation', env)
+/** Where one environment's log files are. */
 export const logsFolder = (env: string): string => join(root, 'logs', env)
 
-/** A path as an operator types it: from the kit's root. */
+/** A path as an operator types it: relative to the kit's root folder, or absolute outside it. */
 export const shownPath = (path: string): string =>
   path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path
 
-/** The one meaning of a path in settings and in versions.json: from the kit's root, `~/` from the operator's home. */
+/** Resolves a path of settings or versions.json: relative to the kit's root folder, `~/` to the operator's home. */
 export const fromRoot = (path: string): string => resolve(root, path.replace(/^~(?=\/)/, homedir()))
 
 /**
  * Writes a file so that at every instant the old or the new content is there, complete, and readable by its
  * owner only: temporary file with mode 0600 in the same folder, fsync, rename, fsync of the folder.
- * @param named the file, or a link to it
- * @throws KitError exit 12 when the disk does not take it; the old file is then still whole
+ * @param named the file, or a symbolic link to it
+ * @throws KitError exit 12 when it cannot be written; the old file is then still complete
  */
 export function writePrivate(named: string, content: string): void {
-  // A link stays a link: what it leads to is written.
+  // A symbolic link stays one: its target is written.
   const path = existsSync(named) ? realpathSync(named) : named
   const folder = dirname(path)
   const prefix = `.${basename(path)}.tmp-`
@@ -49,7 +51,7 @@ export function writePrivate(named: string, content: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     removeLeftovers(folder, prefix)
-    // wx: never through a link somebody laid there.
+    // wx: never through an existing symbolic link.
     const handle = openSync(temporary, 'wx', 0o600)
     try {
       writeAll(handle, Buffer.from(content))
@@ -76,7 +78,7 @@ function removeLeftovers(folder: string, prefix: string): void {
   }
 }
 
-/** The error for a file this machine could not write, in words an operator can act on. */
+/** The error for a file this machine could not write: KitError exit 12. @param cause a Node system error */
 export function diskError(path: string, cause: unknown): KitError {
   const full = hasCode(cause, 'ENOSPC', 'EDQUOT')
   return new KitError(
@@ -113,14 +115,14 @@ export const mostFileBytes = 4 * 1024 * 1024
 
 /**
  * A file's text, or undefined when there is none.
- * @throws KitError exit 2 when it exists and cannot be read, or is not UTF-8: read anyway, a password with an accent
- * would be saved again as another one
+ * @throws KitError exit 2 when it cannot be read, has more than 4 MiB, or is not UTF-8: otherwise a password with an
+ * accent would be saved again as another one
  */
 export const readIfThere = (path: string): string | undefined => readFile(path)?.text
 
 /**
  * A private file's text, or undefined when there is none.
- * @throws KitError exit 2 when others may read it: a password that was readable is no longer one
+ * @throws KitError exit 2 when its mode lets others read it, and as readIfThere
  */
 export function readPrivate(path: string): string | undefined {
   const file = readFile(path)
@@ -133,7 +135,7 @@ function readFile(path: string): { text: string; mode: number } | undefined {
     const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
       const status = fstatSync(handle)
-      // A pipe would block the whole process: no signal would be heard any more.
+      // Reading a pipe would block the whole process: no signal would be handled any more.
       if (!status.isFile()) throw unreadable(path, 'it is not a file')
       if (status.size > mostFileBytes)
         throw unreadable(path, `it has more than ${mostFileBytes / 1024 / 1024} MiB`)
@@ -155,7 +157,7 @@ const unreadable = (path: string, why: string, cause?: unknown): KitError =>
     cause,
   })
 
-/** Opens a FIFO without waiting for its writer. @throws KitError exit 2 */
+/** Opens a FIFO without waiting for its writer. @throws KitError exit 2 when it cannot be opened */
 export function openPipe(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -164,14 +166,14 @@ export function openPipe(path: string): number {
   }
 }
 
-/** Text of a file from outside. @throws KitError exit 2 naming its encoding when it is not UTF-8 */
+/** Decodes a file's bytes. @param path named in the error @throws KitError exit 2 naming the encoding when not UTF-8 */
 export function decode(path: string, bytes: Buffer): string {
   const mark = bytes.subarray(0, 2).toString('hex')
   if (mark !== 'fffe' && mark !== 'feff') {
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     } catch {
-      // Said below.
+      // The error is thrown below.
     }
   }
   const encoding = mark === 'fffe' || mark === 'feff' ? 'UTF-16' : 'WINDOWS-1252'
@@ -183,7 +185,7 @@ export function decode(path: string, bytes: Buffer): string {
   })
 }
 
-/** @param mode of the file, as stat gives it @throws KitError exit 2 when others may read it */
+/** @param mode st_mode, as stat gives it @throws KitError exit 2 when group or others have rights on the file */
 export function requirePrivate(path: string, mode: number): void {
   const rights = mode & 0o777
   if ((rights & 0o077) === 0) return

@@ -6,15 +6,15 @@ import { redact } from './sensitive.mts'
 import { visible } from './visible.mts'
 import { chalk } from './command.mts'
 
-// Everything a person reads goes through here: to stderr, and without colour to the log file, both redacted.
+// All messages for operators go through this file: to stderr, and without colour to the log file, both redacted.
 
 let logFile: string | undefined
 let waitingLine = false
 
-/** True when one line may be rewritten in place: a terminal, and nobody asked for quiet. */
+/** True when one line may be rewritten in place: stderr is a terminal that can, and CI is not set. */
 const moving = (): boolean => process.stderr.isTTY && !process.env['CI'] && process.env['TERM'] !== 'dumb'
 
-/** Opens the log file of a run, 0600. @throws KitError exit 12 when it cannot be written */
+/** Opens the log file of a run, 0600. @param folder `12_n8n` @throws KitError exit 12 when it cannot be written */
 export function openLog(env: string, folder: string, now = new Date()): void {
   const stamp = now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')
   const path = join(logsFolder(env), `${stamp}-${folder}.log`)
@@ -32,7 +32,7 @@ export const logPath = (): string | undefined => logFile && shownPath(logFile)
 
 let failure: KitError | undefined
 
-/** Why the log of this run is not whole, if it is not: the run goes on without, and ends with exit 12. */
+/** Why the log file of this run is incomplete, or undefined: the run goes on without it, and ends with exit 12. */
 export const logFailure = (): KitError | undefined => failure
 
 /** Writes to the log file alone: stack traces, commands, whole answers. Never throws: see logFailure. */
@@ -46,10 +46,10 @@ export function record(text: string): void {
   }
 }
 
-/** One line for the operator, and for the log. Nothing in it acts on the terminal. */
+/** Writes one line for the operator, and to the log. Control characters in it are made visible. */
 export const say = (text: string): void => write('', text)
 
-/** @param mark the kit's own, in colour; `text` may hold foreign words @param end the same, behind it */
+/** @param mark made by the kit, in colour; `text` may come from outside @param end made by the kit, after the text */
 function write(mark: string, text: string, end = ''): void {
   clearWaiting()
   const shown = visible(redact(text))
@@ -59,7 +59,7 @@ function write(mark: string, text: string, end = ''): void {
 
 const timeColumn = 80
 
-/** `mark text ... 0.3 s`: the time stands at the end of the line. */
+/** `mark text ... 0.3 s`: the time is at the end of the line. */
 function writeTimed(mark: string, text: string, started: number | undefined): void {
   if (started === undefined) return write(mark, text)
   const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`
@@ -74,7 +74,7 @@ export const log = {
   ok: (text: string, started?: number): void => writeTimed(`  ${chalk.green('✓')} `, text, started),
   /** A whole module is done. */
   done: (text: string, started?: number): void => writeTimed(`${chalk.green('✓')} `, text, started),
-  /** Works, but somebody should know; kept in the report by whoever found it. */
+  /** It works, but the operator should know. The caller keeps it in the report. @param fix what to type or do next */
   warn: (text: string, fix?: string): void => {
     write(`  ${chalk.yellow('!')} `, text)
     if (fix !== undefined) say(`      fix: ${fix}`)
@@ -104,10 +104,10 @@ function clearWaiting(): void {
 const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g')
 const withoutColour = (text: string): string => text.replace(colours, '')
 
-/** Where data goes: stdout. A closed reader (`| head`) is not an error of the run. */
+/** Writes data to stdout, redacted. A closed reader (`| head`) is not an error of the run. */
 export const print = (text: string): void => void process.stdout.write(`${visible(redact(text))}\n`)
 
-/** From now on a stdout or stderr that is closed, or whose terminal is, is ignored: the run's work and its log file go on. */
+/** Ignores write errors of a closed stdout, stderr or terminal (EPIPE, EIO) from now on: run and log file go on. */
 export function surviveClosedOutput(): void {
   for (const output of [process.stdout, process.stderr]) {
     output.on('error', (error: NodeJS.ErrnoException) => {
@@ -116,9 +116,9 @@ export function surviveClosedOutput(): void {
   }
 }
 
-/** How a backend speaks to the operator. */
+/** How code of a backend reports to the operator. */
 export interface Reporter {
-  /** It works, but somebody should know. Kept in the report. */
+  /** It works, but the operator should know. Kept in the report. */
   readonly warn: (text: string, fix?: string) => void
   /** It is as it should be. */
   readonly ok: (text: string) => void

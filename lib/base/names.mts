@@ -1,7 +1,7 @@
-/** The kit's own namespace in a cluster: its revisions and its lock. */
+/** The kit's own namespace in a cluster: it holds revisions and the lock. */
 export const systemNamespace = 'keybuzz-system'
 
-/** No environment is called so: module 10's namespace there would be the kit's own, or that of module 9's probes. */
+/** Names no environment may have: module 10's namespace there would be the kit's own, or that of module 9's probes. */
 export const reservedEnvironments: readonly string[] = ['system', 'probe']
 
 /** The environment whose objects carry no environment in their names (DESIGN section 6, Scope). */
@@ -17,10 +17,11 @@ export interface Names {
   readonly namespace: (env: string) => string
   /** Its database and the role that owns it: `n8n_staging`; in prod `n8n`. */
   readonly database: (env: string) => string
-  /** Who claims what is shared with others, as Redis databases are: `staging/12_n8n`. */
+  /** The owner recorded for resources shared between modules, such as Redis databases: `staging/12_n8n`. */
   readonly owner: (env: string) => string
 }
 
+/** The names of one module's namespace, database and owner record. @param module number and slug: 12, `n8n` */
 export const namesOf = (module: { readonly number: number; readonly slug: string }): Names => ({
   namespace: (env) => inEnvironment(module.slug, env, '-'),
   database: (env) => inEnvironment(module.slug, env, '_'),
@@ -32,12 +33,12 @@ export const folderOf = (module: { readonly number: number; readonly slug: strin
   `${String(module.number).padStart(2, '0')}_${module.slug}`
 
 /**
- * A command of the master for one module, as it works when pasted from the kit's folder.
- * @param flags words behind module and environment: `--verify`
+ * The command line of 00_master_install.mjs for one module; it works when pasted in the kit's folder.
+ * @param flags options after module and environment: `--verify`
  */
 export const masterCommand = (module: number, env: string, ...flags: readonly string[]): string =>
   ['./00_master_install.mjs', '--module', String(module), '--env', env, ...flags].join(' ')
 
-/** `12 n8n workflows`, as it stands in headings and messages. */
+/** `12 n8n workflows`: a module's name in headings and messages. */
 export const headingOf = (module: { readonly number: number; readonly title: string }): string =>
   `${module.number} ${module.title}`

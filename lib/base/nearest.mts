@@ -1,4 +1,4 @@
-/** The candidate most like `word`, by the number of single-letter changes between them. */
+/** The candidate with the smallest Levenshtein distance to `word`; empty without candidates. */
 export function nearest(word: string, candidates: readonly string[]): string {
   const near = candidates.toSorted((a, b) => distance(word, a) - distance(word, b))
   return near[0] ?? ''

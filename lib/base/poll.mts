@@ -3,20 +3,25 @@ import { interruption } from './signals.mts'
 import { log } from './log.mts'
 import { exitCodes, KitError } from './errors.mts'
 
-/** How long, and how often, a question is asked again. Milliseconds. */
+/** How long, and how often, a request is repeated. */
 export interface Polling<T> {
   readonly until: (answer: T) => boolean
+  /** Milliseconds after which the last answer is given, good or not. */
   readonly milliseconds: number
+  /** Milliseconds between two requests. */
   readonly every: number
-  /** Called before the first pause, and again when the answer is told by another text: what the operator is told. */
+  /** The text logged while waiting; logged again whenever it differs from the one before. */
   readonly waiting?: (answer: T) => string
 }
 
-/** Sleeps, unless the operator wants to go. @throws Cancelled (130) or KitError (143) on a signal */
+/** Sleeps until the time has passed or a signal comes. @throws Cancelled (130) or KitError exit 143 on a signal */
 export const pauseFor = (milliseconds: number): Promise<void> =>
   pause(milliseconds, undefined, { signal: interruption.signal }).catch(() => interruption.throwIfAsked())
 
-/** Asks until the answer is good or the time has passed, and gives the last answer, good or not. */
+/**
+ * Asks until the answer is good or the time has passed, and gives the last answer, good or not.
+ * @throws what `ask` throws; Cancelled (130) or KitError exit 143 on a signal
+ */
 export async function pollUntil<T>(ask: () => Promise<T>, again: Polling<T>): Promise<T> {
   const end = performance.now() + again.milliseconds
   let said = ''
@@ -33,31 +38,36 @@ export async function pollUntil<T>(ask: () => Promise<T>, again: Polling<T>): Pr
 /** Milliseconds in which an ingress has learned of a new Ingress, or of pods that became ready (seen: up to 1 s). */
 const propagation = 15_000
 
-/** Asks until the answer is right, for as long as an ingress may need to take over what was written last. */
+/**
+ * As pollUntil, for up to 15 s: as long as an ingress controller may need to load what was written last.
+ * @throws what `ask` throws; Cancelled (130) or KitError exit 143 on a signal
+ */
 export const pollIngress = <T,>(ask: () => Promise<T>, isRight: (answer: T) => boolean): Promise<T> =>
   pollUntil(ask, { until: isRight, milliseconds: propagation, every: 300 })
 
-/** Something that becomes ready by itself, and how to tell what it still lacks. */
+/** Something that becomes ready by itself, and how to find out what is still missing. */
 export interface Condition {
-  /** Whose readiness it is, as the operator names it: `k8s-master-02`. */
+  /** What must become ready, as the operator names it: `k8s-master-02`. */
   readonly what: string
+  /** Seconds until the wait fails. */
   readonly seconds: number
   /** What is still missing, in a few words; empty when it is ready. */
   readonly missing: () => Promise<string>
   /** True for an answer after which waiting is of no use. */
   readonly isFatal?: (missing: string) => boolean
-  /** Its own last words, asked when it did not become ready. */
+  /** The last lines of its log, fetched when it did not become ready. */
   readonly lastLogLines?: () => Promise<readonly string[]>
   /** What to do when it did not become ready. */
   readonly hint: string
 }
 
+/** Waits until a condition is met. @throws KitError exit 9 when it is not in time, or can no longer be */
 export type Until = (awaited: Condition) => Promise<void>
 
 /**
- * Waits until something is ready, and says each time what it lacks. Under --plan nothing is waited for: what a
- * write would bring is not there.
- * @throws KitError exit 9 with its last words when it does not become ready
+ * Makes a function that waits until something is ready, and logs what is missing whenever that changes. Under --plan
+ * it returns at once: nothing was written that could become ready.
+ * @returns a function that throws KitError exit 9, with the last log lines, when it does not become ready
  */
 export const createUntil =
   (planning: boolean): Until =>

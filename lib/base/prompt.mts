@@ -5,25 +5,27 @@ import { questions } from './terminal.mts'
 
 // The only importer of clack, and only for questions: around work its spinner turns Ctrl-C into exit 0.
 const output = process.stderr
-// Some terminals report no width (serial consoles, `script`): one letter a line is no question.
+// Some terminals report 0 columns (serial consoles, `script`): clack would wrap after each letter.
 if (output.isTTY && output.columns === 0) output.columns = 80
 const asking = { output, signal: interruption.signal }
 
-/** An answer, or Cancelled (130) when the operator pressed Ctrl-C or Escape; what ends a run (143) ends its question. */
+/** @throws Cancelled (130) when the operator pressed Ctrl-C or Escape; KitError exit 143 on SIGTERM or SIGHUP */
 function answered<T>(answer: T): Exclude<T, symbol> {
   interruption.throwIfAsked()
   if (isCancel(answer)) throw new Cancelled('cancelled: nothing was written')
   return answer as Exclude<T, symbol>
 }
 
+/** One sentence when the value is invalid. */
 type Validate = (value: string) => string | undefined
 
+/** Questions on the terminal. @throws Cancelled (130) at Ctrl-C or Escape; KitError exit 143 on SIGTERM or SIGHUP */
 export const prompt = {
   intro: (title: string): void => intro(title, { output }),
   outro: (line: string): void => outro(line, { output }),
   note: (lines: string, title: string): void => note(lines, title, { output }),
 
-  /** @param fallback what Enter alone answers */
+  /** Asks for a line of text. @param fallback the answer of Enter alone */
   async text(message: string, { fallback, validate }: { fallback?: string | undefined; validate: Validate }) {
     const answer = text({
       message,
@@ -34,15 +36,18 @@ export const prompt = {
     return answered(await questions.during(answer))
   },
 
+  /** Asks for a value without showing it. */
   async password(message: string, validate: Validate): Promise<string> {
     const answer = password({ message, ...asking, validate: (value) => validate(value ?? '') })
     return answered(await questions.during(answer))
   },
 
+  /** Asks a yes or no question. @param initialValue the answer of Enter alone */
   async confirm(message: string, initialValue = false): Promise<boolean> {
     return answered(await questions.during(confirm({ message, ...asking, initialValue })))
   },
 
+  /** Asks for one of several choices. @param initialValue the answer of Enter alone */
   async choose<T extends string>(
     message: string,
     choices: readonly { value: T; label: string }[],

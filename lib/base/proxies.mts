@@ -3,8 +3,8 @@ import { sensitive } from './sensitive.mts'
 const names = ['http_proxy', 'https_proxy', 'all_proxy', 'ftp_proxy']
 
 /**
- * Remembers the passwords of this machine's proxies: programs name the whole address in their errors. A password may
- * hold `@` and `/`, which no parser of addresses takes: it ends at the last `@`.
+ * Registers the passwords of this machine's proxies for redaction: programs print the whole URL in their errors. A
+ * password may hold `@` and `/`, which URL parsers reject: it ends at the last `@`.
  */
 export function rememberProxyPasswords(environment: NodeJS.ProcessEnv = process.env): void {
   for (const [name, value = ''] of Object.entries(environment)) {
@@ -15,7 +15,7 @@ export function rememberProxyPasswords(environment: NodeJS.ProcessEnv = process.
     try {
       sensitive(decodeURIComponent(password))
     } catch {
-      // Not written as in an address: then it is what it is.
+      // Not percent-encoded: the text itself is the password.
     }
   }
 }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { lazily } from './lazy.mts'
 
-/** A value that must never be seen: every text form of it is `***`; only `reveal` gives it. */
+/** A value that must never be shown: it prints as `***` in every form; only `reveal` returns it. */
 export interface Sensitive {
   reveal(): string
   toString(): '***'
@@ -12,15 +12,15 @@ const known = new Set<string>()
 
 const telling = /pass(word|wd|phrase)?|secret|token|credential|api[-_.]?key|private[-_.]?key/i
 
-/** True for a name that says that its value is secret: `DB_PASSWORD`. */
+/** True for a name whose value is a secret by its wording: `DB_PASSWORD`. */
 export const saysSecret = (name: string): boolean => telling.test(name)
 
-/** Shorter values stand in ordinary words too often to be cut out of text; settings refuse them. */
+/** Characters. Shorter values occur in ordinary words too often to be cut out of text; settings refuse them. */
 export const shortestSensitive = 4
 
 /**
  * Wraps a value and remembers it, so that `redact` finds it in any text from now on.
- * @param shortest a shorter value is hidden where it stands, but not cut out of other text
+ * @param shortest characters; a shorter value still prints as `***`, but is not cut out of other text
  */
 export function sensitive(value: string, shortest = shortestSensitive): Sensitive {
   for (const form of formsOf(value, shortest)) known.add(form)
@@ -52,8 +52,8 @@ export function redact(text: string): string {
 }
 
 /**
- * Foreign text in a message: sensitive values go first, then what is too long. The other way round the beginning of a
- * password would be left, in a form nobody looks for.
+ * Text from outside for a message: sensitive values are replaced first, then it is cut. The other way round the
+ * beginning of a password would be left, which redact does not find.
  * @param most characters
  */
 export function shortened(text: string, most: number): string {
@@ -63,12 +63,12 @@ export function shortened(text: string, most: number): string {
 
 const longestFirst = (a: string, b: string) => b.length - a.length
 
-/** Shorter lines of a text stand elsewhere too; those of a PEM have 64 characters, its last one fewer. */
+/** Characters. Shorter lines occur in other texts too; those of a PEM have 64 characters, its last one fewer. */
 const shortestLine = 16
 
 /**
- * The forms a value takes on its way: raw and each line of it alone, in JSON, in JSON within JSON, in URLs, in shell
- * quotes, in base64 alone or inside something longer.
+ * The forms in which programs print a value: raw and each line of it alone, in JSON, in JSON within JSON, in URLs, in
+ * shell quotes, in base64 alone or inside something longer.
  */
 function formsOf(value: string, shortest: number): string[] {
   if (value.length < shortest) return []
@@ -97,11 +97,11 @@ function formsOf(value: string, shortest: number): string[] {
 
 const inJson = (text: string): string => JSON.stringify(text).slice(1, -1)
 
-/** Everything but letters, digits and `-._~` by its bytes (RFC 3986): encodeURIComponent leaves five more alone. */
+/** Percent-encodes everything but letters, digits and `-._~` (RFC 3986): encodeURIComponent leaves `!'()*` too. */
 export const strictlyPercent = (text: string): string =>
   encodeURIComponent(text).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
 
-/** What stays the same of a value's base64 text when it begins at byte 0, 1 or 2 of a group of three. */
+/** The part of a value's base64 text that does not depend on its neighbours, for each offset in a 3-byte group. */
 function embeddedBase64(value: string): string[] {
   return [0, 1, 2].map((offset) => {
     const text = Buffer.concat([Buffer.alloc(offset), Buffer.from(value)]).toString('base64')

@@ -2,13 +2,13 @@ import { exitCodes, KitError, type ExitCode } from './errors.mts'
 import { nearest } from './nearest.mts'
 import { shortened } from './sensitive.mts'
 
-// What a file from outside must look like, and the error that names the field when it does not. No value is ever shown:
-// it may be a password.
+// The structure a file from outside must have, and the error that names the field when it has not. No value is ever
+// shown: it may be a password.
 
-/** Reads one value, or throws Misfit with the field. @param path `users[0].user`, empty for the whole */
+/** Reads one value. @param path the field: `users[0].user`, empty for the whole file @throws Misfit naming the field */
 export type Shape<T> = (value: unknown, path: string) => T
 
-/** A value that is not what its reader needs. */
+/** A value of the wrong type or form. readShape turns it into a KitError. */
 export class Misfit extends Error {
   /** @param path the field; empty for the whole file */
   constructor(path: string, what: string) {
@@ -18,10 +18,10 @@ export class Misfit extends Error {
 }
 
 /**
- * Reads a document of outside.
+ * Reads a document from outside, already parsed from JSON, YAML or .env.
  * @param file its name as shown to operators
- * @param hint what to do about a field that does not fit
- * @throws KitError with file and field: exit 2 unless `exitCode` says otherwise
+ * @param hint what to do about an invalid field
+ * @throws KitError naming file and field: exit 2 unless `exitCode` says otherwise
  */
 export function readShape<T>(
   file: string,
@@ -37,7 +37,7 @@ export function readShape<T>(
   }
 }
 
-/** What a value is, in the words of JSON and YAML. */
+/** A value's type, as JSON and YAML name it. */
 function kindOf(value: unknown): string {
   if (value === null) return 'is null'
   if (Array.isArray(value)) return 'is a list'
@@ -69,6 +69,7 @@ export const oneOf =
     return word
   }
 
+/** An integer that a double holds exactly. */
 export const wholeNumber: Shape<number> = (value, path) => {
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw misfit(value, path, 'a whole number')
   return value
@@ -80,12 +81,13 @@ export const optional =
   (value, path) =>
     value === undefined ? undefined : shape(value, path)
 
-/** A field that may be left out, or stand there with nothing behind it, as `clusters:` does in an empty kubeconfig. */
+/** A field that may be absent or null, such as `clusters:` without a value in an empty kubeconfig. */
 export const optionalOrNull =
   <T,>(shape: Shape<T>): Shape<T | undefined> =>
   (value, path) =>
     value === undefined || value === null ? undefined : shape(value, path)
 
+/** A list whose items all have this shape. */
 export const listOf =
   <T,>(shape: Shape<T>): Shape<T[]> =>
   (value, path) => {
@@ -98,23 +100,23 @@ const entriesOf = (value: unknown, path: string): [string, unknown][] => {
   return Object.entries(value)
 }
 
-/** A key is foreign text too. */
+/** The path of a map's field. A key comes from outside too: it is shortened and redacted. */
 const below = (path: string, key: string): string => `${path === '' ? '' : `${path}.`}${shortened(key, 60)}`
 
-/** A map whose keys are free. */
+/** A map with any keys, whose values all have this shape. */
 export const mapOf =
   <T,>(shape: Shape<T>): Shape<Record<string, T>> =>
   (value, path) =>
     Object.fromEntries(entriesOf(value, path).map(([key, one]) => [key, shape(one, below(path, key))]))
 
-/** What a record of shapes reads. */
+/** The type that a record of shapes reads. */
 export type Read<S extends Record<string, Shape<unknown>>> = {
   [K in keyof S as undefined extends ReturnType<S[K]> ? never : K]: ReturnType<S[K]>
 } & {
   [K in keyof S as undefined extends ReturnType<S[K]> ? K : never]?: Exclude<ReturnType<S[K]>, undefined>
 }
 
-/** A map with these fields; others are another reader's. Absent fields stay absent. */
+/** A map with these fields; other fields are ignored. Absent fields stay absent. */
 export const fields =
   <S extends Record<string, Shape<unknown>>>(shapes: S): Shape<Read<S>> =>
   (value, path) => {
@@ -126,7 +128,7 @@ export const fields =
     return Object.fromEntries(read) as Read<S>
   }
 
-/** A map with these fields and no other: one that is misspelt would be left out in silence. */
+/** A map with these fields and no others: a misspelt field would otherwise be ignored silently. */
 export const onlyFields = <S extends Record<string, Shape<unknown>>>(shapes: S): Shape<Read<S>> => {
   const read = fields(shapes)
   const known = Object.keys(shapes)

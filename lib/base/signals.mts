@@ -3,21 +3,22 @@ import { Cancelled, exitCodes, KitError } from './errors.mts'
 
 /**
  * Ctrl-C, SIGTERM and a closed terminal (SIGHUP), once for the whole process: commands under way are ended through
- * `signal`, waits are refused by `throwIfAsked`, and the one catch of cli/program.mts turns it into exit 130 or 143.
+ * `signal`, waits end by `throwIfAsked`, and the one catch of cli/program.mts turns the error into exit 130 or 143.
  */
 const controller = new AbortController()
-// Every command under way listens: many at once are no leak.
+// Every running command adds a listener: many at once are not a leak.
 setMaxListeners(0, controller.signal)
 let asked: NodeJS.Signals | undefined
 let failure: { readonly thrown: unknown } | undefined
 let listening = false
 
 export const interruption = {
+  /** Aborted by the first signal, and by `failWith`. */
   signal: controller.signal,
 
   /**
-   * Starts to listen. A second Ctrl-C ends at once: the operator has decided. A closed terminal tells everyone in it,
-   * and the master passes it on: told twice is no decision.
+   * Installs the signal handlers. A second Ctrl-C ends the process at once. A closed terminal sends SIGHUP to all its
+   * processes and 00_master_install.mjs forwards it: a second SIGHUP or SIGTERM is therefore ignored.
    */
   listen(): void {
     if (listening) return
@@ -32,22 +33,22 @@ export const interruption = {
   },
 
   /**
-   * Something was thrown where nobody could catch it: in a listener of a socket, a stream, a timer. The run ends as at a
-   * signal, with all it has to give back, and with that.
+   * Ends the run with an error thrown where no caller catches it: in a listener of a socket, a stream, a timer. The run
+   * cleans up as after a signal, then throws this error.
    */
   failWith(thrown: unknown): void {
     failure ??= { thrown }
     controller.abort()
   },
 
-  /** @throws Cancelled (130) or KitError (143) once a signal has come; what `failWith` was given */
+  /** @throws Cancelled (130) or KitError exit 143 once a signal has come; the error given to `failWith` */
   throwIfAsked(): void {
     if (asked === undefined && failure !== undefined) throw failure.thrown
     const ended = endOf()
     if (ended !== undefined) throw ended
   },
 
-  /** What a run ends with that was asked to end: a helper that ended with it (a compiler, say) is no fault of its own. */
+  /** The error a run ends with: after a signal, the signal's, even if a helper (a compiler, say) failed by it. */
   reasonOf: (thrown: unknown): unknown =>
     thrown instanceof KitError
       ? thrown

@@ -1,8 +1,9 @@
 let open = 0
 
-/** Whether a question waits for its answer. Counted apart from prompt.mts: who asks nothing need not load clack. */
+/** Whether a question waits for its answer. Not in prompt.mts: code that asks nothing need not load clack. */
 export const questions = {
   isOpen: (): boolean => open > 0,
+  /** Counts a question as open until it is answered. @throws what `asking` rejects with */
   async during<T>(asking: Promise<T>): Promise<T> {
     open += 1
     try {
@@ -13,6 +14,6 @@ export const questions = {
   },
 }
 
-/** True when somebody can answer: a terminal on both ends, and nobody said not to ask. */
+/** True when questions may be asked: stdin and stderr are terminals, and neither --no-input nor CI is set. */
 export const interactive = (noInput: boolean): boolean =>
   process.stdin.isTTY && process.stderr.isTTY && !noInput && !/^(1|true|yes)$/i.test(process.env['CI'] ?? '')

@@ -1,12 +1,12 @@
 /**
- * Characters that do something else than stand there: C0 and C1 controls (cursor, colours, clipboard), DEL, the marks
- * that turn the direction of text (Unicode Bidirectional Algorithm), line separators no terminal shows.
+ * Characters with an effect on a terminal: C0 and C1 controls (cursor, colours, clipboard), DEL, the marks that change
+ * the direction of text (Unicode Bidirectional Algorithm), line separators no terminal shows.
  */
 const acting = /(?![\t\n])\p{Cc}|[\u200E\u200F\u202A-\u202E\u2066-\u2069\u2028\u2029]/gu
 
 /**
- * Text of pods, hosts, kubectl and web pages is data: what would act on a terminal is shown instead. Tabs and line
- * ends stay.
+ * Text of pods, hosts, kubectl and web pages is data: characters with an effect on a terminal are made visible. Tabs
+ * and line ends stay.
  * @returns `␛]52;c;...␇` for what would set the clipboard
  */
 export const visible = (text: string): string =>
@@ -16,7 +16,7 @@ export const visible = (text: string): string =>
     return code === 0x7f ? '␡' : `\\u${code.toString(16).padStart(4, '0')}`
   })
 
-/** Foreign text within a line of Markdown: no link, no image, no HTML, no table of its own. */
+/** Text from outside for one line of Markdown: it can form no link, image, HTML or table. */
 export const inMarkdown = (text: string): string =>
   visible(text)
     .replaceAll(/[\\`[\]<>|]/g, String.raw`\$&`)

@@ -9,19 +9,22 @@ export interface Change {
   readonly fields?: readonly string[]
 }
 
-/** The one gate every write of a run goes through: under --plan it records, otherwise it acts. */
+/** The one gate every write of a run goes through: under --plan it only records, otherwise it records and acts. */
 export interface Writes {
   readonly planning: boolean
   readonly changes: readonly Change[]
-  /** Records `changes`, and unless planning runs `act`. Throws what `act` or the guard throws. */
+  /**
+   * Records `changes`, and unless planning runs `act`.
+   * @throws what `act` throws; what the guard throws: KitError exit 5 (another cluster), 11 (the lock is lost)
+   */
   make(changes: readonly Change[], act: () => Promise<void>): Promise<void>
-  /** Records something the plan must show that is no write: a conflict, an unknown. */
+  /** Records something that the plan must show and that is not a write: a conflict, an unknown. */
   note(change: Change): void
 }
 
 /**
- * @param planning true: nothing is ever acted on.
- * @param guard runs before each write: same cluster still, lock still ours. It throws to stop the write.
+ * @param planning true: nothing is ever written
+ * @param guard runs before each write and checks cluster identity and lock; it throws to stop the write
  */
 export function createWrites({ planning, guard }: { planning: boolean; guard: () => Promise<void> }): Writes {
   const changes: Change[] = []

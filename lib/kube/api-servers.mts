@@ -2,14 +2,14 @@ import { request } from 'node:https'
 import type { Endpoint, Kubeconfig } from './kubeconfig.mts'
 import { record } from '../base/log.mts'
 
-// Which of several ways to one API server is open now. Each is really asked, its certificate checked by the CA.
+// Which of several endpoints of one cluster's API answers now. Each is requested, its certificate checked by the CA.
 
-/** Milliseconds a server that is there may take for its answer. */
+/** Milliseconds an API server may take to answer /readyz. */
 const patience = 2000
 
 /**
- * The first way that is open: the preferred one when it answers, else whichever of the others answers first.
- * The preferred one when none does, or when there is nothing to choose from: kubectl then tells why.
+ * The endpoint to use: the preferred one when it answers, else the first of the others that answers. The preferred one
+ * also when none does, or when it is the only one: kubectl's error then says why.
  */
 export async function chooseEndpoint(kubeconfig: Kubeconfig): Promise<Endpoint> {
   const [preferred, ...others] = kubeconfig.endpoints
@@ -17,7 +17,7 @@ export async function chooseEndpoint(kubeconfig: Kubeconfig): Promise<Endpoint> 
   return (await firstOf(others, kubeconfig)) ?? preferred
 }
 
-/** Whichever answers first; undefined when none does. */
+/** The endpoint that answers first; undefined when none answers within 2 s. */
 export const firstOf = (
   endpoints: readonly Endpoint[],
   kubeconfig: Kubeconfig,
@@ -29,7 +29,7 @@ export const firstOf = (
     }),
   ).catch(() => undefined)
 
-/** True when an API server whose certificate this CA signed for this name is ready there. */
+/** True when an API server answers /readyz there, with a certificate that the kubeconfig's CA signed for its name. */
 export function answers({ server }: Endpoint, { ca, certificate, key }: Kubeconfig): Promise<boolean> {
   return new Promise((resolve) => {
     const no = (why: string) => {
@@ -42,7 +42,7 @@ export function answers({ server }: Endpoint, { ca, certificate, key }: Kubeconf
       { ca, cert: certificate, key, agent: false, timeout: patience },
       ({ statusCode = 0 }) => {
         asked.destroy()
-        // Who may not ask learns at least that it is there.
+        // 401 and 403: the user may not read /readyz, but the API server answers.
         if ([200, 401, 403].includes(statusCode)) resolve(true)
         else no(`HTTP ${statusCode}`)
       },

@@ -2,22 +2,22 @@ import { itemsOf } from './objects.mts'
 import type { LiveObject } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
 
-/** A cluster as one look shows it. */
+/** Facts about a cluster from one request. */
 export interface Look {
   /** uid of the namespace kube-system. */
   readonly uid: string
-  /** What the nodes say they run, each version once: `v1.36.5+k3s1`. */
+  /** Kubelet versions of the nodes, each once: `v1.36.5+k3s1`. */
   readonly kubernetes: readonly string[]
   /** `3 masters, 5 workers, v1.36.5+k3s1` */
   readonly summary: string
   readonly nodes: readonly LiveObject[]
   readonly ingressClasses: readonly string[]
   readonly namespaces: readonly LiveObject[]
-  /** Ready addresses behind the cluster's DNS service. */
+  /** Whether the cluster's DNS service has a ready endpoint. */
   readonly dnsReady: boolean
 }
 
-/** Looks at the cluster: one question. */
+/** Reads nodes, IngressClasses, namespaces and DNS endpoints in one request. @throws KitError, see Kubectl.run */
 export async function lookAtCluster(kubectl: Kubectl): Promise<Look> {
   const kinds = 'nodes,ingressclasses.networking.k8s.io,namespaces,endpointslices.discovery.k8s.io'
   const words = ['get', kinds, '--namespace', 'kube-system', '--show-managed-fields']
@@ -49,9 +49,11 @@ interface NodeStatus {
   nodeInfo?: { kubeletVersion?: string }
 }
 
+/** True for a node of the control plane: a K3s server. */
 export const isServer = ({ metadata }: LiveObject): boolean =>
   metadata.labels?.['node-role.kubernetes.io/control-plane'] !== undefined
 
+/** True when a node's condition Ready is True. */
 export const isReady = (node: LiveObject): boolean =>
   (node['status'] as NodeStatus).conditions?.some(
     ({ type, status }) => type === 'Ready' && status === 'True',

@@ -11,7 +11,7 @@ import { createKubectl, type Kubectl } from './kubectl.mts'
 import { log } from '../base/log.mts'
 import type { Versions } from '../settings/versions.mts'
 
-/** What makes a cluster this one and no other, compared before anything is written to it. */
+/** What identifies a cluster, compared before anything is written to it. */
 export interface Identity {
   /** uid of the namespace kube-system: a rebuilt cluster has another. */
   readonly uid: string
@@ -19,6 +19,7 @@ export interface Identity {
   readonly ca: string
 }
 
+/** A connected cluster. */
 export interface Cluster {
   readonly kubectl: Kubectl
   /** The context's name in the kubeconfig, as operators call the cluster. */
@@ -26,15 +27,17 @@ export interface Cluster {
   readonly caHash: string
 }
 
-/** True when the environment has a kubeconfig of its own. */
+/** True when the environment has a kubeconfig. @throws KitError exit 2 when group or others may read it */
 export const hasKubeconfig = (env: string): boolean => readPrivate(kubeconfigPath(env)) !== undefined
 
 /** Where an environment's kubeconfig is. */
 export const kubeconfigPath = (env: string): string => join(credentialsFolder(env), 'kubeconfig')
 
 /**
- * The cluster an environment's kubeconfig leads to, by a way that is open now.
- * @throws KitError exit 3 without kubeconfig or fitting kubectl, exit 2 when the file is damaged; CertificateExpired (7)
+ * The cluster of an environment's kubeconfig, by an endpoint that answers now.
+ * @throws KitError exit 3 without kubeconfig or a kubectl of a supported version, exit 2 when the kubeconfig is damaged
+ * or readable by others, exit 7 when the pinned K3s binary has another sha256; CertificateExpired (7); what kubectl
+ * throws when its version must be compared and the cluster does not answer
  */
 export async function connectCluster(env: string, versions: Versions, now = new Date()): Promise<Cluster> {
   const path = kubeconfigPath(env)
@@ -54,7 +57,7 @@ export async function connectCluster(env: string, versions: Versions, now = new 
   return { kubectl, name: kubeconfig.endpoints[0].context, caHash: kubeconfig.caHash }
 }
 
-/** Gives the context to go by now, and says so whenever that is another one than before. */
+/** @returns a function that gives the context to use now, and logs a warning whenever that changes */
 function chooserOf(kubeconfig: Kubeconfig): () => Promise<string> {
   let going = kubeconfig.endpoints[0]
   return async () => {
@@ -65,7 +68,7 @@ function chooserOf(kubeconfig: Kubeconfig): () => Promise<string> {
   }
 }
 
-/** Days before its end from which every run tells of a client certificate. */
+/** Days before the end of a client certificate from which every run warns of it. */
 const tell = 30
 
 function requireCurrent(path: string, kubeconfig: Kubeconfig, now: Date): void {
@@ -78,7 +81,7 @@ function requireCurrent(path: string, kubeconfig: Kubeconfig, now: Date): void {
   )
 }
 
-/** A kubeconfig that leads nowhere any more; who works on the machines fetches another. */
+/** Exit 7: the client certificate in the kubeconfig has expired. Module 9 catches this and fetches a new kubeconfig. */
 export class CertificateExpired extends KitError {
   constructor(path: string, days: number) {
     super(`the client certificate in ${shownPath(path)} expired ${-days} days ago`, {
@@ -92,14 +95,17 @@ const identityShape = fields({ CLUSTER_UID: text, CLUSTER_CA_SHA256: text })
 
 const identityPath = (env: string): string => join(credentialsFolder(env), 'cluster.env')
 
-/** The identity recorded at the first write, or undefined before it. @throws KitError exit 2 naming file and field */
+/**
+ * The identity recorded at the first write, or undefined before it.
+ * @throws KitError exit 2 naming file and field, also when group or others may read the file
+ */
 export function recordedIdentity(env: string): Identity | undefined {
   const path = identityPath(env)
   const content = readPrivate(path)
   return content === undefined ? undefined : parseIdentity(path, content)
 }
 
-/** @throws KitError exit 2 naming file and field */
+/** Parses a cluster.env. @param path of the file, for errors @throws KitError exit 2 naming file and field */
 export function parseIdentity(path: string, content: string): Identity {
   const shown = shownPath(path)
   const hint = `put it back from your backup; if the kubeconfig certainly leads to the cluster of this environment, move ${shown} away`
@@ -107,12 +113,18 @@ export function parseIdentity(path: string, content: string): Identity {
   return { uid: read.CLUSTER_UID, ca: read.CLUSTER_CA_SHA256 }
 }
 
-/** Remembers which cluster belongs to this environment. @throws KitError exit 12 */
+/** Saves which cluster belongs to this environment. @throws KitError exit 12 when the file cannot be written */
 export function recordIdentity(env: string, { uid, ca }: Identity): void {
   writePrivate(identityPath(env), envText({ CLUSTER_UID: uid, CLUSTER_CA_SHA256: ca }))
 }
 
-/** @throws KitError exit 5 when the kubeconfig leads to another cluster than the one recorded */
+/**
+ * Requires that the cluster is the recorded one.
+ * @param env the environment's name, for the error
+ * @param recorded undefined before the first write: any cluster is accepted
+ * @param met the identity of the connected cluster
+ * @throws KitError exit 5 when it is another cluster
+ */
 export function requireSameCluster(env: string, recorded: Identity | undefined, met: Identity): void {
   if (recorded === undefined || (recorded.uid === met.uid && recorded.ca === met.ca)) return
   throw new KitError(`the kubeconfig of ${env} leads to another cluster than before`, {
@@ -126,7 +138,7 @@ export function requireSameCluster(env: string, recorded: Identity | undefined, 
   })
 }
 
-/** The cluster is gone: what led to it goes too, so that another may be begun. @returns what was removed */
+/** Removes kubeconfig and recorded identity of a destroyed cluster. @returns paths as shown to operators */
 export function forgetCluster(env: string): string[] {
   const paths = [kubeconfigPath(env), identityPath(env)].filter((path) => readIfThere(path) !== undefined)
   for (const path of paths) rmSync(path)

@@ -7,17 +7,18 @@ import { fromRoot } from '../base/files.mts'
 import { pinnedFile } from '../settings/pinned-file.mts'
 import type { Versions } from '../settings/versions.mts'
 
+/** A kubectl of this machine. */
 export interface FoundKubectl {
-  /** The program, and the word that makes it kubectl. */
+  /** The program, and for the K3s binary its subcommand `kubectl`. */
   readonly words: readonly string[]
-  /** It is just whichever this machine has: nobody has said that it fits the cluster. */
+  /** It was found on PATH: its version has not been compared with the cluster's. */
   readonly unproven: boolean
 }
 
 /**
- * Finds the kubectl to use: the one an operator names, else the K3s binary of this environment (it is kubectl
- * too, of the cluster's own version), else the one on PATH (DESIGN section 8).
- * @throws KitError exit 3 when there is none, exit 7 when the K3s binary is not what its checksum says
+ * Finds the kubectl to use: the one KEYBUZZ_KUBECTL names, else the K3s binary of this environment (`k3s kubectl`, of
+ * the cluster's own version), else the one on PATH (DESIGN section 8).
+ * @throws KitError exit 3 when there is none or it cannot be run, exit 7 when the K3s binary has no or another sha256
  */
 export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
   const named = process.env['KEYBUZZ_KUBECTL']
@@ -53,12 +54,12 @@ function requireProgram(path: string, why: string): string {
 
 const version = fields({ gitVersion: text, major: text, minor: text })
 
-/** What `kubectl version -o json` says. A server may call its minor version `36+`. */
+/** The output of `kubectl version -o json`. A server's minor version may be `36+`. */
 const versioned = fields({ clientVersion: version, serverVersion: version })
 
 /**
  * Kubernetes supports a kubectl within one minor version of the API server ("Version Skew Policy").
- * @throws KitError exit 3 when it is further away; what kubectl throws when the cluster does not answer
+ * @throws KitError exit 3 when it is further apart; what Kubectl.run throws when the cluster does not answer
  */
 export async function requireFittingKubectl(kubectl: Kubectl): Promise<void> {
   const answer = await kubectl.json<unknown>(['version'])

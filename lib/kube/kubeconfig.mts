@@ -6,18 +6,18 @@ import { daysUntil, isCertificate, keyProblem } from '../base/certificate.mts'
 import { sensitive } from '../base/sensitive.mts'
 import { fields, listOf, optionalOrNull, readShape, text } from '../base/shape.mts'
 
-/** One way to the cluster's API: a context of the kubeconfig. */
+/** One address of the cluster's API: a context of the kubeconfig. */
 export interface Endpoint {
   readonly context: string
   /** `https://192.0.2.11:6443` */
   readonly server: string
 }
 
-/** What a kubeconfig says of the cluster its current context leads to. */
+/** The part of a kubeconfig about the cluster of its current context. */
 export interface Kubeconfig {
   /** The current context first, then every other one with the same CA and the same user: the same cluster. */
   readonly endpoints: readonly [Endpoint, ...Endpoint[]]
-  /** PEM texts; undefined where the file names none, or names files. */
+  /** PEM texts of CA, client certificate and key; undefined where the file has none, or paths of files. */
   readonly ca: string | undefined
   readonly certificate: string | undefined
   readonly key: string | undefined
@@ -27,7 +27,7 @@ export interface Kubeconfig {
 
 const data = optionalOrNull(text)
 
-/** What of a kubeconfig is read here; kubectl reads the rest. An empty list is written as nothing. */
+/** The fields of a kubeconfig that are read here; kubectl reads the rest. An empty list is written as null. */
 const document = fields({
   'current-context': optionalOrNull(text),
   clusters: optionalOrNull(
@@ -53,7 +53,11 @@ const document = fields({
   ),
 })
 
-/** @throws KitError exit 2 naming file and field: not YAML, another shape, or a current context that leads nowhere */
+/**
+ * Parses a kubeconfig and registers its secrets for redaction.
+ * @param path of the file, for errors
+ * @throws KitError exit 2 naming file and field: not YAML, another shape, or a current context without a cluster
+ */
 export function parseKubeconfig(path: string, content: string): Kubeconfig {
   const shown = shownPath(path)
   const hint = 'copy it from a master again'
@@ -61,13 +65,13 @@ export function parseKubeconfig(path: string, content: string): Kubeconfig {
     new KitError(`${shown} is not a usable kubeconfig: ${why}`, { exitCode: exitCodes.usage, hint })
   let yaml: unknown
   try {
-    // Its warnings would go to the terminal past the log, with the file's lines in them.
+    // Warnings of the YAML parser would go to the terminal, unredacted, with lines of the file.
     yaml = parse(content.replace(/^\uFEFF/, ''), { logLevel: 'error' }) as unknown
   } catch {
     throw damaged('it is not YAML')
   }
   const config = readShape(shown, document, yaml, { hint })
-  // Whatever opens a cluster, whichever context is gone by: no message may show it.
+  // Credentials of every user, also of contexts that are not used: no message may show them.
   for (const { user } of config.users ?? []) {
     for (const secret of [user?.token, user?.password, user?.['client-key-data']])
       if (secret !== undefined) sensitive(secret)
@@ -125,13 +129,13 @@ type PemRule = (decoded: string) => string | undefined
 const certificateDataProblem: PemRule = (decoded) =>
   isCertificate(decoded) ? undefined : 'is not a certificate in PEM form, in base64'
 
-/** What `kubectl config view` writes in the place of a value, and what people do. */
+/** `kubectl config view` prints such words in place of a value; operators write them too. */
 const cutOut = (base64: string | undefined): string =>
   /omitted|redacted/i.test(base64 ?? '')
     ? ': it was cut out. Copy the file itself, or what `kubectl config view --raw` prints'
     : ''
 
-/** Whole days until the client certificate ends, negative afterwards; undefined without one. */
+/** Whole days until the client certificate ends, negative after it; undefined without one. */
 export function daysLeft({ certificate }: Pick<Kubeconfig, 'certificate'>, now: Date): number | undefined {
   if (certificate === undefined) return undefined
   return daysUntil(new Date(new X509Certificate(certificate).validTo), now)

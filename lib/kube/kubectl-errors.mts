@@ -2,7 +2,7 @@ import { exitCodes, KitError, type ExitCode } from '../base/errors.mts'
 import type { Finished } from '../base/command.mts'
 import { shortened } from '../base/sensitive.mts'
 
-// What kubectl refuses, in the operator's words.
+// What kubectl's errors mean, and their exit codes.
 
 interface Refusal {
   readonly words: RegExp
@@ -11,25 +11,25 @@ interface Refusal {
   readonly hint: string
 }
 
-/** Who does not answer now and may in a moment: Go's words for a lost link, and the API server's for itself. */
+/** Errors of an API server that may answer again in a moment: Go's network errors, and its own for overload. */
 const away = new RegExp(
   [
-    // The connection was not made.
+    // The connection was not established.
     'refused|no route|dial tcp|unable to connect|no such host|unreachable|TLS handshake timeout',
-    // It was lost, or nothing came in time: whether the server's time ends first or kubectl's is chance.
+    // The connection was lost, or timed out: either the server's timeout or kubectl's may end first.
     'connection reset|broken pipe|EOF|GOAWAY|client connection lost|closed idle connection|i/o timeout',
     'Client\\.Timeout|request canceled|deadline exceeded|Handler timeout|in the time allotted',
-    // The server is there and cannot: it starts, it stops, it has too much to do, or its etcd hangs.
+    // The API server answers with an error: it starts, stops, is overloaded, or its etcd hangs.
     'etcdserver|ServiceUnavailable|currently unable to handle the request|\\((Server)?Timeout\\)|received too many requests',
   ].join('|'),
   'i',
 )
 
-/** A proxy's own answer to kubectl, which is Go's word for its HTTP status alone; or nobody is where the proxy should be. */
+/** A proxy refused kubectl's CONNECT (Go prints only its HTTP status text), or no proxy answers at its address. */
 const proxyRefuses =
   /proxyconnect|connect to the server: (Forbidden|Proxy Authentication Required|Method Not Allowed|Bad Gateway|Service Unavailable|Gateway Timeout)$/m
 
-/** What kubectl says, what it means, in the order in which it must be looked for. */
+/** kubectl's messages and their meaning; the first that matches counts. */
 const refusals: readonly Refusal[] = [
   {
     words: /exceeded quota/,
@@ -87,13 +87,13 @@ const refusals: readonly Refusal[] = [
   },
 ]
 
-/** Characters of kubectl's words that are looked at. */
+/** Characters of kubectl's stderr that are searched. */
 const mostWords = 20_000
 
-/** A resourceVersion that was sent is no longer the object's (HTTP 409). */
+/** The resourceVersion that was sent is no longer the object's (HTTP 409). */
 const isModified = /the object has been modified/
 
-/** Somebody wrote an object after it was read: what was compared is not what is there. */
+/** Exit 5: an object was written by another client after it was read. */
 export class ObjectModified extends KitError {
   constructor(details: readonly string[]) {
     super('the object was changed by somebody else since it was compared', {
@@ -104,23 +104,28 @@ export class ObjectModified extends KitError {
   }
 }
 
-/** Turns kubectl's stderr into an error that says what it means and what to do. */
+/**
+ * The error for a kubectl command that failed: what its stderr means and what to do.
+ * @param words the command's arguments: `get`, `pods`
+ * @returns ObjectModified (5), or KitError exit 5 (namespace is being deleted), 6 (API server or proxy unreachable), 7
+ * (certificate not trusted), 8 (unauthorized, forbidden), 9 (all others: quota, webhook, unknown)
+ */
 export function kubectlError(
   words: readonly string[],
   { code, stderr: said }: Pick<Finished, 'code' | 'stderr'>,
 ): KitError {
   const stderr = shortened(said, mostWords)
-  // What kubectl advises after a conflict is about its own flags.
+  // kubectl's advice after a conflict is about its own flags.
   const details = stderr
     .replace(/\n?Please review the fields above--[\s\S]*/, '')
     .trim()
     .split('\n')
-    // klog lines repeat, with addresses of its own code, what the last line says.
+    // klog lines repeat the last line, with source positions of kubectl.
     .filter((line) => line !== '' && !/^[EIW]\d{4} /.test(line))
     .slice(-4)
   if (isModified.test(stderr)) return new ObjectModified(details)
   const known = refusals.find((refusal) => refusal.words.test(stderr))
-  // kubectl does not say of a server it cannot reach that it asked a proxy for it.
+  // kubectl's error about an unreachable server does not mention the proxy it used.
   if (known?.words === away && hasProxy())
     details.push('HTTPS_PROXY is set: kubectl asks that proxy for every address NO_PROXY does not name')
   return new KitError(known?.what ?? `kubectl ${words[0]} ${words[1]} failed (exit ${code})`, {

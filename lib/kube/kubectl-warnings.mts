@@ -1,12 +1,13 @@
 import { log } from '../base/log.mts'
 import { shortened } from '../base/sensitive.mts'
 
-/** Programs of pods write what they like on their own stderr. */
+/** stderr of `exec` and `logs` comes from programs in pods, not from the API server. */
 const speaksForOthers = (words: readonly string[]): boolean => ['exec', 'logs'].includes(words[0] ?? '')
 
 /**
- * Says what the API server warns of, `would violate PodSecurity ...` above all, each once a run: the same words come
- * with every request.
+ * Logs the API server's warnings, `would violate PodSecurity ...` above all, each once a run: the same text comes with
+ * every request.
+ * @returns a function to call with each command's arguments and stderr
  */
 export function createWarnings(): (words: readonly string[], stderr: string) => void {
   const said = new Set<string>()

@@ -8,21 +8,29 @@ import { run, shownWords } from '../base/command.mts'
 
 /** Runs kubectl against one cluster. Words never hold a sensitive value: objects travel on stdin. */
 export interface Kubectl {
-  /** The words every command begins with: program, kubeconfig, context. Another context, once its server is gone. */
+  /** The words every command begins with: program, kubeconfig, context. The context changes when its server is lost. */
   readonly words: readonly string[]
-  /** Runs and gives stdout. @throws KitError in the operator's words for whatever kubectl refuses */
+  /**
+   * Runs and gives stdout. A server that has answered before is retried for 60 s, by another context if there is one.
+   * @throws KitError of kubectlError: ObjectModified (5), exit 5, 6, 7, 8 or 9; exit 130 or 143 on a signal
+   */
   run(words: readonly string[], options?: KubectlOptions): Promise<string>
-  /** As `run`, parsed from JSON. Empty output (`--ignore-not-found`) is undefined. */
+  /**
+   * As `run` with `-o json`, parsed. Empty output (`--ignore-not-found`) is undefined.
+   * @throws KitError as `run`; exit 3 when the output is not JSON
+   */
   json<T>(words: readonly string[], options?: KubectlOptions): Promise<T | undefined>
 }
 
+/** How one kubectl command is run. */
 export interface KubectlOptions {
   /** An object or list to send on stdin. */
   readonly input?: unknown
+  /** Seconds the API server may take to respond: 60 unless given. */
   readonly timeoutSeconds?: number
-  /** Never tried twice: whether it was done is not known when the answer is lost. */
+  /** Never retried: whether a write was done is not known when its response is lost. */
   readonly once?: boolean
-  /** The last words of a run: also after Ctrl-C, and never said twice. */
+  /** Run also after Ctrl-C, and never retried: for what a run must give back, such as its lock. */
   readonly runDespiteInterrupt?: boolean
 }
 
@@ -37,7 +45,7 @@ const silentServer = (seconds: number, cause: unknown): KitError =>
     cause,
   })
 
-/** @throws KitError exit 3 when a wrapper around kubectl has written something else than its answer */
+/** @throws KitError exit 3 when a wrapper around kubectl has written something else to stdout */
 function parsed(text: string, words: readonly string[]): unknown {
   try {
     return JSON.parse(text)
@@ -51,23 +59,28 @@ function parsed(text: string, words: readonly string[]): unknown {
   }
 }
 
-/** Seconds in which an API server that has answered before may come back: K3s restarts, a load balancer moves on. */
+/** Seconds in which an API server that has answered before may come back: K3s restarts, a load balancer fails over. */
 const patience = 60
 
-/** Which context of the kubeconfig is used, and how another is found when its server no longer answers. */
+/** The context of the kubeconfig to begin with, and how another is chosen when its server no longer answers. */
 export interface Way {
   readonly context: string
   readonly another: () => Promise<string>
 }
 
-/** A Kubectl bound to one kubeconfig; ~/.kube/config and KUBECONFIG are never looked at. */
+/**
+ * A Kubectl bound to one kubeconfig; ~/.kube/config and KUBECONFIG are never read.
+ * @param program words of FoundKubectl: the program, and its subcommand
+ * @param kubeconfig path of the file
+ * @param way its first context, and how another is chosen
+ */
 export function createKubectl(program: readonly string[], kubeconfig: string, way: Way): Kubectl {
   let words = wordsFor(way.context)
   const warned = createWarnings()
   function wordsFor(context: string): readonly string[] {
     return [...program, '--kubeconfig', kubeconfig, '--context', context]
   }
-  /** Until then the cluster is simply not there; afterwards it is away for a moment. */
+  /** Whether the API server has answered in this run. Only then is an unreachable one retried. */
   let answered = false
 
   async function once(
@@ -75,7 +88,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
     { input, timeoutSeconds = 60, runDespiteInterrupt = false }: KubectlOptions,
   ): Promise<string> {
     const started = performance.now()
-    // Before the verb: behind the -- of exec it would be the other program's.
+    // Before the verb: after the -- of exec the option would be passed to the program in the pod.
     const finished = await run([...words, `--request-timeout=${timeoutSeconds}s`, ...more], {
       input: input === undefined ? undefined : JSON.stringify(input),
       timeoutSeconds: timeoutSeconds + 5,

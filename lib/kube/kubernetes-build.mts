@@ -1,4 +1,4 @@
-/** What kind of Kubernetes answered, by the version its kubelets report. */
+/** The kind of a Kubernetes build, by the version its kubelets report. */
 export interface KubernetesBuild {
   readonly version: string
   /**
@@ -11,7 +11,7 @@ export interface KubernetesBuild {
 }
 
 /**
- * K3s' own scripts name a build: `v1.36.5+k3s1` is a release, `v1.36.5+k3s-469d009f` the commit it was built from
+ * Classifies a version. K3s' build scripts name it: `v1.36.5+k3s1` is a release, `v1.36.5+k3s-469d009f` names a commit
  * (scripts/version.sh of K3s).
  * @param version a Node's `status.nodeInfo.kubeletVersion`
  */

@@ -4,7 +4,7 @@ import { pauseFor } from '../base/poll.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
 
-/** What kubectl gives for several objects. */
+/** kubectl's JSON for several objects. */
 interface List {
   kind: 'List'
   items: LiveObject[]
@@ -12,7 +12,11 @@ interface List {
 
 const list = (items: readonly unknown[]) => ({ apiVersion: 'v1', kind: 'List', items })
 
-/** The live objects of these manifests, by name; kinds the cluster does not know yet are simply absent. */
+/**
+ * The live objects of these manifests, with managedFields; those that do not exist are absent.
+ * @returns by nameOf
+ * @throws KitError, see Kubectl.run
+ */
 export async function findLive(
   kubectl: Kubectl,
   manifests: readonly Manifest[],
@@ -25,23 +29,30 @@ export async function findLive(
   return byName(itemsOf(found))
 }
 
-/** kubectl gives a List for many objects, the bare object for one, nothing for none. */
+/** The objects in kubectl's JSON: a List for many, the bare object for one, undefined for none. */
 export const itemsOf = (found: List | LiveObject | undefined): LiveObject[] => {
   if (found === undefined) return []
   return 'items' in found ? (found as List).items : [found]
 }
 
+/** Objects by nameOf: `Deployment n8n-staging/n8n-worker`. */
 export const byName = (objects: readonly LiveObject[]): Map<string, LiveObject> =>
   new Map(objects.map((object) => [nameOf(object), object]))
 
-/** Sends objects by server-side apply; with `dryRun` the server only says what would become of them. */
+/**
+ * Sends objects by server-side apply with --force-conflicts: conflicts are decided before.
+ * @param dryRun nothing is written: the API server returns the objects as they would be
+ * @param manager the field manager
+ * @returns the applied objects by nameOf
+ * @throws ObjectModified (5) for a manifest with an old resourceVersion; KitError, see Kubectl.run
+ */
 export async function sendObjects(
   kubectl: Kubectl,
   manifests: readonly Manifest[],
   { dryRun, manager = fieldManager }: { dryRun: boolean; manager?: string },
 ): Promise<Map<string, LiveObject>> {
-  // Conflicts were shown and decided before; without --force-conflicts kubectl would stop in the middle of a list.
-  // Parts of an object are no valid object to kubectl; the server judges the whole that comes out.
+  // Without --force-conflicts kubectl would stop in the middle of a list. Without --validate=false it would refuse
+  // partial objects (replicas alone); the API server validates the merged object.
   const words = [
     'apply',
     '--server-side',
@@ -61,13 +72,13 @@ export async function sendObjects(
 /** The field manager every write of the kit carries. */
 export const fieldManager = 'keybuzz'
 
-/** Seconds a deleted Deployment's pods may take to end: their own grace period, and a margin. */
+/** Seconds a deleted Deployment's pods may take to end: the longest grace period, and a margin. */
 const longest = 900
 
 /**
  * Deletes objects, in this order.
- * @param wait until they and everything they own are gone: nothing talks to a backend any more then
- * @throws KitError exit 9 naming those that are not gone in time, with their finalizers
+ * @param wait until they and everything they own are gone (up to 900 s): no pod uses a backend any more then
+ * @throws KitError exit 9 naming those that are not gone in time, with their finalizers; see also Kubectl.run
  */
 export async function deleteObjects(
   kubectl: Kubectl,
@@ -83,11 +94,11 @@ export async function deleteObjects(
   await kubectl.run(['delete', '--ignore-not-found', ...how, '--wait=false', '-f', '-'], {
     input: { apiVersion: 'v1', kind: 'List', items },
   })
-  // kubectl would wait without a word, and gone is what the API server says, not what a command printed.
+  // `kubectl delete --wait` would wait silently; that objects are gone is read from the API server here.
   if (wait) await waitUntilGone(kubectl, objects, longest)
 }
 
-/** Finalizers the API server sets itself when what an object owns shall end before it. */
+/** Finalizers the API server itself sets for the propagation policies Foreground and Orphan. */
 const ownFinalizers = ['foregroundDeletion', 'orphan']
 
 /** `Secret n8n/n8n (waits for its finalizer example.com/backup)` */
@@ -100,11 +111,11 @@ function deletionText(live: LiveObject): string {
 }
 
 /**
- * Waits until deleted objects are gone. An object that is being deleted is neither there nor gone: each is named, with
- * the finalizers it waits for, whenever that changes.
- * @param seconds after which it is given up
- * @param everyMs milliseconds between two questions
- * @throws KitError exit 9 naming what is left
+ * Waits until deleted objects are gone. Objects still being deleted are logged, with the finalizers they wait for,
+ * whenever that changes.
+ * @param seconds until the wait fails
+ * @param everyMs milliseconds between two requests
+ * @throws KitError exit 9 naming what is left; exit 130 or 143 on a signal; see also Kubectl.run
  */
 export async function waitUntilGone(
   kubectl: Kubectl,
@@ -125,7 +136,7 @@ export async function waitUntilGone(
     )
     const left = objects.flatMap((one) => {
       const now = live.get(nameOf(one))
-      // Another one of that name, made meanwhile, is nobody's who waits here.
+      // An object of the same name and another uid was made meanwhile: it is not waited for.
       return now === undefined || now.metadata.uid !== one.metadata.uid ? [] : [now]
     })
     if (left.length === 0) return

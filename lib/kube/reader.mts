@@ -2,20 +2,22 @@ import { itemsOf } from './objects.mts'
 import type { LiveObject } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
 
-/** What may be asked of a cluster. */
+/** Reads from one cluster. Every method throws the KitError of Kubectl.run: exit 5 to 9, 130 or 143; 3 if not JSON. */
 export interface KubeReader {
+  /** Objects of a kind. @param kind as kubectl names it: `deployments.apps` @param where all namespaces unless given */
   list(
     kind: string,
     where: { namespace?: string; labels?: Readonly<Record<string, string>> },
   ): Promise<LiveObject[]>
+  /** One object, or undefined when it does not exist. @throws KitError exit 9 when the cluster has no such kind */
   get(kind: string, name: string, namespace?: string): Promise<LiveObject | undefined>
-  /** An API path, through the API server: pod and Service proxies too. @throws KitError when it is not 2xx */
+  /** The body of an API path, also of pod and Service proxies. @throws KitError exit 9 (or 8) when it is not 2xx */
   raw(path: string): Promise<string>
-  /** What a program in a pod's first container writes. @throws KitError when it is not there, or ends with another code than 0 */
+  /** The stdout of a program run in a pod's first container. @throws KitError exit 9 when it exits non-zero */
   runIn(pod: LiveObject, argv: readonly string[]): Promise<string>
 }
 
-/** Readers over one cluster. */
+/** A KubeReader of the cluster of `kubectl`. */
 export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   async list(kind, { namespace, labels = {} }) {
     const where = namespace === undefined ? ['--all-namespaces'] : ['--namespace', namespace]

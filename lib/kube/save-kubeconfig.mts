@@ -7,17 +7,19 @@ import { daysLeft, parseKubeconfig, type Endpoint, type Kubeconfig } from './kub
 import { log } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 
-/** What a master gives of itself: its own kubeconfig, and every name its API is reached by. */
+/** The kubeconfig of a master, and every name by which the API is reached. */
 export interface Fetched {
+  /** YAML of /etc/rancher/k3s/k3s.yaml. */
   readonly text: string
   /** Hosts or addresses, the preferred one first. */
   readonly names: readonly string[]
 }
 
 /**
- * Saves the kubeconfig of an environment, with a context for each name of the API, unless the saved one is as
- * good. It is tried before: the current context is one that answers from here.
- * @throws KitError exit 5 when it is another cluster's, exit 6 when no name answers, exit 12
+ * Saves the kubeconfig of an environment, with a context for each name of the API, unless the saved one has the same
+ * addresses and a certificate that lasts. Its current context is one that answers from this machine.
+ * @throws KitError exit 2 when a kubeconfig is damaged, exit 5 when it is another cluster's, exit 6 when no name
+ * answers, exit 12 when the file cannot be written
  */
 export async function keepKubeconfig(
   env: string,
@@ -50,10 +52,10 @@ const endpointsOf = (env: string, names: readonly string[]): [Endpoint, ...Endpo
   return [first, ...others]
 }
 
-/** Days before its end from which a newer client certificate takes the place of the saved one: K3s renews its own then. */
+/** Days before the end of the saved client certificate from which a newer one replaces it: K3s renews its own then. */
 const renewal = 120
 
-/** Why the saved kubeconfig is not as good as this one; undefined when it is. */
+/** Why `own` must replace the saved kubeconfig; undefined when it need not. @param own as fetched from a master */
 export function newsOf(own: Kubeconfig, saved: Kubeconfig | undefined, now: Date): string | undefined {
   const days = daysLeft(own, now) ?? 0
   if (saved === undefined) return `${own.endpoints.length} addresses, its certificate has ${days} days left`
@@ -82,7 +84,7 @@ const nobodyAnswers = (endpoints: readonly Endpoint[]): KitError =>
     hint: 'open port 6443 of the masters to this machine, or name a load balancer that leads there in API_ADDRESSES',
   })
 
-/** Every context leads to the one cluster, as the one user. */
+/** All contexts have the same cluster CA and the same user. */
 function kubeconfigText(own: Kubeconfig, endpoints: readonly Endpoint[], open: Endpoint): string {
   const encoded = (text: string | undefined) => Buffer.from(text ?? '').toString('base64')
   return stringify({

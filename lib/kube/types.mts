@@ -17,7 +17,7 @@ export type {
 export type { Ingress } from 'kubernetes-types/networking/v1.d.ts'
 export type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts'
 
-/** A volume of a pod; also of two kinds that are younger than the types: made with its pod, or an image (1.33). */
+/** A volume of a pod, with two kinds that kubernetes-types lacks: generic ephemeral, and image (Kubernetes 1.33). */
 export interface Volume extends KnownVolume {
   ephemeral?: { volumeClaimTemplate: { spec: object } }
   image?: { reference: string; pullPolicy: 'Always' }
@@ -35,7 +35,7 @@ export interface Manifest {
   }
 }
 
-/** An object as the API server gives it: a Manifest plus what only the server writes. */
+/** An object as the API server returns it: a Manifest plus the fields only the server writes. */
 export interface LiveObject {
   apiVersion: string
   kind: string
@@ -65,11 +65,12 @@ export interface ManagedFields {
   fieldsV1?: FieldSet
 }
 
+/** fieldsV1 of managedFields: keys such as `f:spec` or `k:{"name":"n8n"}`, nested; a leaf is empty. */
 export interface FieldSet {
   [field: string]: FieldSet
 }
 
-/** `Deployment n8n-staging/n8n-worker`: how an object is named to an operator, and the key of every comparison. */
+/** `Deployment n8n-staging/n8n-worker`: an object's name as shown to operators, and the key of every map of objects. */
 export function nameOf(object: Manifest | LiveObject): string {
   const { namespace, name } = object.metadata ?? {}
   return `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`
@@ -82,5 +83,6 @@ interface Condition {
   readonly message?: string
 }
 
+/** An object's condition in `status.conditions`. @param type `Ready` */
 export const conditionOf = (live: LiveObject, type: string): Condition | undefined =>
   (live['status'] as { conditions?: Condition[] } | undefined)?.conditions?.find((one) => one.type === type)

@@ -9,9 +9,11 @@ import { stream, type Streaming } from '../base/command.mts'
 
 /** The current objects of one kind in a namespace, kept up to date by a watch. */
 export interface Watched {
+  /** By metadata.name. */
   readonly objects: ReadonlyMap<string, LiveObject>
-  /** Names of objects that were there and were deleted while we watched. */
+  /** Names of objects that were deleted while the watch ran. */
   readonly deleted: ReadonlySet<string>
+  /** Ends the watch and waits for its kubectl to end. */
   stop(): Promise<void>
 }
 
@@ -20,18 +22,19 @@ interface WatchEvent {
   object: LiveObject
 }
 
-/** Milliseconds before a watch that broke is begun again. */
+/** Milliseconds before a watch that ended is started again. */
 const pause = 1000
 
 /**
- * Milliseconds after which a watch that was begun again and gives nothing asks for the list: an empty one is no event,
- * and neither is an API server that hangs.
+ * Milliseconds after which a restarted watch without events requests the list: neither an empty list nor an API server
+ * that hangs is an event.
  */
 const usualSilenceMs = 10_000
 
 /**
- * Watches a kind without polling. A watch that ends (API server restarted, connection cut) is begun again with
- * a fresh list, for as long as the caller waits: its deadline is the bound.
+ * Watches a kind without polling. A watch that ends (API server restarted, connection lost) is started again with a
+ * fresh list until `stop`: the caller's deadline is the only limit. Errors go to the log file and are never thrown.
+ * @param kind as kubectl names it: `deployments.apps`
  * @param onChange called after each change
  * @param silenceMs see usualSilenceMs
  */
@@ -49,7 +52,7 @@ export function watchKind(
   let timer: NodeJS.Timeout | undefined
   let running: Streaming
   let silent: NodeJS.Timeout | undefined
-  /** What was known before a watch broke stays until the new list is there: a cut line deletes nothing. */
+  /** Objects known before a watch ended are kept until the new list arrives: a lost connection deletes nothing. */
   let renewing = false
   const forget = () => {
     renewing = false
@@ -60,7 +63,7 @@ export function watchKind(
     try {
       const words = ['get', kind, '--namespace', namespace]
       const list = await kubectl.json<{ items: LiveObject[] }>(words, { once: true })
-      // The watch may have given its own list meanwhile.
+      // The restarted watch may have delivered its list meanwhile.
       if (!renewing || stopped) return
       forget()
       for (const one of list?.items ?? []) objects.set(one.metadata.name, one)
@@ -117,10 +120,11 @@ export function watchKind(
 }
 
 /**
- * Cuts a stream of JSON documents, written one after another, into documents: what `kubectl get --watch -o json`
- * gives. Text may arrive cut anywhere.
+ * Splits a stream of concatenated JSON documents, such as the output of `kubectl get --watch -o json`. Text may arrive
+ * cut anywhere.
  * @param onDocument called with each complete document, parsed
- * @returns a function to call with each piece of text. @throws SyntaxError for what is not JSON, Error without an end
+ * @returns a function to call with each chunk of text; it throws SyntaxError for invalid JSON, and Error for a document
+ * of more than 64 Mi characters
  */
 export function jsonDocuments(onDocument: (document: unknown) => void): (text: string) => void {
   let pending = ''

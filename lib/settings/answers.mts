@@ -4,18 +4,18 @@ import { decode, mostFileBytes, openPipe, readPrivate, requirePrivate, shownPath
 import { exitCodes, hasCode, KitError } from '../base/errors.mts'
 import { interruption } from '../base/signals.mts'
 
-// The answers file: a file, or a pipe (`--answers <(program)`, /dev/stdin, a FIFO), which gives its text once.
+// The answers file: a file, or a pipe (`--answers <(program)`, /dev/stdin, a FIFO), which can be read only once.
 
-/** Where the master hands a pipe's text on to each module's program: read once, it is empty for the next reader. */
+/** The path under which 00_master_install.mjs passes a pipe's text on to each module's program. */
 export const handedOn = '/dev/fd/3'
 
-/** The descriptor a path such as /dev/stdin names: it is read itself, for a socket cannot be opened by its path. */
+/** The file descriptor a path such as /dev/stdin names: it is read directly, since a socket has no path to open. */
 function descriptorOf(path: string): number | undefined {
   const number = /^\/(?:dev|proc\/self)\/fd\/(\d+)$/.exec(path === '/dev/stdin' ? '/dev/fd/0' : path)?.[1]
   return number === undefined ? undefined : Number(number)
 }
 
-/** What a path leads to; undefined when there is nothing. */
+/** The stat of a path or descriptor; undefined when it does not exist. */
 function statusOf(path: string): Stats | undefined {
   const descriptor = descriptorOf(path)
   try {
@@ -26,7 +26,7 @@ function statusOf(path: string): Stats | undefined {
   }
 }
 
-/** True when the answers can be read only once. */
+/** True when the answers file is a FIFO or socket: it can be read only once. @param path as typed after --answers */
 export function isPipe(path: string): boolean {
   const status = statusOf(path)
   return status !== undefined && (status.isFIFO() || status.isSocket())
@@ -34,9 +34,9 @@ export function isPipe(path: string): boolean {
 
 /**
  * The text of an answers file.
- * @param path as typed behind --answers
- * @throws KitError exit 2 when there is none, others may read it, or it is no UTF-8; exit 130 or 143 while it waits for a
- * pipe's end
+ * @param path as typed after --answers
+ * @throws KitError exit 2 when it does not exist, group or others may read it, it has more than 4 MiB, or it is not
+ * UTF-8; exit 130 or 143 on a signal while a pipe is read
  */
 export async function readAnswers(path: string): Promise<string> {
   const text = isPipe(path) ? await readPipe(path) : readPrivate(path)
@@ -47,11 +47,11 @@ export async function readAnswers(path: string): Promise<string> {
   })
 }
 
-/** Without a thread that is blocked: a signal ends the wait, whoever holds the other end. */
+/** Reads a pipe asynchronously: a signal ends the wait even while the writer keeps its end open. */
 async function readPipe(path: string): Promise<string> {
   const fd = descriptorOf(path) ?? openPipe(path)
   const status = fstatSync(fd)
-  // Nobody else can open a socket that has no name, whatever its mode says.
+  // A socket without a name cannot be opened by others, whatever its mode is.
   if (!status.isSocket()) requirePrivate(path, status.mode)
   interruption.throwIfAsked()
   const pipe = new Socket({ fd, readable: true, writable: false })

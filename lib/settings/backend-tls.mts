@@ -3,22 +3,22 @@ import { authorityProblem } from '../base/certificate.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import type { Setting, Settings } from './settings.mts'
 
-// TLS towards the backends: settings of the same form for each, and what they come to.
+// TLS to the backends: settings of the same form for each, and how they are read.
 
-/** The backends whose connections can be encrypted, by the beginning of their settings' keys. */
+/** The backends whose connections can be encrypted, by the prefix of their settings' keys. */
 export type TlsBackend = 'POSTGRES' | 'REDIS' | 'RABBITMQ'
 
-/** What operators call them. */
+/** The backends' names as shown to operators. */
 export const tlsBackends: Readonly<Record<TlsBackend, string>> = {
   POSTGRES: 'PostgreSQL',
   REDIS: 'Redis',
   RABBITMQ: 'RabbitMQ',
 }
 
-/** How a connection to a backend is made: `require` encrypts, `verify` also proves who answers. */
+/** How a connection to a backend is made: `require` encrypts, `verify` also checks the server's certificate. */
 export interface BackendTls {
   readonly mode: 'off' | 'require' | 'verify'
-  /** PEM certificates that sign the server's; there with `verify`. */
+  /** PEM certificates of the CAs that sign the server's; undefined unless `verify`. */
   readonly ca: string | undefined
 }
 
@@ -43,13 +43,13 @@ export const tlsSettings = <const Backend extends TlsBackend>(backend: Backend) 
     },
   ] as const satisfies readonly Setting[]
 
-/** What the settings of a backend say. A module without that backend has it off. */
+/** The TLS mode and CA of a backend. `off` for a module without settings of that backend. */
 export function tlsOf(settings: Settings, backend: TlsBackend): BackendTls {
   const mode = (settings[`${backend}_TLS`] ?? 'off') as BackendTls['mode']
   const ca = settings[`${backend}_CA`] as Sensitive | undefined
   return { mode, ca: mode === 'verify' ? ca?.reveal() : undefined }
 }
 
-/** True when a backend is reached by an address: only an address in the certificate then names it. */
+/** True when a backend's host is an IP address: its certificate must then contain that address. */
 export const isByAddress = (settings: Settings, backend: TlsBackend): boolean =>
   isIP(String(settings[`${backend}_HOST`])) !== 0

@@ -15,19 +15,21 @@ import {
   type RawValues,
 } from './settings.mts'
 
+/** What completeSettings works with. */
 export interface Asking {
   readonly module: Declares
   readonly sources: Sources
-  /** Values of the module's live Secrets, by setting key: what a lost settings file is filled from. */
+  /** Values of the module's live Secrets, by setting key: a lost settings file is filled from them. */
   readonly live: RawValues
   readonly interactive: boolean
-  /** Tries the backends for real once all answers are there; throws when one refuses. */
+  /** Connects to the backends once all answers are there; throws when one refuses. */
   readonly tryOut?: ((settings: Settings) => Promise<void>) | undefined
 }
 
 /**
- * Finds, adopts, generates and asks until every setting has a right value. Writes nothing.
- * @throws KitError exit 2 listing everything that is missing or wrong; exit 5 when a saved secret is not the live one
+ * Finds, adopts, generates and asks until every setting has a valid value. Writes nothing.
+ * @throws KitError exit 2 listing everything missing or invalid, or naming a KEYBUZZ_ variable that contradicts a saved
+ * value; exit 5 when a saved secret differs from the live one; Cancelled (130) or exit 143 at a question
  */
 export async function completeSettings(asking: Asking): Promise<readonly Resolved[]> {
   const { module, sources, live, interactive } = asking
@@ -41,7 +43,7 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
     'each',
   )
   if (missing(resolved).length > 0) {
-    // A file is laid beside the others, not typed.
+    // A setting of kind file is copied into credentials/ENV, not typed.
     const untypable = missing(resolved).some(({ kind }) => kind === 'file')
     if (!interactive || untypable) throw missingError(sources.env, module, missing(resolved))
     const generated = resolved.filter(({ origin }) => origin === 'generated')
@@ -68,9 +70,10 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
 }
 
 /**
- * Saves what was completed and says where.
- * @param hold comes before a file is changed: another run may be about to draw the same secrets
- * @throws KitError exit 12 when the disk does not take them; exit 2 for a value no file can hold; what `hold` throws
+ * Saves completed settings and logs where.
+ * @param hold acquires the lock before a file is changed: another run may be about to generate the same secrets
+ * @throws KitError exit 12 when a file cannot be written; exit 2 for a value no file can hold, or a saved file that
+ * cannot be read; what `hold` throws
  */
 export async function keepSettings(
   env: string,
@@ -98,7 +101,7 @@ function fillIn(settings: readonly Setting[], sources: Sources, live: RawValues)
   })
 }
 
-/** What is missing, and the module's own settings that only have a default: Enter keeps those. */
+/** The settings to ask for: missing ones, and the module's own that only have a default, which Enter keeps. */
 const questionsFor = (module: Declares, resolved: readonly Resolved[]): Setting[] => {
   const absent = missing(resolved)
   return resolved
@@ -109,7 +112,7 @@ const questionsFor = (module: Declares, resolved: readonly Resolved[]): Setting[
     .map(({ setting }) => setting)
 }
 
-/** A value generated before the questions stays the same one after them. */
+/** Values generated before the questions are kept after them. */
 const keepDrawn = (complete: readonly Resolved[], generated: readonly Resolved[]): Resolved[] =>
   complete.map((one) =>
     one.origin === 'generated'

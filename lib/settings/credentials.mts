@@ -6,7 +6,7 @@ import { credentialsFolder, readPrivate, root, shownPath } from '../base/files.m
 import { folderOf, reservedEnvironments } from '../base/names.mts'
 import type { Declares, Resolved, Setting, RawValues } from './settings.mts'
 
-/** Environments that have a folder in credentials/. @throws KitError exit 2 when that is no folder */
+/** Environments that have a folder in credentials/. @throws KitError exit 2 when credentials/ cannot be read */
 export function environments(): string[] {
   const folder = join(root, 'credentials')
   if (!existsSync(folder)) return []
@@ -25,8 +25,9 @@ export function environments(): string[] {
 }
 
 /**
- * The environment of this run: --env, else KEYBUZZ_ENV, else the only one there is.
- * @throws KitError exit 2 when it cannot be known, or the name cannot be part of Kubernetes names
+ * The environment of this run: --env, else KEYBUZZ_ENV, else the only one that exists.
+ * @param given the value of --env
+ * @throws KitError exit 2 when there is none or several, or the name is reserved or invalid in Kubernetes names
  */
 export function chooseEnvironment(given: string | undefined): string {
   const found = environments()
@@ -56,25 +57,29 @@ export function chooseEnvironment(given: string | undefined): string {
   return env
 }
 
-/** The file a module's own settings are in, and the one it shares with others. */
+/** The file of a module's own settings: credentials/ENV/12_n8n.env. */
 export const settingsFile = (env: string, module: Declares): string =>
   join(credentialsFolder(env), `${folderOf(module)}.env`)
+/** The file of the settings that modules share: credentials/ENV/platform.env. */
 export const platformFile = (env: string): string => join(credentialsFolder(env), 'platform.env')
 
-/** Where a setting of kind `file` lies: API_ENV of module 10 is 10_keybuzz.api.env; POSTGRES_CA of all is platform.postgres.ca. */
+/** File name of a setting of kind `file`: 10_keybuzz.api.env (API_ENV of module 10), platform.postgres.ca (shared). */
 export const ownFileName = (module: Declares, setting: Setting): string =>
   `${module.settings.includes(setting) ? folderOf(module) : 'platform'}.${setting.key.toLowerCase().replaceAll('_', '.')}`
 
 const ownFile = (env: string, module: Declares, setting: Setting): string =>
   join(credentialsFolder(env), ownFileName(module, setting))
 
-/** The file that holds `setting` of `module`, as shown to operators. */
+/** The path of the file that holds `setting` of `module`, as shown to operators. */
 export function fileOf(env: string, module: Declares, setting: Setting): string {
   if (setting.kind === 'file') return shownPath(ownFile(env, module, setting))
   return shownPath(module.settings.includes(setting) ? settingsFile(env, module) : platformFile(env))
 }
 
-/** Saved settings of a module and of the platform. @throws KitError exit 2 naming file and line */
+/**
+ * Saved settings of a module and of the platform.
+ * @throws KitError exit 2 naming file and line, also when group or others may read a file
+ */
 export function savedSettings(env: string, module: Declares): RawValues {
   const files = filesOf(module).flatMap((setting) => {
     const text = readPrivate(ownFile(env, module, setting))
@@ -93,10 +98,10 @@ function readSettings(path: string): RawValues {
 }
 
 /**
- * The files that saving these settings would change, each setting in its own, with what they would hold. Values that
- * are only defaults are saved too: a default that changes in a later kit must not change a running installation. Keys
- * of other modules stay as they are.
- * @throws KitError exit 2 for a value no file can hold
+ * The files that saving these settings would change. Values that are only defaults are saved too: another default in a
+ * later kit must not change a running installation. Keys of other modules stay as they are.
+ * @returns path to new content
+ * @throws KitError exit 2 for a value no file can hold, or a saved file that cannot be read
  */
 export function changedFiles(
   env: string,

@@ -3,7 +3,10 @@ import { randomInt, randomBytes } from 'node:crypto'
 const letters = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 const digits = '23456789'
 
-/** A password of letters and digits only, safe in any file, URL or shell; always with a capital and a digit. */
+/**
+ * A random password of letters and digits only, safe in any file, URL or shell; always with a capital and a digit.
+ * @param length characters
+ */
 export function password(length = 32): string {
   const alphabet = letters + digits
   const pick = (from: string) => from.charAt(randomInt(from.length))

@@ -5,10 +5,13 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { isSecret, type Setting, type RawValues } from './settings.mts'
 
 /**
- * What this run was given: the answers file, then --set over it.
- * @param known settings of this module; keys of other modules are let pass, since a file may serve a whole run
- * @param settingOf finds a setting of whichever module has it. @throws KitError exit 2 when none has
- * @throws KitError exit 2 for a malformed or sensitive --set, or a key no module knows
+ * The values given to this run: the answers file, overridden by --set.
+ * @param known settings of this module; keys of other modules are accepted, since a file may serve a whole run
+ * @param set words after --set: `KEY=VALUE`
+ * @param answers path of the answers file
+ * @param settingOf finds a setting in any module; throws KitError exit 2 when no module has it
+ * @throws KitError exit 2 for a malformed or sensitive --set, a key no module knows, or an answers file that cannot be
+ * read; exit 130 or 143 on a signal while a pipe is read
  */
 export async function givenSettings(
   known: readonly Setting[],

@@ -8,17 +8,18 @@ import type { Version } from './versions.mts'
 
 /** A file of this machine that versions.json names. */
 export interface PinnedFile {
-  /** Its whole path. */
+  /** Its absolute path. */
   readonly file: string
   readonly sha256: string
-  /** Proves, once, that the file is what its checksum says. @throws KitError exit 3 when it is not there, exit 7 */
+  /** Compares sha256, once a run. @throws KitError exit 3 when the file cannot be read, exit 7 when sha256 differs */
   readonly prove: () => Promise<void>
 }
 
 /**
- * The file an entry of versions.json names; it is neither started nor sent anywhere before it is proven.
+ * The file an entry of versions.json names. Callers await `prove` before it is started or copied to a host.
+ * @param name key of the entry, for errors
  * @returns undefined when the entry names none
- * @throws KitError exit 7 when it has no checksum
+ * @throws KitError exit 7 when the entry has no valid sha256
  */
 export function pinnedFile(name: string, { file, sha256 }: Version): PinnedFile | undefined {
   if (file === undefined) return undefined

@@ -4,7 +4,7 @@ import { isHostOrAddress, isPort, isUrl, isRegistry } from './validators.mts'
 
 // Settings of the backends several modules share, kept in platform.env.
 
-/** PostgreSQL: where it is, and the superuser the kit makes databases with. */
+/** PostgreSQL: its address, and the superuser with which the kit creates databases and roles. */
 export const postgres = [
   {
     key: 'POSTGRES_HOST',
@@ -57,7 +57,7 @@ const [postgresHost, postgresPort] = postgres
 const [redisHost, redisPort] = redis
 const [rabbitmqHost, rabbitmqPort] = rabbitmq
 
-/** Where backends are, for a module that only passes it on: it logs in to none of them. */
+/** The backends' addresses, for a module that only passes them on and logs in to none of them. */
 export const backendAddresses = [
   { ...postgresHost, optional: true },
   postgresPort,

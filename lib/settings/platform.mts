@@ -83,9 +83,9 @@ export const ingress = [
 const withFiles = (view: SettingsView): boolean => view.text('TLS_MODE') === 'files'
 
 /**
- * The certificate of one public name, for a module's own settings.
- * @param prefix stands before their keys, in a module with several names: `API_`
- * @param host the key of the public name
+ * The settings of one public name's certificate and key, for a module's own settings.
+ * @param prefix of their keys, in a module with several public names: `API_`; empty in others
+ * @param host the key of the setting that holds the public name: `N8N_HOST`
  */
 export const certificateOf = <const Prefix extends '' | `${string}_`>(prefix: Prefix, host: string) =>
   [

@@ -14,22 +14,23 @@ import {
   type RawValues,
 } from './settings.mts'
 
+/** What askQuestions works with. */
 export interface Questions {
   readonly module: Declares
   readonly env: string
   /** What is asked, in order. */
   readonly wanted: readonly Setting[]
-  /** How many values are made without a question. */
+  /** How many values are generated, for the heading. */
   readonly generated: number
-  /** Every setting as it is with these answers. */
+  /** Resolves every setting with these answers. */
   readonly complete: (answers: RawValues) => readonly Resolved[]
-  /** Tries the backends for real; throws when one refuses. */
+  /** Connects to the backends; throws when one refuses. */
   readonly tryOut: ((settings: Settings) => Promise<void>) | undefined
 }
 
 /**
- * Asks, then tries the backends; a refusal is shown and the questions come again.
- * @throws Cancelled (130) at Ctrl-C or Escape; nothing was written then
+ * Asks, then connects to the backends; a refusal is shown, and the operator may answer again or save all the same.
+ * @throws Cancelled (130) at Ctrl-C or Escape, KitError exit 143 on SIGTERM or SIGHUP; nothing was written then
  */
 export async function askQuestions(questions: Questions): Promise<RawValues> {
   const { module, env, wanted, generated, complete, tryOut } = questions

@@ -14,9 +14,9 @@ import {
   type RawValues,
 } from './settings.mts'
 
-// What settings must never be, whichever way they came.
+// Rules for settings from any source: file, variable, option or question.
 
-/** What the settings of one run are judged by. */
+/** What the settings of one run are checked against. */
 export interface Judged {
   readonly module: Declares
   readonly sources: Sources
@@ -24,7 +24,7 @@ export interface Judged {
   readonly live: RawValues
 }
 
-/** @throws KitError exit 2: a variable fills a gap, it never changes what is saved */
+/** Variables only fill gaps. @throws KitError exit 2 when a KEYBUZZ_ variable differs from the saved value */
 export function requireNoContradiction({ module, sources }: Judged, settings: readonly Setting[]): void {
   const [first] = contradicting(settings, sources)
   if (first === undefined) return
@@ -37,14 +37,14 @@ export function requireNoContradiction({ module, sources }: Judged, settings: re
 }
 
 /**
- * A saved secret that is not the live one would lock the application out, or make its data unreadable.
- * @throws KitError exit 5
+ * A saved secret that differs from the live one would lock the application out, or make its data unreadable.
+ * @throws KitError exit 5 when one differs, unless it was given in this run and may be replaced
  */
 export function requireLive({ module, sources, live }: Judged, resolved: readonly Resolved[]): void {
   for (const { setting, text, origin } of resolved) {
     const running = live[setting.key]
     if (running === undefined || text === running) continue
-    // A file is edited by hand: that is how an operator changes what it holds.
+    // Settings of kind file are edited by hand: that is how an operator changes them.
     if (setting.kind === 'file') continue
     if (origin === 'override' && setting.keep !== true) continue
     throw new KitError(`${setting.key} is not the value the cluster runs with`, {
@@ -62,8 +62,9 @@ export function requireLive({ module, sources, live }: Judged, resolved: readonl
 }
 
 /**
- * Each text by itself; together, also what the module says of all of them.
- * @throws KitError exit 2 with everything that is wrong, at once
+ * Validates each setting's text.
+ * @param how `together`: also by the module's rules over several settings
+ * @throws KitError exit 2 listing everything that is invalid
  */
 export function requireValid(
   { module, sources }: Judged,
@@ -91,9 +92,9 @@ export function requireValid(
 
 const isPlain = (setting: Setting): boolean => setting.default === undefined
 
-/** Everything that is missing, at once, with each way to give it. */
+/** The error (exit 2) that lists all missing settings, with each way to give them. */
 export function missingError(env: string, module: Declares, all: readonly Setting[]): KitError {
-  // What is built from other missing settings is not missing by itself.
+  // A setting whose default is built from other missing settings is not listed.
   const settings = all.some(isPlain) ? all.filter(isPlain) : all
   const width = Math.max(...settings.map(({ key }) => key.length)) + 2
   const lines = settings.map((setting) => {

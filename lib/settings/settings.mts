@@ -10,20 +10,20 @@ export interface Setting {
   readonly kind: 'text' | 'number' | 'flag' | 'choice' | 'sensitive' | 'file'
   /** Of kind `choice`: the answers there are. */
   readonly choices?: readonly string[]
-  /** Used when nobody says otherwise; a function may build it from other settings' text. */
+  /** Used when no source has a value; a function may build it from other settings' text. */
   readonly default?: string | ((view: SettingsView) => string | undefined)
-  /** Makes a sensitive value, once, when neither file nor cluster has one. */
+  /** Generates a sensitive value, once, when neither file nor cluster has one. */
   readonly generate?: () => string
   /** One sentence when the value is invalid. */
   readonly validate?: (value: string, view: SettingsView) => string | undefined
-  /** False: this setting has no meaning with the others as they are, and is neither asked nor required. */
+  /** False: this setting does not apply with the others as they are, and is neither asked nor required. */
   readonly when?: (view: SettingsView) => boolean
   readonly optional?: true
   /** Never replaced by any flag once it exists: an encryption key. */
   readonly keep?: true
 }
 
-/** What defaults and rules may look at: the text of other settings, and the environment's name. */
+/** What defaults and rules may read: the text of other settings, and the environment's name. */
 export interface SettingsView {
   readonly env: string
   text(key: string): string | undefined
@@ -65,6 +65,7 @@ export interface Resolved {
 /** Text by setting key, from one source. */
 export type RawValues = Readonly<Record<string, string>>
 
+/** The sources of settings, in the order of precedence. */
 export interface Sources {
   readonly env: string
   /** --set and the answers file: replace what is saved. */
@@ -79,7 +80,8 @@ export interface Sources {
 export const isSecret = (setting: Setting): boolean => setting.kind === 'sensitive' || setting.kind === 'file'
 
 /**
- * Finds each setting's text: given in this run, else saved, else the variable, else the default.
+ * Finds each setting's text: from overrides, else saved, else the variable, else the default. Settings whose `when` is
+ * false are left out.
  * Pure: nothing is generated, adopted, written or asked here.
  */
 export function resolve(settings: readonly Setting[], sources: Sources): Resolved[] {
@@ -113,13 +115,13 @@ export function resolve(settings: readonly Setting[], sources: Sources): Resolve
   return settings.filter((setting) => setting.when?.(view) ?? true).map(find)
 }
 
-/** The `Given` view of settings already resolved, for questions asked one after another. */
+/** The SettingsView of settings already resolved, for questions asked one after another. */
 export const viewOf = (env: string, resolved: readonly Resolved[]): SettingsView => ({
   env,
   text: (key) => resolved.find(({ setting }) => setting.key === key)?.text,
 })
 
-/** Required settings that have no text: those an operator, the cluster or a generator must give. */
+/** Required settings without text. */
 export const missing = (resolved: readonly Resolved[]): Setting[] =>
   resolved
     .filter(({ setting, text }) => text === undefined && setting.optional !== true)
@@ -131,7 +133,7 @@ export const contradicting = (settings: readonly Setting[], { saved, variables }
     ({ key }) => saved[key] !== undefined && variables[key] !== undefined && saved[key] !== variables[key],
   )
 
-/** What is wrong with one text, or undefined. Sentences never repeat a sensitive value. */
+/** What is invalid in one text, as one sentence, or undefined. The sentence never repeats a sensitive value. */
 export function problemWith(setting: Setting, text: string, view: SettingsView): string | undefined {
   if (setting.kind === 'number' && !/^-?\d+$/.test(text)) return 'must be a whole number'
   if (setting.kind === 'flag' && text !== 'true' && text !== 'false') return 'must be true or false'
@@ -145,7 +147,7 @@ export function problemWith(setting: Setting, text: string, view: SettingsView):
   return setting.validate?.(text, view)
 }
 
-/** The flat, typed record steps receive. Settings without meaning or value are absent. */
+/** The flat, typed record steps receive: secrets are Sensitive. Settings without a value are absent. */
 export function typed(env: string, resolved: readonly Resolved[]): Settings {
   const record: Record<string, string | number | boolean | Sensitive> = { ENV: env }
   for (const { setting, text } of resolved) {
@@ -158,5 +160,5 @@ export function typed(env: string, resolved: readonly Resolved[]): Settings {
   return record as Settings
 }
 
-/** A setting as a person may see it in a table or plan. */
+/** A setting's value for a table or plan: `***` for a secret. */
 export const shown = (value: Settings[string]): string => (isSensitive(value) ? '***' : String(value ?? ''))

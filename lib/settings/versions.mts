@@ -4,9 +4,9 @@ import { credentialsFolder, readIfThere, root, shownPath } from '../base/files.m
 import { shortened } from '../base/sensitive.mts'
 import { mapOf, onlyFields, optional, readShape, text } from '../base/shape.mts'
 
-/** One pinned thing of versions.json: an image, or a binary. */
+/** One entry of versions.json: an image, or a binary. */
 export interface Version {
-  /** What operators call it: 2.43.5. */
+  /** As operators know it: 2.43.5. */
   readonly version: string
   /** Image reference with tag or digest. */
   readonly image?: string
@@ -30,8 +30,9 @@ const versionsShape = mapOf(
 export type Versions = Readonly<Record<string, Version>>
 
 /**
- * The pinned versions of an environment: the kit's versions.json, with the environment's own laid over it.
- * @throws KitError exit 2 for a file that is not JSON, a moving tag, or an image nobody should install
+ * The pinned versions of an environment: the kit's versions.json, overridden by credentials/ENV/versions.json.
+ * @returns all entries, and the names of those that the environment overrides
+ * @throws KitError exit 2 for a file that is not JSON, an unknown field, or an image that problemWithImage refuses
  */
 export function readVersions(env: string): { versions: Versions; overlaid: readonly string[] } {
   const base = readOne(join(root, 'versions.json')) ?? {}
@@ -72,7 +73,7 @@ function requireImage(versions: Versions, name: string): string {
 
 const movingTags = ['latest', 'stable', 'beta', 'next', 'main', 'master', 'nightly', 'edge', 'dev']
 
-/** One sentence when an image must not be installed: it would be another one tomorrow, or nobody maintains it. */
+/** One sentence when an image must not be installed: its tag moves, or it is no longer maintained; else undefined. */
 export function problemWithImage(image: string): string | undefined {
   const [name = '', digest] = image.split('@')
   const tag = /:([^:/]+)$/.exec(name)?.[1]
@@ -110,20 +111,23 @@ export function parseVersions(file: string, content: string): Versions {
   return readShape(file, versionsShape, json, { hint })
 }
 
-/** The version of this kit. */
+/** The version of this kit, from package.json. */
 export const kitVersion = (): string =>
   (JSON.parse(readIfThere(join(root, 'package.json')) ?? '{}') as { version?: string }).version ?? 'unknown'
 
+/** The images of a run. */
 export interface Chosen {
   /** Image reference by name: what this run installs. */
   readonly images: Readonly<Record<string, string>>
-  /** Names whose pinned image is another one than installed: `--upgrade` would take it. */
+  /** Names whose pinned image differs from the installed one: `--upgrade` would install it. */
   readonly newer: readonly { readonly name: string; readonly from: string; readonly to: string }[]
 }
 
 /**
  * The images a run installs: the installed ones stay, unless `upgrade` (DESIGN section 5).
- * @throws KitError exit 2 when versions.json misses one
+ * @param names keys of versions.json
+ * @param installed image reference by name
+ * @throws KitError exit 2 when versions.json has no image for one of the names
  */
 export function chooseImages(
   names: readonly string[],
@@ -139,7 +143,7 @@ export function chooseImages(
   return { images: upgrade ? pinned : { ...pinned, ...installed }, newer }
 }
 
-/** True when the tag of `one` is a lower version than that of `other`; false when they cannot be compared. */
+/** True when the tag of image `one` is a lower x.y.z than that of `other`; false when they cannot be compared. */
 export function isOlder(one: string, other: string): boolean {
   const [a, b] = [numbersOf(one), numbersOf(other)]
   if (a === undefined || b === undefined) return false
@@ -150,7 +154,7 @@ export function isOlder(one: string, other: string): boolean {
 const numbersOf = (image: string): number[] | undefined =>
   /:v?(\d+)\.(\d+)\.(\d+)/.exec(image)?.slice(1).map(Number)
 
-/** An image as a report names it, with the reason when it is not the real program. */
+/** An image as a report names it, with the reason when it is a stand-in. @param name key of versions.json */
 export function describeImage(
   name: string,
   image: string,

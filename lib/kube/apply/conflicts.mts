@@ -3,7 +3,7 @@ import { exitCodes, KitError } from '../../base/errors.mts'
 import { isHidden, withoutHidden } from './hidden-values.mts'
 import { nameOf, type Manifest } from '../types.mts'
 
-/** A field that another manager set by hand and that applying would take back. */
+/** A field that another field manager owns and that applying would overwrite. */
 export interface Conflict {
   readonly manifest: Manifest
   readonly path: string
@@ -12,6 +12,7 @@ export interface Conflict {
   readonly owner: string
 }
 
+/** The conflicts in a plan: changed fields with a foreign owner. */
 export const conflictsOf = (planned: readonly Planned[]): Conflict[] =>
   planned.flatMap(({ manifest, comparison }) =>
     comparison.fields.flatMap(({ path, before, after, owner }) =>
@@ -19,7 +20,7 @@ export const conflictsOf = (planned: readonly Planned[]): Conflict[] =>
     ),
   )
 
-/** One line a conflict: field, object, owner, both values. */
+/** One line for a conflict: field, object, owner, both values; those of secrets are `***`. */
 export const conflictLine = ({ manifest, path, before, after, owner }: Conflict): string => {
   const hidden = manifest.kind === 'Secret' || isHidden(manifest, path)
   const show = (value: unknown) => (hidden ? '***' : JSON.stringify(withoutHidden(value)))
@@ -27,8 +28,9 @@ export const conflictLine = ({ manifest, path, before, after, owner }: Conflict)
 }
 
 /**
- * @param written something of the batch was sent before one of its objects was found changed
- * @throws KitError exit 5
+ * Requires that no field was changed by another manager.
+ * @param written true: objects of the batch were sent before the conflict was found
+ * @throws KitError exit 5 listing the conflicts
  */
 export function requireNoConflict(conflicts: readonly Conflict[], written = false): void {
   if (conflicts.length === 0) return

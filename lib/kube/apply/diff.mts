@@ -3,28 +3,31 @@ import { fieldManager } from '../objects.mts'
 
 // Pure: what applying would change, from the live object and the server's own dry run (DESIGN section 4).
 
+/** One field that applying would change. */
 export interface FieldChange {
   /** `spec.template.spec.containers[n8n].image` */
   readonly path: string
   readonly before: unknown
   readonly after: unknown
-  /** Another manager that owns the field live, and would lose it. */
+  /** Another field manager that owns the live field: a conflict. */
   readonly owner?: string
 }
 
+/** What applying one object would change. */
 export interface Comparison {
   readonly status: 'new' | 'changed' | 'unchanged'
   readonly fields: readonly FieldChange[]
 }
 
-/** Fields only the server writes: they move without anything having changed (seen on Kubernetes 1.34 and 1.36). */
+/** Fields only the server writes: they differ although nothing has changed (seen on Kubernetes 1.34 and 1.36). */
 const serverFields = new Set(['resourceVersion', 'generation', 'managedFields', 'creationTimestamp', 'uid'])
 
 type Step = { key: string } | { index: number; item: unknown }
 
 /**
- * Compares an object as it is with what a forced server-side dry run says it would become.
- * @param live undefined when the object does not exist
+ * Compares a live object with the result of a forced server-side dry run.
+ * @param live with managedFields; undefined when the object does not exist
+ * @param dryRun the API server's response to `--dry-run=server`
  */
 export function compare(live: LiveObject | undefined, dryRun: LiveObject): Comparison {
   if (live === undefined) return { status: 'new', fields: [] }
@@ -71,7 +74,7 @@ function walkLists(before: unknown[], after: unknown[], steps: readonly Step[], 
 export const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The word an item of a list is known by: its name, a volume mount's path, a spread constraint's key. */
+/** The key of a list item: its name, a volume mount's path, a spread constraint's topologyKey. */
 function listName(item: unknown): string | undefined {
   if (!isMap(item)) return undefined
   const name = item['name'] ?? item['mountPath'] ?? item['topologyKey'] ?? item['host'] ?? item['path']
@@ -86,7 +89,7 @@ const shownSteps = (steps: readonly Step[]): string =>
 
 /**
  * The manager other than the kit that owns the field at `steps`, if any. `kubectl scale` owns `spec.replicas` by the
- * subresource scale; what is written by status is no field of ours.
+ * subresource scale; the subresource status is ignored.
  */
 function foreignOwner(live: LiveObject, steps: readonly Step[]): string | undefined {
   const owners = (live.metadata.managedFields ?? []).filter(
@@ -115,7 +118,7 @@ function itemFields(fields: FieldSet, item: unknown): FieldSet | undefined {
   return undefined
 }
 
-/** One object of a batch: what we want, what is there, what applying would change. */
+/** One object of a batch, and what applying it would change. */
 export interface Planned {
   readonly manifest: Manifest
   readonly comparison: Comparison

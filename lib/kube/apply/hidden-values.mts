@@ -2,10 +2,10 @@ import { saysSecret } from '../../base/sensitive.mts'
 import { isMap } from './diff.mts'
 import type { Manifest } from '../types.mts'
 
-// Pure: which values of an object are shown in plans and conflicts. What operators set by hand in a cluster may be a
-// password too, and no list of known values has it.
+// Pure: which values of an object are shown in plans and conflicts. A value set by hand in the cluster may be a
+// password too, and is not registered for redaction.
 
-/** Names that point to a secret value and hold none. */
+/** Fields that refer to a Secret and contain no secret value. */
 const referring =
   /(secretKeyRef|secretRef|secretName|imagePullSecrets|secretProviderClass|ServiceAccountToken)/
 
@@ -13,13 +13,13 @@ const referring =
 const nameIn = (path: string): string =>
   /\[([^\]]+)\]\.value$/.exec(path)?.[1] ?? path.split('.').at(-1) ?? ''
 
-/** Whether the value at `path` is kept from screen, log and report. */
+/** True when the value at `path` must not be shown on screen, in logs and reports. @param path as in FieldChange */
 export function isHidden({ kind }: Pick<Manifest, 'kind'>, path: string): boolean {
   if (kind === 'Secret' && /^(data|stringData)(\.|$)/.test(path)) return true
   return !referring.test(path) && saysSecret(nameIn(path))
 }
 
-/** A value as it may be shown: what is secret within it, at any depth, is `***`. */
+/** A copy of a value with secret parts, at any depth, replaced by `***`. @param kind of the object the value is in */
 export function withoutHidden(value: unknown, kind = ''): unknown {
   if (Array.isArray(value)) return value.map((item) => withoutHidden(item, kind))
   if (!isMap(value)) return value

@@ -5,9 +5,9 @@ import type { KubeReader } from '../reader.mts'
 import { nearest } from '../../base/nearest.mts'
 import { issuerOf } from '../manifests/ingress.mts'
 
-// Two Ingresses for one address: a controller takes one of them, and nobody knows which.
+// Two Ingresses for one host and path: the ingress controller uses one of them, and which one is not defined.
 
-/** Every `host/path` an Ingress answers to. */
+/** Every `host/path` of an Ingress. */
 function addressesOf(object: Manifest | LiveObject): string[] {
   if (object.kind !== 'Ingress') return []
   const { spec } = object as Ingress
@@ -16,7 +16,7 @@ function addressesOf(object: Manifest | LiveObject): string[] {
   )
 }
 
-/** The first Ingress of somebody else that answers to an address of ours, in words; undefined when there is none. */
+/** Names the first other live Ingress with a host and path of `wanted`; undefined when there is none. */
 export function ingressClash(wanted: readonly Manifest[], live: readonly LiveObject[]): string | undefined {
   for (const ours of wanted) {
     const addresses = new Set(addressesOf(ours))
@@ -29,8 +29,8 @@ export function ingressClash(wanted: readonly Manifest[], live: readonly LiveObj
 }
 
 /**
- * Asked before a run writes anything, and only when it brings an address its own Ingresses do not answer to yet.
- * @throws KitError exit 5: two Ingresses for one address
+ * Checked before a run writes anything, and only when it adds a host and path that the module's live Ingresses lack.
+ * @throws KitError exit 5 when another Ingress has it; see also Kubectl.run
  */
 export async function requireFreeAddresses(session: KubeSession, wanted: readonly Manifest[]): Promise<void> {
   const ours = (await session.objects()).flatMap(addressesOf)
@@ -45,11 +45,11 @@ export async function requireFreeAddresses(session: KubeSession, wanted: readonl
   })
 }
 
-// Who signs the certificates cert-manager makes: looked at before anything is written.
+// The ClusterIssuers of cert-manager: checked before anything is written.
 
 /**
- * Asked before a run writes anything, and only when an issuer comes in that none of its Ingresses has yet.
- * @throws KitError exit 3 when it is not there or cannot sign
+ * Checked before a run writes anything, and only for an issuer that none of the module's live Ingresses has.
+ * @throws KitError exit 3 without cert-manager or the issuer, or when the issuer is not Ready; see also Kubectl.run
  */
 export async function requireIssuers(session: KubeSession, wanted: readonly Manifest[]): Promise<void> {
   const known = (await session.objects()).flatMap(issuerOf)

@@ -13,12 +13,12 @@ import { isServing } from '../rollout/progress.mts'
 import { sendChanged } from './send.mts'
 import { waitForDeployments } from '../rollout/deployments.mts'
 
-/** How often a batch is compared: controllers write to a Deployment, its autoscaler too, several times in a rollout. */
+/** Comparisons of one batch, at most: controllers and the HPA write to a Deployment several times in a rollout. */
 const mostCompared = 6
 
 type SendWhat = [planned: readonly Planned[], live: ReadonlyMap<string, LiveObject>]
 
-/** Compares, sends, waits and deletes for one run of one module. */
+/** Compares, sends, waits and deletes for one run of one module. The methods' errors: KubeSession. */
 export function createKube(options: KubeOptions): KubeSession {
   const { kubectl, writes, owner, forceConflicts, failures } = options
   const manifests: Manifest[] = []
@@ -26,9 +26,9 @@ export function createKube(options: KubeOptions): KubeSession {
   const planner = createPlanner({ kubectl, ours, namespaces: options.namespaces })
   /** Names of what this run has sent. */
   const sent = new Set<string>()
-  /** Names of strays that were said. */
+  /** Names of strays already warned about. */
   const strays = new Set<string>()
-  /** Names of Jobs that were seen to. */
+  /** Names of Jobs passed to ensureJob. */
   const jobs = new Set<string>()
   let unchanged = 0
 
@@ -50,7 +50,7 @@ export function createKube(options: KubeOptions): KubeSession {
     if (!writes.planning) log.ok(countLine(planned), started)
   }
 
-  /** An object that changed since it was compared is compared again: a hand edit is a conflict, whenever it comes. */
+  /** A batch with an object changed since it was compared is compared again: a late hand edit is a conflict too. */
   async function sendCompared(batch: readonly Manifest[], ...first: SendWhat): Promise<void> {
     let [planned, live] = first
     for (let tries = 1; ; tries += 1) {
@@ -71,7 +71,7 @@ export function createKube(options: KubeOptions): KubeSession {
     else if (!forceConflicts) requireNoConflict(conflicts)
   }
 
-  /** Nothing was sent and it served when it was looked at: there is nothing to wait for. */
+  /** True when the Deployment was not sent in this run and served when it was read: there is nothing to wait for. */
   async function servesUnchanged(namespace: string, name: string): Promise<boolean> {
     const known = `Deployment ${namespace}/${name}`
     return !sent.has(known) && isServing((await ours.find()).get(known))

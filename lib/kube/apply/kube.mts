@@ -5,60 +5,67 @@ import type { KnownFailure } from '../rollout/failure.mts'
 import type { Owner } from './ownership.mts'
 import type { Writes } from '../../base/writes.mts'
 
-/** What a step does with the cluster. Readers always run; writers go through the gate. */
+/** What a step does with the cluster. Reads always run; writes go through the gate and throw its errors (Writes). */
 export interface Kube extends KubeReader {
-  /** Makes the cluster hold these objects: compares first, sends only what is new or changed. */
+  /**
+   * Applies these objects: compares first, sends only what is new or changed.
+   * @throws KitError exit 5 for a hand edit, or an object of another owner or being deleted; see also Kubectl.run
+   */
   apply(manifests: readonly Manifest[]): Promise<void>
-  /** Sees to it that a Job of kube/manifests/jobs.mts has been done; waits for its end. It belongs to no revision. */
+  /** Ensures that a Job of manifests/jobs.mts has completed. It is in no revision. @throws KitError exit 5 or 9 */
   ensureJob(job: Job): Promise<void>
-  /** Waits until Deployments serve with what was applied, or one of their pods cannot start. */
+  /** Waits until Deployments serve with what was applied. @throws KitError exit 5 or 9, see waitForDeployments */
   waitForRollout(namespace: string, ...deployments: string[]): Promise<void>
 }
 
-/** What the runtime does around the steps. */
+/**
+ * The cluster session of one run of one module, used by the code that runs the steps. Methods that read throw what
+ * Kubectl.run throws; those that write also what the gate throws (Writes.make).
+ */
 export interface KubeSession {
-  /** What one step works with: its objects carry that step's label. @param step `01_deploy` */
+  /** The Kube of one step: its objects get that step's label. @param step `01_deploy` */
   of(step: string): Kube
   readonly reader: KubeReader
   /** Everything applied or found unchanged so far. */
   readonly manifests: readonly Manifest[]
-  /** Names of everything applied, found unchanged, or seen to as a Job so far. */
+  /** Names of everything applied, found unchanged, or passed to ensureJob so far. */
   readonly seenTo: ReadonlySet<string>
   readonly unchanged: number
   /**
-   * Asks what applying all these would change, before the first of them is sent: their steps then need not ask again.
-   * @throws KitError exit 5 for a hand edit or somebody else's object, wherever among them it is
+   * Compares all these objects before the first of them is sent; the result is cached for their steps.
+   * @throws KitError exit 5 for a hand edit, or an object of another owner or being deleted; see also Kubectl.run
    */
   planAhead(manifests: readonly Manifest[]): Promise<void>
-  /** Applies objects that carry their step's label already: those of an earlier revision. */
+  /** Applies objects of an earlier revision, which have their step's label already. @throws KitError, see Kube.apply */
   reapply(manifests: readonly Manifest[]): Promise<void>
-  /** Deletes the module's objects that this run did not apply: those of one step, or of all. Names strays. */
+  /** Deletes recorded objects this run did not apply, of one step or all. Warns of strays. @param step `01_deploy` */
   prune(step?: string): Promise<void>
-  /** Deletes the module's Jobs: what they did may have been undone by a restored backup. The next install does it again. */
+  /** Deletes the module's Jobs: the next install runs them again, as a restored backup may have undone their work. */
   forgetJobs(): Promise<void>
-  /** Every live object of the module and environment, as it was at the first question. */
+  /** Every live object of the module and environment, as first read. */
   objects(): Promise<readonly LiveObject[]>
-  /** Those of them that a revision names: only they are the kit's to delete or to change. */
+  /** Those live objects that a revision names: the kit deletes only these. */
   recorded(): Promise<readonly LiveObject[]>
-  /** Says which objects have the module's labels and are in none of its revisions. */
+  /** Warns of objects that have the module's labels and are in none of its revisions. */
   sayStrays(): Promise<void>
-  /** Something was written past this session: ask again. */
+  /** To be called after a write outside this session: live objects are read again. */
   invalidate(): void
-  /** Waits for Deployments whatever is known of them. */
+  /** Waits for Deployments, also for those that served when first read. @throws KitError, see waitForDeployments */
   waitForRolloutUncached(namespace: string, deployments: readonly string[]): Promise<void>
-  /** Waits as a step does: not for Deployments that were served already and got nothing. */
+  /** As Kube.waitForRollout: not for Deployments that served when first read and were not sent since. */
   waitForRollout(namespace: string, ...deployments: string[]): Promise<void>
 }
 
+/** What createKube works with. */
 export interface KubeOptions {
   readonly kubectl: Kubectl
   readonly writes: Writes
   readonly owner: Omit<Owner, 'step'>
   readonly forceConflicts: boolean
   readonly failures: readonly KnownFailure[]
-  /** The namespaces there are. */
+  /** The live namespaces. */
   readonly namespaces: readonly LiveObject[]
-  /** The objects of every module. */
+  /** The live objects of every module, with managedFields. */
   readonly objects: readonly LiveObject[]
   /** Whether a revision of the module names a live object. */
   readonly isRecorded: (live: LiveObject) => boolean

@@ -3,7 +3,7 @@ import { nameOf, type LiveObject, type Manifest } from '../types.mts'
 import { byName, itemsOf } from '../objects.mts'
 import type { Kubectl } from '../kubectl.mts'
 
-/** Whose an object is: every object of the kit belongs to exactly one step of one module in one environment. */
+/** The owner of an object: exactly one step of one module in one environment. */
 export interface Owner {
   readonly module: string
   readonly step: string
@@ -14,10 +14,10 @@ const labelOf = { module: 'keybuzz.io/module', step: 'keybuzz.io/step', env: 'ke
 
 const managedBy = 'app.kubernetes.io/managed-by'
 
-/** The label selector of everything the kit has in a cluster, of whatever module; not of what another tool has taken over. */
+/** The label selector of all objects of the kit in a cluster, except those another tool manages now. */
 export const everyObject = `${managedBy}=keybuzz`
 
-/** True when the kit made it, whatever for: a namespace has no other label of ours. */
+/** True when the kit made an object; it is the only label the kit sets on a namespace. */
 export const isManaged = ({ metadata }: LiveObject): boolean => metadata.labels?.[managedBy] === 'keybuzz'
 
 /** The label selector of all objects of one module in one environment. */
@@ -37,7 +37,7 @@ export function owned<M extends Manifest>(manifest: M, owner: Owner): M {
   return { ...manifest, metadata: { ...manifest.metadata, labels } }
 }
 
-/** Whose an object says it is. */
+/** The owner by an object's labels; empty texts without them. */
 export function ownerOf({ metadata }: Manifest | LiveObject): Owner {
   const {
     [labelOf.module]: module = '',
@@ -47,7 +47,7 @@ export function ownerOf({ metadata }: Manifest | LiveObject): Owner {
   return { module, step, env }
 }
 
-/** @throws KitError exit 5 when the live object is somebody else's: another step's, or of another environment */
+/** @throws KitError exit 5 when the live object belongs to another step, module or environment */
 export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
   const labels = live?.metadata.labels ?? {}
   if (live === undefined || live.kind === 'Namespace' || labels[labelOf.module] === undefined) return
@@ -62,8 +62,8 @@ export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
 }
 
 /**
- * An object that is being deleted is neither there nor gone: applied now it would vanish under its pods later.
- * Namespaces are left to the API server, which says so itself.
+ * Requires that an object is not being deleted: applied now, it would still be deleted later, while pods use it. For a
+ * namespace the API server itself refuses writes.
  * @throws KitError exit 5 naming the finalizers it waits for
  */
 export function requireStaying(live: LiveObject | undefined): void {
@@ -96,18 +96,18 @@ export const prunableKinds = [
   'poddisruptionbudgets.policy',
 ] as const
 
-/** Kinds the kit makes, and deletes only when a module is uninstalled: what a Job did stays done. */
+/** Kinds the kit makes, and deletes only when a module is uninstalled: a completed Job must not run again. */
 export const lastingKinds = ['jobs.batch'] as const
 
-/** All live objects of one module in one environment: however many batches follow, they are asked for once. */
+/** All live objects of one module in one environment, read once for all batches. */
 export interface OurObjects {
-  /** By name, as they were when they were last read. */
+  /** By nameOf, as last read. @throws KitError, see Kubectl.run */
   find(): Promise<Map<string, LiveObject>>
-  /** Something was written past this run: ask again. */
+  /** The next `find` reads again. */
   invalidate(): void
 }
 
-/** @param read the objects of every module, as this run has read them */
+/** The OurObjects of one module. @param read the live objects of every module, with managedFields */
 export function createOurObjects(
   kubectl: Kubectl,
   owner: Omit<Owner, 'step'>,

@@ -34,7 +34,7 @@ function shortly(value: unknown): string {
   return shortened(typeof value === 'string' ? value : JSON.stringify(withoutHidden(value)), 120)
 }
 
-/** The plan of one module as text for stdout. @param unchanged how many objects stay as they are */
+/** The plan of one module as text for stdout. @param unchanged number of objects that stay as they are */
 export function planText(heading: string, changes: readonly Change[], unchanged: number): string {
   const lines = changes.flatMap(({ sign, what, fields = [] }) => [
     `  ${sign} ${what}`,
@@ -43,7 +43,7 @@ export function planText(heading: string, changes: readonly Change[], unchanged:
   return redact([heading, ...lines, `  ${unchanged} unchanged`].join('\n'))
 }
 
-/** A manifest as YAML for people, the values of Secrets hidden. */
+/** A manifest as a YAML document for operators, the values of Secrets hidden. */
 export function manifestYaml(manifest: Manifest): string {
   const shown =
     manifest.kind === 'Secret' && 'data' in manifest
@@ -52,6 +52,6 @@ export function manifestYaml(manifest: Manifest): string {
           data: Object.fromEntries(Object.keys(manifest.data as object).map((key) => [key, '***'])),
         }
       : manifest
-  // YAML 1.1: what Kubernetes' own tools read, where `on` and `yes` must be quoted. As kubectl writes it: no anchors.
+  // YAML 1.1, which Kubernetes' tools read: `on` and `yes` must be quoted. Without anchors, as kubectl writes it.
   return `---\n${stringify(shown, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false })}`
 }

@@ -8,36 +8,38 @@ import { fieldLines } from './plan-text.mts'
 import { isUpToDate } from './up-to-date.mts'
 import type { Change } from '../../base/writes.mts'
 
-/** What applying a batch would change, and what is there now. */
+/** What applying a batch would change, and the live objects by nameOf. */
 export interface BatchPlan {
   readonly planned: readonly Planned[]
   readonly live: ReadonlyMap<string, LiveObject>
 }
 
-/** Asks what batches would change, one after another. */
+/** Plans batches, one after another. */
 export interface Planner {
-  /** @throws KitError exit 5 for an object that is somebody else's, or is being deleted */
+  /** @throws KitError exit 5 for an object of another owner or being deleted; see also Kubectl.run */
   plan(batch: readonly Manifest[]): Promise<BatchPlan>
-  /** The same, whatever was read or kept before: what is there is read again. */
+  /** As `plan`, without any cache: live objects are read again. */
   planAnew(batch: readonly Manifest[]): Promise<BatchPlan>
-  /** What was planned is taken for true until something is sent. */
+  /** Caches planned objects, by their manifest's JSON, until `invalidate`. */
   cache(planned: readonly Planned[]): void
-  /** Something is about to be sent: what was kept may be old then. */
+  /** Drops the cache; called before objects are sent. */
   invalidate(): void
-  /** What was planned last is there now, its namespaces too. */
+  /** The batch planned last was sent: its namespaces exist now. */
   markSent(): void
 }
 
+/** What createPlanner works with. */
 export interface PlannerOptions {
   readonly kubectl: Kubectl
   readonly ours: OurObjects
-  /** The namespaces there are. */
+  /** The live namespaces. */
   readonly namespaces: readonly LiveObject[]
 }
 
+/** A Planner for one run of one module. */
 export function createPlanner({ kubectl, ours, namespaces }: PlannerOptions): Planner {
   const there = byName(namespaces)
-  /** Namespaces that are not there before this run makes them: nothing in them can be asked about. */
+  /** Namespaces that do not exist before this run makes them: no dry run is possible in them. */
   const absent = new Set<string>()
   let hasSent = false
   /** By the manifest's own text. */
@@ -90,7 +92,7 @@ function requireApplicable(batch: readonly Manifest[], live: ReadonlyMap<string,
   }
 }
 
-/** Names of namespaces in a batch that are not there yet. */
+/** Names of the Namespaces in a batch that do not exist yet. @param live by nameOf */
 export const newNamespaces = (
   manifests: readonly Manifest[],
   live: ReadonlyMap<string, LiveObject>,
@@ -99,7 +101,7 @@ export const newNamespaces = (
     one.kind === 'Namespace' && !live.has(nameOf(one)) ? [one.metadata?.name ?? ''] : [],
   )
 
-/** Names of namespaces a batch needs that are not there yet. */
+/** Names of the namespaces that a batch contains or uses and that do not exist yet. @param live by nameOf */
 export const missingNamespaces = (
   manifests: readonly Manifest[],
   live: ReadonlyMap<string, LiveObject>,
@@ -113,8 +115,10 @@ export const missingNamespaces = (
 ]
 
 /**
- * What applying `manifests` would change, asked of the server without changing anything; it is not asked about what
- * certainly stands. Objects in a namespace that does not exist yet (`absent`) cannot be asked about: they are new.
+ * What applying `manifests` would change, by a server-side dry run of those that isUpToDate does not prove unchanged.
+ * @param live by nameOf
+ * @param absent namespaces that do not exist yet: no dry run is possible there, and their objects are new
+ * @throws KitError, see Kubectl.run
  */
 export async function planObjects(
   kubectl: Kubectl,
@@ -140,7 +144,7 @@ export async function planObjects(
   })
 }
 
-/** How a planned object stands in the plan; unchanged ones are counted, not listed. */
+/** The plan's entry for an object; undefined for an unchanged one, which is only counted. */
 export function changeOf({ manifest, comparison }: Planned): Change | undefined {
   if (comparison.status === 'unchanged') return undefined
   if (comparison.status === 'new') return { sign: '+', what: nameOf(manifest) }

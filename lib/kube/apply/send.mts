@@ -10,13 +10,14 @@ import {
 } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
 
-/** The manager that holds the number of pods of Deployments an autoscaler decides about. */
+/** The field manager of `spec.replicas` of Deployments that have an autoscaler. */
 export const handover = 'keybuzz-handover'
 
 /**
- * Sends what is new or changed: namespaces before what is in them, the number of pods handed to its autoscaler. Each
- * object goes with the version it was compared in, so that what somebody else writes meanwhile is not overwritten.
- * @throws ObjectModified (5) when one is no longer in that version; the others may have been sent
+ * Sends new and changed objects: namespaces first; replicas of autoscaled Deployments by the manager `handover`. Each
+ * object is sent with the resourceVersion it was compared in, so that a write by another client is not overwritten.
+ * @param live by nameOf
+ * @throws ObjectModified (5) when one has another resourceVersion; others may have been sent. See also Kubectl.run
  */
 export async function sendChanged(
   kubectl: Kubectl,
@@ -44,7 +45,7 @@ export async function sendChanged(
   }
 }
 
-/** The API server refuses an apply that names another version than the object's (409). */
+/** The API server refuses an apply with another resourceVersion than the object's (HTTP 409). */
 const inVersion = (manifest: Manifest, now: LiveObject | undefined): Manifest => {
   const resourceVersion = now?.metadata.resourceVersion
   if (resourceVersion === undefined) return manifest
@@ -60,9 +61,10 @@ const isUnscaled = (manifest: Manifest): manifest is Deployment =>
   manifest.kind === 'Deployment' && (manifest as Deployment).spec?.replicas === undefined
 
 /**
- * New autoscaled Deployments start with their minimum at once, not when the HPA first looks (15 s later); and one
- * that was scaled to nothing gets it back: an HPA leaves a Deployment without pods alone for ever.
- * @param scalers where to look for their autoscalers
+ * Partial Deployments with the HPA's minReplicas: for new autoscaled Deployments, which would otherwise wait for the
+ * HPA's first sync (15 s), and for those scaled to 0, which an HPA never scales up.
+ * @param live by nameOf
+ * @param scalers manifests among which their HorizontalPodAutoscalers are found
  */
 export function startingReplicas(
   batch: readonly Manifest[],
@@ -78,7 +80,7 @@ export function startingReplicas(
   })
 }
 
-/** The comparison of a Deployment that stands at no pods although it has an autoscaler: that changes. */
+/** Adds the change of replicas to Deployments that have an autoscaler and 0 replicas. @param live by nameOf */
 export function withScaleFromZero(
   planned: readonly Planned[],
   live: ReadonlyMap<string, LiveObject>,
@@ -100,7 +102,10 @@ function leastOf(manifest: Deployment, scalers: readonly Manifest[]): number | u
 
 const replicasOf = (live: LiveObject): number | undefined => (live['spec'] as { replicas?: number }).replicas
 
-/** Deployments whose number we set until now and leave to the HPA from now on: the live number is kept. */
+/**
+ * Partial Deployments that keep the live replicas when the kit stops setting them and leaves them to the HPA.
+ * @param live by nameOf, with managedFields
+ */
 export function takenOverReplicas(
   batch: readonly Manifest[],
   live: ReadonlyMap<string, LiveObject>,

@@ -3,12 +3,13 @@ import { fieldManager } from '../objects.mts'
 import { isMap } from './diff.mts'
 import type { FieldSet, LiveObject, Manifest } from '../types.mts'
 
-// Pure: what the API server wrote down at our last apply is enough to know that applying again would do nothing.
+// Pure: the managedFields of our last apply are enough to know that applying again would change nothing.
 
 /**
- * True when applying `manifest` would certainly change nothing: the kit owns exactly the fields it has
- * (`metadata.managedFields`, Kubernetes "Server-Side Apply"), and each has its value. False says nothing: quantities
- * and what the server adds are written in more ways than one, and only the server's own dry run can tell.
+ * True when applying `manifest` would certainly change nothing: the kit owns exactly the manifest's fields
+ * (`metadata.managedFields`, Kubernetes "Server-Side Apply"), and each has its value. False means unknown: quantities
+ * and defaults have more than one form, and only a server-side dry run can compare them.
+ * @param live with managedFields
  */
 export function isUpToDate(manifest: Manifest, live: LiveObject | undefined): boolean {
   const ours = live?.metadata.managedFields?.filter(
@@ -21,17 +22,17 @@ export function isUpToDate(manifest: Manifest, live: LiveObject | undefined): bo
   return holds(entry.fieldsV1, withoutIdentity(manifest), live)
 }
 
-/** What a manifest is known by is nobody's field. */
+/** apiVersion, kind, name and namespace are in no manager's managedFields. */
 function withoutIdentity(manifest: Manifest): unknown {
   const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = manifest
   const { name: _name, namespace: _namespace, ...meta } = metadata ?? {}
-  // As it travels: what is undefined is not there.
+  // As sent: JSON has no undefined fields.
   return JSON.parse(
     JSON.stringify({ ...rest, ...(Object.keys(meta).length === 0 ? {} : { metadata: meta }) }),
   )
 }
 
-/** True when the kit owns exactly what is wanted of a value, and it stands there. */
+/** True when the kit owns exactly the wanted fields of a value, and the live value equals them. */
 function holds(owned: FieldSet, wanted: unknown, now: unknown): boolean {
   const fields = Object.entries(owned).filter(([name]) => name !== '.')
   if (fields.length === 0) return isDeepStrictEqual(wanted, now)
@@ -43,7 +44,7 @@ function holds(owned: FieldSet, wanted: unknown, now: unknown): boolean {
   })
 }
 
-/** Items that are known by some of their fields (`k:{"name":"n8n"}`); a set of plain values is left to the server. */
+/** List items with keys (`k:{"name":"n8n"}`); for a set of plain values (`v:`) only the server can compare. */
 function itemsHold(fields: readonly [string, FieldSet][], wanted: unknown[], now: unknown[]): boolean {
   const met = new Set<unknown>()
   return (
@@ -63,6 +64,6 @@ function itemsHold(fields: readonly [string, FieldSet][], wanted: unknown[], now
   )
 }
 
-/** The server fills in what is left out of a key, `protocol` of a port. */
+/** A key field absent from the manifest has the server's default, such as `protocol` of a port. */
 const isKnownBy = (item: unknown, key: Record<string, unknown>): boolean =>
   isMap(item) && Object.entries(key).every(([name, value]) => (item[name] ?? value) === value)

@@ -5,23 +5,23 @@ import type { Settings } from '../../settings/settings.mts'
 import type { Container, Secret, Volume } from '../types.mts'
 import { secretEnv } from './objects.mts'
 
-// The CAs of the backends, as pods read them: files of one Secret, where any backend is verified.
+// The CAs of the backends as files of one Secret, mounted into pods when any backend's TLS mode is `verify`.
 
-/** The Secret, and the volume. Its keys are the settings' keys: a lost file is filled again from it. */
+/** Name of the Secret and of the volume. Its keys are the settings' keys: a lost file is filled again from it. */
 const name = 'backend-cas'
 const folder = '/etc/keybuzz/backends'
-/** All of them in one file, for programs that know one list of CAs. */
+/** Key of all CAs in one file, for programs that accept a single CA file. */
 const together = 'ALL_CAS'
 
-/** Where a pod finds the CA of a backend; undefined when it is not verified. */
+/** Path in a container of a backend's CA; undefined unless its TLS mode is `verify`. */
 export const caPath = (settings: Settings, backend: TlsBackend): string | undefined =>
   tlsOf(settings, backend).ca === undefined ? undefined : `${folder}/${backend}_CA`
 
-/** Where a pod finds the CAs of all backends; undefined when none is verified. */
+/** Path in a container of the CAs of all backends in one file; undefined when no backend is verified. */
 export const allCasPath = (settings: Settings): string | undefined =>
   Object.keys(casOf(settings)).length === 0 ? undefined : `${folder}/${together}`
 
-/** What pods must be restarted for when it changes. */
+/** PEM texts of the CAs by setting key. Pods must be restarted when they change (restartOn). */
 export const casOf = (settings: Settings): Readonly<Record<string, Sensitive>> =>
   Object.fromEntries(
     (Object.keys(tlsBackends) as TlsBackend[]).flatMap((backend) => {
@@ -30,7 +30,7 @@ export const casOf = (settings: Settings): Readonly<Record<string, Sensitive>> =
     }),
   )
 
-/** The Secret; none when no backend is verified. */
+/** The Secret with the CAs; empty when no backend is verified. */
 export function caSecrets(namespace: string, settings: Settings): Secret[] {
   const cas = casOf(settings)
   const texts = Object.values(cas).map((ca) => ca.reveal().trimEnd())
@@ -38,9 +38,10 @@ export function caSecrets(namespace: string, settings: Settings): Secret[] {
   return [secretEnv(namespace, name, { ...cas, [together]: sensitive(`${texts.join('\n')}\n`) })]
 }
 
-/** The volume of a pod whose containers mount it. */
+/** The pod volume of the Secret with the CAs; empty when no backend is verified. */
 export const caVolumes = (settings: Settings): Volume[] =>
   allCasPath(settings) === undefined ? [] : [{ name, secret: { secretName: name } }]
 
+/** The mount of that volume in a container; empty when no backend is verified. */
 export const caMounts = (settings: Settings): NonNullable<Container['volumeMounts']> =>
   allCasPath(settings) === undefined ? [] : [{ name, mountPath: folder, readOnly: true }]

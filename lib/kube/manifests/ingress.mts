@@ -3,9 +3,11 @@ import { secretEnv } from './objects.mts'
 import type { Sensitive } from '../../base/sensitive.mts'
 import type { Settings } from '../../settings/settings.mts'
 
+/** What an Ingress is built from. */
 export interface IngressOptions {
   readonly namespace: string
   readonly name: string
+  /** The public DNS name. */
   readonly host: string
   readonly ingressClass: string
   /** Path prefix, Service and port, longest prefix first. */
@@ -16,27 +18,27 @@ export interface IngressOptions {
   readonly tls: Tls | undefined
 }
 
-/** The annotation cert-manager reads: which ClusterIssuer signs for an Ingress. */
+/** The annotation of cert-manager that names the ClusterIssuer of an Ingress. */
 export const issuerAnnotation = 'cert-manager.io/cluster-issuer'
 
-/** One Ingress for one public name, and the operator's certificate when it has one. */
+/** The Ingress of one public name, and before it the Secret with the operator's certificate, if there is one. */
 export const published = (options: IngressOptions): Manifest[] => {
   const { namespace, name, tls } = options
   const secret = tls !== undefined && 'files' in tls ? tls.files : undefined
   return [...(secret === undefined ? [] : [certificate(namespace, name, secret)]), httpIngress(options)]
 }
 
-/** cert-manager makes the Secret it is told the name of; ours has another, so that either may follow the other. */
+/** cert-manager creates a Secret of the given name; the kit's own has another name, so that TLS_MODE can change. */
 const secretNameOf = (name: string, tls: Tls): string => `${name}-${'issuer' in tls ? 'tls' : 'certificate'}`
 
-/** Under the keys of their settings the ingress does not read them: a lost file is filled again from those. */
+/** Has each file twice: as tls.crt or tls.key, and under its setting key, from which a lost file is filled again. */
 function certificate(namespace: string, name: string, files: Readonly<Record<string, Sensitive>>): Manifest {
   const [crt, key] = Object.values(files)
   const values = { 'tls.crt': crt, 'tls.key': key, ...files }
   return secretEnv(namespace, secretNameOf(name, { files }), values, 'kubernetes.io/tls')
 }
 
-/** Read alike by ingress-nginx and by Traefik's ingress-nginx provider. */
+/** Has the same effect with ingress-nginx and with Traefik's ingress-nginx provider. */
 const httpIngress = ({
   namespace,
   name,
@@ -76,7 +78,7 @@ const httpIngress = ({
   },
 })
 
-/** The ClusterIssuer an Ingress names; none for everything else. */
+/** The ClusterIssuer an Ingress names, as a list of none or one; empty for other kinds. */
 export const issuerOf = ({ kind, metadata }: Manifest | LiveObject): string[] =>
   kind === 'Ingress' ? [metadata?.annotations?.[issuerAnnotation] ?? []].flat() : []
 
@@ -84,14 +86,14 @@ export const issuerOf = ({ kind, metadata }: Manifest | LiveObject): string[] =>
 
 /** How an Ingress gets its certificate. */
 export type Tls =
-  /** cert-manager makes it, and a Secret for it. */
+  /** cert-manager requests it from this ClusterIssuer, and creates its Secret. */
   | { readonly issuer: string }
   /** The operator's own files: certificate and key by the keys of their settings. */
   | { readonly files: Readonly<Record<string, Sensitive>> }
 
 /**
  * How the Ingress of one public name gets its certificate; undefined when TLS ends before the cluster.
- * @param prefix what stands before TLS_CRT and TLS_KEY in the keys of its settings
+ * @param prefix of TLS_CRT and TLS_KEY in the keys of its settings: `API_`
  */
 export function tlsOf(settings: Settings, prefix = ''): Tls | undefined {
   if (settings['TLS_MODE'] === 'issuer') return { issuer: String(settings['TLS_ISSUER']) }

@@ -1,27 +1,28 @@
 import type { Job, LiveObject, PodSpec } from '../types.mts'
 import { sha256 } from './objects.mts'
 
-// Jobs as data. A Job is an action, not an object of a revision: it runs once for what it is made from.
+// Jobs as data. A Job is an action, not an object of a revision: it runs once for its image and inputs.
 
-/** The label by which the Jobs that do one thing are told from others: `prepare`. */
+/** The label that groups the Jobs with the same task: `prepare`. */
 export const jobLabel = 'keybuzz.io/job'
 
+/** What a Job is built from. */
 export interface JobOptions {
   readonly namespace: string
-  /** What it does, in one word. */
+  /** Its task, in one word: `prepare`. */
   readonly name: string
   /** The application it belongs to: Jobs are called `chatwoot-prepare-0123456789`. */
   readonly application: string
   readonly pod: PodSpec
-  /** The values it works with. The name carries the hash of them and of the pod, its image among it. */
+  /** The values it depends on. The Job's name contains the hash of them and of the pod, image included. */
   readonly inputs: unknown
-  /** Seconds after which Kubernetes ends it. */
+  /** activeDeadlineSeconds: Kubernetes then fails the Job. */
   readonly deadlineSeconds: number
 }
 
 /**
- * A Job that runs once for its image and inputs: another image or value makes another Job. A pod that a drained node
- * takes away is made again; one that fails is not, because a migration that failed must be looked at.
+ * A Job that runs once for its image and inputs: another image or value makes another Job. A pod evicted from a drained
+ * node is made again; one that fails is not, because a failed migration must be examined.
  */
 export const job = ({ namespace, name, application, pod, inputs, deadlineSeconds }: JobOptions): Job => {
   const labels = { 'app.kubernetes.io/name': application, [jobLabel]: name }
@@ -41,15 +42,16 @@ export const job = ({ namespace, name, application, pod, inputs, deadlineSeconds
   }
 }
 
+/** Whether a Job still runs, and how it ended. */
 export type JobState = 'active' | 'complete' | 'failed'
 
-/** How a live Job stands (its conditions Complete and Failed are final). */
+/** The state of a live Job (its conditions Complete and Failed are final). */
 export function jobState(live: LiveObject): JobState {
   if (hasCondition(live, 'Complete')) return 'complete'
   return hasCondition(live, 'Failed') ? 'failed' : 'active'
 }
 
-/** Why it failed, in Kubernetes' words: `DeadlineExceeded: Job was active longer than specified deadline`. */
+/** The reason of a Job's condition Failed: `DeadlineExceeded: Job was active longer than specified deadline`. */
 export function failureOf(live: LiveObject): string {
   const { reason = 'Failed', message = '' } = conditionsOf(live).find(({ type }) => type === 'Failed') ?? {}
   return message === '' ? reason : `${reason}: ${message}`

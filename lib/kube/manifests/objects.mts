@@ -10,9 +10,9 @@ import type {
 } from '../types.mts'
 import type { Sensitive } from '../../base/sensitive.mts'
 
-// Pieces of manifests that every module repeats. Each returns plain data; nothing here acts.
+// Manifests that every module needs. Pure: each function returns plain data.
 
-/** The labels by which objects of one part of an application are selected. Never changed: selectors are for ever. */
+/** The labels that select the objects of one component. Never change them: a Deployment's selector is immutable. */
 export const selector = (name: string, component: string) => ({
   'app.kubernetes.io/name': name,
   'app.kubernetes.io/component': component,
@@ -26,15 +26,16 @@ export const checksumOf = (read: unknown): Readonly<Record<string, string>> => (
   [checksumAnnotation]: sha256(read).slice(0, 16),
 })
 
+/** Hexadecimal SHA-256 of a value's JSON. */
 export const sha256 = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex')
 
-/** What pods of a namespace may do (Kubernetes, "Pod Security Standards"). */
+/** The level enforced on pods of a namespace (Kubernetes, "Pod Security Standards"). */
 export type PodSecurity = 'restricted' | 'baseline' | 'privileged'
 
 /**
- * A Namespace, the same object whoever makes it: it belongs to no step and is never pruned. The API server refuses
- * pods with more rights than its level, whoever makes them.
+ * A Namespace. It is the same object in every step, belongs to none and is never pruned. The API server refuses pods
+ * that exceed its Pod Security level.
  */
 export const namespace = (name: string, podSecurity: PodSecurity = 'restricted'): Manifest => ({
   apiVersion: 'v1',
@@ -49,8 +50,8 @@ export const namespace = (name: string, podSecurity: PodSecurity = 'restricted')
 })
 
 /**
- * The only way a Kubernetes Secret is made: its keys are the settings' keys, which is how a lost settings file
- * is filled again from the cluster.
+ * A Secret whose keys are the settings' keys: a lost settings file is filled again from it. Undefined values are left
+ * out. Modules make Secrets only by this function and by pullSecrets.
  */
 export const secretEnv = (
   namespace: string,
@@ -76,7 +77,7 @@ function encoded(values: Readonly<Record<string, Sensitive | undefined>>): Recor
   return data
 }
 
-/** Plain values for pods to read as environment. */
+/** A ConfigMap of plain values, which pods read as environment variables. */
 export const configMap = (
   namespace: string,
   name: string,
@@ -88,7 +89,7 @@ export const configMap = (
   data: Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)])),
 })
 
-/** A ClusterIP Service on one port of the pods with these labels. */
+/** A ClusterIP Service for the pods with these labels. @param port of the Service and of the container */
 export const service = (
   namespace: string,
   name: string,
@@ -101,7 +102,12 @@ export const service = (
   spec: { selector: labels, ports: [{ name: 'http', port, targetPort: port }] },
 })
 
-/** An autoscaler by CPU, and the disruption budget that goes with it: one pod at a time. */
+/**
+ * A HorizontalPodAutoscaler by CPU, and a PodDisruptionBudget with maxUnavailable 1.
+ * @param least minReplicas
+ * @param most maxReplicas
+ * @param cpuPercent target utilization, in percent of the CPU request
+ */
 export const autoscaled = (
   { metadata }: Deployment,
   { least = 2, most, cpuPercent }: { least?: number; most: number; cpuPercent: number },

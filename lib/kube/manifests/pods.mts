@@ -1,7 +1,7 @@
 import type { Container, Deployment, EnvVar, PodSpec, Volume } from '../types.mts'
 import { checksumOf } from './objects.mts'
 
-// Containers, pods and Deployments as every one of ours must be. Plain data; nothing here acts.
+// Containers, pods and Deployments with the kit's defaults. Pure: each function returns plain data.
 
 /** Plain environment variables; undefined ones are left out. */
 export const env = (values: Readonly<Record<string, string | number | boolean | undefined>>): EnvVar[] =>
@@ -9,16 +9,18 @@ export const env = (values: Readonly<Record<string, string | number | boolean | 
     value === undefined ? [] : [{ name, value: String(value) }],
   )
 
-/** Environment variables read from one Secret: variable name to the Secret's key. */
+/** Environment variables read from one Secret. @param keys variable name to the Secret's key */
 export const envFromSecret = (secret: string, keys: Readonly<Record<string, string>>): EnvVar[] =>
   Object.entries(keys).map(([name, key]) => ({ name, valueFrom: { secretKeyRef: { name: secret, key } } }))
 
-/** What a container's own log and a few files take of its node's disk. */
+/** ephemeral-storage request: a container's log and a few files. */
 const leastDisk = '64Mi'
 
 /**
  * Requests and limits in one line: `resources('200m', '512Mi', '1', '1Gi', '4Gi')`.
- * @param diskLimit of its log, its own files and its emptyDirs together: a pod beyond it is evicted, and not its node
+ * All are Kubernetes quantities; `cpu` and `memory` are requests.
+ * @param diskLimit ephemeral-storage: log, own files and emptyDirs together. The kubelet evicts a pod beyond it, before
+ * its node's disk is full
  */
 export const resources = (
   cpu: string,
@@ -31,7 +33,7 @@ export const resources = (
   limits: { cpu: cpuLimit, memory: memoryLimit, 'ephemeral-storage': diskLimit },
 })
 
-/** An HTTP probe. @param period seconds between two tries @param failures how many in a row count */
+/** An HTTP probe with a timeout of 5 s. @param period seconds between two requests @param failures failureThreshold */
 export const probe = (path: string, port: number, period: number, failures: number) => ({
   httpGet: { path, port },
   periodSeconds: period,
@@ -39,7 +41,7 @@ export const probe = (path: string, port: number, period: number, failures: numb
   failureThreshold: failures,
 })
 
-/** A container as every one of ours must be: no rights, read-only root, and writable folders named one by one. */
+/** A container with the kit's defaults: no capabilities, read-only root filesystem; `rest` may override them. */
 export const container = (rest: Container): Container => ({
   imagePullPolicy: 'IfNotPresent',
   securityContext: {
@@ -50,23 +52,24 @@ export const container = (rest: Container): Container => ({
   ...rest,
 })
 
+/** What a pod is built from. */
 export interface PodOptions {
   readonly labels: Record<string, string>
   /** uid and gid of the image's own user. */
   readonly user: number
-  /** Seconds a pod gets to end by itself. */
+  /** terminationGracePeriodSeconds. */
   readonly graceSeconds: number
-  /** Writable folders: volume name to the most it may hold, each an emptyDir. */
+  /** emptyDir volumes: name to sizeLimit, a Kubernetes quantity. */
   readonly scratch: Readonly<Record<string, string>>
-  /** What its containers mount beside them: CAs, files. */
+  /** Further volumes: CAs, files. */
   readonly volumes?: readonly Volume[]
   readonly containers: readonly Container[]
-  /** Helpers that run beside them and end after them: what a container does until its end, it can do to its end. */
+  /** Native sidecars: they start before the containers and end after them, so they serve them while these end. */
   readonly sidecars?: readonly Container[]
   readonly pullSecret?: string | undefined
 }
 
-/** A pod as every one of ours must be (DESIGN section 7). */
+/** A pod with the kit's security defaults (DESIGN section 7). */
 export const podDefaults = ({
   labels,
   user,
@@ -97,7 +100,7 @@ export const podDefaults = ({
     },
   ],
   ...(pullSecret === undefined ? {} : { imagePullSecrets: [{ name: pullSecret }] }),
-  // Native sidecars (Kubernetes 1.29): init containers that stay, and get their SIGTERM after the others have ended.
+  // Native sidecars (Kubernetes 1.29): init containers that keep running, and get SIGTERM after the others have ended.
   ...(sidecars.length === 0
     ? {}
     : { initContainers: sidecars.map((one) => ({ ...one, restartPolicy: 'Always' as const })) }),
@@ -108,19 +111,20 @@ export const podDefaults = ({
   ],
 })
 
+/** What a Deployment is built from. */
 export interface DeploymentOptions {
   readonly namespace: string
   readonly name: string
   readonly labels: Record<string, string>
   readonly pod: PodSpec
-  /** What pods read at start: a change of it must restart them. Only its hash is written. */
+  /** Values pods read at start: a change must restart them. Only the hash is written, as an annotation. */
   readonly restartOn: unknown
   /** Left out for autoscaled Deployments: their number belongs to the HPA. */
   readonly replicas?: number
   readonly strategy?: 'Recreate' | 'RollingUpdate'
 }
 
-/** A Deployment whose pods carry a checksum of what they read at start. */
+/** A Deployment whose pod template has a checksum of `restartOn` and of the pod as an annotation. */
 export const deployment = (options: DeploymentOptions): Deployment => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',

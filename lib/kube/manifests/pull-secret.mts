@@ -12,25 +12,25 @@ export interface RegistrySettings {
 /** The name of the pull Secret in every namespace that has one. */
 const name = 'registry'
 
-/** What pods name in `imagePullSecrets`; undefined where images are pulled without an account. */
+/** The Secret's name for `imagePullSecrets`; undefined when images are pulled without an account. */
 export const pullSecretName = ({ REGISTRY_SERVER }: RegistrySettings): string | undefined =>
   REGISTRY_SERVER === undefined ? undefined : name
 
-/** The namespace of an application, and what its pods pull images with. */
+/** The Namespace of an application, and the pull Secret in it, if there is one. */
 export const applicationNamespace = (
   name: string,
   settings: RegistrySettings,
   podSecurity: PodSecurity = 'restricted',
 ): Manifest[] => [namespace(name, podSecurity), ...pullSecrets(name, settings)]
 
-/** The pull Secret of one namespace; none where images are pulled without an account. */
+/** The pull Secret of one namespace; empty when images are pulled without an account. */
 export function pullSecrets(inNamespace: string, settings: RegistrySettings): Secret[] {
   const { REGISTRY_SERVER: server, REGISTRY_USER: username = '', REGISTRY_PASSWORD } = settings
   if (server === undefined || REGISTRY_PASSWORD === undefined) return []
   const password = REGISTRY_PASSWORD.reveal()
-  // Known as a whole too: what it is wrapped in hides the password from redaction by its own forms.
+  // Registered as a whole too: within `user:password` in base64 the password's own forms are not found by redact.
   const auth = sensitive(Buffer.from(`${username}:${password}`).toString('base64')).reveal()
-  // Docker Hub's own clients look under this address, whatever its images are called.
+  // Clients look for Docker Hub's credentials under this URL, although its images are called docker.io/...
   const key = server === 'docker.io' ? 'https://index.docker.io/v1/' : server
   const config = sensitive(JSON.stringify({ auths: { [key]: { username, password, auth } } }))
   return [

@@ -1,16 +1,18 @@
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
 
-// An empty list is no event of a watch: that something is not there can be told only by an answer of the API server,
-// never by how long a watch has been silent.
+// An empty list is not an event of a watch: only a response of the API server proves that an object is absent, never
+// the time a watch has been without events.
 
-/** Seconds after which what a watch has not shown is asked for, and between two such questions. */
+/** Seconds until an object that a watch has not shown is requested, and between two such requests. */
 export const usualAbsenceSeconds = 10
 
 /**
+ * Makes a check whether an object does not exist, for waits.
  * @param kind as kubectl names it: `deployments.apps`
- * @returns a question for a wait: whether the API server itself says that `name` is not there, `seconds` after the
- * wait began. False while it is too early to ask, and when the API server does not answer.
+ * @returns a function of the object's name and the seconds since the wait began: true when the API server says that the
+ * object does not exist; false also when it is too early to ask, or the API server is unreachable. It throws the other
+ * errors of Kubectl.run
  */
 export function createAbsenceCheck(
   kubectl: Kubectl,
@@ -32,7 +34,7 @@ export function createAbsenceCheck(
   }
 }
 
-/** Somebody took away what is waited for: it will not come. */
+/** The error (exit 5) for an object that was deleted while it was waited for. @param what `deployment/n8n-worker` */
 export const deletedMeanwhile = (what: string): KitError =>
   new KitError(`${what} was deleted while it was waited for`, {
     exitCode: exitCodes.worldMoved,

@@ -1,6 +1,6 @@
 import type { KnownFailure } from './failure.mts'
 
-/** The settings and the step an operator is sent to when an application's last lines name a backend. */
+/** The setting and the step named in the hint when an application's last log lines name a backend. */
 export interface BackendWords {
   /** The setting that holds the password of the application's database role: `N8N_POSTGRES_PASSWORD`. */
   readonly passwordSetting: string
@@ -9,8 +9,8 @@ export interface BackendWords {
 }
 
 /**
- * What last lines mean that name a backend, as the common clients of PostgreSQL and Redis write them. A module's own
- * words come before these.
+ * Known log lines about a backend, as the common clients of PostgreSQL and Redis write them. A module lists its own
+ * KnownFailures before these.
  */
 export const backendFailures = ({ passwordSetting, program }: BackendWords): readonly KnownFailure[] => [
   {

@@ -3,12 +3,15 @@ import { issuerOf } from '../manifests/ingress.mts'
 import type { KubeReader } from '../reader.mts'
 import type { Until } from '../../base/poll.mts'
 
-// Certificates that cert-manager makes. Until one is there the ingress answers visitors with a certificate of its own.
+// Certificates that cert-manager requests. Until one exists the ingress controller uses its default self-signed one.
 
-/** Seconds an ACME server and its look at the public name may take; DNS that was changed a moment ago, minutes. */
+/** Seconds an ACME server may take to validate the public name; after a change of DNS it takes minutes. */
 const patience = 300
 
-/** Waits for the certificate of each Ingress that has an issuer. @throws KitError exit 9 with what stops it */
+/**
+ * Waits for the certificate of each Ingress that has an issuer, up to 300 s each.
+ * @throws KitError exit 9 with the state of its Order or Challenge; see also Kubectl.run
+ */
 export async function awaitCertificates(
   manifests: readonly Manifest[],
   { kube, until }: { readonly kube: Pick<KubeReader, 'get' | 'list'>; readonly until: Until },
@@ -26,7 +29,7 @@ export async function awaitCertificates(
   }
 }
 
-/** How a lack begins that no waiting mends: cert-manager itself tries again only after an hour. */
+/** Prefix of a state that is final for this wait: cert-manager itself tries again only after an hour. */
 const refusal = 'refused: '
 
 async function certificateLacks(
@@ -42,11 +45,11 @@ async function certificateLacks(
   return stateOf(found.toSorted(byAge), name, host) ?? 'cert-manager has asked for it'
 }
 
-/** Earlier tries stay beside the last one. ISO 8601 sorts by time. */
+/** By creation time, since objects of earlier tries still exist. ISO 8601 sorts by time. */
 const byAge = (a: LiveObject, b: LiveObject): number =>
   String(a.metadata.creationTimestamp).localeCompare(String(b.metadata.creationTimestamp))
 
-/** The kinds cert-manager works with on a certificate. */
+/** The kinds cert-manager creates for a certificate. */
 const workers =
   'certificaterequests.cert-manager.io,orders.acme.cert-manager.io,challenges.acme.cert-manager.io'
 
@@ -55,7 +58,7 @@ interface AcmeStatus {
   readonly reason?: string
 }
 
-/** The last word of those who work on it: the challenge before the order, the order before the request. */
+/** The most specific reason: of the Challenge, else of the Order, else of the CertificateRequest. */
 function stateOf(found: readonly LiveObject[], certificate: string, host: string): string | undefined {
   for (const kind of ['Challenge', 'Order']) {
     const { state = 'pending', reason } =

@@ -9,21 +9,22 @@ import { waitForEndpoints } from './service-endpoints.mts'
 import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
 
-/** Seconds a rollout may take in all, and may stand still. */
+/** Seconds a rollout may take in all, and without progress. */
 export interface WaitLimits {
   readonly deadline: number
   readonly noProgress: number
-  /** After so many the API server is asked for what the watch has not shown. */
+  /** Seconds until a Deployment that the watch has not shown is requested. */
   readonly absence?: number
 }
 
 const usual: WaitLimits = { deadline: 1200, noProgress: 420 }
 
 /**
- * Waits until each Deployment serves with its newest pods, and its Services send there. Watches; a state nothing comes
- * out of ends the wait within seconds, with its cause (diagnosis.mts).
- * @throws KitError exit 9 when a rollout cannot succeed, or neither ends nor moves in time; exit 5 when a Deployment
- * is deleted meanwhile
+ * Waits until each Deployment serves with its newest pods, and its Services send there. Watches; a state that does not
+ * end by itself ends the wait within seconds, with its cause (diagnosis.mts).
+ * @param names of Deployments
+ * @throws KitError exit 9 when a rollout cannot succeed, takes over 1200 s, or makes no progress for 420 s; exit 5 when
+ * a Deployment is deleted meanwhile; exit 130 or 143 on a signal
  */
 export async function waitForDeployments(
   kubectl: Kubectl,
@@ -93,7 +94,7 @@ async function failIfFatal(
   }
 }
 
-/** @param lines what is waited for, and how many pods serve meanwhile */
+/** @param lines what is waited for, and how many pods serve meanwhile @param still seconds without progress */
 function failIfLate(
   limits: WaitLimits,
   names: string,

@@ -1,7 +1,7 @@
 import type { LiveObject, Pod } from '../types.mts'
 import { cannotCreate, waitingRows } from './waiting-reasons.mts'
 
-// Pure: which states a pod or Deployment does not come out of by itself, what they mean, what to do.
+// Pure: states of a pod or Deployment that do not end by themselves, what they mean, what to do.
 
 /** Why something cannot start, in the order an operator needs it. */
 export interface Diagnosis {
@@ -9,19 +9,23 @@ export interface Diagnosis {
   readonly what: string
   /** `n8n-worker-6f9c on k8s-worker-02` */
   readonly where: string
-  /** The cluster's own words. */
+  /** The message of the kubelet, scheduler or API server. */
   readonly words: string
+  /** What to do. */
   readonly next: string
-  /** The container whose last lines say more. */
+  /** The container whose last log lines give the cause. */
   readonly log?: { readonly pod: string; readonly container: string; readonly previous: boolean }
 }
 
 type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number]
 
-/** How often a container may crash before it is called a crash loop: a backend may be away for a moment. */
+/** Restarts that are not yet called a crash loop: a backend may be unreachable for a moment. */
 const crashesTolerated = 1
 
-/** The diagnosis of a pod that cannot become ready by itself, or undefined while it still may. */
+/**
+ * The diagnosis of a pod that cannot become ready by itself, or undefined while it still may.
+ * @param podsEnding pods of the namespace are being deleted: an unschedulable pod may get what they free
+ */
 export function diagnosePod(pod: Pod, { podsEnding }: { podsEnding: boolean }): Diagnosis | undefined {
   const name = pod.metadata?.name ?? ''
   const where = `${name}${pod.spec?.nodeName === undefined ? '' : ` on ${pod.spec.nodeName}`}`
@@ -32,7 +36,7 @@ export function diagnosePod(pod: Pod, { podsEnding }: { podsEnding: boolean }): 
   }
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
   const { reason, message = '' } = scheduled ?? {}
-  // A pod that is ending may give back what is missing, and the claim of a new pod is made a moment after it.
+  // A pod being deleted may free the missing resource; the PersistentVolumeClaim of a new pod is created just after it.
   const mayChange = podsEnding || message.includes('waiting for ephemeral volume controller')
   if (reason === 'Unschedulable' && !mayChange) return diagnoseUnscheduled(message, where)
   return undefined
@@ -88,7 +92,7 @@ function diagnoseCrash(status: ContainerStatus, pod: string, where: string): Dia
   }
 }
 
-/** The diagnosis of a Deployment whose pods cannot even be made: quota, admission webhook. */
+/** The diagnosis of a Deployment whose pods cannot be created (ReplicaFailure: quota, webhook), or undefined. */
 export function diagnoseDeployment(deployment: LiveObject): Diagnosis | undefined {
   const status = deployment['status'] as
     { conditions?: { type: string; status: string; message?: string }[] } | undefined
@@ -102,7 +106,7 @@ export function diagnoseDeployment(deployment: LiveObject): Diagnosis | undefine
   }
 }
 
-/** Why a pod that may still become ready is not: for the line that says what is waited for. */
+/** Why a pod is not ready yet, for progress lines. @param lastEvent message of the pod's latest Event */
 export function waitingReason(pod: Pod, lastEvent: string | undefined): string {
   const status = pod.status?.containerStatuses?.find(({ ready }) => !ready)
   const waiting = status?.state?.waiting

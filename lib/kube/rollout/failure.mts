@@ -5,9 +5,10 @@ import type { Kubectl } from '../kubectl.mts'
 import { record } from '../../base/log.mts'
 
 /**
- * The error for something that cannot start, with the container's last lines and what they mean.
+ * The error (exit 9) for a Deployment or Job that cannot start, with the container's last log lines and their meaning.
  * @param name `deployment/n8n-worker`
- * @param serving how many pods serve meanwhile, as it was seen
+ * @param serving the text of availableText: how many pods serve meanwhile
+ * @throws KitError, see Kubectl.run, when the log cannot be fetched
  */
 export async function rolloutError(
   kubectl: Kubectl,
@@ -27,29 +28,36 @@ export async function rolloutError(
   })
 }
 
-/** Characters of a line that are looked at: an expression such as /a.*b/ takes the square of a line's length. */
+/** Characters of a line that are matched: an expression such as /a.*b/ takes time quadratic in a line's length. */
 const longestLine = 4000
 
-/** The last lines of a container as an error shows them, and the module's own word on them. */
+/**
+ * A container's last log lines as an error shows them, six at most, and the first KnownFailure that matches a line.
+ * @param lines of the log, in order
+ * @param failures the first that matches counts: specific ones first
+ */
 export function explainLines(
   lines: readonly string[],
   failures: readonly KnownFailure[],
 ): { lines: string[]; known: KnownFailure | undefined } {
   const short = lines.map((line) => shortened(line, longestLine))
   const known = failures.find(({ line }) => short.some((one) => line.test(one)))
-  // The line that tells comes first: what an application says while it ends often pushes it out of sight.
+  // The matching line comes first: lines written during shutdown often push it out of the last five.
   const telling = short.filter((one) => known?.line.test(one)).slice(-1)
   const shown = [...new Set([...telling, ...short.slice(-5)])].map((line) => `| ${shortened(line, 200)}`)
   return { lines: [...shown, ...(known === undefined ? [] : [known.meaning])], known }
 }
 
-/** Bytes of a container's last lines that are fetched. */
+/** Bytes of a container's log that are fetched. */
 const mostLogBytes = 4 * 1024 * 1024
 
 /** What kubectl prints, with exit 0, in place of a log that is no longer there. */
 const gone = 'unable to retrieve container logs'
 
-/** The last lines a container wrote; the whole of them goes into the log of the run. */
+/**
+ * The last 40 lines of a container's log, without empty ones; they are written to the run's log file too.
+ * @throws KitError, see Kubectl.run
+ */
 export async function lastLines(
   kubectl: Kubectl,
   namespace: string,
@@ -65,14 +73,14 @@ export async function lastLines(
     '--tail=40',
     `--limit-bytes=${mostLogBytes}`,
   ]
-  // The container may be replaced between two calls, or its log be gone: that of whichever one is there says the same.
+  // The previous container's log may be gone by now: the current container's shows the same failure.
   const wanted = previous ? await kubectl.run([...words, '--previous']).catch(() => gone) : gone
   const text = wanted.startsWith(gone) ? await kubectl.run(words) : wanted
   record(`last lines of ${pod}/${container}:\n${text}`)
   return text.split('\n').filter((line) => line.trim() !== '')
 }
 
-/** A line an application writes when it cannot start, and what an operator has to know then. */
+/** A log line of an application that cannot start, its meaning, and what to do next. */
 export interface KnownFailure {
   readonly line: RegExp
   readonly meaning: string

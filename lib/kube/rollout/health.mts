@@ -4,14 +4,18 @@ import { nameOf, type Deployment, type LiveObject, type Pod } from '../types.mts
 import type { KubeReader } from '../reader.mts'
 import { isPodReady, isServing } from './progress.mts'
 
-/** How a module is right now. */
+/** The current state of a module. */
 export interface Health {
   readonly state: 'not installed' | 'healthy' | 'degraded'
   /** One line for each Deployment that does not serve as it should. */
   readonly problems: readonly string[]
 }
 
-/** Looks at the module's Deployments, and at the pods of those that do not serve. */
+/**
+ * The health of a module by its Deployments, and by the pods of those that do not serve.
+ * @param objects the module's live objects
+ * @throws KitError, see Kubectl.run
+ */
 export async function healthOf(kube: KubeReader, objects: readonly LiveObject[]): Promise<Health> {
   const deployments = objects.filter(({ kind }) => kind === 'Deployment')
   if (deployments.length === 0) return { state: 'not installed', problems: [] }
@@ -20,7 +24,7 @@ export async function healthOf(kube: KubeReader, objects: readonly LiveObject[])
   return { state: problems.length === 0 ? 'healthy' : 'degraded', problems }
 }
 
-/** How the cluster itself is: for modules that are the cluster. */
+/** The health of the cluster itself by its nodes, for module 9. */
 export function healthOfNodes({ nodes }: Look): Health {
   const problems = nodes.filter((node) => !isReady(node)).map((node) => `${nameOf(node)} is not Ready`)
   return { state: problems.length === 0 ? 'healthy' : 'degraded', problems }

@@ -9,10 +9,10 @@ import { type KnownFailure, explainLines, lastLines, rolloutError } from './fail
 import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
 
-/** Seconds beyond the Job's own deadline, in which Kubernetes says that it has passed. */
+/** Seconds beyond the Job's activeDeadlineSeconds within which Kubernetes marks it Failed. */
 const margin = 60
 
-/** A Job, as who waits for it needs it. */
+/** The Job that is waited for. */
 export interface AwaitedJob {
   readonly namespace: string
   readonly name: string
@@ -20,9 +20,10 @@ export interface AwaitedJob {
 }
 
 /**
- * Watches a Job to its end. What its pod cannot come out of ends the wait within seconds, with its cause.
- * @throws KitError exit 9 when it fails or cannot start, with its last lines and the module's word on them; exit 5
- * when somebody deletes it meanwhile
+ * Watches a Job to its end. A pod state that does not end by itself ends the wait within seconds, with its cause.
+ * @param failures known log lines of the module
+ * @throws KitError exit 9 when the Job fails, cannot start or does not end in time, with its last log lines and their
+ * meaning; exit 5 when it is deleted meanwhile; exit 130 or 143 on a signal
  */
 export async function waitForJob(
   kubectl: Kubectl,
@@ -79,7 +80,10 @@ async function failIfStuck(
   if (found !== undefined) throw await rolloutError(kubectl, namespace, `job/${name}`, found, { failures })
 }
 
-/** Why a Job failed: its pod's last lines, and what the module knows about them. */
+/**
+ * The error (exit 9) for a Job that failed: its pod's last log lines, and their meaning.
+ * @throws KitError, see Kubectl.run, when they cannot be fetched
+ */
 export async function jobError(
   kubectl: Kubectl,
   live: LiveObject,
@@ -93,7 +97,7 @@ export async function jobError(
   })
 }
 
-/** The last lines of a Job's pod; none when Kubernetes has taken the pod away already. */
+/** The last log lines of a Job's pod; empty when the pod has already been deleted. */
 async function linesOf(kubectl: Kubectl, { metadata }: LiveObject): Promise<string[]> {
   const namespace = metadata.namespace ?? ''
   const selector = `batch.kubernetes.io/job-name=${metadata.name}`

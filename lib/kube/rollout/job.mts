@@ -8,6 +8,7 @@ import { log } from '../../base/log.mts'
 import type { KnownFailure } from './failure.mts'
 import type { Writes } from '../../base/writes.mts'
 
+/** What ensureJob works with. */
 export interface JobsOptions {
   readonly kubectl: Kubectl
   readonly writes: Writes
@@ -17,9 +18,10 @@ export interface JobsOptions {
 }
 
 /**
- * Sees to it that a Job has been done, once for its image and inputs. Complete: nothing to do. Active, begun by a
- * run that was killed: watched. Failed: its log shown, deleted, made again once. Older Jobs that did the same go.
- * @throws KitError exit 5 or 9, see waitForJob
+ * Ensures that a Job has completed, once for its image and inputs. Complete: nothing to do. Active, started by a run
+ * that was killed: watched. Failed: its log shown, deleted, created again once. Older Jobs with the same task are
+ * deleted. Under --plan nothing is waited for.
+ * @throws KitError exit 5 or 9, see waitForJob and deleteObjects; what the write gate throws (Writes.make)
  */
 export async function ensureJob(job: Job, { kubectl, writes, failures, live }: JobsOptions): Promise<void> {
   const same = [...(await live()).values()].filter((one) => doesTheSame(one, job))
@@ -62,7 +64,7 @@ const change = (job: Job, found: LiveObject | undefined) =>
     ? ({ sign: '+', what: nameOf(job) } as const)
     : ({ sign: '~', what: nameOf(job), fields: ['it failed before: deleted and made again, once'] } as const)
 
-/** Two migrations must not run at once. How an older one ends does not matter: this one does the work anew. */
+/** Two migrations must not run at once. The result of an older one does not matter: this one does the work again. */
 async function letOthersEnd(
   others: readonly LiveObject[],
   wait: (name: string) => Promise<void>,

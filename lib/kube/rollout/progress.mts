@@ -4,16 +4,16 @@ import { waitingReason } from './diagnosis.mts'
 import type { Deployment, LiveObject, Pod } from '../types.mts'
 import type { Watched } from '../watch.mts'
 
-// Pure: how far rollouts are, read from what is watched.
+// Pure: the progress of rollouts, read from watched objects.
 
-/** The objects of a namespace that say how its rollouts go. */
+/** The watched objects of a namespace that show the progress of its rollouts. */
 export interface Rollouts {
   readonly deployments: Watched
   readonly pods: Watched
   readonly events: Watched
 }
 
-/** True when a Deployment runs its newest template only, and all of it is available. */
+/** True when all pods of a Deployment have its newest template and all of them are available. */
 export function isServing(live: LiveObject | undefined): boolean {
   if (live === undefined) return false
   const { spec, status } = live as unknown as Deployment
@@ -26,14 +26,14 @@ export function isServing(live: LiveObject | undefined): boolean {
   )
 }
 
-/** How many of a Deployment's pods serve now, as the API server has counted them. */
+/** `deployment/n8n: 1 of 2 pods available`, by the Deployment's status. */
 export function availableText(live: LiveObject): string {
   const { spec, status } = live as unknown as Deployment
   const [available, wanted] = [status?.availableReplicas ?? 0, spec?.replicas ?? 1]
   return `deployment/${live.metadata.name}: ${available} of ${wanted} pods available${available === 0 ? ': it does not serve' : ''}`
 }
 
-/** As isServing, seen in its pods too: what a Deployment says of itself is old for a moment after its pods were lost. */
+/** As isServing, and its pods are ready: a Deployment's status is outdated for a moment after its pods were lost. */
 export function hasRolledOut(state: Rollouts, name: string): boolean {
   const live = state.deployments.objects.get(name)
   if (live === undefined || !isServing(live)) return false
@@ -41,16 +41,17 @@ export function hasRolledOut(state: Rollouts, name: string): boolean {
   return newestPods(state, name).filter(isPodReady).length >= wanted
 }
 
+/** True when a pod's condition Ready is True. */
 export const isPodReady = ({ status }: Pod): boolean =>
   status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false
 
-/** True when something that carries `labels` is meant by `selector`. */
+/** True when `labels` match `selector` (matchLabels). An empty selector matches all. */
 export const isSelected = (labels: Labels = {}, selector: Labels = {}): boolean =>
   Object.entries(selector).every(([key, value]) => labels[key] === value)
 
 type Labels = Readonly<Record<string, string>>
 
-/** Every pod a Deployment selects, the ending ones too. */
+/** Every pod a Deployment selects, those being deleted too. */
 function podsOf({ deployments, pods }: Rollouts, name: string): Pod[] {
   const deployment = deployments.objects.get(name) as unknown as Deployment | undefined
   return [...pods.objects.values()]
@@ -58,7 +59,7 @@ function podsOf({ deployments, pods }: Rollouts, name: string): Pod[] {
     .filter(({ metadata }) => isSelected(metadata?.labels, deployment?.spec?.selector.matchLabels))
 }
 
-/** Pods made from the Deployment's newest template: their checksum annotation is its own. */
+/** Pods of the Deployment's newest template, by its checksum annotation, without those being deleted. */
 export function newestPods(state: Rollouts, name: string): Pod[] {
   const deployment = state.deployments.objects.get(name) as unknown as Deployment | undefined
   const checksum = deployment?.spec?.template.metadata?.annotations?.[checksumAnnotation]
@@ -68,7 +69,10 @@ export function newestPods(state: Rollouts, name: string): Pod[] {
   )
 }
 
-/** `deployment/n8n-worker 1/2 ready: n8n-worker-6f9c pulling image`: the first that is not ready, and why. */
+/**
+ * `deployment/n8n-worker 1/2 ready: n8n-worker-6f9c pulling image`: the first Deployment that is not ready, and why.
+ * @param names of Deployments
+ */
 export function waitingLine(state: Rollouts, names: readonly string[]): string {
   const name = names.find((one) => !hasRolledOut(state, one)) ?? ''
   const { spec, status } = (state.deployments.objects.get(name) ?? {}) as unknown as Deployment

@@ -4,10 +4,10 @@ import type { Deployment, LiveObject, Pod, Service } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { isPodReady, isSelected } from './progress.mts'
 
-// A pod gets visitors when an EndpointSlice lists it. Another controller writes that than the one that counts the pods
-// of a Deployment: one that has just lost its leader, or etcd, may have done the one and not the other.
+// A pod gets requests when an EndpointSlice lists it. The controller that writes EndpointSlices is not the one that
+// writes a Deployment's status: after a loss of the leader, or of etcd, one may be done and the other not.
 
-/** Milliseconds: two terms of office of a kube-controller-manager that was lost (15 s each), and its start. */
+/** Milliseconds: two lease durations of a lost kube-controller-manager (15 s each), and its start. */
 const patience = 60_000
 
 interface EndpointSlice {
@@ -18,9 +18,10 @@ interface EndpointSlice {
 }
 
 /**
- * Where the Services of some Deployments send their visitors to, against where they should. Pure.
+ * Compares the endpoints of some Deployments' Services with their ready pods. Pure.
  * @param found Deployments, Services, Pods and EndpointSlices of one namespace
- * @returns `service/n8n does not send to n8n-6f9c yet`; empty when every Service knows its ready pods, and no other
+ * @param deployments their names
+ * @returns `service/n8n does not send to n8n-6f9c yet`; empty when every Service lists exactly its ready pods
  */
 export function endpointLag(found: readonly LiveObject[], deployments: readonly string[]): string {
   const templates = found
@@ -53,8 +54,9 @@ export function endpointLag(found: readonly LiveObject[], deployments: readonly 
 }
 
 /**
- * Waits until the Services of some Deployments' pods send to those that are ready, and to no other.
- * @throws KitError exit 9 when they do not within a minute
+ * Waits until the Services of some Deployments send to exactly their ready pods.
+ * @param deployments their names
+ * @throws KitError exit 9 when they do not within 60 s; exit 130 or 143 on a signal; see also Kubectl.run
  */
 export async function waitForEndpoints(
   kubectl: Kubectl,

@@ -2,15 +2,15 @@ import { interruption } from '../../base/signals.mts'
 import { log } from '../../base/log.mts'
 import type { Watched } from '../watch.mts'
 
-/** Something of the cluster that is waited for by watching, never by asking again and again. */
+/** A wait that watches the cluster instead of polling. */
 export interface Waiting {
   readonly watched: readonly Watched[]
   readonly isDone: () => boolean
-  /** Throws when nothing can come of it any more. */
+  /** Throws when the wait cannot succeed any more. @param seconds since it began */
   readonly failIfHopeless: (seconds: number) => Promise<void>
-  /** What is waited for now, and why. */
+  /** The progress line: what is waited for now, and why. */
   readonly line: () => string
-  /** Throws when it takes too long: in all, or since `line` changed last. */
+  /** Throws when it takes too long. @param seconds since it began @param still seconds since `line` changed last */
   readonly failIfLate: (line: string, seconds: number, still: number) => void
 }
 
@@ -18,8 +18,9 @@ export interface Waiting {
 const [settling, heartbeat] = [2, 15]
 
 /**
- * Waits, and says what for and since when. What `begin` watches is let go at the end, however that comes.
- * @throws what `failIfHopeless` and `failIfLate` throw; Cancelled (130) or KitError (143) on a signal
+ * Waits, and logs progress lines. The watches of `begin` are stopped at the end, also after an error.
+ * @param begin starts the watches; `onChange` must be called after each change
+ * @throws what `failIfHopeless` and `failIfLate` throw; Cancelled (130) or KitError exit 143 on a signal
  */
 export async function waitWatching(begin: (onChange: () => void) => Waiting): Promise<void> {
   const started = performance.now()

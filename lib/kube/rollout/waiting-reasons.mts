@@ -12,7 +12,7 @@ export interface Row {
 
 export const cannotCreate = 'read the words above: a command, user or mount of the image does not fit'
 
-/** Waiting reasons that stay, most telling message first. */
+/** Waiting reasons that do not end by themselves, the most specific message first. */
 export const waitingRows: readonly Row[] = [
   {
     reasons: ['ErrImagePull', 'ImagePullBackOff'],
@@ -42,7 +42,7 @@ export const waitingRows: readonly Row[] = [
     what: 'image name is not valid',
     next: 'correct the image in versions.json',
   },
-  // A kubelet that is busy may be late with a Secret that is there ("failed to sync secret cache"): it tries again.
+  // A busy kubelet may be late with an existing Secret ("failed to sync secret cache") and retries: no row for that.
   {
     reasons: ['CreateContainerConfigError'],
     message: /not found|couldn't find key/i,
