@@ -21,8 +21,8 @@ import { requirePlainShell, type Raw } from './login-shell.mts'
 import { runHeld, type HeldOptions } from './ssh-held-command.mts'
 import { connectError, lostLink, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
-// The only importer of node-ssh. One connection per host, no tunnel, only one key offered: what an sshd with MaxSessions
-// 4, MaxAuthTries 3 and no forwarding accepts. The quoting of node-ssh drops empty words: frame.mts has the kit's own.
+// The only importer of node-ssh. One connection per host, no tunnel, one key offered: what an sshd with MaxSessions
+// 4, MaxAuthTries 3 and no forwarding accepts. node-ssh's own quoting drops empty words: frame.mts has the kit's own.
 
 export interface Login extends Target {
   /** The private key's text. */
