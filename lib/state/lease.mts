@@ -3,7 +3,7 @@ import { KitError } from '../base/errors.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import type { LiveObject } from '../kube/types.mts'
 
-// The Lease of coordination.k8s.io that names the run which works on a cluster: as data, and how it is read and written.
+// The Lease of coordination.k8s.io that names the run working on a cluster: as data, and how it is read and written.
 
 export interface Lease {
   readonly apiVersion: 'coordination.k8s.io/v1'

@@ -155,7 +155,7 @@ export interface ClusterLockOptions extends LockOptions {
   readonly hasNamespace: boolean
 }
 
-/** The lock of a run. @param options `found` must be read before everything else, so that any other writer is noticed */
+/** The lock of a run. @param options `found` must be read before everything else, so that another writer is noticed */
 export function createClusterLock(options: ClusterLockOptions): ClusterLock {
   let taking: Promise<Lock> | undefined
   let readAgain = false

@@ -11,8 +11,8 @@ import { everyObject, lastingKinds, prunableKinds } from '../kube/apply/ownershi
 import { countWrite } from '../base/command.mts'
 import { messageOf } from '../base/errors.mts'
 
-// Revisions in the cluster: reading, writing and deleting the Secrets of each. Manifests that do not fit into one Secret
-// are split into parts, which the head Secret names.
+// Revisions in the cluster: reading, writing and deleting their Secrets. Manifests that do not fit into one Secret are
+// split into parts, which the head Secret names.
 
 /** Label with the revision a Secret belongs to: on its head and on all its parts. */
 export const revisionLabel = 'keybuzz.io/revision'
