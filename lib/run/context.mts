@@ -28,7 +28,7 @@ export interface StepContext<M extends Module> {
 
 /** The additional context of a step of a module that works on machines. */
 export interface MachineContext<M extends Module> extends StepContext<M> {
-  /** The hosts of the cluster, connected at the first call. @throws KitError exit 2, 3, 6 to 9, 11, 12: see openHosts */
+  /** The hosts of the cluster, connected at the first call. @throws KitError exit 2, 3, 6 to 9, 11, 12 as openHosts */
   readonly hosts: () => Promise<Hosts>
   readonly cluster: ClusterOfRun
   readonly versions: Versions
