@@ -64,7 +64,7 @@ export function createS3(settings: Settings, writes: Writes, { ok }: Reporter): 
     }
   }
 
-  /** Lists objects with the kit's own prefix: the error tells a wrong key or bucket from a missing list right. */
+  /** Lists objects with the kit's own prefix: the error code separates a wrong key or bucket from a missing right. */
   async function tryOut(bucket: string): Promise<void> {
     const answer = await send('GET', bucket, '', '', `list-type=2&max-keys=1&prefix=${probePrefix}`)
     if (answer.status !== 200 && !mayNotList(answer)) throw refusal(where, bucket, 'read from', answer)

@@ -146,7 +146,7 @@ export interface ClusterLock {
   acquire(): Promise<void>
   /** Before every write. @throws KitError exit 11 as `acquire`, or when another run has taken the lock over */
   assertHeld(): Promise<void>
-  /** Lets the next run begin. Never throws. */
+  /** Releases it, so that the next run can begin. Never throws. */
   release(): Promise<void>
 }
 
