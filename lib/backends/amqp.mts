@@ -1,7 +1,7 @@
-// Pure: the few frames of AMQP 0-9-1 that a login takes. A client library would bring channels, queues and
-// reconnects nobody here needs.
+// Pure: the few frames of AMQP 0-9-1 that a login needs. A client library would add channels, queues and reconnects,
+// which the kit does not use.
 
-/** What a client says first. */
+/** The first bytes that a client sends. */
 export const protocolHeader = Buffer.from('AMQP\0\0\t\x01', 'latin1')
 
 /** A method by its class and number, and the bytes of its arguments. */
@@ -54,12 +54,13 @@ const frame = (name: string, ...args: Buffer[]): Buffer => {
   ])
 }
 
-/** Asks the server to say why it refuses, instead of hanging up. */
+/** Requests a reason for a refused login (connection.close), instead of a closed connection. */
 const capabilities = (): Buffer => {
   const said = Buffer.concat([shortText('authentication_failure_close'), Buffer.from('t\x01', 'latin1')])
   return longText(Buffer.concat([shortText('capabilities'), Buffer.from('F'), longText(said)]))
 }
 
+/** connection.start-ok: the login with SASL PLAIN. */
 export const startOk = (user: string, password: string): Buffer =>
   frame(
     methods.startOk,
@@ -69,15 +70,20 @@ export const startOk = (user: string, password: string): Buffer =>
     shortText('en_US'),
   )
 
-/** The server's own limits, and no heartbeat: the connection lives a moment. */
+/** connection.tune-ok: accepts the server's limits, without heartbeat: the connection is short. */
 export const tuneOk = ({ rest }: Method): Buffer => frame(methods.tuneOk, rest.subarray(0, 6), uint16(0))
 
+/** connection.open of a virtual host. @throws RangeError when its name has more than 255 bytes */
 export const open = (vhost: string): Buffer =>
   frame(methods.open, shortText(vhost), shortText(''), Buffer.from([0]))
 
+/** connection.close with reply code 200. */
 export const close = (): Buffer => frame(methods.close, uint16(200), shortText('done'), uint32(0))
 
-/** The first method in what was received, and how many bytes it took; undefined while it is not all there. */
+/**
+ * The first method in the received bytes, and the number of bytes it takes; undefined while it is incomplete.
+ * @throws Error when the bytes are not AMQP 0-9-1
+ */
 export function readMethod(bytes: Buffer): { method: Method; length: number } | undefined {
   if (bytes.length < 7) return undefined
   const length = 7 + bytes.readUInt32BE(3) + 1
@@ -89,7 +95,7 @@ export function readMethod(bytes: Buffer): { method: Method; length: number } | 
   return { method: { name, rest: payload.subarray(4) }, length }
 }
 
-/** The code and the words of a refusal. */
+/** The reply code and text of a connection.close. */
 export const refusalIn = ({ rest }: Method): { code: number; text: string } => ({
   code: rest.readUInt16BE(0),
   text: rest.toString('utf8', 3, 3 + (rest[2] ?? 0)),

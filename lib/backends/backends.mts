@@ -8,7 +8,7 @@ import { tlsBackends, tlsOf, type TlsBackend } from '../settings/backend-tls.mts
 import { shown, type Settings } from '../settings/settings.mts'
 import type { Writes } from '../base/writes.mts'
 
-/** The services outside the cluster, logged in at first use. */
+/** The services outside the cluster; each login is made at first use. */
 export interface Backends {
   readonly postgres: Postgres
   readonly redis: Redis
@@ -25,13 +25,15 @@ export interface Warning {
 /** Opens backends and closes them all at the end of a run. */
 export interface BackendOpener {
   readonly warnings: readonly Warning[]
-  /** How whoever looks at the world for a run speaks to the operator. */
+  /** Prints each warning once and keeps it in `warnings`; prints `ok` lines unless the run is planning. */
   readonly reporter: Reporter
+  /** The backends of these settings. Warns of each that is used without TLS. No connection is made yet. */
   open(settings: Settings): Backends
+  /** Closes the connections of all backends that were opened. */
   close(): Promise<void>
 }
 
-/** What claims databases: two clusters, environments or modules must not share one. */
+/** The owner written into databases: two clusters, environments or modules must not share one. */
 export interface Claimant {
   /** The cluster's CA hash. */
   readonly cluster: string
@@ -39,6 +41,7 @@ export interface Claimant {
   readonly owner: string
 }
 
+/** The backends of one run. @param claimant the owner that is written into its databases */
 export function createBackendOpener(writes: Writes, { cluster, owner }: Claimant): BackendOpener {
   const warnings: Warning[] = []
   const opened: Backends[] = []
@@ -70,7 +73,7 @@ export function createBackendOpener(writes: Writes, { cluster, owner }: Claimant
   }
 }
 
-/** What is not encrypted stays in the report, for as long as it is so. */
+/** Warns of each backend without TLS: the warning is in every report until that changes. */
 function warnOfClear(settings: Settings, { warn }: Reporter): void {
   for (const [backend, title] of Object.entries(tlsBackends) as [TlsBackend, string][]) {
     const host = settings[`${backend}_HOST`]

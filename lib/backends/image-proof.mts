@@ -4,18 +4,18 @@ import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
 import type { Reporter } from '../base/log.mts'
 import type { LiveObject } from '../kube/types.mts'
 
-// Images, before anything is applied that names them: nodes that have one are proof, else the registry is asked with
-// the account the nodes will use.
+// Proves that images can be pulled, before an object that uses them is applied: by a node that has the image, else by
+// a request to the registry with the account that the nodes will use.
 
 /** Images of one origin. */
 export interface ImagesToProve {
   readonly images: readonly string[]
-  /** The operator builds them: nobody else has them, and a name everybody knows is a placeholder. */
+  /** True for images the operator builds: no public registry has them, and a well-known name is a placeholder. */
   readonly builtByOperator: boolean
 }
 
 export interface ProofOptions {
-  /** The nodes of the cluster, with what they say of their images. */
+  /** The Node objects of the cluster, with `status.images`. */
   readonly nodes: readonly LiveObject[]
   readonly settings: RegistrySettings
   readonly reporter: Reporter
@@ -23,9 +23,10 @@ export interface ProofOptions {
 }
 
 /**
- * Makes sure that nodes can start these images. A public image that one node has was pulled by it; of an operator's
- * own it may also have been laid there by hand, so every node must have it or its registry give it.
- * @throws KitError exit 2 for a placeholder; exit 3 or 8 for an image no node has and no registry gives
+ * Requires that nodes can start these images. A public image on one node was pulled by it, so all nodes can pull it. An
+ * operator's own image may have been imported there by hand, so every node must have it, or the registry must serve it.
+ * @throws KitError exit 2 for a placeholder; else exit 8 when the registry refuses this account, exit 3 when the image
+ *   does not exist or its registry does not answer
  */
 export async function provePulls(
   { images, builtByOperator }: ImagesToProve,
@@ -39,7 +40,7 @@ export async function provePulls(
     if (having >= enough && having > 0) continue
     const offer = await ask(image, settings)
     if (offer.is === 'there') continue
-    // Where the admin host cannot ask, nodes may still be able to pull what is public.
+    // When the admin host cannot reach a registry, nodes may still be able to pull a public image.
     if (offer.is !== 'silent' || (builtByOperator && having === 0)) throw refusal(image, offer)
     reporter.warn(
       `${image} is on ${having} of ${usable.length} nodes, and its registry does not answer from here: ${offer.words}`,
@@ -81,7 +82,7 @@ function refusal(image: string, offer: Exclude<Offer, { is: 'there' }>): KitErro
   })
 }
 
-// Pure: what nodes say of themselves, as far as an image matters.
+// Pure: the fields of Node objects that matter for images.
 
 interface NodeParts {
   readonly spec?: { readonly unschedulable?: boolean; readonly taints?: readonly { effect: string }[] }
@@ -91,7 +92,7 @@ interface NodeParts {
   }
 }
 
-/** A node that a pod without tolerations can come to. */
+/** True for a Ready node on which a pod without tolerations can be scheduled. */
 export function takesPods(node: LiveObject): boolean {
   const { spec, status } = node as NodeParts
   const closed = spec?.taints?.some(({ effect }) => effect !== 'PreferNoSchedule') ?? false
@@ -99,6 +100,6 @@ export function takesPods(node: LiveObject): boolean {
   return ready && !closed && spec?.unschedulable !== true
 }
 
-/** True when a node says that it has an image. It lists the 50 largest it has. */
+/** True when a node lists an image. The kubelet lists its 50 largest images only. */
 export const has = (node: LiveObject, image: string): boolean =>
   ((node as NodeParts).status?.images ?? []).some(({ names }) => names?.includes(imageName(image).full))

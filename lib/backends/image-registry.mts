@@ -4,9 +4,9 @@ import { sensitive } from '../base/sensitive.mts'
 import { fields, optional, text } from '../base/shape.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
 
-// Whether a registry has an image and gives it to an account: its manifest is asked for, nothing is downloaded.
+// Whether a registry has an image and serves it to an account: a HEAD request for its manifest, no download.
 
-/** What a registry says of an image. */
+/** A registry's answer for an image: `refused` is 401 or 403, `silent` is no answer or any other status. */
 export type Offer =
   { readonly is: 'there' } | { readonly is: 'absent' | 'refused' | 'silent'; readonly words: string }
 
@@ -18,7 +18,11 @@ const manifests = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ')
 
-/** Asks the registry of an image for its manifest, with the platform's account where that is its registry. */
+/**
+ * Requests the manifest of an image from its registry, with the platform's account if that is its registry. Never
+ * throws: a registry that cannot be reached is `silent`.
+ * @param image reference with tag or digest
+ */
 export async function askRegistry(image: string, account: RegistrySettings): Promise<Offer> {
   const { registry, repository, reference } = imageName(image)
   const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry
@@ -59,7 +63,7 @@ function basicFor(registry: string, account: RegistrySettings): string | undefin
   return `Basic ${Buffer.from(`${REGISTRY_USER}:${REGISTRY_PASSWORD.reveal()}`).toString('base64')}`
 }
 
-/** What the registry's challenge asks for: the account itself, or a token it is exchanged for (also without one). */
+/** The Authorization header for a registry's challenge: the account itself, or a token (also an anonymous one). */
 async function authorizationFor(challenge: string, basic: string | undefined): Promise<string | undefined> {
   if (!/^bearer /i.test(challenge)) return basic
   const fields = Object.fromEntries(
@@ -87,13 +91,13 @@ export interface ImageName {
   /** host or host:port; Docker Hub's is docker.io. */
   readonly registry: string
   readonly repository: string
-  /** A tag, or a digest, which counts more. */
+  /** The digest if there is one, else the tag. */
   readonly reference: string
-  /** As a node lists it. */
+  /** The full reference, as `status.images` of a Node lists it. */
   readonly full: string
 }
 
-/** Takes an image reference with tag or digest apart. */
+/** Parses an image reference with tag or digest. */
 export function imageName(image: string): ImageName {
   const [named = '', digest] = image.split('@')
   const [, path = named, tag] = /^(.*):([^:/]+)$/.exec(named) ?? []
@@ -110,7 +114,7 @@ export function imageName(image: string): ImageName {
 const placeholders =
   /^(nginx|httpd|apache|caddy|alpine|busybox|debian|ubuntu|hello-world|hello-kubernetes|whoami|(http-)?echo(-?server)?|echoserver|httpbin|pause|placeholder|sample|dummy)(-unprivileged)?$/
 
-/** One sentence when an image is known to be nobody's application. */
+/** One sentence when an image is a well-known placeholder and not an application; else undefined. */
 export function problemWithOwnImage(image: string): string | undefined {
   const last = imageName(image).repository.split('/').at(-1) ?? ''
   return placeholders.test(last) ? `${last} is a placeholder, not your application` : undefined

@@ -2,7 +2,7 @@ import type { Backends } from './backends.mts'
 import type { Database } from './postgres-facts.mts'
 import type { RedisClaim } from './redis-rules.mts'
 
-/** What an application uses outside the cluster. What it does not name is not asked. */
+/** What an application uses outside the cluster. A backend that is not named is not contacted. */
 export interface BackendNeeds {
   /** The database it owns. */
   readonly postgres?: Database | undefined
@@ -15,8 +15,10 @@ export interface BackendNeeds {
 }
 
 /**
- * Logs in everywhere and asks whether everything could be made so. Changes nothing.
- * @throws KitError exit 2, 3, 5, 6, 7 or 8: of the first backend that refuses, in the order of BackendNeeds
+ * Logs in to every backend and checks that it could be used. Changes nothing.
+ * @throws KitError of the first backend that refuses, in the order of BackendNeeds: exit 3 when it lacks something,
+ *   exit 5 when a database is another installation's, exit 6 without an answer, exit 7 for TLS, exit 8 for a refused
+ *   login or right, exit 9 when PostgreSQL refuses a query
  */
 export async function tryBackends(
   { postgres, redis, rabbitmq = false, s3 }: BackendNeeds,
@@ -31,8 +33,8 @@ export async function tryBackends(
 }
 
 /**
- * Makes every backend usable: all are asked before the first is written to.
- * @throws KitError exit 2, 3, 5, 6, 7 or 8 as tryBackends
+ * Makes every backend usable: all are checked before the first is written to.
+ * @throws KitError exit 3, 5, 6, 7, 8 or 9, see tryBackends; exit 2 or 11 when this run may not write
  */
 export async function requireBackends(needs: BackendNeeds, backends: Backends): Promise<void> {
   const { postgres, redis, rabbitmq = false, s3 } = needs
@@ -43,7 +45,7 @@ export async function requireBackends(needs: BackendNeeds, backends: Backends): 
   if (postgres !== undefined) await backends.postgres.ensureDatabase(postgres)
 }
 
-/** Waits for all, so that none goes on behind the error of another. */
+/** Waits for all, so that none continues after the error of another. */
 async function firstRefusal(asking: readonly Promise<void>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(asking))
     if (outcome.status === 'rejected') throw outcome.reason

@@ -1,6 +1,6 @@
 import { shown, type Settings } from '../settings/settings.mts'
 
-/** What saving and restoring an application's database takes, beside the database. */
+/** What the commands to save and restore an application's database depend on. */
 export interface DumpOptions {
   readonly settings: Settings
   /** Name of the database. */
@@ -8,17 +8,17 @@ export interface DumpOptions {
   /** File the dump goes to: `n8n.dump`. */
   readonly file: string
   readonly namespace: string
-  /** What must be saved with it, in words: keys that open what is in the dump. */
+  /** Further lines of the backup: what must be saved with the dump, such as encryption keys. */
   readonly beside?: readonly string[]
-  /** Deployments whose pods must not run meanwhile; `--all` stands for every one of the namespace. */
+  /** Deployments to scale to 0 before a restore, separated by spaces; `--all` for every one of the namespace. */
   readonly stopped: string
-  /** How many pods run again afterwards: Deployments separated by spaces, and their number. */
+  /** Replicas after a restore: Deployments separated by spaces, and their number of pods. */
   readonly started: readonly (readonly [deployments: string, replicas: number])[]
 }
 
 /**
- * The commands that save a database and bring it back, for people to type: pg_dump's custom format, which pg_restore
- * takes into a database that is there.
+ * The commands that save and restore a database, for an operator to type: pg_dump's custom format, which pg_restore
+ * loads into an existing database.
  */
 export function databaseDump(options: DumpOptions): { backup: string[]; restore: string[] } {
   const { settings, database, file, namespace, beside = [], stopped, started } = options

@@ -2,24 +2,24 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { execute, logIn, quoteName, type Connection, type Login } from './postgres-login.mts'
 import type { Change, Writes } from '../base/writes.mts'
 
-// Extensions: their files come with a package of the server's machine, and making one wants its superuser.
+// Extensions: a package on the server's machine installs their files, and CREATE EXTENSION needs a superuser.
 
 /** An extension an application's database must have. */
 export interface Extension {
   readonly name: string
-  /** Debian's package that brings it, for one major version of the server. */
+  /** The Debian package of it, for one major version of the server: `postgresql-16-pgvector`. */
   readonly packageFor: (version: number) => string
 }
 
-/** What the server says of the extensions that are wanted. */
+/** The server's facts about the wanted extensions. */
 export interface ExtensionFacts {
-  /** Those whose files the server has. */
+  /** Names of those whose files the server has. */
   readonly available: ReadonlySet<string>
-  /** Those a role that is no superuser may make in its own database. */
+  /** Names of those that an ordinary role may create in its own database (PostgreSQL: trusted). */
   readonly trusted: ReadonlySet<string>
 }
 
-/** Reads them in one question; any database of the server gives the same answer. */
+/** Reads which extensions are available in one query; the answer is the same in every database. @throws pg's error */
 export async function readAvailable(
   server: Connection,
   wanted: readonly Extension[],
@@ -35,7 +35,12 @@ export async function readAvailable(
   }
 }
 
-/** @throws KitError exit 3 when the server has not the files of one; exit 8 when its user may not make it */
+/**
+ * Requires that the wanted extensions can be created.
+ * @param where the server, in messages: `PostgreSQL HOST:PORT`
+ * @param user the login that creates them
+ * @throws KitError exit 3 when the server lacks the files of one; exit 8 when the login may not create it
+ */
 export function requireExtensions(
   where: string,
   user: string,
@@ -62,9 +67,11 @@ export function requireExtensions(
 }
 
 /**
- * Makes what a database lacks, inside it.
- * @param login of its owner; while the database has none yet, of the superuser
- * @throws KitError exit 3 for an extension its owner may not make: the superuser never enters an application's database
+ * Creates the missing extensions in a database.
+ * @param login of its owner; before the handover of a new database, of the superuser
+ * @param facts `isOwners` is true when `login` is the owner's
+ * @throws KitError exit 3 for an extension the owner may not create: the superuser never logs in to an application's
+ *   database; exit 6, 7 or 8 when the login fails, exit 2 or 11 when this run may not write
  */
 export async function ensureExtensions(
   writes: Writes,
@@ -85,7 +92,7 @@ export async function ensureExtensions(
   )
 }
 
-/** What making these would be in a plan. */
+/** The plan's changes for these extensions. */
 export const changesOf = (extensions: readonly Extension[], database: string): Change[] =>
   extensions.map(({ name }) => ({ sign: '+', what: `PostgreSQL extension ${name} in ${database}` }))
 
@@ -115,6 +122,6 @@ async function within<T>(login: Login, act: (inside: Connection) => Promise<T>):
   }
 }
 
-/** Harmless when it is there. The schema is named: where names are found is the server's own catalog. */
+/** The statement for an extension, a no-op when it exists. With its schema, because search_path is pg_catalog only. */
 export const createExtension = ({ name }: Extension): string =>
   `CREATE EXTENSION IF NOT EXISTS ${quoteName(name)} WITH SCHEMA public`

@@ -2,7 +2,7 @@ import type { Extension } from './postgres-extensions.mts'
 import type { Connection } from './postgres-login.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 
-// What a server says about a database before anything is done to it.
+// The facts about a server, a role and a database that are read before any change.
 
 /** A database an application owns. */
 export interface Database {
@@ -13,32 +13,32 @@ export interface Database {
   readonly connections: number
   /** First major version of PostgreSQL the application supports; an older one is a warning. */
   readonly supportedFrom: number
-  /** What its schema stands on, made by the superuser: the owner never becomes one. */
+  /** Extensions its schema needs; the superuser creates them before the handover, the owner never becomes one. */
   readonly extensions?: readonly Extension[]
 }
 
-/** Pods of one kind, as far as their connections matter. */
+/** The database connections of one kind of pod. */
 export interface Connecting {
-  /** Pods at most. */
+  /** Maximum number of pods. */
   readonly pods: number
-  /** Connections each may open. */
+  /** Maximum connections per pod. */
   readonly pool: number
-  /** Pods more while they are replaced: a rolling update starts a new one before an old one ends. */
+  /** Additional pods during a rolling update, which starts a new pod before an old one ends. */
   readonly surge: number
 }
 
-/** Connections an application opens at most, its pods that are being replaced among them. */
+/** Maximum connections of an application, including those of pods that are being replaced. */
 export const connectionsOf = (kinds: readonly Connecting[]): number =>
   kinds.reduce((sum, { pods, pool, surge }) => sum + (pods + surge) * pool, 0)
 
-/** Rights on a database that one role has by its own name: `{ role: 'exporter', rights: 'CONNECT' }`. */
+/** Rights on a database that were granted to one role by name: `{ role: 'exporter', rights: 'CONNECT' }`. */
 export interface Grant {
   readonly role: string
   /** As GRANT spells them: `CONNECT, TEMPORARY`. */
   readonly rights: string
 }
 
-/** What the server says about itself, its user, and the database in question. */
+/** Facts about the server, the login role, and the database in question. */
 export interface Facts {
   readonly version: number
   readonly replica: boolean
@@ -46,41 +46,41 @@ export interface Facts {
   readonly mayCreate: boolean
   readonly superuser: boolean
   readonly owner: string | undefined
-  /** False while the kit makes the database: nobody gets in before it is closed to other roles. */
+  /** ALLOW_CONNECTIONS. False while the kit creates the database, until CONNECT is revoked from PUBLIC. */
   readonly takesConnections: boolean
-  /** What every role of the server may do with the database, of CONNECT and CREATE. */
+  /** Rights of PUBLIC on the database, of CONNECT and CREATE. */
   readonly publicRights: readonly string[]
-  /** Rights on the database that somebody gave another role by its name. */
+  /** Rights on the database that were granted to another role by name. */
   readonly grants: readonly Grant[]
   readonly roleLimit: number | undefined
   /** What the role may beyond its own database: SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS. */
   readonly roleAttributes: readonly string[]
-  /** The role must not log in: `NOLOGIN`. */
+  /** The role has `NOLOGIN`. */
   readonly loginForbidden: boolean
-  /** Since when its password is no longer taken, where that is past. */
+  /** VALID UNTIL of the role's password when that is past; else undefined. */
   readonly expired: string | undefined
-  /** The roles whose rights it has too. */
+  /** The roles that the role is a member of. */
   readonly memberships: readonly string[]
-  /** The roles that have its rights too, beyond superusers and the kit's own login. */
+  /** The members of the role, without superusers and the kit's own login. */
   readonly members: readonly string[]
-  /** The role owns something, or has rights on something, in one of the server's databases. */
+  /** The role owns or has rights on an object in one of the server's databases. */
   readonly roleInUse: boolean
-  /** Sum of the limits of all other roles that have one. */
+  /** Sum of CONNECTION LIMIT of all other login roles that have one. */
   readonly promised: number
-  /** Whose the database is, as the kit wrote into the first line of its comment. */
+  /** The owner that the kit wrote into the first line of the database's comment, see `claimOf`. */
   readonly claim: string | undefined
-  /** An operator's own words in that comment: they stay there, below the claim. */
+  /** An operator's own text in that comment: it is kept there, below the claim. */
   readonly words: string
 }
 
-/** A comment whose first line begins so has a claim; everything else in a comment is an operator's own words. */
+/** Begins the first line of a comment that has a claim; all other text in a comment is an operator's own. */
 const claimWord = 'keybuzz '
 
-/** The claim of one module of one environment on one cluster. */
+/** The claim of a module. @param cluster the cluster's CA hash in hex @param owner `staging/12_n8n` */
 export const claimOf = (cluster: string, owner: string): string =>
   `${claimWord}${cluster.slice(0, 12)} ${owner}`
 
-/** Tells the claim from the words of a comment on a database. */
+/** Separates the claim from an operator's text in the comment on a database. @param comment null for none */
 export function readComment(comment: string | null): Pick<Facts, 'claim' | 'words'> {
   const [first = '', ...rest] = (comment ?? '').split('\n')
   return first.startsWith(claimWord)
@@ -88,11 +88,11 @@ export function readComment(comment: string | null): Pick<Facts, 'claim' | 'word
     : { claim: undefined, words: comment ?? '' }
 }
 
-/** The comment of a database that is claimed so; without a claim, the operator's words alone. */
+/** The comment of a database with this claim; without a claim, an operator's text alone. */
 export const commentOf = (words: string, claim?: string): string =>
   [claim, words].filter((part) => part !== undefined && part !== '').join('\n')
 
-/** Attributes no role of an application has, as `ALTER ROLE` spells them, and their columns in pg_roles. */
+/** Attributes that an application's role must not have, as `ALTER ROLE` spells them, and their columns in pg_roles. */
 const attributes = {
   SUPERUSER: 'rolsuper',
   CREATEDB: 'rolcreatedb',
@@ -104,7 +104,7 @@ const attributesOfRole = Object.entries(attributes).map(
   ([word, column]) => `case when ${column} then '${word}' end`,
 )
 
-/** Reads server, role and database facts in one query. */
+/** Reads server, role and database facts in one query. @throws pg's error, which `failure` explains */
 export async function readFacts(server: Connection, { name, owner }: Database): Promise<Facts> {
   type Row = { [K in keyof Omit<Facts, 'claim' | 'words'>]: Facts[K] | null } & { comment: string | null }
   const { rows } = await server.query<Row>(

@@ -7,7 +7,9 @@ import { mayWantTls, speaksNoTls, tlsFailure, tlsOptions } from './tls.mts'
 
 // The only importer of pg.
 export type Connection = pg.Client
+/** A name as SQL: `"n8n_staging"`. */
 export const quoteName = (name: string): string => pg.escapeIdentifier(name)
+/** A text as an SQL literal, with its quotes. */
 export const quoteText = (text: string): string => pg.escapeLiteral(text)
 
 export interface Login {
@@ -17,16 +19,17 @@ export interface Login {
   readonly password: Sensitive
   readonly database: string
   readonly tls: BackendTls
-  /** Which setting holds the password, when it is one an operator gives. */
+  /** The setting that holds the password, when it is an operator's: `POSTGRES_PASSWORD`. */
   readonly setting?: string
-  /** Only the server's own names are found by their bare names, whatever the database's own settings say. */
+  /** Sets search_path to pg_catalog, whatever the database's own settings are. */
   readonly onlyCatalog?: boolean
 }
 
 /**
- * Logs in for real.
- * @throws KitError exit 6 when the server does not answer or takes no connections now; exit 7 when TLS is wanted and
- * not spoken, or the server not proven; exit 8 when it refuses user or password, or wants a password in clear
+ * Opens an authenticated connection.
+ * @throws KitError exit 6 when the server does not answer within 8 s or has no connection left; exit 7 when it does not
+ *   support TLS, or its certificate is not trusted; exit 8 when it refuses user or password, or requests a cleartext
+ *   password without TLS
  */
 export async function logIn(login: Login): Promise<Connection> {
   const { host, port, user, password, database, tls } = login
@@ -39,13 +42,13 @@ export async function logIn(login: Login): Promise<Connection> {
     application_name: 'keybuzz-installer',
     connectionTimeoutMillis: 8000,
     query_timeout: 30_000,
-    // Said even when it is off: PGSSLMODE and PGSSLNEGOTIATION of whoever started the kit must not matter.
+    // Given even when TLS is off: PGSSLMODE and PGSSLNEGOTIATION of the environment must have no effect.
     ssl: tlsOptions(tls) ?? false,
     sslnegotiation: 'postgres',
-    // Words of the start of a session win over ALTER DATABASE ... SET.
+    // Options of the startup message take precedence over ALTER DATABASE ... SET.
     ...(login.onlyCatalog === true && { options: '-c search_path=pg_catalog' }),
   })
-  // A server that goes away between two questions must not end the process: the next question says so.
+  // A connection lost between two queries must not end the process: the next query reports it.
   connection.on('error', () => {})
   if (tls.mode === 'off') refuseCleartext(connection)
   try {
@@ -57,7 +60,7 @@ export async function logIn(login: Login): Promise<Connection> {
   }
 }
 
-/** Without TLS only an exchange that does not show the password: whoever answers may ask for it in clear. */
+/** Without TLS, no cleartext password: any server that answers at this address could request it. */
 function refuseCleartext(connection: Connection): void {
   // pg binds its handlers of a login at `connect`; it has no option for this.
   const client = connection as unknown as Handlers
@@ -71,25 +74,28 @@ interface Handlers {
 
 class CleartextWanted extends Error {}
 
-/** Changes something. CREATE DATABASE copies a template and, before version 15, waits for a checkpoint. */
+/**
+ * Runs a statement that changes something, within 120 s: CREATE DATABASE copies a template and, before version 15,
+ * waits for a checkpoint. @throws pg's error, which `failure` explains
+ */
 export async function execute(server: Connection, text: string): Promise<void> {
   // The option is pg's own, its types leave it out.
   const statement: pg.QueryConfig & { query_timeout: number } = { text, query_timeout: 120_000 }
   await server.query(statement)
 }
 
-/** True when the server refused this very password (invalid_password, or no such role for SCRAM). */
+/** True for an error of `logIn` that means a wrong password (invalid_password, or for SCRAM: no such role). */
 export const isWrongPassword = (thrown: unknown): boolean =>
   thrown instanceof KitError && hasCode(thrown.cause, '28P01')
 
-/** True when what was asked for is simply not there: no such database, no such table. */
+/** True for an error that means: no such table (of a query), no such database (of `logIn`). */
 export const isAbsent = (thrown: unknown): boolean =>
   hasCode(thrown, '42P01') || (thrown instanceof KitError && hasCode(thrown.cause, '3D000'))
 
-/** Where in the server a session ends that was authenticated before: NOLOGIN, the role's limit, no CONNECT right. */
+/** Server routines that refuse a session after authentication: NOLOGIN, CONNECTION LIMIT, no CONNECT right. */
 const afterPassword = ['InitializeSessionUserId', 'CheckMyDatabase']
 
-/** True when the server took the password and refused the session for another reason. */
+/** True for an error of `logIn` that means: the password was right, the session was refused for another reason. */
 export const isRightPassword = (thrown: unknown): boolean =>
   thrown instanceof KitError &&
   hasCode(thrown.cause, '28000', '53300', '42501') &&
@@ -138,7 +144,11 @@ function refusal(cause: unknown, { host, port, user, setting, tls }: Login): Kit
   })
 }
 
-/** What a question or a change came to that a logged-in user sent. */
+/**
+ * The KitError for a failed query or statement: exit 8 when the right is missing, exit 9 when the server refuses it,
+ * exit 6 when the connection is lost. A KitError is returned unchanged.
+ * @param where the server, in messages: `PostgreSQL HOST:PORT`
+ */
 export function failure(cause: unknown, where: string): KitError {
   if (cause instanceof KitError) return cause
   const said = messageOf(cause)

@@ -3,12 +3,14 @@ import { quoteName, quoteText } from './postgres-login.mts'
 import type { Change } from '../base/writes.mts'
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 
-/** The kit asks as the owner too, while the application holds all of its own connections. */
+/** One connection more than the application uses: the kit logs in as the owner too. */
 const ownConnections = 1
 
 /**
- * What must be done, as the plan shows it and as SQL: `statements`, then extensions inside a new database, then
- * `handover`, which gives it to its owner. Pure but for the salt of a new password.
+ * The changes to role and database, for the plan and as SQL: `statements`, then extensions in a new database, then
+ * `handover`, which makes the role its owner. Pure except for the salt of a new password.
+ * @param passwordFits true when the role can log in with the password of the settings
+ * @param claim from `claimOf`
  */
 export function planDatabase(
   { name, owner, password, ...promised }: Database,
@@ -45,7 +47,7 @@ export function planDatabase(
   const [isNew, isOwned] = [facts.owner === undefined, facts.owner === owner]
   if (!isOwned) {
     changes.push({ sign: '+', what: `PostgreSQL database ${name}` })
-    // Nobody gets in before it is closed to other roles, however the kit ends on the way.
+    // No connections until CONNECT is revoked from PUBLIC, even when the run is killed in between.
     if (isNew) {
       statements.push(
         `CREATE DATABASE ${database} ENCODING 'UTF8' TEMPLATE template0 ALLOW_CONNECTIONS false`,
@@ -72,9 +74,9 @@ export function planDatabase(
   return { changes, statements, handover: isOwned ? [] : handOver(role, database, facts.superuser) }
 }
 
-/** The last statements of a new database: from here on it is its owner's, and the superuser stays outside. */
+/** The last statements for a new database: afterwards the superuser never logs in to it. */
 const handOver = (role: string, database: string, isSuperuser: boolean): string[] => [
-  // Only a member of a role may make it an owner; a superuser needs no membership.
+  // Only a member of a role may make that role an owner; a superuser needs no membership.
   ...(isSuperuser ? [] : [`GRANT ${role} TO CURRENT_USER`]),
   `ALTER DATABASE ${database} OWNER TO ${role}`,
 ]

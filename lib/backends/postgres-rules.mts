@@ -10,10 +10,17 @@ import {
   type Login,
 } from './postgres-login.mts'
 
-/** Connections of the server that stay free of every application: superuser, backup, monitoring. */
+/** Connections of the server that no application may use: superuser, backup, monitoring. */
 const reserved = 20
 
-/** @throws KitError for each reason why the database must not or cannot be made here */
+/**
+ * Requires that the database can be created or used on this server.
+ * @param where the server, in messages: `PostgreSQL HOST:PORT`
+ * @param user the login that creates it
+ * @param claim from `claimOf`
+ * @throws KitError exit 3 for a replica or too few connections, exit 8 when the login lacks CREATEDB or CREATEROLE,
+ *   exit 5 when another role or installation owns the database
+ */
 export function requireUsable(
   where: string,
   user: string,
@@ -63,14 +70,15 @@ export function requireUsable(
   }
 }
 
-/** A database a killed run began and has not given to its owner yet. */
+/** True for a database that a killed run created and did not hand over to its owner. */
 const isHalfMade = (facts: Facts, user: string, claim: string): boolean =>
   facts.owner === user &&
   (facts.claim === claim || (facts.claim === undefined && !facts.takesConnections && facts.words === ''))
 
 /**
- * Rights that come from other roles are somebody's own decision: they are not taken away in silence.
- * @throws KitError exit 5
+ * Requires that an application's role is a member of no other role. A membership was granted by an operator on purpose:
+ * it is reported, not revoked.
+ * @throws KitError exit 5 with the REVOKE statement
  */
 export function requireNoMembership(where: string, { memberships }: Facts, role: string): void {
   if (memberships.length === 0) return
@@ -82,9 +90,9 @@ export function requireNoMembership(where: string, { memberships }: Facts, role:
 }
 
 /**
- * Who may make schemas in an application's database, or has all rights of its role, works in it: not taken away in
- * silence either.
- * @throws KitError exit 5
+ * Requires that no other role may create schemas in an application's database or is a member of its owner. Such a right
+ * was granted by an operator on purpose: it is reported, not revoked.
+ * @throws KitError exit 5 with the REVOKE statements
  */
 export function requireNoForeignRights(
   where: string,
@@ -108,7 +116,7 @@ export function requireNoForeignRights(
   })
 }
 
-/** A role of an operator's own that may connect, for backups or metrics, stays: the report names it. */
+/** Warns of roles that may connect beside the owner, for backups or metrics: their rights are kept. */
 export function warnOfGrants(where: string, { grants }: Facts, name: string, { warn }: Reporter): void {
   for (const { role, rights } of grants) {
     const on = `${rights} ON DATABASE ${quoteName(name)}`
@@ -120,9 +128,9 @@ export function warnOfGrants(where: string, { grants }: Facts, name: string, { w
 }
 
 /**
- * A role that is there before its database is what a killed run left, unless somebody works with it: a new password
- * would lock them out.
- * @param fits the role may log in with the password we have
+ * Requires that an existing role without its database is unused, as a killed run leaves it. Another application may use
+ * it otherwise: a new password would lock that one out.
+ * @param fits true when the role can log in with the password of the settings
  * @throws KitError exit 5
  */
 export function requireOurRole(
@@ -139,22 +147,29 @@ export function requireOurRole(
   })
 }
 
-// Logins as the application itself will make them.
+// Logins with the application's own role.
 
-/** True when the role may log in with the password we have. @throws KitError when that cannot be told */
+/**
+ * True when the password is right.
+ * @throws KitError exit 6, 7 or 8 when the login fails for a reason that says nothing about the password
+ */
 export async function canLogIn(login: Login): Promise<boolean> {
   try {
     await (await logIn(login)).end()
     return true
   } catch (thrown) {
     if (isWrongPassword(thrown)) return false
-    // A busy application may hold every connection its role has.
+    // A busy application may use every connection of its role.
     if (isRightPassword(thrown)) return true
     throw thrown
   }
 }
 
-/** Logs in as the application will, and asks whether it may make tables. @throws KitError exit 8 or 9 */
+/**
+ * Logs in as the application and requires that it may create tables in schema public. Passes when the session is
+ * refused after the password was accepted.
+ * @throws KitError exit 6, 7 or 8 when the login fails, exit 9 without that right
+ */
 export async function requireOwnSchema(login: Login): Promise<void> {
   const connection = await logIn(login).catch((thrown: unknown) => {
     if (!isRightPassword(thrown)) throw thrown

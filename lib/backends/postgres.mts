@@ -24,31 +24,35 @@ import type { Reporter } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 
 export interface PostgresReader {
-  /** The server's major version: 16. */
+  /** The server's major version: 16. @throws KitError exit 6, 7, 8 or 9 */
   majorVersion(): Promise<number>
   /**
-   * The one text a query gives in a database, asked as the role that owns it: a table, view or function there may be
-   * made by whoever broke into the application, and would run with the rights of who asks.
+   * The first column of a query's first row, asked as the role that owns the database: a table, view or function there
+   * may be an attacker's who broke into the application, and would run with the rights of the role that queries it.
    * @returns undefined without row, table or database
-   * @throws KitError exit 6 or 8 when the owner cannot log in
+   * @throws KitError exit 6, 7 or 8 when the login fails, exit 8 or 9 when the server refuses the query
    */
   findText(database: Database, query: string): Promise<string | undefined>
 }
 
 export interface Postgres extends PostgresReader {
-  /** Logs in and asks whether the database could be made. Changes nothing. @throws KitError saying why not */
+  /** Checks that the database could be created or used. Changes nothing. @throws KitError exit 3, 5, 6, 7, 8 or 9 */
   tryOut(database: Database): Promise<void>
-  /** Makes role and database so, harmless when they are so already. @throws KitError before anything is touched */
+  /**
+   * Creates or corrects role, database and extensions; idempotent.
+   * @throws KitError exit 3, 5, 6, 7 or 8 before anything is changed, exit 9 when a statement is refused, exit 2 or 11
+   *   when this run may not write
+   */
   ensureDatabase(database: Database): Promise<void>
   close(): Promise<void>
 }
 
 export interface PostgresOptions extends Reporter {
-  /** What this run writes into the comment of a database that is its own (postgres-plan.mts, claimOf). */
+  /** The owner that this run writes into the comment of its database (postgres-facts.mts, claimOf). */
   readonly claim: string
 }
 
-/** The PostgreSQL server of an environment, logged in as the superuser its settings name, at first use. */
+/** The PostgreSQL server of an environment; the superuser of its settings logs in at first use. */
 export function createPostgres(settings: Settings, writes: Writes, reporter: PostgresOptions): Postgres {
   const [host, port] = [String(settings['POSTGRES_HOST']), Number(settings['POSTGRES_PORT'])]
   const where = `PostgreSQL ${host}:${port}`
@@ -59,14 +63,14 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
     password: settings['POSTGRES_PASSWORD'] as Sensitive,
     setting: 'POSTGRES_PASSWORD',
   }
-  /** One for all that ask at once. */
+  /** One connection, also for concurrent calls. */
   let connection: Promise<Connection> | undefined
   const connect = (): Promise<Connection> => (connection ??= open())
   async function open(): Promise<Connection> {
     const forget = () => void (connection = undefined)
     try {
       const made = await logIn({ host, port, ...superuser, database: 'postgres' })
-      // A proxy in between cuts a connection that is quiet while a rollout is waited for: then log in again.
+      // A proxy closes an idle connection during the wait for a rollout: then log in again.
       return made.on('end', forget)
     } catch (cause) {
       forget()
@@ -82,7 +86,7 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
     tls,
   })
 
-  /** @returns what is there, and whether the role may log in with our password */
+  /** @returns the facts, and whether the role can log in with the password of the settings */
   async function examine(
     database: Database,
   ): Promise<{ facts: Facts; fits: boolean; available: ExtensionFacts }> {
@@ -110,8 +114,8 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
   }
 
   /**
-   * The one place where the superuser is inside a database of an application: nobody else has been there yet, and
-   * names are found in the server's own catalog alone.
+   * The only login of the superuser to a database of an application: no other role has connected to it yet, and
+   * search_path is pg_catalog only.
    */
   const extendBeforeHandover = ({ name, extensions = [] }: Database, { trusted }: ExtensionFacts) =>
     ensureExtensions(writes, { host, port, ...superuser, database: name, onlyCatalog: true }, extensions, {

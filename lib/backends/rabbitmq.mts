@@ -18,14 +18,15 @@ import {
 } from './amqp.mts'
 import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 
-/** The RabbitMQ of an environment. The kit only logs in: queues are an application's own. */
+/** The RabbitMQ server of an environment. The kit only logs in: applications declare their own queues. */
 export interface Rabbitmq {
-  /** Logs in and opens the virtual host. Changes nothing. @throws KitError saying why not */
+  /** Logs in and opens the virtual host. Changes nothing. @throws KitError exit 3, 6, 7 or 8 */
   tryOut(): Promise<void>
-  /** The same, and says so. */
+  /** As `tryOut`, and reports the result. @throws KitError exit 3, 6, 7 or 8 */
   require(): Promise<void>
 }
 
+/** The RabbitMQ server of an environment; each call logs in anew. */
 export function createRabbitmq(settings: Settings, writes: Writes, reporter: Reporter): Rabbitmq {
   const login: Login = {
     host: String(settings['RABBITMQ_HOST']),
@@ -45,7 +46,7 @@ export function createRabbitmq(settings: Settings, writes: Writes, reporter: Rep
   }
 }
 
-/** Milliseconds a connection may take, and the login on it. */
+/** Milliseconds for the connection, and again for the login. */
 const longest = 8000
 
 export interface Login {
@@ -57,7 +58,11 @@ export interface Login {
   readonly tls: BackendTls
 }
 
-/** The handshake of AMQP 0-9-1, up to the open virtual host. @throws KitError exit 3, 6, 7 or 8 */
+/**
+ * The handshake of AMQP 0-9-1, up to the open virtual host.
+ * @throws KitError exit 6 without an answer within 8 s, exit 7 for TLS, exit 8 when user, password or virtual host is
+ *   refused, exit 3 when the server ends the login for another reason
+ */
 export async function logIn(login: Login): Promise<void> {
   const where = `RabbitMQ ${login.host}:${login.port}`
   let socket: Socket | undefined
@@ -96,7 +101,7 @@ function answerTo(method: Method, { user, password, vhost }: Login): Buffer | un
   return method.name === methods.openOk ? close() : undefined
 }
 
-/** The server's methods, one after another. @throws Error when it hangs up before it has opened the virtual host */
+/** The server's methods in order. @throws Error when the connection closes before the virtual host is open */
 async function* methodsOf(socket: Socket): AsyncGenerator<Method> {
   let bytes = Buffer.alloc(0)
   for await (const piece of socket as AsyncIterable<Buffer>) {

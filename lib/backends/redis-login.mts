@@ -6,7 +6,11 @@ import { createClient } from '@redis/client'
 import { fields, optional, text } from '../base/shape.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 
-/** What Redis refuses, told apart (Redis' own error prefixes). */
+/**
+ * The KitError for a Redis error, by its prefix: exit 8 for password or ACL, exit 3 for any other refused command,
+ * exit 6 when there was no answer.
+ * @param where the server, in messages: `Redis HOST:PORT`
+ */
 export function explained(cause: unknown, where: string, tls?: BackendTls): KitError {
   const said = messageOf(cause)
   if (/WRONGPASS|NOAUTH|invalid password|without any password/i.test(said)) {
@@ -41,7 +45,7 @@ export function explained(cause: unknown, where: string, tls?: BackendTls): KitE
   })
 }
 
-/** An answer of the server, or why there was none. */
+/** An answer of the server. @throws KitError exit 3, 6 or 8, see explained */
 export async function asked<T>(answer: Promise<T>, where: string): Promise<T> {
   try {
     return await answer
@@ -50,7 +54,7 @@ export async function asked<T>(answer: Promise<T>, where: string): Promise<T> {
   }
 }
 
-/** Somebody else's: nothing of theirs may be touched. */
+/** Exit 5: another installation or application owns the database. @param claimed its claim; null when it has none */
 export function foreignDatabase(where: string, database: number, claimed: string | null): KitError {
   const who =
     claimed === null
@@ -75,7 +79,7 @@ export const ownerIn = (claimed: string): string | undefined => claimIn(claimed)
 
 const claim = fields({ owner: optional(text), cluster: optional(text) })
 
-/** Anything else under the claim's key is nobody's claim: its database is foreign then. */
+/** Any other text under the claim's key is not a claim of the kit: the database is then foreign. */
 function claimIn(claimed: string): ReturnType<typeof claim> {
   try {
     return claim(JSON.parse(claimed), '')
@@ -90,9 +94,9 @@ export type Client = ReturnType<typeof createClient>
 const connectTimeoutMs = 5000
 
 /**
- * Logs in for real.
- * @throws KitError exit 6 when the server does not answer; exit 7 when TLS is wanted and not spoken, or the server not
- * proven; exit 8 when it refuses the password
+ * Opens an authenticated connection.
+ * @throws KitError exit 6 when the server does not answer; exit 7 when it does not support TLS, or its certificate is
+ *   not trusted; exit 8 when it refuses the password; exit 3 when it refuses commands now (LOADING, MASTERDOWN)
  */
 export async function logIn(
   host: string,
@@ -127,7 +131,7 @@ export async function logIn(
   }
 }
 
-/** A Redis without TLS may wait for the rest of a handshake for ever: asked first, on a connection of its own. */
+/** A Redis without TLS may wait for ever for the rest of a TLS handshake: tested first, on a separate connection. */
 async function proveTls(target: TlsTarget, where: string): Promise<void> {
   try {
     const socket = await openSocket(target, connectTimeoutMs)

@@ -2,12 +2,16 @@ import { randomUUID } from 'node:crypto'
 import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { asked, explained, type Client } from './redis-login.mts'
 
-// What a Redis must be before an application may use it, one question each.
+// What a Redis server must fulfil before an application may use it. In each function, `where` is the server in
+// messages, `Redis HOST:PORT`, and a failed command is exit 3, 6 or 8 (redis-login.mts, explained).
 
-/** What begins so is written and removed again, to see that the server takes writes. Each run has a key of its own. */
+/** Prefix of keys that are written and deleted again, to prove that the server accepts writes. One key per run. */
 const probePrefix = 'keybuzz:probe:'
 
-/** A proxy may lead to a replica after a failover: PING and AUTH succeed there, writes do not. */
+/**
+ * Requires a master. A proxy may lead to a replica after a failover: PING and AUTH succeed there, writes do not.
+ * @throws KitError exit 3 for a replica; exit 3, 6 or 8 when the command fails
+ */
 export async function requireMaster(redis: Client, where: string): Promise<void> {
   const [role] = (await asked(redis.sendCommand(['ROLE']), where)) as unknown as [string]
   if (role === 'master') return
@@ -17,7 +21,10 @@ export async function requireMaster(redis: Client, where: string): Promise<void>
   })
 }
 
-/** A master may refuse writes too: memory full, snapshot failed, replicas missing. Leaves nothing behind. */
+/**
+ * Writes, reads and deletes a key: a master may refuse writes too (memory full, snapshot failed, replicas missing).
+ * @throws KitError exit 3 when it refuses them or returns another value; exit 6 or 8
+ */
 export async function requireWritable(redis: Client, where: string): Promise<void> {
   const mark = randomUUID()
   const key = `${probePrefix}${mark}`
@@ -31,7 +38,7 @@ export async function requireWritable(redis: Client, where: string): Promise<voi
   })
 }
 
-/** The eviction policy; undefined when the server does not tell. */
+/** The eviction policy: `noeviction`; undefined when the server forbids CONFIG. @throws KitError exit 6 */
 export async function policyOf(redis: Client, where: string): Promise<string | undefined> {
   try {
     return (await redis.configGet('maxmemory-policy'))['maxmemory-policy']
@@ -43,7 +50,7 @@ export async function policyOf(redis: Client, where: string): Promise<string | u
   }
 }
 
-/** Moves to a numbered database. @throws KitError exit 3 when the server has none of that number */
+/** Selects a numbered database. @throws KitError exit 3 when the server has none of that number; exit 6 or 8 */
 export async function select(redis: Client, where: string, database: number): Promise<void> {
   try {
     await redis.select(database)
@@ -57,16 +64,20 @@ export async function select(redis: Client, where: string, database: number): Pr
   }
 }
 
-// Applications whose channels do not carry their database's number: two of them on one server hear each other.
+// Applications whose channel names do not contain the database number: two installations on one server would receive
+// each other's messages.
 
-/** Where another claim of the same module is, and whose. */
+/** Another claim of the same module: its database and its owner. */
 interface Other {
   readonly database: number
   readonly owner: string
 }
 
 /**
- * @throws KitError exit 5 when another installation of the same application uses this server, whatever its database
+ * Requires that no other installation of an application with channels uses this server, in any database.
+ * @param ownerIn the owner in a claim's text: `staging/12_n8n`
+ * @param ownerKey the key of the claim in each database
+ * @throws KitError exit 5 when one does; exit 3, 6 or 8 when a command fails
  */
 export async function requireAlone(
   redis: Client,
@@ -84,8 +95,9 @@ export async function requireAlone(
 }
 
 /**
- * Asked before a database is claimed for the first time: later the listeners are our own.
- * @throws KitError exit 5 when somebody listens whom the kit did not install
+ * Requires that no client is subscribed to an application's channels. Only before a database is claimed for the first
+ * time: later the subscribers are the application's own.
+ * @throws KitError exit 5 when one is; exit 3, 6 or 8 when the command fails
  */
 export async function requireSilence(redis: Client, where: string, claim: RedisClaim): Promise<void> {
   if (claim.channels === undefined) return
@@ -138,11 +150,11 @@ const refused = (
     hint: ['give this environment a Redis server of its own (REDIS_HOST)', ...ways].join('; '),
   })
 
-/** A numbered Redis database one module of one environment has for itself. */
+/** A numbered Redis database that belongs to one module of one environment. */
 export interface RedisClaim {
   readonly database: number
   /** `staging/12_n8n` */
   readonly owner: string
-  /** Channels the application sends on whatever its database: one installation of it a server. A pattern of PUBSUB. */
+  /** PUBSUB pattern of channels without database number: only one installation per server is possible then. */
   readonly channels?: string
 }

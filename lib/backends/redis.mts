@@ -15,35 +15,38 @@ import type { Reporter } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 
 export interface RedisReader {
-  /** The eviction policy, or undefined when the server does not tell. */
+  /** The eviction policy, or undefined when the server forbids CONFIG. @throws KitError exit 3, 6, 7 or 8 */
   evictionPolicy(): Promise<string | undefined>
 }
 
 export interface Redis extends RedisReader {
-  /** Logs in and looks whether the database is free or ours. Changes nothing. @throws KitError saying why not */
+  /** Checks that the database is empty or claimed by us. Changes nothing. @throws KitError exit 3, 5, 6, 7 or 8 */
   tryOut(claim: RedisClaim): Promise<void>
-  /** Makes sure that the database is usable and claimed for us. @throws KitError before anything is touched */
+  /**
+   * Claims the database and requires that it accepts writes; idempotent.
+   * @throws KitError exit 3, 5, 6, 7 or 8 before anything is changed, exit 2 or 11 when this run may not write
+   */
   require(claim: RedisClaim): Promise<void>
   close(): Promise<void>
 }
 
-/** Who a Redis database belongs to; written by the kit, read by every later run. */
+/** Key of the claim in a Redis database: written by the kit, read by every later run. */
 const ownerKey = 'keybuzz:owner'
 
 export interface RedisOptions extends Reporter {
-  /** Which cluster claims: two clusters must not share a database. */
+  /** The cluster's CA hash, part of the claim: two clusters must not share a database. */
   readonly cluster: string
 }
 
-/** The Redis server of an environment, logged in at first use. */
+/** The Redis server of an environment; the login is made at first use. */
 export function createRedis(settings: Settings, writes: Writes, { cluster, warn, ok }: RedisOptions): Redis {
   const [host, port] = [String(settings['REDIS_HOST']), Number(settings['REDIS_PORT'])]
   const where = `Redis ${host}:${port}`
   let client: Client | undefined
-  /** One for all that ask at once. */
+  /** One login for all concurrent calls. */
   let opening: Promise<Client> | undefined
   const connect = async (): Promise<Client> => {
-    // A proxy in between cuts a connection that is quiet while a rollout is waited for: then log in again.
+    // A proxy closes an idle connection during the wait for a rollout: then log in again.
     if (client?.isReady === true) return client
     opening ??= logIn(host, port, settings['REDIS_PASSWORD'] as Sensitive, tlsOf(settings, 'REDIS'))
     try {

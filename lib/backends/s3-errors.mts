@@ -4,7 +4,7 @@ import { exitCodes, KitError } from '../base/errors.mts'
 /** The `<Code>` of an S3 server's answer: `NoSuchBucket`. */
 export const codeOf = (text: string): string => /<Code>([^<]+)<\/Code>/.exec(text)?.[1] ?? ''
 
-/** Which half of the key pair is wrong, by what servers say of it. */
+/** Which half of the key pair is wrong, by the server's error code. */
 const wrongKeys: Readonly<Record<string, readonly [says: string, hint: string]>> = {
   InvalidAccessKeyId: ['does not know the access key', 'correct S3_ACCESS_KEY in platform.env'],
   SignatureDoesNotMatch: ['refuses the secret key', 'correct S3_SECRET_KEY in platform.env'],
@@ -12,7 +12,11 @@ const wrongKeys: Readonly<Record<string, readonly [says: string, hint: string]>>
   AuthorizationHeaderMalformed: ['refuses the signature', 'S3_REGION must be the server’s own'],
 }
 
-/** What an S3 server refuses, told apart. @param doing `write into`, `read from`, `delete from` */
+/**
+ * The KitError for a refused request: exit 8 for key or rights, exit 3 for the bucket, the clock, or anything else.
+ * @param where the server, in messages: `S3 ENDPOINT`
+ * @param doing `write into`, `read from`, `delete from`
+ */
 export function refusal(
   where: string,
   bucket: string,
@@ -55,7 +59,7 @@ export function refusal(
   })
 }
 
-/** No answer at all. */
+/** Exit 6: the server did not answer. @param why the reason in one phrase */
 export const unreachable = (where: string, why: string, cause: unknown): KitError =>
   new KitError(`${where} cannot be reached: ${why}`, {
     exitCode: exitCodes.unreachable,

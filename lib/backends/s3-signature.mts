@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import { strictlyPercent } from '../base/sensitive.mts'
 
-// AWS Signature Version 4, as every S3 server reads it: a request's text, signed with a key made of date and region.
+// AWS Signature Version 4: a canonical request, signed with a key derived from secret key, date and region.
 
 export interface SignedBy {
   readonly accessKey: string
@@ -19,7 +19,7 @@ export interface ToSign {
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
 
-/** The headers that make a request the key owner's. */
+/** The headers that authenticate a request. */
 export function signedHeaders({ method, url, body, at }: ToSign, by: SignedBy): Record<string, string> {
   const time = at.toISOString().replaceAll(/[-:]|\.\d+/g, '')
   const scope = `${time.slice(0, 8)}/${by.region}/s3/aws4_request`

@@ -9,33 +9,34 @@ import type { Reporter } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 
 export interface S3 {
-  /** Reads with the key: reachable, key right, bucket there. Changes nothing. @throws KitError saying which is not so */
+  /** Requires with one read that key and bucket are right. Changes nothing. @throws KitError exit 3, 6 or 8 */
   tryOut(bucket: string): Promise<void>
   /**
-   * The same, and writes, reads back and deletes one small object, which is the only proof of these rights.
+   * As `tryOut`, then writes, reads and deletes one small object: the only proof of these rights. Not under --plan.
    * @throws KitError exit 3, 6 or 8
    */
   require(bucket: string): Promise<void>
   /**
-   * Writes, reads back and deletes one small object. Gives the milliseconds it took.
+   * Writes, reads back and deletes one small object.
+   * @returns the milliseconds it took
    * @throws KitError exit 3, 6 or 8
    */
   roundTrip(bucket: string): Promise<number>
 }
 
-/** What checks may do with it. */
+/** The part of S3 that checks may use. */
 export type S3Reader = Pick<S3, 'roundTrip'>
 
-/** What an S3 server answered to one signed request. */
+/** The response to one signed request. */
 interface Answer {
   readonly status: number
   readonly text: string
 }
 
-/** Milliseconds a small object may take. */
+/** Milliseconds for one request. */
 const patience = 10_000
 
-/** Objects of the kit are called so, and live for a moment. */
+/** Prefix of the kit's own objects, which are deleted at once. */
 const probePrefix = 'keybuzz-check-'
 
 /** The S3 server of an environment. */
@@ -63,7 +64,7 @@ export function createS3(settings: Settings, writes: Writes, { ok }: Reporter): 
     }
   }
 
-  /** Asks for an object nobody has: who may not read is told another thing than who may. */
+  /** Lists objects with the kit's own prefix: the error code separates a wrong key or bucket from a missing right. */
   async function tryOut(bucket: string): Promise<void> {
     const answer = await send('GET', bucket, '', '', `list-type=2&max-keys=1&prefix=${probePrefix}`)
     if (answer.status !== 200 && !mayNotList(answer)) throw refusal(where, bucket, 'read from', answer)
@@ -93,11 +94,11 @@ export function createS3(settings: Settings, writes: Writes, { ok }: Reporter): 
   }
 }
 
-/** Listing is no right an application needs: the key is known, the bucket is there, and that is all. */
+/** True when only the right to list is missing, which no application needs: the key and the bucket are right. */
 const mayNotList = ({ status, text }: Answer): boolean =>
   status === 403 && text.includes('<Code>AccessDenied</Code>')
 
-/** Path style: endpoint/bucket/key. Else bucket.endpoint/key, as Amazon wants it. */
+/** The URL of an object. Path style: endpoint/bucket/key. Else bucket.endpoint/key, as Amazon requires it. */
 function urlOf(endpoint: string, pathStyle: boolean, bucket: string, key: string, query: string): URL {
   const url = new URL(endpoint)
   const path = key.split('/').map(strictlyPercent).join('/')

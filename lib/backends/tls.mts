@@ -3,13 +3,13 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { exitCodes, hasCode, KitError, messageOf } from '../base/errors.mts'
 import { tlsBackends, type BackendTls, type TlsBackend } from '../settings/backend-tls.mts'
 
-// TLS to the backends, for the kit's own logins: one meaning of off, require and verify for each.
+// TLS to the backends, for the kit's own logins: off, require and verify mean the same for each of them.
 
-/** What Node needs for it; undefined without TLS. */
+/** Node's options for a TLS mode; undefined without TLS. */
 export const tlsOptions = ({ mode, ca }: BackendTls): ConnectionOptions | undefined =>
   mode === 'off' ? undefined : { rejectUnauthorized: mode === 'verify', ...(ca === undefined ? {} : { ca }) }
 
-/** Where a login goes, and how. */
+/** The server of a login, and its TLS mode. */
 export interface TlsTarget {
   readonly backend: TlsBackend
   readonly host: string
@@ -18,9 +18,9 @@ export interface TlsTarget {
 }
 
 /**
- * Opens a connection, encrypted as the settings say.
- * @param timeoutMs for the connection and for the handshake, each
- * @throws KitError exit 7 when the server speaks no TLS or is not who it must be; else what connecting threw
+ * Opens a connection, with TLS unless its mode is off.
+ * @param timeoutMs milliseconds for the connection, and again for the handshake
+ * @throws KitError exit 7 when the server does not support TLS or its certificate is not trusted; else Node's error
  */
 export async function openSocket(target: TlsTarget, timeoutMs: number): Promise<Socket> {
   const { host, port, tls } = target
@@ -42,11 +42,11 @@ export async function openSocket(target: TlsTarget, timeoutMs: number): Promise<
   }
 }
 
-/** Waits for an event of a socket. @throws what ended it before, or Error after so many milliseconds */
+/** Waits for an event of a socket. @throws the error that ended it before, or Error after `timeoutMs` */
 function settled(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
-    // The listener stays: an error nobody hears ends the process.
+    // The listener stays: an error event without a listener ends the process.
     socket.on('error', reject)
     socket.once('close', () => reject(new Error('the server hung up')))
     socket.once(event, () => {
@@ -56,13 +56,13 @@ function settled(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs: 
   })
 }
 
-/** OpenSSL's and Node's words for a certificate that proves nothing. */
+/** Error codes of OpenSSL and Node for a certificate that is not trusted. */
 const unproven =
   /^(ERR_TLS_CERT_ALTNAME_INVALID|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)_|INVALID_(CA|PURPOSE)|PATH_LENGTH_|HOSTNAME_MISMATCH)/
 
 const where = ({ backend, host, port }: TlsTarget): string => `${tlsBackends[backend]} ${host}:${port}`
 
-/** Why a server's certificate is not taken: exit 7; undefined for anything else. */
+/** Exit 7 for a certificate that is not trusted or is for another name; undefined for any other error. */
 export function tlsFailure(cause: unknown, target: TlsTarget): KitError | undefined {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   if (!unproven.test(code)) return undefined
@@ -82,7 +82,7 @@ export function tlsFailure(cause: unknown, target: TlsTarget): KitError | undefi
 const shownBy = (backend: TlsBackend, host: string, port: number): string =>
   `openssl s_client -connect ${host}:${port}${backend === 'POSTGRES' ? ' -starttls postgres' : ''} -showcerts </dev/null`
 
-/** A server that is there and answers a handshake with something else, or not at all. */
+/** Exit 7: the server accepts connections, but does not answer a TLS handshake. */
 export function speaksNoTls(cause: unknown, target: TlsTarget): KitError {
   const { backend, tls } = target
   return new KitError(`${where(target)} does not speak TLS: ${messageOf(cause)}`, {
@@ -100,11 +100,11 @@ const cures: Readonly<Record<TlsBackend, string>> = {
     'set RABBITMQ_PORT to its TLS port (listeners.ssl and ssl_options in rabbitmq.conf, usually 5671)',
 }
 
-/** What helps when a server without TLS in the settings hangs up: it may want TLS. */
+/** A hint for a server that closes the connection when the settings have TLS off: it may require TLS. */
 export const mayWantTls = (backend: TlsBackend): string =>
   `if this port takes TLS only: set ${backend}_TLS to verify and lay its CA at platform.${backend.toLowerCase()}.ca`
 
-/** True for a connection that a server ended without a word. */
+/** True when the server closed the connection without an error message. */
 export const isHangUp = (cause: unknown): boolean =>
   hasCode(cause, 'ECONNRESET', 'EPIPE') ||
   /hung up|closed unexpectedly|Connection terminated/i.test(messageOf(cause))

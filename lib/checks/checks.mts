@@ -9,18 +9,18 @@ import type { S3Reader } from '../backends/s3.mts'
 import type { Settings } from '../settings/settings.mts'
 import { endNear } from '../base/certificate.mts'
 
-/** One question with a pass/fail answer. It only observes; what it makes to look with, it removes. */
+/** One test of an installed module. It only observes; temporary objects that it creates, it deletes. */
 export interface Check<S extends Settings = Settings> {
   /** Stable name in reports and tests: `n8n.webhook`. */
   readonly id: string
-  /** The question as a statement: `A webhook runs on a worker`. */
+  /** What must hold, as a statement: `A webhook runs on a worker`. */
   readonly title: string
   readonly ask: (tools: CheckTools<S>) => Promise<Answer>
   /** What to do when it fails. */
   readonly fix: string
 }
 
-/** What a check may look with. Readers only. */
+/** The tools of a check: readers only. */
 export interface CheckTools<S extends Settings = Settings> {
   readonly settings: S
   readonly kube: KubeReader
@@ -34,21 +34,22 @@ export interface CheckTools<S extends Settings = Settings> {
 
 export interface Answer {
   readonly result: 'passed' | 'warning' | 'failed'
-  /** What was seen, in a few words with figures. */
+  /** What was observed, in a few words with numbers. */
   readonly evidence: string
 }
 
+/** An answer. As for `failed` and `warning`, `evidence` is what was observed, in a few words with numbers. */
 export const passed = (evidence: string): Answer => ({ result: 'passed', evidence })
 export const failed = (evidence: string): Answer => ({ result: 'failed', evidence })
 export const warning = (evidence: string): Answer => ({ result: 'warning', evidence })
 
-/** Passed, and a warning while the certificate a visitor's answer came by is about to end. */
+/** Passed, or a warning when a certificate of these responses expires soon. */
 export function passedOver(evidence: string, ...answers: Pick<HttpAnswer, 'certificateEnd'>[]): Answer {
   const near = answers.flatMap(({ certificateEnd }) => (certificateEnd && endNear(certificateEnd)) ?? [])
   return near.length === 0 ? passed(evidence) : warning([evidence, ...new Set(near)].join('; '))
 }
 
-/** An asked check: its answer, how long it took in milliseconds. */
+/** A finished check: its answer and its duration. */
 export interface Outcome extends Answer {
   readonly id: string
   readonly title: string
@@ -56,7 +57,7 @@ export interface Outcome extends Answer {
   readonly milliseconds: number
 }
 
-/** Remembers what is made once for several checks. */
+/** A `once` for a set of checks: keeps the promise of each name. */
 export function createOnce(): CheckTools['once'] {
   const made = new Map<string, Promise<unknown>>()
   return <T,>(name: string, make: () => Promise<T>): Promise<T> => {
@@ -66,13 +67,14 @@ export function createOnce(): CheckTools['once'] {
   }
 }
 
-/** Checks that are asked at once: most of them wait for an answer, and each has its own kubectl or request. */
+/** Checks that run at the same time: most of them wait, each for its own kubectl or request. */
 const atOnce = 4
 
 /**
- * Asks every check, a few at once, and gives their outcomes in the order of the checks.
- * A check that throws has failed: it never ticks itself.
- * @param asked told each outcome in that order
+ * Runs every check, four at a time, and returns their outcomes in the order of the checks. A check that throws has
+ * failed.
+ * @param asked called with each outcome, in that order
+ * @throws KitError exit 12, 130 or 143, see answerTo
  */
 export async function runChecks<S extends Settings>(
   checks: readonly Check<S>[],
@@ -82,7 +84,7 @@ export async function runChecks<S extends Settings>(
   const limited = createLimit(atOnce)
   const once = createOnce()
   const asking = checks.map((check) => limited(() => outcomeOf(check, { ...tools, once })))
-  // An interruption is thrown by the first of them; what the others then throw has been said.
+  // The first check rethrows an interruption; the same error of the others is ignored.
   for (const one of asking) one.catch(() => {})
   const outcomes: Outcome[] = []
   for (const one of asking) {
@@ -102,7 +104,10 @@ async function outcomeOf<S extends Settings>(
   return { id, title, fix, ...answer, milliseconds: Math.round(performance.now() - started) }
 }
 
-/** A check that throws has failed; an interruption or this machine's full disk is nothing it observed. */
+/**
+ * The failed answer for an error of a check or drill.
+ * @throws the error itself when it is an interruption (exit 130, 143) or this machine's full disk (exit 12)
+ */
 export function answerTo(thrown: unknown): Answer {
   const about = thrown instanceof KitError ? thrown.exitCode : undefined
   if (about === exitCodes.interrupted || about === exitCodes.terminated || about === exitCodes.localDisk)
@@ -111,5 +116,5 @@ export function answerTo(thrown: unknown): Answer {
   return failed([messageOf(thrown), ...details].join('; '))
 }
 
-/** What checks get from a context. */
+/** The tools of checks, as a context has them. */
 export type Tools<S extends Settings> = Omit<CheckTools<S>, 'once'>

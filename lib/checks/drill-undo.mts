@@ -5,14 +5,17 @@ import { log } from '../base/log.mts'
 import { handover } from '../kube/apply/send.mts'
 import type { Writes } from '../base/writes.mts'
 
-// A drill that scales a Deployment down writes into it, in the same request, how many pods it had. Whatever then
-// happens to the drill, any next run of the module finds the mark and puts the pods back.
+// A drill that scales a Deployment to 0 writes its former replicas into an annotation, in the same request. If the
+// drill is killed, the next run of the module finds the annotation and restores the replicas.
 
 const mark = 'keybuzz.io/drill-replicas'
 const rolled = 'keybuzz.io/drill-rolled'
 const manager = 'keybuzz-drill'
 
-/** Scales a Deployment to nothing, its own undo written beside. */
+/**
+ * Scales a Deployment to 0, with its former replicas in an annotation.
+ * @throws KitError exit 5 to 9 from kubectl, exit 2 or 11 when this run may not write
+ */
 export async function scaleDown(kubectl: Kubectl, repairs: Writes, live: LiveObject): Promise<void> {
   const { replicas = 1 } = live['spec'] as { replicas?: number }
   await repairs.make(
@@ -24,7 +27,10 @@ export async function scaleDown(kubectl: Kubectl, repairs: Writes, live: LiveObj
   )
 }
 
-/** Marks the template of a Deployment, so that its own controller replaces its pods by the same ones. */
+/**
+ * Replaces the pods of a Deployment, as `kubectl rollout restart` does: by an annotation in its pod template.
+ * @throws KitError exit 5 to 9 from kubectl, exit 2 or 11 when this run may not write
+ */
 export async function rollOver(
   kubectl: Kubectl,
   repairs: Writes,
@@ -44,7 +50,12 @@ export async function rollOver(
   )
 }
 
-/** Puts back what a drill took, when there is something. @returns the Deployments that have their pods back */
+/**
+ * Restores the replicas of Deployments that a drill scaled to 0.
+ * @param objects live objects of the module
+ * @returns the Deployments that were restored
+ * @throws KitError exit 5 to 9 from kubectl, exit 2 or 11 when this run may not write
+ */
 export async function undoDrills(
   kubectl: Kubectl,
   repairs: Writes,
@@ -56,7 +67,7 @@ export async function undoDrills(
     await repairs.make(
       [{ sign: '~', what: nameOf(live), fields: [`spec.replicas   0 -> ${replicas}`] }],
       async () => {
-        // The number first: a run killed between the two finds the mark again.
+        // The replicas first: a run killed between the two requests finds the annotation again.
         await sendObjects(kubectl, [partOf(live, {}, replicas)], { dryRun: false, manager: handover })
         await sendObjects(kubectl, [partOf(live, {}, undefined)], { dryRun: false, manager })
       },

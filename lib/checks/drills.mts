@@ -8,7 +8,7 @@ import { log } from '../base/log.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { Writes } from '../base/writes.mts'
 
-/** Seconds in which deleted pods end: a worker may wait minutes for its workflows. */
+/** Seconds for deleted pods to end: a worker may wait minutes for its workflows. */
 const longest = 900
 
 /** A test that breaks something on purpose. It runs by --drill only, and only when everything is healthy. */
@@ -26,27 +26,31 @@ export interface DrillTools<S extends Settings = Settings> extends CheckTools<S>
   readonly breaking: Breaking
 }
 
-/** The ways of breaking something that put themselves right again. */
+/**
+ * Faults that are undone without an operator. Each method throws KitError: exit 10 when the Deployment does not exist,
+ * exit 5 to 9 from kubectl, exit 9 when the Deployment does not become ready again.
+ */
 export interface Breaking {
-  /** Deletes every pod of some Deployments and waits until these serve again: nothing to undo. */
+  /** Deletes every pod of some Deployments and waits until these are ready again: nothing to undo. */
   losePods(namespace: string, deployments: readonly string[]): Promise<void>
   /** Replaces every pod of a Deployment one after another, as an upgrade does, and waits: nothing to undo. */
   rollOver(namespace: string, deployment: string): Promise<void>
-  /** Runs a program in a pod that ends by itself, within so many seconds: nothing to undo. @throws KitError as `kube.runIn` */
+  /** Runs a program in a pod that ends by itself, within `seconds`: nothing to undo. @throws KitError exit 5 to 9 */
   runIn(pod: LiveObject, argv: readonly string[], seconds: number): Promise<void>
-  /** Takes all pods from a Deployment. The next run of any kind gives them back, if `restore` does not. */
+  /** Scales a Deployment to 0 and waits until its pods have ended. `restore` undoes it, else the next run. */
   scaleDown(namespace: string, deployment: string): Promise<void>
-  /** Gives back what was taken, and waits until it serves. */
+  /** Restores the replicas of a Deployment and waits until it is ready. */
   restore(namespace: string, deployment: string): Promise<void>
 }
 
-/** What is broken with: how objects are read and waited for, and the gate of writes that belong to no revision. */
+/** What the faults use. `repairs` is the gate of writes that belong to no revision. */
 export interface BreakingOptions {
   readonly kubectl: Kubectl
   readonly kube: KubeSession
   readonly repairs: Writes
 }
 
+/** The faults that drills of a module may cause. */
 export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Breaking {
   const find = async (namespace: string, name: string) => {
     const live = await kube.reader.get('deployments.apps', name, namespace)
@@ -55,7 +59,7 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
       exitCode: exitCodes.validationFailed,
     })
   }
-  /** Deletes the pods of a Deployment and waits until they are gone, the ending ones too. */
+  /** Deletes the pods of a Deployment and waits until they are gone, including those already terminating. */
   async function endPods(live: LiveObject): Promise<void> {
     const { matchLabels = {} } = (live['spec'] as { selector: { matchLabels?: object } }).selector
     const selector = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
@@ -106,7 +110,7 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
   }
 }
 
-/** Runs every drill, one after another. One that throws has failed. */
+/** Runs every drill in order. One that throws has failed. @throws KitError exit 12, 130 or 143, see answerTo */
 export async function runDrills<S extends Settings>(
   drills: readonly Drill<S>[],
   tools: DrillTools<S>,

@@ -3,11 +3,14 @@ import { exitCodes, hasCode, KitError } from '../base/errors.mts'
 interface Where {
   readonly host?: string | null | undefined
   readonly port?: number | string | null | undefined
-  /** The public name that was asked. */
+  /** The public name in the request. */
   readonly servername: string
 }
 
-/** Why there was no answer, told apart, because each is repaired elsewhere. */
+/**
+ * The KitError for a request without response: exit 7 for a certificate, exit 6 for DNS, connection or time. Each cause
+ * has its own hint. A KitError is returned unchanged.
+ */
 export function explained(cause: Error, { host, port, servername }: Where): KitError {
   if (cause instanceof KitError) return cause
   const where = `${servername} at ${host}:${port}`

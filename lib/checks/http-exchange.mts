@@ -12,23 +12,27 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { privateLookup, refusalOf } from './private-target.mts'
 import { explained } from './http-errors.mts'
 
-// One request on the wire. fetch is no use here: it does not let its caller set Host.
+// One HTTP request. Not by fetch, which does not let its caller set Host.
 
-/** Where one request goes, and how long all of it may take. */
+/** The target of one request; `plain` is HTTP without TLS, `milliseconds` the time limit of the whole exchange. */
 export interface Target {
   readonly plain: boolean
   readonly milliseconds: number
   readonly options: RequestOptions & { readonly servername: string }
 }
 
-/** Bytes of an answer that are read; a page that is longer is not what a check looks for. */
+/** Most bytes of a body that are read; the rest is ignored: no check needs a longer page. */
 const largest = 4 * 1024 * 1024
 
-/** Sends one request and reads its answer. @throws KitError when there is none */
+/**
+ * Sends one request and reads its response.
+ * @throws KitError exit 6 without a response, exit 7 when its certificate is not accepted, exit 2 when plain HTTP would
+ *   go to a public address
+ */
 export function exchange(target: Target, body: string | undefined): Promise<HttpAnswer> {
   return within(target, (open, resolve, reject) => {
     const request = open((response) => {
-      // Asked while the connection stands.
+      // Read while the connection is open.
       const end = certificateEndOf(response)
       readBody(response).then((text) => resolve(answerOf(response, text, end)), reject)
     })
@@ -38,7 +42,7 @@ export function exchange(target: Target, body: string | undefined): Promise<Http
 
 type Open = (answered: (response: IncomingMessage) => void) => ClientRequest
 
-/** Runs one request under its time limit; whatever breaks it is explained. */
+/** Runs one request under its time limit, and rejects with a KitError from `explained`. */
 function within<T>(
   { plain, milliseconds, options }: Target,
   run: (open: Open, resolve: (value: T) => void, reject: (cause: Error) => void) => void,
@@ -46,16 +50,16 @@ function within<T>(
   return new Promise((resolve, reject) => {
     let late = false
     const fail = (cause: Error) => reject(explained(late ? new Error('timeout', { cause }) : cause, options))
-    // A refusal before anything is sent: node looks up names, but not addresses.
+    // Refused before anything is sent: Node calls `lookup` for names, but not for addresses.
     const refusal = plain ? refusalOf(options.host ?? '') : undefined
     if (refusal !== undefined) return reject(refusal)
     const open: Open = (answered) => {
-      // A connection of its own: one kept from an earlier request may lead to a pod that has gone since.
+      // A new connection: one kept from an earlier request may lead to a pod that was deleted since.
       const request = (plain ? requestPlain : requestTls)(
         { ...options, agent: false, ...(plain ? { lookup: privateLookup } : {}) },
         answered,
       )
-      // Node's own option counts silence only: a server that drips would hold a check for ever.
+      // Node's own `timeout` counts idle time only: a server that sends slowly would block a check for ever.
       const timer = setTimeout(() => {
         late = true
         request.destroy(new Error('timeout'))
@@ -103,16 +107,18 @@ const answerOf = (
   },
 })
 
+/** The response to one request. */
 export interface HttpAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
-  /** Until when the certificate it came by is good; undefined without TLS. */
+  /** When the server's certificate expires; undefined without TLS. */
   readonly certificateEnd?: Date
   /** The body as JSON. @throws KitError exit 10 when it is none */
   json(): unknown
 }
 
+/** The result of a WebSocket handshake. */
 export interface Upgrade {
   /** 101 when the handshake was accepted. */
   readonly status: number

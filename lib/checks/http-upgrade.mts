@@ -4,13 +4,17 @@ import { explained } from './http-errors.mts'
 import { privateLookup, refusalOf } from './private-target.mts'
 import type { Target, Upgrade } from './http-exchange.mts'
 
-/** Milliseconds in which a server that refuses a WebSocket after its handshake has closed it. */
+/** Milliseconds within which a server closes a WebSocket that it refuses after the handshake. */
 const settleMilliseconds = 1500
 
-/** Bytes of a message that are read; a check looks at none. */
+/** Most bytes of a message; checks read none. */
 const mostBytes = 1024 * 1024
 
-/** Asks for a WebSocket, and looks for a moment whether it stays open. @throws KitError without an answer */
+/**
+ * Makes a WebSocket handshake, and observes for 1.5 s whether the connection stays open.
+ * @throws KitError exit 6 without a response, exit 7 when its certificate is not accepted, exit 2 when plain HTTP would
+ *   go to a public address
+ */
 export async function handshake({ plain, milliseconds, options }: Target): Promise<Upgrade> {
   const { host, port, path = '/', servername, headers = {} } = options
   const { 'sec-websocket-protocol': protocol, ...others } = headers as Record<string, string>
@@ -32,7 +36,7 @@ export async function handshake({ plain, milliseconds, options }: Target): Promi
       response.destroy()
     })
     socket.on('open', () => {
-      // A server that has sent its closing frame may leave the connection to us.
+      // A server that has sent its close frame may leave closing the connection to the client.
       const isKept = () => socket.readyState === WebSocket.OPEN
       const timer = setTimeout(() => resolve({ status: 101, kept: isKept() }), settleMilliseconds)
       socket.on('close', () => {
@@ -40,7 +44,7 @@ export async function handshake({ plain, milliseconds, options }: Target): Promi
         resolve({ status: 101, kept: false })
       })
     })
-    // Behind an answer this changes nothing: a promise settles once.
+    // After a response this has no effect: a promise settles once.
     socket.on('error', (cause) =>
       reject(explained(/timed out/.test(cause.message) ? new Error('timeout', { cause }) : cause, options)),
     )

@@ -13,21 +13,24 @@ export interface HttpRequest {
   readonly timeoutSeconds?: number
 }
 
-/** Requests as a visitor of the public name sends them. */
+/**
+ * Requests as a visitor of the public name sends them. Each method throws KitError: exit 6 without a response, exit 7
+ * when the certificate is not accepted, exit 2 when plain HTTP would go to a public address.
+ */
 export interface Http {
-  /** Through the ingress, or by DNS when no ingress address is set. @throws KitError when there is no answer */
+  /** Through the first of INGRESS_ADDRESSES, or by DNS when none is set. @param host the public name */
   ask(host: string, path: string, request?: HttpRequest): Promise<HttpAnswer>
-  /** The same, at one address `host:port`. */
+  /** As `ask`, at one address `host:port`. */
   askAt(address: string, host: string, path: string, request?: HttpRequest): Promise<HttpAnswer>
-  /** Until when the certificate at `host:port` is good, whoever signed it. @throws KitError when there is none */
+  /** When the certificate at `host:port` expires, whichever CA signed it. */
   certificateEnd(address: string): Promise<Date>
-  /** A WebSocket handshake, and whether the server kept the connection for a moment. */
+  /** A WebSocket handshake, and whether the server kept the connection for 1.5 s. */
   upgrade(host: string, path: string, headers: Readonly<Record<string, string>>): Promise<Upgrade>
 }
 
 /**
- * Requests through the ingress of an environment. With INGRESS_ADDRESSES they go to the first of them, carrying
- * the public name; behind a load balancer that ends TLS they carry what it would add.
+ * Requests through the ingress of an environment. With INGRESS_ADDRESSES they go to the first of them, with the public
+ * name as Host; with TLS_MODE load-balancer they are plain HTTP, with the headers that the load balancer would add.
  */
 export function createHttp(settings: Settings): Http {
   const [first] = itemsOf(settings['INGRESS_ADDRESSES'] as string | undefined)
@@ -47,7 +50,7 @@ export function createHttp(settings: Settings): Http {
         method: request.method ?? 'GET',
         headers: {
           host,
-          // Applications turn clients whose name holds "bot" away (n8n answers 204).
+          // Applications reject clients whose user agent contains "bot" (n8n answers 204).
           'user-agent': 'keybuzz-installer',
           ...(plain
             ? { 'x-forwarded-proto': 'https', 'x-forwarded-port': '443', 'x-forwarded-host': host }
@@ -69,15 +72,16 @@ export function createHttp(settings: Settings): Http {
     ask: (host, path, request) => askAt(first, host, path, request),
     askAt,
     certificateEnd,
-    // Two checks need it: the library is loaded by them.
+    // Only two checks use the WebSocket library: it is loaded on their first call.
     upgrade: async (host, path, headers) =>
       (await import('./http-upgrade.mts')).handshake(optionsFor(first, host, path, { headers })),
   }
 }
 
 /**
- * Asks an application by its public name; again while the ingress, and not the application, says that nobody is
- * there: it learns of a new Ingress, and of pods that became ready, a moment after the API server.
+ * Requests a page of an application by its public name. Repeats it while the ingress controller answers with its own
+ * error page: it receives a new Ingress, and pods that became ready, a moment after the API server.
+ * @throws KitError exit 2, 6 or 7, see Http
  */
 export const askByName = (
   http: Http,
@@ -90,16 +94,16 @@ export const askByName = (
     (answer) => !isNobody(answer),
   )
 
-/** The ingress's own word: Traefik's and nginx' page for a name they do not know yet, or for pods that do not answer. */
+/** True for an error page of the ingress controller (Traefik, nginx): unknown name, or no response from a pod. */
 const isNobody = ({ status, text }: HttpAnswer): boolean =>
-  // An application that answers so itself does it in JSON.
+  // An application's own 502, 503 or 504 has a JSON body.
   ([502, 503, 504].includes(status) && !text.startsWith('{')) ||
   (status === 404 && /^404 page not found\s*$|<center>nginx/.test(text))
 
 /**
- * Until when the certificate of a server is good. Its end is asked for, not whether it is trusted.
+ * When the certificate of a server expires. It is not verified.
  * @param address host:port
- * @throws KitError when there is no answer within 5 s, or no TLS
+ * @throws KitError exit 6 when there is no response within 5 s, or no TLS
  */
 export function certificateEnd(address: string): Promise<Date> {
   const [host = '', port = '443'] = address.split(/:(?=\d+$)/)

@@ -1,7 +1,7 @@
 import type { LiveObject } from '../kube/types.mts'
 import { failed, passed, warning, type Answer, type CheckTools } from './checks.mts'
 
-// Pure: what a pod says of its containers, as checks of several modules read it.
+// Pure: the container statuses of a pod, for checks of several modules.
 
 export interface ContainerStatus {
   readonly name: string
@@ -10,17 +10,17 @@ export interface ContainerStatus {
   readonly lastState?: { readonly terminated?: { readonly reason?: string; readonly finishedAt?: string } }
 }
 
-/** Containers and their sidecars, which Kubernetes lists as init containers. */
+/** The statuses of containers and of sidecars, which Kubernetes lists as init containers. */
 export function statusesOf({ status }: LiveObject): ContainerStatus[] {
   const of = status as Partial<Record<'containerStatuses' | 'initContainerStatuses', ContainerStatus[]>>
   return [...(of.initContainerStatuses ?? []), ...(of.containerStatuses ?? [])]
 }
 
-/** `pod/container` of what is not ready. */
+/** The containers that are not ready: `pod/container`. */
 export const unreadyIn = (pod: LiveObject): string[] =>
   statusesOf(pod).flatMap(({ name, ready }) => (ready ? [] : [`${pod.metadata.name}/${name}`]))
 
-/** `pod/container reason` of what ended after `since` and was started again. */
+/** Containers that ended after `since` and were restarted: `pod/container reason`. @param since ms since the epoch */
 export const crashesIn = (pod: LiveObject, since: number): string[] =>
   statusesOf(pod).flatMap(({ name, lastState }) => {
     const { finishedAt, reason } = lastState?.terminated ?? {}
@@ -29,16 +29,23 @@ export const crashesIn = (pod: LiveObject, since: number): string[] =>
       : []
   })
 
+/** The label app.kubernetes.io/component of a pod; empty without it. */
 export const componentOf = ({ metadata }: LiveObject): string =>
   metadata.labels?.['app.kubernetes.io/component'] ?? ''
 
+/** The name of a pod's node; empty while it is not scheduled. */
 export const nodeOf = ({ spec }: LiveObject): string => (spec as { nodeName?: string }).nodeName ?? ''
 
+/** True for a pod that is not being deleted. */
 export const isStaying = ({ metadata }: LiveObject): boolean => metadata.deletionTimestamp === undefined
 
-// What checks of several modules ask and say of an application's pods. Parts are components: `web`, `worker`.
+// Answers about an application's pods, for checks of several modules. Parts are components: `web`, `worker`.
 
-/** An application's pods that are not ending, asked once for all checks. */
+/**
+ * An application's pods that are not being deleted, read once for all checks.
+ * @param application its label app.kubernetes.io/name: `n8n`
+ * @throws KitError exit 3 or 5 to 9 from kubectl
+ */
 export const applicationPods = (
   { kube, once }: Pick<CheckTools, 'kube' | 'once'>,
   namespace: string,
@@ -49,7 +56,7 @@ export const applicationPods = (
     return (await kube.list('pods', { namespace, labels })).filter(isStaying)
   })
 
-/** Those of one component. */
+/** The pods of one component. */
 export const ofPart = (pods: readonly LiveObject[], part: string): LiveObject[] =>
   pods.filter((pod) => componentOf(pod) === part)
 
@@ -65,7 +72,7 @@ export function readyAnswer(pods: readonly LiveObject[], parts: readonly string[
     : failed(`not ready: ${down.join(', ')}`)
 }
 
-/** A warning when all pods of a part stand on one node. @param because why that must be so; undefined when it need not */
+/** A warning when all pods of a part run on one node. @param because why that is expected; undefined when it is not */
 export function spreadAnswer(
   pods: readonly LiveObject[],
   parts: readonly string[],

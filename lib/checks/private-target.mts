@@ -3,9 +3,9 @@ import { isIP, type LookupFunction } from 'node:net'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { isPrivateAddress, publicProblem } from '../settings/private-addresses.mts'
 
-// Where plain HTTP may go: checks that sign in send a password by it.
+// Plain HTTP is allowed to private addresses only: checks that log in send a password.
 
-/** Why plain HTTP does not go to an address; undefined for a private one, and for a name: `privateLookup` sees those. */
+/** Exit 2 for a public IP address; undefined for a private one, and for a name: `privateLookup` checks names. */
 export const refusalOf = (host: string): KitError | undefined =>
   isIP(host) !== 0 && !isPrivateAddress(host) ? notPrivate(host) : undefined
 
@@ -15,7 +15,7 @@ const notPrivate = (address: string): KitError =>
     hint: 'give private addresses of nodes, or leave INGRESS_ADDRESSES empty: then the public name is asked, by HTTPS',
   })
 
-/** As dns.lookup, for names that lead to private addresses alone. */
+/** As dns.lookup, but fails with KitError exit 2 when a name resolves to a public address. */
 export const privateLookup: LookupFunction = (name, options, done) => {
   lookup(name, options, (error, found, family) => {
     const addresses = typeof found === 'string' ? [found] : (found ?? []).map(({ address }) => address)

@@ -7,7 +7,7 @@ import { masterCommand } from '../base/names.mts'
 import { redact } from '../base/sensitive.mts'
 import { inMarkdown } from '../base/visible.mts'
 
-/** Everything a report says. Only what was observed; never a placeholder (legacy.md 8.3). */
+/** The content of a report. Only observed facts, never a placeholder (legacy.md 8.3). */
 export interface Report {
   readonly number: number
   readonly slug: string
@@ -19,23 +19,24 @@ export interface Report {
   /** ISO 8601, UTC. */
   readonly when: string
   readonly outcomes: readonly Outcome[]
-  /** Warnings of the run that are no checks: eviction policy, unsupported server. */
+  /** Warnings of the run outside its checks: eviction policy, unsupported server. */
   readonly warnings: readonly { readonly text: string; readonly fix?: string }[]
-  /** What answered as Kubernetes; empty where no node was seen. */
+  /** The Kubernetes builds of the nodes; empty without a node. */
   readonly kubernetes: readonly KubernetesBuild[]
-  /** True for the module that makes the cluster: Kubernetes itself is what it installs. */
+  /** True for the module that installs Kubernetes itself. */
   readonly makesCluster: boolean
   /** Entries of versions.json that are this environment's own. */
   readonly ownVersions: readonly string[]
   readonly images: readonly { readonly name: string; readonly image: string; readonly standIn?: string }[]
   readonly access: readonly (readonly [label: string, text: string])[]
   readonly notProven: readonly string[]
-  /** Drills this run left alone, and when each passed last. */
+  /** Drills that this run did not run, and when each passed last (ISO 8601, UTC). */
   readonly drillsLeft: readonly { readonly title: string; readonly proven: string | undefined }[]
 }
 
 export type Verdict = 'passed' | 'passed with warnings' | 'failed'
 
+/** The verdict of a report: the worst of its outcomes and warnings. */
 export function verdictOf({ outcomes, warnings }: Pick<Report, 'outcomes' | 'warnings'>): Verdict {
   if (outcomes.some(({ result }) => result === 'failed')) return 'failed'
   return warnings.length > 0 || outcomes.some(({ result }) => result === 'warning')
@@ -44,9 +45,9 @@ export function verdictOf({ outcomes, warnings }: Pick<Report, 'outcomes' | 'war
 }
 
 /**
- * Writes MODULENN_VALIDATION.md and .json of an environment.
+ * Writes MODULENN_VALIDATION.md and .json of an environment, redacted, mode 0600.
  * @returns the path of the .md
- * @throws KitError exit 12
+ * @throws KitError exit 12 when the disk does not take them
  */
 export function writeReport(report: Report): string {
   const path = join(
@@ -131,7 +132,7 @@ function summary(report: Report): string[] {
   ]
 }
 
-/** What the module that makes the cluster met: a build of another name is not what it installs elsewhere. */
+/** For the module that installs Kubernetes: whether the nodes run a release build, or another one. */
 const metAsCluster = ({ kubernetes, makesCluster }: Report): string[] =>
   kubernetes.flatMap(({ kind, text }) => {
     if (!makesCluster || kind === 'release') return []
@@ -143,7 +144,7 @@ const metAsCluster = ({ kubernetes, makesCluster }: Report): string[] =>
 const isReal = ({ images, kubernetes, makesCluster }: Report): boolean =>
   images.length > 0 &&
   images.every(({ standIn }) => standIn === undefined) &&
-  // Nothing that answered is no proof either.
+  // Without any node there is no proof either.
   (!makesCluster || (kubernetes.length > 0 && kubernetes.every(({ kind }) => kind === 'release')))
 
 function row({ result, id, title, evidence, fix, milliseconds }: Outcome): string {

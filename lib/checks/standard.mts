@@ -3,31 +3,31 @@ import { applicationPods, crashAnswer, readyAnswer, spreadAnswer } from './pods.
 import type { LiveObject } from '../kube/types.mts'
 import type { Settings } from '../settings/settings.mts'
 
-/** An application as the checks see it that every application has. */
+/** An application, as the standard checks need it. */
 export interface CheckedApplication<S extends Settings> {
-  /** Its label `app.kubernetes.io/name`, and what the ids of its checks begin with: `n8n`. */
+  /** Its label `app.kubernetes.io/name`, and the prefix of its checks' ids: `n8n`. */
   readonly name: string
   /** Its namespace, by environment. */
   readonly namespace: (env: string) => string
   /** The components each of which must have a pod: `main`, `webhook`, `worker`. */
   readonly parts: readonly string[]
-  /** Those of them that run on two nodes; all when left out. */
+  /** The components that must run on two nodes; default: all. */
   readonly spread?: readonly string[]
   /** Why one node is enough with these settings; undefined when it is not. */
   readonly aloneBecause?: (settings: S) => string | undefined
-  /** What else each pod is asked, beside its readiness: what is wrong with it, nothing when it is well. */
+  /** A further test of each pod, beside its readiness: its problems, none when it is healthy. */
   readonly problemsOf?: (tools: CheckTools<S>, pod: LiveObject) => Promise<readonly string[]>
-  /** What to do when a pod is not ready, behind the words that show its log. */
+  /** What to do when a pod is not ready, shown after the command for its log. */
   readonly readiness: string
 }
 
-/** An application's pods that are not ending, asked once for all checks. */
+/** An application's pods that are not being deleted, read once for all checks. @throws KitError as applicationPods */
 export const podsOf = <S extends Settings>(
   { name, namespace }: Pick<CheckedApplication<S>, 'name' | 'namespace'>,
   tools: CheckTools<S>,
 ): Promise<LiveObject[]> => applicationPods(tools, namespace(tools.settings.ENV), name)
 
-/** The checks every application has: its pods are ready, stand on two nodes, and none crashed. */
+/** The checks of every application: its pods are ready, run on two nodes, and none crashed. */
 export function standardChecks<S extends Settings>(application: CheckedApplication<S>): Check<S>[] {
   const { name, parts, spread = parts, aloneBecause, problemsOf, readiness } = application
   return [
@@ -59,7 +59,7 @@ export function standardChecks<S extends Settings>(application: CheckedApplicati
   ]
 }
 
-/** For an application that keeps jobs in Redis: none of them may be evicted. */
+/** The check of an application with jobs in Redis: none of them may be evicted. @param application prefix of its id */
 export const evictionCheck = <S extends Settings>(application: string): Check<S> => ({
   id: `${application}.eviction`,
   title: 'Redis keeps queued jobs',

@@ -9,25 +9,26 @@ import type { Tested } from '../state/run-revision.mts'
 import type { Declares, Settings } from '../settings/settings.mts'
 
 export type ReportFacts = Omit<Report, 'outcomes' | 'when' | 'number' | 'slug' | 'title' | 'drillsLeft'> & {
-  /** When each drill passed last, by its id. */
+  /** When each drill passed last (ISO 8601, UTC), by its id. */
   readonly drilled: Readonly<Record<string, string>>
 }
 
-/** What the tests step works with. */
+/** What the tests step needs. */
 export interface Testing<S extends Settings> {
   readonly checks: readonly Check<S>[]
   readonly drills: readonly Drill<S>[]
   readonly tools: Tools<S>
-  /** SettingsView when this run is to break things; undefined leaves the drills alone. */
+  /** The faults for drills; undefined when this run runs no drills. */
   readonly breaking: Breaking | undefined
-  /** Keeps the outcome in the cluster, before the report is written. */
+  /** Saves the outcome in the cluster, before the report is written. */
   readonly keep: (found: Tested) => Promise<void>
   readonly facts: () => ReportFacts
 }
 
 /**
- * Asks a module's checks, runs its drills when this is a drill, writes the report.
- * @throws KitError exit 10 when one fails
+ * Runs a module's checks, its drills when `breaking` is given and every check passed, and writes the report.
+ * @throws KitError exit 10 when a check or drill fails, exit 12 when the report cannot be written, exit 130 or 143 on a
+ *   signal, and what `keep` and `facts` throw
  */
 export async function runTests<S extends Settings>(module: Declares, testing: Testing<S>): Promise<void> {
   const { checks, drills, tools, breaking, keep, facts } = testing

@@ -8,9 +8,10 @@ import type { Program, Arguments, Verb } from '../run/request.mts'
 const verbs = ['verify', 'drill', 'status', 'rollback', 'uninstall'] as const
 
 /**
- * Reads a command line strictly.
- * @throws KitError exit 2 for an unknown flag (with the nearest name), a value that is missing or needless, or a
- * verb this program does not know (with the command that does)
+ * Parses a command line strictly.
+ * @param words without the program's name: `process.argv.slice(2)`
+ * @throws KitError exit 2 for an unknown flag (with the nearest name), a missing or unexpected value, two verbs, or a
+ *   flag of another kind of program (with the command that accepts it)
  */
 export function readArguments(program: Program, words: readonly string[]): Arguments {
   const options = Object.fromEntries(
@@ -58,7 +59,7 @@ export function readArguments(program: Program, words: readonly string[]): Argum
   }
 }
 
-/** A value that may be left out belongs to its flag only when it is a number: `--rollback 3`, `--rollback --yes`. */
+/** An optional value belongs to its flag only when it is a number: `--rollback 3`, `--rollback --yes`. */
 function withWholeValues(words: readonly string[]): string[] {
   return words.flatMap((word, at) => {
     if (isOptional(word)) return [`${word}=${/^\d+$/.test(words[at + 1] ?? '') ? words[at + 1] : ''}`]
@@ -69,7 +70,7 @@ function withWholeValues(words: readonly string[]): string[] {
 const isOptional = (word: string | undefined): boolean =>
   flags.some(({ name, kind }) => kind === 'number?' && word === `--${name}`)
 
-/** @throws KitError exit 2 when two of them are asked for at once */
+/** The verb among the flags. @throws KitError exit 2 for two verbs, or a flag that does not go with the verb */
 function verbOf(is: (name: string) => boolean): Verb {
   const [verb, second] = verbs.filter(is)
   if (second !== undefined) throw usage(`--${verb} and --${second} are two runs: give one of them`)

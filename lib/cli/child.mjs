@@ -3,12 +3,13 @@ import { constants } from 'node:os'
 import { Writable } from 'node:stream'
 
 /**
- * Runs another program of the kit on this terminal and waits for its end. Signals go on to it: it decides how
- * to end, and nothing keeps running behind a master that is gone.
+ * Runs another program of the kit on this terminal and waits for its end. Signals are forwarded to it: it decides how
+ * to end, and does not continue without the master.
  * @param {string} program
  * @param {readonly string[]} words
- * @param {string} [handed] text it can read once, at its descriptor 3
- * @returns {Promise<number>} its exit code; 128 and the signal's number when a signal ended it
+ * @param {string} [handed] text that it can read once, from file descriptor 3
+ * @returns {Promise<number>} its exit code; 128 plus the signal's number when a signal ended it
+ * @throws {Error} Node's error when it cannot be started
  */
 export function runChild(program, words, handed) {
   const child = spawn(program, [...words], {
@@ -21,13 +22,13 @@ export function runChild(program, words, handed) {
   })
   const given = child.stdio[3]
   if (given instanceof Writable) {
-    // A program that ends before it has read it has said why itself.
+    // EPIPE: a program that ends before it has read the text has printed its own error.
     given.on('error', () => {})
     given.end(handed)
   }
   /** @param {NodeJS.Signals} signal */
   const passOn = (signal) => {
-    // On a terminal Ctrl-C reaches the whole group by itself; a second one would end the child at once.
+    // On a terminal Ctrl-C reaches the whole process group; a second SIGINT would end the child at once.
     if (signal === 'SIGINT' && (process.stdin.isTTY || process.stderr.isTTY)) return
     child.kill(signal)
   }

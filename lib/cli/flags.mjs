@@ -1,5 +1,5 @@
-// The closed table of verbs and flags (DESIGN section 5), as data. Plain .mjs: the master shows its help on any
-// Node, without loading anything else.
+// The complete table of verbs and flags (DESIGN section 5), as data. Plain .mjs: the master prints its help on any
+// version of Node, without another import.
 
 /**
  * @typedef {object} Flag

@@ -19,10 +19,10 @@ import { modules } from '../../scripts/modules.mjs'
 
 type Row = (typeof modules)[number]
 
-/** Flags that are the master's own, with and without value; every other word goes on to the modules as typed. */
+/** Flags of the master alone, with and without value; every other word is passed on to the modules unchanged. */
 const own = { valued: new Set(['--module', '--skip', '--from', '--env']), bare: new Set(['--all']) }
 
-/** Starts the master: the modules that were asked for, in their order. */
+/** Starts the master: runs the selected modules in the table's order. Errors end in `startProgram`. */
 export const startMaster = (): void =>
   startProgram('master', '', async (options) => {
     const env = chooseEnvironment(options.env)
@@ -35,14 +35,14 @@ export const startMaster = (): void =>
     return runModules(env, readArguments('master', words), words)
   })
 
-/** One module runs in this process. Several: a process each, one after another. */
+/** Runs one module in this process; several in one process each, one after another. */
 async function runModules(env: string, options: Arguments, typed: readonly string[]): Promise<ExitCode> {
   const selected = await select(env, options)
   const words = ['--env', env, ...passedOn(typed)]
   await requireEarlierDone(env, options)
   const [only, ...others] = selected
   if (only !== undefined && others.length === 0) return runApplyAll(only, words)
-  // A pipe gives its text once: it is read here, and every module gets it.
+  // A pipe can be read once: its text is read here and passed on to every module.
   const piped = options.answers !== undefined && isPipe(options.answers)
   const answers = piped ? await readAnswers(options.answers ?? '') : undefined
   const handed = answers === undefined ? words : [...words, '--answers', handedOn]
@@ -51,9 +51,9 @@ async function runModules(env: string, options: Arguments, typed: readonly strin
     interruption.throwIfAsked()
     const code = (await runModule(row, handed, answers)) as ExitCode
     if (code === exitCodes.done) continue
-    // It has said why itself.
+    // The module has printed its own error.
     if (code === exitCodes.interrupted || code === exitCodes.terminated) return code
-    // What only looks goes on to the next module; what writes stops at the first that did not pass.
+    // A read-only run continues with the next module; a run that writes stops at the first failure.
     const looks = options.plan || options.verb === 'status' || options.verb === 'verify'
     if (!looks) return stoppedAt(row, code)
     if (first === exitCodes.done || (first === exitCodes.changesPending && code !== first)) first = code
@@ -63,7 +63,7 @@ async function runModules(env: string, options: Arguments, typed: readonly strin
 
 const programOf = (row: Row): string => join(root, 'scripts', folderOf(row), `${folderOf(row)}_apply_all.mts`)
 
-/** What the module's own program does with these words, in this process: it is warm already. */
+/** As the module's own program with these words, in this process, which saves its start. */
 async function runApplyAll(row: Row, words: readonly string[]): Promise<ExitCode> {
   const loaded: unknown = await import(pathToFileURL(programOf(row)).href)
   const { default: steps } = loaded as { default: readonly [Step, ...Step[]] }
@@ -73,7 +73,7 @@ async function runApplyAll(row: Row, words: readonly string[]): Promise<ExitCode
 const runModule = (row: Row, words: readonly string[], answers?: string): Promise<number> =>
   runChild(join(root, 'bin/ts'), [programOf(row), ...words], answers)
 
-/** The modules named, or those of a full run: optional ones when wanted, none that stands on a rollback. */
+/** The modules given, or those of a full run: optional ones if wanted, none whose current revision is a rollback. */
 async function select(env: string, options: Arguments): Promise<Row[]> {
   const named = { only: options.module, skip: options.skip, from: options.from, all: options.all }
   if (options.module !== undefined || options.verb !== 'install') return selectModules(modules, named)
@@ -98,7 +98,7 @@ async function isWanted(row: Row, options: Arguments): Promise<boolean> {
   return prompt.confirm(`Install ${row.number} ${row.title} too?`)
 }
 
-/** --from trusts what is before it: so it must be done. @throws KitError exit 3 when it is not */
+/** --from requires that all required modules before it have no pending changes. @throws KitError exit 3 */
 async function requireEarlierDone(env: string, options: Arguments): Promise<void> {
   if (options.from === undefined) return
   const earlier = earlierModules(modules, options.from).filter(({ inFullRun }) => inFullRun === 'required')
@@ -133,6 +133,6 @@ function passedOn(words: readonly string[]): string[] {
   return left
 }
 
-/** What was typed beside the environment: nothing of it opens the menu. */
+/** The words other than --env and its value: without any, the menu opens. */
 const withoutEnv = (words: readonly string[]): string[] =>
   words.filter((word, at) => !word.startsWith('--env') && words[at - 1] !== '--env')

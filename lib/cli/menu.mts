@@ -3,7 +3,7 @@ import { say } from '../base/log.mts'
 import { prompt } from '../base/prompt.mts'
 import { modules } from '../../scripts/modules.mjs'
 
-/** What an operator can ask for in the menu: the words the master would have been given. */
+/** An entry of the menu, and the command line it is equivalent to. */
 interface Choice {
   readonly label: string
   readonly words: readonly string[]
@@ -11,8 +11,8 @@ interface Choice {
 
 /**
  * Shows every module with its state and asks what to do.
- * @returns the words of the chosen run, or undefined for nothing
- * @throws Cancelled (130) at Ctrl-C or Escape
+ * @returns the command line of the chosen run, or undefined for nothing
+ * @throws Cancelled (130) at Ctrl-C or Escape; KitError as lookAtModules
  */
 export async function askWhatToDo(env: string): Promise<readonly string[] | undefined> {
   const overview = await lookAtModules(env, modules)
@@ -45,7 +45,7 @@ const verbs: readonly Choice[] = [
   { label: 'Uninstall it', words: ['--uninstall'] },
 ]
 
-/** The one thing a module needs now, if any. */
+/** The most urgent action for a module, if any. */
 function suggestionOf(one: ModuleState): Choice[] {
   const words = ['--module', String(one.number)]
   const { revision, inFullRun } = one

@@ -8,15 +8,15 @@ import { newestOf, shortTime, type Revision } from '../state/revision.mts'
 import { readRecords } from '../state/revision-store.mts'
 import { readVersions } from '../settings/versions.mts'
 
-/** A module as the table of all modules shows it. */
+/** The state of a module, for the table of all modules. */
 export interface ModuleState {
   readonly number: number
   readonly title: string
   readonly inFullRun: 'required' | 'recommended' | 'optional'
   readonly revision: Revision | undefined
-  /** The version it has, where that is another than its first image's. */
+  /** The installed version, where it is not the tag of the first image. */
   readonly version?: string
-  /** How it is now, in a few words; empty where there is nothing. */
+  /** Its health in a few words; empty when it is not installed. */
   readonly now: string
 }
 
@@ -32,8 +32,10 @@ type Row = Omit<ModuleState, 'revision' | 'now' | 'version'> & {
 }
 
 /**
- * Looks at every module of an environment: two questions to the cluster, none to a backend.
- * @throws KitError exit 6, 7 or 8 when the cluster does not answer
+ * Reads the state of every module of an environment from the cluster, without contacting a backend.
+ * @param rows of the table of modules
+ * @throws KitError exit 2 for versions.json or a damaged kubeconfig, exit 3 without a fitting kubectl, exit 5 to 9 when
+ *   the cluster does not answer or refuses
  */
 export async function lookAtModules(env: string, rows: readonly Row[]): Promise<Overview> {
   if (!hasKubeconfig(env)) {
@@ -62,7 +64,7 @@ export async function lookAtModules(env: string, rows: readonly Row[]): Promise<
   return { cluster: name, modules }
 }
 
-/** One line a module: installed revision, last validation, how it is now. */
+/** A heading and one line per module: installed revision, last verification, health. */
 export function overviewLines({ modules }: Overview): string[] {
   const cells = modules.map(({ number, title, inFullRun, revision, version, now }) => [
     `${String(number).padStart(2)} ${title}${inFullRun === 'required' ? '' : ` (${inFullRun})`}`,

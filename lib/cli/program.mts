@@ -10,22 +10,24 @@ import { log, logFailure, logPath, print, record, say, surviveClosedOutput } fro
 type Body = (options: Arguments & { program: Program }) => Promise<ExitCode>
 
 /**
- * Runs a program of the kit: its command line, signals, the only catch, the only exit code.
- * @param body does the work and gives the exit code of a run that did not fail
+ * Runs a program of the kit: parses its command line, listens for signals, and sets the exit code. The only `catch` for
+ * errors of a run is here: never throws.
+ * @param usage first lines of its help text
+ * @param body does the work and returns the exit code of a run that did not fail
  */
 export function startProgram(program: Program, usage: string, body: Body): void {
   surviveClosedOutput()
   rememberProxyPasswords()
   interruption.listen()
   let settled = false
-  // The one catch of listeners, which no promise waits for: a raw stack would leave locks and pods behind.
+  // Errors of event listeners, which no promise catches: an abrupt end would leave locks and pods behind.
   process.on('uncaughtException', (thrown) => {
     record(`in a listener: ${thrown.stack ?? thrown.message}`)
     if (settled) process.exitCode = explain(thrown)
     else interruption.failWith(thrown)
   })
-  // Nothing is left to wait for and the run has not ended: its input has (Ctrl-D). Node would end with 0, and the
-  // master go on to the next module.
+  // The event loop is empty and the run has not ended: its stdin has (Ctrl-D). Node would exit with 0, and the master
+  // would continue with the next module.
   process.once('beforeExit', () => {
     if (!settled) process.exitCode = explain(unsettled())
   })
@@ -41,7 +43,7 @@ const unsettled = (): Error =>
     : new Error('the run stopped before its end')
 
 async function main(program: Program, usage: string, body: Body): Promise<ExitCode> {
-  // The file that called us is still being evaluated: its last constants must exist before its step runs.
+  // The calling module is still being evaluated: its last constants must be initialized before its step runs.
   await Promise.resolve()
   try {
     const options = readArguments(program, process.argv.slice(2))
@@ -60,7 +62,7 @@ async function main(program: Program, usage: string, body: Body): Promise<ExitCo
   }
 }
 
-/** Says what failed, where, and what to do next; the stack goes to the log only. */
+/** Prints what failed, where, and what to do next; the stack goes to the log. @returns exit code, 1 for a bug */
 export function explain(thrown: unknown): ExitCode {
   if (thrown instanceof KitError) {
     log.fail(`${thrown.message}   exit ${thrown.exitCode}`, [
@@ -80,7 +82,7 @@ export function explain(thrown: unknown): ExitCode {
   return exitCodes.bug
 }
 
-/** The whole chain of causes into the log. */
+/** Writes the stack of an error and of all its causes to the log. */
 function recordCauses(thrown: unknown): void {
   for (let one = thrown; one instanceof Error; one = one.cause) record(one.stack ?? one.message)
 }

@@ -1,14 +1,14 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { nearest } from '../base/nearest.mts'
 
-/** What selection needs to know of a module. */
+/** The fields of a module that a selection uses. */
 export interface Selectable {
   readonly number: number
   readonly slug: string
   readonly inFullRun: 'required' | 'recommended' | 'optional'
 }
 
-/** Which modules a command line names. */
+/** The modules in a command line: each field is the text of its flag, `12`, `n8n`, `9,12` or `10-12`. */
 export interface Selection {
   readonly only?: string | undefined
   readonly skip?: string | undefined
@@ -19,9 +19,8 @@ export interface Selection {
 }
 
 /**
- * The modules a run works on, in the table's order: those named, else the full install without optional ones.
- * @param selection `only` and `skip`: `12`, `n8n`, `9,12`, `10-12`
- * @throws KitError exit 2 for a module there is not, with the nearest name
+ * The modules a run works on, in the table's order: those given, else the full install without optional ones.
+ * @throws KitError exit 2 for an unknown module (with the nearest name), flags that exclude each other, or no module
  */
 export function selectModules<T extends Selectable>(
   table: readonly T[],
@@ -45,7 +44,7 @@ export function selectModules<T extends Selectable>(
   })
 }
 
-/** The modules that come before one. @throws KitError exit 2 for a module there is not */
+/** The modules before one in the table. @param from number or slug @throws KitError exit 2 for an unknown module */
 export function earlierModules<T extends Selectable>(table: readonly T[], from: string): T[] {
   const [first] = parseList(table, from)
   return table.slice(0, first === undefined ? 0 : table.indexOf(first))

@@ -7,11 +7,12 @@ import { startProgram } from './program.mts'
 import { runSteps } from './dispatch.mts'
 import type { Step } from '../run/step.mts'
 
-// A step is declared by its file's last statement, and runs when that file is the program.
+// A step is declared by the last statement of its file, and runs when that file is the started program.
 
 /**
- * Declares a step that makes something of its module so.
- * @param meta import.meta of the step's file, which gives the step its name
+ * Declares an apply step: idempotent, it installs a part of its module.
+ * @param meta import.meta of the step's file, whose name is the step's name
+ * @param title short sentence for an operator: `Deploy n8n`
  */
 export const step = <const M extends Module>(
   meta: ImportMeta,
@@ -20,7 +21,7 @@ export const step = <const M extends Module>(
   run: (context: ContextOf<M>) => Promise<void>,
 ): Step<M> => declared(meta, { module, kind: 'apply', title, run })
 
-/** Declares the first step: it completes the module's settings, and tries its backends with answers that were typed. */
+/** Declares the first step: it completes the module's settings, and tries its backends with typed answers. */
 export const credentialsStep = <const M extends Module>(
   meta: ImportMeta,
   module: M,
@@ -28,7 +29,11 @@ export const credentialsStep = <const M extends Module>(
 ): Step<M> =>
   declared(meta, { module, kind: 'credentials', title, run: ({ credentials }) => credentials.ensure() })
 
-/** Declares the last step: checks, under --drill the drills, and the report. Both are loaded by a run that asks them. */
+/**
+ * Declares the last step: checks, with --drill the drills, and the report.
+ * @param checks imports the module's checks, when the step runs
+ * @param drills imports the module's drills, when the step runs
+ */
 export const testsStep = <const M extends Module>(
   meta: ImportMeta,
   module: M,
@@ -55,8 +60,9 @@ function declared<M extends Module>(meta: ImportMeta, parts: Omit<Step<M>, 'name
 }
 
 /**
- * Declares the steps of a module in their order, and runs them when this file is the program. The first step
- * is the one that asks for settings, the last one the tests: `--verify` is that one alone.
+ * Declares the steps of a module in their order, and runs them when this file is the started program.
+ * @param meta import.meta of the apply_all file
+ * @param steps the credentials step first, the tests step last: `--verify` runs the last one alone
  */
 export function sequence<const M extends Module>(
   meta: ImportMeta,
@@ -72,6 +78,6 @@ export function sequence<const M extends Module>(
 
 const usageOf = (name: string, title: string): string => `${name}.mts [flags]\n${title}`
 
-/** True when `meta`'s file is what was started; symlinks and tsx make import.meta.main unusable (Node 20). */
+/** True when `meta`'s file is the started program; symlinks and tsx make import.meta.main unusable (Node 20). */
 const isProgram = (meta: ImportMeta): boolean =>
   process.argv[1] !== undefined && meta.filename === realpathSync(process.argv[1])

@@ -1,35 +1,35 @@
 import { randomBytes } from 'node:crypto'
 
-// What a login shell prints of itself must not be taken for the answer of a command: the answer stands between marks.
-// Every command carries them, so they are short. The login shell itself prints them: it was asked first whether it is
-// one that reads this (login-shell.mts).
+// Text that a login shell prints itself must not be read as a command's output: the output is between two marks.
+// Every command carries them, so they are short. The login shell itself prints them: login-shell.mts has checked first
+// that it is one that can read this.
 
 const letters = 'abcdefghijklmnopqrstuvwxyzABCDEF'
 
-/** Random, so that no greeting holds it. Letters alone: before `>` a shell takes a number for a stream. */
+/** A random mark, so that no greeting contains it. Letters only: before `>` a shell reads digits as a descriptor. */
 export const newMark = (): string => [...randomBytes(6)].map((byte) => letters[byte % 32]).join('')
 
-/** A word as every POSIX shell reads it, whatever is in it. */
+/** Quotes a word so that every POSIX shell reads it unchanged. */
 export const quoted = (word: string): string =>
   /^[\w./:,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 
-/** Text for a login shell: what it prints stands between marks, with the exit code behind the last one. */
+/** Text for a login shell: its output is printed between two marks, with the exit code behind the second one. */
 export const between = (mark: string, text: string): string => `printf ${mark};${text};printf ${mark}$?.`
 
-/** The text a login shell is given to run words, in the language this kit reads. */
+/** Text for a login shell that runs a command under LC_ALL=C, with a mark at the start of its stderr too. */
 export const framed = (mark: string, words: readonly string[]): string =>
   `printf ${mark}>&2;${between(mark, `LC_ALL=C ${words.map(quoted).join(' ')}`)}`
 
-/** A stdout, cut at its marks. */
+/** A stdout, split at its marks. */
 export interface Framed {
   readonly before: string
   readonly inside: string
-  /** Undefined when the second mark is missing: what ran was ended, or runs still. */
+  /** The exit code; undefined when the second mark is missing: the command was killed, or is still running. */
   readonly code: number | undefined
   readonly after: string
 }
 
-/** @returns undefined when the mark is not there: the words were not run */
+/** Splits a stdout at its marks. @returns undefined when there is no mark: the command was not run */
 export function cutAt(mark: string, stdout: string): Framed | undefined {
   const [first, last] = [stdout.indexOf(mark), stdout.lastIndexOf(mark)]
   if (first < 0) return undefined
@@ -41,7 +41,7 @@ export function cutAt(mark: string, stdout: string): Framed | undefined {
   return { before, inside: stdout.slice(start, last), code: Number(code), after }
 }
 
-/** What the words said on stderr. Their end is not marked there: nothing is decided by it. */
+/** The stderr of the command, from its mark on. Its end is not marked: no decision depends on stderr. */
 export function errorsOf(mark: string, stderr: string): string {
   const at = stderr.indexOf(mark)
   return at < 0 ? stderr : stderr.slice(at + mark.length)

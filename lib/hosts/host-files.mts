@@ -7,31 +7,42 @@ import type { RemoteOptions } from './ssh.mts'
 import type { PinnedFile } from '../settings/pinned-file.mts'
 import type { Writes } from '../base/writes.mts'
 
-/** The files of one machine. */
+/** The files of one host. */
 export interface Files {
-  /** Looks at files for the `put`s that follow, and asks a question in the same round trip. @throws KitError exit 9 */
+  /**
+   * Reads checksum, mode and owner of files for the `put`s that follow, and runs a read-only script in the same round
+   * trip.
+   * @param paths absolute paths on the host
+   * @throws KitError exit 9 when a state cannot be read, exit 6 when the connection is lost
+   */
   look(paths: readonly string[], question: Question): Promise<Looked>
-  /** Makes a file so, unless it is so already. @returns whether anything was to do. @throws KitError exit 9 */
+  /**
+   * Writes a file, owned by root, unless content, mode and owner are already right.
+   * @param mode four octal digits, as `stat -c %04a` prints them: `0600`
+   * @returns true when the file had to be written (under --plan: would be)
+   * @throws KitError exit 9 when it cannot be read or written, exit 6 when the connection is lost, exit 3 or 7 when
+   *   `content` is a pinned file that is missing or has another checksum
+   */
   put(path: string, mode: string, content: Content): Promise<boolean>
 }
 
-/** A POSIX shell script that changes nothing, and the words it gets. */
+/** A POSIX shell script that changes nothing, and its arguments. */
 export interface Question extends Omit<ScriptOptions, 'interpreter'> {
   readonly script: string
   readonly words: readonly string[]
 }
 
 export interface Looked {
-  /** The sha256 of those files that are there, by path. */
+  /** The sha256 in hex of each file that exists, by path. */
   readonly sums: ReadonlyMap<string, string>
   /** What the script printed. */
   readonly said: string
 }
 
-/** What a file shall hold: text, or a file of this machine whose checksum is known. */
+/** The wanted content of a file: text, or a local file whose checksum is known. */
 export type Content = string | PinnedFile
 
-/** The whole file stands at its place or the old one does: a full disk or a lost link leaves only a `.keybuzz-new`. */
+/** Replaces the file atomically: a full disk or a lost connection leaves the old file and at most a `.keybuzz-new`. */
 const receive = `umask 077
 new=$1.keybuzz-new
 trap 'rm -f "$new"' EXIT
@@ -57,12 +68,13 @@ export interface FilesOptions {
   readonly name: string
   readonly writes: Writes
   readonly run: (words: readonly string[], options?: RemoteOptions) => Promise<Finished>
-  /** As `run`, with an error for whatever fails. */
+  /** As `run`, but a non-zero exit is an error. @throws KitError exit 9 */
   readonly must: (what: string, words: readonly string[], options?: RemoteOptions) => Promise<void>
 }
 
+/** The files of the host called `name`; their state is read once and kept until they are written. */
 export function createFiles({ name, writes, run, must }: FilesOptions): Files {
-  /** What was seen of files, and not changed since: `SHA256 MODE OWNER`, or `none`. */
+  /** Last known state of files by path: `SHA256 MODE OWNER`, or `none`. Removed when a file is written. */
   const seen = new Map<string, string>()
 
   async function look(
@@ -73,7 +85,7 @@ export function createFiles({ name, writes, run, must }: FilesOptions): Files {
     const { code, stdout, stderr } = await readScript({ read: run }, text, words, options)
     const lines = stdout.split('\n')
     const [states, rest] = [lines.slice(0, paths.length), lines.slice(paths.length)]
-    // A line each, or none is believed: a sum that is read for the file beside it is no sum.
+    // Exactly one state line for each path, else all are rejected: a shifted line would belong to another file.
     if (code !== 0 || rest.length === 0 || !states.every(isSeen)) {
       throw new KitError(`${name}: what its files are could not be read`, {
         exitCode: exitCodes.rolloutFailed,

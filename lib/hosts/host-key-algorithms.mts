@@ -1,6 +1,6 @@
 import type { HostKey } from './known-hosts.mts'
 
-/** Signatures a host is asked for, by the kind of its key: ssh-rsa signs with the newer hashes. */
+/** Signature algorithms offered to a host, by its key type: an ssh-rsa key signs with SHA-2 hashes. */
 const signatures: Readonly<Record<string, readonly string[]>> = {
   'ssh-ed25519': ['ssh-ed25519'],
   'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
@@ -9,7 +9,10 @@ const signatures: Readonly<Record<string, readonly string[]>> = {
   'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
 }
 
-/** None for keys of kinds that are not known here: then the host chooses, and its key is compared all the same. */
+/**
+ * The host key algorithms to negotiate for these known keys. Empty for key types that are not known here: the host
+ * then chooses, and its key is compared all the same.
+ */
 export const algorithmsOf = (known: readonly HostKey[]): string[] => [
   ...new Set(known.flatMap(({ type }) => signatures[type] ?? [])),
 ]

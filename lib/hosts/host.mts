@@ -8,23 +8,28 @@ import { beat } from './ssh-held-command.mts'
 import type { Connection, RemoteOptions } from './ssh.mts'
 import type { Writes } from '../base/writes.mts'
 
-/** One machine, as its administrator. Readers always act; writers only record under --plan. */
+/** One host, as root. Readers always act; writers only record under --plan. */
 export interface Host extends Files {
   readonly name: string
   readonly address: string
-  /** Runs a command; a non-zero exit is an answer. */
+  /** Runs a command; a non-zero exit is a result. @throws KitError exit 6 when the connection or the time is lost */
   read(words: readonly string[], options?: RemoteOptions): Promise<Finished>
-  /** Runs a command that changes the host. @throws KitError exit 9 with its own words when it fails */
+  /**
+   * Runs a command that changes the host.
+   * @param what the change in one phrase, for plan and messages: `installing K3s`
+   * @throws KitError exit 9 with its last lines of output when it fails, exit 6 when the connection or the time is lost
+   */
   change(what: string, words: readonly string[], options?: RemoteOptions): Promise<void>
   /**
-   * Waits until nothing works here any more that a run began which is gone: killed, or cut off from this host.
-   * @throws KitError exit 11 when it does not end
+   * Waits until commands of an earlier run have ended here: one that was killed, or lost its connection.
+   * @throws KitError exit 11 when they do not end within 300 s, exit 6 when the connection is lost
    */
   quiet(): Promise<void>
   /**
-   * Keeps other runs off: a lock the host frees when this run's connection is gone, or has been silent for a while.
-   * @param onLost called when it is free although this run has not ended
-   * @throws KitError exit 11 while another run has it
+   * Takes a lock that excludes other runs. The host frees it when this connection ends or has been silent for 48 s.
+   * @param path lock file on the host, below `lockFolder`
+   * @param onLost called when the lock was freed although this run has not ended
+   * @throws KitError exit 11 while another run has it, exit 9 when it cannot be taken
    */
   lock(path: string, onLost: () => void): Promise<void>
 }
@@ -34,20 +39,20 @@ export interface HostOptions {
   readonly address: string
   readonly connection: Connection
   readonly writes: Writes
-  /** Words before every command of somebody who is not root; the password goes first on stdin. */
+  /** Set when the SSH user is not root: every command runs under sudo, its password is the first line of stdin. */
   readonly sudo?: { readonly password: Sensitive | undefined } | undefined
 }
 
-/** Where locks are: root's alone. In a folder of everybody's any account could open one and hold it for ever. */
+/** Folder of the locks, for root only: in a world-writable folder any account could open a lock and keep it. */
 export const lockFolder = '/run/keybuzz-installer'
 
 /**
- * Held by each command that changes a host, for as long as it works. A command goes on when its run is gone, and
- * the next run must not come in its way.
+ * Locked by each command that changes a host while it runs. A command continues when its run has died, and the next
+ * run must not work at the same time.
  */
 const workFile = `${lockFolder}/work.lock`
 
-/** flock with these words; /run is empty after each start of a machine. */
+/** The flock command with these arguments, behind a mkdir: /run is empty after each boot. */
 const flock = (...words: string[]): string[] => [
   'sh',
   '-c',
@@ -56,21 +61,23 @@ const flock = (...words: string[]): string[] => [
   ...words,
 ]
 
-/** Seconds a command may work on after its run is gone: packages are installed, a machine's pods are ended. */
+/** Seconds a command may continue after its run has died: packages are installed, a node's pods are ended. */
 const workSeconds = 300
 
 /**
- * Holds a lock until its stdin ends or has been silent for four beats: sshd does not learn of a link that died, and a
- * lock must not stay for the hours until the kernel gives the connection up. It says whether the host is quiet.
+ * Holds a lock until its stdin ends or has been silent for four beats: sshd does not notice a dead connection, and a
+ * lock must not stay for the hours until the kernel drops the connection. Prints `quiet`, or `busy` while a command of
+ * an earlier run is still running.
  */
 const holder = `$|=1;open W,">>","${workFile}";print flock(W,6)?"quiet\\n":"busy\\n";close W;vec(my $r,0,1)=1;0 while select(my $s=$r,undef,undef,${(4 * beat) / 1000})>0 and sysread STDIN,$_,9`
 
+/** A connected host. Nothing runs on it before the first call. */
 export function createHost({ name, address, connection, writes, sudo }: HostOptions): Host {
-  /** What stands before a command, and the line that goes before its input. */
+  /** The words before a command, and the line before its stdin. */
   function sudoWords(): [words: string[], line?: string] {
     if (sudo === undefined) return [[]]
     if (sudo.password === undefined) return [['sudo', '-n', '--']]
-    // -k: it asks whatever it remembers, so that the first line is never taken for the command's input.
+    // -k: sudo reads a password even when it has cached one, so the first line never reaches the command's stdin.
     return [['sudo', '-k', '-S', '-p', '', '--'], `${sudo.password.reveal()}\n`]
   }
 
@@ -93,7 +100,7 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
     })
   }
 
-  /** Whoever holds its lock has looked already. */
+  /** True when `lock` has already found the host quiet. */
   let seenQuiet = false
   return {
     name,
@@ -134,7 +141,7 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
   }
 }
 
-/** A password line before whatever the command itself reads. */
+/** The stdin of a command, with the sudo password as its first line. */
 function withFirstLine(line: string, input: RemoteOptions['input']): string | Readable {
   if (input === undefined || typeof input === 'string') return `${line}${input ?? ''}`
   return Readable.from(

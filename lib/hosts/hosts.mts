@@ -9,7 +9,7 @@ import { newcomerOf, trustNewcomers, type Newcomer } from './known-hosts.mts'
 
 /** The machines of a cluster, connected. */
 export interface Hosts {
-  /** Every master that was connected, in the order of servers.tsv: each may be asked. */
+  /** Every master that was connected, in the order of servers.tsv: any of them may be read. */
   readonly servers: readonly Host[]
   /** The masters this run works on: all of them, or those --limit names. */
   readonly masters: readonly Host[]
@@ -17,7 +17,7 @@ export interface Hosts {
   readonly workers: readonly Host[]
   /** Masters, and workers this run works on, that could not be connected to. */
   readonly lost: readonly UnreachableHost[]
-  /** Every machine servers.tsv gives this cluster, whatever --limit says: those firewalls must know. */
+  /** Every machine of this cluster in servers.tsv, also outside --limit: firewalls must allow all of them. */
   readonly members: readonly Member[]
   close(): void
 }
@@ -33,7 +33,7 @@ export interface Member {
 export interface UnreachableHost {
   readonly name: string
   readonly address: string
-  /** This run was to work on it: not only a master that would be asked. */
+  /** True when this run was to change it; false for a master that is only read. */
   readonly limited: boolean
   readonly role: 'master' | 'worker'
   readonly why: KitError
@@ -42,15 +42,17 @@ export interface UnreachableHost {
 export interface HostsOptions extends Entry {
   /** Hosts --limit names; undefined for all. */
   readonly limit: readonly string[] | undefined
-  /** A master that cannot be connected to is named, and the others are gone on with: to take it out of the cluster. */
+  /** Continues without a master that cannot be connected to, with a warning: to remove it from the cluster. */
   readonly withoutLost: boolean
 }
 
 /**
- * Enters every master, and the workers this run works on, all at once. Every master must let the kit in when one
- * of them is worked on: a master nobody answers for may hold the cluster. A lost worker is only named, so that it
- * delays no other.
- * @throws KitError exit 2, 3, 6, 7, 8 or 11
+ * Connects to every master, and to the workers this run works on, all at once, and takes the lock on the masters.
+ * Every master must be connected when one of them is changed: another run may work on one that does not answer. An
+ * unreachable worker is only a warning, so that it delays no other.
+ * @throws KitError exit 2 for servers.tsv, --limit or SSH_KEY, exit 3 without servers.tsv or for a login shell, exit 6
+ *   for a master that does not answer or without a majority, exit 7 for a host key, exit 8 for a refused login or sudo,
+ *   exit 9 when a lock cannot be taken, exit 11 while another run works on these hosts, exit 12 for known_hosts
  */
 export async function openHosts(options: HostsOptions): Promise<Hosts> {
   const started = performance.now()
@@ -112,7 +114,7 @@ function lostOne(server: Server | undefined, masters: Limited['masters'], reason
   return { name, address, role, limited: role === 'worker' || masters.limited.includes(server), why: reason }
 }
 
-/** @throws KitError with why each lost master could not be connected to */
+/** @throws KitError with the exit code of the first unreachable master, naming why each could not be connected to */
 function requireMasters(lost: readonly UnreachableHost[]): void {
   const masters = lost.filter(({ role }) => role === 'master').map(({ why }) => why)
   const [first] = masters
@@ -126,8 +128,8 @@ function requireMasters(lost: readonly UnreachableHost[]): void {
 }
 
 /**
- * Hosts nobody knows yet are shown all at once, before anything is sent to any.
- * @returns those that did not answer, and why: they are told with the others that cannot be connected to
+ * Shows the keys of all hosts that are not in known_hosts yet, before anything is sent to any host.
+ * @returns the servers that did not answer, each with its error: reported with the others that cannot be connected to
  */
 async function learnUnknownHosts(
   options: Entry,
@@ -138,7 +140,7 @@ async function learnUnknownHosts(
     const login = loginOf(options, server)
     if (login.keys.known.length > 0) return []
     try {
-      // Without a known key it never gets in: the answer is the key, or why there is none.
+      // Without a known key the connection is always refused: the error has the host's key, or why there is none.
       await connect(login)
       return []
     } catch (thrown) {

@@ -13,17 +13,17 @@ export interface HostKey {
   readonly blob: string
 }
 
-/** The key in the bytes a server sends: its type stands at their beginning. */
+/** The key in the bytes a server sends: they begin with its type. @param bytes SSH wire format (RFC 4253, 6.6) */
 export function hostKeyOf(bytes: Buffer): HostKey {
   const length = bytes.readUInt32BE(0)
   return { type: bytes.subarray(4, 4 + length).toString('latin1'), blob: bytes.toString('base64') }
 }
 
-/** As `ssh-keygen -l` shows it, which is what an operator compares with. */
+/** The fingerprint as `ssh-keygen -l` prints it, for comparison: `SHA256:` and base64. */
 export const fingerprint = ({ blob }: HostKey): string =>
   `SHA256:${createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64').replace(/=+$/, '')}`
 
-/** The line of known_hosts for a host that is called by these names and addresses. */
+/** The known_hosts line of a host. @param names host names and addresses, `[name]:port` for a port other than 22 */
 export const knownHostsLine = (names: readonly string[], { type, blob }: HostKey): string =>
   `${names.join(',')} ${type} ${blob}`
 
@@ -36,14 +36,15 @@ export interface HostKeys {
   readonly known: readonly HostKey[]
   /** Keys marked `@revoked`: refused whatever other lines say. */
   readonly revoked: readonly HostKey[]
-  /** A line `@cert-authority` names the host: certificates of hosts are not read here, its own key is compared. */
+  /** A line `@cert-authority` names the host: host certificates are not supported here, the plain key is compared. */
   readonly byAuthority: boolean
 }
 
 /**
  * Reads a known_hosts file as OpenSSH does (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): plain and hashed names, patterns
- * with `*`, `?` and `!`, the marks `@revoked` and `@cert-authority`.
- * @param port 22 stands as the bare name, any other as `[name]:port`
+ * with `*`, `?` and `!`, the markers `@revoked` and `@cert-authority`.
+ * @param text content of the file
+ * @param port 22 is written as the bare name, any other as `[name]:port`
  */
 export function hostKeysIn(text: string, name: string, port: number): HostKeys {
   const wanted = knownAs(name, port)
@@ -66,7 +67,7 @@ export function hostKeysIn(text: string, name: string, port: number): HostKeys {
 export const includesKey = (keys: readonly HostKey[], { blob }: HostKey): boolean =>
   keys.some((one) => one.blob === blob)
 
-/** A name with `!` before it takes the whole line away from that host. */
+/** True when a line's list of names includes the host. A name with `!` before it excludes the host from that line. */
 function namesHost(names: string, host: string): boolean {
   const list = names.split(',')
   const matches = (name: string) => (name.startsWith('|') ? isHashOf(name, host) : isPatternOf(name, host))
@@ -91,26 +92,26 @@ const isPatternOf = (pattern: string, host: string): boolean =>
 
 const knownHostsPath = (env: string): string => join(credentialsFolder(env), 'known_hosts')
 
-/** What an environment's known_hosts says of a host. */
+/** The keys of a host in an environment's known_hosts. @throws KitError exit 2 when others may read that file */
 export const trustedKeys = (env: string, { address, port }: Target): HostKeys =>
   hostKeysIn(readPrivate(knownHostsPath(env)) ?? '', address, port)
 
-/** A host that was met for the first time, and the key it showed. */
+/** A host without a known key, and the key it presented. */
 export interface Newcomer {
   readonly target: Target
   readonly key: HostKey
 }
 
-/** Tells newcomers from errors. @throws whatever is no UnknownHost */
+/** The new host in an `UnknownHost` error. @throws any other error unchanged */
 export function newcomerOf(target: Target, thrown: unknown): Newcomer {
   if (thrown instanceof UnknownHost) return { target, key: thrown.key }
   throw thrown
 }
 
 /**
- * Shows the keys of all new hosts at once and asks whether they are right; then they are known. `--yes` trusts no
- * key (DESIGN section 5).
- * @throws KitError exit 7 when nobody sits at a terminal, exit 2 when the answer is no
+ * Shows the keys of all new hosts at once, asks whether they are right, and saves them in known_hosts. `--yes` trusts
+ * no key (DESIGN section 5).
+ * @throws KitError exit 7 without a terminal, exit 2 when the answer is no, exit 12 when they cannot be saved
  */
 export async function trustNewcomers(
   env: string,
@@ -141,7 +142,7 @@ export async function trustNewcomers(
   writePrivate(knownHostsPath(env), `${before}${added.join('')}`)
 }
 
-/** The command that shows the keys of these hosts: they are all asked at one port. */
+/** The command that shows the keys of these hosts: all of them use the same port. */
 function keyscan(newcomers: readonly Newcomer[]): string {
   const [port = 22] = newcomers.map(({ target }) => target.port)
   return `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}-t ed25519 ADDRESS`
@@ -150,7 +151,7 @@ function keyscan(newcomers: readonly Newcomer[]): string {
 const namesOf = ({ name, address, port }: Target): string[] =>
   [...new Set([name, address])].map((one) => knownAs(one, port))
 
-/** A host nobody has trusted yet: the key it showed is for a person to compare. */
+/** Exit 7: a host without a known key; an operator must compare the key that it presented. */
 export class UnknownHost extends KitError {
   readonly key: HostKey
 
@@ -164,6 +165,7 @@ export class UnknownHost extends KitError {
   }
 }
 
+/** Exit 7: the host presented another key than the known ones. */
 export const changedKey = (target: Target, known: readonly HostKey[], met: HostKey): KitError =>
   new KitError(`${shownTarget(target)} shows another host key than the one that was trusted`, {
     exitCode: exitCodes.trust,
@@ -175,6 +177,7 @@ export const changedKey = (target: Target, known: readonly HostKey[], met: HostK
     hint: `when it was installed anew: remove the line of ${target.name} from known_hosts (ssh-keygen -R '${knownAs(target.address, target.port)}' -f FILE), then run again and compare`,
   })
 
+/** Exit 7: the host presented a key that known_hosts marks as `@revoked`. */
 export const revokedKey = (target: Target, met: HostKey): KitError =>
   new KitError(`${shownTarget(target)} shows a host key that is revoked`, {
     exitCode: exitCodes.trust,

@@ -4,26 +4,26 @@ import { visible } from '../base/visible.mts'
 import { between, cutAt, quoted } from './frame.mts'
 import { shownTarget, type Target } from './ssh-errors.mts'
 
-// The first question of a connection: does the login shell there run exactly what it is given, and say nothing else?
-// A greeting would be read as the answer of a command; tcsh ends a word at its line's end, fish halves backslashes.
+// The first command of a connection: does the login shell run exactly what it is given, and print nothing else?
+// A greeting would be read as a command's output; tcsh ends a word at its line's end, fish halves backslashes.
 
 /**
- * Each part is read in another way by some shell that is not POSIX; fish and tcsh refuse the `$?` of the frame before.
- * Nothing here may be a redirection: what others end a stream with is a file named 2 to tcsh.
+ * Each part is read differently by some shell that is not POSIX; fish and tcsh already refuse the `$?` of the frame.
+ * Nothing here may be a redirection: tcsh reads the 2 of `2>` as a file name.
  */
 const hardWord = "\\\\\\n'!!\n$A é"
 
-/** What came back of one command, as it came. */
+/** The output of one command, unchanged. */
 export interface Raw {
   readonly stdout: string
   readonly stderr: string
 }
 
 /**
- * Compares greeting, shell and quoting exactly.
- * @param mark random
- * @param ask  gives a text to the login shell
- * @throws KitError exit 3 with the words found
+ * Requires that the login shell is a POSIX one, prints no greeting, and keeps quoted text unchanged.
+ * @param mark from `newMark`
+ * @param ask runs a text in the login shell
+ * @throws KitError exit 3 with the text found, and what `ask` throws
  */
 export async function requirePlainShell(
   target: Target,
@@ -35,7 +35,7 @@ export async function requirePlainShell(
   const right = found?.inside === hardWord && found.code === 0
   if (right && found.before === '' && found.after === '') return
   if (right) throw refusal(target, 'prints text of its own', `${found.before}${found.after}`, greetingHint)
-  // Whatever answers may be no shell at all: only a path is taken for its name.
+  // The program that answers may not be a shell at all: only an absolute path is taken as its name.
   const [shell = ''] = /^\/\S+$/m.exec((await ask('printenv SHELL')).stdout) ?? []
   const what = found === undefined ? 'does not run what it is given' : 'changes words on their way'
   const words = found === undefined ? `${stdout}\n${stderr}` : found.inside
@@ -63,5 +63,5 @@ function refusal(target: Target, what: string, text: string, hint: string): KitE
   )
 }
 
-/** One line of a host's, without what would move a terminal's cursor. */
+/** One line of a host's output, without control characters, at most 160 characters. */
 const printable = (line: string): string => shortened(visible(line).trim(), 160)

@@ -9,7 +9,10 @@ import type { Answers } from '../base/confirm.mts'
 import { createHost, type Host } from './host.mts'
 import type { Writes } from '../base/writes.mts'
 
-/** Who enters where, with which key, and which host keys are trusted there. */
+/**
+ * The SSH user, address, private key and known host keys for a server.
+ * @throws KitError exit 2 when SSH_KEY is no private key, or others may read it or known_hosts
+ */
 export function loginOf({ env, settings }: { env: string; settings: Settings }, server: Server): Login {
   const target = {
     name: server.hostname,
@@ -26,7 +29,7 @@ export function loginOf({ env, settings }: { env: string; settings: Settings }, 
   }
 }
 
-/** @throws KitError exit 2 when there is no such key, it is a public one, or others may read it */
+/** Reads SSH_KEY. @throws KitError exit 2 when there is no such file, it is no private key, or others may read it */
 function readKey(setting: string): string {
   const path = fromRoot(setting)
   const text = readPrivate(path)
@@ -40,7 +43,7 @@ function readKey(setting: string): string {
   )
 }
 
-/** What it takes to connect to the machines of an environment. */
+/** What is needed to connect to the machines of an environment. */
 export interface Entry {
   readonly env: string
   readonly settings: Settings
@@ -48,7 +51,11 @@ export interface Entry {
   readonly writes: Writes
 }
 
-/** Enters one machine, as its administrator. @throws KitError exit 2, 3, 6, 7 or 8 */
+/**
+ * Connects to one host as root, directly or by sudo.
+ * @throws KitError exit 2 for SSH_KEY, exit 3 for its login shell, exit 6 without an answer, exit 7 for its host key,
+ *   exit 8 for a refused login or sudo
+ */
 export async function connectHost(
   options: Entry,
   server: Server,

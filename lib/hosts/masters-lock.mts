@@ -2,15 +2,16 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { lockFolder, type Host } from './host.mts'
 import { log } from '../base/log.mts'
 
-/** Held on masters while machines are worked on: there may be no API to hold a Lease in. */
+/** Locked on masters while a run changes hosts: there may be no API server to keep a Lease. */
 const lockFile = `${lockFolder}/installer.lock`
 
 /**
- * Keeps other runs off the machines, from whichever admin host they come and whichever masters they can reach:
- * the lock is taken on each master that was connected, and those must be a majority, so two runs always meet.
- * @param all how many masters servers.tsv names
- * @param stop ends all work on the machines: called when the majority is gone, and another run may have it
- * @throws KitError exit 11 while another run holds one of them, exit 6 without a majority
+ * Excludes other runs, from any admin host: the lock is taken on each master that was connected, and those must be a
+ * majority, so that two runs always share a master.
+ * @param masters the connected ones, in the order of servers.tsv
+ * @param all number of masters in servers.tsv
+ * @param stop ends all work on the hosts: called when the majority is lost, and another run may have it
+ * @throws KitError exit 6 without a majority, exit 9 when one cannot be taken, exit 11 while another run holds one
  */
 export async function takeMajority(
   masters: readonly Pick<Host, 'lock'>[],

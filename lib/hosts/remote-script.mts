@@ -3,10 +3,10 @@ import { gzipSync } from 'node:zlib'
 import type { Finished } from '../base/command.mts'
 import type { RemoteOptions } from './ssh.mts'
 
-/** How a script in $s is run with the words that follow: as short as it can be, each host gets it several times a run. */
+/** How a script in $s is run with its arguments. As short as possible: each host gets it several times a run. */
 const interpreters = { sh: 'eval "$s"', perl: 'perl -e "$s" "$@"' }
 
-/** Without the indentation, which no interpreter needs. */
+/** A script without its indentation, which no interpreter needs. */
 const unindented = (script: string): string => script.replaceAll(/^ +/gm, '')
 
 export interface ScriptOptions extends Omit<RemoteOptions, 'input'> {
@@ -14,12 +14,16 @@ export interface ScriptOptions extends Omit<RemoteOptions, 'input'> {
   readonly interpreter?: keyof typeof interpreters
 }
 
-/** What runs a command on a host and changes nothing; a non-zero exit is an answer. */
+/** Runs read-only commands on a host; a non-zero exit is a result. */
 export interface HostReader {
   read(words: readonly string[], options?: RemoteOptions): Promise<Finished>
 }
 
-/** Runs a POSIX shell or perl script on a host, as a reader: it must change nothing. It travels packed. */
+/**
+ * Runs a POSIX shell or perl script on a host; it must change nothing. It is sent with gzip, on stdin.
+ * @param words its arguments: `$1`, `$2`, ...
+ * @throws KitError exit 6 when the connection or the time is lost; a non-zero exit is a result
+ */
 export const readScript = (
   host: HostReader,
   script: string,

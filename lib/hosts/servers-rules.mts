@@ -1,9 +1,9 @@
 import { isIP } from 'node:net'
 import { nearest } from '../base/nearest.mts'
 
-// What may stand in servers.tsv, and what people and spreadsheets put there instead.
+// What servers.tsv may contain, and the usual mistakes of editors and spreadsheets.
 
-/** The columns there must be, whatever their order. */
+/** The required columns, in any order. */
 const columns = [
   'ENV',
   'IP_PUBLIQUE',
@@ -25,7 +25,7 @@ export interface Problem {
   readonly what: string
 }
 
-/** One row, its cells by the names of their columns. */
+/** One row of servers.tsv, its cells by column name. */
 export interface Cells {
   readonly line: number
   readonly text: string
@@ -33,7 +33,7 @@ export interface Cells {
   readonly cell: (name: string) => string
 }
 
-/** What is wrong with the header. */
+/** The problems of the header. @param line its number in the file, from 1 @param header its text, unsplit */
 export function headerProblems(line: number, header: string): Problem[] {
   if (header === '') return [{ line: 1, what: 'the file is empty' }]
   if (!header.includes('\t')) return [{ line, what: separatorOf(header) }]
@@ -61,7 +61,7 @@ function separatorOf(line: string): string {
     : 'this is no header: the first line names the columns'
 }
 
-/** What is wrong with one row. */
+/** The problems of one row. @param wanted number of cells in the header */
 export function rowProblems({ line, text, count, cell }: Cells, wanted: number): Problem[] {
   if (/^(<{7}|={7}|>{7})/.test(text)) return [{ line, what: 'git has left the marks of a conflict here' }]
   if (text.includes('\uFFFD')) return [{ line, what: 'is not UTF-8: save the file again as UTF-8' }]
@@ -74,7 +74,7 @@ export function rowProblems({ line, text, count, cell }: Cells, wanted: number):
   })
 }
 
-/** What no eye sees. */
+/** Invisible problems of a cell: quotes of a spreadsheet, invisible characters, blanks around it. */
 function unclean(value: string): string | undefined {
   if (/^".*"$/.test(value)) return 'is in quotes: a spreadsheet has added them'
   if (/[\u00A0\u00AD\u200B-\u200F\u2028\u2029\u202F\u2060\uFEFF]/.test(value))
@@ -82,7 +82,7 @@ function unclean(value: string): string | undefined {
   return value === value.trim() ? undefined : 'begins or ends with a blank'
 }
 
-/** What people write for a machine of the cluster: taken as another machine, it would be left out in silence. */
+/** Usual misspellings of ROLE k3s: read as another machine's role, such a row would be left out without a message. */
 const nearlyK3s = /^(k3s|k8s|rke2?|kubernetes)|^(master|server|worker|agent|node|control-?plane)s?$/i
 
 type CellRule = (value: string, cell: Cells['cell']) => string | undefined
@@ -134,7 +134,7 @@ function addressProblem(value: string): string | undefined {
   return first >= 224 ? `${value} is no host's address` : undefined
 }
 
-/** Names twice in an environment, addresses twice anywhere. */
+/** Host names that occur twice in an environment, and private addresses that occur twice in the file. */
 export function duplicatesOf(rows: readonly Cells[]): Problem[] {
   const seen = new Map<string, number>()
   return rows.flatMap(({ line, cell }) =>

@@ -4,7 +4,10 @@ import { credentialsFolder, readIfThere, root, shownPath } from '../base/files.m
 import { nearest } from '../base/nearest.mts'
 import { duplicatesOf, headerProblems, rowProblems, type Cells, type Problem } from './servers-rules.mts'
 
-/** The machines of an environment's cluster, as servers.tsv names them. @throws KitError exit 2 or 3 */
+/**
+ * The machines of an environment's cluster in servers.tsv.
+ * @throws KitError exit 3 when there is no servers.tsv, exit 2 when it has errors or a wrong number of masters
+ */
 export function readServers(env: string): {
   masters: Server[]
   workers: Server[]
@@ -25,14 +28,15 @@ export function readServers(env: string): {
   })
 }
 
-/** All masters, for each may be asked; masters and workers this run works on. */
+/** All masters, for each may be read; masters and workers this run works on. */
 export interface Limited {
   readonly masters: { readonly all: readonly Server[]; readonly limited: readonly Server[] }
   readonly workers: readonly Server[]
 }
 
 /**
- * What --limit leaves of the machines of a cluster.
+ * The machines of a cluster that --limit selects.
+ * @param limit host names; undefined for all
  * @throws KitError exit 2 for a host servers.tsv does not name, with the nearest name
  */
 export function limited(
@@ -65,12 +69,14 @@ export interface Server {
   readonly subrole: string
 }
 
-/** Problems shown at once: more would hide the first. */
+/** Most problems shown at once: more would scroll the first ones away. */
 const mostShown = 20
 
 /**
  * Reads servers.tsv: TAB separated, columns found by their names in the header, further columns allowed (its
- * 14-column form has two). Every row is looked at, whatever its environment; an empty cell is an empty cell.
+ * 14-column form has two). Every row is validated, of every environment.
+ * @param path for messages
+ * @param text content of the file
  * @throws KitError exit 2 with all problems at once, each with line and column
  */
 export function parseServers(path: string, text: string): Server[] {
@@ -119,8 +125,8 @@ function refuse(path: string, problems: readonly Problem[]): void {
 }
 
 /**
- * Rows of an environment that are no machines of its cluster, counted by their ROLE: one that is missing in the cluster
- * is seen here. Undefined when there are none.
+ * Counts an environment's rows with another ROLE than k3s, by ROLE: an operator sees here a machine that is missing in
+ * the cluster. Undefined when there are none.
  * @returns `4 of its rows are other machines: 3 postgres, 1 redis`
  */
 export function leftOut(servers: readonly Server[], env: string): string | undefined {
@@ -134,7 +140,7 @@ export function leftOut(servers: readonly Server[], env: string): string | undef
 
 /**
  * The machines of an environment's cluster: ROLE k3s, in the order of the file.
- * @throws KitError exit 2 without a master, or with a number of masters that has no majority of its own
+ * @throws KitError exit 2 unless there are one, three, five or seven masters
  */
 export function clusterServers(
   servers: readonly Server[],

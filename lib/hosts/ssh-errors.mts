@@ -1,7 +1,7 @@
 import { inMebibytes, mostOutputBytes } from '../base/collect.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 
-/** Where a connection leads, as messages name it. */
+/** User, address and port of a connection, and the host's name in messages. */
 export interface Target {
   readonly name: string
   readonly address: string
@@ -9,14 +9,15 @@ export interface Target {
   readonly user: string
 }
 
+/** A host in messages: `k8s-1 (10.0.0.1)`. */
 export const shownTarget = ({ name, address }: Target): string =>
   name === address ? name : `${name} (${address})`
 
-/** The command an operator looks at a host with. @param flags each with a blank behind it */
+/** The ssh command for an operator. @param flags each followed by a space: `-v ` */
 export const sshTo = ({ address, port, user }: Target, flags = ''): string =>
   `ssh ${flags}${port === 22 ? '' : `-p ${port} `}${user}@${address}`
 
-/** A link that broke while a command ran: whether it did its work is unknown, and must be looked up. */
+/** Exit 6: the connection was lost while a command ran. Whether the command completed is unknown. */
 export const lostLink = (target: Target, doing: string): KitError =>
   new KitError(`${shownTarget(target)}: the connection was lost during: ${doing}`, {
     exitCode: exitCodes.unreachable,
@@ -29,7 +30,7 @@ interface Ssh2Error extends Error {
   readonly code?: string
 }
 
-/** What ssh2 says of a private key before it asks any host, and what that means. */
+/** Errors of ssh2 for a private key, which it raises before it connects, and their meaning. */
 const keyProblems = [
   {
     words: /no passphrase given/,
@@ -48,7 +49,11 @@ const keyProblems = [
   },
 ] as const
 
-/** Why a connection could not be made, in words an operator can act on. */
+/**
+ * Why a connection could not be made: exit 2 for the private key, exit 8 when the login is refused, exit 6 for any
+ * other reason.
+ * @param thrown the error of ssh2
+ */
 export function connectError(target: Target, thrown: unknown): KitError {
   const cause = thrown as Ssh2Error
   const { port, user } = target
@@ -78,6 +83,7 @@ export function connectError(target: Target, thrown: unknown): KitError {
   })
 }
 
+/** Exit 9: a command wrote more than `mostOutputBytes`. @param shown the command, as the log names it */
 export const outputTooLong = (target: Target, shown: string): KitError =>
   new KitError(`${target.name}: more than ${inMebibytes(mostOutputBytes)} of output to: ${shown}`, {
     exitCode: exitCodes.rolloutFailed,

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { Finished } from '../base/command.mts'
 import { cutAt, errorsOf, framed } from './frame.mts'
 
-/** How a command is run on a connection that is open, its output told as it comes. */
+/** Runs a command on an open connection and passes on its stdout as it arrives. */
 type Exec = (
   command: string,
   options: { stdin: Readable; onStdout: (said: Buffer) => void; noTrim: true },
@@ -10,21 +10,25 @@ type Exec = (
 
 export interface HeldOptions {
   readonly firstLine?: string | undefined
-  /** Called when it ends although nobody closed the connection. */
+  /** Called when the command ends although this side has not closed the connection. */
   readonly onLost: () => unknown
 }
 
-/** Milliseconds between the signs of life a held command gets. */
+/** Milliseconds between two lines on the stdin of a held command, which prove that this run is alive. */
 export const beat = 12_000
 
-/** As `Connection.runHeld`. Not counted among the channels: it is the one more that MaxSessions 4 has. */
+/**
+ * As `Connection.runHeld`. Not counted among the three channels of a connection: it is the fourth session that
+ * MaxSessions 4 allows.
+ * @param mark from `newMark`
+ */
 export function runHeld(
   exec: Exec,
   mark: string,
   words: readonly string[],
   { firstLine = '', onLost }: HeldOptions,
 ): Promise<Finished | string> {
-  // A stdin that never ends: the far side sees its end only when the connection is gone.
+  // A stdin that never ends: the host sees its end only when the connection is closed.
   const stdin = new Readable({ read() {} })
   stdin.push(firstLine)
   const beating = setInterval(() => stdin.push('\n'), beat).unref()

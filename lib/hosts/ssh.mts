@@ -21,15 +21,15 @@ import { requirePlainShell, type Raw } from './login-shell.mts'
 import { runHeld, type HeldOptions } from './ssh-held-command.mts'
 import { connectError, lostLink, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
-// The only importer of node-ssh. One connection a host, no tunnel, no second key offered: what an sshd with
-// MaxSessions 4, MaxAuthTries 3 and no forwarding lets in. node-ssh's own quoting loses empty words: frame.mts has ours.
+// The only importer of node-ssh. One connection per host, no tunnel, one key offered: what an sshd with MaxSessions
+// 4, MaxAuthTries 3 and no forwarding accepts. node-ssh's own quoting drops empty words: frame.mts has the kit's own.
 
 export interface Login extends Target {
   /** The private key's text. */
   readonly privateKey: string
-  /** What it is locked with. */
+  /** The passphrase of the private key. */
   readonly passphrase: string | undefined
-  /** What known_hosts has for it: without a known key the host is not connected. */
+  /** The host's keys in known_hosts: without a known key there is no connection. */
   readonly keys: Pick<HostKeys, 'known' | 'revoked'>
 }
 
@@ -37,30 +37,31 @@ export interface RemoteOptions {
   /** Sent to the command's stdin. Sensitive values travel here, never in words. */
   readonly input?: string | Readable | undefined
   readonly timeoutSeconds?: number
-  /** What the log says instead of the words. */
+  /** The command as log and messages show it, in place of the words. */
   readonly shown?: string
 }
 
 export interface Connection {
-  /** Runs a command. A non-zero exit is an answer. @throws KitError exit 6 when the link or the time is lost */
+  /** A non-zero exit is a result. @throws KitError exit 6 when link or time is lost, exit 9 for too much output */
   run(words: readonly string[], options?: RemoteOptions): Promise<Finished>
   /**
-   * Starts a command that stays until the connection closes, with a line on its stdin every `beat` milliseconds.
-   * @returns the line it says first, or its end
+   * Starts a command that runs until the connection closes, with a line on its stdin every `beat` milliseconds.
+   * @returns the first line it prints, or its result when it ends without one. @throws what the SSH library throws
    */
   runHeld(words: readonly string[], options: HeldOptions): Promise<Finished | string>
   close(): void
 }
 
-/** Channels at once on one connection: one fewer than an sshd with MaxSessions 4 has. */
+/** Channels at once on one connection: one fewer than an sshd with MaxSessions 4 allows. */
 const channels = 3
 
-/** Milliseconds between questions whether the link still lives; the third without an answer ends it: within 45 s. */
+/** Milliseconds between keepalive requests; the third without a reply ends the connection: within 45 s. */
 const keepalive = 12_000
 
 /**
  * Opens the connection to one host, whose key must be a known one.
- * @throws UnknownHost (7), KitError exit 3 when its login shell is not a plain one, exit 6, 7 or 8
+ * @throws UnknownHost (7), KitError exit 2 for the private key, exit 3 when its login shell is not a plain POSIX one,
+ *   exit 6 without an answer, exit 7 for a changed or revoked host key, exit 8 for a refused login, exit 130 or 143
  */
 export async function connect(login: Login): Promise<Connection> {
   interruption.throwIfAsked()
@@ -76,12 +77,12 @@ export async function connect(login: Login): Promise<Connection> {
       username: user,
       privateKey,
       ...(passphrase === undefined ? {} : { passphrase }),
-      // Not first without any: MaxAuthTries counts that too.
+      // No first attempt with method `none`: MaxAuthTries counts it.
       authHandler: ['publickey'],
       readyTimeout: 15_000,
       keepaliveInterval: keepalive,
       keepaliveCountMax: 2,
-      // A server may have several keys: it is asked for the kind that is known.
+      // A server may have several keys: the type of the known one is requested.
       ...(algorithms.length > 0 ? { algorithms: { serverHostKey: algorithms as never } } : {}),
       hostVerifier: (bytes: Buffer) => {
         met = hostKeyOf(bytes)
@@ -122,7 +123,7 @@ interface Opened {
   readonly mark: string
 }
 
-/** Runs words, and gives what they said themselves. */
+/** Runs a command and returns its own output, without that of the login shell. */
 async function execute(
   { ssh, target, mark }: Opened,
   words: readonly string[],
@@ -142,7 +143,7 @@ async function execute(
   return { code, stdout: inside, stderr: errorsOf(mark, stderr) }
 }
 
-/** Gives a text to the login shell and waits for its end. */
+/** Runs a text in the login shell and waits for its end. */
 async function raw(
   ssh: NodeSSH,
   target: Target,
@@ -163,7 +164,7 @@ async function raw(
       ssh.execCommand(command, {
         stdin: input ?? '',
         noTrim: true,
-        // Decoded once it is all there: each piece by itself would cut characters.
+        // Decoded when it is complete: decoding each piece would cut characters.
         encoding: 'latin1',
         onStdout: count,
         onStderr: count,
@@ -171,7 +172,7 @@ async function raw(
       aborted(AbortSignal.any([over.signal, tooMuch.signal, interruption.signal])),
     ])
     if (answer === undefined) {
-      // A polite end would go on taking what the host writes.
+      // A graceful close would continue to read what the host writes.
       if (tooMuch.signal.aborted) ssh.connection?.destroy()
       ssh.dispose()
       interruption.throwIfAsked()

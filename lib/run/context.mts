@@ -6,12 +6,12 @@ import type { Until } from '../base/poll.mts'
 import type { RawValues } from '../settings/settings.mts'
 import type { Versions } from '../settings/versions.mts'
 
-/** What a step of a module works with. */
+/** The context of a module's steps: with hosts for a module that works on machines. */
 export type ContextOf<M extends Module> = M extends { readonly machines: object }
   ? MachineContext<M>
   : StepContext<M>
 
-/** What every step works with. Readers always act; writers only record under --plan. */
+/** The context of every step. Readers always act; writers only record under --plan. */
 export interface StepContext<M extends Module> {
   /** The module's settings, typed. @throws KitError exit 2 listing what is missing */
   readonly settings: SettingsOf<M>
@@ -21,14 +21,14 @@ export interface StepContext<M extends Module> {
   readonly kube: Kube
   readonly backends: OwnBackends
   readonly pulls: Pulls
-  /** Waits for what becomes ready by itself. */
+  /** Polls a condition until it holds. @throws KitError exit 9 when it does not hold in time */
   readonly until: Until
   readonly tests: Tests<M>
 }
 
-/** What a step of a module that works on machines has beside that. */
+/** The additional context of a step of a module that works on machines. */
 export interface MachineContext<M extends Module> extends StepContext<M> {
-  /** The machines of the cluster, connected at the first call. @throws KitError exit 2, 3, 6, 7 or 8 */
+  /** The hosts of the cluster, connected at the first call. @throws KitError exit 2, 3, 6 to 9, 11, 12 as openHosts */
   readonly hosts: () => Promise<Hosts>
   readonly cluster: ClusterOfRun
   readonly versions: Versions
@@ -37,13 +37,14 @@ export interface MachineContext<M extends Module> extends StepContext<M> {
 /** The module's settings as a whole. */
 export interface Credentials {
   /**
-   * Completes and saves them: given, saved, adopted from the cluster, generated, asked. The module's backends are tried
-   * with answers that were typed, before these are saved.
-   * @throws KitError exit 2, 5 or 12
+   * Completes the settings and saves them: given, saved, adopted from the cluster, generated, asked. Before answers
+   * that were typed are saved, the module's backends are tried with them.
+   * @throws KitError exit 2 for a missing or invalid value, exit 5 when a saved secret is not the live one, exit 11
+   *   when another run has the lock, exit 12 when they cannot be saved, exit 130 when a question is cancelled
    */
   ensure(): Promise<void>
   /**
-   * Saves values a step found on hosts, or made, for optional settings that have none yet.
+   * Saves values that a step found on hosts, or generated, for optional settings without a value.
    * @param found text by setting key
    * @throws KitError exit 2 when the environment is protected and its name is not given, exit 11, exit 12
    */
@@ -53,22 +54,27 @@ export interface Credentials {
 /** The images a module installs. */
 export interface Pulls {
   /**
-   * Makes sure that nodes can start all of them.
-   * @throws KitError exit 2 for a placeholder; exit 3 or 8 for one that no node has and no registry gives
+   * Requires that nodes can pull all of them, see provePulls.
+   * @throws KitError exit 2 for a placeholder; exit 3 or 8 for an image that cannot be pulled
    */
   require(): Promise<void>
 }
 
 /** The backends a module says it needs. */
 export interface OwnBackends {
-  /** Asks all of them, then makes them usable: none is written to while another one may refuse. @throws KitError */
+  /**
+   * Checks all of them, then makes them usable: none is written to while another one may refuse.
+   * @throws KitError exit 2 for settings, exit 3, 5, 6, 7, 8, 9 or 11, see requireBackends
+   */
   require(): Promise<void>
 }
 
 export interface Tests<M extends Module> {
   /**
-   * Asks every check, with --drill also runs the drills, writes the report. Both are loaded by a run that asks them.
-   * @throws KitError exit 10 when one fails
+   * Runs every check, with --drill also the drills, and writes the report. Does nothing under --plan.
+   * @param checks imports the module's checks
+   * @param drills imports the module's drills
+   * @throws KitError exit 10 when one fails, exit 11 when another run has the lock, exit 12 for the report
    */
   run(
     checks: () => Promise<{ readonly checks: ChecksOf<M> }>,
@@ -76,12 +82,15 @@ export interface Tests<M extends Module> {
   ): Promise<void>
 }
 
-/** What a step that makes the cluster itself does with it. */
+/** The cluster, for a step that creates it. */
 export interface ClusterOfRun {
-  /** True when the kit has installed or adopted a cluster for this environment: another one is never begun. */
+  /** True when the kit has installed or adopted a cluster for this environment: it never creates a second one. */
   readonly known: boolean
-  /** Saves the kubeconfig unless the saved one is as good. @throws KitError exit 5, 6 or 12 */
+  /**
+   * Saves the kubeconfig unless the saved one is equivalent.
+   * @throws KitError exit 5 when it is another cluster's, exit 6 when no name in it answers, exit 12 for the disk
+   */
   keepKubeconfig(fetched: Fetched): Promise<void>
-  /** Goes on with the cluster, once its API answers. @throws KitError exit 5, 6, 7, 8 or 11 */
+  /** Opens the cluster for the rest of the run, once its API server answers. @throws KitError as openCluster */
   connect(): Promise<void>
 }

@@ -16,7 +16,7 @@ import type { Session } from './session.mts'
 import type { Step } from './step.mts'
 import { createUntil } from '../base/poll.mts'
 
-/** What one step of a run works with: everything is opened at its first use. */
+/** The context of one step of a run. Everything in it is opened at its first use. */
 export function createContext<M extends Module>(
   session: Session<M>,
   step: Pick<Step<M>, 'id'>,
@@ -63,7 +63,7 @@ const requirePulls = <M extends Module>(session: Session<M>): Promise<void> =>
 
 function credentialsOf<M extends Module>(session: Session<M>): Credentials {
   const { module, inputs, permit } = session
-  /** Comes before a settings file is changed. */
+  /** Runs before a settings file is changed: confirmation and lock. */
   const hold = async () => {
     await permit()
     await session.opened?.lock.acquire()
@@ -86,7 +86,7 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
     async run(loadChecks, loadDrills) {
       if (writes.planning) return
       const { cluster, kube, revisions, lock } = session.requireOpened()
-      // Nobody changes what is being judged.
+      // The lock: no other run changes the objects that are being checked.
       const [{ checks }, { drills }] = await Promise.all([loadChecks(), loadDrills(), lock.acquire()])
       const settings = inputs.current()
       await runTests(module, {
@@ -102,7 +102,7 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
   }
 }
 
-/** What the readers of checks are made from. */
+/** The sources of the tools of checks. */
 export interface ReaderSources<S> {
   readonly settings: S
   readonly kubectl: Kubectl
@@ -110,7 +110,7 @@ export interface ReaderSources<S> {
   readonly backends: Pick<Backends, 'postgres' | 'redis' | 's3'>
 }
 
-/** What checks get: nothing they could write with. Backends are logged in to at the first question. */
+/** The tools of checks, without any writer. The login to a backend is made at its first use. */
 export const readersOf = <M extends Module>({
   settings,
   kubectl,

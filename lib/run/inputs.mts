@@ -17,24 +17,31 @@ import {
 
 /** The settings of one run. */
 export interface Inputs<M extends Module> {
-  /** @throws KitError exit 2 listing what is missing */
+  /** The settings, typed. @throws KitError exit 2 listing what is missing */
   current(): SettingsOf<M>
-  /** True when the first write of a run wants the environment's name typed. Asked before anything is saved. */
+  /** True when the environment's name must be typed before the first write. Read before anything is saved. */
   isProtected(): boolean
   /**
-   * Completes, tries and saves them; under --plan they are only used.
-   * @param hold comes before a file is changed: the name of a protected environment, the lock
+   * Completes, tries and saves the settings; under --plan they are only used.
+   * @param live values of live Secrets, by key
+   * @param hold runs before a file is changed: confirmation of a protected environment, lock
+   * @param tryOut tries backends with answers that were typed
+   * @throws KitError exit 2, 5, 12 or 130, see completeSettings and keepSettings, and what `hold` throws
    */
   ensure(
     live: RawValues,
     hold: () => Promise<void>,
     tryOut?: (settings: SettingsOf<M>) => Promise<void>,
   ): Promise<void>
-  /** Saves values a step found or made for settings that have none; under --plan they are only used. */
+  /**
+   * Saves values for settings without one; under --plan they are only used.
+   * @param found text by setting key
+   * @throws KitError exit 2 or 12, see keepSettings, and what `hold` throws
+   */
   keep(found: RawValues, hold: () => Promise<void>): Promise<void>
 }
 
-/** Reads what this run was given. @throws KitError exit 2 for what is invalid */
+/** Reads --set and --answers, and opens the settings of a run. @throws KitError exit 2 for what is invalid */
 export async function openInputs<M extends Module>(
   module: M,
   env: string,
@@ -63,7 +70,7 @@ export async function openInputs<M extends Module>(
     isProtected() {
       const protects = (from: Sources) =>
         resolve(all, from).some(({ setting, text }) => setting.key === 'PROTECTED' && text === 'true')
-      // What a run was given may only add protection: taking it away is a write that wants the name.
+      // --set may only add protection: to remove it is a write that needs the confirmation.
       return protects({ ...sources(), overrides: {}, variables: {} }) || protects(sources())
     },
     async ensure(live, hold, tryOut) {

@@ -2,9 +2,10 @@ import type { LiveObject } from '../kube/types.mts'
 import { isManaged } from '../kube/apply/ownership.mts'
 
 /**
- * The values of live Secrets by key: a lost settings file is filled from them.
- * @param namespaces those of the cluster. Only the kit's own count: in another one a Secret with our labels may be
- *   anybody's who has rights there
+ * The values of live Secrets, decoded, by key: a lost settings file is restored from them.
+ * @param objects live objects of the module
+ * @param namespaces all Namespace objects of the cluster. Only Secrets in the kit's own are read: in another one, any
+ *   user with rights there can create a Secret with the kit's labels
  */
 export function liveSecrets(
   objects: readonly LiveObject[],

@@ -8,7 +8,7 @@ import { log } from '../base/log.mts'
 import type { Module } from './module.mts'
 import type { Settings } from '../settings/settings.mts'
 
-/** What a module that works on machines has beside the others: its hosts, and the cluster it makes of them. */
+/** The hosts of a module that works on machines, and the cluster it creates on them. */
 export interface Machines {
   readonly hosts: () => Promise<Hosts>
   readonly cluster: ClusterOfRun
@@ -20,7 +20,7 @@ export interface MachinesOptions extends Omit<HostsOptions, 'settings' | 'limit'
   readonly options: Pick<Arguments, 'limit' | 'verb'>
 }
 
-/** @param connect goes on with the cluster once its API answers */
+/** The machines of a run; no connection before `hosts` is called. @param connect opens the cluster, see ClusterOfRun */
 export function createMachines(
   { settings, options: { limit, verb }, ...entry }: MachinesOptions,
   connect: () => Promise<void>,
@@ -28,7 +28,7 @@ export function createMachines(
   const { env, writes } = entry
   let hosts: Promise<Hosts> | undefined
   return {
-    // The SSH client is loaded by those who use it.
+    // The SSH client is loaded at its first use.
     hosts: () =>
       (hosts ??= import('../hosts/hosts.mts').then(({ openHosts }) =>
         openHosts({ ...entry, settings: settings(), limit, withoutLost: verb === 'uninstall' }),
@@ -40,27 +40,28 @@ export function createMachines(
       connect,
     },
     async close() {
-      // Hosts that could not be connected to were told by whoever asked for them.
+      // A failed connection was already reported to the caller of `hosts`.
       const opened = await hosts?.catch(() => undefined)
       opened?.close()
     },
   }
 }
 
-/** A step alone, or with a cluster that was never made. */
+/** Exit 3: a step needs a cluster, and there is none. */
 export const noCluster = (): KitError =>
   new KitError('there is no cluster yet', {
     exitCode: exitCodes.preflight,
     hint: 'install module 9: it begins with the machines',
   })
 
-/** Why a run begins without one, in a heading's few words. */
+/** Why a run begins without a cluster, for its heading. */
 export const whyNoCluster = (env: string): string =>
   hasKubeconfig(env) ? 'its cluster does not answer' : 'no cluster yet'
 
 /**
- * The cluster of a run. A module that works on machines may begin or end without one: before there is any, and when
- * its API is silent or lets nobody in any more.
+ * Opens the cluster of a run. Undefined for an install or uninstall of a module that works on machines, while there is
+ * no cluster, its API server does not answer, or the kubeconfig's certificate has expired.
+ * @throws what `open` throws, except exit 6 and CertificateExpired in these cases
  */
 export async function openFor(
   module: Module,

@@ -9,8 +9,8 @@ import type { Manifest } from '../kube/types.mts'
 import type { Versions } from '../settings/versions.mts'
 
 /**
- * What a module is, as data. Nothing in here acts; `lib/` reads it and never asks for a module by name. Functions of
- * settings are declared as methods, so that a module may name the type of its own settings.
+ * A module, as data. Its functions are pure; `lib/` has no case for a module by name. Functions of settings are
+ * declared as methods, so that a module can narrow the type of its settings.
  */
 export interface Module extends Declares {
   /** `cluster`: one for all environments of a cluster. `environment`: one each. */
@@ -22,40 +22,41 @@ export interface Module extends Declares {
   /** These images are the operator's own: no public registry has them. */
   readonly builtByOperator?: true
   /**
-   * The objects of each step, by its id, in the order they are applied: all that depends on these alone. A step applies
-   * every one of them, and may add what depends on an answer of the cluster.
+   * The objects of each step by its id (`01_deploy`), in the order they are applied: all that depend on the parameters
+   * alone. A step applies every one of them, and may add objects that depend on the state of the cluster.
+   * @param images image references by their name in versions.json
    */
   objects(
     settings: Settings,
     images: Readonly<Record<string, string>>,
     versions: Versions,
   ): Readonly<Record<string, readonly Manifest[]>>
-  /** What it uses outside the cluster. */
+  /** The backends it uses outside the cluster. */
   backends?(settings: Settings): BackendNeeds
-  /** What the last lines of a failing container mean, in this application's own words. */
+  /** Known failures of its containers, by their last log lines. */
   readonly failures?: readonly KnownFailure[]
-  /** What no check of this module looks at, said in every report. */
+  /** What no check of this module proves, one line each, in every report. */
   notProven?(settings: Settings): readonly string[]
-  /** The database whose schema this application moves by itself when a newer image starts. */
+  /** The database whose schema this application migrates by itself when a newer image starts. */
   schema?(settings: Settings): Schema | undefined
-  /** What an uninstall leaves where it is: databases, data. */
+  /** What an uninstall keeps, one line each: databases, data. */
   stays?(settings: Settings): readonly string[]
   /** Lines of the information screen after an install: label and text. */
   information?(settings: Settings): readonly (readonly [label: string, text: string])[]
 }
 
-/** What a module that works on machines says of leaving them. */
+/** How a module that works on machines is removed from them. */
 export interface MachineWork {
-  /** How it is taken off them again, loaded by who does that. */
+  /** Imports its teardown, for an uninstall only. */
   readonly teardown: () => Promise<Teardown>
-  /** What a host that was taken out of the cluster keeps. */
+  /** What remains on a host that was removed from the cluster, one line each. */
   readonly staysOnHost: (settings: Settings) => readonly string[]
 }
 
-/** Where a schema stands, and the commands that save the database and bring it back. */
+/** The query for a schema's last migration, and the commands that save and restore the database, one line each. */
 export interface Schema {
   readonly database: Database
-  /** SQL that gives one text: the name of the last migration. */
+  /** SQL that returns one text: the name of the last migration. */
   readonly lastMigration: string
   readonly backup: readonly string[]
   readonly restore: readonly string[]

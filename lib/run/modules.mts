@@ -8,21 +8,21 @@ import { folderOf } from '../base/names.mts'
 import { nearest } from '../base/nearest.mts'
 import type { Setting } from '../settings/settings.mts'
 
-/** The rows of the table of modules that a module needs validated first. */
+/** The rows of modules that must be validated before this one. @param number of the module: 12 */
 export function needsOf(number: number): Needed[] {
   const needs = modules.find((row) => row.number === number)?.needs ?? []
   return modules.filter((row) => needs.includes(row.number))
 }
 
-/** True for the module that is the cluster itself: its version and health are the nodes'. */
+/** True for the module that installs the cluster: its version and health are those of the nodes. */
 export const isKnownByNodes = (number: number): boolean =>
   modules.find((row) => row.number === number)?.state === 'nodes'
 
-/** The rows of the modules that need a module. */
+/** The rows of modules that need this one. */
 export const dependentsOf = (number: number): Needed[] =>
   modules.filter(({ needs }) => needs.includes(number))
 
-/** A setting by key, of whichever module has it. @throws KitError exit 2 with the nearest key */
+/** A setting by key, of any module. @throws KitError exit 2 with the nearest key when no module has it */
 export async function settingOfAnyModule(key: string): Promise<Setting> {
   const all: Setting[] = []
   for (const row of modules) {

@@ -5,7 +5,7 @@ import type { Module, SettingsOf } from './module.mts'
 import type { Step } from './step.mts'
 import type { Versions } from '../settings/versions.mts'
 
-/** What the objects of a module are made from. */
+/** The inputs for the objects of a module; `images` are references by their name in versions.json. */
 export interface Making<M extends Module> {
   readonly settings: SettingsOf<M>
   readonly images: Readonly<Record<string, string>>
@@ -13,8 +13,8 @@ export interface Making<M extends Module> {
 }
 
 /**
- * The objects a module declares for some of its steps, each with its owner's labels, in the order of the steps.
- * Pure: no host and no cluster is asked.
+ * The objects a module declares for some of its steps, each with its owner's labels, in the order of the steps. Pure:
+ * no host and no cluster is contacted.
  */
 export function objectsOf<M extends Module>(
   module: M,

@@ -20,7 +20,7 @@ import { createRunRevision, type RunRevision } from '../state/run-revision.mts'
 import { kitVersion, type Versions } from '../settings/versions.mts'
 import type { Writes } from '../base/writes.mts'
 
-/** The cluster of a run, and what the kit knows of it. */
+/** The cluster of a run, and the kit's records in it. */
 export interface OpenedCluster {
   readonly cluster: Cluster
   readonly look: Look
@@ -28,7 +28,7 @@ export interface OpenedCluster {
   readonly revisions: RunRevision
   /** Every revision of every module on this cluster. */
   readonly known: readonly Revision[]
-  /** Whoever writes has the lock by that; others acquire it for what must not change under them. */
+  /** Acquired by `mayWrite`; a reader acquires it when no other run may change what it reads. */
   readonly lock: ClusterLock
   /** Before every write. @throws KitError exit 2, 11 or 130 when this run may not write (any more) */
   mayWrite(): Promise<void>
@@ -38,19 +38,21 @@ export interface OpenOptions {
   readonly module: Module
   readonly env: string
   readonly options: Arguments
-  /** Asks before the first write, where the environment is protected. @throws KitError exit 2 */
+  /** Asks for the name of a protected environment, before the first write. @throws KitError exit 2 */
   readonly permit: () => Promise<void>
   readonly versions: Versions
-  /** The images this run installs, asked when its revision begins. */
+  /** The images this run installs, read when its revision begins. */
   readonly images: () => Readonly<Record<string, string>>
   /** The gate of writes that belong to this run's revision. */
   readonly writes: Writes
 }
 
 /**
- * Looks at the cluster of an environment, and makes sure that a module may begin on it. Its lock is acquired with the
- * first write: a run that finds nothing to do needs none.
- * @throws KitError exit 2, 3, 5, 6, 7, 8 or 11 when it may not
+ * Connects to the cluster of an environment, reads it, and requires that a module may begin on it. The lock is acquired
+ * with the first write: a run without changes needs none.
+ * @throws KitError exit 2 for a damaged kubeconfig or identity file, exit 3 without kubeconfig or kubectl, for a needed
+ *   module or an unhealthy cluster, exit 5 for another cluster than recorded, exit 6 without an answer, exit 7 for a
+ *   certificate, exit 8 for refused credentials, exit 9 for another refusal of the API server, exit 11 for the lock
  */
 export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> {
   const { module, env, options, permit, versions } = opening
@@ -95,7 +97,7 @@ export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> 
   }
 }
 
-/** A cluster as it was at one moment: itself, and the kit's own records on it. */
+/** The state of a cluster at one moment, and the kit's records in it. */
 interface Reading {
   readonly look: Look
   readonly records: Awaited<ReturnType<typeof readRecords>>
@@ -106,7 +108,7 @@ async function readCluster(kubectl: Kubectl): Promise<Reading> {
   return { look, records }
 }
 
-/** @returns what writes the identity down, once, where none is. @throws KitError exit 5 for another cluster than before */
+/** @returns a function that records the identity unless it is recorded. @throws KitError exit 5 for another cluster */
 function requireIdentity(env: string, { caHash }: Cluster, { uid }: Look): () => void {
   const met = { uid, ca: caHash }
   const recorded = recordedIdentity(env)
@@ -118,13 +120,13 @@ function requireIdentity(env: string, { caHash }: Cluster, { uid }: Look): () =>
   }
 }
 
-/** @throws KitError exit 3 when a module this one needs is not validated here, or the cluster is not healthy */
+/** @throws KitError exit 3 when a needed module is not validated on this cluster, or the cluster is not healthy */
 function requireNeeded({ module, env, options }: OpenOptions, { look, records }: Reading): void {
   const needed = needsOf(module.number)
   if (needed.length > 0 && options.verb !== 'status') requireGate(env, look, needed, records.revisions)
 }
 
-/** What was read while another run was at work is old once the lock is acquired: then it is read again. */
+/** Acquires the lock and reads the cluster again when another run held it: what was read before is outdated then. */
 async function readUnderLock(
   { options }: OpenOptions,
   lock: ClusterLock,
@@ -151,7 +153,10 @@ const warnDamaged = (name: string, why: string): void =>
     `kubectl --namespace ${systemNamespace} delete secret ${name}`,
   )
 
-/** What a killed drill had taken serves again before anything else is looked at. */
+/**
+ * Restores Deployments that a killed drill scaled to 0, and waits until they are ready, before anything else is read.
+ * @throws KitError exit 2 or 11 when this run may not write, exit 5 to 9 from kubectl, exit 9 when one is not ready
+ */
 export async function putBackDrills({ cluster, kube }: OpenedCluster, repairs: Writes): Promise<void> {
   const deployments = await undoDrills(cluster.kubectl, repairs, await kube.recorded())
   if (deployments.length === 0) return

@@ -5,13 +5,13 @@ import type { Session } from './session.mts'
 import type { ReportFacts } from '../checks/tests.mts'
 import { describeImage, kitVersion } from '../settings/versions.mts'
 
-/** What a report says beside its checks. @throws KitError exit 2 listing what is missing of the settings */
+/** The content of a report beside its checks. @throws KitError exit 2 listing settings that are missing */
 export function reportFacts<M extends Module>(session: Session<M>): ReportFacts {
   const { module, env, opened, versions, ownVersions, chosen, reporter } = session
   const settings = session.inputs.current()
   const current = opened?.revisions.current
   const { images } = chosen()
-  // On a cluster somebody else made, none of the module's images runs.
+  // On an adopted cluster, none of the module's images runs.
   const own = current?.state === 'adopted' ? [] : module.images
   return {
     env,

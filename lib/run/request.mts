@@ -1,7 +1,7 @@
-/** Which kind of program was started: they know different flags. */
+/** The kind of program that was started: each accepts different flags. */
 export type Program = 'master' | 'apply_all' | 'step'
 
-/** What a run does with a module. */
+/** The action of a run on a module. */
 export type Verb = 'install' | 'verify' | 'drill' | 'status' | 'rollback' | 'uninstall'
 
 /** The command line of one run, checked. Keys are the flags' names. */
@@ -11,12 +11,12 @@ export interface Arguments {
   readonly skip?: string
   readonly from?: string
   readonly env?: string
-  /** Hosts --limit names. */
+  /** Host names in --limit. */
   readonly limit?: readonly string[]
   readonly answers?: string
   readonly confirm: readonly string[]
   readonly set: readonly string[]
-  /** The revision --rollback names, if it names one. */
+  /** The revision number in --rollback; undefined without one. */
   readonly revision?: number
   readonly all: boolean
   readonly plan: boolean
@@ -30,6 +30,6 @@ export interface Arguments {
   readonly help: boolean
 }
 
-/** True for a run that writes nothing anywhere: a plan, or a look at how things are. */
+/** True for a run that writes nothing: --plan or --status. */
 export const onlyLooks = ({ plan, verb }: Pick<Arguments, 'plan' | 'verb'>): boolean =>
   plan || verb === 'status'

@@ -14,7 +14,7 @@ import { interactive } from '../base/terminal.mts'
 import { chooseImages, readVersions, type Chosen, type Versions } from '../settings/versions.mts'
 import { createWrites, type Writes } from '../base/writes.mts'
 
-/** One run of one module: what its steps work with, and what is kept around them. */
+/** One run of one module: its inputs, cluster, backends and hosts. */
 export interface Session<M extends Module> {
   readonly module: M
   readonly env: string
@@ -24,32 +24,32 @@ export interface Session<M extends Module> {
   readonly versions: Versions
   /** Entries of versions.json that are this environment's own. */
   readonly ownVersions: readonly string[]
-  /** Images this run installs, and newer ones it leaves alone. */
+  /** Images this run installs, and newer ones that it does not install. @throws KitError exit 2, see chooseImages */
   readonly chosen: () => Chosen
-  /** Writes of this run's revision: the first of them begins it. */
+  /** The gate of writes that belong to this run's revision: the first of them begins it. */
   readonly writes: Writes
-  /** Writes that belong to no revision: what a drill breaks and puts back. */
+  /** The gate of writes that belong to no revision: faults of a drill, and their undo. */
   readonly repairs: Writes
-  /** Wants the name of a protected environment, once a run. @throws KitError exit 2 */
+  /** Asks for the name of a protected environment, once per run. @throws KitError exit 2 */
   readonly permit: () => Promise<void>
   /** The cluster; undefined while there is none yet. */
   readonly opened: OpenedCluster | undefined
-  /** The cluster, for what cannot be done without one. @throws KitError exit 3; NotYet under --plan */
+  /** The cluster. @throws KitError exit 3 while there is none; NotYet under --plan and --status */
   readonly requireOpened: () => OpenedCluster
-  /** The backends of these settings, or of the run's own. */
+  /** The backends of these settings, by default of the run's own. @throws KitError exit 2 when these are incomplete */
   readonly backends: (settings?: SettingsOf<M>) => Backends
-  /** What the backends said to the operator, and how whoever looks for a run speaks to the operator. */
+  /** The warnings of this run, and the reporter that adds to them. */
   readonly reporter: Pick<BackendOpener, 'reporter' | 'warnings'>
   readonly machines: () => Machines
-  /** Goes on without the cluster, which is about to end: its lock is given back. */
+  /** Releases the lock and continues without the cluster, before it is uninstalled. Never throws. */
   leaveCluster(): Promise<void>
   close(): Promise<void>
 }
 
 /**
  * Opens a run: inputs, cluster, gate, lock. Nothing of the module is written before a step writes.
- * @param withoutCluster step 00 alone may run before there is a cluster: questions first, machines later
- * @throws KitError exit 2, 3, 5, 6, 7, 8 or 11 when the run must not begin
+ * @param withoutCluster true for step 00 alone, which may run before there is a cluster
+ * @throws KitError exit 2 for settings or versions.json, else exit 2, 3, 5 to 9 or 11 as openCluster and putBackDrills
  */
 export async function openSession<M extends Module>(
   module: M,
@@ -72,7 +72,7 @@ export async function openSession<M extends Module>(
   const images = (): Chosen['images'] => chosen().images
 
   const { writes, repairs } = createGates(options, permit, () => opened)
-  /** @throws KitError what openCluster throws; its lock is not kept then */
+  /** @throws KitError as openCluster and putBackDrills; the lock is released then */
   async function open(): Promise<OpenedCluster> {
     const made = await openCluster({ module, env, options, permit, versions, images, writes })
     opened = made
@@ -89,7 +89,7 @@ export async function openSession<M extends Module>(
     opened = undefined
   }
   const opening = withoutCluster && !hasKubeconfig(env) ? undefined : openFor(module, env, options, open)
-  // The clients of PostgreSQL and Redis take a third of a second to load: just as long as the cluster's first answers.
+  // The clients of PostgreSQL and Redis take 0.3 s to load: as long as the first responses of the cluster.
   const [{ createBackendOpener }, found] = await Promise.all([import('../backends/backends.mts'), opening])
   if (found === undefined) say(`KeyBuzz ${headingOf(module)}   ${env}   ${whyNoCluster(env)}`)
   const opener = createBackendOpener(writes, {
@@ -127,7 +127,7 @@ export async function openSession<M extends Module>(
           env,
           settings: () => inputs.current(),
           answers,
-          // What a drill does to a host belongs to no revision.
+          // A drill's changes on a host belong to no revision.
           writes: options.verb === 'drill' ? repairs : writes,
           options,
         },
@@ -142,12 +142,11 @@ export async function openSession<M extends Module>(
   }
 }
 
-/** What a write belongs to: to this run's revision, which the first of them begins, or to none. */
+/** `revision`: a write of this run's revision, the first of which begins it. `repair`: a write of no revision. */
 type WriteKind = 'revision' | 'repair'
 
 /**
- * The gates of a run's writes. Before there is a cluster a write wants the environment's name alone; on a cluster it
- * wants the lock too.
+ * The gates of a run's writes. Each requires the confirmation of a protected environment; on a cluster the lock too.
  */
 function createGates(
   options: Arguments,
@@ -162,7 +161,7 @@ function createGates(
   }
   const gateOf = (kind: WriteKind): Writes =>
     createWrites({ planning: onlyLooks(options), guard: () => mayWrite(kind) })
-  // Taking a host out of the cluster changes no object of the module: no revision begins with it.
+  // Removing a host from the cluster changes no object of the module: it begins no revision.
   const takesHosts = options.verb === 'uninstall' && options.limit !== undefined
   return { writes: gateOf(takesHosts ? 'repair' : 'revision'), repairs: gateOf('repair') }
 }

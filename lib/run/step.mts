@@ -1,16 +1,16 @@
 import type { ContextOf } from './context.mts'
 import type { Module } from './module.mts'
 
-/** Completes settings, makes the module so, or proves it: a module has one first step, one last step, others between. */
+/** `credentials` is a module's first step (settings), `tests` its last one; `apply` steps install it in between. */
 export type StepKind = 'credentials' | 'apply' | 'tests'
 
 /** One step of a module, as data. */
 export interface Step<M extends Module = Module> {
   readonly module: M
   readonly kind: StepKind
-  /** The file's name without ending: `12_n8n_01_deploy`. */
+  /** The file's name without extension: `12_n8n_01_deploy`. */
   readonly name: string
-  /** Its part behind the module's: `01_deploy`. Objects carry it as a label. */
+  /** The name without the module's folder: `01_deploy`. Value of the label keybuzz.io/step. */
   readonly id: string
   readonly title: string
   readonly run: (context: ContextOf<M>) => Promise<void>

@@ -5,7 +5,7 @@ import { folderOf, masterCommand } from '../base/names.mts'
 import { isValidated, lastPassed, newestOf, shortTime, type Revision } from './revision.mts'
 import { type Look, isServer, isReady } from '../kube/cluster-view.mts'
 
-/** A module another one needs, as the table of modules has it. */
+/** A module that another one needs: its row in the table of modules (scripts/modules.mjs). */
 export interface Needed {
   readonly number: number
   readonly slug: string
@@ -13,9 +13,10 @@ export interface Needed {
 }
 
 /**
- * Lets a module begin only on ground that was proven and still holds: what it needs is validated on this
- * cluster, and the cluster answers now (DESIGN section 6, Gate).
- * @throws KitError exit 3 when something needed was never validated, or the cluster is not healthy now
+ * Requires that the modules a module needs are validated on this cluster, and that the cluster is healthy now (DESIGN
+ * section 6, Gate).
+ * @param revisions of every module on the cluster, oldest first
+ * @throws KitError exit 3 when a needed module was never validated, or the cluster is not healthy now
  */
 export function requireGate(
   env: string,
@@ -45,7 +46,7 @@ export function requireGate(
   })
 }
 
-/** What a revision proves of its module, and whether a newer verification found otherwise. */
+/** When a module was validated last, and which newer verification failed. @param module as shown: `9 K3s` */
 export function provenText(module: string, revision: Revision): { validated: string; failedSince?: string } {
   const passed = lastPassed(revision)
   const validated =
@@ -60,7 +61,7 @@ export function provenText(module: string, revision: Revision): { validated: str
   }
 }
 
-/** What is wrong with the cluster right now: servers, workers, DNS, ingress class. */
+/** The current problems of the cluster: servers, nodes that take pods, DNS, IngressClass. */
 function problemsOf({ nodes, ingressClasses, dnsReady }: Look): string[] {
   const servers = nodes.filter(isServer)
   const ready = servers.filter(isReady)

@@ -3,7 +3,7 @@ import { KitError } from '../base/errors.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import type { LiveObject } from '../kube/types.mts'
 
-// The Lease of coordination.k8s.io that says which run works on a cluster: as data, and how it is read and written.
+// The Lease of coordination.k8s.io that names the run working on a cluster: as data, and how it is read and written.
 
 export interface Lease {
   readonly apiVersion: 'coordination.k8s.io/v1'
@@ -16,7 +16,7 @@ export interface Lease {
     readonly resourceVersion?: string
   }
   readonly spec: {
-    /** Empty: nobody's. */
+    /** Empty when no run holds it. */
     readonly holderIdentity: string
     readonly leaseDurationSeconds: number
     readonly acquireTime: string
@@ -25,15 +25,18 @@ export interface Lease {
   }
 }
 
-/** Seconds without renewal after which a waiter may take it over. */
+/** Seconds without renewal after which another run may take the lease over. */
 const duration = 15
 
 const processAnnotation = 'keybuzz.io/process'
 
-/** Kubernetes wants microseconds here. */
+/** The current time as a MicroTime of Kubernetes, which has microseconds. */
 const microTime = (): string => new Date().toISOString().replace('Z', '000Z')
 
-/** The lease as `holder` takes it, over the version that was found; a new one when there was none. */
+/**
+ * The lease as `holder` acquires it, over the version that was found; a new one when there was none.
+ * @param process from process-identity.mts; undefined where there is no /proc
+ */
 export function leaseFor(found: Lease | undefined, holder: string, process: string | undefined): Lease {
   const now = microTime()
   const version = found?.metadata.resourceVersion
@@ -51,27 +54,30 @@ export function leaseFor(found: Lease | undefined, holder: string, process: stri
   }
 }
 
+/** The lease with the current time as its renewal. */
 export const renewed = ({ spec, ...lease }: Lease): Lease => ({
   ...lease,
   spec: { ...spec, renewTime: microTime() },
 })
 
+/** The lease without a holder. */
 export const released = ({ spec, ...lease }: Lease): Lease => ({
   ...lease,
   spec: { ...spec, holderIdentity: '' },
 })
 
+/** True while a run holds the lease. */
 export const isHeld = ({ spec }: Lease): boolean => spec.holderIdentity !== ''
 
-/** Who holds it, and since when. */
+/** The holder of a lease and since when, for messages. */
 export const holderOf = ({ spec }: Lease): string =>
   `${spec.holderIdentity} since ${spec.acquireTime === '' ? 'an unknown time' : `${spec.acquireTime.slice(0, 19)}Z`}`
 
-/** The process that holds it, as process-identity.mts names it. */
+/** The process that holds a lease, as process-identity.mts names it. */
 export const processOf = ({ metadata }: Lease): string | undefined =>
   metadata.annotations?.[processAnnotation]
 
-/** The lease as the cluster has it. */
+/** Reads the lease from the cluster; undefined when there is none. @throws KitError exit 3 or 5 to 9 from kubectl */
 export const readLease = async (kubectl: Kubectl): Promise<Lease | undefined> => {
   const { name, namespace } = leaseFor(undefined, '', undefined).metadata
   const words = ['get', 'leases.coordination.k8s.io', name, '-n', namespace, '--ignore-not-found']
@@ -79,8 +85,8 @@ export const readLease = async (kubectl: Kubectl): Promise<Lease | undefined> =>
 }
 
 /**
- * The lease in an object the API server gave. Every field of a Lease may be absent (`kubectl edit`, another client): one
- * without a duration has the kit's own, or it would never be taken over.
+ * The lease in an object of the API server. Every field of a Lease may be absent (`kubectl edit`, another client): one
+ * without a duration gets the kit's own, or it would never be taken over.
  */
 export function leaseIn(live: LiveObject | undefined): Lease | undefined {
   if (live === undefined) return undefined
@@ -98,10 +104,14 @@ export function leaseIn(live: LiveObject | undefined): Lease | undefined {
   }
 }
 
-/** kubectl would fetch the API's whole schema first, which an API server that has only just come back cannot give. */
+/** The kubectl words that write a lease. Without validation: an API server that has just started has no schema yet. */
 export const writeWords = (verb: 'create' | 'replace'): string[] => [verb, '--validate=false', '-f', '-']
 
-/** Writes a lease over the very version it was made from. @returns undefined when that is no longer the newest */
+/**
+ * Writes a lease over the version it was made from (resourceVersion).
+ * @returns undefined when that is no longer the newest version
+ * @throws KitError exit 3 or 5 to 9 from kubectl for any other refusal
+ */
 export async function writeLease(kubectl: Kubectl, lease: Lease): Promise<Lease | undefined> {
   const verb = lease.metadata.resourceVersion === undefined ? 'create' : 'replace'
   try {

@@ -6,14 +6,14 @@ import { log } from '../base/log.mts'
 import { hasEnded } from './process-identity.mts'
 import { watchKind } from '../kube/watch.mts'
 
-/** Milliseconds between two lines about the wait. */
+/** Milliseconds between two progress lines of the wait. */
 const heartbeat = 15_000
 
 /**
- * Waits until a held lease may be taken: released, or its holder is gone. A holder on this machine is looked for;
- * one elsewhere is gone when it has not renewed for the lease's duration on our own clock.
- * @returns the lease to take over
- * @throws KitError exit 11 when its holder is alive and `wait` is false
+ * Waits until a held lease may be acquired: it was released, or its holder has died. A holder on this machine is looked
+ * up by its process; one elsewhere is dead when it has not renewed for the lease's duration on our own clock.
+ * @returns the lease to take over; undefined when it was deleted
+ * @throws KitError exit 11 when its holder is alive and `wait` is false; exit 130 or 143 on a signal
  */
 export async function waitForLease(
   kubectl: Kubectl,
@@ -45,7 +45,7 @@ export async function waitForLease(
       }
       await new Promise<void>((resolve) => {
         wake = resolve
-        // The duration may pass while nothing happens at all.
+        // The duration can expire without any event.
         setTimeout(resolve, 500)
       })
     }

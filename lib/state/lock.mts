@@ -21,11 +21,11 @@ import { namespace } from '../kube/manifests/objects.mts'
 
 /** One run at a time on a cluster (DESIGN section 6, Lock). */
 export interface Lock {
-  /** True when another run held it in between: what was read before may be old. */
+  /** True when another run held it in between: what was read before may be outdated. */
   readonly waited: boolean
-  /** Renews it, which proves that it is still ours. @throws KitError exit 11 when another run has taken it */
+  /** Renews the lease. @throws KitError exit 11 when another run has taken it over, exit 3 or 5 to 9 from kubectl */
   require(): Promise<void>
-  /** Lets the next run begin at once. Never throws: the lease ends by itself otherwise. */
+  /** Releases it, so that the next run begins at once. Never throws: the lease expires otherwise. */
   release(): Promise<void>
 }
 
@@ -33,9 +33,9 @@ export interface LockOptions {
   readonly kubectl: Kubectl
   /** The lease as it was last read. */
   readonly found: Lease | undefined
-  /** Who wants it and what for: `root@admin, 12_n8n (staging)`. */
+  /** Operator and purpose, shown to other runs: `root@admin, 12_n8n (staging)`. */
   readonly holder: string
-  /** Waits for a run that is alive, instead of giving up. */
+  /** Waits for a run that is alive, instead of exit 11. */
   readonly wait: boolean
 }
 
@@ -43,8 +43,8 @@ export interface LockOptions {
 const renewEvery = 5000
 
 /**
- * Takes the cluster for one run of one module, and keeps it until released.
- * @throws KitError exit 11 when another run is alive
+ * Acquires the lock of a cluster and renews it until it is released.
+ * @throws KitError exit 11 when another run is alive, exit 3 or 5 to 9 from kubectl, exit 130 or 143 on a signal
  */
 export async function takeLock({ kubectl, found, holder, wait }: LockOptions): Promise<Lock> {
   const identity = processIdentity()
@@ -59,13 +59,13 @@ export async function takeLock({ kubectl, found, holder, wait }: LockOptions): P
     const taken = await writeLease(kubectl, wanted)
     if (taken !== undefined) return keep(kubectl, taken, waited)
     lease = await readLease(kubectl)
-    // Somebody was quicker, or this run was and the answer was lost on its way.
+    // Another run was faster, or this run has written it and the response was lost.
     if (lease !== undefined && isSameRun(lease, wanted)) return keep(kubectl, lease, waited)
     waited = true
   }
 }
 
-/** By its process where the system tells one from another, else by the instant it began to hold. */
+/** Compares the process where there is a /proc, else holder and acquire time. */
 const isSameRun = (met: Lease, ours: Lease): boolean =>
   processOf(ours) === undefined ? holderOf(met) === holderOf(ours) : processOf(met) === processOf(ours)
 
@@ -80,12 +80,12 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
     const written = await writeLease(kubectl, renewed(lease))
     if (written !== undefined) return void (lease = written)
     const met = await readLease(kubectl)
-    // An answer that was lost on its way: the write before it was ours.
+    // The response to our own write was lost.
     if (met !== undefined && holderOf(met) === holderOf(lease)) return void (lease = met)
     lostTo = (met && holderOf(met)) ?? 'another run, which deleted it'
   }
   let underWay = 0
-  /** One after the other: each carries the version the one before it made. */
+  /** Renewals run one after another: each needs the resourceVersion of the one before. */
   const renew = (): Promise<void> => {
     underWay += 1
     return (last = last
@@ -95,7 +95,7 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
   }
 
   const timer = setInterval(() => {
-    // While the API server hangs, renewals must not pile up in front of a write that waits to be allowed.
+    // While the API server hangs, renewals must not queue up before a write that waits for `require`.
     if (underWay > 0) return
     renew().catch((thrown: unknown) => record(`the lease could not be renewed: ${String(thrown)}`))
   }, renewEvery)
@@ -134,32 +134,32 @@ const lostError = (other: string): KitError =>
 /** The lock on a run's cluster, acquired when it is first needed: a run with nothing to do needs none. */
 export interface ClusterLock {
   /**
-   * Acquires it before anything that was read is relied on: the caller may read it again.
-   * @returns true when it must be: another run had the lock in between
-   * @throws KitError exit 11 when another run is alive
+   * Acquires it before the caller relies on what it has read.
+   * @returns true when the caller must read again: another run had the lock in between
+   * @throws KitError exit 11 when another run is alive, and as takeLock
    */
   acquireAndRefresh(): Promise<boolean>
   /**
-   * Acquires it, unless this run has it: what was read stays true from now on.
-   * @throws KitError exit 11 when another run has it, or had it since this one looked
+   * Acquires it, unless this run has it: from now on no other run changes what was read.
+   * @throws KitError exit 11 when another run has it, or had it since this one read the cluster; as takeLock
    */
   acquire(): Promise<void>
   /** Before every write. @throws KitError exit 11 as `acquire`, or when another run has taken the lock over */
   assertHeld(): Promise<void>
-  /** Lets the next run begin. Never throws. */
+  /** Releases it, so that the next run can begin. Never throws. */
   release(): Promise<void>
 }
 
 export interface ClusterLockOptions extends LockOptions {
-  /** The kit's own namespace is there. */
+  /** True when the kit's own namespace exists. */
   readonly hasNamespace: boolean
 }
 
-/** @param options with the lease as it was before everything else was read: so nobody who wrote goes unnoticed */
+/** The lock of a run. @param options `found` must be read before everything else, so that another writer is noticed */
 export function createClusterLock(options: ClusterLockOptions): ClusterLock {
   let taking: Promise<Lock> | undefined
   let readAgain = false
-  /** One for all that need it at once; asked for again after an API server that was away. */
+  /** One lock, also for concurrent calls; tried again after a failure. */
   const lock = () =>
     (taking ??= makeLock(options).catch((thrown: unknown) => {
       taking = undefined

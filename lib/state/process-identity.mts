@@ -1,12 +1,15 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 
 /**
- * What tells this process from every other one on every machine: the boot of the machine, the PID namespace, the
- * PID and when it was started. Undefined where there is no /proc.
+ * Identifies this process among those of all machines: boot ID, PID namespace, PID and start time (in clock ticks since
+ * boot), separated by spaces. Undefined where there is no /proc.
  */
 export const processIdentity = (): string | undefined => identityOf(process.pid)
 
-/** True when the named process ran on this machine and certainly runs no more. A suspended one still runs. */
+/**
+ * True when a process ran on this machine and has certainly ended. A suspended one has not ended.
+ * @param identity from `processIdentity`
+ */
 export function hasEnded(identity: string): boolean {
   const own = processIdentity()
   if (own === undefined) return false
@@ -18,9 +21,9 @@ export function hasEnded(identity: string): boolean {
 function identityOf(pid: number): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    // Fields after the command's name, which may itself hold spaces and brackets; the 20th is its start.
+    // The fields after the command name, which may contain spaces and brackets (proc(5)); the 20th is the start time.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
-    // A zombie has ended, though its parent has not looked yet.
+    // A zombie has ended; only its parent has not waited for it yet.
     if (fields[0] === 'Z') return undefined
     return [boot, readlinkSync('/proc/self/ns/pid'), pid, fields[19]].join(' ')
   } catch {

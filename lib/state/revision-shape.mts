@@ -2,7 +2,7 @@ import { fields, anyText, listOf, mapOf, oneOf, optional, text, wholeNumber } fr
 import type { Manifest } from '../kube/types.mts'
 import type { Revision } from './revision.mts'
 
-// What a revision in the cluster must look like. Fields of newer kits stay: they are written back as they came.
+// The shape of a revision in the cluster. Unknown fields, of newer kits, are kept and written back unchanged.
 
 const metaShape = fields({
   number: wholeNumber,
@@ -20,10 +20,10 @@ const metaShape = fields({
   parts: optional(listOf(text)),
 })
 
-/** Where a revision is kept: its head names the Secrets its parts are in. */
+/** A revision without manifests, as its head Secret has it. `parts` names the Secrets with further manifests. */
 export type Meta = Omit<Revision, 'manifests'> & { readonly parts?: readonly string[] }
 
-/** @throws Misfit naming the field; SyntaxError when it is not JSON */
+/** Parses the `meta` of a head Secret. @throws Misfit naming the field; SyntaxError when it is not JSON */
 export function metaIn(json: string): Meta {
   const meta: unknown = JSON.parse(json)
   metaShape(meta, 'meta')
@@ -43,7 +43,7 @@ const manifestsShape = listOf(
   }),
 )
 
-/** @throws Misfit naming the field; SyntaxError when it is not JSON */
+/** Parses the manifests of a revision. @throws Misfit naming the field; SyntaxError when it is not JSON */
 export function manifestsIn(json: string): Manifest[] {
   const manifests: unknown = JSON.parse(json)
   manifestsShape(manifests, 'manifests')

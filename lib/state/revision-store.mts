@@ -11,20 +11,21 @@ import { everyObject, lastingKinds, prunableKinds } from '../kube/apply/ownershi
 import { countWrite } from '../base/command.mts'
 import { messageOf } from '../base/errors.mts'
 
-// RunRevision in the cluster: the Secrets that hold one, reading, writing and deleting them. What one Secret cannot take is
-// kept in parts, which its head names.
+// Revisions in the cluster: reading, writing and deleting their Secrets. Manifests that do not fit into one Secret are
+// split into parts, which the head Secret names.
 
-/** Which revision a Secret belongs to: its head and all its parts carry it. */
+/** Label with the revision a Secret belongs to: on its head and on all its parts. */
 export const revisionLabel = 'keybuzz.io/revision'
 
 const [headType, partType] = ['keybuzz.io/revision', 'keybuzz.io/revision-part']
 
-/** Bytes of manifests in one Secret: Kubernetes takes a MiB, with everything else in it. */
+/** Most bytes of manifests in one Secret: Kubernetes accepts 1 MiB, including everything else in it. */
 const most = 900 * 1024
 
-/** Bytes a revision's manifests may unpack to: a damaged one must not take the memory of the run. */
+/** Most bytes of a revision's unpacked manifests: a damaged one must not exhaust the memory of the run. */
 const mostUnpacked = 64 * 1024 * 1024
 
+/** The name of a revision's head Secret: `revision-staging-12-n8n-3`. */
 export const secretNameOf = ({ env, module, number }: Pick<Revision, 'env' | 'module' | 'number'>): string =>
   `revision-${env}-${module.replaceAll('_', '-')}-${number}`
 
@@ -35,14 +36,14 @@ export function withoutValues(manifest: Manifest): Manifest {
   return { ...rest, data: Object.fromEntries(Object.keys(data).map((key) => [key, ''])) } as Manifest
 }
 
-/** @param limit bytes of manifests a Secret takes */
+/** The Secrets of a revision. @param limit most bytes of manifests in one Secret */
 export function encode({ manifests, ...meta }: Revision, limit = most): { head: Secret; parts: Secret[] } {
   const bytes = gzipSync(JSON.stringify(manifests.map(withoutValues)))
   const pieces = Array.from({ length: Math.ceil(bytes.length / limit) }, (_, at) =>
     bytes.subarray(at * limit, (at + 1) * limit),
   )
   const [first = bytes, ...others] = pieces
-  // Named by content: saved again, a revision never has the new words of one part beside the old ones of another.
+  // Named by content: a revision that is saved again never mixes a new part with old ones.
   const parts = others.map((piece) =>
     secret(
       meta,
@@ -81,13 +82,13 @@ const secret = (
   data: Object.fromEntries(Object.entries(data).map(([key, bytes]) => [key, bytes.toString('base64')])),
 })
 
-/** A revision Secret nobody can read any more. */
+/** A revision Secret that cannot be decoded. */
 export interface Damaged {
   readonly name: string
   readonly why: string
 }
 
-/** Every revision among some objects; one that is damaged costs no other. */
+/** Decodes every revision among some objects; a damaged one is reported and does not affect the others. */
 export function decodeAll(objects: readonly LiveObject[]): {
   revisions: Revision[]
   damaged: Damaged[]
@@ -115,9 +116,9 @@ export function decodeAll(objects: readonly LiveObject[]): {
   return { revisions, damaged }
 }
 
-/** What the kit has in a cluster. */
+/** The kit's own records and objects in a cluster. */
 export interface Records {
-  /** Of every module and environment, oldest first. */
+  /** Revisions of every module and environment, oldest first. */
   readonly revisions: Revision[]
   readonly damaged: readonly Damaged[]
   /** The lock, as it was before everything else here was read. */
@@ -126,12 +127,16 @@ export interface Records {
   readonly objects: readonly LiveObject[]
 }
 
-/** Reads everything the kit has in a cluster, in one question. kubectl asks for its kinds in their order: the lock first. */
+/**
+ * Reads all records and objects of the kit in a cluster, in one command. kubectl requests the kinds in the order given:
+ * the lock first.
+ * @throws KitError exit 3 or 5 to 9 from kubectl
+ */
 export async function readRecords(kubectl: Kubectl): Promise<Records> {
   const kinds = ['leases.coordination.k8s.io', ...prunableKinds, ...lastingKinds].join(',')
   const words = ['get', kinds, '--all-namespaces', '--selector', everyObject, '--show-managed-fields']
   const objects = itemsOf(await kubectl.json(words))
-  // Elsewhere somebody could write them who has rights in one namespace only.
+  // In other namespaces, a user with rights there alone could write such Secrets.
   const kept = objects.filter(({ metadata }) => metadata.namespace === systemNamespace)
   const { revisions, damaged } = decodeAll(kept)
   return {
@@ -142,7 +147,7 @@ export async function readRecords(kubectl: Kubectl): Promise<Records> {
   }
 }
 
-/** Writes a revision, whole: what it is kept in beside its head is there before the head names it. */
+/** Writes a revision: its parts first, so that its head never names a missing one. @throws KitError as sendObjects */
 export async function saveRevision(kubectl: Kubectl, revision: Revision): Promise<void> {
   const { head, parts } = encode(revision)
   if (parts.length > 0) await sendObjects(kubectl, parts, { dryRun: false })
@@ -150,7 +155,7 @@ export async function saveRevision(kubectl: Kubectl, revision: Revision): Promis
   countWrite()
 }
 
-/** Deletes revisions nobody needs any more, with all their parts. */
+/** Deletes revisions with all their parts. @throws KitError exit 5 to 9 from kubectl */
 export async function deleteRevisions(kubectl: Kubectl, old: readonly Revision[]): Promise<void> {
   const selector = `${revisionLabel} in (${old.map(secretNameOf).join(',')})`
   await kubectl.run(['delete', 'secrets', '-n', systemNamespace, '--selector', selector])

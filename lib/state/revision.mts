@@ -8,8 +8,8 @@ export interface Revision {
   readonly module: string
   readonly env: string
   /**
-   * `pending`: begun, perhaps killed. `applied`: every object is as it should be. `validated`: all checks passed
-   * once. `adopted`: found working and validated, nothing was applied. `uninstalled`: its objects are gone.
+   * `pending`: begun, perhaps killed. `applied`: every object is up to date. `validated`: all checks passed once.
+   * `adopted`: found working and validated, nothing was applied. `uninstalled`: its objects are deleted.
    */
   readonly state: 'pending' | 'applied' | 'validated' | 'adopted' | 'uninstalled'
   readonly who: string
@@ -18,24 +18,25 @@ export interface Revision {
   readonly kit: string
   /** Image references by their name in versions.json. */
   readonly images: Readonly<Record<string, string>>
-  /** The newest known outcome of the module's checks. */
+  /** The newest outcome of the module's checks. */
   readonly tested?: { readonly when: string; readonly checks: number; readonly failed: number }
   /** The newest outcome in which every check passed, on what this revision applied. */
   readonly passed?: { readonly when: string; readonly checks: number }
-  /** When each drill passed last, by its id. */
+  /** When each drill passed last (ISO 8601, UTC), by its id. */
   readonly drills?: Readonly<Record<string, string>>
   /** The revision it was made from, when it is a rollback. */
   readonly rollbackOf?: number
-  /** Where the database's schema stood when it was applied: the name of the last migration. */
+  /** The name of the last migration in the database when the revision was applied. */
   readonly schema?: string
-  /** Names of objects a run was about to apply: what a killed one has made is known by this. */
+  /** Names of objects a run was about to apply: a killed run may have created them. */
   readonly begun?: readonly string[]
   readonly manifests: readonly Manifest[]
 }
 
 /**
- * Which live objects these revisions have made. Labels are no proof: a backup restored into another namespace, or a
- * copy made by hand, carries them too. Jobs are in no revision: those in a namespace of the module count.
+ * A function that is true for live objects these revisions have created. Labels are no proof: a backup restored into
+ * another namespace, or a copy made by hand, has them too. Jobs are in no revision: those in a namespace of the module
+ * count.
  */
 export function createRecordCheck(revisions: readonly Revision[]): (live: LiveObject) => boolean {
   const manifests = revisions.flatMap((one) => one.manifests)
@@ -46,7 +47,12 @@ export function createRecordCheck(revisions: readonly Revision[]): (live: LiveOb
     live.kind === 'Job' ? namespaces.has(live.metadata.namespace ?? '') : names.has(nameOf(live))
 }
 
-/** The newest revision of a module; cluster-scope modules have one for all environments. */
+/**
+ * The newest revision of a module.
+ * @param revisions oldest first
+ * @param module folder name: `12_n8n`
+ * @param env undefined for any environment: cluster-scope modules have one for all
+ */
 export const newestOf = (
   revisions: readonly Revision[],
   module: string,
@@ -58,12 +64,12 @@ export const newestOf = (
 export const isValidated = (revision: Revision | undefined): boolean =>
   revision?.state === 'validated' || revision?.state === 'adopted'
 
-/** The newest verification that passed. RunRevision of before it was kept by itself name it only while it is the newest. */
+/** The newest verification that passed. Revisions of older kits have no `passed`: there only `tested` can name it. */
 export const lastPassed = ({ tested, passed }: Revision): Revision['passed'] =>
   passed ?? (tested?.failed === 0 ? { when: tested.when, checks: tested.checks } : undefined)
 
-/** `2026-11-23 09:12`, UTC. */
+/** A time for messages: `2026-11-23 09:12`, UTC. @param when ISO 8601, UTC */
 export const shortTime = (when: string | undefined): string => (when ?? '').slice(0, 16).replace('T', ' ')
 
-/** Who runs the kit, and from where. */
+/** The user and host that run the kit: `root@admin`. */
 export const operator = (): string => `${userInfo().username}@${hostname()}`

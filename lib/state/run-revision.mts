@@ -5,29 +5,33 @@ import { isValidated, lastPassed, operator, type Revision } from './revision.mts
 
 /** The revision of this run: begun at the first write, applied after the last, validated by the tests. */
 export interface RunRevision {
-  /** The one that stands now: this run's, or the newest before it. */
+  /** The current one: this run's, or the newest before it. */
   readonly current: Revision | undefined
   /** Every revision of the module, oldest first. */
   readonly all: readonly Revision[]
   /** Images by name, as they are installed. */
   readonly images: Readonly<Record<string, string>>
-  /** Names of what this run may make: kept with its first write. */
+  /** Sets the names of objects this run may create (`nameOf`): saved with its first write. */
   expect(names: readonly string[]): void
-  /** From now on this run makes a rollback to `target`. */
+  /** Marks this run as a rollback to `target`. */
   intend(target: Revision): void
-  /** Before the first write. */
+  /** Saves a pending revision, before the first write. @throws KitError exit 3 or 5 to 9 from kubectl */
   begin(): Promise<void>
-  /** Every object of the module is as it should be. @param schema asked only when there is something to keep */
+  /**
+   * Saves the revision once every object of the module is up to date.
+   * @param schema reads the last migration's name; called only when there is something to save
+   * @throws KitError exit 3 or 5 to 9 from kubectl, what `schema` throws, exit 2, 11 or 130 when this run may not write
+   */
   applied(manifests: readonly Manifest[], schema: () => Promise<string | undefined>): Promise<void>
-  /** Keeps what the tests found, when it is news. */
+  /** Saves the outcome of the tests, when it differs or drills were run. @throws KitError as `applied` */
   tested(found: Tested): Promise<void>
-  /** No object is left. */
+  /** Saves that no object is left. @throws KitError as `applied` */
   uninstalled(): Promise<void>
 }
 
 /** What the tests of a run found. */
 export interface Tested {
-  /** How many checks were asked. */
+  /** How many checks were run. */
   readonly checks: number
   /** How many of them failed. */
   readonly failed: number
@@ -45,13 +49,14 @@ export interface RunRevisionOptions {
   readonly kit: string
   /** Images this run installs. */
   readonly images: () => Readonly<Record<string, string>>
-  /** Looks whether this run may still write. */
+  /** Called before each write. @throws KitError exit 2, 11 or 130 when this run may not write (any more) */
   readonly guard: () => Promise<void>
 }
 
-/** RunRevision that are kept, beside the last validated one. */
+/** How many revisions are kept, beside the last validated one. */
 const kept = 10
 
+/** The revision of a run. @param options `known` are the revisions of every module, oldest first */
 export function createRunRevision(options: RunRevisionOptions): RunRevision {
   const { kubectl, module, env, kit, guard } = options
   const all = options.known.filter((one) => one.module === module && one.env === env)
@@ -73,10 +78,10 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
     ...withBegun([...(current?.begun ?? []), ...expected], manifests),
     ...(target === undefined ? {} : { rollbackOf: target.number }),
     ...(current?.schema === undefined ? {} : { schema: current.schema }),
-    // Proven for what stood then: kept, with its date, until it is proven again.
+    // A drill's date is of an earlier revision: kept until the drill passes again.
     ...(current?.drills === undefined ? {} : { drills: current.drills }),
   })
-  /** This run's revision. A pending one is what a killed run left: this run goes on with it. */
+  /** This run's revision. A pending one was left by a killed run: this run continues it. */
   const own = (): Revision => {
     const fresh = make('pending', current?.manifests ?? [])
     return current?.state === 'pending' ? { ...fresh, number: current.number } : fresh
@@ -98,7 +103,7 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
       if (hasBegun) return
       hasBegun = true
       const revision = own()
-      // Saved again only for news: each run that is killed at its first write must still come further than the last.
+      // Not saved again without changes: a run that is killed at its first write must still get further than the last.
       if (current?.state !== 'pending' || intentOf(current) !== intentOf(revision)) await save(revision)
     },
     async applied(manifests, schema) {
@@ -142,21 +147,24 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
 const intentOf = ({ images, rollbackOf, kit, begun }: Revision): string =>
   JSON.stringify([images, rollbackOf, kit, begun])
 
-/** What was begun and is not among the manifests, each name once. */
+/** The begun names that are not among the manifests, without duplicates. */
 function withBegun(names: readonly string[], manifests: readonly Manifest[]): Pick<Revision, 'begun'> {
   const named = new Set(manifests.map(nameOf))
   const begun = [...new Set(names)].filter((name) => !named.has(name)).toSorted()
   return begun.length === 0 ? {} : { begun }
 }
 
-/** Deletes what is older than the last ten, but never the last validated one. */
+/** Deletes all revisions but the last ten and the last validated one. */
 async function forget(kubectl: Kubectl, all: readonly Revision[]): Promise<void> {
   const validated = all.findLast(isValidated)
   const old = all.slice(0, -(kept - 1)).filter((one) => one !== validated)
   if (old.length > 0) await deleteRevisions(kubectl, old)
 }
 
-/** A module's objects after some of its steps ran: theirs as applied now, the others' as they were. */
+/**
+ * A module's objects after some of its steps ran: those of these steps as applied now, all others as before.
+ * @param stepsRun ids of the steps, as in the label keybuzz.io/step: `01_deploy`
+ */
 export function mergeManifests(
   before: readonly Manifest[],
   now: readonly Manifest[],

@@ -3,7 +3,7 @@ import { folderOf, headingOf } from '../base/names.mts'
 import { newestOf, type Revision } from './revision.mts'
 import type { Declares } from '../settings/settings.mts'
 
-/** Who wants to act: a module of one environment, on a cluster with these revisions. */
+/** A module of one environment that is to be changed, on a cluster with these revisions (oldest first). */
 export interface Acting {
   readonly module: Declares & { readonly scope: 'cluster' | 'environment' }
   readonly env: string
@@ -13,8 +13,8 @@ export interface Acting {
 const actedStates: readonly Revision['state'][] = ['pending', 'applied', 'validated']
 
 /**
- * The environment a cluster-scope module was installed from, when that is another one: only that one acts, all
- * others look (DESIGN section 6, Scope). Undefined when this environment may act.
+ * The environment that a cluster-scope module was installed from, when that is another one: only that environment may
+ * change it, all others may verify it (DESIGN section 6, Scope). Undefined when this environment may change it.
  */
 export function foreignOwner({ module, env, known }: Acting): string | undefined {
   if (module.scope !== 'cluster') return undefined
@@ -24,7 +24,7 @@ export function foreignOwner({ module, env, known }: Acting): string | undefined
   return [...new Set(known.map((one) => one.env))].find(acted)
 }
 
-/** @throws KitError exit 5 when another environment owns the module on this cluster */
+/** Requires that this environment may change the module. @throws KitError exit 5 when another environment owns it */
 export function requireOwner(acting: Acting): void {
   const owner = foreignOwner(acting)
   if (owner === undefined) return

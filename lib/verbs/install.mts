@@ -13,7 +13,11 @@ import type { Session } from '../run/session.mts'
 import type { Step } from '../run/step.mts'
 import { announceUpgrade } from './upgrade.mts'
 
-/** Runs steps in order; after each, its objects that are no longer wanted go. The revision says what stands. */
+/**
+ * Runs steps in order; after each one, its objects that are no longer declared are deleted. Then saves the revision.
+ * @throws KitError what a step throws: exit 2, 3 or 5 to 12, exit 130 or 143 on a signal; exit 3 for a step that needs
+ *   an earlier one
+ */
 export async function install<M extends Module>(
   session: Session<M>,
   steps: readonly Step<M>[],
@@ -30,7 +34,7 @@ export async function install<M extends Module>(
   else log.done(steps[0]?.name ?? '', started)
 }
 
-/** A cluster somebody else made, or made from another environment, is only proven: its machines are theirs. */
+/** True for an adopted cluster, and for a module of another environment: only credentials and tests steps run. */
 function isOnlyProven<M extends Module>({ module, env, opened }: Session<M>): boolean {
   if (opened === undefined) return false
   const owner = foreignOwner({ module, env, known: opened.known })
@@ -41,7 +45,7 @@ function isOnlyProven<M extends Module>({ module, env, opened }: Session<M>): bo
   return owner !== undefined || adopted
 }
 
-/** Everything that can refuse a run, before its first write. */
+/** All preconditions of a run, before its first write. @throws KitError exit 2, 3, 5 to 9 */
 async function prepare<M extends Module>(session: Session<M>, applying: readonly Step<M>[]): Promise<void> {
   await announceUpgrade(session)
   const { opened } = session
@@ -73,7 +77,7 @@ async function runOne<M extends Module>(session: Session<M>, step: Step<M>): Pro
   }
 }
 
-/** What is declared and not applied would be pruned at the end of its step: a fault of the module. */
+/** An object that is declared and not applied would be pruned after its step: a bug of the module. */
 function requireAllApplied(
   { name }: Pick<Step, 'name'>,
   declared: readonly Manifest[],
@@ -83,14 +87,14 @@ function requireAllApplied(
   if (forgotten.length > 0) throw new Error(`${name} declares and does not apply: ${forgotten.join(', ')}`)
 }
 
-/** A step alone, before the one that makes what it needs. */
+/** Exit 3: a single step was started before the step that creates what it needs. */
 const tooEarly = ({ name }: Pick<Step, 'name'>, { after }: NotYet): KitError =>
   new KitError(`${name} cannot begin yet: it needs what comes with ${after}`, {
     exitCode: exitCodes.preflight,
     hint: `run ${after} first, or the whole module`,
   })
 
-/** After the last step that applies: the revision holds its objects, and the others' as they were. */
+/** After the last apply step: saves the revision with the objects of these steps, and those of the others as before. */
 async function settle<M extends Module>(session: Session<M>, applied: readonly Step<M>[]): Promise<void> {
   const { opened, writes } = session
   if (opened === undefined || writes.planning) return

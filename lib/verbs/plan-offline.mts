@@ -12,8 +12,9 @@ import type { Step } from '../run/step.mts'
 import { chooseImages, readVersions } from '../settings/versions.mts'
 
 /**
- * Prints every object a module would make, as YAML on stdout, asking no host and no cluster. Settings nobody
- * gave yet stand as <KEY>, images nobody named as <name>, generated values as ***.
+ * Prints every object a module would create, as YAML on stdout, without contacting a host or a cluster. A missing
+ * setting is shown as <KEY>, a missing image as <name>, a generated value as ***.
+ * @throws KitError exit 2 for invalid settings or versions.json
  */
 export async function planOffline<M extends Module>(
   module: M,

@@ -2,13 +2,14 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { isValidated, shortTime, type Revision } from '../state/revision.mts'
 import type { RunRevision } from '../state/run-revision.mts'
 
-// Pure: which revision a rollback goes to.
+// Pure: the target revision of a rollback.
 
 /**
- * The revision to go back to.
- * @param number the one that was named; without it a rollback that was cut short is finished, else the newest
- * validated one whose objects are others than now
- * @throws KitError exit 5 when there is none
+ * The revision to roll back to.
+ * @param number the one given; without it the target of an interrupted rollback, else the newest validated revision
+ *   whose objects differ from the current ones
+ * @param heading the module, in messages
+ * @throws KitError exit 5 when there is no such revision
  */
 export function targetOf(
   { all, current }: RunRevision,
@@ -35,13 +36,13 @@ export function targetOf(
   )
 }
 
-/** The newest validated revision whose objects are others than now. */
+/** The newest validated revision whose objects differ from the current ones. @param all oldest first */
 export const newestTarget = (all: readonly Revision[], current: Revision | undefined): Revision | undefined =>
   all.findLast((one) => isUsable(one) && isValidated(one) && differs(one, current))
 
 const isUsable = ({ manifests, state }: Revision): boolean => manifests.length > 0 && state !== 'pending'
 
-/** A pending revision stands for a mixture: everything differs from it. */
+/** True when the objects differ. A pending revision is a mixture of two: every revision differs from it. */
 const differs = (one: Revision, current: Revision | undefined): boolean =>
   current?.state === 'pending' ||
   current?.state === 'uninstalled' ||

@@ -15,8 +15,10 @@ import type { Session } from '../run/session.mts'
 import type { Step } from '../run/step.mts'
 
 /**
- * Applies an earlier revision again, waits, verifies. Values of Secrets are today's: a revision holds only names.
- * @throws KitError exit 5 when there is no such revision, or the database has moved on since
+ * Applies an earlier revision again, waits for its rollouts, runs the tests. Secrets get the values of the current
+ * settings: a revision has only their keys.
+ * @throws KitError exit 5 when there is no such revision, the database was migrated since, or another environment owns
+ *   the module; exit 2, 3 or 6 to 9 when applying fails; exit 10 when a check fails; exit 11 for the lock
  */
 export async function rollBack<M extends Module>(
   session: Session<M>,
@@ -50,7 +52,7 @@ export async function rollBack<M extends Module>(
   )
 }
 
-/** @throws KitError exit 5 for a value that today's settings do not have */
+/** A manifest with the current values of its Secret. @throws KitError exit 5 for a value that no setting has now */
 function withValues(manifest: Manifest, today: readonly Manifest[]): Manifest {
   if (manifest.kind !== 'Secret') return manifest
   const { data: values = {} } = (today.find((one) => nameOf(one) === nameOf(manifest)) ?? {}) as Secret

@@ -4,10 +4,13 @@ import type { Module } from '../run/module.mts'
 import type { Revision } from '../state/revision.mts'
 import type { Session } from '../run/session.mts'
 
-// A database's schema moves forward only: an older image does not run on a newer schema. Where it stands is asked
-// of the database itself, and every revision keeps the answer.
+// Migrations of a database go forward only: an older image does not run on a newer schema. The last migration is read
+// from the database itself, and saved in every revision.
 
-/** The name of the last migration in the module's database; undefined when it has none, or there is no database yet. */
+/**
+ * The name of the last migration in the module's database; undefined when it has none, or there is no database yet.
+ * @throws KitError exit 2 for settings, exit 6, 7, 8 or 9 when the database cannot be read, see findText
+ */
 export async function readSchema<M extends Module>({
   module,
   backends,
@@ -18,8 +21,8 @@ export async function readSchema<M extends Module>({
 }
 
 /**
- * Lets a rollback begin only when the database stands where it stood at `target`.
- * @throws KitError exit 5 with the commands that bring it back
+ * Requires for a rollback that the database's last migration is that of `target`.
+ * @throws KitError exit 5 with the commands that restore the backup; exit 2 or 6 to 9, see readSchema
  */
 export async function requireSameSchema<M extends Module>(
   session: Session<M>,

@@ -24,7 +24,10 @@ export interface StatusDocument {
   readonly pending: readonly string[]
 }
 
-/** Shows what is installed, how it is now, and what a run would do. Changes nothing. */
+/**
+ * Shows what is installed, its health, and what a run would change. Changes nothing.
+ * @throws KitError exit 5 to 9 when its health cannot be read from the API server
+ */
 export async function showStatus<M extends Module>(
   session: Session<M>,
   steps: readonly Step<M>[],
@@ -81,7 +84,7 @@ function linesOf({ revision, images, health, tested, pending }: StatusDocument):
   ]
 }
 
-/** What a run would do or go on with. A question nobody can answer now is said, not hidden. */
+/** What a run would change or continue. When that cannot be determined now, the reason is a line of its own. */
 async function pendingOf<M extends Module>(
   session: Session<M>,
   steps: readonly Step<M>[],
@@ -106,7 +109,7 @@ async function pendingOf<M extends Module>(
   ]
 }
 
-/** Without complete settings there is nothing to show, and that was said above. */
+/** The information lines; none with incomplete settings, which `pendingOf` has reported. */
 function readableInformation<M extends Module>(session: Session<M>): (readonly [string, string])[] {
   try {
     return informationLines(session).filter(([label]) => label !== 'Newer')

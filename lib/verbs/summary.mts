@@ -9,7 +9,7 @@ import type { Session } from '../run/session.mts'
 import { isOlder } from '../settings/versions.mts'
 import { redact } from '../base/sensitive.mts'
 
-/** Prints what a plan found. @returns 4 when something would change, else 0 */
+/** Prints the changes of a plan. @returns exit code 4 when something would change, else 0 */
 export function finishPlan<M extends Module>(session: Session<M>): ExitCode {
   const { module, env, writes, options } = session
   const { opened } = session
@@ -28,7 +28,7 @@ export function finishPlan<M extends Module>(session: Session<M>): ExitCode {
     }
     print(redact(JSON.stringify(document)))
   } else {
-    // Taking hosts out of the cluster makes no revision.
+    // Removing hosts from the cluster begins no revision.
     const next = pending && !(options.verb === 'uninstall' && options.limit)
     const heading = `${headingOf(module)}   ${env}   revision ${next ? `${number ?? 0} -> ${(number ?? 0) + 1}` : (number ?? 0)}`
     print(planText(heading, writes.changes, unchanged))
@@ -36,7 +36,11 @@ export function finishPlan<M extends Module>(session: Session<M>): ExitCode {
   return pending ? exitCodes.changesPending : exitCodes.done
 }
 
-/** The last lines of a run that acted: its revision, and what an operator needs next. */
+/**
+ * Prints the last lines of a run: its revision, and the information screen.
+ * @param started of the run, from `performance.now()`
+ * @throws KitError exit 2 when settings are missing
+ */
 export function finishRun<M extends Module>(session: Session<M>, started: number): void {
   const { module, writes, opened } = session
   const current = opened?.revisions.current
@@ -52,7 +56,10 @@ export function finishRun<M extends Module>(session: Session<M>, started: number
   for (const [label, text] of lines) say(`  ${label.padEnd(9)} ${text}`)
 }
 
-/** Addresses, accounts, where the secrets are, how to go back, what is newer. */
+/**
+ * The lines of the information screen: addresses, accounts, where secrets are, how to roll back, newer versions.
+ * @throws KitError exit 2 when settings are missing
+ */
 export function informationLines<M extends Module>(
   session: Session<M>,
 ): (readonly [label: string, text: string])[] {
@@ -71,7 +78,7 @@ export function informationLines<M extends Module>(
   ]
 }
 
-/** True when there is a revision to go back to, and the database still stands where it stood then. */
+/** True when there is a revision to roll back to, and the database was not migrated since. */
 function mayRollBack({ all, current }: RunRevision): boolean {
   const target = newestTarget(all, current)
   return target !== undefined && target.schema === current?.schema

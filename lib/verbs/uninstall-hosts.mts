@@ -9,8 +9,8 @@ import type { Session } from '../run/session.mts'
 import type { TeardownRun } from '../hosts/take-down.mts'
 
 /**
- * Takes the hosts --limit names out of the cluster, which goes on.
- * @throws KitError exit 2 when their names are not typed, and whatever the module refuses
+ * Removes the hosts in --limit from the cluster, which continues without them.
+ * @throws KitError exit 2 when their names are not typed; exit 3, 5, 6 or 9, see Teardown.removeNodes; as openHosts
  */
 export async function uninstallHosts<M extends Module>(session: Session<M>): Promise<void> {
   const started = performance.now()
@@ -29,14 +29,19 @@ export async function uninstallHosts<M extends Module>(session: Session<M>): Pro
   for (const line of module.machines?.staysOnHost(inputs.current()) ?? []) say(`  Kept      ${line}`)
 }
 
-/** What an uninstall of a whole module does to the machines it works on. */
+/** The part of an uninstall that concerns hosts. */
 export interface Machinery {
-  /** What is lost for good; none when nothing of the module is on any machine. */
+  /** What is lost for good, one line each; empty when nothing of the module is on any host. */
   readonly losses: readonly string[]
+  /** Uninstalls the module from its hosts and deletes the kubeconfig. @throws KitError as Teardown.destroyCluster */
   teardown(): Promise<void>
 }
 
-/** @returns undefined for a module without machines, and for a cluster the kit did not install */
+/**
+ * The teardown of a module's hosts, which are connected first.
+ * @returns undefined for a module without hosts, and for an adopted cluster
+ * @throws KitError exit 2, 3, 6 to 9, 11 or 12, see openHosts
+ */
 export async function machineryOf<M extends Module>(
   session: Session<M>,
   opened: OpenedCluster | undefined,
@@ -48,7 +53,7 @@ export async function machineryOf<M extends Module>(
   return {
     losses: await teardown.losses(run),
     async teardown() {
-      // From here on there may be no API to hold a Lease in: the locks on the masters keep other runs off.
+      // From here on there may be no API server to keep a Lease: the locks on the masters exclude other runs.
       if (!options.plan) await session.leaveCluster()
       await teardown.destroyCluster(run)
       if (options.plan) return
@@ -57,7 +62,7 @@ export async function machineryOf<M extends Module>(
   }
 }
 
-/** True for a cluster that was only ever found good. */
+/** True for a cluster that the kit only adopted and never installed. */
 const isForeign = ({ revisions: { all } }: OpenedCluster): boolean =>
   all.some(({ state }) => state === 'adopted') &&
   all.every(({ state }) => state === 'adopted' || state === 'uninstalled')

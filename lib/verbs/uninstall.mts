@@ -16,22 +16,22 @@ import type { Session } from '../run/session.mts'
 import { machineryOf, uninstallHosts } from './uninstall-hosts.mts'
 
 /**
- * Deletes the module's objects, newest first, takes it off its machines if it made them, and says what stays. With
- * --limit, takes only those machines out of the cluster.
- * @throws KitError exit 2 when its name is not typed; exit 5 while another module needs it, or when it is another
- * environment's to delete
+ * Deletes the module's objects, newest first, removes it from its hosts if it installed them, and lists what is kept.
+ * With --limit, only removes these hosts from the cluster.
+ * @throws KitError exit 2 when its name is not typed; exit 5 while another module needs it, or when another environment
+ *   owns it; exit 6 or 9 when deleting fails; exit 11 for the lock; as openHosts and Teardown when it has hosts
  */
 export async function uninstall<M extends Module>(session: Session<M>): Promise<void> {
   const started = performance.now()
   const { module, env, options, answers } = session
   if (session.opened !== undefined) requireOwner({ module, env, known: session.opened.known })
   if (options.limit !== undefined) return uninstallHosts(session)
-  // Machines are taken down also when their cluster does not answer any more.
+  // Hosts are uninstalled even when their cluster does not answer.
   const opened = module.machines === undefined ? session.requireOpened() : session.opened
   if (opened !== undefined) requireNobodyNeeds(module, opened)
   const machinery = await machineryOf(session, opened)
   const losses = machinery?.losses ?? []
-  // Also what another tool has put its own managed-by on: it would stay behind.
+  // Also objects whose managed-by label another tool has replaced: they would remain.
   opened?.kube.invalidate()
   const objects = inRemovalOrder((await opened?.kube.recorded()) ?? [], (one) => ownerOf(one).step)
   await opened?.kube.sayStrays()
@@ -53,7 +53,7 @@ export async function uninstall<M extends Module>(session: Session<M>): Promise<
 const stands = (opened: OpenedCluster | undefined): boolean =>
   opened?.revisions.current !== undefined && opened.revisions.current.state !== 'uninstalled'
 
-/** Newest step first; the revision then says that nothing is left. */
+/** Deletes the newest step's objects first, then saves the revision as uninstalled. */
 async function deleteAll<M extends Module>(
   { options, writes }: Session<M>,
   { cluster, revisions }: OpenedCluster,
@@ -91,7 +91,7 @@ function requireNobodyNeeds(module: Module, { known }: OpenedCluster): void {
   })
 }
 
-/** What reaches an application goes first, what it reads goes last. */
+/** Kinds in the order of deletion: traffic first; kinds not listed here, such as Secrets, last. */
 const order = [
   'Ingress',
   'HorizontalPodAutoscaler',
@@ -102,7 +102,7 @@ const order = [
   'Service',
 ]
 
-/** Newest first: the last step's objects before those of the step before it, each step's in the order above. */
+/** Sorts by step, the last one first, then by kind in the order above. @param stepOf id of an object's step */
 export function inRemovalOrder(
   objects: readonly LiveObject[],
   stepOf: (one: LiveObject) => string,

@@ -8,8 +8,10 @@ import type { Session } from '../run/session.mts'
 import { isOlder } from '../settings/versions.mts'
 
 /**
- * Before an upgrade writes anything: from and to, what is known of the way back, the backup to make; then asks.
- * @throws KitError exit 2 when nobody agrees; exit 5 when versions.json would go back
+ * Shows, before an upgrade writes anything, the versions, the backup to make and the way back; then asks. Does nothing
+ * without --upgrade or a newer version.
+ * @throws KitError exit 2 when it is not confirmed; exit 3 without a cluster; exit 5 when versions.json has an older
+ *   version; exit 6 to 9 when the last migration cannot be read
  */
 export async function announceUpgrade<M extends Module>(session: Session<M>): Promise<void> {
   const { module, options, chosen, inputs, answers } = session
@@ -28,9 +30,9 @@ export async function announceUpgrade<M extends Module>(session: Session<M>): Pr
 }
 
 /**
- * An older image than the one that last ran does not run on its schema. One that a failed upgrade never got to run
- * counts for nothing: its version may be corrected.
- * @throws KitError exit 5 when versions.json would go back
+ * Requires no older image than the one that ran last: it would not run on the migrated schema. An image that a failed
+ * upgrade never started does not count: its version may be corrected.
+ * @throws KitError exit 5 when versions.json has an older version
  */
 async function requireForward<M extends Module>(session: Session<M>): Promise<void> {
   const { module, inputs, chosen, requireOpened } = session

@@ -1,6 +1,6 @@
 import { shortened } from '../../base/sensitive.mts'
 import type { Diagnosis } from './diagnosis.mts'
-import { exitCodes, KitError } from '../../base/errors.mts'
+import { exitCodes, KitError, messageOf } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { record } from '../../base/log.mts'
 
@@ -8,7 +8,6 @@ import { record } from '../../base/log.mts'
  * The error (exit 9) for a Deployment or Job that cannot start, with the container's last log lines and their meaning.
  * @param name `deployment/n8n-worker`
  * @param serving the text of availableText: how many pods serve meanwhile
- * @throws KitError, see Kubectl.run, when the log cannot be fetched
  */
 export async function rolloutError(
   kubectl: Kubectl,
@@ -75,7 +74,10 @@ export async function lastLines(
   ]
   // The previous container's log may be gone by now: the current container's shows the same failure.
   const wanted = previous ? await kubectl.run([...words, '--previous']).catch(() => gone) : gone
-  const text = wanted.startsWith(gone) ? await kubectl.run(words) : wanted
+  // A log that cannot be fetched must not hide why the container failed.
+  const text = wanted.startsWith(gone)
+    ? await kubectl.run(words).catch((thrown: unknown) => noLog(pod, thrown))
+    : wanted
   record(`last lines of ${pod}/${container}:\n${text}`)
   return text.split('\n').filter((line) => line.trim() !== '')
 }
@@ -85,4 +87,9 @@ export interface KnownFailure {
   readonly line: RegExp
   readonly meaning: string
   readonly next: string
+}
+
+function noLog(pod: string, thrown: unknown): string {
+  record(`the log of ${pod} cannot be fetched: ${messageOf(thrown)}`)
+  return ''
 }

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { exitCodes } from '../../../../lib/base/errors.mts'
+import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
+import { rolloutError } from '../../../../lib/kube/rollout/failure.mts'
+
+const diagnosis = {
+  what: 'it crashes again and again',
+  where: 'pod x-1',
+  words: 'exit 7',
+  next: 'read its log',
+  log: { pod: 'x-1', container: 'x', previous: true },
+}
+
+test('a log that cannot be fetched does not hide why a container fails', async () => {
+  const kubectl = { run: () => Promise.reject(new Error('connection reset')) } as unknown as Kubectl
+  const error = await rolloutError(kubectl, 'shop', 'deployment/x', diagnosis as never, { failures: [] })
+  assert.equal(error.exitCode, exitCodes.rolloutFailed)
+  assert.match(error.message, /deployment\/x cannot start: it crashes again and again/)
+  assert.deepEqual(error.details, ['pod x-1: exit 7'])
+})
