@@ -18,7 +18,7 @@ export const interruption = {
 
   /**
    * Installs the signal handlers. A second Ctrl-C ends the process at once. A closed terminal sends SIGHUP to all its
-   * processes and 00_master_install.mjs forwards it: a second SIGHUP or SIGTERM is therefore ignored.
+   * processes and the master forwards it: a second SIGHUP or SIGTERM is therefore ignored.
    */
   listen(): void {
     if (listening) return

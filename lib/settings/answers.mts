@@ -6,7 +6,7 @@ import { interruption } from '../base/signals.mts'
 
 // The answers file: a file, or a pipe (`--answers <(program)`, /dev/stdin, a FIFO), which can be read only once.
 
-/** The path under which 00_master_install.mjs passes a pipe's text on to each module's program. */
+/** The path under which the master passes a pipe's text on to each module's program. */
 export const handedOn = '/dev/fd/3'
 
 /** The file descriptor a path such as /dev/stdin names: it is read directly, since a socket has no path to open. */
