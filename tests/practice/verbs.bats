@@ -221,7 +221,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_output --partial 'add --confirm n8n'
   owner=$(sql 'select id from twin_owner' n8n_practice)
   run -0 kit --module 12 --uninstall --confirm n8n
-  assert_output --regexp 'Stays +PostgreSQL .* database and role n8n_practice'
+  assert_output --regexp 'Kept +PostgreSQL .* database and role n8n_practice'
   run -0 kubectl get all,secrets,ingresses --namespace n8n-practice --selector keybuzz.io/module=12_n8n -o name
   assert_output ''
   run -0 kit --module 12 --uninstall --confirm n8n
