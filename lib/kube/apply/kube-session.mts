@@ -10,7 +10,7 @@ import { log, record } from '../../base/log.mts'
 import { createOurObjects, owned, ownerOf } from './ownership.mts'
 import { deleteObjects } from '../objects.mts'
 import { isServing } from '../rollout/progress.mts'
-import { sendChanged } from './send.mts'
+import { sendChanged, sendStartingReplicas } from './send.mts'
 import { waitForDeployments } from '../rollout/deployments.mts'
 
 /** Comparisons of one batch, at most: controllers and the HPA write to a Deployment several times in a rollout. */
@@ -43,6 +43,7 @@ export function createKube(options: KubeOptions): KubeSession {
       await writes.make(changes, async () => {
         planner.invalidate()
         await sendCompared(batch, planned, live)
+        await sendStartingReplicas(kubectl, planned, live)
         planner.markSent()
       })
       for (const { what } of changes) sent.add(what)

@@ -14,7 +14,7 @@ import type { Kubectl } from '../kubectl.mts'
 export const handover = 'keybuzz-handover'
 
 /**
- * Sends new and changed objects: namespaces first; replicas of autoscaled Deployments by the manager `handover`. Each
+ * Sends new and changed objects: namespaces first; live replicas handed to an HPA by the manager `handover`. Each
  * object is sent with the resourceVersion it was compared in, so that a write by another client is not overwritten.
  * @param live by nameOf
  * @throws ObjectModified (5) when one has another resourceVersion; others may have been sent. See also Kubectl.run
@@ -24,10 +24,7 @@ export async function sendChanged(
   planned: readonly Planned[],
   live: ReadonlyMap<string, LiveObject>,
 ): Promise<void> {
-  const fresh = planned
-    .filter(({ comparison }) => comparison.status !== 'unchanged')
-    .map(({ manifest }) => manifest)
-  const everything = planned.map(({ manifest }) => manifest)
+  const fresh = changedOf(planned)
   for (const batch of [fresh.filter(isNamespace), fresh.filter((manifest) => !isNamespace(manifest))]) {
     if (batch.length === 0) continue
     const handed = takenOverReplicas(batch, live)
@@ -40,10 +37,28 @@ export async function sendChanged(
     }
     await send(handed, handover)
     await send(batch)
-    const starting = startingReplicas(batch, live, everything)
-    await send(starting, handover)
   }
 }
+
+/**
+ * Sends the starting replicas of Deployments that were new or at 0 replicas when the batch was first compared. Without
+ * a resourceVersion: the Deployment controller writes the status of a new Deployment at once.
+ * @param planned the first comparison of the batch, not a later one: there the Deployments are no longer new
+ * @param live by nameOf, as it was then
+ * @throws KitError as Kubectl.run
+ */
+export async function sendStartingReplicas(
+  kubectl: Kubectl,
+  planned: readonly Planned[],
+  live: ReadonlyMap<string, LiveObject>,
+): Promise<void> {
+  const everything = planned.map(({ manifest }) => manifest)
+  const starting = startingReplicas(changedOf(planned), live, everything)
+  if (starting.length > 0) await sendObjects(kubectl, starting, { dryRun: false, manager: handover })
+}
+
+const changedOf = (planned: readonly Planned[]): Manifest[] =>
+  planned.filter(({ comparison }) => comparison.status !== 'unchanged').map(({ manifest }) => manifest)
 
 /** The API server refuses an apply with another resourceVersion than the object's (HTTP 409). */
 const inVersion = (manifest: Manifest, now: LiveObject | undefined): Manifest => {

@@ -3,6 +3,9 @@ import { test } from 'node:test'
 import { createWrites } from '../../../../lib/base/writes.mts'
 import { createKube } from '../../../../lib/kube/apply/kube-session.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
+import { ObjectModified } from '../../../../lib/kube/kubectl-errors.mts'
+import { autoscaled } from '../../../../lib/kube/manifests/objects.mts'
+import { deployment } from '../../../../lib/kube/manifests/pods.mts'
 import { nameOf, type LiveObject } from '../../../../lib/kube/types.mts'
 
 const labels = {
@@ -35,4 +38,59 @@ test('only what a revision names is deleted; a restored backup with the same lab
   )
   assert.deepEqual((await session.recorded()).map(nameOf), ['ConfigMap n8n-dev/old'])
   assert.equal((await session.objects()).length, 2)
+})
+
+/** An API server with a Deployment controller that writes each Deployment's status behind every apply. */
+function busyApiServer() {
+  const stored = new Map<string, LiveObject>()
+  const replicas: number[] = []
+  const json = (words: readonly string[], { input }: { input?: unknown } = {}) => {
+    if (!words.includes('apply'))
+      return Promise.resolve({ kind: 'List', items: [...stored.values()].map((one) => structuredClone(one)) })
+    const { items } = JSON.parse(JSON.stringify(input)) as { items: LiveObject[] }
+    const applied = items.map((one): LiveObject => {
+      const now = stored.get(nameOf(one))
+      const { resourceVersion } = one.metadata
+      if (resourceVersion !== undefined && resourceVersion !== now?.metadata.resourceVersion)
+        throw new ObjectModified(['the object has been modified'])
+      const spec = { replicas: 1, ...(now?.['spec'] as object), ...(one['spec'] as object) }
+      const version = Number(now?.metadata.resourceVersion ?? 0) + 1
+      const made = { ...now, ...one, spec, metadata: { ...one.metadata, resourceVersion: String(version) } }
+      if (words.includes('--dry-run=server')) return made
+      if (one.kind === 'Deployment') replicas.push(spec.replicas)
+      stored.set(nameOf(one), {
+        ...made,
+        metadata: { ...made.metadata, resourceVersion: String(version + 1) },
+      })
+      return made
+    })
+    return Promise.resolve({ kind: 'List', items: applied })
+  }
+  const kubectl = {
+    json: (...asked: Parameters<typeof json>) => Promise.resolve().then(() => json(...asked)),
+  }
+  return { kubectl: kubectl as unknown as Kubectl, replicas }
+}
+
+test('a new autoscaled Deployment starts with its minimum, though its controller writes to it at once', async () => {
+  const { kubectl, replicas } = busyApiServer()
+  const one = deployment({
+    namespace: 'n8n-dev',
+    name: 'worker',
+    labels: {},
+    pod: { containers: [] },
+    restartOn: [],
+  })
+  const session = createKube({
+    kubectl,
+    writes: createWrites({ planning: false, guard: () => Promise.resolve() }),
+    owner: { module: '12_n8n', env: 'dev' },
+    forceConflicts: false,
+    failures: [],
+    namespaces: [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'n8n-dev' } } as LiveObject],
+    objects: [],
+    isRecorded: () => true,
+  })
+  await session.of('01_deploy').apply([one, ...autoscaled(one, { most: 6, cpuPercent: 70 })])
+  assert.deepEqual(replicas, [1, 2])
 })
