@@ -8,7 +8,7 @@ import { openInputs, type Inputs } from './inputs.mts'
 import { lazily } from '../base/lazy.mts'
 import { createMachines, noCluster, whyNoCluster, openFor, type Machines } from './machines.mts'
 import { say } from '../base/log.mts'
-import { folderOf, headingOf } from '../base/names.mts'
+import { headingOf, namesOf } from '../base/names.mts'
 import type { Module, SettingsOf } from './module.mts'
 import { interactive } from '../base/terminal.mts'
 import { chooseImages, readVersions, type Chosen, type Versions } from '../settings/versions.mts'
@@ -94,7 +94,7 @@ export async function openSession<M extends Module>(
   if (found === undefined) say(`KeyBuzz ${headingOf(module)}   ${env}   ${whyNoCluster(env)}`)
   const opener = createBackendOpener(writes, {
     cluster: found?.cluster.caHash ?? '',
-    owner: `${env}/${folderOf(module)}`,
+    owner: namesOf(module).owner(env),
   })
   const ownBackends = lazily(() => opener.open(inputs.current()))
   let connected: Machines | undefined

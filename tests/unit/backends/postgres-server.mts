@@ -1,13 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { logIn, type Connection } from '../../../lib/backends/postgres-login.mts'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import type { Settings } from '../../../lib/settings/settings.mts'
+import { freePort } from '../free-port.mts'
 
 // A real PostgreSQL on loopback, in a folder of its own: what a role may do is the server's to say.
 
@@ -125,13 +125,4 @@ function chown(path: string): void {
   if (!isRoot) return
   const { stdout } = spawnSync('id', ['-u', 'postgres'])
   chownSync(path, Number(stdout.toString()), -1)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -6,6 +6,7 @@ import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts
 import { createRabbitmq } from '../../../lib/backends/rabbitmq.mts'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
+import { amqpFrame } from './amqp-frame.mts'
 
 // The server here is a stand-in that speaks just enough AMQP 0-9-1; the real one is on the practice platform.
 
@@ -14,17 +15,8 @@ after(() => closing.forEach((close) => close()))
 
 const short = (text: string) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)])
 
-function frame(group: number, method: number, rest = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(11)
-  head[0] = 1
-  head.writeUInt32BE(4 + rest.length, 3)
-  head.writeUInt16BE(group, 7)
-  head.writeUInt16BE(method, 9)
-  return Buffer.concat([head, rest, Buffer.from([0xce])])
-}
-
 const refusal = (code: number, text: string) =>
-  frame(10, 50, Buffer.concat([Buffer.from([code >> 8, code & 255]), short(text), Buffer.alloc(4)]))
+  amqpFrame(10, 50, Buffer.concat([Buffer.from([code >> 8, code & 255]), short(text), Buffer.alloc(4)]))
 
 interface World {
   /** What it answers to a login instead of letting in. */
@@ -51,11 +43,11 @@ async function serve(world: World) {
       const text = data.toString('latin1')
       if (text.startsWith('AMQP')) {
         if (world.mute === 'greeting') return socket.end()
-        say(world.greeting ?? frame(10, 10, Buffer.alloc(40)))
+        say(world.greeting ?? amqpFrame(10, 10, Buffer.alloc(40)))
       } else if (text.includes('PLAIN')) {
         if (world.mute === 'login') return socket.end()
-        say(world.login ?? frame(10, 30, Buffer.from([0, 0, 0, 2, 0, 0, 0, 60])))
-      } else if (data.readUInt16BE(9) === 31) say(world.vhost ?? frame(10, 41, short('')))
+        say(world.login ?? amqpFrame(10, 30, Buffer.from([0, 0, 0, 2, 0, 0, 0, 60])))
+      } else if (data.readUInt16BE(9) === 31) say(world.vhost ?? amqpFrame(10, 41, short('')))
       return undefined
     })
   })

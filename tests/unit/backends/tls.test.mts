@@ -12,6 +12,7 @@ import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
 import type { Settings } from '../../../lib/settings/settings.mts'
+import { amqpFrame } from './amqp-frame.mts'
 import { makeAuthority } from './authority.mts'
 import { adminPassword, startPostgres, withoutPostgres, type PostgresServer } from './postgres-server.mts'
 
@@ -67,15 +68,6 @@ const talkRedis = (socket: Socket) =>
     for (const [, name = ''] of data.toString().matchAll(/\*\d+\r\n\$\d+\r\n([A-Z]+)\r\n/g))
       socket.write(redisAnswers[name] ?? '+OK\r\n')
   })
-
-const amqpFrame = (group: number, method: number, rest: Buffer): Buffer => {
-  const head = Buffer.alloc(11)
-  head[0] = 1
-  head.writeUInt32BE(4 + rest.length, 3)
-  head.writeUInt16BE(group, 7)
-  head.writeUInt16BE(method, 9)
-  return Buffer.concat([head, rest, Buffer.from([0xce])])
-}
 
 const talkRabbitmq = (socket: Socket) =>
   socket.on('data', (data: Buffer) => {

@@ -9,23 +9,12 @@ import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { teardown } from '../../../../scripts/09_k3s/remove/take-down.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { bare, hostsOf, Killed, makeWorld, tokens, untilNow, type World } from './machines.mts'
+import { saved, settings, sources, versions } from './staging.mts'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 
 // The kit killed after each of its writes to hosts, in memory: every next run goes on from there, no server is started
 // while another is away, and no second cluster begins. tests/practice does a few of these on real machines.
 
-const saved = {
-  DOMAIN: 'staging.example.com',
-  OPERATOR_EMAIL: 'ops@example.com',
-  K3S_TOKEN: tokens.server,
-  K3S_AGENT_TOKEN: tokens.agent,
-}
-const sources = { env: 'staging', overrides: {}, saved, variables: {} }
-const settings = typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
-const versions = {
-  k3s: { version: 'v1', file: 'artifacts/k3s', sha256: '0'.repeat(64) },
-  'k3s-images': { version: 'v1', file: 'artifacts/images.tar', sha256: '1'.repeat(64) },
-}
 const noKeep = () => assert.fail('the settings have both tokens')
 const shared = { settings, versions, until: untilNow, keep: noKeep }
 

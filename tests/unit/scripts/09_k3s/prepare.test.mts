@@ -32,6 +32,7 @@ import { rulesFor } from '../../../../scripts/09_k3s/host/openings.mts'
 import { preparedScript } from '../../../../scripts/09_k3s/prepare/script.mts'
 import type { Task } from '../../../../scripts/09_k3s/prepare/task.mts'
 import { lacking, preparedFiles, tasksFor } from '../../../../scripts/09_k3s/prepare/tasks.mts'
+import { freePort } from '../../free-port.mts'
 
 // What would be written on a host, from what it said; kernels and firewalls as their programs describe them, for this machine has one.
 
@@ -275,15 +276,6 @@ test('listener and probe meet over TCP and UDP; the listener ends with its stdin
   assert.deepEqual(await once(listener, 'exit'), [0, null])
   assert.deepEqual(await knockAt('2', ...probes), said('refused'))
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 const peer = (member: Member, text: string): Peer => ({
   ...member,

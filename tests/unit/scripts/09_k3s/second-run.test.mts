@@ -10,8 +10,6 @@ import type { Question } from '../../../../lib/hosts/host-files.mts'
 import type { Hosts } from '../../../../lib/hosts/hosts.mts'
 import { readScript } from '../../../../lib/hosts/remote-script.mts'
 import { connect } from '../../../../lib/hosts/ssh.mts'
-import { resolve, typed } from '../../../../lib/settings/settings.mts'
-import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import { ensureServers } from '../../../../scripts/09_k3s/nodes/control-plane.mts'
 import { fetchKubeconfig } from '../../../../scripts/09_k3s/nodes/kubeconfig.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
@@ -19,9 +17,9 @@ import { ask } from '../../../../scripts/09_k3s/preflight/run.mts'
 import { prepareHosts } from '../../../../scripts/09_k3s/prepare/run.mts'
 import type { FitHost } from '../../../../scripts/09_k3s/prepare/tasks.mts'
 import { probeScript } from '../../../../scripts/09_k3s/reach/scripts.mts'
-import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { startSshd } from '../../hosts/sshd.mts'
-import { hostsOf, makeWorld, tokens, untilNow } from './machines.mts'
+import { hostsOf, makeWorld, untilNow } from './machines.mts'
+import { settings, versions } from './staging.mts'
 
 // What a second run sends to a host, in bytes on the wire: the answers come from machines in memory, and every command
 // goes over a real connection to a machine that reads it and does nothing.
@@ -35,19 +33,6 @@ for (const program of ['sh', 'flock', 'cat', 'gzip', 'perl']) {
     '#!/bin/bash\ncase "$*" in *sysread*) echo quiet ;; esac\nwhile read -r _; do :; done\n',
   )
   chmodSync(path, 0o755)
-}
-
-const saved = {
-  DOMAIN: 'staging.example.com',
-  OPERATOR_EMAIL: 'ops@example.com',
-  K3S_TOKEN: tokens.server,
-  K3S_AGENT_TOKEN: tokens.agent,
-}
-const sources = { env: 'staging', overrides: {}, saved, variables: {} }
-const settings = typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
-const versions = {
-  k3s: { version: 'v1', file: 'artifacts/k3s', sha256: '0'.repeat(64) },
-  'k3s-images': { version: 'v1', file: 'artifacts/images.tar', sha256: '1'.repeat(64) },
 }
 
 /** Ends whatever was opened, the last first: also when a machine under load is too slow to connect. */
