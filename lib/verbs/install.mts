@@ -67,7 +67,7 @@ async function runOne<M extends Module>(session: Session<M>, step: Step<M>): Pro
   log.title(step.name)
   try {
     await step.run(createContext(session, step))
-    if (step.kind !== 'apply' || session.opened === undefined) return
+    if (step.kind === 'credentials' || session.opened === undefined) return
     requireAllApplied(step, declaredObjects(session, [step]), session.opened.kube.seenTo)
     await session.opened.kube.prune(step.id)
   } catch (thrown) {

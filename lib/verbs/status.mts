@@ -97,7 +97,7 @@ async function pendingOf<M extends Module>(
   try {
     for (const step of steps) {
       await step.run(createContext(session, step))
-      if (step.kind === 'apply') await kube.prune(step.id)
+      if (step.kind !== 'credentials') await kube.prune(step.id)
     }
     if (writes.changes.length > 0) lines.push(`${writes.changes.length} changes: --plan shows them`)
   } catch (thrown) {

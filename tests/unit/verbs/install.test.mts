@@ -51,12 +51,17 @@ function runOf() {
   return { session: session as unknown as Session<never>, module, pruned }
 }
 
-const stepOf = (module: unknown, wanted: readonly Manifest[]): Step<never> =>
+const stepOf = (
+  module: unknown,
+  wanted: readonly Manifest[],
+  kind: Step['kind'] = 'apply',
+  id = '01_deploy',
+): Step<never> =>
   ({
     module,
-    kind: 'apply',
-    name: '20_shop_01_deploy',
-    id: '01_deploy',
+    kind,
+    name: `20_shop_${id}`,
+    id,
     title: '',
     run: ({ kube }: { kube: { apply: (objects: readonly Manifest[]) => Promise<void> } }) =>
       kube.apply(wanted),
@@ -75,4 +80,12 @@ test('a step that forgets an object it declares ends the run before that object 
     /20_shop_01_deploy declares and does not apply: ConfigMap shop\/two/,
   )
   assert.deepEqual(pruned, [])
+})
+
+test('strays are named behind the tests too, as --verify alone runs them; behind the credentials nothing is read', async () => {
+  const { session, module, pruned } = runOf()
+  await install(session, [stepOf(module, [], 'credentials', '00_setup_credentials')])
+  assert.deepEqual(pruned, [])
+  await install(session, [stepOf(module, [], 'tests', '03_tests')])
+  assert.deepEqual(pruned, ['03_tests'])
 })
