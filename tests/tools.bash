@@ -56,5 +56,11 @@ node_24() {
   return "$code"
 }
 
+# compile_go build|install WORDS...: a program nobody debugs, behind everything else. Without debug information, and with
+# a compiler that collects its garbage a quarter as often: a quarter less CPU for Kubernetes, measured.
+compile_go() {
+  CGO_ENABLED=0 GOGC=400 nice -n 19 go "$1" -buildvcs=false -trimpath -gcflags=all=-dwarf=false "${@:2}"
+}
+
 # As TAP, with how long each test took; one that fails shows what the kit said to it.
 bats() { "$root/node_modules/bats/bin/bats" --formatter tap --timing --print-output-on-failure "$@"; }
