@@ -17,6 +17,7 @@ import { needsOf } from './modules.mts'
 import { createRecordCheck, operator, type Revision } from '../state/revision.mts'
 import { readRecords } from '../state/revision-store.mts'
 import { createRunRevision, type RunRevision } from '../state/run-revision.mts'
+import type { RecordedSettings } from '../settings/recorded.mts'
 import { kitVersion, type Versions } from '../settings/versions.mts'
 import type { Writes } from '../base/writes.mts'
 
@@ -43,6 +44,8 @@ export interface OpenOptions {
   readonly versions: Versions
   /** The images this run installs, read when its revision begins. */
   readonly images: () => Readonly<Record<string, string>>
+  /** The settings this run works with, read when its revision begins. */
+  readonly settings: () => RecordedSettings
   /** The gate of writes that belong to this run's revision. */
   readonly writes: Writes
 }
@@ -140,12 +143,14 @@ async function readUnderLock(
 }
 
 const revisionsOf = (
-  { module, env, images }: OpenOptions,
+  { module, env, images, settings }: OpenOptions,
   kubectl: Kubectl,
   known: readonly Revision[],
   guard: () => Promise<void>,
-): RunRevision =>
-  createRunRevision({ kubectl, known, module: folderOf(module), env, kit: kitVersion(), images, guard })
+): RunRevision => {
+  const kit = kitVersion()
+  return createRunRevision({ kubectl, known, module: folderOf(module), env, kit, images, settings, guard })
+}
 
 const warnDamaged = (name: string, why: string): void =>
   log.warn(

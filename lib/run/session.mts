@@ -74,7 +74,8 @@ export async function openSession<M extends Module>(
   const { writes, repairs } = createGates(options, permit, () => opened)
   /** @throws KitError as openCluster and putBackDrills; the lock is released then */
   async function open(): Promise<OpenedCluster> {
-    const made = await openCluster({ module, env, options, permit, versions, images, writes })
+    const settings = inputs.record
+    const made = await openCluster({ module, env, options, permit, versions, images, settings, writes })
     opened = made
     try {
       if (!writes.planning) await putBackDrills(made, repairs)

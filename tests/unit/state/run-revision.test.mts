@@ -244,7 +244,8 @@ test('a run keeps what it is about to make with its first write, and drops it wh
       return Promise.resolve(undefined)
     },
   } as unknown as Kubectl
-  const options = { kubectl, module: '12_n8n', env: 'dev', kit: '0.1.0', images: () => ({}) }
+  const settings = () => ({ values: {}, secrets: [] })
+  const options = { kubectl, module: '12_n8n', env: 'dev', kit: '0.1.0', images: () => ({}), settings }
   const run = createRunRevision({ ...options, known: [], guard: () => Promise.resolve() })
   run.expect(['ConfigMap a/one', 'ConfigMap a/two'])
   await run.begin()
