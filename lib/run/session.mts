@@ -158,7 +158,9 @@ function createGates(
     const opened = cluster()
     if (opened === undefined) return permit()
     await opened.mayWrite()
-    if (kind === 'revision') await opened.revisions.begin()
+    if (kind !== 'revision') return
+    if (options.verb !== 'uninstall') await opened.checksumKey.save()
+    await opened.revisions.begin()
   }
   const gateOf = (kind: WriteKind): Writes =>
     createWrites({ planning: onlyLooks(options), guard: () => mayWrite(kind) })

@@ -2,6 +2,7 @@ import { changeOf, countLine, createPlanner } from './planner.mts'
 import type { Planned } from './diff.mts'
 import { conflictLine, conflictsOf, requireNoConflict } from './conflicts.mts'
 import { ensureJob } from '../rollout/job.mts'
+import { keyed } from './keyed.mts'
 import { nameOf, type LiveObject, type Manifest } from '../types.mts'
 import { createKubeReader } from '../reader.mts'
 import type { Kube, KubeOptions, KubeSession } from './kube.mts'
@@ -114,12 +115,13 @@ export function createKube(options: KubeOptions): KubeSession {
   }
 
   const reader = createKubeReader(kubectl)
+  const ready = <M extends Manifest>(manifest: M): M => keyed(manifest, options.checksumKey)
   const kubeOf = (step: string): Kube => ({
     ...reader,
-    apply: (wanted) => applyBatch(wanted.map((manifest) => owned(manifest, { ...owner, step }))),
+    apply: (wanted) => applyBatch(wanted.map((manifest) => ready(owned(manifest, { ...owner, step })))),
     async ensureJob(wanted) {
       jobs.add(nameOf(wanted))
-      const one = owned(wanted, { ...owner, step })
+      const one = ready(owned(wanted, { ...owner, step }))
       await ensureJob(one, { kubectl, writes, failures, live: () => ours.find() })
     },
     waitForRollout,
@@ -135,9 +137,9 @@ export function createKube(options: KubeOptions): KubeSession {
     get unchanged() {
       return unchanged
     },
-    reapply: applyBatch,
+    reapply: (batch) => applyBatch(batch.map(ready)),
     async planAhead(batch) {
-      const { planned } = await planner.plan(batch)
+      const { planned } = await planner.plan(batch.map(ready))
       if (!writes.planning) refuseConflicts(planned)
       planner.cache(planned)
     },

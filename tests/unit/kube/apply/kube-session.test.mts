@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
 import { createKube } from '../../../../lib/kube/apply/kube-session.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
@@ -29,6 +30,7 @@ test('only what a revision names is deleted; a restored backup with the same lab
     failures: [],
     namespaces: [],
     objects: [old, restored],
+    checksumKey: sensitive('the-key-of-this-cluster'),
     isRecorded: (live) => nameOf(live) === 'ConfigMap n8n-dev/old',
   })
   await session.prune()
@@ -89,6 +91,7 @@ test('a new autoscaled Deployment starts with its minimum, though its controller
     failures: [],
     namespaces: [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'n8n-dev' } } as LiveObject],
     objects: [],
+    checksumKey: sensitive('the-key-of-this-cluster'),
     isRecorded: () => true,
   })
   await session.of('01_deploy').apply([one, ...autoscaled(one, { most: 6, cpuPercent: 70 })])
