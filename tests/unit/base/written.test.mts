@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createWrites } from '../../../lib/base/writes.mts'
 import { written, writtenClause } from '../../../lib/base/written.mts'
-import { readGraph } from '../imports.mts'
+import { linesWith, readGraph } from '../imports.mts'
 
 const root = join(import.meta.dirname, '../../..')
 
@@ -12,18 +11,9 @@ const root = join(import.meta.dirname, '../../..')
 const claims =
   /\b(nothing|none|no object|no file) (else )?(was|were|has been|is) (written|changed|deleted|removed|applied|touched)\b|\b(keeps?|still) serv(e|es|ing)\b/i
 
-const isComment = (line: string): boolean => /^\s*(\*|\/\/|\/\*)/.test(line)
-
 test('that nothing was written, or that pods still serve, is said by the counted sentence alone', () => {
-  const claiming = readGraph(root, ['lib', 'scripts'])
-    .files.filter((file) => file !== 'lib/base/written.mts')
-    .flatMap((file) =>
-      readFileSync(join(root, file), 'utf8')
-        .split('\n')
-        .filter((line) => !isComment(line) && claims.test(line))
-        .map((line) => `${file}: ${line.trim()}`),
-    )
-  assert.deepEqual(claiming, [])
+  const files = readGraph(root, ['lib', 'scripts']).files.filter((file) => file !== 'lib/base/written.mts')
+  assert.deepEqual(linesWith(root, files, claims), [])
 })
 
 test('the search finds such sentences', () => {
