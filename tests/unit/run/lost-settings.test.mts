@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { credentialsFolder } from '../../../lib/base/files.mts'
+import { prompt } from '../../../lib/base/prompt.mts'
 import { openInputs } from '../../../lib/run/inputs.mts'
 import { requireKeptSettings } from '../../../lib/run/lost-settings.mts'
 import type { Session } from '../../../lib/run/session.mts'
@@ -90,6 +91,25 @@ test('a secret nobody has any more is named before another one is generated; one
   await assert.rejects(requireKeptSettings(session), /^KitError: 1 settings of 20 Shop/)
   const adopted = await runWith(kept, record, { live: { SHOP_KEY: 'the-secret-key' } })
   assert.equal(await requireKeptSettings(adopted.session), false)
+})
+
+test('on a terminal it is asked once: the values are taken again, or the run goes on without them', async (context) => {
+  for (const [choice, values] of [
+    ['again', record.values],
+    ['without', {}],
+  ] as const) {
+    const { inputs, session } = await runWith("SHOP_KEY='the-secret-key'\n", record)
+    Object.assign(session.answers, { canAsk: true })
+    let screen = ''
+    const ask = context.mock.method(prompt, 'choose', () => Promise.resolve(choice))
+    context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
+    const results = [await requireKeptSettings(session), await requireKeptSettings(session)]
+    context.mock.restoreAll()
+    assert.equal(ask.mock.callCount(), 1)
+    assert.match(screen, /SHOP_PROXIES='192\.0\.2\.1'/)
+    assert.deepEqual(results, [choice === 'again', false])
+    assert.deepEqual(inputs.record().values, values)
+  }
 })
 
 test('--plan notes what is lost, once; a revision of an older kit is compared with nothing', async () => {
