@@ -149,7 +149,7 @@ type WriteKind = 'revision' | 'repair'
 /**
  * The gates of a run's writes. Each requires the confirmation of a protected environment; on a cluster the lock too.
  */
-function createGates(
+export function createGates(
   options: Arguments,
   permit: () => Promise<void>,
   cluster: () => OpenedCluster | undefined,

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { writePrivate } from '../../../lib/base/files.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
 import { written, writtenClause } from '../../../lib/base/written.mts'
 import { linesWith, readGraph } from '../imports.mts'
@@ -46,4 +49,14 @@ test('what a run has begun to write is counted by its gate: a write that failed 
     written(),
     'This run had begun to write: ConfigMap a/one, ConfigMap a/two, ConfigMap a/three and 2 more.',
   )
+})
+
+test('a settings file that was written counts too', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-written-'))
+  try {
+    writePrivate(join(folder, '20_shop.env'), '')
+    assert.match(written(), / and 3 more\.$/)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
