@@ -74,7 +74,7 @@ export async function openSession<M extends Module>(
   const { writes, repairs } = createGates(options, permit, () => opened)
   /** @throws KitError as openCluster and putBackDrills; the lock is released then */
   async function open(): Promise<OpenedCluster> {
-    const settings = inputs.record
+    const settings = () => inputs.record()
     const made = await openCluster({ module, env, options, permit, versions, images, settings, writes })
     opened = made
     try {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { lostSettings, recordOf } from '../../../lib/settings/recorded.mts'
-import { resolve, type RawValues, type Setting } from '../../../lib/settings/settings.mts'
+import { problemWith, resolve, type RawValues, type Setting } from '../../../lib/settings/settings.mts'
 
 const settings: readonly Setting[] = [
   { key: 'HOST', title: 'Host', kind: 'text' },
@@ -64,4 +64,12 @@ test('a change is no loss: another value, an empty one on purpose, another defau
   assert.deepEqual(lostFrom({ ...whole, HOST: 'b.example.com', PROXIES: '' }), [])
   assert.deepEqual(lostFrom(whole, { LIMIT: '20' }), [])
   assert.deepEqual(lostFrom(whole), [])
+})
+
+test('an optional setting may be empty on purpose, whatever its rule says of a value', () => {
+  const view = { env: 'dev', text: () => undefined }
+  const rule = { key: 'S3', title: 'S3', kind: 'text', validate: () => 'must be a URL' } as const
+  assert.equal(problemWith({ ...rule, optional: true }, '', view), undefined)
+  assert.equal(problemWith({ ...rule, optional: true }, 'no url', view), 'must be a URL')
+  assert.equal(problemWith(rule, '', view), 'must be a URL')
 })
