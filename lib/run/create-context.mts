@@ -3,6 +3,7 @@ import { createBreaking } from '../checks/drills.mts'
 import { createHttp, type Http } from '../checks/http.mts'
 import { provePulls } from '../backends/image-proof.mts'
 import { liveSecrets } from './live-secrets.mts'
+import { requireKeptSettings } from './lost-settings.mts'
 import type { Backends } from '../backends/backends.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import type { Module, SettingsOf } from './module.mts'
@@ -70,6 +71,7 @@ function credentialsOf<M extends Module>(session: Session<M>): Credentials {
   }
   return {
     async ensure() {
+      await requireKeptSettings(session)
       const { opened } = session
       const live = opened && liveSecrets(await opened.kube.objects(), opened.look.namespaces)
       await inputs.ensure(live ?? {}, hold, async (settings) =>

@@ -74,7 +74,8 @@ export async function openSession<M extends Module>(
   const { writes, repairs } = createGates(options, permit, () => opened)
   /** @throws KitError as openCluster and putBackDrills; the lock is released then */
   async function open(): Promise<OpenedCluster> {
-    const made = await openCluster({ module, env, options, permit, versions, images, writes })
+    const settings = () => inputs.record()
+    const made = await openCluster({ module, env, options, permit, versions, images, settings, writes })
     opened = made
     try {
       if (!writes.planning) await putBackDrills(made, repairs)
@@ -148,7 +149,7 @@ type WriteKind = 'revision' | 'repair'
 /**
  * The gates of a run's writes. Each requires the confirmation of a protected environment; on a cluster the lock too.
  */
-function createGates(
+export function createGates(
   options: Arguments,
   permit: () => Promise<void>,
   cluster: () => OpenedCluster | undefined,
@@ -157,7 +158,9 @@ function createGates(
     const opened = cluster()
     if (opened === undefined) return permit()
     await opened.mayWrite()
-    if (kind === 'revision') await opened.revisions.begin()
+    if (kind !== 'revision') return
+    if (options.verb !== 'uninstall') await opened.checksumKey.save()
+    await opened.revisions.begin()
   }
   const gateOf = (kind: WriteKind): Writes =>
     createWrites({ planning: onlyLooks(options), guard: () => mayWrite(kind) })

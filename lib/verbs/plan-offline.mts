@@ -5,6 +5,7 @@ import { givenSettings } from '../settings/overrides.mts'
 import { log, print } from '../base/log.mts'
 import type { Module, SettingsOf } from '../run/module.mts'
 import { settingOfAnyModule } from '../run/modules.mts'
+import { keyed } from '../kube/apply/keyed.mts'
 import { manifestYaml } from '../kube/apply/plan-text.mts'
 import { objectsOf } from '../run/objects.mts'
 import { missing, resolve, typed } from '../settings/settings.mts'
@@ -42,6 +43,6 @@ export async function planOffline<M extends Module>(
   const shown = Object.fromEntries(unnamed.map((name) => [name, { version: '', image: `<${name}>` }]))
   const { images } = chooseImages(module.images, { ...versions, ...shown }, {}, false)
   for (const manifest of objectsOf(module, steps, { settings, images, versions }))
-    print(manifestYaml(manifest).trimEnd())
+    print(manifestYaml(keyed(manifest, undefined)).trimEnd())
   return exitCodes.done
 }

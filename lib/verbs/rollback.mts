@@ -13,6 +13,7 @@ import { readSchema, requireSameSchema } from './schema.mts'
 import { requireOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
 import type { Step } from '../run/step.mts'
+import { written } from '../base/written.mts'
 
 /**
  * Applies an earlier revision again, waits for its rollouts, runs the tests. Secrets get the values of the current
@@ -63,7 +64,7 @@ function withValues(manifest: Manifest, today: readonly Manifest[]): Manifest {
       `${nameOf(manifest)} of that revision needs values that today's settings do not have`,
       {
         exitCode: exitCodes.worldMoved,
-        details: [`missing: ${lost.join(', ')}`, 'Nothing was written.'],
+        details: [`missing: ${lost.join(', ')}`, written()],
         hint: 'give these settings first (step 00), then roll back again',
       },
     )

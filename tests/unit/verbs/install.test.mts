@@ -89,3 +89,20 @@ test('strays are named behind the tests too, as --verify alone runs them; behind
   await install(session, [stepOf(module, [], 'tests', '03_tests')])
   assert.deepEqual(pruned, ['03_tests'])
 })
+
+test('settings that were lost since the last revision end a single step too, before it applies anything', async () => {
+  const { session, module, pruned } = runOf()
+  const lost = [{ setting: { key: 'SHOP_HOST' }, before: 'shop.example.com', now: undefined }]
+  const current = { number: 4, madeWith: { values: {}, secrets: [] } }
+  Object.assign(session, {
+    answers: { canAsk: false },
+    inputs: { current: () => ({ ENV: 'dev' }), lost: () => lost },
+    module: { ...module, settings: [], shared: [] },
+  })
+  Object.assign(session.opened?.revisions ?? {}, { current })
+  Object.assign(session.opened ?? {}, { look: { namespaces: [] } })
+  let applied = 0
+  const step = { ...stepOf(module, declared), run: () => Promise.resolve(void (applied += 1)) }
+  await assert.rejects(install(session, [step]), { exitCode: 5, message: /that revision 4 was made with/ })
+  assert.deepEqual([applied, pruned], [0, []])
+})
