@@ -14,8 +14,10 @@ import { log, say } from '../base/log.mts'
 import { folderOf, headingOf, systemNamespace } from '../base/names.mts'
 import type { Module } from './module.mts'
 import { needsOf } from './modules.mts'
+import type { KnownNetwork } from './policies.mts'
 import { createRecordCheck, operator, type Revision } from '../state/revision.mts'
 import { readRecords } from '../state/revision-store.mts'
+import { readClusterNetwork } from '../state/cluster-network.mts'
 import { createRunRevision, type RunRevision } from '../state/run-revision.mts'
 import { kitVersion, type Versions } from '../settings/versions.mts'
 import type { Writes } from '../base/writes.mts'
@@ -28,6 +30,8 @@ export interface OpenedCluster {
   readonly revisions: RunRevision
   /** Every revision of every module on this cluster. */
   readonly known: readonly Revision[]
+  /** What modules must know of it for their NetworkPolicies. */
+  readonly network: KnownNetwork
   /** Acquired by `mayWrite`; a reader acquires it when no other run may change what it reads. */
   readonly lock: ClusterLock
   /** Before every write. @throws KitError exit 2, 11 or 130 when this run may not write (any more) */
@@ -90,7 +94,8 @@ export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> 
       objects: records.objects,
       isRecorded: createRecordCheck(revisions.all),
     })
-    return { cluster, look, kube, revisions, known, lock, mayWrite }
+    const network = { network: readClusterNetwork(records.objects), nodes: look.nodes }
+    return { cluster, look, kube, revisions, known, network, lock, mayWrite }
   } catch (thrown) {
     await lock.release()
     throw thrown

@@ -1,0 +1,194 @@
+import { BlockList, isIP } from 'node:net'
+import { canonicalRange } from '../addresses.mts'
+import type { NetworkPolicy } from '../types.mts'
+import { sha256 } from './objects.mts'
+
+// NetworkPolicies of one module, from its table of flows. Pure.
+
+type Labels = Readonly<Record<string, string>>
+
+/** Pods with all of these labels, `{}` for every pod: of the module's own namespace unless another one is named. */
+export interface Pods {
+  readonly pods: Labels
+  readonly namespace?: string
+}
+
+/** A TCP port of a host outside the cluster. */
+export interface Endpoint {
+  /** An IPv4 address, or a DNS name: NetworkPolicies know no names, so that port is open at every address then. */
+  readonly host: string
+  readonly port: number
+}
+
+/** Pods that receive connections on one TCP port: from `nodes`, that is ingress controller, API server and kubelet. */
+interface FlowToPods {
+  readonly from: 'nodes' | Pods
+  readonly to: Pods
+  readonly port: number
+}
+
+/** Pods that open connections to hosts outside the cluster. */
+interface FlowOut {
+  readonly from: Pods
+  /** `internet`: every public address and PRIVATE_TARGETS, any port; the ingress of the nodes by its public names. */
+  readonly to: 'internet' | readonly Endpoint[]
+}
+
+/** One row of a module's table of flows. One end, at least, is in the module's own namespace. */
+export type Flow = FlowToPods | FlowOut
+
+/** What policies must know of the cluster and of the operator's network. */
+export interface Surroundings {
+  /** Source addresses of the hosts of the cluster, as pods see them. */
+  readonly sources: readonly string[]
+  /** Addresses of the nodes: on ports 80 and 443 the ingress listens there. */
+  readonly nodes: readonly string[]
+  /** Ranges of pods and Services. */
+  readonly ranges: readonly string[]
+  /** PRIVATE_TARGETS: address or range, and a TCP port, if one is named. */
+  readonly targets: readonly { readonly range: string; readonly port?: number }[]
+}
+
+/** A port of a host outside; empty without a host (SMTP_HOST is optional). */
+export const endpoint = (host: string | undefined, port: number): Endpoint[] =>
+  host === undefined ? [] : [{ host, port }]
+
+/** Each pod of the namespace. */
+export const everyPod: Pods = { pods: {} }
+
+type Spec = NonNullable<NetworkPolicy['spec']>
+type Ingress = NonNullable<Spec['ingress']>[number]
+type Egress = NonNullable<Spec['egress']>[number]
+type Peer = NonNullable<Ingress['from']>[number]
+type Port = NonNullable<Ingress['ports']>[number]
+
+/**
+ * The policies of one namespace: nothing passes but DNS and these flows, each checked at both ends. Their names contain
+ * a hash: a changed policy is a new object, and the old one is deleted after the rollout, so old pods keep their flows.
+ * @returns the default deny last, so that what it would cut is open before
+ */
+export function policies(
+  namespace: string,
+  flows: readonly Flow[],
+  surroundings: Surroundings,
+): NetworkPolicy[] {
+  const own = (side: Flow['from' | 'to']): Labels[] =>
+    typeof side === 'object' && 'pods' in side && (side.namespace ?? namespace) === namespace
+      ? [side.pods]
+      : []
+  const selectors = new Map(
+    flows.flatMap(({ from, to }) =>
+      [...own(from), ...own(to)].map((labels) => [JSON.stringify(labels), labels] as const),
+    ),
+  )
+  const opened = [...selectors].map(([key, labels]) => {
+    const isThem = (side: Flow['from' | 'to']): boolean =>
+      own(side).some((one) => JSON.stringify(one) === key)
+    return openings(namespace, labels, {
+      ingress: flows.flatMap((flow) =>
+        'port' in flow && isThem(flow.to) ? [ingressOf(namespace, flow, surroundings)] : [],
+      ),
+      egress: flows.flatMap((flow) => (isThem(flow.from) ? egressOf(namespace, flow, surroundings) : [])),
+    })
+  })
+  return [...opened, defaultDeny(namespace)]
+}
+
+/** Refuses everything but DNS, for every pod: what the others allow is added to it. */
+const defaultDeny = (namespace: string): NetworkPolicy =>
+  policy(namespace, 'default-deny', {
+    podSelector: {},
+    policyTypes: ['Ingress', 'Egress'],
+    egress: [{ to: [dns], ports: [{ protocol: 'UDP', port: 53 }, tcp(53)] }],
+  })
+
+const dns: Peer = {
+  namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+  podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+}
+
+function openings(
+  namespace: string,
+  labels: Labels,
+  { ingress, egress }: { readonly ingress: Ingress[]; readonly egress: Egress[] },
+): NetworkPolicy {
+  const spec: Spec = {
+    podSelector: { matchLabels: { ...labels } },
+    policyTypes: [
+      ...(ingress.length > 0 ? (['Ingress'] as const) : []),
+      ...(egress.length > 0 ? (['Egress'] as const) : []),
+    ],
+    ...(ingress.length > 0 ? { ingress } : {}),
+    ...(egress.length > 0 ? { egress } : {}),
+  }
+  const words = Object.keys(labels).length === 0 ? ['every-pod'] : Object.values(labels)
+  return policy(namespace, ['flows', ...words, sha256(spec).slice(0, 8)].join('-'), spec)
+}
+
+/** A NetworkPolicy with these fields. */
+export const policy = (namespace: string, name: string, spec: Spec): NetworkPolicy => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: { namespace, name },
+  spec,
+})
+
+const ingressOf = (namespace: string, { from, port }: FlowToPods, { sources }: Surroundings): Ingress => ({
+  from: from === 'nodes' ? sources.map((address) => block(address)) : [peer(namespace, from)],
+  ports: [tcp(port)],
+})
+
+function egressOf(namespace: string, flow: Flow, surroundings: Surroundings): Egress[] {
+  if ('port' in flow) return [{ to: [peer(namespace, flow.to)], ports: [tcp(flow.port)] }]
+  if (flow.to === 'internet') return internet(surroundings)
+  return flow.to.map(({ host, port }) => ({
+    to: [block(isIP(host) === 4 ? host : '0.0.0.0/0')],
+    ports: [tcp(port)],
+  }))
+}
+
+/** Networks that are not the internet: private ones (RFC 1918, RFC 6598), loopback, link-local with its metadata servers. */
+const privateRanges = [
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+]
+const isPrivate = new BlockList()
+for (const range of privateRanges) {
+  const [network = '', bits] = range.split('/')
+  isPrivate.addSubnet(network, Number(bits))
+}
+
+function internet({ nodes, ranges, targets }: Surroundings): Egress[] {
+  const others = [...nodes, ...ranges].filter((range) => !isPrivate.check(range.split('/')[0] ?? ''))
+  return [
+    { to: [block('0.0.0.0/0', [...privateRanges, ...new Set(others)])] },
+    // Public names may lead to the nodes themselves; there they are open to the world as well.
+    ...(nodes.length === 0 ? [] : [{ to: nodes.map((address) => block(address)), ports: [tcp(80), tcp(443)] }]),
+    ...targets.map(({ range, port }) => ({
+      to: [block(range)],
+      ...(port === undefined ? {} : { ports: [tcp(port)] }),
+    })),
+  ]
+}
+
+const peer = (namespace: string, { pods, namespace: other = namespace }: Pods): Peer => ({
+  ...(other === namespace
+    ? {}
+    : { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': other } } }),
+  podSelector: { matchLabels: { ...pods } },
+})
+
+/** A peer by its address or range. */
+export const block = (range: string, except: readonly string[] = []): Peer => ({
+  ipBlock: {
+    cidr: canonicalRange(range),
+    ...(except.length === 0 ? {} : { except: except.map(canonicalRange) }),
+  },
+})
+
+/** A TCP port. */
+export const tcp = (port: number): Port => ({ protocol: 'TCP', port })
