@@ -81,7 +81,7 @@ export function policies(
       [...own(from), ...own(to)].map((labels) => [JSON.stringify(labels), labels] as const),
     ),
   )
-  const opened = [...selectors].map(([key, labels]) => {
+  const opened = [...selectors].flatMap(([key, labels]) => {
     const isThem = (side: Flow['from' | 'to']): boolean =>
       own(side).some((one) => JSON.stringify(one) === key)
     return openings(namespace, labels, {
@@ -111,7 +111,8 @@ function openings(
   namespace: string,
   labels: Labels,
   { ingress, egress }: { readonly ingress: Ingress[]; readonly egress: Egress[] },
-): NetworkPolicy {
+): NetworkPolicy[] {
+  if (ingress.length + egress.length === 0) return []
   const spec: Spec = {
     podSelector: { matchLabels: { ...labels } },
     policyTypes: [
@@ -122,7 +123,7 @@ function openings(
     ...(egress.length > 0 ? { egress } : {}),
   }
   const words = Object.keys(labels).length === 0 ? ['every-pod'] : Object.values(labels)
-  return policy(namespace, ['flows', ...words, sha256(spec).slice(0, 8)].join('-'), spec)
+  return [policy(namespace, ['flows', ...words, sha256(spec).slice(0, 8)].join('-'), spec)]
 }
 
 /** A NetworkPolicy with these fields. */
