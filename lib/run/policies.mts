@@ -1,5 +1,5 @@
 import { hostSources, nodeAddresses } from '../kube/addresses.mts'
-import { policies, type Surroundings } from '../kube/manifests/policies.mts'
+import { policies, type Flow, type Surroundings } from '../kube/manifests/policies.mts'
 import type { Kube } from '../kube/apply/kube.mts'
 import type { Job, LiveObject, Manifest, NetworkPolicy } from '../kube/types.mts'
 import type { Settings } from '../settings/settings.mts'
@@ -55,13 +55,20 @@ export function policiesBySteps(
   if (namespace === undefined) throw new Error('a module with flows declares no Namespace')
   const steps = Object.keys(declared)
   const found: Record<string, NetworkPolicy[]> = {}
-  for (const one of policies(namespace, module.flows?.(settings) ?? [], surroundings)) {
+  const flows = [...(module.flows?.(settings) ?? []), ...solverFlows(settings)]
+  for (const one of policies(namespace, flows, surroundings)) {
     const labels = one.spec?.podSelector.matchLabels ?? {}
     const step = steps.find((id) => declared[id]?.some((object) => hasPods(object, labels))) ?? steps[0] ?? ''
     ;(found[step] ??= []).push(one)
   }
   return found
 }
+
+/** cert-manager proves a name by a pod of its own beside the Ingress (HTTP-01), also when it renews at night. */
+const solverFlows = ({ TLS_MODE }: Settings): Flow[] =>
+  TLS_MODE === 'issuer'
+    ? [{ from: 'nodes', to: { pods: { 'acme.cert-manager.io/http01-solver': 'true' } }, port: 8089 }]
+    : []
 
 /** True for an object whose pods have all of these labels. */
 function hasPods(object: Manifest, labels: Readonly<Record<string, string>>): boolean {

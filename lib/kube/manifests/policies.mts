@@ -122,8 +122,15 @@ function openings(
     ...(ingress.length > 0 ? { ingress } : {}),
     ...(egress.length > 0 ? { egress } : {}),
   }
-  const words = Object.keys(labels).length === 0 ? ['every-pod'] : Object.values(labels)
-  return [policy(namespace, ['flows', ...words, sha256(spec).slice(0, 8)].join('-'), spec)]
+  return [policy(namespace, ['flows', ...wordsOf(labels), sha256(spec).slice(0, 8)].join('-'), spec)]
+}
+
+/** Labels as words of a name: their values, or for `true` what the label is called. */
+function wordsOf(labels: Labels): string[] {
+  const words = Object.entries(labels).map(([key, value]) =>
+    value === 'true' ? key.replace(/^.*\//, '') : value,
+  )
+  return words.length === 0 ? ['every-pod'] : words
 }
 
 /** A NetworkPolicy with these fields. */

@@ -204,6 +204,18 @@ for (const { module, uses, refused } of applications) {
   })
 }
 
+test('with an issuer, the pods by which cert-manager proves a name are open to the ingress; without one they are not', () => {
+  const solver = pod('n8n-staging', { 'acme.cert-manager.io/http01-solver': 'true' })
+  for (const [mode, passes] of [
+    ['issuer', true],
+    ['files', false],
+  ] as const) {
+    const all = policiesOf(n8n, settingsOf(n8n, { ...more, TLS_MODE: mode, TLS_ISSUER: 'public' }))
+    for (const from of otherHosts) assert.equal(isAllowed(all, { from, to: solver, port: 8089 }), passes, mode)
+    assert.ok(!isAllowed(all, { from: host('10.0.0.99'), to: solver, port: 8089 }))
+  }
+})
+
 test('optional backends that are not set open nothing', () => {
   const settings = settingsOf(n8n, { POSTGRES_HOST: '10.0.0.10', REDIS_HOST: '10.0.0.11' })
   const [main] = n8nPods
