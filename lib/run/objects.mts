@@ -27,6 +27,8 @@ export function objectsOf<M extends Module>(
   const declared = module.objects(settings, images, versions)
   const added = 'off' in policies ? {} : policiesBySteps(module, settings, declared, policies)
   return steps.flatMap(({ id }) =>
-    withPolicies(declared[id] ?? [], added[id]).map((one) => owned(one, { module: folderOf(module), step: id, env: settings.ENV })),
+    withPolicies(declared[id] ?? [], added[id]).map((one) =>
+      owned(one, { module: folderOf(module), step: id, env: settings.ENV }),
+    ),
   )
 }

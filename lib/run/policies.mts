@@ -1,5 +1,6 @@
 import { hostSources, nodeAddresses } from '../kube/addresses.mts'
-import { policies, type Flow, type Surroundings } from '../kube/manifests/policies.mts'
+import { policies, type Flow } from '../kube/manifests/policies.mts'
+import type { Surroundings } from '../kube/manifests/policy-peers.mts'
 import type { Kube } from '../kube/apply/kube.mts'
 import type { Job, LiveObject, Manifest, NetworkPolicy } from '../kube/types.mts'
 import type { Settings } from '../settings/settings.mts'
@@ -10,7 +11,8 @@ import type { Module } from './module.mts'
 // From a module's flows to the NetworkPolicies of its steps. Pure, but for the Kube that applies them.
 
 /** Whether the policies of a run are applied: in these surroundings, by this proof of their enforcement; or why not. */
-export type PolicyChoice = { readonly surroundings: Surroundings; readonly proof: string } | { readonly off: string }
+export type PolicyChoice =
+  { readonly surroundings: Surroundings; readonly proof: string } | { readonly off: string }
 
 /** What is known of the cluster: the records about its network, and its Node objects. */
 export interface KnownNetwork {

@@ -28,9 +28,7 @@ export const network = [
 ] as const satisfies readonly Setting[]
 
 /** PRIVATE_TARGETS as data; empty when it is not set. */
-export const targetsOf = (
-  text: string | undefined,
-): { readonly range: string; readonly port?: number }[] =>
+export const targetsOf = (text: string | undefined): { readonly range: string; readonly port?: number }[] =>
   itemsOf(text).map((item) => {
     const [range = '', port] = item.split(/:(?=\d+$)/)
     return port === undefined ? { range } : { range, port: Number(port) }

@@ -14,8 +14,7 @@ export const systemRecord = (name: string, data: Readonly<Record<string, string>
 
 /** The recorded facts; `off` is the reason why no module may apply NetworkPolicies. */
 export type ClusterNetwork =
-  | { readonly off: string }
-  | { readonly pods: string; readonly services: string; readonly proof: string }
+  { readonly off: string } | { readonly pods: string; readonly services: string; readonly proof: string }
 
 /**
  * Reads the records. Policies are for clusters where their enforcement was proven and the sources of requests are known.

@@ -34,7 +34,9 @@ export async function rollBack<M extends Module>(
   await requireSameSchema(session, target)
   revisions.intend(target)
   const today = objectsOf(module, steps, { settings: inputs.current(), images: target.images, versions })
-  const wanted = withoutUnproven(module, target.manifests, session.policies()).map((manifest) => withValues(manifest, today))
+  const wanted = withoutUnproven(module, target.manifests, session.policies()).map((manifest) =>
+    withValues(manifest, today),
+  )
   await requireFreeAddresses(kube, wanted)
   revisions.expect(wanted.map(nameOf))
   await kube.reapply(wanted)

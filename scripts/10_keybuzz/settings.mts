@@ -155,6 +155,14 @@ export const own = [
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
-export const shared = [...general, ...ingress, ...postgres, ...redis, ...rabbitmq, ...registry, ...network] as const
+export const shared = [
+  ...general,
+  ...ingress,
+  ...postgres,
+  ...redis,
+  ...rabbitmq,
+  ...registry,
+  ...network,
+] as const
 
 export type KeybuzzSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

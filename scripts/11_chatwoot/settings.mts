@@ -151,6 +151,15 @@ export const own = [
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
-export const shared = [...general, ...ingress, ...postgres, ...redis, ...s3, ...registry, ...smtp, ...network] as const
+export const shared = [
+  ...general,
+  ...ingress,
+  ...postgres,
+  ...redis,
+  ...s3,
+  ...registry,
+  ...smtp,
+  ...network,
+] as const
 
 export type ChatwootSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

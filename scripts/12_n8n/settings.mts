@@ -91,6 +91,14 @@ export const own = [
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
-export const shared = [...general, ...ingress, ...postgres, ...redis, ...registry, ...smtp, ...network] as const
+export const shared = [
+  ...general,
+  ...ingress,
+  ...postgres,
+  ...redis,
+  ...registry,
+  ...smtp,
+  ...network,
+] as const
 
 export type N8nSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

@@ -1,7 +1,16 @@
-import { BlockList, isIP } from 'node:net'
-import { canonicalRange } from '../addresses.mts'
+import { isIP } from 'node:net'
 import type { NetworkPolicy } from '../types.mts'
 import { sha256 } from './objects.mts'
+import {
+  block,
+  internet,
+  tcp,
+  type Egress,
+  type Ingress,
+  type Peer,
+  type Spec,
+  type Surroundings,
+} from './policy-peers.mts'
 
 // NetworkPolicies of one module, from its table of flows. Pure.
 
@@ -37,30 +46,12 @@ interface FlowOut {
 /** One row of a module's table of flows. One end, at least, is in the module's own namespace. */
 export type Flow = FlowToPods | FlowOut
 
-/** What policies must know of the cluster and of the operator's network. */
-export interface Surroundings {
-  /** Source addresses of the hosts of the cluster, as pods see them. */
-  readonly sources: readonly string[]
-  /** Addresses of the nodes: on ports 80 and 443 the ingress listens there. */
-  readonly nodes: readonly string[]
-  /** Ranges of pods and Services. */
-  readonly ranges: readonly string[]
-  /** PRIVATE_TARGETS: address or range, and a TCP port, if one is named. */
-  readonly targets: readonly { readonly range: string; readonly port?: number }[]
-}
-
 /** A port of a host outside; empty without a host (SMTP_HOST is optional). */
 export const endpoint = (host: string | undefined, port: number): Endpoint[] =>
   host === undefined ? [] : [{ host, port }]
 
 /** Each pod of the namespace. */
 export const everyPod: Pods = { pods: {} }
-
-type Spec = NonNullable<NetworkPolicy['spec']>
-type Ingress = NonNullable<Spec['ingress']>[number]
-type Egress = NonNullable<Spec['egress']>[number]
-type Peer = NonNullable<Ingress['from']>[number]
-type Port = NonNullable<Ingress['ports']>[number]
 
 /**
  * The policies of one namespace: nothing passes but DNS and these flows, each checked at both ends. Their names contain
@@ -155,48 +146,9 @@ function egressOf(namespace: string, flow: Flow, surroundings: Surroundings): Eg
   }))
 }
 
-/** Networks that are not the internet: private ones (RFC 1918, RFC 6598), loopback, link-local with its metadata servers. */
-const privateRanges = [
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-]
-const isPrivate = new BlockList()
-for (const range of privateRanges) {
-  const [network = '', bits] = range.split('/')
-  isPrivate.addSubnet(network, Number(bits))
-}
-
-function internet({ nodes, ranges, targets }: Surroundings): Egress[] {
-  const others = [...nodes, ...ranges].filter((range) => !isPrivate.check(range.split('/')[0] ?? ''))
-  return [
-    { to: [block('0.0.0.0/0', [...privateRanges, ...new Set(others)])] },
-    // Public names may lead to the nodes themselves; there they are open to the world as well.
-    ...(nodes.length === 0 ? [] : [{ to: nodes.map((address) => block(address)), ports: [tcp(80), tcp(443)] }]),
-    ...targets.map(({ range, port }) => ({
-      to: [block(range)],
-      ...(port === undefined ? {} : { ports: [tcp(port)] }),
-    })),
-  ]
-}
-
 const peer = (namespace: string, { pods, namespace: other = namespace }: Pods): Peer => ({
   ...(other === namespace
     ? {}
     : { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': other } } }),
   podSelector: { matchLabels: { ...pods } },
 })
-
-/** A peer by its address or range. */
-export const block = (range: string, except: readonly string[] = []): Peer => ({
-  ipBlock: {
-    cidr: canonicalRange(range),
-    ...(except.length === 0 ? {} : { except: except.map(canonicalRange) }),
-  },
-})
-
-/** A TCP port. */
-export const tcp = (port: number): Port => ({ protocol: 'TCP', port })

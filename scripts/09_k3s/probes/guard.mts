@@ -1,5 +1,6 @@
 import { hostSources } from '../../../lib/kube/addresses.mts'
-import { block, policy, tcp } from '../../../lib/kube/manifests/policies.mts'
+import { policy } from '../../../lib/kube/manifests/policies.mts'
+import { block, tcp } from '../../../lib/kube/manifests/policy-peers.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import type { Manifest } from '../../../lib/kube/types.mts'
 import type { K3sSettings } from '../settings.mts'

@@ -30,14 +30,14 @@ test('policies are for clusters where they were proven, and where it is known wh
     [[verdict('true'), facts('existing')], /ingress controller is not the kit’s/],
   ] as const) {
     const found = read(...records)
-    assert.ok('off' in found)
+    assert.ok('off' in found, reason.source)
     assert.match(found.off, reason)
   }
 })
 
 test('a ConfigMap of the same name elsewhere proves nothing', () => {
   const copy = { ...verdict('true'), metadata: { namespace: 'evil', name: 'network-policies' } }
-  assert.ok('off' in read(copy, facts()))
+  assert.equal('off' in read(copy, facts()), true)
 })
 
 test('the choice: flows, the setting, the proof, in this order', () => {
@@ -50,7 +50,7 @@ test('the choice: flows, the setting, the proof, in this order', () => {
     off: 'whether this cluster enforces them is not proven',
   })
   const chosen = choosePolicies(withFlows, settings({ PRIVATE_TARGETS: '10.0.9.0/24' }), on)
-  assert.ok('surroundings' in chosen)
+  assert.ok('surroundings' in chosen, 'chosen')
   assert.deepEqual(chosen.surroundings.targets, [{ range: '10.0.9.0/24' }])
   assert.ok(chosen.surroundings.sources.length > 0)
 })
@@ -67,9 +67,15 @@ test('a rollback leaves the policies of flows out where none are applied now, an
 test('the report says what is applied, why nothing is, and what the next install changes', () => {
   const on = { surroundings: { sources: [], nodes: [], ranges: [], targets: [] }, proof: '20 flows' }
   assert.match(policyLine({ off: 'not enforced' }, 0), /none are applied: not enforced\./)
-  assert.match(policyLine({ off: 'not enforced' }, 3), /3 are applied, and not enforced: the next install deletes/)
+  assert.match(
+    policyLine({ off: 'not enforced' }, 3),
+    /3 are applied, and not enforced: the next install deletes/,
+  )
   assert.match(policyLine(on, 0), /none are applied yet: the next install applies/)
-  assert.match(policyLine(on, 3), /3 are applied\. .* proven \(20 flows\); what each of these refuses was not tried/)
+  assert.match(
+    policyLine(on, 3),
+    /3 are applied\. .* proven \(20 flows\); what each of these refuses was not tried/,
+  )
 })
 
 test('PRIVATE_TARGETS: addresses and ranges, with or without a port; nothing else', () => {
@@ -86,7 +92,11 @@ test('PRIVATE_TARGETS: addresses and ranges, with or without a port; nothing els
 })
 
 test('the endpoints of backends: only those a module needs, with the port of their URL', () => {
-  const hosts = settings({ POSTGRES_HOST: '10.0.0.10', POSTGRES_PORT: '5432', S3_ENDPOINT: 'https://s3.example.com' })
+  const hosts = settings({
+    POSTGRES_HOST: '10.0.0.10',
+    POSTGRES_PORT: '5432',
+    S3_ENDPOINT: 'https://s3.example.com',
+  })
   assert.deepEqual(backendEndpoints({}, hosts), [])
   assert.deepEqual(backendEndpoints({ postgres: {} as never, s3: 'bucket' }, hosts), [
     { host: '10.0.0.10', port: 5432 },

@@ -7,7 +7,7 @@ import { jobLabel } from '../../../lib/kube/manifests/jobs.mts'
 import { selector } from '../../../lib/kube/manifests/objects.mts'
 import { policies, type Flow } from '../../../lib/kube/manifests/policies.mts'
 import type { Deployment, Ingress, Job, NetworkPolicy, Service } from '../../../lib/kube/types.mts'
-import type { Module } from '../../../lib/run/module.mts'
+import type { Module, SettingsOf } from '../../../lib/run/module.mts'
 import { objectsOf } from '../../../lib/run/objects.mts'
 import { choosePolicies, policiesBySteps } from '../../../lib/run/policies.mts'
 import type { Step } from '../../../lib/run/step.mts'
@@ -60,7 +60,7 @@ const imagesOf = (module: Module) =>
 function declaredBy(module: Module, settings: Settings) {
   const declared = module.objects(settings, imagesOf(module), {})
   const choice = choosePolicies(module, settings, proven)
-  assert.ok('surroundings' in choice)
+  assert.ok('surroundings' in choice, 'proven')
   return { declared, choice }
 }
 
@@ -70,7 +70,10 @@ const policiesOf = (module: Module, settings: Settings, flows?: readonly Flow[])
   return Object.values(policiesBySteps(changed, settings, declared, choice)).flat()
 }
 
-const host = (address: string, name?: string): End => ({ address, ...(name === undefined ? {} : { node: name }) })
+const host = (address: string, name?: string): End => ({
+  address,
+  ...(name === undefined ? {} : { node: name }),
+})
 /** How hosts of other nodes come: by the overlay, and by their own address where there is none. */
 const otherHosts = [host('10.42.0.0', 'k8s-1'), host('10.0.0.21', 'k8s-1'), host('10.42.7.0')]
 const strangers = (namespace: string): End[] => [
@@ -108,13 +111,17 @@ const outside = [
 ] as const
 
 const keybuzzSpace = 'keybuzz-staging'
-const [api, front] = (['api', 'front'] as const).map((part) => pod(keybuzzSpace, selector('keybuzz', part))) as [End, End]
+const [api, front] = (['api', 'front'] as const).map((part) =>
+  pod(keybuzzSpace, selector('keybuzz', part)),
+) as [End, End]
 const migration = pod(keybuzzSpace, { 'app.kubernetes.io/name': 'keybuzz', [jobLabel]: 'migrate' })
 const [web, worker] = (['web', 'worker'] as const).map((part) =>
   pod('chatwoot-staging', selector('chatwoot', part)),
 ) as [End, End]
 const prepare = pod('chatwoot-staging', { 'app.kubernetes.io/name': 'chatwoot', [jobLabel]: 'prepare' })
-const n8nPods = (['main', 'webhook', 'worker'] as const).map((part) => pod('n8n-staging', selector('n8n', part)))
+const n8nPods = (['main', 'webhook', 'worker'] as const).map((part) =>
+  pod('n8n-staging', selector('n8n', part)),
+)
 
 const applications: readonly {
   readonly module: Module
@@ -175,7 +182,8 @@ for (const { module, uses, refused } of applications) {
   const name = folderOf(module)
   const settings = settingsOf(module, more)
   const all = policiesOf(module, settings)
-  const passes = (list: readonly NetworkPolicy[], [from, to, port]: Use) => isAllowed(list, { from, to, port })
+  const passes = (list: readonly NetworkPolicy[], [from, to, port]: Use) =>
+    isAllowed(list, { from, to, port })
   const text = ([from, to, port]: Use) => JSON.stringify([from, to, port])
 
   test(`${name}: everything it needs passes, and the requests of its checks`, () => {
@@ -189,7 +197,8 @@ for (const { module, uses, refused } of applications) {
     const intruders = pods.flatMap((to) =>
       strangers(to.pod?.namespace ?? '').flatMap((from) => ports.map((port): Use => [from, to, port])),
     )
-    for (const use of [...refused, ...intruders, ...pods.flatMap(never)]) assert.ok(!passes(all, use), text(use))
+    for (const use of [...refused, ...intruders, ...pods.flatMap(never)])
+      assert.ok(!passes(all, use), text(use))
   })
 
   test(`${name}: each flow it declares is used: without it, something it needs is refused`, () => {
@@ -211,15 +220,22 @@ test('with an issuer, the pods by which cert-manager proves a name are open to t
     ['files', false],
   ] as const) {
     const all = policiesOf(n8n, settingsOf(n8n, { ...more, TLS_MODE: mode, TLS_ISSUER: 'public' }))
-    for (const from of otherHosts) assert.equal(isAllowed(all, { from, to: solver, port: 8089 }), passes, mode)
+    for (const from of otherHosts)
+      assert.equal(isAllowed(all, { from, to: solver, port: 8089 }), passes, mode)
     assert.equal(isAllowed(all, { from: host('10.0.0.99'), to: solver, port: 8089 }), false)
   }
+})
+
+test('a policy whose pods no step declares belongs to the first one', () => {
+  const settings = settingsOf(n8n, { ...more, TLS_MODE: 'issuer', TLS_ISSUER: 'public' })
+  const { declared, choice } = declaredBy(n8n, settings)
+  assert.deepEqual(Object.keys(policiesBySteps(n8n, settings, declared, choice)), ['01_deploy'])
 })
 
 test('optional backends that are not set open nothing', () => {
   const settings = settingsOf(n8n, { POSTGRES_HOST: '10.0.0.10', REDIS_HOST: '10.0.0.11' })
   const [main] = n8nPods
-  assert.ok(main)
+  assert.ok(main, 'main')
   const all = policiesOf(n8n, settings)
   assert.equal(isAllowed(all, { from: main, to: host('10.0.0.25'), port: 587 }), false)
   assert.equal(isAllowed(all, { from: main, to: host('10.0.9.7'), port: 22 }), false)
@@ -235,7 +251,7 @@ const rows = await Promise.all(
 )
 
 /** Settings of any module: what nobody set stands as <KEY>, as in an offline plan. */
-const filledOf = (module: Module, saved: Record<string, string>): Settings =>
+const filledOf = (module: Module, saved: Record<string, string>): SettingsOf<Module> =>
   typed(
     'staging',
     resolve([...module.shared, ...module.settings], {
@@ -244,9 +260,11 @@ const filledOf = (module: Module, saved: Record<string, string>): Settings =>
       saved: { ...saved, DOMAIN: 'example.com' },
       variables: {},
     }).map((one) =>
-      one.text === undefined && one.setting.optional !== true ? { ...one, text: `<${one.setting.key}>` } : one,
+      one.text === undefined && one.setting.optional !== true
+        ? { ...one, text: `<${one.setting.key}>` }
+        : one,
     ),
-  )
+  ) as SettingsOf<Module>
 
 for (const { folder, module, all } of rows.filter(({ module: { flows } }) => flows !== undefined)) {
   const settings = filledOf(module, more)
@@ -264,7 +282,8 @@ for (const { folder, module, all } of rows.filter(({ module: { flows } }) => flo
       assert.ok(spec?.policyTypes !== undefined && spec.policyTypes.length > 0)
       const rules = [...(spec.ingress ?? []), ...(spec.egress ?? [])]
       const blocks = JSON.stringify(rules).match(/"(?:cidr|except)":(?:"[^"]*"|\[[^\]]*\])/g) ?? []
-      for (const range of blocks.join().match(/\d[\d.]+(?:\/\d+)?/g) ?? []) assert.match(range, /^(\d+\.){3}\d+\/\d+$/)
+      for (const range of blocks.join().match(/\d[\d.]+(?:\/\d+)?/g) ?? [])
+        assert.match(range, /^(\d+\.){3}\d+\/\d+$/)
       for (const { ports = [] } of rules)
         for (const { port } of ports) assert.ok(Number(port) >= 1 && Number(port) <= 65_535)
       // An empty list of peers would open everything.
@@ -275,7 +294,9 @@ for (const { folder, module, all } of rows.filter(({ module: { flows } }) => flo
   test(`${folder}: the ingress reaches the pods of every Service a public name leads to`, () => {
     const services = objects.filter(({ kind }) => kind === 'Service') as Service[]
     const backends = (objects.filter(({ kind }) => kind === 'Ingress') as Ingress[]).flatMap(({ spec }) =>
-      (spec?.rules ?? []).flatMap(({ http }) => (http?.paths ?? []).flatMap((path) => path.backend.service ?? [])),
+      (spec?.rules ?? []).flatMap(({ http }) =>
+        (http?.paths ?? []).flatMap((path) => path.backend.service ?? []),
+      ),
     )
     for (const { name, port } of backends) {
       const service = services.find(({ metadata }) => metadata?.name === name)
@@ -315,7 +336,7 @@ for (const { folder, module, all } of rows.filter(({ module: { flows } }) => flo
 test('policies of a module’s flows alone: the same, without its objects', () => {
   const settings = settingsOf(n8n, more)
   const choice = choosePolicies(n8n, settings, proven)
-  assert.ok('surroundings' in choice)
+  assert.ok('surroundings' in choice, 'proven')
   assert.deepEqual(
     policiesOf(n8n, settings),
     policies('n8n-staging', n8n.flows(settings as never), choice.surroundings),

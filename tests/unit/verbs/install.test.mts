@@ -12,7 +12,10 @@ import { install } from '../../../lib/verbs/install.mts'
 const declared = [configMap('shop', 'one', {}), configMap('shop', 'two', {})]
 
 /** A run on a cluster that records what is applied and pruned. */
-function runOf(policies: PolicyChoice = { off: 'nothing is proven here' }, objects = declared) {
+function runOf(
+  policies: PolicyChoice = { off: 'nothing is proven here' },
+  objects: readonly Manifest[] = declared,
+) {
   const manifests: Manifest[] = []
   const pruned: string[] = []
   const owner = { module: '20_shop', step: '01_deploy', env: 'dev' }
@@ -98,7 +101,11 @@ test('its NetworkPolicies are applied with the first batch of a step, behind the
     'ConfigMap two',
   ])
   // What a step does not apply, it prunes: the next run where nothing is proven any more deletes the policies.
-  assert.deepEqual(await kindsAfter({ off: 'not enforced' }), ['Namespace shop', 'ConfigMap one', 'ConfigMap two'])
+  assert.deepEqual(await kindsAfter({ off: 'not enforced' }), [
+    'Namespace shop',
+    'ConfigMap one',
+    'ConfigMap two',
+  ])
 })
 
 test('a step that forgets an object it declares ends the run before that object is pruned', async () => {

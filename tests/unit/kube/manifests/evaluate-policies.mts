@@ -41,7 +41,12 @@ function allows(
   const [subject, other] = direction === 'Egress' ? [from, to] : [to, from]
   if (subject.pod === undefined) return true
   // A node always reaches the pods on it.
-  if (direction === 'Ingress' && other.pod === undefined && other.node !== undefined && other.node === to.node)
+  if (
+    direction === 'Ingress' &&
+    other.pod === undefined &&
+    other.node !== undefined &&
+    other.node === to.node
+  )
     return true
   const { namespace } = subject.pod
   const applying = policies.filter(
@@ -97,7 +102,10 @@ const matchesPort = (
     return port >= one.port && port <= (one.endPort ?? one.port)
   })
 
-function selects({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Readonly<Record<string, string>>) {
+function selects(
+  { matchLabels = {}, matchExpressions = [] }: Selector,
+  labels: Readonly<Record<string, string>>,
+) {
   return (
     Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
     matchExpressions.every(({ key, operator, values = [] }) => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { canonicalRange, hostSources, nodeAddresses } from '../../../../lib/kube/addresses.mts'
-import { everyPod, policies, type Flow, type Surroundings } from '../../../../lib/kube/manifests/policies.mts'
+import { everyPod, policies, type Flow } from '../../../../lib/kube/manifests/policies.mts'
+import type { Surroundings } from '../../../../lib/kube/manifests/policy-peers.mts'
 import type { LiveObject, NetworkPolicy } from '../../../../lib/kube/types.mts'
 import { isAllowed, type End } from './evaluate-policies.mts'
 
@@ -37,7 +38,10 @@ const allowed = (from: End, to: End, port: number, protocol: 'TCP' | 'UDP' = 'TC
 const [web, store, foreign] = [pod('app', 'web'), pod('app', 'store', '10.42.1.8'), pod('evil', 'web')]
 
 test('nothing but DNS and the flows passes, in either direction', () => {
-  const dns: End = { address: '10.42.1.3', pod: { namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' } } }
+  const dns: End = {
+    address: '10.42.1.3',
+    pod: { namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' } },
+  }
   assert.equal(allowed(store, dns, 53, 'UDP'), true)
   assert.equal(allowed(store, dns, 53), true)
   assert.equal(allowed(store, dns, 9153), false)
@@ -77,7 +81,14 @@ test('a backend by address: that address and port. By name: its port everywhere'
 test('the internet: public addresses, private targets and the nodes’ ingress; no private address, no metadata', () => {
   assert.equal(allowed(web, at('203.0.113.77'), 443), true)
   assert.equal(allowed(web, at('203.0.113.77'), 993), true)
-  for (const address of ['10.0.0.50', '172.16.1.1', '192.168.1.1', '100.64.0.1', '169.254.169.254', '10.42.3.3'])
+  for (const address of [
+    '10.0.0.50',
+    '172.16.1.1',
+    '192.168.1.1',
+    '100.64.0.1',
+    '169.254.169.254',
+    '10.42.3.3',
+  ])
     assert.equal(allowed(web, at(address), 80), false, address)
   assert.equal(allowed(web, at('10.0.9.3'), 1), true)
   assert.equal(allowed(web, at('10.0.0.40'), 8443), true)
@@ -139,7 +150,11 @@ const node = (name: string, address: string, podCIDR?: string): LiveObject => ({
 })
 
 test('sources of hosts: their own addresses, and first addresses of pod ranges, of later Nodes too', () => {
-  const nodes = [node('a', '10.0.0.21', '10.42.0.0/24'), node('b', '10.0.0.22', '10.42.4.0/24'), node('c', '10.0.0.23')]
+  const nodes = [
+    node('a', '10.0.0.21', '10.42.0.0/24'),
+    node('b', '10.0.0.22', '10.42.4.0/24'),
+    node('c', '10.0.0.23'),
+  ]
   const sources = hostSources(nodes, '10.42.0.0/16')
   assert.deepEqual(nodeAddresses(nodes), ['10.0.0.21', '10.0.0.22', '10.0.0.23'])
   // Seen on K3s: a Node made anew got 10.42.2.0/24 where it had 10.42.4.0/24.
@@ -151,14 +166,21 @@ test('sources of hosts: their own addresses, and first addresses of pod ranges, 
 test('sources of hosts stay inside the range of the pods, whatever the size of a node’s', () => {
   const within = (podCIDR: string, range: string) =>
     hostSources([node('a', '10.0.0.21', podCIDR)], range).filter((one) => !one.startsWith('10.0.'))
-  assert.deepEqual(within('10.42.3.0/24', '10.42.0.0/22'), ['10.42.0.0', '10.42.1.0', '10.42.2.0', '10.42.3.0'])
+  assert.deepEqual(within('10.42.3.0/24', '10.42.0.0/22'), [
+    '10.42.0.0',
+    '10.42.1.0',
+    '10.42.2.0',
+    '10.42.3.0',
+  ])
   assert.deepEqual(within('10.42.0.64/26', '10.42.0.0/25'), ['10.42.0.0', '10.42.0.64'])
   assert.equal(canonicalRange('10.0.9.7/24'), '10.0.9.0/24')
   assert.equal(canonicalRange('198.51.100.7'), '198.51.100.7/32')
 })
 
 test('the evaluator: named ports, port ranges, exceptions, selectors, and what no policy selects', () => {
-  const policy = (spec: NetworkPolicy['spec']): NetworkPolicy[] => [{ metadata: { namespace: 'app' }, ...(spec && { spec }) }]
+  const policy = (spec: NetworkPolicy['spec']): NetworkPolicy[] => [
+    { metadata: { namespace: 'app' }, ...(spec && { spec }) },
+  ]
   const server: End = { ...web, pod: { namespace: 'app', labels: { part: 'web' }, ports: { http: 8080 } } }
   const asks = (spec: NetworkPolicy['spec'], from: End, port: number) =>
     isAllowed(policy(spec), { from, to: server, port })
@@ -168,8 +190,14 @@ test('the evaluator: named ports, port ranges, exceptions, selectors, and what n
   assert.equal(asks({ podSelector, ingress: [{}] }, foreign, 1), true)
   assert.equal(asks({ podSelector, ingress: [{ ports: [{ port: 'http' }] }] }, foreign, 8080), true)
   assert.equal(asks({ podSelector, ingress: [{ ports: [{ port: 'http' }] }] }, foreign, 8081), false)
-  assert.equal(asks({ podSelector, ingress: [{ ports: [{ port: 8000, endPort: 8099 }] }] }, foreign, 8080), true)
-  assert.equal(asks({ podSelector, ingress: [{ ports: [{ port: 8000, endPort: 8079 }] }] }, foreign, 8080), false)
+  assert.equal(
+    asks({ podSelector, ingress: [{ ports: [{ port: 8000, endPort: 8099 }] }] }, foreign, 8080),
+    true,
+  )
+  assert.equal(
+    asks({ podSelector, ingress: [{ ports: [{ port: 8000, endPort: 8079 }] }] }, foreign, 8080),
+    false,
+  )
   const except = [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.42.0.0/16'] } }]
   assert.equal(asks({ podSelector, ingress: [{ from: except }] }, foreign, 1), false)
   assert.equal(asks({ podSelector, ingress: [{ from: except }] }, at('10.1.0.1'), 1), true)

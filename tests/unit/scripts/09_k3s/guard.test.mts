@@ -25,7 +25,9 @@ async function applied(enforced: boolean, recorded?: 'true' | 'false'): Promise<
   const calls: Manifest[][] = []
   const kube = {
     list: (kind: string, { labels = {} }: { labels?: Record<string, string> }) => {
-      const part = Object.entries(parts).find(([, one]) => JSON.stringify(one) === JSON.stringify(labels))?.[0]
+      const part = Object.entries(parts).find(
+        ([, one]) => JSON.stringify(one) === JSON.stringify(labels),
+      )?.[0]
       return Promise.resolve(kind === 'pods' ? (pods[part ?? ''] ?? []) : [])
     },
     get: () => Promise.resolve(recorded === undefined ? undefined : { data: { enforced: recorded } }),

@@ -18,7 +18,12 @@ import { backendServices, pullProof } from '../../../../scripts/09_k3s/probes/ba
 import { loadBalancerLines } from '../../../../scripts/09_k3s/ingress/load-balancer.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { guard } from '../../../../scripts/09_k3s/probes/guard.mts'
-import { closedPort, policies, verdictObject, verdictOf } from '../../../../scripts/09_k3s/probes/policies.mts'
+import {
+  closedPort,
+  policies,
+  verdictObject,
+  verdictOf,
+} from '../../../../scripts/09_k3s/probes/policies.mts'
 import { askedScripts } from '../../../../scripts/09_k3s/probes/probe-scripts.mts'
 import { portionsOf } from '../../../../scripts/09_k3s/probes/ask.mts'
 import {
@@ -241,7 +246,11 @@ test('the load balancer’s table says port, targets and check, by where TLS end
 
 test('only hosts of the cluster ask the probes, and the confined one, whose own policy is proven by that', async () => {
   const nodes = [
-    { metadata: { name: 'a' }, spec: { podCIDR: '10.42.0.0/24' }, status: { addresses: [{ type: 'InternalIP', address: '192.0.2.21' }] } },
+    {
+      metadata: { name: 'a' },
+      spec: { podCIDR: '10.42.0.0/24' },
+      status: { addresses: [{ type: 'InternalIP', address: '192.0.2.21' }] },
+    },
   ]
   const kube = { list: () => Promise.resolve(nodes) } as unknown as KubeReader
   const all = [...policies, await guard(kube, { CLUSTER_CIDR: '10.42.0.0/16' })] as NetworkPolicy[]
@@ -254,7 +263,8 @@ test('only hosts of the cluster ask the probes, and the confined one, whose own 
   const [guarded, confined] = [at('10.42.1.6', parts.guarded), at('10.42.1.7', parts.confined)]
   const apiServers = [at('10.42.2.0'), at('192.0.2.21')]
   for (const from of apiServers)
-    for (const to of [node, confined, at('10.42.1.8', parts.volume)]) assert.equal(allowed(from, to, askedPort), true)
+    for (const to of [node, confined, at('10.42.1.8', parts.volume)])
+      assert.equal(allowed(from, to, askedPort), true)
   for (const from of [at('10.42.1.9', { app: 'any' }, 'evil'), other, at('192.0.2.99')])
     assert.equal(allowed(from, node, askedPort), false)
   // What is served stays open: to other probes, to the ingress, to whoever comes by a NodePort.
