@@ -266,7 +266,7 @@ const filledOf = (module: Module, saved: Record<string, string>): SettingsOf<Mod
     ),
   ) as SettingsOf<Module>
 
-for (const { folder, module, all } of rows.filter(({ module: { flows } }) => flows !== undefined)) {
+for (const { folder, module, all } of rows.filter((row) => row.module.flows !== undefined)) {
   const settings = filledOf(module, more)
   const { choice } = declaredBy(module, settings)
   const images = imagesOf(module)
