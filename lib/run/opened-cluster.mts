@@ -15,8 +15,10 @@ import { log, say } from '../base/log.mts'
 import { folderOf, headingOf, systemNamespace } from '../base/names.mts'
 import type { Module } from './module.mts'
 import { needsOf } from './modules.mts'
+import type { KnownNetwork } from './policies.mts'
 import { createRecordCheck, operator, type Revision } from '../state/revision.mts'
 import { readRecords } from '../state/revision-store.mts'
+import { readClusterNetwork } from '../state/cluster-network.mts'
 import { createRunRevision, type RunRevision } from '../state/run-revision.mts'
 import type { RecordedSettings } from '../settings/recorded.mts'
 import { kitVersion, type Versions } from '../settings/versions.mts'
@@ -31,6 +33,8 @@ export interface OpenedCluster {
   /** Every revision of every module on this cluster. */
   readonly known: readonly Revision[]
   readonly checksumKey: ChecksumKey
+  /** What modules must know of it for their NetworkPolicies. */
+  readonly network: KnownNetwork
   /** Acquired by `mayWrite`; a reader acquires it when no other run may change what it reads. */
   readonly lock: ClusterLock
   /** Before every write. @throws KitError exit 2, 11 or 130 when this run may not write (any more) */
@@ -97,7 +101,8 @@ export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> 
       checksumKey: checksumKey.value,
       isRecorded: createRecordCheck(revisions.all),
     })
-    return { cluster, look, kube, revisions, known, lock, checksumKey, mayWrite }
+    const network = { network: readClusterNetwork(records.objects), nodes: look.nodes }
+    return { cluster, look, kube, revisions, known, network, lock, checksumKey, mayWrite }
   } catch (thrown) {
     await lock.release()
     throw thrown

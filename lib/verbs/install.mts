@@ -69,9 +69,15 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
 }
 
 const declaredObjects = <M extends Module>(
-  { module, inputs, chosen, versions }: Session<M>,
+  { module, inputs, chosen, versions, policies }: Session<M>,
   steps: readonly Step<M>[],
-): Manifest[] => objectsOf(module, steps, { settings: inputs.current(), images: chosen().images, versions })
+): Manifest[] =>
+  objectsOf(module, steps, {
+    settings: inputs.current(),
+    images: chosen().images,
+    versions,
+    policies: policies(),
+  })
 
 async function runOne<M extends Module>(session: Session<M>, step: Step<M>): Promise<void> {
   const { writes, options } = session

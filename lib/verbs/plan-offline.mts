@@ -42,6 +42,8 @@ export async function planOffline<M extends Module>(
   if (unnamed.length > 0) log.warn(`not in versions.json yet, shown as <name>: ${unnamed.join(', ')}`)
   const shown = Object.fromEntries(unnamed.map((name) => [name, { version: '', image: `<${name}>` }]))
   const { images } = chooseImages(module.images, { ...versions, ...shown }, {}, false)
+  if (module.flows !== undefined)
+    log.warn('NetworkPolicies are not shown: the nodes of the cluster, and whether it enforces them, decide')
   for (const manifest of objectsOf(module, steps, { settings, images, versions }))
     print(manifestYaml(keyed(manifest, undefined)).trimEnd())
   return exitCodes.done

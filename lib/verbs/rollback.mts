@@ -7,6 +7,7 @@ import { headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import { createContext } from '../run/create-context.mts'
 import { objectsOf } from '../run/objects.mts'
+import { withoutUnproven } from '../run/policies.mts'
 import { shortTime } from '../state/revision.mts'
 import { targetOf } from './rollback-target.mts'
 import { readSchema, requireSameSchema } from './schema.mts'
@@ -34,7 +35,9 @@ export async function rollBack<M extends Module>(
   await requireSameSchema(session, target)
   revisions.intend(target)
   const today = objectsOf(module, steps, { settings: inputs.current(), images: target.images, versions })
-  const wanted = target.manifests.map((manifest) => withValues(manifest, today))
+  const wanted = withoutUnproven(module, target.manifests, session.policies()).map((manifest) =>
+    withValues(manifest, today),
+  )
   await requireFreeAddresses(kube, wanted)
   revisions.expect(wanted.map(nameOf))
   await kube.reapply(wanted)

@@ -21,6 +21,8 @@ setup() {
   run -0 --separate-stderr "$apply_all" --env dev --plan --offline
   assert_output --partial '<POSTGRES_HOST>'
   assert_regex "$stderr" 'not set yet.*POSTGRES_HOST'
+  assert_regex "$stderr" 'NetworkPolicies are not shown'
+  refute_output --partial 'kind: NetworkPolicy'
 }
 
 @test "--plan --offline: sensitive values are *** in every form" {

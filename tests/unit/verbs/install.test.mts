@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nameOf, type Manifest } from '../../../lib/kube/types.mts'
-import { configMap } from '../../../lib/kube/manifests/objects.mts'
+import { configMap, namespace } from '../../../lib/kube/manifests/objects.mts'
 import { owned } from '../../../lib/kube/apply/ownership.mts'
+import { everyPod } from '../../../lib/kube/manifests/policies.mts'
+import type { PolicyChoice } from '../../../lib/run/policies.mts'
 import type { Session } from '../../../lib/run/session.mts'
 import type { Step } from '../../../lib/run/step.mts'
 import { install } from '../../../lib/verbs/install.mts'
@@ -10,7 +12,10 @@ import { install } from '../../../lib/verbs/install.mts'
 const declared = [configMap('shop', 'one', {}), configMap('shop', 'two', {})]
 
 /** A run on a cluster that records what is applied and pruned. */
-function runOf() {
+function runOf(
+  policies: PolicyChoice = { off: 'nothing is proven here' },
+  objects: readonly Manifest[] = declared,
+) {
   const manifests: Manifest[] = []
   const pruned: string[] = []
   const owner = { module: '20_shop', step: '01_deploy', env: 'dev' }
@@ -34,7 +39,8 @@ function runOf() {
     title: 'Shop',
     scope: 'environment',
     images: [],
-    objects: () => ({ '01_deploy': declared }),
+    objects: () => ({ '01_deploy': objects }),
+    flows: () => [{ from: 'nodes', to: everyPod, port: 8080 }],
   }
   const session = {
     module,
@@ -43,12 +49,13 @@ function runOf() {
     inputs: { current: () => ({ ENV: 'dev' }) },
     chosen: () => ({ images: {}, newer: [] }),
     versions: {},
+    policies: () => policies,
     writes: { planning: false, changes: [] },
     reporter: { reporter: {}, warnings: [] },
     opened: { kube, revisions, known: [] },
     requireOpened: () => ({ kube, revisions }),
   }
-  return { session: session as unknown as Session<never>, module, pruned }
+  return { session: session as unknown as Session<never>, module, pruned, manifests }
 }
 
 const stepOf = (
@@ -71,6 +78,34 @@ test('a step that applies all it declares is pruned behind', async () => {
   const { session, module, pruned } = runOf()
   await install(session, [stepOf(module, declared)])
   assert.deepEqual(pruned, ['01_deploy'])
+})
+
+test('its NetworkPolicies are applied with the first batch of a step, behind the Namespace; none where none may be', async () => {
+  const surroundings = { sources: ['10.42.0.0'], nodes: [], ranges: [], targets: [] }
+  const [home, ...others] = [namespace('shop'), ...declared]
+  const kindsAfter = async (choice: PolicyChoice) => {
+    const { session, module, manifests } = runOf(choice, [home as Manifest, ...others])
+    const step = stepOf(module, [])
+    const run = async ({ kube }: { kube: { apply: (objects: readonly Manifest[]) => Promise<void> } }) => {
+      await kube.apply([home as Manifest, ...others.slice(0, 1)])
+      await kube.apply(others.slice(1))
+    }
+    await install(session, [{ ...step, run } as unknown as Step<never>])
+    return manifests.map(({ kind, metadata }) => `${kind} ${metadata?.name?.replace(/-[0-9a-f]{8}$/, '')}`)
+  }
+  assert.deepEqual(await kindsAfter({ surroundings, proof: 'proven' }), [
+    'Namespace shop',
+    'NetworkPolicy flows-every-pod',
+    'NetworkPolicy default-deny',
+    'ConfigMap one',
+    'ConfigMap two',
+  ])
+  // What a step does not apply, it prunes: the next run where nothing is proven any more deletes the policies.
+  assert.deepEqual(await kindsAfter({ off: 'not enforced' }), [
+    'Namespace shop',
+    'ConfigMap one',
+    'ConfigMap two',
+  ])
 })
 
 test('a step that forgets an object it declares ends the run before that object is pruned', async () => {
