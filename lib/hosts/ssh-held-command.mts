@@ -18,8 +18,7 @@ export interface HeldOptions {
 export const beat = 12_000
 
 /**
- * As `Connection.runHeld`. Not counted among the three channels of a connection: it is the fourth session that
- * MaxSessions 4 allows.
+ * As `Connection.runHeld`. It holds one session for the rest of the connection, beside those of other commands.
  * @param mark from `newMark`
  */
 export function runHeld(
