@@ -32,6 +32,42 @@ const proxyRefuses =
 /** kubectl's messages and their meaning; the first that matches counts. */
 const refusals: readonly Refusal[] = [
   {
+    words: /exec: executable \S+ not found|no Auth Provider found|auth plugin (has been|was) removed/,
+    what: 'the kubeconfig logs in by a program that is not on this machine',
+    exitCode: exitCodes.preflight,
+    hint: 'install the program named above, or put a kubeconfig with a client certificate or token in its place',
+  },
+  {
+    words: /exec plugin cannot support interactive mode/,
+    what: 'the login program of the kubeconfig needs a terminal',
+    exitCode: exitCodes.denied,
+    hint: 'sign in by hand first, so that it has a session: kubectl --kubeconfig FILE get namespaces',
+  },
+  {
+    words: /getting credentials: /,
+    what: 'the login program of the kubeconfig gave no credentials',
+    exitCode: exitCodes.denied,
+    hint: 'its session has expired, or it is set up for another account: sign in with it by hand, then run the same command again',
+  },
+  {
+    words: /database space exceeded|etcdserver: no space/,
+    what: 'the database of etcd is full: the cluster accepts no write until it is made smaller',
+    exitCode: exitCodes.rolloutFailed,
+    hint: 'on a master, with etcdctl and the certificates in /var/lib/rancher/k3s/server/tls/etcd: compact, defrag on each member, alarm disarm; or raise quota-backend-bytes (etcd-arg) first',
+  },
+  {
+    words: /etcdserver: request is too large|Request entity too large|message larger than max/i,
+    what: 'an object is larger than the cluster stores (1.5 MiB)',
+    exitCode: exitCodes.rolloutFailed,
+    hint: 'shorten the files or lists in its settings: the object is named above, or in the log',
+  },
+  {
+    words: /etcdserver: corrupt/,
+    what: 'etcd reports that its database is corrupt',
+    exitCode: exitCodes.rolloutFailed,
+    hint: 'etcdctl alarm list names the member; restore it from its peers or from a snapshot before anything is written',
+  },
+  {
     words: /exceeded quota/,
     what: 'the namespace’s quota does not allow it',
     exitCode: exitCodes.rolloutFailed,
@@ -90,6 +126,22 @@ const refusals: readonly Refusal[] = [
 /** Characters of kubectl's stderr that are searched. */
 const mostWords = 20_000
 
+/** Lines of kubectl's logger (klog): what it tried on the way, such as a metrics API that is still starting. */
+const isLogged = (line: string): boolean => /^[EIWF]\d{4} /.test(line)
+
+/**
+ * The lines of stderr that say why the command failed: not those of kubectl's logger, nor warnings of the API server.
+ * All of them when there are no others.
+ */
+function reasonsIn(stderr: string): string[] {
+  const lines = stderr.split('\n').filter((line) => line !== '')
+  const reasons = lines.filter((line) => !isLogged(line) && !line.startsWith('Warning: '))
+  return reasons.length === 0 ? lines : reasons
+}
+
+/** The program in a pod has ended with this code: the words before it are its own, not the API server's. */
+const endedInPod = /command terminated with exit code (\d+)/
+
 /** The resourceVersion that was sent is no longer the object's (HTTP 409). */
 const isModified = /the object has been modified/
 
@@ -107,24 +159,29 @@ export class ObjectModified extends KitError {
 /**
  * The error for a kubectl command that failed: what its stderr means and what to do.
  * @param words the command's arguments: `get`, `pods`
- * @returns ObjectModified (5), or KitError exit 5 (namespace is being deleted), 6 (API server or proxy unreachable), 7
- * (certificate not trusted), 8 (unauthorized, forbidden), 9 (all others: quota, webhook, unknown)
+ * @returns ObjectModified (5), or KitError exit 3 (a login program is missing), 5 (namespace is being deleted), 6 (API
+ * server or proxy unreachable), 7 (certificate not trusted), 8 (unauthorized, forbidden), 9 (all others: quota, webhook,
+ * etcd is full, unknown)
  */
 export function kubectlError(
   words: readonly string[],
   { code, stderr: said }: Pick<Finished, 'code' | 'stderr'>,
 ): KitError {
   const stderr = shortened(said, mostWords)
+  const reasons = reasonsIn(stderr).join('\n')
   // kubectl's advice after a conflict is about its own flags.
   const details = stderr
     .replace(/\n?Please review the fields above--[\s\S]*/, '')
     .trim()
     .split('\n')
     // klog lines repeat the last line, with source positions of kubectl.
-    .filter((line) => line !== '' && !/^[EIW]\d{4} /.test(line))
+    .filter((line) => line !== '' && !isLogged(line))
     .slice(-4)
-  if (isModified.test(stderr)) return new ObjectModified(details)
-  const known = refusals.find((refusal) => refusal.words.test(stderr))
+  if (isModified.test(reasons)) return new ObjectModified(details)
+  const known =
+    words[0] === 'exec' && endedInPod.test(reasons)
+      ? undefined
+      : refusals.find((refusal) => refusal.words.test(reasons))
   // kubectl's error about an unreachable server does not mention the proxy it used.
   if (known?.words === away && hasProxy())
     details.push('HTTPS_PROXY is set: kubectl asks that proxy for every address NO_PROXY does not name')
