@@ -1,10 +1,18 @@
 import { diagnoseDeployment, diagnosePod } from './diagnosis.mts'
 import { createAbsenceCheck, deletedMeanwhile, usualAbsenceSeconds } from './absence.mts'
+import { createDeadNodeCheck } from './dead-node.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { log } from '../../base/log.mts'
 import { type KnownFailure, rolloutError } from './failure.mts'
-import { availableText, hasRolledOut, newestPods, waitingLine, type Rollouts } from './progress.mts'
+import {
+  availableText,
+  hasRolledOut,
+  newestPods,
+  podsBefore,
+  waitingLine,
+  type Rollouts,
+} from './progress.mts'
 import { waitForEndpoints } from './service-endpoints.mts'
 import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
@@ -41,6 +49,7 @@ export async function waitForDeployments(
     namespace,
     limits.absence ?? usualAbsenceSeconds,
   )
+  const onDeadNode = createDeadNodeCheck(kubectl)
   await waitWatching((onChange) => {
     const state: Rollouts = {
       deployments: watchKind(kubectl, 'deployments.apps', namespace, onChange),
@@ -57,6 +66,11 @@ export async function waitForDeployments(
             throw deletedMeanwhile(`deployment/${name}`)
         }
         await failIfFatal(kubectl, namespace, state, names, failures)
+        for (const name of names) {
+          const diagnosis = await onDeadNode(podsBefore(state, name), seconds)
+          if (diagnosis === undefined) continue
+          throw await rolloutError(kubectl, namespace, `deployment/${name}`, diagnosis, { failures })
+        }
       },
       line: () => waitingLine(state, names),
       failIfLate(line, seconds, still) {
