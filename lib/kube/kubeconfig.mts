@@ -140,7 +140,7 @@ export function parseKubeconfig(path: string, content: string): Kubeconfig {
 
 const endpoint = (
   context: string,
-  cluster: { server: string; 'tls-server-name': string | undefined; 'proxy-url': string | undefined },
+  cluster: { server: string; 'tls-server-name'?: string | undefined; 'proxy-url'?: string | undefined },
 ): Endpoint => ({
   context,
   server: cluster.server,

@@ -51,9 +51,13 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   const { opened } = session
   if (opened === undefined) return
   const objects = declaredObjects(session, applying)
-  await requireFreeAddresses(opened.kube, objects)
-  await requireIssuers(opened.kube, objects)
-  await opened.kube.planAhead(objects)
+  // Asked at once; the first refusal in this order counts.
+  const asked = await Promise.allSettled([
+    requireFreeAddresses(opened.kube, objects),
+    requireIssuers(opened.kube, objects),
+    opened.kube.planAhead(objects),
+  ])
+  for (const one of asked) if (one.status === 'rejected') throw one.reason
   opened.revisions.expect(objects.map(nameOf))
 }
 
