@@ -8,7 +8,7 @@ import type { Backends } from '../backends/backends.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import type { Module, SettingsOf } from './module.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
-import { requireBackends, tryBackends } from '../backends/needs.mts'
+import { failingBackends, requireBackends, tryBackends } from '../backends/needs.mts'
 import type { Tools } from '../checks/checks.mts'
 import { createKubeReader } from '../kube/reader.mts'
 import { reportFacts } from './report-facts.mts'
@@ -98,6 +98,7 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
         tools: readersOf({ settings, ...cluster, http, backends: session.backends() }),
         breaking:
           options.verb === 'drill' ? createBreaking({ kubectl: cluster.kubectl, kube, repairs }) : undefined,
+        causes: () => failingBackends(module.backends?.(settings) ?? {}, session.backends()),
         keep: (found) => revisions.tested(found),
         facts: () => reportFacts(session),
       })
