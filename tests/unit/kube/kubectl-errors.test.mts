@@ -135,3 +135,29 @@ test('kubectl: a full etcd is told with the commands that make room', () => {
   assert.match(error.message, /database of etcd is full/)
   assert.match(error.hint ?? '', /compact, defrag .* alarm disarm/)
 })
+
+for (const [stderr, words] of [
+  [
+    `The deployments "n8n" is invalid: : ValidatingAdmissionPolicy 'replicas.example.com' with binding 'all' denied request: failed expression: object.spec.replicas <= 1`,
+    /^the admission policy replicas\.example\.com of the cluster denies deployments "n8n"$/,
+  ],
+  [
+    `Error from server (Forbidden): error when applying: deployments.apps "n8n" is forbidden: ValidatingAdmissionPolicy 'labels' with binding 'apps' denied request: a label is missing`,
+    /^the admission policy labels of the cluster denies deployments\.apps "n8n"$/,
+  ],
+  [
+    'Error from server: error when creating "STDIN": admission webhook "validate.kyverno.svc-fail" denied the request: resource Deployment/n8n/n8n was blocked',
+    /^the admission webhook validate\.kyverno\.svc-fail of the cluster denies it$/,
+  ],
+  [
+    'Error from server (Forbidden): pods "n8n-1" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
+    /^Pod Security \(restricted:latest\) of the namespace denies pods "n8n-1"$/,
+  ],
+] as const) {
+  test(`kubectl: ${String(words).slice(2, 40)}...: policy and object are named, exit 8`, () => {
+    const error = refused(stderr)
+    assert.equal(error.exitCode, exitCodes.denied)
+    assert.match(error.message, words)
+    assert.doesNotMatch(error.hint ?? '', /cluster-admin/)
+  })
+}
