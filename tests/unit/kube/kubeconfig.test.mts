@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -7,6 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { stringify } from 'yaml'
+import { foreignAuthority } from '../../../lib/kube/authority.mts'
+import { createKubectl } from '../../../lib/kube/kubectl.mts'
 import { answers, chooseEndpoint } from '../../../lib/kube/api-servers.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { newsOf } from '../../../lib/kube/save-kubeconfig.mts'
@@ -159,4 +162,37 @@ test('a kubeconfig is replaced for other addresses, or by a longer certificate o
   assert.match(newsOf(long, short, now) ?? '', /had 9 days left, the new one has 99/)
   assert.equal(newsOf(short, long, now), undefined)
   assert.match(newsOf(withCertificate('ours', one, two), long, now) ?? '', /192\.0\.2\.2/)
+})
+
+test('a kubeconfig of another CA is told with both fingerprints, whatever kubectl met first: exit 7', async () => {
+  const [ours, theirs] = servers as [Server, Server]
+  const foreign = kubeconfigOf({ server: urlOf(theirs) })
+  const error = await foreignAuthority(foreign.endpoints[0], foreign)
+  assert.equal(error?.exitCode, exitCodes.trust)
+  const sha256 = (name: string) => new X509Certificate(read(`${name}.crt`)).fingerprint256
+  assert.match(error.details[0] ?? '', new RegExp(`CN=ours, sha256 ${sha256('ours')}$`))
+  assert.match(error.details[1] ?? '', /signed by CN=theirs, sha256 ([0-9A-F]{2}:){31}/)
+  for (const server of [urlOf(ours), nobody]) {
+    const right = kubeconfigOf({ server })
+    assert.equal(await foreignAuthority(right.endpoints[0], right), undefined, server)
+  }
+  // kubectl is a stand-in that meets the end of the connection first, then answers.
+  for (const [words, code] of [
+    ['write: broken pipe', exitCodes.trust],
+    ['forbidden', exitCodes.denied],
+  ] as const) {
+    const kubectl = createKubectl(['sh', '-c', `echo '${words}' >&2; exit 1`], 'kubeconfig', {
+      context: 'way-0',
+      another: () => Promise.resolve('way-0'),
+      explain: () => foreignAuthority(foreign.endpoints[0], foreign),
+    })
+    await assert.rejects(kubectl.run(['get', 'nodes']), { exitCode: code })
+  }
+})
+
+test('the kubeconfig of another cluster is replaced by that of the masters', () => {
+  const at = 'https://192.0.2.1:6443'
+  const own = withCertificate('ours', at)
+  const theirs = { ...own, ...kubeconfigOf({ server: at, ca: 'theirs' }), certificate: own.certificate }
+  assert.match(newsOf(own, theirs, now) ?? '', /was of another cluster/)
 })
