@@ -11,6 +11,7 @@ import { mergeManifests } from '../state/run-revision.mts'
 import { foreignOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
 import type { Step } from '../run/step.mts'
+import { warnOfOthers } from './other-operator.mts'
 import { announceUpgrade } from './upgrade.mts'
 
 /**
@@ -58,6 +59,8 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
     opened.kube.planAhead(objects),
   ])
   for (const one of asked) if (one.status === 'rejected') throw one.reason
+  const [, , planned] = asked
+  if (planned.status === 'fulfilled') warnOfOthers(opened.revisions.current, planned.value)
   opened.revisions.expect(objects.map(nameOf))
 }
 
