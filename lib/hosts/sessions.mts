@@ -18,7 +18,7 @@ export interface Sessions {
 
 /** True for the error of the SSH library when the sshd refuses a session: the command was not started. */
 export const isSessionRefused = (thrown: unknown): boolean =>
-  thrown instanceof Error && 'reason' in thrown && /^\(SSH\) Channel open failure/.test(thrown.message)
+  thrown instanceof Error && 'reason' in thrown && thrown.message.startsWith('(SSH) Channel open failure')
 
 /**
  * Limits the sessions of a connection. A refused one is opened again when another has ended, and from then on as many

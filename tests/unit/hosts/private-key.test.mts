@@ -32,7 +32,7 @@ function openssl(name: string, passphrase: string, ...words: string[]): string {
 /** The public half of a private key the SSH library has read. */
 const publicOf = (text: string): string => {
   const key = ssh2.utils.parseKey(text)
-  assert.ok(!(key instanceof Error), String(key))
+  assert.ok(!(key instanceof Error))
   return key.getPublicSSH().toString('base64')
 }
 
