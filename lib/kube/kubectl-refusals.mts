@@ -41,7 +41,7 @@ export const refusals: readonly Refusal[] = [
     words: /exec plugin cannot support interactive mode/,
     what: 'the login program of the kubeconfig needs a terminal',
     exitCode: exitCodes.denied,
-    hint: 'sign in by hand first, so that it has a session: kubectl --kubeconfig FILE get namespaces',
+    hint: 'sign in with it by hand first, so that it has a session; then run the same command again',
   },
   {
     words: /getting credentials: /,
