@@ -15,6 +15,14 @@ if ('typescript' in process.features && process.features.typescript !== false) {
     if (warning.name !== 'ExperimentalWarning') process.stderr.write(`${warning.stack ?? warning.message}\n`)
   })
 } else {
+  // tsx cuts the path of a file at a question mark.
+  if (import.meta.dirname.includes('?')) {
+    process.stderr.write(
+      `✗ the folder of the kit has a ? in its name, which Node ${process.versions.node} cannot work with\n` +
+        '    next: rename that folder, or install Node 22.18 or newer\n',
+    )
+    process.exit(2)
+  }
   const { register } = await import('tsx/esm/api')
   register()
 }

@@ -1,3 +1,4 @@
+import { KitError } from '../base/errors.mts'
 import type { Backends } from './backends.mts'
 import type { Database } from './postgres-facts.mts'
 import type { RedisClaim } from './redis-rules.mts'
@@ -43,6 +44,28 @@ export async function requireBackends(needs: BackendNeeds, backends: Backends): 
   if (s3 !== undefined) await backends.s3.require(s3)
   if (redis !== undefined) await backends.redis.require(redis)
   if (postgres !== undefined) await backends.postgres.ensureDatabase(postgres)
+}
+
+/**
+ * The errors of backends that do not answer to this module: one login each, as its application makes it. Changes
+ * nothing and judges nothing else.
+ * @throws errors that are not a KitError
+ */
+export async function failingBackends(
+  { postgres, redis, rabbitmq = false, s3 }: BackendNeeds,
+  backends: Pick<Backends, 'postgres' | 'redis' | 'rabbitmq' | 's3'>,
+): Promise<KitError[]> {
+  const asked = await Promise.allSettled([
+    ...(postgres === undefined ? [] : [backends.postgres.findText(postgres, 'select version()')]),
+    ...(redis === undefined ? [] : [backends.redis.evictionPolicy()]),
+    ...(rabbitmq ? [backends.rabbitmq.tryOut()] : []),
+    ...(s3 === undefined ? [] : [backends.s3.tryOut(s3)]),
+  ])
+  return asked.flatMap((one) => {
+    if (one.status === 'fulfilled') return []
+    if (one.reason instanceof KitError) return [one.reason]
+    throw one.reason
+  })
 }
 
 /** Waits for all, so that none continues after the error of another. */

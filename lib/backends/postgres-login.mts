@@ -101,7 +101,7 @@ export const isRightPassword = (thrown: unknown): boolean =>
   hasCode(thrown.cause, '28000', '53300', '42501') &&
   afterPassword.includes(String((thrown.cause as { routine?: unknown }).routine))
 
-function refusal(cause: unknown, { host, port, user, setting, tls }: Login): KitError {
+function refusal(cause: unknown, { host, port, user, setting, tls, database }: Login): KitError {
   const where = `PostgreSQL ${host}:${port}`
   const target = { backend: 'POSTGRES', host, port, tls } as const
   const said = cause instanceof Error && cause.message !== '' ? cause.message : String(cause)
@@ -119,7 +119,14 @@ function refusal(cause: unknown, { host, port, user, setting, tls }: Login): Kit
   if (hasCode(cause, '28P01')) {
     return new KitError(`${where} refuses the password of ${user}`, {
       exitCode: exitCodes.denied,
-      hint: `correct ${setting === undefined ? `the password of ${user}` : `${setting} in platform.env`}, or the user`,
+      hint: `correct ${setting === undefined ? `the password of ${user}` : `${setting} in platform.env`}, or the user; a password past its VALID UNTIL is refused in the same words: \\du ${user} in psql`,
+      cause,
+    })
+  }
+  if (hasCode(cause, '28000') && /not permitted to log in/.test(said)) {
+    return new KitError(`${where}: role ${user} has NOLOGIN`, {
+      exitCode: exitCodes.denied,
+      hint: `as a superuser: ALTER ROLE ${quoteName(user)} LOGIN`,
       cause,
     })
   }
@@ -133,7 +140,16 @@ function refusal(cause: unknown, { host, port, user, setting, tls }: Login): Kit
   if (hasCode(cause, '53300')) {
     return new KitError(`${where} has no connection left: ${said}`, {
       exitCode: exitCodes.unreachable,
-      hint: 'raise max_connections, or end idle connections',
+      hint: /for (role|database)/.test(said)
+        ? 'end idle connections of that role or database, or raise its CONNECTION LIMIT'
+        : 'raise max_connections, or end idle connections',
+      cause,
+    })
+  }
+  if (/not currently accepting connections/.test(said)) {
+    return new KitError(`${where}: database ${database} accepts no connections`, {
+      exitCode: exitCodes.denied,
+      hint: `as a superuser: ALTER DATABASE ${quoteName(database)} ALLOW_CONNECTIONS true`,
       cause,
     })
   }

@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { Reporter } from '../base/log.mts'
 import { commentOf, type Database, type Facts } from './postgres-facts.mts'
+import { requireOwnTables } from './postgres-objects.mts'
 import {
   quoteName,
   quoteText,
@@ -167,11 +168,12 @@ export async function canLogIn(login: Login): Promise<boolean> {
 }
 
 /**
- * Logs in as the application and requires that it may create tables in schema public. Passes when the session is
- * refused after the password was accepted.
- * @throws KitError exit 6, 7 or 8 when the login fails, exit 9 without that right
+ * Logs in as the application and requires that it may create tables in schema public, and owns those that are there.
+ * Passes when the session is refused after the password was accepted.
+ * @param where the server, in messages
+ * @throws KitError exit 6, 7 or 8 when the login fails, exit 9 without that right, exit 5 for another role's tables
  */
-export async function requireOwnSchema(login: Login): Promise<void> {
+export async function requireOwnSchema(login: Login, where: string): Promise<void> {
   const connection = await logIn(login).catch((thrown: unknown) => {
     if (!isRightPassword(thrown)) throw thrown
   })
@@ -180,7 +182,7 @@ export async function requireOwnSchema(login: Login): Promise<void> {
     const { rows } = await connection.query<{ may: boolean }>(
       `select has_schema_privilege(current_user, 'public', 'CREATE') as may`,
     )
-    if (rows[0]?.may === true) return
+    if (rows[0]?.may === true) return await requireOwnTables(connection, login, where)
   } finally {
     await connection.end()
   }

@@ -15,6 +15,7 @@ import {
   requireUsable,
   warnOfGrants,
 } from './postgres-rules.mts'
+import { tryOwnTables } from './postgres-objects.mts'
 import { planDatabase } from './postgres-plan.mts'
 import { readFacts, type Database, type Facts } from './postgres-facts.mts'
 import type { Sensitive } from '../base/sensitive.mts'
@@ -110,6 +111,7 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
     requireNoMembership(where, facts, owner)
     requireNoForeignRights(where, facts, database)
     warnOfGrants(where, facts, name, reporter)
+    if (fits && facts.owner === owner) await asked(tryOwnTables(loginOf(database, name), where), where)
     return { facts, fits, available }
   }
 
@@ -169,7 +171,7 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
         )
       }
       if (writes.planning) return
-      if (handover.length > 0 || !fits) await requireOwnSchema(loginOf(database, name))
+      if (handover.length > 0 || !fits) await requireOwnSchema(loginOf(database, name), where)
       reporter.ok(`${where} database ${name}, owner ${owner}`)
     },
     async close() {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { mostErrorBytes, textOf } from '../base/collect.mts'
 import { messageOf } from '../base/errors.mts'
 import { refusal, unreachable } from './s3-errors.mts'
@@ -46,7 +46,7 @@ export function createS3(settings: Settings, writes: Writes, { ok }: Reporter): 
   async function send(method: string, bucket: string, key: string, body = '', query = ''): Promise<Answer> {
     const url = urlOf(endpoint, settings['S3_PATH_STYLE'] === true, bucket, key, query)
     const headers = signedHeaders(
-      { method, url, body, at: new Date() },
+      { method, url, body, at: new Date(), more: method === 'PUT' ? uploadHeaders(body) : {} },
       {
         accessKey: String(settings['S3_ACCESS_KEY']),
         secretKey: (settings['S3_SECRET_KEY'] as Sensitive).reveal(),
@@ -93,6 +93,15 @@ export function createS3(settings: Settings, writes: Writes, { ok }: Reporter): 
     },
   }
 }
+
+/**
+ * What applications send with an upload (Active Storage's S3 service): a server that wants more, or refuses this, refuses
+ * theirs. Their SDKs are told to send no checksum beyond it: AWS_REQUEST_CHECKSUM_CALCULATION=when_required.
+ */
+const uploadHeaders = (body: string): Record<string, string> => ({
+  'content-md5': createHash('md5').update(body).digest('base64'),
+  'content-type': 'text/plain',
+})
 
 /** True when only the right to list is missing, which no application needs: the key and the bucket are right. */
 const mayNotList = ({ status, text }: Answer): boolean =>

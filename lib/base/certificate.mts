@@ -29,12 +29,48 @@ export function certificateProblem(
 ): string | undefined {
   const certificate = parsed(text)
   if (certificate === undefined) return 'must be a certificate in PEM form: -----BEGIN CERTIFICATE-----'
-  if (host !== undefined && certificate.checkHost(host) === undefined)
-    return `is for ${certificate.subjectAltName ?? certificate.subject}, not for ${host}`
+  const unusable = shapeProblem(certificate)
+  if (unusable !== undefined) return unusable
+  if (host !== undefined && certificate.checkHost(host, { subject: 'never' }) === undefined)
+    return `is for ${certificate.subjectAltName}, not for ${host}`
   const [begin, end] = [new Date(certificate.validFrom), new Date(certificate.validTo)]
   if (end < now) return `ended on ${end.toISOString().slice(0, 10)}`
   if (begin > now) return `is good only from ${begin.toISOString().slice(0, 10)} on`
   return undefined
+}
+
+/** Extended key usages that let a certificate serve: serverAuth, and any. */
+const serving = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0']
+
+/** Signature algorithms that browsers refuse, as their object identifiers in DER. */
+const weakSignatures = {
+  'SHA-1': ['06092a864886f70d010105', '06072a8648ce3d0401'],
+  MD5: ['06092a864886f70d010104'],
+}
+
+/** Why no browser accepts a certificate, whatever its name and dates are; undefined when one does. */
+function shapeProblem({
+  subjectAltName,
+  subject,
+  keyUsage,
+  publicKey,
+  raw,
+}: X509Certificate): string | undefined {
+  if (subjectAltName === undefined)
+    return `has no subjectAltName, and browsers read no other name (its subject is ${subject}): ask its issuer for one with DNS names`
+  // Node's types say that it is always there.
+  const usages = keyUsage as readonly string[] | undefined
+  if (usages !== undefined && usages.length > 0 && !usages.some((one) => serving.includes(one)))
+    return 'is not for servers: its extended key usage lacks serverAuth'
+  const { modulusLength = 2048, namedCurve = 'prime256v1' } = publicKey.asymmetricKeyDetails ?? {}
+  if (modulusLength < 2048) return `has an RSA key of ${modulusLength} bits: browsers accept 2048 and more`
+  const isCommon = ['rsa', 'ec'].includes(publicKey.asymmetricKeyType ?? '')
+  if (!isCommon || !['prime256v1', 'secp384r1'].includes(namedCurve))
+    return `has a key (${isCommon ? namedCurve : publicKey.asymmetricKeyType}) that browsers do not accept: RSA, or ECDSA with P-256 or P-384`
+  const weak = Object.entries(weakSignatures).find(([, ids]) =>
+    ids.some((id) => raw.includes(Buffer.from(id, 'hex'))),
+  )
+  return weak === undefined ? undefined : `is signed with ${weak[0]}, which browsers refuse`
 }
 
 /** Why a PEM text cannot be the certificates of one or several CAs, or undefined. @param text PEM */

@@ -1,4 +1,4 @@
-import { exitCodes, KitError, messageOf } from '../base/errors.mts'
+import { exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
 import type { Http } from './http.mts'
 import type { HttpAnswer } from './http-exchange.mts'
 import type { KubeReader } from '../kube/reader.mts'
@@ -36,11 +36,28 @@ export interface Answer {
   readonly result: 'passed' | 'warning' | 'failed'
   /** What was observed, in a few words with numbers. */
   readonly evidence: string
+  /** What to do, in place of the check's own `fix`: the error that was met has a hint of its own. */
+  readonly fix?: string
+  /** What the words of the fix stand for, where this answer knows it. */
+  readonly places?: Places
+  /** The message of an error with a hint that the asking itself ended with. */
+  readonly cause?: string
 }
+
+/** Words of a fix that stand for something: `NAMESPACE`, `POD`, `NAME`. */
+export type Places = Readonly<Partial<Record<'NAMESPACE' | 'POD' | 'NAME', string>>>
+
+/** A fix with its words replaced by what they stand for. */
+export const placed = (fix: string, places: Places): string =>
+  fix.replaceAll(/\b(NAMESPACE|POD|NAME)\b/g, (word) => places[word as keyof Places] ?? word)
 
 /** An answer. As for `failed` and `warning`, `evidence` is what was observed, in a few words with numbers. */
 export const passed = (evidence: string): Answer => ({ result: 'passed', evidence })
-export const failed = (evidence: string): Answer => ({ result: 'failed', evidence })
+export const failed = (evidence: string, places: Places = {}): Answer => ({
+  result: 'failed',
+  evidence,
+  places,
+})
 export const warning = (evidence: string): Answer => ({ result: 'warning', evidence })
 
 /** Passed, or a warning when a certificate of these responses expires soon. */
@@ -50,11 +67,13 @@ export function passedOver(evidence: string, ...answers: Pick<HttpAnswer, 'certi
 }
 
 /** A finished check: its answer and its duration. */
-export interface Outcome extends Answer {
+export interface Outcome extends Omit<Answer, 'places'> {
   readonly id: string
   readonly title: string
   readonly fix: string
   readonly milliseconds: number
+  /** The cause that hides this failure: it says nothing beyond it. */
+  readonly hiddenBy?: string
 }
 
 /** A `once` for a set of checks: keeps the promise of each name. */
@@ -74,16 +93,18 @@ const atOnce = 4
  * Runs every check, four at a time, and returns their outcomes in the order of the checks. A check that throws has
  * failed.
  * @param asked called with each outcome, in that order
+ * @param places what the words of fixes stand for, where an answer does not know better
  * @throws KitError exit 12, 130 or 143, see answerTo
  */
 export async function runChecks<S extends Settings>(
   checks: readonly Check<S>[],
   tools: Omit<CheckTools<S>, 'once'>,
   asked: (outcome: Outcome) => void = () => {},
+  places: Places = {},
 ): Promise<Outcome[]> {
   const limited = createLimit(atOnce)
   const once = createOnce()
-  const asking = checks.map((check) => limited(() => outcomeOf(check, { ...tools, once })))
+  const asking = checks.map((check) => limited(() => outcomeOf(check, { ...tools, once }, places)))
   // The first check rethrows an interruption; the same error of the others is ignored.
   for (const one of asking) one.catch(() => {})
   const outcomes: Outcome[] = []
@@ -98,11 +119,27 @@ export async function runChecks<S extends Settings>(
 async function outcomeOf<S extends Settings>(
   { id, title, fix, ask }: Check<S>,
   tools: CheckTools<S>,
+  places: Places,
 ): Promise<Outcome> {
   const started = performance.now()
-  const answer = await ask(tools).catch(answerTo)
-  return { id, title, fix, ...answer, milliseconds: Math.round(performance.now() - started) }
+  const { places: found, ...answer } = await ask(tools).catch(answerTo)
+  return {
+    id,
+    title,
+    ...answer,
+    fix: placed(answer.fix ?? fix, { ...places, ...found }),
+    milliseconds: Math.round(performance.now() - started),
+  }
 }
+
+/** Errors that keep a check from looking: the way to what it asks, not what it found there. */
+const stopping: readonly ExitCode[] = [
+  exitCodes.preflight,
+  exitCodes.worldMoved,
+  exitCodes.unreachable,
+  exitCodes.trust,
+  exitCodes.denied,
+]
 
 /**
  * The failed answer for an error of a check or drill.
@@ -113,7 +150,12 @@ export function answerTo(thrown: unknown): Answer {
   if (about === exitCodes.interrupted || about === exitCodes.terminated || about === exitCodes.localDisk)
     throw thrown
   const details = thrown instanceof KitError ? thrown.details : []
-  return failed([messageOf(thrown), ...details].join('; '))
+  const hint = thrown instanceof KitError && stopping.includes(thrown.exitCode) ? thrown.hint : undefined
+  return {
+    ...failed([messageOf(thrown), ...details].join('; ')),
+    // The check's own fix is for what it looks at, not for what it could not look past.
+    ...(hint === undefined ? {} : { fix: hint, cause: messageOf(thrown) }),
+  }
 }
 
 /** The tools of checks, as a context has them. */

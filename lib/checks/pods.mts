@@ -1,5 +1,5 @@
 import type { LiveObject } from '../kube/types.mts'
-import { failed, passed, warning, type Answer, type CheckTools } from './checks.mts'
+import { failed, passed, warning, type Answer, type CheckTools, type Places } from './checks.mts'
 
 // Pure: the container statuses of a pod, for checks of several modules.
 
@@ -19,15 +19,6 @@ export function statusesOf({ status }: LiveObject): ContainerStatus[] {
 /** The containers that are not ready: `pod/container`. */
 export const unreadyIn = (pod: LiveObject): string[] =>
   statusesOf(pod).flatMap(({ name, ready }) => (ready ? [] : [`${pod.metadata.name}/${name}`]))
-
-/** Containers that ended after `since` and were restarted: `pod/container reason`. @param since ms since the epoch */
-export const crashesIn = (pod: LiveObject, since: number): string[] =>
-  statusesOf(pod).flatMap(({ name, lastState }) => {
-    const { finishedAt, reason } = lastState?.terminated ?? {}
-    return finishedAt !== undefined && Date.parse(finishedAt) > since
-      ? [`${pod.metadata.name}/${name} ${reason}`]
-      : []
-  })
 
 /** The label app.kubernetes.io/component of a pod; empty without it. */
 export const componentOf = ({ metadata }: LiveObject): string =>
@@ -50,11 +41,17 @@ export const applicationPods = (
   { kube, once }: Pick<CheckTools, 'kube' | 'once'>,
   namespace: string,
   application: string,
-): Promise<LiveObject[]> =>
-  once(`${application}.pods`, async () => {
-    const labels = { 'app.kubernetes.io/name': application }
-    return (await kube.list('pods', { namespace, labels })).filter(isStaying)
-  })
+): Promise<LiveObject[]> => once(`${application}.pods`, () => readPods({ kube }, namespace, application))
+
+/** As applicationPods, read anew. */
+export async function readPods(
+  { kube }: Pick<CheckTools, 'kube'>,
+  namespace: string,
+  application: string,
+): Promise<LiveObject[]> {
+  const labels = { 'app.kubernetes.io/name': application }
+  return (await kube.list('pods', { namespace, labels })).filter(isStaying)
+}
 
 /** The pods of one component. */
 export const ofPart = (pods: readonly LiveObject[], part: string): LiveObject[] =>
@@ -69,7 +66,12 @@ export function readyAnswer(pods: readonly LiveObject[], parts: readonly string[
   ]
   return down.length === 0
     ? passed(counts.map(([part, count]) => `${part} ${count}`).join(', '))
-    : failed(`not ready: ${down.join(', ')}`)
+    : failed(`not ready: ${down.join(', ')}`, firstUnready(pods, parts))
+}
+
+function firstUnready(pods: readonly LiveObject[], parts: readonly string[]): Places {
+  const found = parts.flatMap((part) => ofPart(pods, part)).find((pod) => unreadyIn(pod).length > 0)
+  return found === undefined ? {} : { POD: `${found.metadata.name} --all-containers` }
 }
 
 /** A warning when all pods of a part run on one node. @param because why that is expected; undefined when it is not */
@@ -82,11 +84,4 @@ export function spreadAnswer(
   const text = counts.map(([part, count]) => `${part} on ${count}`).join(', ')
   if (counts.every(([, count]) => count >= 2)) return passed(text)
   return warning(because === undefined ? text : `${text}: ${because}`)
-}
-
-/** Failed when a container ended within the last ten minutes and was started again. */
-export function crashAnswer(pods: readonly LiveObject[]): Answer {
-  const since = Date.now() - 10 * 60 * 1000
-  const crashed = pods.flatMap((pod) => crashesIn(pod, since))
-  return crashed.length === 0 ? passed('none') : failed(crashed.join(', '))
 }

@@ -77,7 +77,10 @@ export function reportText(report: Report): string {
     '',
     '| | check | what was seen | time |',
     '|---|---|---|---|',
-    ...order.flatMap((result) => report.outcomes.filter((one) => one.result === result)).map(row),
+    ...order
+      .flatMap((result) => report.outcomes.filter((one) => one.result === result && !isHidden(one)))
+      .map(row),
+    ...report.outcomes.filter(isHidden).map(row),
     ...section(
       'Warnings',
       report.warnings.map(
@@ -147,10 +150,13 @@ const isReal = ({ images, kubernetes, makesCluster }: Report): boolean =>
   // Without any node there is no proof either.
   (!makesCluster || (kubernetes.length > 0 && kubernetes.every(({ kind }) => kind === 'release')))
 
-function row({ result, id, title, evidence, fix, milliseconds }: Outcome): string {
+const isHidden = ({ hiddenBy }: Outcome): boolean => hiddenBy !== undefined
+
+function row(outcome: Outcome): string {
+  const { result, id, title, evidence, fix, milliseconds } = outcome
   const words = inMarkdown(evidence)
-  const seen = result === 'passed' ? words : `${words}<br>fix: ${inMarkdown(fix)}`
-  return `| ${mark[result]} | ${title} (${id}) | ${seen} | ${(milliseconds / 1000).toFixed(1)} s |`
+  const seen = result === 'passed' || isHidden(outcome) ? words : `${words}<br>fix: ${inMarkdown(fix)}`
+  return `| ${isHidden(outcome) ? '-' : mark[result]} | ${title} (${id}) | ${seen} | ${(milliseconds / 1000).toFixed(1)} s |`
 }
 
 const section = (title: string, lines: readonly string[]): string[] =>

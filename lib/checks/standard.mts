@@ -1,5 +1,6 @@
 import { failed, passed, warning, type Check, type CheckTools } from './checks.mts'
-import { applicationPods, crashAnswer, readyAnswer, spreadAnswer } from './pods.mts'
+import { settledCrashes } from './crashes.mts'
+import { applicationPods, readPods, readyAnswer, spreadAnswer } from './pods.mts'
 import type { LiveObject } from '../kube/types.mts'
 import type { Settings } from '../settings/settings.mts'
 
@@ -54,7 +55,10 @@ export function standardChecks<S extends Settings>(application: CheckedApplicati
       id: `${name}.restarts`,
       title: 'No container crashed in the last ten minutes',
       fix: 'kubectl -n NAMESPACE logs POD --previous shows its last lines',
-      ask: async (tools) => crashAnswer(await podsOf(application, tools)),
+      ask: async (tools) =>
+        settledCrashes(await podsOf(application, tools), () =>
+          readPods(tools, application.namespace(tools.settings.ENV), name),
+        ),
     },
   ]
 }

@@ -1,8 +1,17 @@
-import { createOnce, runChecks, type Check, type Outcome, type Tools } from './checks.mts'
+import { hiddenLine, visible, withCauses } from './causes.mts'
+import {
+  createOnce,
+  placed,
+  runChecks,
+  type Check,
+  type Outcome,
+  type Places,
+  type Tools,
+} from './checks.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { shownPath } from '../base/files.mts'
 import { log } from '../base/log.mts'
-import { headingOf, masterCommand } from '../base/names.mts'
+import { headingOf, masterCommand, namesOf } from '../base/names.mts'
 import { runDrills, type Breaking, type Drill } from './drills.mts'
 import { verdictOf, writeReport, type Report } from './report.mts'
 import type { Tested } from '../state/run-revision.mts'
@@ -20,6 +29,8 @@ export interface Testing<S extends Settings> {
   readonly tools: Tools<S>
   /** The faults for drills; undefined when this run runs no drills. */
   readonly breaking: Breaking | undefined
+  /** The errors of the module's backends, asked when a check has failed. */
+  readonly causes: () => Promise<readonly KitError[]>
   /** Saves the outcome in the cluster, before the report is written. */
   readonly keep: (found: Tested) => Promise<void>
   readonly facts: () => ReportFacts
@@ -33,17 +44,27 @@ export interface Testing<S extends Settings> {
 export async function runTests<S extends Settings>(module: Declares, testing: Testing<S>): Promise<void> {
   const { checks, drills, tools, breaking, keep, facts } = testing
   const started = performance.now()
-  const asked = await runChecks(checks, tools, (outcome) => {
-    if (outcome.result === 'warning') log.warn(`${outcome.title}: ${outcome.evidence}`, outcome.fix)
-  })
+  const places = placesOf(module, tools.settings.ENV)
+  const met = await runChecks(
+    checks,
+    tools,
+    (outcome) => {
+      if (outcome.result === 'warning') log.warn(`${outcome.title}: ${outcome.evidence}`, outcome.fix)
+    },
+    places,
+  )
+  const healthy = met.every(({ result }) => result !== 'failed')
+  const asked = healthy ? met : withCauses(met, await testing.causes())
   const failed = asked.filter(({ result }) => result === 'failed').length
-  const healthy = failed === 0
   if (breaking !== undefined && healthy)
     log.ok(`${asked.length} checks passed: everything is healthy`, started)
   const drilled =
     breaking === undefined || !healthy
       ? []
-      : await runDrills(drills, { ...tools, once: createOnce(), breaking })
+      : await runDrills(
+          drills.map((drill) => ({ ...drill, fix: placed(drill.fix, places) })),
+          { ...tools, once: createOnce(), breaking },
+        )
   const passedDrills = drilled.filter(({ result }) => result === 'passed')
   await keep({
     checks: asked.length,
@@ -74,6 +95,12 @@ export async function runTests<S extends Settings>(module: Declares, testing: Te
   log.ok(`${asked.length} ${what} passed${verdict}   ${path}`, started)
 }
 
+/** What the words of a fix stand for: the module's namespace, and all its pods where an answer names none. */
+const placesOf = (module: Declares, env: string): Places => ({
+  NAMESPACE: namesOf(module).namespace(env),
+  POD: `--selector app.kubernetes.io/name=${module.slug}`,
+})
+
 function failedError(
   module: Declares,
   env: string,
@@ -85,10 +112,11 @@ function failedError(
   return new KitError(`${failures.length} of ${all} checks of ${headingOf(module)} failed`, {
     exitCode: exitCodes.validationFailed,
     details: [
-      ...failures.flatMap(({ id, title, evidence, fix }) => [
+      ...visible(failures).flatMap(({ id, title, evidence, fix }) => [
         `✗ ${title} (${id}): ${evidence}`,
         `    fix: ${fix}`,
       ]),
+      ...hiddenLine(failures),
       ...(drilling ? ['What a drill broke on purpose, it or the next run puts back.'] : []),
     ],
     hint: `the whole report: ${path}; after the repair: ${masterCommand(module.number, env, '--verify')}`,

@@ -5,6 +5,7 @@ import type { Host } from './host.mts'
 import { log, say } from '../base/log.mts'
 import { type Server, limited, readServers, type Limited } from './servers.mts'
 import { connect } from './ssh.mts'
+import { readSshKey } from './private-key.mts'
 import { newcomerOf, trustNewcomers, type Newcomer } from './known-hosts.mts'
 
 /** The machines of a cluster, connected. */
@@ -39,7 +40,7 @@ export interface UnreachableHost {
   readonly why: KitError
 }
 
-export interface HostsOptions extends Entry {
+export interface HostsOptions extends Omit<Entry, 'privateKey'> {
   /** Hosts --limit names; undefined for all. */
   readonly limit: readonly string[] | undefined
   /** Continues without a master that cannot be connected to, with a warning: to remove it from the cluster. */
@@ -59,8 +60,9 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
   const every = readServers(options.env)
   const { masters, workers } = limited(every, options.limit)
   const all = [...masters.all, ...workers]
-  const unreachable = await learnUnknownHosts(options, all)
-  const connected = await Promise.allSettled(all.map((server) => connectOne(options, server, unreachable)))
+  const entry: Entry = { ...options, privateKey: await readSshKey(options.settings) }
+  const unreachable = await learnUnknownHosts(entry, all)
+  const connected = await Promise.allSettled(all.map((server) => connectOne(entry, server, unreachable)))
   const connections = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value.connection] : []))
   const close = () => connections.forEach((connection) => connection.close())
   try {

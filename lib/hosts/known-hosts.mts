@@ -1,10 +1,10 @@
 import { written } from '../base/written.mts'
 import { createHash, createHmac } from 'node:crypto'
-import { join } from 'node:path'
 import { confirmYes, type Answers } from '../base/confirm.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
-import { credentialsFolder, readPrivate, shownPath, writePrivate } from '../base/files.mts'
+import { shownPath } from '../base/files.mts'
 import { say } from '../base/log.mts'
+import { addKnownHosts, knownHostsPath, readKnownHosts } from './known-hosts-file.mts'
 import { type Target, shownTarget } from './ssh-errors.mts'
 
 /** A host's public key, as known_hosts and ssh-keygen write it. */
@@ -91,11 +91,9 @@ const isPatternOf = (pattern: string, host: string): boolean =>
     'i',
   ).test(host)
 
-const knownHostsPath = (env: string): string => join(credentialsFolder(env), 'known_hosts')
-
-/** The keys of a host in an environment's known_hosts. @throws KitError exit 2 when others may read that file */
+/** The keys of a host in an environment's known_hosts. @throws KitError exit 2 when others may write that file */
 export const trustedKeys = (env: string, { address, port }: Target): HostKeys =>
-  hostKeysIn(readPrivate(knownHostsPath(env)) ?? '', address, port)
+  hostKeysIn(readKnownHosts(env), address, port)
 
 /** A host without a known key, and the key it presented. */
 export interface Newcomer {
@@ -138,9 +136,10 @@ export async function trustNewcomers(
   for (const line of lines) say(`  ${line}`)
   say('  compare on each host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub')
   await confirmYes(`Are these the keys of your ${newcomers.length} hosts?`, { canAsk, confirm, yes: false })
-  const before = readPrivate(knownHostsPath(env)) ?? ''
-  const added = newcomers.map(({ target, key }) => `${knownHostsLine(namesOf(target), key)}\n`)
-  writePrivate(knownHostsPath(env), `${before}${added.join('')}`)
+  addKnownHosts(
+    env,
+    newcomers.map(({ target, key }) => knownHostsLine(namesOf(target), key)),
+  )
 }
 
 /** The command that shows the keys of these hosts: all of them use the same port. */
@@ -173,6 +172,9 @@ export const changedKey = (target: Target, known: readonly HostKey[], met: HostK
     details: [
       ...known.map((key) => `trusted: ${key.type} ${fingerprint(key)}`),
       `met now: ${met.type} ${fingerprint(met)}`,
+      ...(known.some(({ type }) => type === met.type)
+        ? []
+        : [`It has no key of a trusted type any more: its sshd may have been told to use other keys.`]),
       'Another machine may be in between, or the host was reinstalled. No login was tried.',
     ],
     hint: `when it was installed anew: remove the line of ${target.name} from known_hosts (ssh-keygen -R '${knownAs(target.address, target.port)}' -f FILE), then run again and compare`,

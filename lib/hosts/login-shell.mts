@@ -2,7 +2,7 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { shortened } from '../base/sensitive.mts'
 import { visible } from '../base/visible.mts'
 import { between, cutAt, quoted } from './frame.mts'
-import { shownTarget, type Target } from './ssh-errors.mts'
+import { shownTarget, sshTo, type Target } from './ssh-errors.mts'
 import { written } from '../base/written.mts'
 
 // The first command of a connection: does the login shell run exactly what it is given, and print nothing else?
@@ -24,7 +24,7 @@ export interface Raw {
  * Requires that the login shell is a POSIX one, prints no greeting, and keeps quoted text unchanged.
  * @param mark from `newMark`
  * @param ask runs a text in the login shell
- * @throws KitError exit 3 with the text found, and what `ask` throws
+ * @throws KitError exit 3 with the text found, exit 8 when the host asks for another user, and what `ask` throws
  */
 export async function requirePlainShell(
   target: Target,
@@ -33,6 +33,8 @@ export async function requirePlainShell(
 ): Promise<void> {
   const { stdout, stderr } = await ask(between(mark, `printf %s ${quoted(hardWord)}`))
   const found = cutAt(mark, stdout)
+  const other = found === undefined ? otherUserIn(`${stdout}\n${stderr}`) : undefined
+  if (other !== undefined) throw wrongUser(target, `${stdout}\n${stderr}`, other)
   const right = found?.inside === hardWord && found.code === 0
   if (right && found.before === '' && found.after === '') return
   if (right) throw refusal(target, 'prints text of its own', `${found.before}${found.after}`, greetingHint)
@@ -43,6 +45,24 @@ export async function requirePlainShell(
   throw refusal(target, `${shell === '' ? '' : `(${printable(shell)}) `}${what}`, words, shellHint(target))
 }
 
+/** The user a host names in place of this one: keys of cloud images let root in only to be told this. */
+function otherUserIn(text: string): string | undefined {
+  const [, user] = /log ?in as (?:the )?(?:user )?["'`“‘]?([a-z_][\w-]*)/i.exec(text) ?? []
+  // Sentences that name none: `login as another user`.
+  return user === undefined || /^(an?|another|the|different|user|root)$/i.test(user) ? undefined : user
+}
+
+function wrongUser(target: Target, text: string, user: string): KitError {
+  return new KitError(
+    `${shownTarget(target)} accepts the key of ${target.user}, and only to ask for another user`,
+    {
+      exitCode: exitCodes.denied,
+      details: [...linesOf(text).slice(0, 5), 'Nothing was written to it.'],
+      hint: `set SSH_USER to ${user}, or USER_SSH of this host in servers.tsv; that user needs sudo. By hand: ${sshTo({ ...target, user })}`,
+    },
+  )
+}
+
 const greetingHint =
   'let ~/.bashrc, ~/.zshenv, /etc/bash.bashrc and what they call print to terminals only: [ -t 1 ] || return'
 
@@ -50,10 +70,7 @@ const shellHint = ({ user }: Target): string =>
   `the kit needs a login shell that is sh, bash, dash or zsh, and no forced command: usermod -s /bin/bash ${user}`
 
 function refusal(target: Target, what: string, text: string, hint: string): KitError {
-  const words = text
-    .split(/\r?\n/)
-    .map(printable)
-    .filter((line) => line !== '')
+  const words = linesOf(text)
   return new KitError(
     `${shownTarget(target)}: the login shell of ${target.user} ${what}${words[0] === undefined ? '' : `: ${words[0]}`}`,
     {
@@ -63,6 +80,12 @@ function refusal(target: Target, what: string, text: string, hint: string): KitE
     },
   )
 }
+
+const linesOf = (text: string): string[] =>
+  text
+    .split(/\r?\n/)
+    .map(printable)
+    .filter((line) => line !== '')
 
 /** One line of a host's output, without control characters, at most 160 characters. */
 const printable = (line: string): string => shortened(visible(line).trim(), 160)

@@ -1,6 +1,5 @@
 import { exitCodes, KitError } from '../base/errors.mts'
-import { fromRoot, readPrivate, shownPath } from '../base/files.mts'
-import { sensitive, type Sensitive } from '../base/sensitive.mts'
+import type { Sensitive } from '../base/sensitive.mts'
 import type { Server } from './servers.mts'
 import type { Settings } from '../settings/settings.mts'
 import { type Login, connect, type Connection } from './ssh.mts'
@@ -11,36 +10,19 @@ import type { Writes } from '../base/writes.mts'
 
 /**
  * The SSH user, address, private key and known host keys for a server.
- * @throws KitError exit 2 when SSH_KEY is no private key, or others may read it or known_hosts
+ * @throws KitError exit 2 when others may write known_hosts
  */
-export function loginOf({ env, settings }: { env: string; settings: Settings }, server: Server): Login {
+export function loginOf(
+  { env, settings, privateKey }: Pick<Entry, 'env' | 'settings' | 'privateKey'>,
+  server: Server,
+): Login {
   const target = {
     name: server.hostname,
     address: server.privateAddress,
     port: Number(settings['SSH_PORT']),
     user: server.user ?? String(settings['SSH_USER']),
   }
-  const passphrase = settings['SSH_KEY_PASSPHRASE'] as Sensitive | undefined
-  return {
-    ...target,
-    privateKey: readKey(String(settings['SSH_KEY'])),
-    passphrase: passphrase?.reveal(),
-    keys: trustedKeys(env, target),
-  }
-}
-
-/** Reads SSH_KEY. @throws KitError exit 2 when there is no such file, it is no private key, or others may read it */
-function readKey(setting: string): string {
-  const path = fromRoot(setting)
-  const text = readPrivate(path)
-  if (text?.includes('PRIVATE KEY')) return sensitive(text).reveal()
-  throw new KitError(
-    text === undefined ? `there is no SSH key ${shownPath(path)}` : `${shownPath(path)} is no private key`,
-    {
-      exitCode: exitCodes.usage,
-      hint: 'set SSH_KEY to the path of the private key that opens your hosts',
-    },
-  )
+  return { ...target, privateKey, keys: trustedKeys(env, target) }
 }
 
 /** What is needed to connect to the machines of an environment. */
@@ -49,11 +31,13 @@ export interface Entry {
   readonly settings: Settings
   readonly answers: Answers
   readonly writes: Writes
+  /** From readSshKey: the key that opens every host. */
+  readonly privateKey: string
 }
 
 /**
  * Connects to one host as root, directly or by sudo.
- * @throws KitError exit 2 for SSH_KEY, exit 3 for its login shell, exit 6 without an answer, exit 7 for its host key,
+ * @throws KitError exit 2 for known_hosts, exit 3 for its login shell, exit 6 without an answer, exit 7 for its host key,
  *   exit 8 for a refused login or sudo
  */
 export async function connectHost(

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { nearest } from '../base/nearest.mts'
+import { isUserName } from '../settings/validators.mts'
 
 // What servers.tsv may contain, and the usual mistakes of editors and spreadsheets.
 
@@ -101,7 +102,7 @@ const rules: Readonly<Record<string, CellRule>> = {
   IP_PUBLIQUE: (value) =>
     value === '' || isIP(value) === 4 ? undefined : `${notIpv4(value)}; leave it empty when there is none`,
   USER_SSH: (value) =>
-    value === '' || /^[a-z_][a-z0-9_-]*$/.test(value) ? undefined : `"${value}" is no user's name`,
+    value === '' || isUserName(value) === undefined ? undefined : `"${value}" is no user's name`,
   ROLE: filled((value) =>
     nearlyK3s.test(value) && value !== 'k3s'
       ? `"${value}" is not a role of the kit: a machine of the cluster has ROLE k3s and SUBROLE master or worker`

@@ -30,25 +30,6 @@ interface Ssh2Error extends Error {
   readonly code?: string
 }
 
-/** Errors of ssh2 for a private key, which it raises before it connects, and their meaning. */
-const keyProblems = [
-  {
-    words: /no passphrase given/,
-    what: 'the SSH key has a passphrase, and none is known',
-    hint: 'save SSH_KEY_PASSPHRASE, or use a key that has none',
-  },
-  {
-    words: /bad passphrase/i,
-    what: 'SSH_KEY_PASSPHRASE does not open the SSH key',
-    hint: 'correct it; by hand: ssh-keygen -y -f KEY',
-  },
-  {
-    words: /privateKey/,
-    what: 'the file SSH_KEY names is damaged, or of a kind SSH here does not know',
-    hint: 'by hand: ssh-keygen -y -f KEY; ed25519, ECDSA and RSA in OpenSSH’s form are known',
-  },
-] as const
-
 /**
  * Why a connection could not be made: exit 2 for the private key, exit 8 when the login is refused, exit 6 for any
  * other reason.
@@ -57,8 +38,14 @@ const keyProblems = [
 export function connectError(target: Target, thrown: unknown): KitError {
   const cause = thrown as Ssh2Error
   const { port, user } = target
-  const key = keyProblems.find(({ words }) => words.test(cause.message))
-  if (key !== undefined) return new KitError(key.what, { exitCode: exitCodes.usage, hint: key.hint, cause })
+  // The SSH library reads the key before it connects.
+  if (cause.message.includes('privateKey')) {
+    return new KitError('the file SSH_KEY names is damaged, or of a kind SSH here does not know', {
+      exitCode: exitCodes.usage,
+      hint: 'by hand: ssh-keygen -y -f KEY; ed25519, ECDSA and RSA are known, in the forms of OpenSSH and PKCS#8',
+      cause,
+    })
+  }
   if (cause.level === 'client-authentication') {
     return new KitError(`${shownTarget(target)} does not let ${user} in with this key`, {
       exitCode: exitCodes.denied,

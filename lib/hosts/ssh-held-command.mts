@@ -3,6 +3,7 @@ import { shownWords, type Finished } from '../base/command.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { aborted, interruption } from '../base/signals.mts'
 import { cutAt, errorsOf, framed } from './frame.mts'
+import { isSessionRefused } from './sessions.mts'
 import { lostLink, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
 /** Runs a command on an open connection and passes on its output as it arrives. */
@@ -43,8 +44,7 @@ export const beat = 12_000
 export const mostHeldBytes = 1024 * 1024
 
 /**
- * As `Connection.runHeld`. Not counted among the three channels of a connection: it is the fourth session that
- * MaxSessions 4 allows.
+ * As `Connection.runHeld`. It holds one session for the rest of the connection, beside those of other commands.
  */
 export async function runHeld(
   { exec, target, mark, end }: HeldOn,
@@ -60,6 +60,7 @@ export async function runHeld(
   const timer = setTimeout(() => over.abort(), timeoutSeconds * 1000)
   const told = new AbortController()
   let held: string | undefined
+  let refused: unknown
   let said = ''
   let bytes = 0
   const count = (piece: Buffer): void => {
@@ -74,7 +75,9 @@ export async function runHeld(
     if (held !== undefined) told.abort()
   }
   const ended = exec(framed(mark, words), { stdin, onStdout, onStderr: count, noTrim: true })
-    .catch(() => undefined)
+    .catch((thrown: unknown) => {
+      refused = isSessionRefused(thrown) ? thrown : undefined
+    })
     .finally(() => {
       clearInterval(beating)
       if (held !== undefined) onLost()
@@ -83,6 +86,7 @@ export async function runHeld(
   const finished = await Promise.race([ended, aborted(waits)])
   clearTimeout(timer)
   if (held !== undefined) return held
+  if (refused !== undefined) throw refused
   if (finished === undefined) end()
   interruption.throwIfAsked()
   if (bytes > mostHeldBytes) throw outputTooLong(target, shown, mostHeldBytes)

@@ -13,22 +13,20 @@ import {
 } from './known-hosts.mts'
 import { algorithmsOf } from './host-key-algorithms.mts'
 import { mostOutputBytes } from '../base/collect.mts'
-import { createLimit } from '../base/concurrency.mts'
 import { record } from '../base/log.mts'
 import { shownWords, type Finished } from '../base/command.mts'
 import { cutAt, errorsOf, framed, newMark } from './frame.mts'
 import { requirePlainShell, type Raw } from './login-shell.mts'
+import { createSessions, isSessionRefused } from './sessions.mts'
 import { runHeld, type HeldOptions } from './ssh-held-command.mts'
 import { connectError, lostLink, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
 // The only importer of node-ssh. One connection per host, no tunnel, one key offered: what an sshd with MaxSessions
-// 4, MaxAuthTries 3 and no forwarding accepts. node-ssh's own quoting drops empty words: frame.mts has the kit's own.
+// 2, MaxAuthTries 3 and no forwarding accepts. node-ssh's own quoting drops empty words: frame.mts has the kit's own.
 
 export interface Login extends Target {
-  /** The private key's text. */
+  /** The private key's text, without a passphrase. */
   readonly privateKey: string
-  /** The passphrase of the private key. */
-  readonly passphrase: string | undefined
   /** The host's keys in known_hosts: without a known key there is no connection. */
   readonly keys: Pick<HostKeys, 'known' | 'revoked'>
 }
@@ -53,9 +51,6 @@ export interface Connection {
   close(): void
 }
 
-/** Channels at once on one connection: one fewer than an sshd with MaxSessions 4 allows. */
-const channels = 3
-
 /** Milliseconds between keepalive requests; the third without a reply ends the connection: within 45 s. */
 const keepalive = 12_000
 
@@ -66,7 +61,7 @@ const keepalive = 12_000
  */
 export async function connect(login: Login): Promise<Connection> {
   interruption.throwIfAsked()
-  const { address, port, user, privateKey, passphrase } = login
+  const { address, port, user, privateKey } = login
   const { known, revoked } = login.keys
   const ssh = new NodeSSH()
   let met: HostKey | undefined
@@ -77,13 +72,12 @@ export async function connect(login: Login): Promise<Connection> {
       port,
       username: user,
       privateKey,
-      ...(passphrase === undefined ? {} : { passphrase }),
       // No first attempt with method `none`: MaxAuthTries counts it.
       authHandler: ['publickey'],
       readyTimeout: 15_000,
       keepaliveInterval: keepalive,
       keepaliveCountMax: 2,
-      // A server may have several keys: the type of the known one is requested.
+      // A server may have several keys: the type of the known one is asked for first.
       ...(algorithms.length > 0 ? { algorithms: { serverHostKey: algorithms as never } } : {}),
       hostVerifier: (bytes: Buffer) => {
         met = hostKeyOf(bytes)
@@ -99,19 +93,19 @@ export async function connect(login: Login): Promise<Connection> {
   // Without a listener an error of the link would end the process; the commands under way report it.
   ssh.connection?.on('error', (error) => record(`ssh ${login.name}: ${error.message}`))
   const mark = newMark()
+  const sessions = createSessions(login)
   await requirePlainShell(login, mark, (command) =>
-    raw(ssh, login, command, { shown: 'is it a plain shell?' }),
+    sessions.open(() => raw(ssh, login, command, { shown: 'is it a plain shell?', evenCut: true })),
   ).catch((thrown: unknown) => {
     ssh.dispose()
     throw thrown
   })
-  const limit = createLimit(channels)
   let closed = false
   const held = { exec: ssh.execCommand.bind(ssh), target: login, mark, end: () => drop(ssh) }
   return {
-    run: (words, options = {}) => limit(() => execute({ ssh, target: login, mark }, words, options)),
+    run: (words, options = {}) => sessions.open(() => execute({ ssh, target: login, mark }, words, options)),
     runHeld: (words, { onLost, ...options }) =>
-      runHeld(held, words, { ...options, onLost: () => closed || onLost() }),
+      sessions.open(() => runHeld(held, words, { ...options, onLost: () => closed || onLost() })),
     close() {
       closed = true
       ssh.dispose()
@@ -147,12 +141,18 @@ async function execute(
   return { code, stdout: inside, stderr: errorsOf(mark, stderr) }
 }
 
+interface RawOptions extends RemoteOptions {
+  readonly shown: string
+  /** True to return what was printed when the session ends without an exit code. */
+  readonly evenCut?: boolean
+}
+
 /** Runs a text in the login shell and waits for its end. */
 async function raw(
   ssh: NodeSSH,
   target: Target,
   command: string,
-  { input, timeoutSeconds = 60, shown }: RemoteOptions & { readonly shown: string },
+  { input, timeoutSeconds = 60, shown, evenCut = false }: RawOptions,
 ): Promise<Raw> {
   interruption.throwIfAsked()
   const over = new AbortController()
@@ -185,10 +185,11 @@ async function raw(
       })
     }
     const { code, signal, stdout, stderr } = answer
-    if (code === null && signal === null) throw lostLink(target, shown)
+    const isCut = code === null && signal === null
+    if (isCut && !(evenCut && `${stdout}${stderr}`.trim() !== '')) throw lostLink(target, shown)
     return { stdout: fromLatin1(stdout), stderr: fromLatin1(stderr) }
   } catch (thrown) {
-    if (thrown instanceof KitError) throw thrown
+    if (thrown instanceof KitError || isSessionRefused(thrown)) throw thrown
     throw lostLink(target, shown)
   } finally {
     clearTimeout(timer)

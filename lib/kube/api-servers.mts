@@ -13,7 +13,9 @@ const patience = 2000
  */
 export async function chooseEndpoint(kubeconfig: Kubeconfig): Promise<Endpoint> {
   const [preferred, ...others] = kubeconfig.endpoints
-  if (others.length === 0 || (await answers(preferred, kubeconfig))) return preferred
+  // What a proxy of kubectl's reaches cannot be asked directly.
+  if (others.length === 0 || preferred.proxied === true || (await answers(preferred, kubeconfig)))
+    return preferred
   return (await firstOf(others, kubeconfig)) ?? preferred
 }
 
@@ -30,7 +32,10 @@ export const firstOf = (
   ).catch(() => undefined)
 
 /** True when an API server answers /readyz there, with a certificate that the kubeconfig's CA signed for its name. */
-export function answers({ server }: Endpoint, { ca, certificate, key }: Kubeconfig): Promise<boolean> {
+export function answers(
+  { server, tlsName }: Endpoint,
+  { ca, certificate, key }: Kubeconfig,
+): Promise<boolean> {
   return new Promise((resolve) => {
     const no = (why: string) => {
       record(`${server}/readyz: ${why}`)
@@ -38,8 +43,16 @@ export function answers({ server }: Endpoint, { ca, certificate, key }: Kubeconf
     }
     if (ca === undefined || !server.startsWith('https://')) return no('not asked: no CA to prove it by')
     const asked = request(
-      new URL('/readyz', server),
-      { ca, cert: certificate, key, agent: false, timeout: patience },
+      // Rancher serves each cluster below a path of its own address.
+      new URL(`${server.replace(/\/+$/, '')}/readyz`),
+      {
+        ca,
+        cert: certificate,
+        key,
+        agent: false,
+        timeout: patience,
+        ...(tlsName === undefined ? {} : { servername: tlsName }),
+      },
       ({ statusCode = 0 }) => {
         asked.destroy()
         // 401 and 403: the user may not read /readyz, but the API server answers.

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { chooseEndpoint } from './api-servers.mts'
+import { foreignAuthority } from './authority.mts'
 import { envText, parseEnvFile } from '../settings/env-file.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { credentialsFolder, readIfThere, readPrivate, shownPath, writePrivate } from '../base/files.mts'
@@ -53,7 +54,11 @@ export async function connectCluster(env: string, versions: Versions, now = new 
   requireCurrent(path, kubeconfig, now)
   const another = chooserOf(kubeconfig)
   const [program, context] = await Promise.all([findKubectl(versions), another()])
-  const kubectl = createKubectl(program.words, path, { context, another })
+  const explain = async (name: string) => {
+    const endpoint = kubeconfig.endpoints.find((one) => one.context === name)
+    return endpoint && foreignAuthority(endpoint, kubeconfig)
+  }
+  const kubectl = createKubectl(program.words, path, { context, another, explain })
   if (program.unproven) await requireFittingKubectl(kubectl)
   return { kubectl, name: kubeconfig.endpoints[0].context, caHash: kubeconfig.caHash }
 }

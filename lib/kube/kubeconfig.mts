@@ -11,6 +11,10 @@ export interface Endpoint {
   readonly context: string
   /** `https://192.0.2.11:6443` */
   readonly server: string
+  /** `tls-server-name`: the name its certificate is for, when it is not the one in `server`. */
+  readonly tlsName?: string | undefined
+  /** `proxy-url`: kubectl asks a proxy for it. */
+  readonly proxied?: boolean
 }
 
 /** The part of a kubeconfig about the cluster of its current context. */
@@ -31,7 +35,17 @@ const data = optionalOrNull(text)
 const document = fields({
   'current-context': optionalOrNull(text),
   clusters: optionalOrNull(
-    listOf(fields({ name: text, cluster: fields({ server: text, 'certificate-authority-data': data }) })),
+    listOf(
+      fields({
+        name: text,
+        cluster: fields({
+          server: text,
+          'certificate-authority-data': data,
+          'tls-server-name': optionalOrNull(text),
+          'proxy-url': optionalOrNull(text),
+        }),
+      }),
+    ),
   ),
   contexts: optionalOrNull(
     listOf(fields({ name: text, context: fields({ cluster: text, user: optionalOrNull(text) }) })),
@@ -85,9 +99,9 @@ export function parseKubeconfig(path: string, content: string): Kubeconfig {
     const other = clusterOf(context.cluster)
     const same = ca !== undefined && other?.['certificate-authority-data'] === ca
     if (name === current.name || !same || context.user !== current.context.user) return []
-    return [{ context: name, server: other.server }]
+    return [endpoint(name, other)]
   })
-  const endpoints: [Endpoint, ...Endpoint[]] = [{ context: current.name, server: cluster.server }, ...others]
+  const endpoints: [Endpoint, ...Endpoint[]] = [endpoint(current.name, cluster), ...others]
   for (const { context, server } of endpoints) {
     if (/^https?:\/\//.test(server) && URL.canParse(server)) continue
     throw damaged(`the server of context ${context} is not an address such as https://192.0.2.11:6443`)
@@ -123,6 +137,16 @@ export function parseKubeconfig(path: string, content: string): Kubeconfig {
       .digest('hex'),
   }
 }
+
+const endpoint = (
+  context: string,
+  cluster: { server: string; 'tls-server-name'?: string | undefined; 'proxy-url'?: string | undefined },
+): Endpoint => ({
+  context,
+  server: cluster.server,
+  tlsName: cluster['tls-server-name'],
+  proxied: cluster['proxy-url'] !== undefined,
+})
 
 type PemRule = (decoded: string) => string | undefined
 

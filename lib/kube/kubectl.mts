@@ -66,6 +66,8 @@ const patience = 60
 export interface Way {
   readonly context: string
   readonly another: () => Promise<string>
+  /** Looks for another reason when the first command does not reach or trust the server. */
+  readonly explain?: (context: string) => Promise<KitError | undefined>
 }
 
 /**
@@ -100,9 +102,16 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
       `${shownWords(['kubectl', ...more])} -> ${finished.code} (${Math.round(performance.now() - started)} ms)`,
     )
     warned(more, finished.stderr)
-    if (finished.code !== 0) throw kubectlError(more, finished)
+    if (finished.code !== 0) throw await errorOf(kubectlError(more, finished))
     answered = true
     return finished.stdout
+  }
+
+  /** An error of a server that has not answered yet may have a cause that kubectl does not tell. */
+  async function errorOf(error: KitError): Promise<KitError> {
+    const isDoubtful = error.exitCode === exitCodes.unreachable || error.exitCode === exitCodes.trust
+    if (answered || !isDoubtful) return error
+    return (await way.explain?.(words.at(-1) ?? '')) ?? error
   }
 
   const kubectl: Kubectl = {

@@ -59,6 +59,8 @@ const renewal = 120
 export function newsOf(own: Kubeconfig, saved: Kubeconfig | undefined, now: Date): string | undefined {
   const days = daysLeft(own, now) ?? 0
   if (saved === undefined) return `${own.endpoints.length} addresses, its certificate has ${days} days left`
+  // Only a recorded identity lets it come so far: requireSameCa.
+  if (own.caHash !== saved.caHash) return 'it was of another cluster; this is the one of the masters'
   const servers = ({ endpoints }: Kubeconfig) => endpoints.map(({ server }) => server).toSorted()
   if (servers(own).join() !== servers(saved).join())
     return `the addresses of the API are ${servers(own).join(', ')}`
@@ -73,7 +75,10 @@ function requireSameCa(env: string, own: Kubeconfig, saved: Kubeconfig | undefin
   throw new KitError(`the masters of ${env} belong to another cluster than its kubeconfig`, {
     exitCode: exitCodes.worldMoved,
     details: [`${shownPath(kubeconfigPath(env))} was left as it is.`],
-    hint: 'correct servers.tsv, or put the right kubeconfig back',
+    hint:
+      recordedIdentity(env) === undefined
+        ? `correct servers.tsv; when the masters are the right ones, move ${shownPath(kubeconfigPath(env))} away: the next run fetches theirs`
+        : 'correct servers.tsv: the masters are not those of the recorded cluster',
   })
 }
 

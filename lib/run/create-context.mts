@@ -1,6 +1,7 @@
 import type { ContextOf, Credentials, MachineContext, StepContext, Tests } from './context.mts'
 import { createBreaking } from '../checks/drills.mts'
 import { createHttp, type Http } from '../checks/http.mts'
+import { findRivals, refusingRivals } from '../checks/rivals.mts'
 import { provePulls } from '../backends/image-proof.mts'
 import { lazily } from '../base/lazy.mts'
 import { liveSecrets } from './live-secrets.mts'
@@ -11,7 +12,7 @@ import type { Module, SettingsOf } from './module.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
 import { applyingPolicies, policiesBySteps } from './policies.mts'
 import type { NetworkPolicy } from '../kube/types.mts'
-import { requireBackends, tryBackends } from '../backends/needs.mts'
+import { failingBackends, requireBackends, tryBackends } from '../backends/needs.mts'
 import type { Tools } from '../checks/checks.mts'
 import { createKubeReader } from '../kube/reader.mts'
 import { reportFacts } from './report-facts.mts'
@@ -109,12 +110,15 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
       // The lock: no other run changes the objects that are being checked.
       const [{ checks }, { drills }] = await Promise.all([loadChecks(), loadDrills(), lock.acquire()])
       const settings = inputs.current()
+      const own = async () => [...(await kube.recorded()), ...kube.manifests]
+      const http = refusingRivals(createHttp(settings), async () => findRivals(kube.reader, await own()))
       await runTests(module, {
         checks,
         drills,
-        tools: readersOf({ settings, ...cluster, http: createHttp(settings), backends: session.backends() }),
+        tools: readersOf({ settings, ...cluster, http, backends: session.backends() }),
         breaking:
           options.verb === 'drill' ? createBreaking({ kubectl: cluster.kubectl, kube, repairs }) : undefined,
+        causes: () => failingBackends(module.backends?.(settings) ?? {}, session.backends()),
         keep: (found) => revisions.tested(found),
         facts: () => reportFacts(session),
       })

@@ -1,4 +1,5 @@
 import type { Arguments } from './request.mts'
+import { ForeignAuthority } from '../kube/authority.mts'
 import { CertificateExpired, hasKubeconfig, recordedIdentity } from '../kube/cluster.mts'
 import type { ClusterOfRun } from './context.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
@@ -60,8 +61,8 @@ export const whyNoCluster = (env: string): string =>
 
 /**
  * Opens the cluster of a run. Undefined for an install or uninstall of a module that works on machines, while there is
- * no cluster, its API server does not answer, or the kubeconfig's certificate has expired.
- * @throws what `open` throws, except exit 6 and CertificateExpired in these cases
+ * no cluster, its API server does not answer, or the kubeconfig's certificate has expired or is another cluster's.
+ * @throws what `open` throws, except exit 6, CertificateExpired and ForeignAuthority in these cases
  */
 export async function openFor(
   module: Module,
@@ -75,7 +76,8 @@ export async function openFor(
     return await open()
   } catch (thrown) {
     const silent = thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable
-    if (!silent && !(thrown instanceof CertificateExpired)) throw thrown
+    const isOld = thrown instanceof CertificateExpired || thrown instanceof ForeignAuthority
+    if (!silent && !isOld) throw thrown
     log.warn(thrown.message, 'the hosts are looked at without it')
     return undefined
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { modules } from '../../scripts/modules.mjs'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { root } from '../base/files.mts'
@@ -27,7 +28,7 @@ export async function settingOfAnyModule(key: string): Promise<Setting> {
   const all: Setting[] = []
   for (const row of modules) {
     const path = join(root, 'scripts', folderOf(row), 'module.mts')
-    const exported = Object.values((await import(path)) as Record<string, unknown>)
+    const exported = Object.values((await import(pathToFileURL(path).href)) as Record<string, unknown>)
     const module = exported.find(
       (one): one is Module => typeof one === 'object' && one !== null && 'settings' in one,
     )

@@ -54,6 +54,10 @@ export const isAddressOrCidr: Rule = (value) =>
     ? undefined
     : 'must be an address or a range such as 10.0.0.0/16')
 
+/** A Linux account's name: directories add dots, capital letters and a domain (`jean.dupont@example.com`). */
+export const isUserName: Rule = (value) =>
+  /^[A-Za-z_][\w.@-]{0,63}\$?$/.test(value) ? undefined : 'must be a user’s name'
+
 /** A TCP port. */
 export const isPort: Rule = (value) =>
   Number(value) >= 1 && Number(value) <= 65535 ? undefined : 'must be a port, 1 to 65535'

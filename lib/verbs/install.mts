@@ -12,6 +12,7 @@ import { mergeManifests } from '../state/run-revision.mts'
 import { foreignOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
 import type { Step } from '../run/step.mts'
+import { warnOfOthers } from './other-operator.mts'
 import { announceUpgrade } from './upgrade.mts'
 
 /**
@@ -62,9 +63,15 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   const { opened } = session
   if (opened === undefined) return
   const objects = declaredObjects(session, applying)
-  await requireFreeAddresses(opened.kube, objects)
-  await requireIssuers(opened.kube, objects)
-  await opened.kube.planAhead(objects)
+  // Asked at once; the first refusal in this order counts.
+  const asked = await Promise.allSettled([
+    requireFreeAddresses(opened.kube, objects),
+    requireIssuers(opened.kube, objects),
+    opened.kube.planAhead(objects),
+  ])
+  for (const one of asked) if (one.status === 'rejected') throw one.reason
+  const [, , planned] = asked
+  if (planned.status === 'fulfilled') warnOfOthers(opened.revisions.current, planned.value)
   opened.revisions.expect(objects.map(nameOf))
 }
 

@@ -1,6 +1,9 @@
 import { messageOf } from '../base/errors.mts'
 import { informationLines } from './summary.mts'
 import { healthOf, healthOfNodes, type Health } from '../kube/rollout/health.mts'
+import { findRivals } from '../checks/rivals.mts'
+import { rivalText } from '../kube/ingress-rivals.mts'
+import type { KubeSession } from '../kube/apply/kube.mts'
 import { print, say } from '../base/log.mts'
 import { folderOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
@@ -43,7 +46,7 @@ export async function showStatus<M extends Module>(
     cluster: cluster.name,
     revision: current === undefined ? null : shortened(current),
     images: byNodes ? { kubernetes: look.kubernetes.join(' and '), ...revisions.images } : revisions.images,
-    health: byNodes ? healthOfNodes(look) : await healthOf(kube.reader, await kube.recorded()),
+    health: byNodes ? healthOfNodes(look) : await healthOfModule(kube),
     tested: current?.tested ?? null,
     pending: await pendingOf(session, steps),
   }
@@ -51,6 +54,20 @@ export async function showStatus<M extends Module>(
   for (const [label, text] of linesOf(document)) say(`  ${label.padEnd(9)} ${text}`)
   if (document.health.state === 'not installed') return
   for (const [label, text] of readableInformation(session)) say(`  ${label.padEnd(9)} ${text}`)
+}
+
+/** The health of a module's Deployments, and of the way to them: another Ingress may answer by their public name. */
+async function healthOfModule(kube: KubeSession): Promise<Health> {
+  const own = await kube.recorded()
+  const [{ state, problems }, rivals] = await Promise.all([
+    healthOf(kube.reader, own),
+    findRivals(kube.reader, own),
+  ])
+  const found = rivals.map(rivalText)
+  return {
+    state: state === 'healthy' && found.length > 0 ? 'degraded' : state,
+    problems: [...problems, ...found],
+  }
 }
 
 const shortened = ({ number, state, when, who, kit, rollbackOf }: Revision): StatusDocument['revision'] => ({

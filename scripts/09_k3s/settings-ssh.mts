@@ -1,5 +1,5 @@
 import type { Setting } from '../../lib/settings/settings.mts'
-import { isPort } from '../../lib/settings/validators.mts'
+import { isPort, isUserName } from '../../lib/settings/validators.mts'
 
 // How the machines are connected.
 
@@ -10,6 +10,7 @@ export const ssh = [
     help: 'For hosts whose USER_SSH in servers.tsv is empty',
     kind: 'text',
     default: 'root',
+    validate: isUserName,
   },
   {
     key: 'SSH_KEY',

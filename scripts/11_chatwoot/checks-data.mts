@@ -39,8 +39,10 @@ export const database: ChatwootCheck = {
     )
     const words = new Set((found ?? '').split(' '))
     const absent = extensions.filter((one) => !words.has(one.name)).map((one) => one.name)
-    if (absent.length > 0) return failed(`missing: ${absent.join(', ')}`)
-    return words.has('SUPERUSER') ? failed(`the role ${name} is a superuser`) : passed([...words].join(', '))
+    if (absent.length > 0) return failed(`missing: ${absent.join(', ')}`, { NAME: name })
+    return words.has('SUPERUSER')
+      ? failed(`the role ${name} is a superuser`, { NAME: name })
+      : passed([...words].join(', '))
   },
 }
 

@@ -31,6 +31,7 @@ export const sidekiq: ChatwootCheck = {
       if (why !== '') silent.push(`${pod.metadata.name}: ${shortened(why, 120)}`)
     }
     if (pods.length === 0) return failed('no pod of worker')
-    return silent.length === 0 ? passed(`${pods.length} workers beat`) : failed(silent.join(', '))
+    const [POD = ''] = silent.map((one) => one.split(':')[0] ?? '')
+    return silent.length === 0 ? passed(`${pods.length} workers beat`) : failed(silent.join(', '), { POD })
   },
 }

@@ -1,6 +1,7 @@
 import type { EnvVar } from '../../lib/kube/types.mts'
 import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
+import { mailbox } from '../../lib/base/mailbox.mts'
 import { tlsOf } from '../../lib/settings/backend-tls.mts'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { bucketOf, pool } from './backends.mts'
@@ -83,6 +84,9 @@ function storageEnv(settings: ChatwootSettings): EnvVar[] {
       STORAGE_REGION: settings.S3_REGION,
       STORAGE_ACCESS_KEY_ID: settings.S3_ACCESS_KEY,
       STORAGE_FORCE_PATH_STYLE: settings.S3_PATH_STYLE,
+      // Since 2025 Amazon's SDK adds checksums as trailers, which R2, B2 and older MinIO refuse: every upload fails.
+      AWS_REQUEST_CHECKSUM_CALCULATION: 'when_required',
+      AWS_RESPONSE_CHECKSUM_VALIDATION: 'when_required',
     }),
     ...envFromSecret(secretName, { STORAGE_SECRET_ACCESS_KEY: 'S3_SECRET_KEY' }),
   ]
@@ -93,7 +97,7 @@ function mailEnv(settings: ChatwootSettings): EnvVar[] {
   const encrypted = settings.SMTP_PORT === 465
   return [
     ...env({
-      MAILER_SENDER_EMAIL: `${settings.BRAND_NAME} <${settings.SMTP_FROM}>`,
+      MAILER_SENDER_EMAIL: mailbox(settings.BRAND_NAME, settings.SMTP_FROM),
       SMTP_ADDRESS: settings.SMTP_HOST,
       SMTP_PORT: settings.SMTP_PORT,
       SMTP_USERNAME: settings.SMTP_USER,

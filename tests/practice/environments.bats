@@ -87,7 +87,7 @@ refused() {
 
 @test "a host name that another Ingress answers to: exit 5, naming it" {
   refused 5 in_colour green --set N8N_HOST=n8n.blue.example.com
-  assert_output --partial 'is answered by Ingress n8n-blue/n8n already'
+  assert_output --partial 'is answered by Ingress n8n-blue/n8n too'
   run -0 in_colour green --set N8N_HOST=n8n.green.example.com
   assert_output --partial 'nothing to do'
 }

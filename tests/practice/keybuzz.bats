@@ -111,7 +111,7 @@ refused() {
 @test "a host name that another Ingress answers to: exit 5, naming it" {
   kubectl create ingress other --namespace default --class nginx --rule='api.taken.example.com/=other:80'
   refused 5 --set API_HOST=api.taken.example.com
-  assert_output --partial 'is answered by Ingress default/other already'
+  assert_output --partial 'is answered by Ingress default/other too'
   kubectl delete ingress other --namespace default
   sed -i "s/^API_HOST=.*/API_HOST='api.practice.example.com'/" "$credentials/10_keybuzz.env"
 }
@@ -210,7 +210,7 @@ refused() {
   cp -p "$credentials"/{platform.env,versions.json,kubeconfig} credentials/blue/
   steps=scripts/10_keybuzz/10_keybuzz
   run -5 ./00_master_install.mjs --env blue --module 10 --yes --set API_REDIS_DB=8
-  assert_output --partial 'is answered by Ingress keybuzz-practice/keybuzz-api already'
+  assert_output --partial 'is answered by Ingress keybuzz-practice/keybuzz-api too'
   run -0 ${steps}_00_setup_credentials.mts --env blue --set API_HOST=api.blue.example.com --set FRONT_HOST=app.blue.example.com --set API_REPLICAS_MAX=2
   for step in 01_deploy_api 02_deploy_front 03_configure_ingress; do run -0 ${steps}_$step.mts --env blue; done
   assert_equal "$(sql "select datdba::regrole from pg_database where datname = 'keybuzz_blue'")" keybuzz_blue

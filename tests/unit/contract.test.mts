@@ -196,6 +196,7 @@ for (const [library, home] of [
   ['@redis/client', 'lib/backends/redis-login.mts'],
   ['dotenv', 'lib/settings/env-file.mts'],
   ['node-ssh', 'lib/hosts/ssh.mts'],
+  ['ssh2', 'lib/hosts/open-private-key.mjs'],
   ['ws', 'lib/checks/http-upgrade.mts'],
   ['ipaddr.js', 'scripts/09_k3s/host/cidr.mts'],
   ['bcryptjs', 'scripts/12_n8n/owner.mts'],

@@ -1,49 +1,26 @@
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { KubeSession } from './kube.mts'
-import { nameOf, type Ingress, type LiveObject, type Manifest, conditionOf } from '../types.mts'
+import { log } from '../../base/log.mts'
+import { type LiveObject, type Manifest, conditionOf } from '../types.mts'
+import { addressesOf, rivalError, rivalHint, rivalsOf, rivalText } from '../ingress-rivals.mts'
 import type { KubeReader } from '../reader.mts'
 import { nearest } from '../../base/nearest.mts'
 import { issuerOf } from '../manifests/ingress.mts'
 import { written } from '../../base/written.mts'
 
-// Two Ingresses for one host and path: the ingress controller uses one of them, and which one is not defined.
-
-/** Every `host/path` of an Ingress. */
-function addressesOf(object: Manifest | LiveObject): string[] {
-  if (object.kind !== 'Ingress') return []
-  const { spec } = object as Ingress
-  return (spec?.rules ?? []).flatMap(({ host = '*', http }) =>
-    (http?.paths ?? []).map(({ path = '/' }) => host + path),
-  )
-}
-
-/** Names the first other live Ingress with a host and path of `wanted`; undefined when there is none. */
-export function ingressClash(wanted: readonly Manifest[], live: readonly LiveObject[]): string | undefined {
-  for (const ours of wanted) {
-    const addresses = new Set(addressesOf(ours))
-    for (const theirs of live.filter((one) => nameOf(one) !== nameOf(ours))) {
-      const shared = addressesOf(theirs).find((address) => addresses.has(address))
-      if (shared !== undefined) return `${shared} is answered by ${nameOf(theirs)} already`
-    }
-  }
-  return undefined
-}
-
 /**
- * Checked before a run writes anything, and only when it adds a host and path that the module's live Ingresses lack.
- * @throws KitError exit 5 when another Ingress has it; see also Kubectl.run
+ * Requires that no other Ingress has a host and path of ours. One for a longer path of the same host is warned of: an
+ * operator may want it there. Checked before a run writes anything.
+ * @param wanted the declared objects
+ * @throws KitError exit 5 when another Ingress has the same address; see also Kubectl.run
  */
 export async function requireFreeAddresses(session: KubeSession, wanted: readonly Manifest[]): Promise<void> {
-  const ours = (await session.objects()).flatMap(addressesOf)
-  const bringing = wanted.filter((one) => addressesOf(one).some((address) => !ours.includes(address)))
-  if (bringing.length === 0) return
-  const clash = ingressClash(bringing, await session.reader.list('ingresses.networking.k8s.io', {}))
-  if (clash === undefined) return
-  throw new KitError(clash, {
-    exitCode: exitCodes.worldMoved,
-    details: [`Visitors would meet one or the other. ${written()}`],
-    hint: 'give this module another host name, or take the other Ingress away',
-  })
+  if (wanted.every((one) => addressesOf(one).length === 0)) return
+  const rivals = rivalsOf(wanted, await session.reader.list('ingresses.networking.k8s.io', {}))
+  for (const rival of rivals) {
+    if (rival.isSame) throw rivalError(rival)
+    log.warn(rivalText(rival), rivalHint(rival))
+  }
 }
 
 // The ClusterIssuers of cert-manager: checked before anything is written.

@@ -142,6 +142,7 @@ export function createKube(options: KubeOptions): KubeSession {
       const { planned } = await planner.plan(batch.map(ready))
       if (!writes.planning) refuseConflicts(planned)
       planner.cache(planned)
+      return planned.flatMap((one) => changeOf(one) ?? [])
     },
     async prune(ofStep) {
       await sayStrays()

@@ -4,7 +4,7 @@ import type { KubeReader } from '../reader.mts'
 import type { Kubectl } from '../kubectl.mts'
 import type { KnownFailure } from '../rollout/failure.mts'
 import type { Owner } from './ownership.mts'
-import type { Writes } from '../../base/writes.mts'
+import type { Change, Writes } from '../../base/writes.mts'
 
 /** What a step does with the cluster. Reads always run; writes go through the gate and throw its errors (Writes). */
 export interface Kube extends KubeReader {
@@ -34,9 +34,10 @@ export interface KubeSession {
   readonly unchanged: number
   /**
    * Compares all these objects before the first of them is sent; the result is cached for their steps.
+   * @returns what applying them would change
    * @throws KitError exit 5 for a hand edit, or an object of another owner or being deleted; see also Kubectl.run
    */
-  planAhead(manifests: readonly Manifest[]): Promise<void>
+  planAhead(manifests: readonly Manifest[]): Promise<readonly Change[]>
   /** Applies objects of an earlier revision, which have their step's label already. @throws KitError, see Kube.apply */
   reapply(manifests: readonly Manifest[]): Promise<void>
   /** Deletes recorded objects this run did not apply, of one step or all. Warns of strays. @param step `01_deploy` */

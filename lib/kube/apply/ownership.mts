@@ -3,6 +3,7 @@ import { nameOf, type LiveObject, type Manifest } from '../types.mts'
 import { byName, itemsOf } from '../objects.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { written } from '../../base/written.mts'
+import { requireNoOtherTool } from './other-tools.mts'
 
 /** The owner of an object: exactly one step of one module in one environment. */
 export interface Owner {
@@ -48,10 +49,11 @@ export function ownerOf({ metadata }: Manifest | LiveObject): Owner {
   return { module, step, env }
 }
 
-/** @throws KitError exit 5 when the live object belongs to another step, module or environment */
+/** @throws KitError exit 5 when the live object belongs to another step, module or environment, or another tool */
 export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
   const labels = live?.metadata.labels ?? {}
-  if (live === undefined || live.kind === 'Namespace' || labels[labelOf.module] === undefined) return
+  if (live === undefined || live.kind === 'Namespace') return
+  if (labels[labelOf.module] === undefined) return requireNoOtherTool(live)
   const theirs = `${labels[labelOf.env]}/${labels[labelOf.module]}_${labels[labelOf.step]}`
   const ours = `${owner.env}/${owner.module}_${owner.step}`
   if (theirs === ours) return

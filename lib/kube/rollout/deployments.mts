@@ -1,5 +1,6 @@
 import { diagnoseDeployment, diagnosePod } from './diagnosis.mts'
 import { createAbsenceCheck, deletedMeanwhile, usualAbsenceSeconds } from './absence.mts'
+import { createDeadNodeCheck } from './dead-node.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { LiveObject } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
@@ -10,6 +11,7 @@ import {
   hasRolledOut,
   isScaledToZero,
   newestPods,
+  podsBefore,
   waitingLine,
   type Rollouts,
 } from './progress.mts'
@@ -50,6 +52,7 @@ export async function waitForDeployments(
     namespace,
     limits.absence ?? usualAbsenceSeconds,
   )
+  const onDeadNode = createDeadNodeCheck(kubectl)
   await waitWatching((onChange) => {
     const state: Rollouts = {
       deployments: watchKind(kubectl, 'deployments.apps', namespace, onChange),
@@ -69,6 +72,11 @@ export async function waitForDeployments(
             throw deletedMeanwhile(`deployment/${name}`)
         }
         await failIfFatal(kubectl, namespace, state, names, failures)
+        for (const name of names) {
+          const diagnosis = await onDeadNode(podsBefore(state, name), seconds)
+          if (diagnosis === undefined) continue
+          throw await rolloutError(kubectl, namespace, `deployment/${name}`, diagnosis, { failures })
+        }
       },
       line: () => waitingLine(state, names),
       failIfLate(line, seconds, still) {

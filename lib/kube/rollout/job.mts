@@ -1,12 +1,12 @@
 import { sendObjects, deleteObjects } from '../objects.mts'
-import { messageOf } from '../../base/errors.mts'
+import { exitCodes, KitError, messageOf } from '../../base/errors.mts'
 import { jobError, waitForJob } from './job-wait.mts'
 import { jobLabel, jobState } from '../manifests/jobs.mts'
 import { nameOf, type Job, type LiveObject } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { log } from '../../base/log.mts'
 import type { KnownFailure } from './failure.mts'
-import type { Writes } from '../../base/writes.mts'
+import type { Change, Writes } from '../../base/writes.mts'
 
 /** What ensureJob works with. */
 export interface JobsOptions {
@@ -18,24 +18,41 @@ export interface JobsOptions {
 }
 
 /**
- * Ensures that a Job has completed, once for its image and inputs. Complete: nothing to do. Active, started by a run
- * that was killed: watched. Failed: its log shown, deleted, created again once. Older Jobs with the same task are
- * deleted. Under --plan nothing is waited for.
+ * Ensures that a Job has completed, once for its image and inputs, as the last one with its task. Complete: nothing to
+ * do, unless another one was created after it: what that one left behind is not ours, and it is made again. Active,
+ * started by a run that was killed: watched. Failed: its log shown, deleted, created again once. Other Jobs with the same
+ * task are deleted, those that have not begun first. One that does not begin is not left to run later, alone. Under
+ * --plan nothing is waited for.
  * @throws KitError exit 5 or 9, see waitForJob and deleteObjects; what the write gate throws (Writes.make)
  */
 export async function ensureJob(job: Job, { kubectl, writes, failures, live }: JobsOptions): Promise<void> {
   const same = [...(await live()).values()].filter((one) => doesTheSame(one, job))
   const found = same.find((one) => nameOf(one) === nameOf(job))
-  const others = same.filter((one) => one !== found)
-  const wait = (name: string) => waitForJob(kubectl, awaited(job, name), failures)
-  if (found !== undefined && jobState(found) === 'complete') {
+  const idle = same.filter((one) => one !== found && hasNotBegun(one))
+  const others = same.filter((one) => one !== found && !idle.includes(one))
+  const later = found && same.find((one) => createdAt(one) > createdAt(found))
+  const wait = async (name: string) => {
+    try {
+      await waitForJob(kubectl, awaited(job, name), failures)
+    } catch (thrown) {
+      throw await withoutIdleJob(thrown, job, name, { kubectl, writes })
+    }
+  }
+  if (idle.length > 0) {
+    await writes.make(
+      idle.map((one) => ({ sign: '-', what: nameOf(one) })),
+      async () => void (await deleteObjects(kubectl, idle, { wait: true })),
+    )
+  }
+  if (found !== undefined && jobState(found) === 'complete' && later === undefined) {
     if (!writes.planning) log.ok(`job/${found.metadata.name} was done before`)
   } else if (found !== undefined && jobState(found) === 'active') {
     if (!writes.planning) await wait(found.metadata.name)
   } else {
     if (!writes.planning) await letOthersEnd(others, wait)
-    if (found !== undefined && !writes.planning) await showFailure(kubectl, found, failures)
-    await writes.make([change(job, found)], async () => {
+    if (found !== undefined && jobState(found) === 'failed' && !writes.planning)
+      await showFailure(kubectl, found, failures)
+    await writes.make([change(job, found, later)], async () => {
       if (found !== undefined) await deleteObjects(kubectl, [found], { wait: true })
       await sendObjects(kubectl, [job], { dryRun: false })
     })
@@ -59,10 +76,54 @@ const awaited = ({ metadata, spec }: Job, name: string) => ({
   deadlineSeconds: spec?.activeDeadlineSeconds ?? 0,
 })
 
-const change = (job: Job, found: LiveObject | undefined) =>
-  found === undefined
-    ? ({ sign: '+', what: nameOf(job) } as const)
-    : ({ sign: '~', what: nameOf(job), fields: ['it failed before: deleted and made again, once'] } as const)
+/** When an object was created (ISO 8601, UTC); empty where it is not known. */
+const createdAt = ({ metadata }: LiveObject): string => metadata.creationTimestamp ?? ''
+
+/** True for a Job none of whose pods runs yet: it would do its work later, whatever was done meanwhile. */
+function hasNotBegun(live: LiveObject): boolean {
+  const { ready, succeeded = 0 } = (live['status'] ?? {}) as NonNullable<Job['status']>
+  return jobState(live) === 'active' && ready === 0 && succeeded === 0
+}
+
+function change(job: Job, found: LiveObject | undefined, later: LiveObject | undefined): Change {
+  if (found === undefined) return { sign: '+', what: nameOf(job) }
+  const why =
+    jobState(found) === 'failed' || later === undefined
+      ? 'it failed before: deleted and made again, once'
+      : `job/${later.metadata.name} came after it: deleted and made again`
+  return { sign: '~', what: nameOf(job), fields: [why] }
+}
+
+/** The error of a wait that gave up. A Job that has not begun by then is deleted: nobody would wait for it. */
+async function withoutIdleJob(
+  thrown: unknown,
+  job: Job,
+  name: string,
+  { kubectl, writes }: Pick<JobsOptions, 'kubectl' | 'writes'>,
+): Promise<unknown> {
+  if (!(thrown instanceof KitError) || thrown.exitCode !== exitCodes.rolloutFailed) return thrown
+  const words = [
+    'get',
+    'jobs.batch',
+    name,
+    '--namespace',
+    job.metadata?.namespace ?? '',
+    '--ignore-not-found',
+  ]
+  const live = await kubectl.json<LiveObject>(words).catch(() => undefined)
+  if (live === undefined || !hasNotBegun(live)) return thrown
+  await writes.make(
+    [{ sign: '-', what: nameOf(live) }],
+    async () => void (await deleteObjects(kubectl, [live], { wait: false })),
+  )
+  const { message, exitCode, details, hint } = thrown
+  return new KitError(message, {
+    exitCode,
+    details: [...details, 'The Job was deleted: it had not begun, and would have run later, alone.'],
+    ...(hint === undefined ? {} : { hint }),
+    cause: thrown,
+  })
+}
 
 /** Two migrations must not run at once. The result of an older one does not matter: this one does the work again. */
 async function letOthersEnd(

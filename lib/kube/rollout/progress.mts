@@ -73,6 +73,13 @@ export function newestPods(state: Rollouts, name: string): Pod[] {
   )
 }
 
+/** Old pods that a Deployment with strategy Recreate waits for: it has no new one while they are being deleted. */
+export function podsBefore(state: Rollouts, name: string): Pod[] {
+  const deployment = state.deployments.objects.get(name) as unknown as Deployment | undefined
+  if (deployment?.spec?.strategy?.type !== 'Recreate' || newestPods(state, name).length > 0) return []
+  return podsOf(state, name).filter(({ metadata }) => metadata?.deletionTimestamp !== undefined)
+}
+
 /**
  * `deployment/n8n-worker 1/2 ready: n8n-worker-6f9c pulling image`: the first Deployment that is not ready, and why.
  * @param names of Deployments
@@ -82,11 +89,14 @@ export function waitingLine(state: Rollouts, names: readonly string[]): string {
   const { spec, status } = (state.deployments.objects.get(name) ?? {}) as unknown as Deployment
   const pods = newestPods(state, name)
   const pod = pods.find((one) => !isPodReady(one))
+  const [before] = podsBefore(state, name)
   const reason =
     pod !== undefined
       ? `${pod.metadata?.name} ${waitingReason(pod, lastEvent(state, pod))}`
       : pods.length === 0
-        ? 'no pod of it is there yet'
+        ? before === undefined
+          ? 'no pod of it is there yet'
+          : `its old pod ${before.metadata?.name} on ${before.spec?.nodeName} is still ending`
         : podsOf(state, name).length > pods.length
           ? 'its new pods are ready, older ones are ending'
           : 'its pods are ready, the cluster has not counted them yet'

@@ -30,7 +30,8 @@ export const addons: Check<K3sSettings> = {
       bundled === true ? [] : [`${name}: ${bundled === undefined ? 'not there' : 'another owner’s'}`],
     )
     if (wrong.length === 0) return passed(names.join(', '))
-    return (await isKitMade(tools)) ? failed(wrong.join(', ')) : warning(wrong.join(', '))
+    const [NAME = ''] = wrong.map((one) => one.split(':')[0] ?? '')
+    return (await isKitMade(tools)) ? failed(wrong.join(', '), { NAME }) : warning(wrong.join(', '))
   },
 }
 

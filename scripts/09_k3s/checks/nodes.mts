@@ -50,7 +50,9 @@ export const nodes: Check<K3sSettings> = {
   async ask(tools) {
     const all = await nodesOf(tools)
     const down = all.filter((node) => !isReady(node))
-    return down.length === 0 ? passed(`${all.length} of ${all.length}`) : failed(`not Ready: ${names(down)}`)
+    return down.length === 0
+      ? passed(`${all.length} of ${all.length}`)
+      : failed(`not Ready: ${names(down)}`, { NAME: down[0]?.metadata.name ?? '' })
   },
 }
 

@@ -29,7 +29,7 @@ async function memberOf({ kube }: Tools, { metadata: { name } }: LiveObject) {
 export const members: Check<K3sSettings> = {
   id: 'k3s.etcd',
   title: 'Every server votes in etcd, and no other member does',
-  fix: 'journalctl -u k3s on the server named; a member whose machine is gone: kubectl delete node NAME takes it out',
+  fix: 'journalctl -u k3s on the server named; a member whose machine is gone for good: kubectl delete node with its name takes it out',
   async ask(tools) {
     const servers = await serversOf(tools)
     const all = await Promise.all(servers.map((server) => memberOf(tools, server)))

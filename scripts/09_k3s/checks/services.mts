@@ -106,6 +106,7 @@ export const crashing: Check<K3sSettings> = {
       const reason = containers?.map((one) => one.state?.waiting?.reason).find((one) => one !== undefined)
       return reason === undefined ? [] : [`${metadata.name} ${reason}`]
     })
-    return waiting.length === 0 ? passed(`${pods.length} pods`) : failed(waiting.join('; '))
+    const [NAME = ''] = waiting.map((one) => one.split(' ')[0] ?? '')
+    return waiting.length === 0 ? passed(`${pods.length} pods`) : failed(waiting.join('; '), { NAME })
   },
 }

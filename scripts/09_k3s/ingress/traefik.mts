@@ -6,13 +6,24 @@ import type { K3sSettings } from '../settings.mts'
 /** Traefik's own answers for the load balancer; not served to the outside by any Ingress. */
 const healthPort = 8082
 
+/**
+ * The hosts of a load balancer's health check: an IPv4 or IPv6 address, or none at all (HTTP/1.0: HAProxy's `option
+ * httpchk`). No public name is one of them. `!HostRegexp` for none: a regular expression that matches an empty text would
+ * match every host, because Traefik compares it with an empty name too (its CNAME flattening).
+ */
+const byAddress = [
+  'HostRegexp(`^[0-9.]+$`)',
+  'HostRegexp(`^\\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*\\]?$`)',
+  '!HostRegexp(`.`)',
+].join(' || ')
+
 /** The load balancer asks a node by its address: only then the health path is Traefik's, never an application's. */
 export const health = (settings: K3sSettings) => ({
   http: {
     routers: {
       health: {
         entryPoints: ['web', 'websecure'],
-        rule: `Path(\`${settings.INGRESS_HEALTH_PATH}\`) && HostRegexp(\`^[0-9.]+$\`)`,
+        rule: `Path(\`${settings.INGRESS_HEALTH_PATH}\`) && (${byAddress})`,
         priority: 1_000_000,
         service: 'ping@internal',
       },

@@ -22,7 +22,7 @@ export const names: readonly HostCheck[] = [
   {
     id: 'host.name',
     title: 'The host is called as servers.tsv says',
-    fix: 'hostnamectl set-hostname NAME, or correct HOSTNAME in servers.tsv',
+    fix: 'hostnamectl set-hostname with the name of servers.tsv, or correct HOSTNAME there',
     waivable: false,
     ask: ({ said, name }) =>
       must(said.one('hostname')?.split('.')[0] === name, `it says ${said.one('hostname')}`),
@@ -30,7 +30,7 @@ export const names: readonly HostCheck[] = [
   {
     id: 'host.name-unique',
     title: 'No other host has its name',
-    fix: 'hostnamectl set-hostname NAME',
+    fix: 'hostnamectl set-hostname with the name of servers.tsv',
     waivable: false,
     ask: (host) => unique('hostname', host),
   },

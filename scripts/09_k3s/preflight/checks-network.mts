@@ -144,7 +144,7 @@ export const network: readonly HostCheck[] = [
   {
     id: 'host.no-bridge',
     title: 'No other container network is there',
-    fix: 'remove what made it; ip link delete NAME',
+    fix: 'remove what made it; then the links named: ip link delete',
     waivable: true,
     ask: ({ said }) => {
       const seen = said.all('link').flatMap(([name = '']) => (ofContainers.test(name) ? [name] : []))

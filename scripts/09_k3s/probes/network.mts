@@ -57,10 +57,13 @@ export const questions = {
     ),
   health: ({ nodes }: Network, _probe: Probe, settings: K3sSettings): Question[] =>
     ingressPorts(settings).flatMap((port) =>
-      nodes.map(({ name, address }) => ({
-        item: `page=${address}:${port}`,
-        what: `${name}:${port}`,
-      })),
+      nodes.flatMap(({ name, address }) => [
+        { item: `page=${address}:${port}`, what: `${name}:${port}` },
+        // What another ingress answers to a request without Host is its own affair.
+        ...(settings.INGRESS_CONTROLLER === 'existing'
+          ? []
+          : [{ item: `nameless=${address}:${port}`, what: `${name}:${port} by HTTP/1.0 without Host` }]),
+      ]),
     ),
 } as const satisfies Record<string, (network: Network, probe: Probe, settings: K3sSettings) => Question[]>
 

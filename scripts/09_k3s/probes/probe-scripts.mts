@@ -28,6 +28,7 @@ export const servedScripts = {
  * line: its place in the question, a blank, and `yes`; nothing behind the blank when it was not so. Eight at a time.
  * - `who=ADDRESS:PORT`: a probe answers there; `who=ADDRESS:PORT,NODE`: that node's
  * - `payload=`, `site=`, `page=ADDRESS:PORT`: its payload, the canary by its name, the health page of the ingress
+ * - `nameless=ADDRESS:PORT`: the health page by HTTP/1.0 without Host, as HAProxy's classic check asks
  * - `inside`, `outside`: a name of the cluster, and one outside, are resolved
  *
  * Any pod of the cluster can ask as well: so nobody chooses a path, a name or a header, no machine asks itself or a
@@ -35,6 +36,9 @@ export const servedScripts = {
  */
 const reach = `${answer}domain=$(sed -n 's/^search [^ ]*\\.svc\\.\\([^ ]*\\).*/\\1/p' /etc/resolv.conf)
 ask() { timeout 3 wget -q -O - "$@" 2>/dev/null; }
+nameless() {
+  printf 'GET %s HTTP/1.0\\r\\n\\r\\n' "$HEALTH_PATH" | timeout 3 nc "$1" "$2" 2>/dev/null | head -n 1 | grep -q ' 200 '
+}
 is_probe() {
   if [ "$2" = '*' ]; then case $1 in '${mark} '*) ;; *) return 1 ;; esac; else [ "$1" = "${mark} $2" ]; fi
 }
@@ -48,6 +52,7 @@ one() {
     who:*.*.*.*:?*) is_probe "$(ask "http://$to/cgi-bin/who")" "$node" && seen=yes ;;
     payload:*.*.*.*:?*) [ "$(ask "http://$to/cgi-bin/payload" | wc -c)" = ${payloadBytes} ] && seen=yes ;;
     page:*.*.*.*:?*) ask "http://$to$HEALTH_PATH" >/dev/null && seen=yes ;;
+    nameless:*.*.*.*:?*) nameless "\${to%:*}" "\${to##*:}" && seen=yes ;;
     site:*.*.*.*:?*) is_probe "$(ask --header "Host: $CANARY_HOST" "http://$to/cgi-bin/who")" '*' && seen=yes ;;
   esac
   echo "$1 $seen"

@@ -33,6 +33,7 @@ const denied = '<Error><Code>AccessDenied</Code></Error>'
 async function serve(t: TestContext, rights: readonly string[]) {
   const held = new Map<string, string>()
   const asked: string[] = []
+  const uploads: IncomingMessage['headers'][] = []
   const server = createServer((request, response) => {
     const end = (status: number, text = '') => response.writeHead(status).end(text)
     void request.toArray().then((pieces: Buffer[]) => {
@@ -46,20 +47,28 @@ async function serve(t: TestContext, rights: readonly string[]) {
       const method = request.method ?? ''
       if (url.pathname === '/files/') return rights.includes('LIST') ? end(200, '<List/>') : end(403, denied)
       if (!rights.includes(method)) return end(403, denied)
-      if (method === 'PUT') held.set(url.pathname, body)
+      if (method === 'PUT') {
+        uploads.push(request.headers)
+        held.set(url.pathname, body)
+      }
       if (method === 'DELETE') return held.delete(url.pathname) ? end(204) : end(404)
       return end(200, held.get(url.pathname))
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => server.close())
-  return { port: (server.address() as AddressInfo).port, held, asked }
+  return { port: (server.address() as AddressInfo).port, held, asked, uploads }
 }
 
 function isSigned(request: IncomingMessage, url: URL, body: string): boolean {
   const time = String(request.headers['x-amz-date'])
   const iso = time.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z')
-  const right = signedHeaders({ method: request.method ?? '', url, body, at: new Date(iso) }, keys)
+  const names =
+    (request.headers.authorization ?? '').split('SignedHeaders=')[1]?.split(',')[0]?.split(';') ?? []
+  const more = Object.fromEntries(
+    names.filter((name) => name.startsWith('content-')).map((name) => [name, String(request.headers[name])]),
+  )
+  const right = signedHeaders({ method: request.method ?? '', url, body, at: new Date(iso), more }, keys)
   return right['authorization'] === request.headers.authorization
 }
 
@@ -90,6 +99,21 @@ test('a key with its three rights passes, and nothing stays in the bucket', asyn
   const { port, held } = await serve(t, ['LIST', 'PUT', 'GET', 'DELETE'])
   await clientOf(port).require('files')
   assert.equal(held.size, 0)
+})
+
+test('the check uploads as applications do: with its MD5, signed, and without a checksum of the SDK', async (t) => {
+  const { port, uploads } = await serve(t, ['PUT', 'GET', 'DELETE'])
+  await clientOf(port).roundTrip('files')
+  const [headers = {}] = uploads
+  assert.match(String(headers['content-md5']), /^[A-Za-z0-9+/]{22}==$/)
+  assert.match(
+    String(headers.authorization),
+    /SignedHeaders=content-md5;content-type;host;x-amz-content-sha256;/,
+  )
+  assert.equal(
+    Object.keys(headers).find((name) => /checksum|trailer/.test(name)),
+    undefined,
+  )
 })
 
 test('a key that may not list passes: no application needs that', async (t) => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { credentialsFolder } from '../../../lib/base/files.mts'
 import {
   fingerprint,
   hostKeyOf,
@@ -13,6 +14,7 @@ import {
   trustNewcomers,
   type HostKeys,
 } from '../../../lib/hosts/known-hosts.mts'
+import { addKnownHosts, readKnownHosts } from '../../../lib/hosts/known-hosts-file.mts'
 import { connect } from '../../../lib/hosts/ssh.mts'
 import { startSshd, type Sshd } from './sshd.mts'
 import { createLimit } from '../../../lib/base/concurrency.mts'
@@ -152,4 +154,35 @@ test('a limit lets in at most so many at once, and goes on after a failure', asy
     ended.map(({ status }) => status),
     ['rejected', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
   )
+})
+
+test('a host that has no key of the known type any more shows the one it has: exit 7 with both', async () => {
+  const rsa = { type: 'ssh-rsa', blob: 'AAAAB3NzaC1yc2EAAAADAQABAAABAQ==' }
+  const error = await refused({ known: [rsa], revoked: [] })
+  assert.equal(error.exitCode, exitCodes.trust)
+  assert.match(error.details.join('\n'), /trusted: ssh-rsa .*\nmet now: ssh-ed25519 /)
+})
+
+test('known_hosts as editors and OpenSSH leave it: others may read it, its last line may have no end', () => {
+  const env = 'known-hosts-test'
+  const folder = credentialsFolder(env)
+  const path = join(folder, 'known_hosts')
+  const lines = ['192.0.2.1 ssh-ed25519 AAAA', '192.0.2.2 ssh-ed25519 BBBB']
+  mkdirSync(folder, { recursive: true })
+  try {
+    writeFileSync(path, lines[0] ?? '')
+    chmodSync(path, 0o644)
+    addKnownHosts(env, lines.slice(1))
+    assert.equal(readKnownHosts(env), `${lines.join('\n')}\n`)
+    chmodSync(path, 0o664)
+    assert.throws(
+      () => readKnownHosts(env),
+      (thrown) =>
+        thrown instanceof KitError &&
+        thrown.exitCode === exitCodes.usage &&
+        !/password/.test(thrown.details.join(' ')),
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

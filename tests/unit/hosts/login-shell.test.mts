@@ -72,6 +72,27 @@ for (const [what, shell, message] of [
   })
 }
 
+for (const [how, code, options] of [
+  ['with its exit code', 142, {}],
+  ['without an exit code', 0, { withoutCode: true }],
+] as const) {
+  test(`a cloud image that only names another user, ${how}: exit 8 with its words and the setting`, async () => {
+    const words = 'Please login as the user "ubuntu" rather than the user "root".'
+    const sshd = await startSshd(() => ['sh', '-c', `echo '${words}'; echo; exit ${code}`], options)
+    try {
+      await assert.rejects(connect(sshd.login), (thrown) => {
+        assert.ok(thrown instanceof KitError)
+        assert.equal(thrown.exitCode, exitCodes.denied)
+        assert.ok(thrown.details.includes(words))
+        assert.match(thrown.hint ?? '', /SSH_USER to ubuntu/)
+        return true
+      })
+    } finally {
+      sshd.close()
+    }
+  })
+}
+
 test('a plain login shell runs exactly the words it is given, with their input, in a language of machines', async () => {
   const words = ['', 'two\nlines', `it's "this" \\\\ $HOME`, '*']
   await connected(plain, async (connection) => {

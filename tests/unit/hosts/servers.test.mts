@@ -76,6 +76,7 @@ const bad: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = 
     withCell('198.51.100.1', 'aucune'),
     /column IP_PUBLIQUE: "aucune" is not an IPv4 address/,
   ],
+  'a user with a semicolon': [withCell('\troot\t', '\troot;id\t'), /column USER_SSH: "root;id"/],
   'a user with a blank': [withCell('\troot\t', '\troot admin\t'), /column USER_SSH: "root admin"/],
   'neither master nor worker': [withCell('\tmaster\t', '\tmasters\t'), /"masters": a row with ROLE k3s/],
   'one name twice': [
@@ -162,4 +163,9 @@ test('rows of an environment that are no machines of its cluster are counted by 
   assert.equal(leftOut(servers, 'prod'), '3 of its rows are other machines: 2 postgres, 1 redis')
   assert.equal(leftOut(servers, 'dev'), undefined)
   assert.equal(leftOut(parseServers('servers.tsv', file(header, good)), 'prod'), undefined)
+})
+
+test('users of directories have dots, capital letters and a domain', () => {
+  for (const user of ['jean.dupont', 'Admin', 'jean.dupont@example.com', 'deploy_2-x'])
+    assert.equal(parseServers('servers.tsv', withCell('\troot\t', `\t${user}\t`))[0]?.user, user)
 })

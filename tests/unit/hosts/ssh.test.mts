@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { connect } from '../../../lib/hosts/ssh.mts'
+import { connect, type Connection } from '../../../lib/hosts/ssh.mts'
 import { startSshd } from './sshd.mts'
 
 const folder = mkdtempSync(join(tmpdir(), 'keybuzz-ssh-'))
@@ -14,45 +14,27 @@ after(() => rmSync(folder, { recursive: true }))
 /** The text of a new key of ssh-keygen's. */
 function makeKey(name: string, ...words: string[]): string {
   const path = join(folder, name)
-  execFileSync('ssh-keygen', ['-q', ...words, '-N', 'a passphrase', '-f', path])
+  execFileSync('ssh-keygen', ['-q', ...words, '-N', '', '-f', path])
   return readFileSync(path, 'utf8')
 }
 
 /** What is said of a host where nobody listens: its key is looked at before. */
-const refused = (privateKey: string, passphrase?: string): Promise<KitError> =>
+const refused = (privateKey: string): Promise<KitError> =>
   connect({
     name: 'a',
     address: '127.0.0.1',
     port: 1,
     user: 'root',
     privateKey,
-    passphrase,
     keys: { known: [], revoked: [] },
   }).then(
     () => assert.fail('it is in'),
     (thrown: unknown) => thrown as KitError,
   )
 
-for (const [name, ...words] of [
-  ['ed25519', '-t', 'ed25519'],
-  ['rsa in PEM form', '-t', 'rsa', '-m', 'PEM'],
-] as const) {
-  test(`a locked key (${name}) is told as that, and so is a wrong passphrase: exit 2; with the right one the host is asked`, async () => {
-    const locked = makeKey(name.replaceAll(' ', '-'), ...words)
-    const without = await refused(locked)
-    assert.match(without.message, /has a passphrase, and none is known/)
-    assert.equal(without.exitCode, exitCodes.usage)
-    const wrong = await refused(locked, 'another one')
-    assert.match(wrong.message, /SSH_KEY_PASSPHRASE does not open/)
-    assert.equal(wrong.exitCode, exitCodes.usage)
-    assert.doesNotMatch(`${wrong.message} ${wrong.hint}`, /another one/)
-    assert.equal((await refused(locked, 'a passphrase')).exitCode, exitCodes.unreachable)
-  })
-}
-
 test('a damaged key is told as that: exit 2', async () => {
-  const locked = makeKey('damaged', '-t', 'ed25519')
-  const error = await refused(locked.replace(/\n[^-]{60}/, '\n'))
+  const whole = makeKey('damaged', '-t', 'ed25519')
+  const error = await refused(whole.replace(/\n[^-]{60}/, '\n'))
   assert.match(error.message, /is damaged/)
   assert.equal(error.exitCode, exitCodes.usage)
 })
@@ -71,4 +53,44 @@ test('a host that writes without an end is given up: exit 9; a character in two 
   } finally {
     sshd.close()
   }
+})
+
+/** Most sessions that were open at once on a host whose sshd allows `most`, and what its commands printed. */
+async function withMaxSessions(
+  most: number,
+  act: (connection: Connection) => Promise<void>,
+): Promise<number> {
+  const sshd = await startSshd((command) => ['sh', '-c', command], { maxSessions: most })
+  const connection = await connect(sshd.login)
+  try {
+    await act(connection)
+    return sshd.refused()
+  } finally {
+    connection.close()
+    sshd.close()
+  }
+}
+
+test('an sshd with MaxSessions 2: the lock is held and commands run one after the other', async () => {
+  const refusals = await withMaxSessions(2, async (connection) => {
+    const onLost = () => {}
+    assert.equal(await connection.runHeld(['sh', '-c', 'echo held; cat >/dev/null'], { onLost }), 'held')
+    const said = [1, 2, 3, 4, 5].map((one) => connection.run(['sh', '-c', `sleep 0.1; echo ${one}`]))
+    assert.deepEqual(
+      (await Promise.all(said)).map(({ stdout }) => stdout),
+      ['1\n', '2\n', '3\n', '4\n', '5\n'],
+    )
+  })
+  assert.ok(refusals >= 1 && refusals <= 2, `${refusals} were refused: the first teaches how many there are`)
+})
+
+test('an sshd with MaxSessions 1: the second session is exit 3, and MaxSessions is named', async () => {
+  await withMaxSessions(1, async (connection) => {
+    assert.equal((await connection.run(['echo', 'one'])).stdout, 'one\n')
+    await connection.runHeld(['sh', '-c', 'echo held; cat >/dev/null'], { onLost() {} })
+    await assert.rejects(connection.run(['echo', 'two']), {
+      exitCode: exitCodes.preflight,
+      hint: /MaxSessions 4/,
+    })
+  })
 })

@@ -11,22 +11,44 @@ export interface Sshd {
   readonly login: Login
   /** Ends every connection, as a host does that is cut off. */
   drop(): void
+  /** How many sessions it has refused. */
+  refused(): number
   close(): void
+}
+
+export interface SshdOptions {
+  /** Sessions at once on a connection, as MaxSessions of sshd_config. */
+  readonly maxSessions?: number
+  /** Ends each session without an exit code. */
+  readonly withoutCode?: boolean
 }
 
 /**
  * Starts an SSH server whose user has this login shell.
  * @param shellOf the words that run what a client asks for: `['sh', '-c', command]`
  */
-export async function startSshd(shellOf: (command: string) => readonly string[]): Promise<Sshd> {
+export async function startSshd(
+  shellOf: (command: string) => readonly string[],
+  { maxSessions = 10, withoutCode = false }: SshdOptions = {},
+): Promise<Sshd> {
+  let refusals = 0
   const [host, user] = [ssh2.utils.generateKeyPairSync('ed25519'), ssh2.utils.generateKeyPairSync('ed25519')]
   const clients = new Set<ssh2.Connection>()
   const server = new ssh2.Server({ hostKeys: [host.private] }, (client) => {
     client.on('error', () => {})
     clients.add(client)
     client.on('authentication', (asked) => (asked.method === 'publickey' ? asked.accept() : asked.reject()))
-    client.on('session', (accept) => {
-      accept().on('exec', (acceptExec, _reject, { command }) => {
+    let sessions = 0
+    client.on('session', (accept, reject) => {
+      if (sessions >= maxSessions) {
+        refusals += 1
+        reject()
+        return
+      }
+      sessions += 1
+      const session = accept()
+      session.on('close', () => (sessions -= 1))
+      session.on('exec', (acceptExec, _reject, { command }) => {
         const channel = acceptExec()
         const [program = '', ...words] = shellOf(command)
         const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
@@ -38,7 +60,7 @@ export async function startSshd(shellOf: (command: string) => readonly string[])
         child.stdout.pipe(channel, { end: false })
         child.stderr.pipe(channel.stderr, { end: false })
         child.on('close', (code) => {
-          channel.exit(code ?? 128)
+          if (!withoutCode) channel.exit(code ?? 128)
           channel.end()
         })
       })
@@ -51,10 +73,11 @@ export async function startSshd(shellOf: (command: string) => readonly string[])
   const keys = { known: [key], revoked: [] }
   return {
     key,
-    login: { ...target, privateKey: user.private, passphrase: undefined, keys },
+    login: { ...target, privateKey: user.private, keys },
     drop() {
       for (const client of clients) client.end()
     },
+    refused: () => refusals,
     close: () => server.close(),
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -7,7 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { stringify } from 'yaml'
-import { chooseEndpoint } from '../../../lib/kube/api-servers.mts'
+import { foreignAuthority } from '../../../lib/kube/authority.mts'
+import { createKubectl } from '../../../lib/kube/kubectl.mts'
+import { answers, chooseEndpoint } from '../../../lib/kube/api-servers.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { newsOf } from '../../../lib/kube/save-kubeconfig.mts'
 import { daysLeft, parseKubeconfig, type Kubeconfig } from '../../../lib/kube/kubeconfig.mts'
@@ -16,11 +19,11 @@ const folder = mkdtempSync(join(tmpdir(), 'keybuzz-kubeconfig-'))
 const openssl = (line: string) => execFileSync('openssl', line.split(' '), { cwd: folder, stdio: 'pipe' })
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')
 
-/** A CA, and a certificate of it for 127.0.0.1 that is good for so many days. */
-function makeAuthority(name: string, days: number): void {
+/** A CA, and a certificate of it for 127.0.0.1, or another name, that is good for so many days. */
+function makeAuthority(name: string, days: number, server = 'IP:127.0.0.1'): void {
   const made = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days ${days}`
   openssl(`${made} -subj /CN=${name} -keyout ${name}.key -out ${name}.crt`)
-  const extensions = '-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE'
+  const extensions = `-addext subjectAltName=${server} -addext basicConstraints=critical,CA:FALSE`
   const signed = `-CA ${name}.crt -CAkey ${name}.key -subj /CN=server ${extensions}`
   openssl(`${made} ${signed} -keyout ${name}-server.key -out ${name}-server.crt`)
 }
@@ -39,6 +42,7 @@ const servers: Server[] = []
 before(async () => {
   makeAuthority('ours', 100)
   makeAuthority('theirs', 10)
+  makeAuthority('named', 10, 'DNS:rancher.example.com')
   servers.push(await serve('ours', 200), await serve('theirs', 200), await serve('ours', 500))
 })
 after(() => {
@@ -46,13 +50,25 @@ after(() => {
   rmSync(folder, { recursive: true })
 })
 
+interface Way {
+  readonly server: string
+  readonly ca?: string
+  readonly user?: string
+  /** More fields of its cluster. */
+  readonly cluster?: object
+}
+
 /** A kubeconfig whose contexts lead to these servers, each with its CA and user. */
-const textOf = (ways: readonly { server: string; ca?: string; user?: string }[]): string =>
+const textOf = (ways: readonly Way[]): string =>
   stringify({
     'current-context': 'way-0',
-    clusters: ways.map(({ server, ca = 'ours' }, at) => ({
+    clusters: ways.map(({ server, ca = 'ours', cluster }, at) => ({
       name: `way-${at}`,
-      cluster: { server, 'certificate-authority-data': Buffer.from(read(`${ca}.crt`)).toString('base64') },
+      cluster: {
+        server,
+        'certificate-authority-data': Buffer.from(read(`${ca}.crt`)).toString('base64'),
+        ...cluster,
+      },
     })),
     contexts: ways.map(({ user = 'admin' }, at) => ({
       name: `way-${at}`,
@@ -60,8 +76,7 @@ const textOf = (ways: readonly { server: string; ca?: string; user?: string }[])
     })),
     users: [{ name: 'admin', user: {} }],
   })
-const kubeconfigOf = (...ways: { server: string; ca?: string; user?: string }[]): Kubeconfig =>
-  parseKubeconfig('kubeconfig', textOf(ways))
+const kubeconfigOf = (...ways: Way[]): Kubeconfig => parseKubeconfig('kubeconfig', textOf(ways))
 const contexts = ({ endpoints }: Kubeconfig) => endpoints.map(({ context }) => context)
 const nobody = 'https://127.0.0.1:1'
 
@@ -89,6 +104,29 @@ test('a server that is not ready, or whose certificate another CA signed, is no 
     const chosen = await chooseEndpoint(kubeconfigOf({ server: urlOf(wrong) }, { server: urlOf(ours) }))
     assert.equal(chosen.context, 'way-1')
   }
+})
+
+/** An API server below a path, as Rancher's, that a kubeconfig knows by another name than its certificate's. */
+test('the way of a current context is its own: its path, the name its certificate is for, its proxy', async () => {
+  const [ours] = servers as [Server]
+  const tls = { key: read('named-server.key'), cert: read('named-server.crt') }
+  const below = createServer(tls, ({ url }, answer) => {
+    answer.writeHead(url === '/k8s/clusters/c-1/readyz' ? 200 : 404).end()
+  })
+  await new Promise<void>((resolve) => below.listen(0, '127.0.0.1', resolve))
+  try {
+    const server = `${urlOf(below)}/k8s/clusters/c-1`
+    const named = { server, ca: 'named', cluster: { 'tls-server-name': 'rancher.example.com' } }
+    const other = { server: urlOf(ours), ca: 'named' }
+    assert.equal((await chooseEndpoint(kubeconfigOf(named, other))).context, 'way-0')
+    assert.equal(await answers(kubeconfigOf(named).endpoints[0], kubeconfigOf(named)), true)
+    const unnamed = kubeconfigOf({ server, ca: 'named' })
+    assert.equal(await answers(unnamed.endpoints[0], unnamed), false)
+  } finally {
+    below.close()
+  }
+  const proxied = { server: nobody, cluster: { 'proxy-url': 'http://192.0.2.9:3128' } }
+  assert.equal((await chooseEndpoint(kubeconfigOf(proxied, { server: urlOf(ours) }))).context, 'way-0')
 })
 
 test('when nobody answers the preferred way stays: kubectl tells why', async () => {
@@ -124,4 +162,37 @@ test('a kubeconfig is replaced for other addresses, or by a longer certificate o
   assert.match(newsOf(long, short, now) ?? '', /had 9 days left, the new one has 99/)
   assert.equal(newsOf(short, long, now), undefined)
   assert.match(newsOf(withCertificate('ours', one, two), long, now) ?? '', /192\.0\.2\.2/)
+})
+
+test('a kubeconfig of another CA is told with both fingerprints, whatever kubectl met first: exit 7', async () => {
+  const [ours, theirs] = servers as [Server, Server]
+  const foreign = kubeconfigOf({ server: urlOf(theirs) })
+  const error = await foreignAuthority(foreign.endpoints[0], foreign)
+  assert.equal(error?.exitCode, exitCodes.trust)
+  const sha256 = (name: string) => new X509Certificate(read(`${name}.crt`)).fingerprint256
+  assert.match(error.details[0] ?? '', new RegExp(`CN=ours, sha256 ${sha256('ours')}$`))
+  assert.match(error.details[1] ?? '', /signed by CN=theirs, sha256 ([0-9A-F]{2}:){31}/)
+  for (const server of [urlOf(ours), nobody]) {
+    const right = kubeconfigOf({ server })
+    assert.equal(await foreignAuthority(right.endpoints[0], right), undefined, server)
+  }
+  // kubectl is a stand-in that meets the end of the connection first, then answers.
+  for (const [words, code] of [
+    ['write: broken pipe', exitCodes.trust],
+    ['forbidden', exitCodes.denied],
+  ] as const) {
+    const kubectl = createKubectl(['sh', '-c', `echo '${words}' >&2; exit 1`], 'kubeconfig', {
+      context: 'way-0',
+      another: () => Promise.resolve('way-0'),
+      explain: () => foreignAuthority(foreign.endpoints[0], foreign),
+    })
+    await assert.rejects(kubectl.run(['get', 'nodes']), { exitCode: code })
+  }
+})
+
+test('the kubeconfig of another cluster is replaced by that of the masters', () => {
+  const at = 'https://192.0.2.1:6443'
+  const own = withCertificate('ours', at)
+  const theirs = { ...own, ...kubeconfigOf({ server: at, ca: 'theirs' }), certificate: own.certificate }
+  assert.match(newsOf(own, theirs, now) ?? '', /was of another cluster/)
 })

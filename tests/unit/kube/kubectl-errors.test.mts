@@ -52,6 +52,31 @@ const seen = [
     'Error from server (Forbidden): unable to create new content in namespace n8n because it is being terminated',
     exitCodes.worldMoved,
   ],
+  // etcd's own refusals do not end by themselves.
+  ['Error from server: etcdserver: mvcc: database space exceeded', exitCodes.rolloutFailed],
+  ['Error from server: etcdserver: request is too large', exitCodes.rolloutFailed],
+  [
+    'Error from server (RequestEntityTooLarge): Request entity too large: limit is 3145728',
+    exitCodes.rolloutFailed,
+  ],
+  [
+    'Error from server: rpc error: code = ResourceExhausted desc = trying to send message larger than max (2097240 vs. 2097152)',
+    exitCodes.rolloutFailed,
+  ],
+  ['Error from server: etcdserver: leader changed', exitCodes.unreachable],
+  // What kubectl's logger and the API server's warnings say beside the reason.
+  [
+    'E1126 12:00:00.123456    1234 memcache.go:287] "Unhandled Error" err="couldn\'t get resource list for metrics.k8s.io/v1beta1: the server is currently unable to handle the request"\nThe Job "x" is invalid: spec.template: Invalid value: field is immutable',
+    exitCodes.rolloutFailed,
+  ],
+  [
+    'Warning: v1 Endpoints is deprecated; it is unreachable soon\nerror: something new',
+    exitCodes.rolloutFailed,
+  ],
+  [
+    "E1126 12:00:00.1 1 memcache.go:265] couldn't get current server API group list: dial tcp 192.0.2.1:6443: connect: connection refused",
+    exitCodes.unreachable,
+  ],
   // The API server answers; it is a node or a pod that it does not reach.
   [
     'error trying to reach service: dial tcp 192.0.2.3:2381: connect: connection refused',
@@ -97,3 +122,42 @@ test('kubectl: of a server that cannot be reached while a proxy is set, the prox
   for (const name of ['HTTPS_PROXY', 'https_proxy']) process.env[name] = ''
   assert.deepEqual(refused(words).details, [words])
 })
+
+test('kubectl: what a program in a pod writes before it fails is not taken for the API server’s', () => {
+  const stderr = 'psql: connection refused\ncommand terminated with exit code 2'
+  const inPod = kubectlError(['exec', 'n8n-1', '--', 'psql'], { code: 2, stderr })
+  assert.equal(inPod.exitCode, exitCodes.rolloutFailed)
+  assert.deepEqual(inPod.details, stderr.split('\n'))
+})
+
+test('kubectl: a full etcd is told with the commands that make room', () => {
+  const error = refused('Error from server: etcdserver: mvcc: database space exceeded')
+  assert.match(error.message, /database of etcd is full/)
+  assert.match(error.hint ?? '', /compact, defrag .* alarm disarm/)
+})
+
+for (const [stderr, words] of [
+  [
+    `The deployments "n8n" is invalid: : ValidatingAdmissionPolicy 'replicas.example.com' with binding 'all' denied request: failed expression: object.spec.replicas <= 1`,
+    /^the admission policy replicas\.example\.com of the cluster denies deployments "n8n"$/,
+  ],
+  [
+    `Error from server (Forbidden): error when applying: deployments.apps "n8n" is forbidden: ValidatingAdmissionPolicy 'labels' with binding 'apps' denied request: a label is missing`,
+    /^the admission policy labels of the cluster denies deployments\.apps "n8n"$/,
+  ],
+  [
+    'Error from server: error when creating "STDIN": admission webhook "validate.kyverno.svc-fail" denied the request: resource Deployment/n8n/n8n was blocked',
+    /^the admission webhook validate\.kyverno\.svc-fail of the cluster denies it$/,
+  ],
+  [
+    'Error from server (Forbidden): pods "n8n-1" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
+    /^Pod Security \(restricted:latest\) of the namespace denies pods "n8n-1"$/,
+  ],
+] as const) {
+  test(`kubectl: ${String(words).slice(2, 40)}...: policy and object are named, exit 8`, () => {
+    const error = refused(stderr)
+    assert.equal(error.exitCode, exitCodes.denied)
+    assert.match(error.message, words)
+    assert.doesNotMatch(error.hint ?? '', /cluster-admin/)
+  })
+}

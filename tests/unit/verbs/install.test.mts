@@ -29,7 +29,7 @@ function runOf(
       return new Set(manifests.map(nameOf))
     },
     objects: () => Promise.resolve([]),
-    planAhead: () => Promise.resolve(),
+    planAhead: () => Promise.resolve([]),
     prune: (step: string) => Promise.resolve(pruned.push(step)),
   }
   const revisions = { expect: () => {}, applied: () => Promise.resolve(), images: {} }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KitError } from '../../../../lib/base/errors.mts'
-import { ingressClash, requireFreeAddresses } from '../../../../lib/kube/apply/ingress-preconditions.mts'
+import { findRivals, refusingRivals } from '../../../../lib/checks/rivals.mts'
+import type { Http } from '../../../../lib/checks/http.mts'
+import { rivalsOf, rivalText } from '../../../../lib/kube/ingress-rivals.mts'
+import type { KubeReader } from '../../../../lib/kube/reader.mts'
+import { requireFreeAddresses } from '../../../../lib/kube/apply/ingress-preconditions.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
 import type { KubeSession } from '../../../../lib/kube/apply/kube.mts'
 
@@ -14,43 +17,71 @@ const ingress = (namespace: string, host: string | undefined, ...paths: string[]
   },
 })
 
-test('the same host and path in another Ingress is a clash, named', () => {
+const rivals = (wanted: LiveObject[], live: LiveObject[]) =>
+  rivalsOf(wanted, live).map((one) => `${one.isSame ? 'same' : 'part'}: ${rivalText(one)}`)
+
+test('the same host and path in another Ingress is a rival, and so is a part of it; both are named', () => {
   const wanted = [ingress('n8n-green', 'n8n.example.com', '/', '/webhook')]
-  assert.equal(
-    ingressClash(wanted, [ingress('n8n-blue', 'n8n.example.com', '/webhook')]),
-    'n8n.example.com/webhook is answered by Ingress n8n-blue/n8n already',
-  )
+  assert.deepEqual(rivals(wanted, [ingress('n8n-blue', 'n8n.example.com', '/docs', '/webhook')]), [
+    'same: n8n.example.com/webhook is answered by Ingress n8n-blue/n8n too',
+    'part: n8n.example.com/docs is answered by Ingress n8n-blue/n8n too',
+  ])
 })
 
-test('asked before any write, and only about addresses that are not ours yet', async () => {
-  let questions = 0
-  const session = (own: LiveObject[], all: LiveObject[]) =>
-    ({
-      objects: () => Promise.resolve(own),
-      reader: {
-        list: () => {
-          questions += 1
-          return Promise.resolve(all)
-        },
-      },
-    }) as unknown as KubeSession
-  const ours = ingress('n8n-green', 'n8n.example.com', '/')
-  const theirs = ingress('n8n-blue', 'n8n.example.com', '/')
-  await requireFreeAddresses(session([ours], [ours, theirs]), [ours])
-  assert.equal(questions, 0)
-  await assert.rejects(
-    requireFreeAddresses(session([], [theirs]), [ours]),
-    (error) => error instanceof KitError && error.exitCode === 5,
-  )
-})
-
-test('another host, another path of the same host, and the very same object are none', () => {
-  const wanted = [ingress('n8n-green', 'n8n.example.com', '/')]
+test('another host, another class, the very same object, and a path beside ours are none', () => {
+  const wanted = [ingress('n8n-green', 'n8n.example.com', '/webhook')]
+  const ofClass = (name: string, one: LiveObject) => ({
+    ...one,
+    spec: { ...(one['spec'] as object), ingressClassName: name },
+  })
   const others = [
-    ingress('n8n-blue', 'n8n.blue.example.com', '/'),
-    ingress('other', 'n8n.example.com', '/docs'),
-    ingress('any', undefined, '/'),
-    ingress('n8n-green', 'n8n.example.com', '/'),
+    ingress('n8n-blue', 'n8n.blue.example.com', '/webhook'),
+    ingress('other', 'n8n.example.com', '/webhooks'),
+    ingress('other', 'n8n.example.com', '/'),
+    ingress('any', undefined, '/webhook'),
+    ingress('n8n-green', 'n8n.example.com', '/webhook'),
   ]
-  assert.equal(ingressClash(wanted, others), undefined)
+  assert.deepEqual(rivals(wanted, others), [])
+  const theirs = ingress('n8n-blue', 'n8n.example.com', '/webhook')
+  assert.deepEqual(rivals([ofClass('nginx', wanted[0] as LiveObject)], [ofClass('traefik', theirs)]), [])
+  assert.equal(rivals([ofClass('nginx', wanted[0] as LiveObject)], [theirs]).length, 1)
+})
+
+/** A session on a cluster with these Ingresses. */
+const session = (...live: LiveObject[]) =>
+  ({ reader: { list: () => Promise.resolve(live) } }) as unknown as KubeSession
+
+test('asked before any write: exit 5 for our address, also when it is ours already; a part is a warning', async (t) => {
+  const ours = ingress('n8n-green', 'n8n.example.com', '/')
+  await assert.rejects(
+    requireFreeAddresses(session(ours, ingress('n8n-blue', 'n8n.example.com', '/')), [ours]),
+    {
+      exitCode: 5,
+      hint: /kubectl --namespace n8n-blue delete ingress n8n/,
+    },
+  )
+  let screen = ''
+  t.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
+  await requireFreeAddresses(session(ours, ingress('docs', 'n8n.example.com', '/docs')), [ours])
+  t.mock.restoreAll()
+  assert.match(screen, /n8n\.example\.com\/docs is answered by Ingress docs\/n8n too/)
+})
+
+test('while another Ingress answers by the public name, nothing is asked there: exit 5 at once', async () => {
+  const ours = ingress('n8n-green', 'n8n.example.com', '/')
+  let [asked, looked] = [0, 0]
+  const http = (...live: LiveObject[]) =>
+    refusingRivals({ ask: () => Promise.resolve(void (asked += 1)) } as unknown as Http, () => {
+      looked += 1
+      return findRivals(session(...live).reader as unknown as KubeReader, [ours])
+    })
+  const whole = http(ours, ingress('n8n-blue', 'n8n.example.com', '/'))
+  await assert.rejects(whole.ask('n8n.example.com', '/rest/settings'), { exitCode: 5 })
+  await assert.rejects(whole.ask('n8n.example.com', '/healthz'), { message: /Ingress n8n-blue/ })
+  assert.deepEqual([asked, looked], [0, 1])
+  await whole.ask('other.example.com', '/')
+  const part = http(ours, ingress('hooks', 'n8n.example.com', '/webhook'))
+  await assert.rejects(part.ask('n8n.example.com', '/webhook/a?x=1'), { exitCode: 5 })
+  await part.ask('n8n.example.com', '/webhooks')
+  assert.equal(asked, 2)
 })

@@ -83,3 +83,32 @@ test('an object that is being deleted is refused with its finalizers, before any
   })
   assert.deepEqual(tried, [])
 })
+
+for (const [maker, metadata] of [
+  [
+    'Helm release n8n',
+    {
+      labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+      annotations: { 'meta.helm.sh/release-name': 'n8n', 'meta.helm.sh/release-namespace': 'default' },
+    },
+  ],
+  [
+    'Argo CD application flows',
+    { annotations: { 'argocd.argoproj.io/tracking-id': 'flows:apps/Deployment:a/n8n' } },
+  ],
+  ['Flux Kustomization apps', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }],
+] as const) {
+  test(`an object ${maker} made is not applied over: exit 5 in the plan, with the way to move`, async () => {
+    const { name, namespace: home } = facts.metadata
+    const made = { ...facts, metadata: { name, namespace: home, ...metadata } } as LiveObject
+    const { asked, tried } = planner(['keybuzz-system'], made)
+    await assert.rejects(asked.plan([facts]), (thrown) => {
+      assert.ok(thrown instanceof KitError)
+      assert.equal(thrown.exitCode, exitCodes.worldMoved)
+      assert.match(thrown.message, new RegExp(`was made by ${maker}$`))
+      assert.match(thrown.hint ?? '', /saved\.yaml/)
+      return true
+    })
+    assert.deepEqual(tried, [])
+  })
+}

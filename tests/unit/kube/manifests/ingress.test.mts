@@ -42,6 +42,35 @@ test('a certificate must be one, of that public name, and good today', () => {
   assert.match(certificateProblem(one.crt, undefined, day(-1)) ?? '', /^is good only from 2/)
 })
 
+/** A certificate as `openssl req -x509` makes it with these words. */
+function certificateOf(...words: string[]): string {
+  const files = ['-keyout', join(folder, 'shape.key'), '-out', join(folder, 'shape.crt')]
+  const own = ['req', '-x509', '-noenc', '-days', '30', '-subj', '/CN=n8n.example.com']
+  execFileSync('openssl', [...own, ...words, ...files], { stdio: 'ignore' })
+  return readFileSync(join(folder, 'shape.crt'), 'utf8')
+}
+
+test('a certificate no browser accepts is refused with its reason, whatever its name is', () => {
+  const named = ['-addext', 'subjectAltName=DNS:n8n.example.com']
+  const p256 = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+  const usage = (what: string) => [...p256, ...named, '-addext', `extendedKeyUsage=${what}`]
+  for (const [words, reason] of [
+    [p256, /has no subjectAltName/],
+    [usage('clientAuth'), /lacks serverAuth/],
+    [['-newkey', 'rsa:1024', ...named], /RSA key of 1024 bits/],
+    [['-newkey', 'ed25519', ...named], /a key \(ed25519\) that browsers do not accept/],
+    [['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp256k1', ...named], /secp256k1/],
+    [[...p256, ...named, '-sha1'], /signed with SHA-1/],
+  ] as const)
+    assert.match(certificateProblem(certificateOf(...words), 'n8n.example.com') ?? '', reason)
+  for (const words of [
+    usage('serverAuth,clientAuth'),
+    ['-newkey', 'rsa:2048', ...named],
+    ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384', ...named],
+  ])
+    assert.equal(certificateProblem(certificateOf(...words), 'n8n.example.com'), undefined, words.join(' '))
+})
+
 test('a key must be one, without a passphrase, and of the certificate beside it', () => {
   assert.equal(keyProblem(one.key, one.crt), undefined)
   assert.equal(keyProblem(one.key, undefined), undefined)

@@ -42,6 +42,15 @@ function live(of: ReturnType<typeof make>, state: State): LiveObject {
   return { ...of, status } as unknown as LiveObject
 }
 
+/** A Job none of whose pods runs yet. */
+const idle = (of: ReturnType<typeof make>): LiveObject =>
+  ({ ...of, status: { active: 1, ready: 0 } }) as unknown as LiveObject
+
+const createdAt = (one: LiveObject, hour: number): LiveObject => ({
+  ...one,
+  metadata: { ...one.metadata, creationTimestamp: `2026-11-29T${hour}:00:00Z` },
+})
+
 /** A cluster that holds Jobs; one that is made or watched ends as `end` says, or its pod waits for `reason`. */
 function cluster(
   held: readonly LiveObject[],
@@ -52,6 +61,8 @@ function cluster(
   }: { end?: State; reason?: string; planning?: boolean } = {},
 ) {
   const did: string[] = []
+  /** The Job made last, while it does not begin. */
+  let waiting: LiveObject | undefined
   const events = join(folder, `${Math.random()}`)
   const pod = (owner: string) => ({
     kind: 'Pod',
@@ -71,11 +82,14 @@ function cluster(
     words: ['sh', '-c', `cat ${events}-$2; exec sleep 5`, 'kubectl'],
     json: (words: string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) => {
       if (words.includes('pods')) return Promise.resolve({ items: [pod('job')] })
+      if (words[1] === 'jobs.batch' && waiting !== undefined && words[2] === waiting.metadata.name)
+        return Promise.resolve(waiting)
       // Whether what was deleted is gone.
       if (words[0] === 'get') return Promise.resolve(undefined)
       const [sent] = options?.input?.items ?? [options?.input as LiveObject]
       did.push(`made ${sent?.metadata.name}`)
       show(live(sent as never, reason === '' ? end : 'active'))
+      if (reason !== '') waiting = idle(sent as never)
       return Promise.resolve({ items: [sent] })
     },
     run: (words: string[], options?: { input?: { items: LiveObject[] } }) => {
@@ -164,6 +178,45 @@ test('an older Job that did the same goes when the newer one is done', async () 
   const { did, ensure } = cluster([live(older, 'complete')])
   await ensure(newer)
   assert.deepEqual(did, [`made ${newer.metadata?.name}`, `deleted ${older.metadata?.name}`])
+})
+
+test('settings that go there and back: a Job done before is made again when another came after it', async () => {
+  const [there, back] = [make('app:1'), make('app:1', 'two')]
+  for (const state of ['complete', 'failed'] as const) {
+    const held = [createdAt(live(there, 'complete'), 10), createdAt(live(back, state), 11)]
+    const { did, ensure } = cluster(held)
+    await ensure(there)
+    const [name, other] = [there.metadata?.name, back.metadata?.name]
+    assert.deepEqual(did, [`deleted ${name}`, `made ${name}`, `deleted ${other}`])
+  }
+  const older = [createdAt(live(there, 'complete'), 11), createdAt(live(back, 'complete'), 10)]
+  const { did, ensure } = cluster(older)
+  await ensure(there)
+  assert.deepEqual(did, [`deleted ${back.metadata?.name}`])
+  const planned = cluster([createdAt(live(there, 'complete'), 10), createdAt(live(back, 'complete'), 11)], {
+    planning: true,
+  })
+  await planned.ensure(there)
+  assert.match(planned.writes.changes[0]?.fields?.[0] ?? '', /came after it/)
+})
+
+test('a Job of an earlier run that has not begun is deleted first: it would run after ours', async () => {
+  const [there, back] = [make('app:1'), make('app:1', 'two')]
+  const { did, ensure } = cluster([createdAt(live(there, 'complete'), 10), createdAt(idle(back), 11)])
+  await ensure(there)
+  const [name, other] = [there.metadata?.name, back.metadata?.name]
+  assert.deepEqual(did, [`deleted ${other}`, `deleted ${name}`, `made ${name}`])
+})
+
+test('a run that gives up on a Job that has not begun does not leave it to run alone', async () => {
+  const wanted = make('app:1')
+  const { did, ensure } = cluster([], { reason: 'ErrImageNeverPull' })
+  await assert.rejects(ensure(wanted), (thrown) => {
+    assert.ok(thrown instanceof KitError)
+    assert.match(thrown.details.at(-1) ?? '', /The Job was deleted/)
+    return true
+  })
+  assert.deepEqual(did, [`made ${wanted.metadata?.name}`, `deleted ${wanted.metadata?.name}`])
 })
 
 test('under --plan a Job is announced, and nothing is made, shown or waited for', async () => {

@@ -25,6 +25,8 @@ import {
   verdictOf,
 } from '../../../../scripts/09_k3s/probes/policies.mts'
 import { askedScripts } from '../../../../scripts/09_k3s/probes/probe-scripts.mts'
+import { questions, type Network } from '../../../../scripts/09_k3s/probes/network.mts'
+import { health } from '../../../../scripts/09_k3s/ingress/traefik.mts'
 import { portionsOf } from '../../../../scripts/09_k3s/probes/ask.mts'
 import {
   askedPort,
@@ -103,6 +105,15 @@ case $* in
   *) echo 'user-data: a password' ;;
 esac
 `
+  // The same of busybox's nc: one node answers to a request without Host, another has no such page.
+  const nc = `#!/bin/sh
+read -r line
+case "$1:$2 $line" in
+  '192.0.2.2:80 GET /healthz HTTP/1.0'*) printf 'HTTP/1.0 200 OK\\r\\n\\r\\nOK' ;;
+  *) printf 'HTTP/1.0 404 Not Found\\r\\n\\r\\n' ;;
+esac
+`
+  writeFileSync(join(folder, 'nc'), nc, { mode: 0o755 })
   writeFileSync(note, '')
   writeFileSync(join(folder, 'wget'), wget, { mode: 0o755 })
   writeFileSync(join(folder, 'nslookup'), `#!/bin/sh\necho "nslookup $*" >>'${note}'\n`, { mode: 0o755 })
@@ -141,6 +152,43 @@ test('a probe reads its question as the API server writes it, and says yes for w
     fetched.some((one) => /--header Host: canary\.dev\.example\.com http:\/\/192\.0\.2\.2:80\/cgi/.test(one)),
   )
   assert.ok(fetched.some((one) => /^nslookup -type=a registry\.example\.com$/.test(one)))
+})
+
+test('the health page is asked for without Host too, and 404 is no answer', () => {
+  const { lines } = asked('nameless=192.0.2.2:80', 'nameless=192.0.2.1:80', 'nameless=127.0.0.1:80')
+  assert.deepEqual(lines, ['0 yes', '1 ', '2 '])
+  const network = { nodes: [{ name: 'k8s-1', address: '192.0.2.1', server: true }] } as unknown as Network
+  const items = (controller: string) =>
+    questions
+      .health(network, {} as never, { INGRESS_NODE_PORT: 0, INGRESS_CONTROLLER: controller } as K3sSettings)
+      .map(({ item }) => item)
+  assert.deepEqual(items('traefik'), ['page=192.0.2.1:80', 'nameless=192.0.2.1:80'])
+  assert.deepEqual(items('existing'), ['page=192.0.2.1:80'])
+})
+
+/** True when the rule of the health page takes a request for this host. Traefik compares an empty name besides. */
+function healthTakes(host: string): boolean {
+  const { rule } = health({ INGRESS_HEALTH_PATH: '/healthz' } as K3sSettings).http.routers.health
+  const hosts = [...rule.matchAll(/(!?)HostRegexp\(`([^`]+)`\)/g)]
+  assert.equal(hosts.length, 3)
+  return hosts.some(([, not, text = '']) => {
+    const expression = new RegExp(text)
+    return (expression.test(host) || expression.test('')) !== (not === '!')
+  })
+}
+
+test('the health page answers to addresses and to no host, never for a public name', () => {
+  for (const host of ['', '192.0.2.1', '[::1]', '::1', '[fd00::a:1]', '[::ffff:192.0.2.1]'])
+    assert.ok(healthTakes(host), host)
+  for (const host of [
+    'n8n.example.com',
+    'cafe.de',
+    'localhost',
+    'a',
+    '1.example.com',
+    '192.0.2.1.example.com',
+  ])
+    assert.ok(!healthTakes(host), host)
 })
 
 test('whoever asks a probe can make it fetch no page, no name and no metadata of his own choice', () => {

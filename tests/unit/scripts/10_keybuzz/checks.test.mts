@@ -216,6 +216,7 @@ const wrong: [id: string, what: string, world: World, evidence: RegExp][] = [
     {
       pods: [
         pod('api', 1, {
+          ready: false,
           lastState: { terminated: { reason: 'OOMKilled', finishedAt: new Date().toISOString() } },
         }),
       ],

@@ -152,7 +152,7 @@ const crashed = {
     containerStatuses: [
       {
         name: 'web',
-        ready: true,
+        ready: false,
         restartCount: 1,
         lastState: { terminated: { reason: 'OOMKilled', finishedAt: new Date().toISOString() } },
       },

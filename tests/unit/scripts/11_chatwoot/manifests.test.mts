@@ -173,3 +173,18 @@ test('a web pod serves on until its address has left the Services only where ano
   assert.deepEqual(seconds(settingsFor()), [10, undefined])
   assert.deepEqual(seconds(settingsFor({})), [undefined, undefined])
 })
+
+test('the SDK sends no checksum trailers to S3; a name with a comma stays one sender', () => {
+  const more = {
+    ...s3,
+    BRAND_NAME: 'Acme, Inc. (Support)',
+    SMTP_HOST: 'mail.example.com',
+    SMTP_FROM: 'ops@example.com',
+  }
+  for (const { containers } of podsOf(settingsFor(more))) {
+    const valueOf = (name: string) => containers[0]?.env?.find((one) => one.name === name)?.value
+    assert.equal(valueOf('AWS_REQUEST_CHECKSUM_CALCULATION'), 'when_required')
+    assert.equal(valueOf('AWS_RESPONSE_CHECKSUM_VALIDATION'), 'when_required')
+    assert.equal(valueOf('MAILER_SENDER_EMAIL'), '"Acme, Inc. (Support)" <ops@example.com>')
+  }
+})

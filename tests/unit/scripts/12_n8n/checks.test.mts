@@ -169,7 +169,7 @@ const crashed = {
     containerStatuses: [
       {
         name: 'n8n',
-        ready: true,
+        ready: false,
         restartCount: 1,
         lastState: { terminated: { reason: 'Error', finishedAt: new Date().toISOString() } },
       },

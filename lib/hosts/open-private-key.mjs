@@ -1,0 +1,9 @@
+// A worker thread: deriving the key of a passphrase takes seconds for a key made with `ssh-keygen -a 200`, and the SSH
+// library does it without a pause. In the main thread no other host would be answered meanwhile.
+import { parentPort, workerData } from 'node:worker_threads'
+import ssh2 from 'ssh2'
+
+const { text, passphrase } = /** @type {{ text: string, passphrase: string }} */ (workerData)
+const found = ssh2.utils.parseKey(text, passphrase)
+const key = Array.isArray(found) ? found[0] : found
+parentPort?.postMessage(key instanceof Error ? { problem: key.message } : { pem: key.getPrivatePEM() })

@@ -1,0 +1,89 @@
+import { exitCodes, KitError } from '../base/errors.mts'
+import { nameOf, type Ingress, type LiveObject, type Manifest } from './types.mts'
+
+// Two Ingresses for one host and path: the ingress controller uses one of them, and which one is not defined. One for a
+// longer path of the same host takes that part away.
+
+/** Another Ingress that claims an address of ours. */
+export interface Rival {
+  readonly host: string
+  /** The path it claims: `/webhook`. */
+  readonly path: string
+  /** True when ours has that very path; false when it lies below one of ours. */
+  readonly isSame: boolean
+  readonly theirs: LiveObject
+}
+
+interface Address {
+  readonly host: string
+  readonly path: string
+}
+
+/** Every host and path of an Ingress; none of other kinds. */
+export function addressesOf(object: Manifest | LiveObject): Address[] {
+  if (object.kind !== 'Ingress') return []
+  const { spec } = object as Ingress
+  return (spec?.rules ?? []).flatMap(({ host = '*', http }) =>
+    (http?.paths ?? []).map(({ path = '/' }) => ({ host, path })),
+  )
+}
+
+const classAnnotation = 'kubernetes.io/ingress.class'
+
+/** The class of an Ingress; undefined for one that the default class serves. */
+const classOf = (object: Manifest | LiveObject): string | undefined =>
+  (object as Ingress).spec?.ingressClassName ?? object.metadata?.annotations?.[classAnnotation]
+
+/** Another controller's Ingress answers at another address. */
+function mayMeet(ours: Manifest | LiveObject, theirs: LiveObject): boolean {
+  const [one, other] = [classOf(ours), classOf(theirs)]
+  return one === undefined || other === undefined || one === other
+}
+
+/** True for a path that a Prefix path covers: `/webhook` covers `/webhook/x`, not `/webhooks`. */
+export const covers = (prefix: string, path: string): boolean =>
+  path === prefix || path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
+
+/**
+ * The other live Ingresses that claim an address of ours, those with the very same path first.
+ * @param wanted our objects; other kinds are passed over
+ */
+export function rivalsOf(
+  wanted: readonly (Manifest | LiveObject)[],
+  live: readonly LiveObject[],
+): readonly Rival[] {
+  const own = new Set(wanted.map(nameOf))
+  const found = wanted.flatMap((ours) =>
+    live
+      .filter((one) => !own.has(nameOf(one)) && mayMeet(ours, one))
+      .flatMap((theirs) => {
+        const mine = addressesOf(ours)
+        return addressesOf(theirs).flatMap(({ host, path }): Rival[] => {
+          const shared = mine.filter((one) => one.host === host && covers(one.path, path))
+          if (shared.length === 0) return []
+          return [{ host, path, isSame: shared.some((one) => one.path === path), theirs }]
+        })
+      }),
+  )
+  return found.toSorted((a, b) => Number(b.isSame) - Number(a.isSame))
+}
+
+/** `n8n.example.com/ is answered by Ingress n8n-blue/n8n too` */
+export const rivalText = ({ host, path, theirs }: Rival): string =>
+  `${host}${path} is answered by ${nameOf(theirs)} too`
+
+/** What to do about another Ingress. */
+export const rivalHint = ({ theirs: { metadata } }: Rival): string =>
+  `see whose it is: kubectl --namespace ${metadata.namespace} get ingress ${metadata.name} -o yaml; take it away (kubectl --namespace ${metadata.namespace} delete ingress ${metadata.name}) or give one of the two another host name`
+
+/** Exit 5: another Ingress claims the address. */
+export const rivalError = (rival: Rival): KitError =>
+  new KitError(rivalText(rival), {
+    exitCode: exitCodes.worldMoved,
+    details: [
+      rival.isSame
+        ? 'Visitors meet one or the other.'
+        : `Visitors of ${rival.host}${rival.path} meet the other one.`,
+    ],
+    hint: rivalHint(rival),
+  })

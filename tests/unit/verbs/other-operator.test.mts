@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Change } from '../../../lib/base/writes.mts'
+import type { Revision } from '../../../lib/state/revision.mts'
+import { othersRevision } from '../../../lib/verbs/other-operator.mts'
+
+const revision = (who: string, state: Revision['state'] = 'validated'): Revision => ({
+  number: 4,
+  module: '12_n8n',
+  env: 'staging',
+  state,
+  who,
+  when: '2026-11-29T09:12:00Z',
+  kit: '0.1.0',
+  images: {},
+  manifests: [],
+})
+const timezone: Change = {
+  sign: '~',
+  what: 'Deployment n8n-staging/n8n',
+  fields: [
+    'spec.template.spec.containers[n8n].env[TZ].value   Europe/Paris -> UTC',
+    'spec.template.metadata.annotations.keybuzz.io/checksum   a -> b',
+    'spec.template.spec.containers[n8n].image   2.43.4 -> 2.43.5',
+  ],
+}
+
+test('a run that changes another admin host’s revision says whose it is, and what differs', () => {
+  const found = othersRevision(revision('marie@admin-2'), [timezone], 'root@admin-1')
+  assert.match(found?.text ?? '', /^revision 4 was made by marie@admin-2 \(2026-11-29 09:12 UTC\)/)
+  assert.deepEqual(found?.fields, [
+    'Deployment n8n-staging/n8n: spec.template.spec.containers[n8n].env[TZ].value   Europe/Paris -> UTC',
+  ])
+})
+
+test('one’s own revision, a new version, new objects and an uninstalled module are nothing to tell', () => {
+  const me = 'root@admin-1'
+  const upgrade: Change = { ...timezone, fields: timezone.fields?.slice(1) ?? [] }
+  assert.equal(othersRevision(revision(me), [timezone], me), undefined)
+  assert.equal(othersRevision(undefined, [timezone], me), undefined)
+  assert.equal(othersRevision(revision('marie@admin-2'), [upgrade], me), undefined)
+  assert.equal(othersRevision(revision('marie@admin-2'), [{ sign: '+', what: 'Secret a/b' }], me), undefined)
+  assert.equal(othersRevision(revision('marie@admin-2', 'uninstalled'), [timezone], me), undefined)
+})
+
+test('of many fields the first are shown, and how many there are', () => {
+  const fields = Array.from({ length: 12 }, (_, at) => `data.KEY_${at}   a -> b`)
+  const found = othersRevision(
+    revision('marie@admin-2'),
+    [{ sign: '~', what: 'ConfigMap a/b', fields }],
+    'me@here',
+  )
+  assert.equal(found?.fields.length, 9)
+  assert.equal(found?.fields.at(-1), 'and 4 more')
+})
