@@ -1,6 +1,7 @@
 import { stringify } from 'yaml'
 import type { Sensitive } from '../../../lib/base/sensitive.mts'
 import type { K3sSettings } from '../settings.mts'
+import { graceSeconds, leaveAfterSeconds } from '../settings-timing.mts'
 import { paths, signature } from '../host/paths.mts'
 
 // What K3s is told on each host: pure text.
@@ -40,6 +41,12 @@ const common = (settings: WithTokens, servers: readonly NodeFacts[]) => ({
       .filter(Boolean),
   ],
   'node-taint': ['node-role.kubernetes.io/control-plane:NoSchedule'],
+  // Acts on pods made from then on, whichever server makes them: so all servers must be told alike.
+  'kube-apiserver-arg': [
+    `default-not-ready-toleration-seconds=${leaveAfterSeconds}`,
+    `default-unreachable-toleration-seconds=${leaveAfterSeconds}`,
+  ],
+  'kube-controller-manager-arg': [`node-monitor-grace-period=${graceSeconds}s`],
 })
 
 /** config.yaml of a server. */

@@ -21,20 +21,16 @@ sysctls() {
 }
 `
 
-/** A link that is made to find out and taken away at once. It is never up, so it needs no port and meets no packet. */
-const triedLink = 'keybuzz-try'
-
-/** After the prologue. */
-export const preparedPart = `listed() {
-  [ -d "/sys/module/$1" ] || grep -qs "^$1 " /proc/modules || grep -qsw "$1" /proc/filesystems || grep -qs "/$1.ko" "/lib/modules/$(uname -r)/modules.builtin"
-}
-# A kernel may have an overlay built in and list it nowhere: a link of that kind tells. Where modprobe knows the module
-# nothing is tried, for that would load it.
+/**
+ * After the prologue. A kernel may have an overlay built in and list it nowhere: a link of that kind tells, which is
+ * never up and goes at once. Where modprobe knows the module none is made, for that would load it.
+ */
+export const preparedPart = `listed() { [ -d "/sys/module/$1" ] || grep -qs "^$1 " /proc/modules || grep -qsw "$1" /proc/filesystems || grep -qs "/$1.ko" "/lib/modules/$(uname -r)/modules.builtin"; }
 makes_link() {
-  case $1 in vxlan) kind='vxlan id 16777215 dstport 8472' ;; wireguard) kind=wireguard ;; *) return 1 ;; esac
-  has modprobe && modprobe -n -q "$1" 2>/dev/null && return 1
-  ip link delete ${triedLink} 2>/dev/null
-  ip link add ${triedLink} type $kind 2>/dev/null && ip link delete ${triedLink}
+  case $1 in vxlan) kind='vxlan id 16777215 dstport 8472' ;; wireguard) kind=$1 ;; *) return 1 ;; esac
+  modprobe -n -q "$1" 2>/dev/null && return 1
+  ip link delete keybuzz-try 2>/dev/null
+  ip link add keybuzz-try type $kind 2>/dev/null && ip link delete keybuzz-try
 }
 for name in ${modules.join(' ')}; do
   { listed "$name" || makes_link "$name"; } && say loaded "$name"

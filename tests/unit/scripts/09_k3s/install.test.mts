@@ -94,6 +94,15 @@ test('the servers of one cluster differ only in what is a node’s own', () => {
   assert.equal(first['node-ip'], '192.0.2.1')
 })
 
+test('every server is told how soon a lost node is left', () => {
+  const config = configOf(one, { begins: true })
+  assert.deepEqual(config['kube-apiserver-arg'], [
+    'default-not-ready-toleration-seconds=30',
+    'default-unreachable-toleration-seconds=30',
+  ])
+  assert.deepEqual(config['kube-controller-manager-arg'], ['node-monitor-grace-period=20s'])
+})
+
 test('the certificate covers every master and every name of the load balancers', () => {
   assert.deepEqual(configOf(one, { begins: true })['tls-san'], [
     ...nodes.flatMap(({ name, address }) => [name, address]),
