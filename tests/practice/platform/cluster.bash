@@ -93,7 +93,11 @@ install_k3s() {
 
 ensure_cluster() {
   local node
-  for node in "${nodes[@]}"; do is_laid "$node" "$k3s_images" || lay_image "$node" "$k3s_images"; done
+  for node in "${nodes[@]}"; do
+    is_laid "$node" "$k3s_images" || lay_image "$node" "$k3s_images"
+    # Without this file K3s imports every tarball at every start; module 9 lays it on its own machines.
+    [[ -e $machine_folders/$node/$laid_images/.cache.json ]] || : >"$machine_folders/$node/$laid_images/.cache.json"
+  done
   each install_k3s "${nodes[@]}"
   if ! nodes_ready; then timed "Kubernetes on ${nodes[*]#practice-}" await_cluster; fi
 }
