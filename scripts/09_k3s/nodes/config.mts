@@ -82,8 +82,8 @@ export const agentConfig = (node: NodeFacts, server: string, token: string): str
 const configText = (values: object): string =>
   `${signature} A change by hand is overwritten by its next run.\n${stringify(values)}`
 
-/** The systemd unit of a server or a worker. */
-export const unitText = (role: 'server' | 'agent'): string => `[Unit]
+/** The systemd unit of a server or a worker. @param proxied it reads the file of its proxy too, which must be there */
+export const unitText = (role: 'server' | 'agent', proxied: boolean): string => `[Unit]
 Description=Lightweight Kubernetes (${role}), installed by the KeyBuzz installer
 Documentation=https://docs.k3s.io
 Wants=network-online.target
@@ -96,7 +96,7 @@ WantedBy=multi-user.target
 Type=notify
 EnvironmentFile=-/etc/default/%N
 EnvironmentFile=-/etc/sysconfig/%N
-KillMode=process
+${proxied ? `EnvironmentFile=${paths.proxy}\n` : ''}KillMode=process
 Delegate=yes
 LimitNOFILE=1048576
 LimitNPROC=infinity

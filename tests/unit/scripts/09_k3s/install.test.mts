@@ -126,6 +126,7 @@ test('a service is started anew when its program or its configuration is another
     config: 'a',
     artifacts: artifactsOf(versions),
     pods: '10.42.0.0/16',
+    proxy: undefined,
   } as const
   assert.ok(needsStart(one, wanted))
   assert.ok(needsStart({ ...one, active: true, started: 'something else' }, wanted))
