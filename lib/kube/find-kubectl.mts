@@ -1,23 +1,25 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { elfMachine, thisProcessor } from '../base/elf.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { Kubectl } from './kubectl.mts'
 import { fields, readShape, text } from '../base/shape.mts'
 import { run } from '../base/command.mts'
 import { fromRoot } from '../base/files.mts'
 import { pinnedFile } from '../settings/pinned-file.mts'
-import type { Versions } from '../settings/versions.mts'
+import { runnable } from '../settings/pinned-program.mts'
+import type { Version, Versions } from '../settings/versions.mts'
 
 /** A kubectl of this machine. */
 export interface FoundKubectl {
   /** The program, and for the K3s binary its subcommand `kubectl`. */
   readonly words: readonly string[]
-  /** It was found on PATH: its version has not been compared with the cluster's. */
+  /** It was found on PATH, or beside the kit: its version has not been compared with the cluster's. */
   readonly unproven: boolean
 }
 
 /**
  * Finds the kubectl to use: the one KEYBUZZ_KUBECTL names, else the K3s binary of this environment (`k3s kubectl`, of
- * the cluster's own version), else the one on PATH (DESIGN section 8).
+ * the cluster's own version) when it is for this machine's processor, else the one on PATH (DESIGN section 8).
  * @throws KitError exit 3 when there is none or it cannot be run, exit 7 when the K3s binary has no or another sha256
  */
 export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
@@ -26,17 +28,25 @@ export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
     return { words: [requireProgram(fromRoot(named), 'KEYBUZZ_KUBECTL names it')], unproven: false }
   const { k3s } = versions
   const pinned = k3s && pinnedFile('k3s', k3s)
-  if (pinned !== undefined) {
-    const program = requireProgram(pinned.file, 'versions.json names it (k3s.file)')
-    await pinned.prove()
-    return { words: [program, 'kubectl'], unproven: false }
-  }
+  // A program for the hosts' processor may be for another than this machine's.
+  if (k3s !== undefined && pinned !== undefined && (await runsHere(pinned.file)))
+    return { words: [await runnable(pinned), 'kubectl'], unproven: isPlaced(k3s) }
   const found = await run(['sh', '-c', 'command -v kubectl'])
   if (found.code === 0) return { words: [found.stdout.trim()], unproven: true }
   throw new KitError('there is no kubectl on this machine', {
     exitCode: exitCodes.preflight,
     hint: 'install the kubectl of your cluster’s version, or set KEYBUZZ_KUBECTL to its path',
   })
+}
+
+/** True for a file that nobody named for this environment: its cluster may be of another version. */
+const isPlaced = ({ file, places }: Version): boolean => file !== undefined && places?.includes(file) === true
+
+/** False for a program of another processor or system. One that is missing or no ELF file is for others to judge. */
+async function runsHere(file: string): Promise<boolean> {
+  if (!existsSync(file)) return true
+  const made = await elfMachine(file)
+  return made === undefined || (process.platform === 'linux' && made === thisProcessor())
 }
 
 function requireProgram(path: string, why: string): string {

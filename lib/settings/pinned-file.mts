@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { fromRoot, shownPath } from '../base/files.mts'
 import { lazily } from '../base/lazy.mts'
+import { listedSum } from './release-files.mts'
 import type { Version } from './versions.mts'
 
 /** A file of this machine that versions.json names. */
@@ -16,20 +18,21 @@ export interface PinnedFile {
 }
 
 /**
- * The file an entry of versions.json names. Callers await `prove` before it is started or copied to a host.
+ * The file an entry of versions.json names; its sha256 by that entry, else by a list beside the file. Callers await `prove` before it is started or copied to a host.
  * @param name key of the entry, for errors
  * @returns undefined when the entry names none
  * @throws KitError exit 7 when the entry has no valid sha256
  */
-export function pinnedFile(name: string, { file, sha256 }: Version): PinnedFile | undefined {
+export function pinnedFile(name: string, { file, ...entry }: Version): PinnedFile | undefined {
   if (file === undefined) return undefined
+  const path = fromRoot(file)
+  const sha256 = entry.sha256 ?? listedSum(path)
   if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) {
     throw new KitError(`versions.json: ${name} has a file and no checksum`, {
       exitCode: exitCodes.trust,
-      hint: `add the sha256 its publisher gives to ${name}`,
+      hint: `put the publisher’s list beside it (${shownPath(dirname(path))}/sha256sum-amd64.txt), or add its sha256 to ${name}`,
     })
   }
-  const path = fromRoot(file)
   return { file: path, sha256, prove: lazily(() => prove(path, sha256)) }
 }
 

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { credentialsFolder, readIfThere, root, shownPath } from '../base/files.mts'
 import { shortened } from '../base/sensitive.mts'
-import { mapOf, onlyFields, optional, readShape, text } from '../base/shape.mts'
+import { firstThere } from './release-files.mts'
+import { listOf, mapOf, onlyFields, optional, readShape, text } from '../base/shape.mts'
 
 /** One entry of versions.json: an image, or a binary. */
 export interface Version {
@@ -13,6 +14,8 @@ export interface Version {
   /** Path of a binary on this machine, and its checksum. */
   readonly file?: string
   readonly sha256?: string
+  /** Where the file is looked for when `file` is not given: the first that is there. */
+  readonly places?: readonly string[]
   /** Why this is not the real program: shown in every report. */
   readonly standIn?: string
 }
@@ -23,6 +26,7 @@ const versionsShape = mapOf(
     image: optional(text),
     file: optional(text),
     sha256: optional(text),
+    places: optional(listOf(text)),
     standIn: optional(text),
   }),
 )
@@ -37,7 +41,7 @@ export type Versions = Readonly<Record<string, Version>>
 export function readVersions(env: string): { versions: Versions; overlaid: readonly string[] } {
   const base = readOne(join(root, 'versions.json')) ?? {}
   const own = readOne(join(credentialsFolder(env), 'versions.json')) ?? {}
-  const versions = { ...base, ...own }
+  const versions = located({ ...base, ...own })
   for (const [name, { image }] of Object.entries(versions)) {
     const problem = image === undefined ? undefined : problemWithImage(image)
     if (problem !== undefined) {
@@ -49,6 +53,15 @@ export function readVersions(env: string): { versions: Versions; overlaid: reado
   }
   return { versions, overlaid: Object.keys(own) }
 }
+
+/** With the file of each entry that only says where it may be. */
+const located = (versions: Versions): Versions =>
+  Object.fromEntries(
+    Object.entries(versions).map(([name, entry]) => {
+      const file = entry.file ?? firstThere(entry.places ?? [])
+      return [name, file === undefined ? entry : { ...entry, file }]
+    }),
+  )
 
 /** The version of `name`. @throws KitError exit 2 when versions.json does not have it */
 export function requireVersion(versions: Versions, name: string): Version {

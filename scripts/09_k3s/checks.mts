@@ -13,6 +13,7 @@ import {
 } from './checks/network.mts'
 import { nodes, overlap, pressure, servers, version } from './checks/nodes.mts'
 import { networkPolicies } from './checks/policies.mts'
+import { dnsNear, dnsNodes, metricsNodes } from './checks/spread.mts'
 import { certificates, members, snapshots } from './checks/servers.mts'
 import { api, crashing, dns, ingressAnswers, ingressClass, kubelets, registry } from './checks/services.mts'
 import type { k3s } from './module.mts'
@@ -33,10 +34,13 @@ export const checks: ChecksOf<typeof k3s> = [
   services,
   nodePorts,
   dns,
+  dnsNodes,
+  dnsNear,
   namesInside,
   namesOutside,
   networkPolicies,
   metrics,
+  metricsNodes,
   kubelets,
   addons,
   storage,

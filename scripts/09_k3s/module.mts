@@ -5,6 +5,7 @@ import { loadBalancerLines } from './ingress/load-balancer.mts'
 import { ingress } from './ingress/manifests.mts'
 import { clusterFacts } from './probes/cluster-facts.mts'
 import { coreObjects } from './probes/core-objects.mts'
+import { proxyProblem } from './settings-proxy.mts'
 import { waivedOf } from './settings-waived.mts'
 import { own, shared, type K3sSettings } from './settings.mts'
 
@@ -28,6 +29,7 @@ export const k3s = defineModule({
   },
   shared,
   settings: own,
+  validate: (settings: K3sSettings) => [proxyProblem(settings) ?? []].flat(),
   images: ['traefik', 'probe'],
   objects: (settings: K3sSettings, images: Images, versions: Versions) => ({
     '04_bootstrap_addons': [clusterFacts(settings, requireVersion(versions, 'k3s').version)],

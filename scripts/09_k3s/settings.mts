@@ -2,6 +2,7 @@ import type { SettingsOf } from '../../lib/run/module.mts'
 import type { Setting } from '../../lib/settings/settings.mts'
 import { backendAddresses, registry } from '../../lib/settings/platform-backends.mts'
 import { general, ingress } from '../../lib/settings/platform.mts'
+import { proxy } from './settings-proxy.mts'
 import { ssh } from './settings-ssh.mts'
 import { waivedProblem } from './settings-waived.mts'
 import {
@@ -143,6 +144,6 @@ export const ingressController = [
 export const shared = [...general, ...ingress, ...backendAddresses, ...registry] as const
 
 /** Settings of its own. */
-export const own = [...ssh, ...cluster, ...ingressController] as const
+export const own = [...ssh, ...proxy, ...cluster, ...ingressController] as const
 
 export type K3sSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

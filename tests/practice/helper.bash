@@ -7,6 +7,8 @@ bats_load_library bats-support
 bats_load_library bats-assert
 cd "$root" || exit 1
 unset CI KEYBUZZ_ENV
+# K3s itself unpacks 280 MB before it is kubectl: not below /var/lib of this computer.
+export K3S_DATA_DIR=${KEYBUZZ_PRACTICE_CACHE:-$HOME/.cache/keybuzz-practice}/k3s-data
 
 practice=tests/practice/practice
 credentials=credentials/practice

@@ -8,6 +8,7 @@ import { createKubeReader } from '../reader.mts'
 import type { Kube, KubeOptions, KubeSession } from './kube.mts'
 import { ObjectModified } from '../kubectl-errors.mts'
 import { log, record } from '../../base/log.mts'
+import { setForeignFields } from './foreign-fields.mts'
 import { createOurObjects, owned, ownerOf } from './ownership.mts'
 import { deletedText, deleteObjects } from '../objects.mts'
 import { isServing } from '../rollout/progress.mts'
@@ -119,6 +120,7 @@ export function createKube(options: KubeOptions): KubeSession {
   const kubeOf = (step: string): Kube => ({
     ...reader,
     apply: (wanted) => applyBatch(wanted.map((manifest) => ready(owned(manifest, { ...owner, step })))),
+    setFields: (fields) => setForeignFields(options, fields),
     async ensureJob(wanted) {
       jobs.add(nameOf(wanted))
       const one = ready(owned(wanted, { ...owner, step }))

@@ -13,6 +13,11 @@ export interface Kube extends KubeReader {
    * @throws KitError exit 5 for a hand edit, or an object of another owner or being deleted; see also Kubectl.run
    */
   apply(manifests: readonly Manifest[]): Promise<void>
+  /**
+   * Sets single fields of objects that belong to somebody else; they stay theirs and are never deleted.
+   * @throws KitError exit 5 or 9, see setForeignFields
+   */
+  setFields(fields: readonly Manifest[]): Promise<void>
   /** Ensures that a Job of manifests/jobs.mts has completed. It is in no revision. @throws KitError exit 5 or 9 */
   ensureJob(job: Job): Promise<void>
   /** Waits until Deployments serve with what was applied. @throws KitError exit 5 or 9, see waitForDeployments */

@@ -9,6 +9,8 @@ export const paths = {
   server: '/var/lib/rancher/k3s/server',
   kubeconfig: '/etc/rancher/k3s/k3s.yaml',
   etc: '/etc/rancher',
+  /** Ours: the proxy K3s goes through, where one is set. */
+  proxy: '/etc/rancher/k3s/proxy.env',
   /** Ours: which binary, configuration and unit the running service was started with. */
   started: '/etc/rancher/keybuzz.started',
   /** Ours: this host is on its way out of the cluster. */

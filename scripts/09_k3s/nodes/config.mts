@@ -1,6 +1,7 @@
 import { stringify } from 'yaml'
 import type { Sensitive } from '../../../lib/base/sensitive.mts'
 import type { K3sSettings } from '../settings.mts'
+import { graceSeconds, leaveAfterSeconds } from '../settings-timing.mts'
 import { paths, signature } from '../host/paths.mts'
 
 // What K3s is told on each host: pure text.
@@ -40,6 +41,12 @@ const common = (settings: WithTokens, servers: readonly NodeFacts[]) => ({
       .filter(Boolean),
   ],
   'node-taint': ['node-role.kubernetes.io/control-plane:NoSchedule'],
+  // Acts on pods made from then on, whichever server makes them: so all servers must be told alike.
+  'kube-apiserver-arg': [
+    `default-not-ready-toleration-seconds=${leaveAfterSeconds}`,
+    `default-unreachable-toleration-seconds=${leaveAfterSeconds}`,
+  ],
+  'kube-controller-manager-arg': [`node-monitor-grace-period=${graceSeconds}s`],
 })
 
 /** config.yaml of a server. */
@@ -75,8 +82,8 @@ export const agentConfig = (node: NodeFacts, server: string, token: string): str
 const configText = (values: object): string =>
   `${signature} A change by hand is overwritten by its next run.\n${stringify(values)}`
 
-/** The systemd unit of a server or a worker. */
-export const unitText = (role: 'server' | 'agent'): string => `[Unit]
+/** The systemd unit of a server or a worker. @param proxied it reads the file of its proxy too, which must be there */
+export const unitText = (role: 'server' | 'agent', proxied: boolean): string => `[Unit]
 Description=Lightweight Kubernetes (${role}), installed by the KeyBuzz installer
 Documentation=https://docs.k3s.io
 Wants=network-online.target
@@ -89,7 +96,7 @@ WantedBy=multi-user.target
 Type=notify
 EnvironmentFile=-/etc/default/%N
 EnvironmentFile=-/etc/sysconfig/%N
-KillMode=process
+${proxied ? `EnvironmentFile=${paths.proxy}\n` : ''}KillMode=process
 Delegate=yes
 LimitNOFILE=1048576
 LimitNPROC=infinity

@@ -19,6 +19,7 @@ import {
   start,
   type DesiredState,
 } from './install.mts'
+import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { missingOf, serverIsHealthy } from './readiness.mts'
 import { hideToken, requireSameTokens, withTokens } from './tokens.mts'
@@ -66,11 +67,12 @@ export async function ensureServers({
     tokens.set(name, token)
     return token
   }
+  const proxy = proxyEnvironment(settings)
   let untouched = 0
   for (const state of order.filter(changes)) {
     const host = hostOf(servers, state.name)
     const config = serverConfig(settings, states, state, await originOf(state, begins, order, tokenOf))
-    const wanted: DesiredState = { role: 'server', config, artifacts, pods: settings.CLUSTER_CIDR }
+    const wanted: DesiredState = { role: 'server', config, artifacts, pods: settings.CLUSTER_CIDR, proxy }
     await writeConfig(host, wanted)
     if (needsStart(state, wanted)) {
       await requireOthersWhole(state, states, servers)

@@ -27,7 +27,7 @@ export function artifactsOf(versions: Versions): Artifact[] {
     throw new KitError(`versions.json does not say where the program of K3s ${version} is`, {
       exitCode: exitCodes.preflight,
       details: ['Hosts download nothing: this machine brings it, checked.'],
-      hint: `download k3s, k3s-airgap-images-amd64.tar.zst and sha256sum-amd64.txt of ${version} into artifacts/, then add "file" and "sha256" to k3s and k3s-images in versions.json`,
+      hint: `download k3s, k3s-airgap-images-amd64.tar.zst and sha256sum-amd64.txt (for aarch64: k3s-arm64, ...-arm64...) of ${version} into artifacts/, then run the same command again`,
     })
   }
   return Object.entries(versions).flatMap(([name, version]) => {
@@ -44,10 +44,16 @@ const tarballName = (name: string, file: string): string =>
   `keybuzz-${name}${/\.tar(\.\w+)?$/.exec(file)?.[0] ?? '.tar'}`
 
 /** What a service would be started with: when it is another one than it was started with, it is restarted. */
-const startHash = (artifacts: readonly Artifact[], config: string, role: 'server' | 'agent'): string =>
+const startHash = ({ artifacts, config, role, proxy }: DesiredState): string =>
   createHash('sha256')
     .update(
-      JSON.stringify([artifacts.find(({ path }) => path === paths.binary)?.sha256, config, unitText(role)]),
+      JSON.stringify([
+        artifacts.find(({ path }) => path === paths.binary)?.sha256,
+        config,
+        unitText(role, proxy !== undefined),
+        // Not even its absence: a cluster without a proxy keeps the hash it has.
+        ...(proxy === undefined ? [] : [proxy]),
+      ]),
     )
     .digest('hex')
 
@@ -62,13 +68,13 @@ export interface DesiredState {
   readonly pods: string
   readonly config: string
   readonly artifacts: readonly Artifact[]
+  /** The file of its proxy, see proxyEnvironment. */
+  readonly proxy: string | undefined
 }
 
 /** True when the service of this host must be started, or started anew. */
-export const needsStart = (
-  { active, started }: HostState,
-  { artifacts, config, role }: DesiredState,
-): boolean => !active || started !== startHash(artifacts, config, role)
+export const needsStart = ({ active, started }: HostState, wanted: DesiredState): boolean =>
+  !active || started !== startHash(wanted)
 
 /** Lays the program and the images; nothing is started. */
 export async function copyArtifacts(host: Host, artifacts: readonly Artifact[]): Promise<void> {
@@ -76,21 +82,40 @@ export async function copyArtifacts(host: Host, artifacts: readonly Artifact[]):
 }
 
 /** Lays the configuration, the unit, and what takes them off again; nothing is started. */
-export async function writeConfig(host: Host, { role, config, pods }: DesiredState): Promise<void> {
+export async function writeConfig(host: Host, { role, config, pods, proxy }: DesiredState): Promise<void> {
   await host.put(paths.uninstall, '0755', uninstallScript(pods))
   await host.put(paths.config, '0600', config)
-  if (await host.put(unitPath(role), '0644', unitText(role)))
+  if (proxy !== undefined) await host.put(paths.proxy, '0600', proxy)
+  if (await host.put(unitPath(role), '0644', unitText(role, proxy !== undefined)))
     await host.change('systemctl daemon-reload', ['systemctl', 'daemon-reload'])
 }
+
+/**
+ * What K3s' own installer does beside it: links to its tools on servers, where a name is free. And the file in whose
+ * absence K3s imports every tarball of images at every start, which takes minutes for large ones.
+ */
+const besidesK3s = ({ role, proxy }: DesiredState): string =>
+  [
+    ...(role === 'server'
+      ? [
+          `for tool in kubectl crictl ctr; do PATH="$PATH:/usr/local/bin" command -v $tool >/dev/null || ln -s k3s /usr/local/bin/$tool || :; done`,
+        ]
+      : []),
+    `mkdir -p ${paths.images}`,
+    `[ -e ${paths.images}/.cache.json ] || : >${paths.images}/.cache.json`,
+    // One that was set before may hold a password.
+    ...(proxy === undefined ? [`rm -f ${paths.proxy}`] : []),
+    '',
+  ].join('; ')
 
 /** Starts the service, or starts it anew, and remembers with what. It does not wait until it is ready. */
 export async function start(host: Host, wanted: DesiredState): Promise<void> {
   const unit = unitOf(wanted.role)
-  const recipe = startHash(wanted.artifacts, wanted.config, wanted.role)
+  const recipe = startHash(wanted)
   // The mark goes first: a run that is killed in between finds the service not active, or restarts it once more.
   // By stdin into a file of root's: the hash is of the tokens too, and a weak one could be guessed from it.
   const script =
     // The kubelet would end for ever without its resolv.conf, and say so only in the journal.
-    `read -r mark; umask 077; test -s ${paths.resolvConf} || { echo '${paths.resolvConf} is missing: run 09_k3s_01_prepare' >&2; exit 1; }; rm -f ${paths.started}; systemctl enable --quiet ${unit}; systemctl reset-failed ${unit} || :; systemctl restart --no-block ${unit}; echo "$mark" >${paths.started}`
+    `${besidesK3s(wanted)}read -r mark; umask 077; test -s ${paths.resolvConf} || { echo '${paths.resolvConf} is missing: run 09_k3s_01_prepare' >&2; exit 1; }; rm -f ${paths.started}; systemctl enable --quiet ${unit}; systemctl reset-failed ${unit} || :; systemctl restart --no-block ${unit}; echo "$mark" >${paths.started}`
   await host.change(`start ${unit}`, ['sh', '-ec', script], { input: `${recipe}\n` })
 }

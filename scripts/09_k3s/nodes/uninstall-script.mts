@@ -54,11 +54,16 @@ for link in $(ip -o link show master cni0 2>/dev/null | sed 's/^[0-9]*: \\([^:@]
   [ ! -e "/sys/class/net/$link" ] || ip link delete "$link" || [ ! -e "/sys/class/net/$link" ]
 done
 ip route flush root ${pods}
+# A host may have neither of its own: K3s brings both, below the data that goes further down.
+for tools in /var/lib/rancher/k3s/data/*/bin /var/lib/rancher/k3s/data/*/bin/aux; do [ ! -d "$tools" ] || PATH=$PATH:$tools; done
 for tables in iptables ip6tables; do
   command -v $tables-save >/dev/null || continue
   rules=$($tables-save 2>/dev/null)
-  case $rules in *KUBE-* | *CNI-* | *flannel*) printf '%s\\n' "$rules" | sed -e '/KUBE-/d' -e '/CNI-/d' -e '/flannel/d' | $tables-restore ;; esac
+  case $rules in *KUBE-* | *CNI-* | *[fF][lL][aA][nN][nN][eE][lL]*) printf '%s\\n' "$rules" | sed -e '/KUBE-/d' -e '/CNI-/d' -e '/flannel/Id' | $tables-restore ;; esac
 done
+if command -v ipset >/dev/null; then
+  for set in $(ipset list -n 2>/dev/null | grep -iE '^(KUBE-|inet6:KUBE-)'); do ipset destroy "$set" || echo "the set $set stays" >&2; done
+fi
 if command -v nft >/dev/null; then
   nft list tables 2>/dev/null | grep -iE 'kube|k3s|flannel' | while read -r _ family table; do nft delete table "$family" "$table"; done
 fi

@@ -19,6 +19,7 @@ import {
   type Artifact,
   type DesiredState,
 } from './install.mts'
+import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { healthyServer, readyWorker, viewOfWorkers, type WorkersView } from './readiness.mts'
 
@@ -44,7 +45,14 @@ export async function ensureWorkers({
   if (workers.length + absent.length === 0) return
   const artifacts = artifactsOf(versions)
   const gate = lazily(() => healthyOf(servers))
-  const shared = { ...(await lookFrom(servers)), gate, artifacts, pods: settings.CLUSTER_CIDR, until }
+  const shared = {
+    ...(await lookFrom(servers)),
+    gate,
+    artifacts,
+    pods: settings.CLUSTER_CIDR,
+    proxy: proxyEnvironment(settings),
+    until,
+  }
   const limit = createLimit(settings.JOIN_PARALLEL)
   const joined = await Promise.allSettled(workers.map((worker) => limit(() => join({ ...shared, worker }))))
   const failures = [
@@ -98,11 +106,21 @@ interface Joining extends WorkersView {
   readonly gate: () => Promise<Host>
   readonly artifacts: readonly Artifact[]
   readonly pods: string
+  readonly proxy: string | undefined
   readonly until: Until
 }
 
 /** @returns whether anything had to be started */
-async function join({ worker, gate, token, ready, artifacts, pods, until }: Joining): Promise<boolean> {
+async function join({
+  worker,
+  gate,
+  token,
+  ready,
+  artifacts,
+  pods,
+  proxy,
+  until,
+}: Joining): Promise<boolean> {
   const state = await readState(worker, imagesOf(artifacts))
   requireStaying([state])
   const wanted: DesiredState = {
@@ -110,6 +128,7 @@ async function join({ worker, gate, token, ready, artifacts, pods, until }: Join
     config: agentConfig(state, state.joins ?? (await gate()).address, token),
     artifacts,
     pods,
+    proxy,
   }
   await copyArtifacts(worker, artifacts)
   await writeConfig(worker, wanted)

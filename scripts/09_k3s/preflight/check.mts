@@ -29,6 +29,8 @@ export interface HostFacts {
   readonly members: readonly Member[]
   /** Who probed which of its ports in vain. */
   readonly blocked: readonly Blocked[]
+  /** The processor the program of K3s is made for, as `uname -m` names it. */
+  readonly program: string
   /** TCP ports of K3s that answered this machine at its public address. */
   readonly publicPorts: readonly number[]
 }

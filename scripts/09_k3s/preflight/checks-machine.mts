@@ -48,6 +48,14 @@ export const machine: readonly HostCheck[] = [
       ),
   },
   {
+    id: 'host.program',
+    title: 'The program of K3s is made for its processor',
+    fix: 'download k3s and k3s-airgap-images-amd64 for x86_64, k3s-arm64 and k3s-airgap-images-arm64 for aarch64, each with its list of checksums',
+    waivable: false,
+    ask: ({ said, program }) =>
+      must(said.one('arch') === program, `${said.one('arch') ?? 'unknown'}, the program is for ${program}`),
+  },
+  {
     id: 'host.system',
     title: 'The system is recent enough',
     fix: 'install Debian 12 or Ubuntu 24.04',

@@ -94,7 +94,7 @@ export const surroundings: readonly HostCheck[] = [
   {
     id: 'host.proxy',
     title: 'A proxy, where one is set, leaves the private network alone',
-    fix: 'add the private network, the ranges of pods and Services, .svc and .cluster.local to no_proxy',
+    fix: 'add the private network, the ranges of pods and Services, .svc and .cluster.local to no_proxy; K3s reads none of it, only HOSTS_PROXY and HOSTS_NO_PROXY',
     waivable: true,
     ask({ said }) {
       const set = said.all('proxy').filter(([name]) => name !== 'no_proxy')

@@ -32,9 +32,14 @@ export interface Fit {
 /**
  * Asks every host about itself, in one round trip each, before anything is written; when all are fit, whether they
  * reach each other.
+ * @param program the processor the program of K3s is made for
  * @throws KitError exit 3 with every check that failed and nobody waived, exit 2 for a waiver that waives nothing
  */
-export async function requireFit(hosts: Omit<Hosts, 'close'>, settings: K3sSettings): Promise<Fit[]> {
+export async function requireFit(
+  hosts: Omit<Hosts, 'close'>,
+  settings: K3sSettings,
+  program: string,
+): Promise<Fit[]> {
   const { masters, workers, members } = hosts
   const started = performance.now()
   const answered = await Promise.all([
@@ -42,7 +47,7 @@ export async function requireFit(hosts: Omit<Hosts, 'close'>, settings: K3sSetti
     ...workers.map((host) => ask(host, 'worker', members)),
   ])
   const waived = waivedOf(settings.WAIVED)
-  const facts = factsOf(answered, members, settings)
+  const facts = factsOf(answered, members, settings, program)
   requireNone(judge(facts, waived), answered.length)
   const reached = await withBlocked(hosts, answered, facts, settings)
   const findings = judge(reached, waived)
@@ -110,6 +115,7 @@ function factsOf(
   answered: readonly Answered[],
   members: readonly Member[],
   settings: K3sSettings,
+  program: string,
 ): HostFacts[] {
   const aheads = answered.map(({ ahead }) => ahead).toSorted((a, b) => a - b)
   const median = aheads[Math.floor(aheads.length / 2)] ?? 0
@@ -119,6 +125,7 @@ function factsOf(
     role: one.role,
     others: answered.filter((other) => other !== one).map(short),
     settings,
+    program,
     clockOffset: surely(one.ahead - median, one.within),
     members,
     blocked: [],

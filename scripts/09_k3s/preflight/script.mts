@@ -2,7 +2,7 @@ import { signature } from '../host/paths.mts'
 import { preparedPart, prologue } from '../prepare/script.mts'
 
 // What is asked of a host before anything is written to it: one POSIX script, one round trip, one document of
-// `key value` lines. It only reads, but for a probe of the disk that takes away what it wrote.
+// `key value` lines. It only reads, but for a probe of the disk and a link of the overlay's kind, both taken away again.
 
 const modules = ['overlay', 'br_netfilter', 'vxlan', 'wireguard', 'nf_conntrack', 'nf_tables']
 

@@ -21,9 +21,19 @@ sysctls() {
 }
 `
 
-/** After the prologue. */
-export const preparedPart = `for name in ${modules.join(' ')}; do
-  { [ -d "/sys/module/$name" ] || grep -qs "^$name " /proc/modules || grep -qsw "$name" /proc/filesystems || grep -qs "/$name.ko" "/lib/modules/$(uname -r)/modules.builtin"; } && say loaded "$name"
+/**
+ * After the prologue. A kernel may have an overlay built in and list it nowhere: a link of that kind tells, which is
+ * never up and goes at once. Where modprobe knows the module none is made, for that would load it.
+ */
+export const preparedPart = `listed() { [ -d "/sys/module/$1" ] || grep -qs "^$1 " /proc/modules || grep -qsw "$1" /proc/filesystems || grep -qs "/$1.ko" "/lib/modules/$(uname -r)/modules.builtin"; }
+makes_link() {
+  case $1 in vxlan) kind='vxlan id 16777215 dstport 8472' ;; wireguard) kind=$1 ;; *) return 1 ;; esac
+  modprobe -n -q "$1" 2>/dev/null && return 1
+  ip link delete keybuzz-try 2>/dev/null
+  ip link add keybuzz-try type $kind 2>/dev/null && ip link delete keybuzz-try
+}
+for name in ${modules.join(' ')}; do
+  { listed "$name" || makes_link "$name"; } && say loaded "$name"
 done
 [ -d /proc/sys/net/bridge ] && say loaded br_netfilter
 [ -e /proc/net/stat/nf_conntrack ] && say loaded nf_conntrack

@@ -11,16 +11,21 @@ import (
 	"time"
 )
 
-// importImages loads the tarballs of agent/images that are new or changed since the last time.
+// imported is what this start has loaded: name of the tarball, and its size and time.
+var imported = map[string]string{}
+
+// importImages loads the tarballs of agent/images that are new or changed since the last time: since this start, or
+// since ever where .cache.json is there, as in K3s, which never makes that file itself.
 func importImages(ctx context.Context) error {
 	tarballs, err := filepath.Glob(imagesDir + "/*.tar")
 	if err != nil {
 		return err
 	}
 	record := filepath.Join(imagesDir, ".cache.json")
-	done := map[string]string{}
-	if text, err := os.ReadFile(record); err == nil {
-		if err := json.Unmarshal(text, &done); err != nil {
+	text, missing := os.ReadFile(record)
+	// An operator makes it empty.
+	if missing == nil && len(text) > 0 {
+		if err := json.Unmarshal(text, &imported); err != nil {
 			return fmt.Errorf("%s: %w", record, err)
 		}
 	}
@@ -31,7 +36,7 @@ func importImages(ctx context.Context) error {
 		}
 		mark := fmt.Sprint(info.Size(), " ", info.ModTime().UnixNano())
 		// A file changed this very moment may still be arriving.
-		if done[tarball] == mark || time.Since(info.ModTime()) < 2*time.Second {
+		if imported[tarball] == mark || time.Since(info.ModTime()) < 2*time.Second {
 			continue
 		}
 		begun := time.Now()
@@ -39,8 +44,11 @@ func importImages(ctx context.Context) error {
 			return fmt.Errorf("import %s: %w: %s", tarball, err, out)
 		}
 		log.Printf("imported %s in %.1fs", filepath.Base(tarball), time.Since(begun).Seconds())
-		done[tarball] = mark
-		text, err := json.Marshal(done)
+		imported[tarball] = mark
+		if missing != nil {
+			continue
+		}
+		text, err := json.Marshal(imported)
 		if err != nil {
 			return err
 		}

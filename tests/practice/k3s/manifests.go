@@ -47,7 +47,8 @@ func writeManifests(ctx context.Context, cfg *Config) error {
 	return nil
 }
 
-// applyManifests applies the folder's files at start and whenever one changes.
+// applyManifests applies the folder's files at start and whenever one changes: by a three-way patch, as K3s does, so that
+// what a file does not name, such as a number of replicas, stays as others set it.
 func applyManifests(ctx context.Context, cfg *Config) {
 	if until(ctx, "bundled manifests", 2*time.Second, func() error { return writeManifests(ctx, cfg) }) != nil {
 		return
@@ -60,7 +61,7 @@ func applyManifests(ctx context.Context, cfg *Config) {
 			if err != nil || applied[file].Equal(info.ModTime()) {
 				continue
 			}
-			out, err := kubectlRun(ctx, "apply", "--server-side", "--force-conflicts", "--field-manager=k3s", "-f", file)
+			out, err := kubectlRun(ctx, "apply", "--field-manager=deploy@"+cfg.NodeName, "-f", file)
 			if err == nil {
 				applied[file] = info.ModTime()
 				log.Printf("applied %s", filepath.Base(file))

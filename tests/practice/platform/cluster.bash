@@ -3,11 +3,16 @@
 
 readonly k3s_settings=/etc/rancher/k3s/config.yaml
 
-# find_k3s: the program and its images, built when they are not in the cache. Sets k3s, k3s_images, k3s_sha256.
+# find_k3s: the program and its images: K3s itself where it was chosen, else the practice build, built when it is not in
+# the cache. Sets k3s, k3s_images, k3s_sha256.
 find_k3s() {
   local built known path sum
-  built=$("$here/k3s/build") || fail 'the practice k3s could not be built' 'look at its lines above; tests/practice/k3s/README.md'
-  { read -r k3s && read -r k3s_images; } <<<"$built"
+  if is_k3s_itself; then
+    k3s=$given_k3s k3s_images=$given_images
+  else
+    built=$("$here/k3s/build") || fail 'the practice k3s could not be built' 'look at its lines above; tests/practice/k3s/README.md'
+    { read -r k3s && read -r k3s_images; } <<<"$built"
+  fi
   # Cached builds are named by content, so the sum of one never changes.
   known=$(cat "$state/k3s" 2>/dev/null || true)
   read -r sum path <<<"$known"
@@ -18,7 +23,8 @@ find_k3s() {
   k3s_sha256=$sum
 }
 
-kube() { "$k3s" kubectl --kubeconfig "$env_folder/kubeconfig" "$@"; }
+# K3s itself unpacks its tools before it is kubectl: not below /var/lib of this computer.
+kube() { K3S_DATA_DIR=$cache/k3s-data "$k3s" kubectl --kubeconfig "$env_folder/kubeconfig" "$@"; }
 
 unit_of() { if [[ $1 == "$server" ]]; then printf k3s; else printf k3s-agent; fi; }
 
@@ -87,7 +93,11 @@ install_k3s() {
 
 ensure_cluster() {
   local node
-  for node in "${nodes[@]}"; do is_laid "$node" "$k3s_images" || lay_image "$node" "$k3s_images"; done
+  for node in "${nodes[@]}"; do
+    is_laid "$node" "$k3s_images" || lay_image "$node" "$k3s_images"
+    # Without this file K3s imports every tarball at every start; module 9 lays it on its own machines.
+    [[ -e $machine_folders/$node/$laid_images/.cache.json ]] || : >"$machine_folders/$node/$laid_images/.cache.json"
+  done
   each install_k3s "${nodes[@]}"
   if ! nodes_ready; then timed "Kubernetes on ${nodes[*]#practice-}" await_cluster; fi
 }

@@ -37,10 +37,12 @@ worker_addresses() {
 
 platform_env() { with_others platform.env "$(platform_settings)"; }
 
-# k3s_env: what module 9 would ask here. The practice k3s has no VXLAN. This computer plays the load balancer. With
+# k3s_env: what module 9 would ask here. The practice build has no VXLAN. This computer plays the load balancer. With
 # control groups of version 2 there is nothing to waive; the waiver is harmless.
 k3s_env() {
-  with_others 09_k3s.env "$(printf "%s='%s'\n" FLANNEL_BACKEND host-gw TRUSTED_PROXIES "$gateway/32" INGRESS_NODE_PORT 31695 \
+  local overlay=host-gw
+  if is_k3s_itself; then overlay=vxlan; fi
+  with_others 09_k3s.env "$(printf "%s='%s'\n" FLANNEL_BACKEND "$overlay" TRUSTED_PROXIES "$gateway/32" INGRESS_NODE_PORT 31695 \
     WAIVED 'host.cgroup: the practice machines share the kernel of this computer')"
 }
 
@@ -57,11 +59,15 @@ with_others() {
 # versions_json: laid over the kit's own, because there is no registry and no release to fetch from here.
 versions_json() {
   local image=n8n-twin twin=', "standIn": "A contract server with the settings, ports and routes of n8n: it runs no workflows"'
-  local runners=n8n-twin name traefik busybox local_path='' version
+  local runners=n8n-twin name traefik busybox probe='' local_path='' version
   traefik=$(tarballs_of traefik)
-  busybox=$(tarballs_of busybox)
+  # K3s itself brings both: the probe's busybox is among its images, as in production.
+  if ! is_k3s_itself; then
+    busybox=$(tarballs_of busybox)
+    probe="  \"probe\": {\"version\": \"1.35.0\", \"image\": \"$(images_in "$busybox")\", \"file\": \"$busybox\", \"sha256\": \"$(sum_of "$busybox")\"},"
+  fi
   # Only module 9 lays it, on machines that were bare.
-  if [[ $(cat "$state/kind") == bare ]]; then
+  if [[ $(cat "$state/kind") == bare ]] && ! is_k3s_itself; then
     name=$(tarballs_of local-path)
     local_path="  \"local-path\": {\"version\": \"0.0.30\", \"file\": \"$name\", \"sha256\": \"$(sum_of "$name")\"},"
   fi
@@ -75,7 +81,7 @@ versions_json() {
   "n8n-runners": {"version": "2.41.1", "image": "keybuzz-practice/$runners:2.41.1"$twin},
 $(contract_versions)
   "traefik": {"version": "3.7.15", "image": "$(images_in "$traefik")", "file": "$traefik", "sha256": "$(sum_of "$traefik")"},
-  "probe": {"version": "1.35.0", "image": "$(images_in "$busybox")", "file": "$busybox", "sha256": "$(sum_of "$busybox")"},
+$probe
 $local_path
   "k3s-images": {"version": "$version", "file": "$k3s_images", "sha256": "$(sum_of "$k3s_images")"},
   "k3s": {"version": "$version", "file": "$k3s", "sha256": "$k3s_sha256"}

@@ -13,8 +13,9 @@ choose_images() {
 
 # pack_images: before anything is booted for them. Only what can be packed is a choice to remember.
 pack_images() {
-  local name
-  for name in traefik busybox ${bare:+local-path} "${chosen_images[@]}"; do tarballs_of "$name" >/dev/null; done
+  local name names=(traefik)
+  is_k3s_itself || names+=(busybox ${bare:+local-path})
+  for name in "${names[@]}" "${chosen_images[@]}"; do tarballs_of "$name" >/dev/null; done
   (IFS=, && printf '%s\n' "${chosen_images[*]}") | write_file "$state/images" 0600
 }
 

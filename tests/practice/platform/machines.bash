@@ -65,6 +65,7 @@ furnish() {
   printf 'ADDRESS=%s\nGATEWAY=%s\n' "${address[$name]}" "$gateway" >"$upper/etc/practice-address"
   ssh-keygen -q -t ed25519 -N '' -C "root@$name" -f "$upper/etc/ssh/ssh_host_ed25519_key"
   install -m 0600 "$state/secrets/id_ed25519.pub" "$upper/root/.ssh/authorized_keys"
+  if is_k3s_itself && [[ $name != "$backend" ]]; then lend_to_k3s "$upper"; fi
   [[ $name != "$backend" ]] || furnish_backend "$upper" "$(<"$folder.partial/lower")"
   mv "$folder.partial" "$folder"
 }

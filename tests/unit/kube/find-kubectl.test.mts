@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
@@ -35,7 +35,7 @@ for (const [what, content, more, exitCode, message] of [
     exitCodes.trust,
     /k3s has a file and no checksum/,
   ],
-  ['no program', undefined, {}, exitCodes.preflight, /cannot be run/],
+  ['no program', undefined, {}, exitCodes.preflight, /cannot read/],
 ] as const) {
   test(`${what} where versions.json names the K3s binary is not started: exit ${exitCode}`, async () => {
     if (content === undefined) rmSync(file)
@@ -47,6 +47,49 @@ for (const [what, content, more, exitCode, message] of [
     assert.equal(existsSync(trace), false)
   })
 }
+
+test('a program as downloaded, mode 0644, is started all the same once its checksum is right', async () => {
+  chmodSync(file, 0o644)
+  const { words } = await findKubectl(versionsWith({}))
+  assert.equal((await run(words)).code, 0)
+  assert.equal(existsSync(trace), true)
+})
+
+test('its checksum may be in the list its publisher gives with it; another one there stops it', async () => {
+  const list = join(folder, 'sha256sum-amd64.txt')
+  try {
+    writeFileSync(list, `${'0'.repeat(64)}  k3s-arm64\n${sha256} *k3s\n`)
+    assert.deepEqual((await findKubectl(versionsWith({ sha256: undefined }))).words, [file, 'kubectl'])
+    writeFileSync(list, `${'0'.repeat(64)}  k3s\n`)
+    await assert.rejects(
+      findKubectl(versionsWith({ sha256: undefined })),
+      fails(exitCodes.trust, /is not the file versions\.json names/),
+    )
+  } finally {
+    rmSync(list)
+  }
+})
+
+test('one that lies beside the kit is compared with the cluster: nobody named it for this environment', async () => {
+  assert.equal((await findKubectl(versionsWith({ places: [file] }))).unproven, true)
+})
+
+test('a program for another processor is not started: the kubectl on PATH is', async () => {
+  const { PATH } = process.env
+  const program = readFileSync('/bin/true')
+  program.writeUInt16LE(program.readUInt16LE(18) === 183 ? 62 : 183, 18)
+  writeFileSync(file, program)
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  writeFileSync(join(bin, 'kubectl'), '#!/bin/sh\n# Stand-in of kubectl.\n', { mode: 0o755 })
+  process.env['PATH'] = `${bin}:${PATH}`
+  try {
+    const found = await findKubectl(versionsWith({}))
+    assert.deepEqual([found.words, found.unproven], [[join(bin, 'kubectl')], true])
+  } finally {
+    process.env['PATH'] = PATH
+  }
+})
 
 test('the K3s binary is found from the kit’s root, whatever the current folder is', async () => {
   const before = process.cwd()

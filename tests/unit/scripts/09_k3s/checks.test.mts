@@ -46,6 +46,24 @@ const podOf = (reason?: string): LiveObject => ({
   status: { containerStatuses: [{ state: reason === undefined ? {} : { waiting: { reason } } }] },
 })
 
+/** A pod of CoreDNS or metrics-server: ready on a node, or waiting for one. */
+const addonPod = (nodeName?: string): LiveObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: `addon-${nodeName}`, creationTimestamp: '2026-01-01T00:00:00Z' },
+  spec: nodeName === undefined ? {} : { nodeName },
+  status:
+    nodeName === undefined
+      ? { phase: 'Pending' }
+      : { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+})
+/** What the EndpointSlice of kube-dns holds of one: a hint only where the Service prefers the same node. */
+const endpointOn = (nodeName: string, hint = true) => ({
+  nodeName,
+  conditions: { ready: true },
+  ...(hint && { hints: { forNodes: [{ name: nodeName }] } }),
+})
+
 /** A running pod of the probe, one a node; the single ones run on the last. */
 const probeOn = (nodeName: string, address: string, pod = nodeName): LiveObject => ({
   apiVersion: 'v1',
@@ -72,6 +90,9 @@ interface World {
   pods?: LiveObject[]
   readyz?: string
   kubelet?: string
+  dnsPods?: LiveObject[]
+  endpoints?: object[]
+  metricsPods?: LiveObject[]
   dns?: object | undefined
   ingressClass?: LiveObject | undefined
   measured?: string[]
@@ -119,6 +140,7 @@ function toolsOf(world: World) {
   const or = <T,>(key: keyof World, right: T): T => (key in world ? (world[key] as T) : right)
   const measured = world.measured ?? nodes.map(({ metadata }) => metadata.name)
   let early = world.slowMetrics ?? 0
+  const up = nodes.map(({ metadata }) => metadata.name)
   const probes: Record<string, LiveObject[]> = {
     node: nodes.map(({ metadata: { name } }, at) => probeOn(name, `10.42.${at}.2`)),
     guarded: [probeOn('k8s-worker-02', '10.42.9.3', 'guarded')],
@@ -186,6 +208,10 @@ function toolsOf(world: World) {
     if (kind === 'nodes') return nodes
     if (kind === 'services') return services
     if (kind.startsWith('storageclasses')) return [or('storageClass', storageClass)].filter(Boolean)
+    if (kind.startsWith('endpointslices'))
+      return [{ endpoints: world.endpoints ?? up.map((name) => endpointOn(name)) }]
+    if (labels['k8s-app'] === 'kube-dns') return world.dnsPods ?? up.map(addonPod)
+    if (labels['k8s-app'] === 'metrics-server') return world.metricsPods ?? up.slice(0, 2).map(addonPod)
     const part = labels['app.kubernetes.io/component']
     return part === undefined ? pods : (probes[part] ?? [])
   }
@@ -226,8 +252,11 @@ test('a node that became ready only just is given time for its first metrics', a
 test('a metrics-server that has only just started is given time for its first look', async () => {
   const metadata = { name: 'metrics-server', creationTimestamp: new Date().toISOString() }
   const started = { apiVersion: 'v1', kind: 'Pod', metadata, status: {} }
-  const outcomes = await runChecks(checks, toolsOf({ pods: [started], slowMetrics: 1 }))
-  assert.equal(outcomes.find(({ id }) => id === 'k3s.metrics')?.result, 'passed')
+  const [outcome] = await runChecks(
+    checks.filter(({ id }) => id === 'k3s.metrics'),
+    toolsOf({ metricsPods: [started], slowMetrics: 1 }),
+  )
+  assert.equal(outcome?.result, 'passed')
 })
 
 test('on a cluster that is right, every check passes', async () => {
@@ -237,6 +266,8 @@ test('on a cluster that is right, every check passes', async () => {
     [],
   )
 })
+
+const twelve = Array.from({ length: 12 }, (_, at) => node(`node-${at + 10}`))
 
 const wrong: [id: string, what: string, world: World, result: Outcome['result'], evidence: RegExp][] = [
   ['k3s.api', 'an API server that is not ready', { readyz: '[-]etcd failed' }, 'failed', /etcd failed/],
@@ -273,6 +304,73 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
   ],
   ['k3s.dns', 'a DNS that is not available', { dns: {} }, 'failed', /no pod of coredns/],
   ['k3s.dns', 'a cluster without CoreDNS', { dns: undefined }, 'failed', /no Deployment coredns/],
+  [
+    'k3s.dns-nodes',
+    'a node without CoreDNS',
+    { dnsPods: ['master-01', 'master-02', 'master-03', 'k8s-worker-01'].map(addonPod) },
+    'failed',
+    /^none on k8s-worker-02$/,
+  ],
+  [
+    'k3s.dns-nodes',
+    'a single CoreDNS on a cluster of others',
+    { dnsPods: [addonPod('master-01')], kitMade: false },
+    'warning',
+    /none on master-02, master-03, k8s-worker-01, k8s-worker-02/,
+  ],
+  [
+    'k3s.dns-nodes',
+    'fewer than ten on twelve nodes',
+    { nodes: twelve, dnsPods: twelve.slice(0, 9).map(({ metadata }) => addonPod(metadata.name)) },
+    'failed',
+    /^9 of 10 nodes$/,
+  ],
+  [
+    'k3s.dns-nodes',
+    'a pod that waits for a dead node, and takes nothing away',
+    {
+      nodes: [...rightNodes.slice(0, 4), node('k8s-worker-02', { ready: false })],
+      dnsPods: [...rightNodes.slice(0, 4).map(({ metadata }) => addonPod(metadata.name)), addonPod()],
+    },
+    'passed',
+    /^on 4 nodes; one pod waits for k8s-worker-02, not Ready$/,
+  ],
+  [
+    'k3s.dns-near',
+    'an endpoint without a hint',
+    { endpoints: [endpointOn('master-01'), endpointOn('master-02', false)] },
+    'failed',
+    /^no hint for master-02$/,
+  ],
+  [
+    'k3s.dns-near',
+    'a cluster of others without hints',
+    { endpoints: [endpointOn('master-01', false)], kitMade: false },
+    'warning',
+    /no hint for master-01/,
+  ],
+  ['k3s.dns-near', 'a DNS without endpoints', { endpoints: [] }, 'failed', /no endpoint of kube-dns/],
+  [
+    'k3s.dns-near',
+    'a Kubernetes that cannot prefer a node',
+    { nodes: [node('a', { version: 'v1.33.4' })], kitMade: false },
+    'warning',
+    /before 1\.34/,
+  ],
+  [
+    'k3s.metrics-nodes',
+    'a metrics-server whose pods share a node',
+    { metricsPods: [addonPod('master-01'), addonPod('master-01')] },
+    'failed',
+    /^1 of 2 nodes$/,
+  ],
+  [
+    'k3s.metrics-nodes',
+    'a single metrics-server on a cluster of others',
+    { metricsPods: [addonPod('master-01')], kitMade: false },
+    'warning',
+    /1 of 2 nodes/,
+  ],
   ['k3s.metrics', 'a node without metrics', { measured: ['master-01'] }, 'failed', /none for master-02/],
   ['k3s.kubelets', 'a kubelet out of reach', { kubelet: 'error' }, 'failed', /no answer from master-01/],
   ['k3s.ingress-class', 'no IngressClass', { ingressClass: undefined }, 'failed', /no IngressClass nginx/],

@@ -99,6 +99,15 @@ test('the servers of one cluster differ only in what is a node’s own', () => {
   assert.equal(first['node-ip'], '192.0.2.1')
 })
 
+test('every server is told how soon a lost node is left', () => {
+  const config = configOf(one, { begins: true })
+  assert.deepEqual(config['kube-apiserver-arg'], [
+    'default-not-ready-toleration-seconds=30',
+    'default-unreachable-toleration-seconds=30',
+  ])
+  assert.deepEqual(config['kube-controller-manager-arg'], ['node-monitor-grace-period=20s'])
+})
+
 test('the certificate covers every master and every name of the load balancers', () => {
   assert.deepEqual(configOf(one, { begins: true })['tls-san'], [
     ...nodes.flatMap(({ name, address }) => [name, address]),
@@ -122,6 +131,7 @@ test('a service is started anew when its program or its configuration is another
     config: 'a',
     artifacts: artifactsOf(versions),
     pods: '10.42.0.0/16',
+    proxy: undefined,
   } as const
   assert.ok(needsStart(one, wanted))
   assert.ok(needsStart({ ...one, active: true, started: 'something else' }, wanted))
@@ -142,7 +152,7 @@ for (const [what, given, exitCode] of [
 test('what a service was started with is a hash of its tokens too: only root can read it, and no argument shows it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'keybuzz-started-'))
   try {
-    const wanted = { role: 'server', pods: '10.42.0.0/16', config: 'token: weak', artifacts: [] } as const
+    const wanted = { role: 'server', pods: '10.42.0.0/16', config: 'token: weak', proxy: undefined, artifacts: [] } as const
     let marked = ''
     const change = (_what: string, words: readonly string[], options?: { input?: string }) => {
       marked = options?.input?.trim() ?? ''

@@ -58,6 +58,7 @@ interface SettingsView {
   blocked?: readonly Blocked[]
   publicAddress?: string
   publicPorts?: readonly number[]
+  program?: string
 }
 const host = ({
   text = good,
@@ -68,6 +69,7 @@ const host = ({
   blocked = [],
   publicAddress,
   publicPorts = [],
+  program = 'x86_64',
 }: SettingsView): HostFacts => ({
   name: 'k8s-master-01',
   role,
@@ -79,6 +81,7 @@ const host = ({
   members: members.map((one) => (one.name === 'k8s-master-01' ? { ...one, publicAddress } : one)),
   blocked,
   publicPorts,
+  program,
 })
 
 test('there are at least 80 checks a host, each with a statement, a fix and a name of its own', () => {
@@ -115,6 +118,7 @@ const faults: Readonly<
   'host.root': [said('uid 0', 'uid 1000'), 'failed', /uid 1000/],
   'host.architecture': [said('arch x86_64', 'arch armv7l'), 'failed', /armv7l/],
   'host.same-architecture': [{ other: twin.replace('x86_64', 'aarch64') }, 'failed', /x86_64/],
+  'host.program': [{ program: 'aarch64' }, 'failed', /x86_64, the program is for aarch64/],
   'host.system': [said('debian 12', 'debian 10'), 'failed', /debian 10/],
   'host.systemd': [said('init systemd', 'init init'), 'failed', /process 1 is init/],
   'host.systemd-version': [said('systemd 252', 'systemd 237'), 'failed', /237/],

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
@@ -356,3 +357,47 @@ for (const [what, answer, blocked, told] of [
     assert.match(written.join(''), told)
   })
 }
+
+/**
+ * What the script says is loaded, on this machine, by its own ip and modprobe or by stand-ins of both that only note
+ * how they are called.
+ */
+function loadedBy(standIns: Record<'ip' | 'modprobe', string>): { loaded: string[]; calls: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-stand-in-'))
+  try {
+    for (const [name, body] of Object.entries(standIns)) {
+      const text = `#!/bin/sh\n# Stand-in of ${name}.\necho ${name} "$@" >>${folder}/calls\n${body}\n`
+      writeFileSync(join(folder, name), text, { mode: 0o755 })
+    }
+    writeFileSync(join(folder, 'calls'), '')
+    const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` }
+    // A kernel that lists none of them, whatever the one of this machine does.
+    const script = preparedScript.replace('listed() {', 'listed() { return 1;')
+    const said = execFileSync('sh', ['-s', '192.0.2.1'], { input: script, env, encoding: 'utf8' })
+    return {
+      loaded: [...said.matchAll(/^loaded (vxlan|wireguard)$/gm)].map(([, name = '']) => name),
+      calls: readFileSync(join(folder, 'calls'), 'utf8'),
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+test('an overlay that the kernel has built in and lists nowhere is found out by a link, which is taken away', () => {
+  const { loaded, calls } = loadedBy({ ip: 'case "$*" in *wireguard*) exit 2 ;; esac', modprobe: 'exit 1' })
+  assert.deepEqual(loaded, ['vxlan'])
+  assert.match(calls, /^ip link add keybuzz-try type vxlan id \d+ dstport 8472\nip link delete keybuzz-try$/m)
+  // Then preparation has nothing to load either.
+  const text = without('loaded vxlan', without('module vxlan')).replace('end 1', 'loaded vxlan\nend 1')
+  assert.deepEqual(commands(tasksFor(said(text))), [])
+})
+
+test('a module that modprobe knows is not tried: that would load it', () => {
+  const { loaded, calls } = loadedBy({ ip: 'exit 0', modprobe: 'exit 0' })
+  assert.deepEqual(loaded, [])
+  assert.doesNotMatch(calls, /ip link add/)
+})
+
+test('a kernel that makes no such link has no overlay', () => {
+  assert.deepEqual(loadedBy({ ip: 'exit 2', modprobe: 'exit 1' }).loaded, [])
+})

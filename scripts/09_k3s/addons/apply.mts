@@ -1,0 +1,44 @@
+import type { Condition } from '../../../lib/base/poll.mts'
+import type { Kube } from '../../../lib/kube/apply/kube.mts'
+import { isReady } from '../../../lib/kube/cluster-view.mts'
+import type { KubeReader } from '../../../lib/kube/reader.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
+import { addonObjects, addons, nearDns, placementOf, renewed, spreadOf, staysTooLong } from './spread.mts'
+
+/** The pods of one addon. @throws KitError, see Kubectl.run */
+export const podsOf = (kube: KubeReader, addon: keyof typeof addons): Promise<LiveObject[]> =>
+  kube.list('pods', { namespace: 'kube-system', labels: addons[addon].labels })
+
+/**
+ * Puts DNS and metrics on as many nodes as are there now, and has every node ask its own CoreDNS.
+ * @throws KitError exit 5 when somebody else set the field of kube-dns; exit 9 when K3s has not made its addons
+ */
+export async function spreadAddons(kube: Kube): Promise<void> {
+  const nodes = await kube.list('nodes', {})
+  await kube.apply(addonObjects(nodes))
+  // While a node is lost one pod of CoreDNS waits for it: a rollout would wait as long.
+  if (nodes.every(isReady)) await kube.waitForRollout('kube-system', 'coredns', 'metrics-server')
+  if (spreadOf(nodes).near) await kube.setFields([nearDns])
+  for (const addon of ['dns', 'metrics'] as const) {
+    if ((await podsOf(kube, addon)).some(staysTooLong))
+      await kube.setFields([renewed(addons[addon].deployment)])
+  }
+}
+
+/** Each addon on as many nodes as it is to be. An autoscaler acts after half a minute at most. */
+export const addonsAreSpread = (kube: KubeReader): Condition => ({
+  what: 'DNS and metrics on their nodes',
+  seconds: 240,
+  hint: 'kubectl -n kube-system get pods -o wide; kubectl -n kube-system describe hpa keybuzz-coredns keybuzz-metrics-server; then run the same command again',
+  async missing() {
+    const nodes = await kube.list('nodes', {})
+    const spread = spreadOf(nodes)
+    const lacking = await Promise.all(
+      (['dns', 'metrics'] as const).map(async (addon) => {
+        const { lacking } = placementOf(nodes, await podsOf(kube, addon), spread[addon])
+        return lacking === '' ? [] : [`${addons[addon].deployment}: ${lacking}`]
+      }),
+    )
+    return lacking.flat().join('; ')
+  },
+})

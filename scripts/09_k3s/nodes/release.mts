@@ -1,0 +1,101 @@
+import { elfMachine, thisProcessor } from '../../../lib/base/elf.mts'
+import { run } from '../../../lib/base/command.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { shownPath } from '../../../lib/base/files.mts'
+import { log } from '../../../lib/base/log.mts'
+import { pinnedFile } from '../../../lib/settings/pinned-file.mts'
+import { runnable } from '../../../lib/settings/pinned-program.mts'
+import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
+import { paths } from '../host/paths.mts'
+import { artifactsOf } from './install.mts'
+
+// The files of K3s' release on this machine, asked before any host is.
+
+/** Names of processors in the names of release files. */
+const inNames: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64' }
+
+/**
+ * Requires that the program and the images of K3s are whole, belong together, and are the version versions.json names.
+ * @param isNew no cluster was installed for this environment before: every file is compared with its checksum now.
+ *   Later each is when it is sent.
+ * @returns the processor they are made for, as `uname -m` names it
+ * @throws KitError exit 3 when a file is missing, or is another kind of file, processor or version; exit 7 when a
+ *   checksum differs or is not known
+ */
+export async function requireRelease(versions: Versions, isNew: boolean): Promise<string> {
+  const artifacts = artifactsOf(versions)
+  const { version } = requireVersion(versions, 'k3s')
+  const program = artifacts.find(({ path }) => path === paths.binary)
+  if (program === undefined) throw new Error('versions.json names no program')
+  const started = performance.now()
+  if (isNew) await Promise.all(artifacts.map(({ prove }) => prove()))
+  const processor = await processorOf(program.file)
+  for (const { file } of artifacts) requireSameProcessor(file, processor)
+  requireImagesOf(versions)
+  if (isNew) {
+    await requireVersionOf(versions, processor)
+    log.ok(`K3s ${version} for ${processor}: ${artifacts.length} files on this machine are whole`, started)
+  }
+  return processor
+}
+
+async function processorOf(file: string): Promise<string> {
+  let processor: string | undefined
+  try {
+    processor = await elfMachine(file)
+  } catch (cause) {
+    throw new KitError(`cannot read ${shownPath(file)}`, {
+      exitCode: exitCodes.preflight,
+      details: ['No host was asked.'],
+      hint: 'put the program of K3s there again, or correct "file" of k3s in versions.json',
+      cause,
+    })
+  }
+  if (processor !== undefined) return processor
+  throw new KitError(`${shownPath(file)} is no program`, {
+    exitCode: exitCodes.preflight,
+    details: ['A page of an error, or another file of the release? No host was asked.'],
+    hint: 'download k3s (or k3s-arm64) of the release again',
+  })
+}
+
+function requireSameProcessor(file: string, processor: string): void {
+  const named = inNames[/-(amd64|arm64)\.tar/.exec(file)?.[1] ?? '']
+  if (named === undefined || named === processor) return
+  throw new KitError(`${shownPath(file)} holds images for ${named}, the program of K3s is for ${processor}`, {
+    exitCode: exitCodes.preflight,
+    details: ['No host was asked.'],
+    hint: 'download both for the processor of the hosts: k3s and -amd64, or k3s-arm64 and -arm64',
+  })
+}
+
+function requireImagesOf(versions: Versions): void {
+  const { version } = requireVersion(versions, 'k3s')
+  const images = versions['k3s-images']
+  if (images?.file === undefined)
+    return log.warn(
+      'versions.json names no images of K3s: every host fetches them from the internet',
+      'download k3s-airgap-images-amd64.tar.zst (or -arm64) of the release into artifacts/',
+    )
+  if (images.version === version) return
+  throw new KitError(`versions.json names K3s ${version} and images of ${images.version}`, {
+    exitCode: exitCodes.preflight,
+    details: [`images: ${shownPath(images.file)}`, 'No host was asked.'],
+    hint: 'write the same version into k3s and k3s-images of credentials/ENV/versions.json',
+  })
+}
+
+/** The version that the program itself tells, where this machine can run it. */
+async function requireVersionOf(versions: Versions, processor: string): Promise<void> {
+  const { version, ...entry } = requireVersion(versions, 'k3s')
+  const pinned = pinnedFile('k3s', { version, ...entry })
+  if (pinned === undefined || process.platform !== 'linux' || processor !== thisProcessor()) return
+  const { stdout } = await run([await runnable(pinned), '--version'])
+  const told = /^\S+ version (v\S+)/.exec(stdout)?.[1]
+  if (told === version) return
+  throw new KitError(`${shownPath(pinned.file)} is ${told ?? 'not K3s'}, versions.json names ${version}`, {
+    exitCode: exitCodes.preflight,
+    details: ['No host was asked.'],
+    hint: `download ${version}; or write the version you want into credentials/ENV/versions.json: k3s and k3s-images`,
+  })
+}

@@ -1,0 +1,161 @@
+#!/usr/bin/env bats
+# Module 9 on K3s itself: what the practice build cannot show. From bare machines, or on the cluster k3s.bats left.
+# Needs K3s' program and images: PRACTICE_PARTS=FOLDER, or a platform that was brought up with --k3s.
+
+setup_file() {
+  load helper
+  itself_is_at_hand || return 0
+  "$practice" up --bare --images n8n-twin,contract
+}
+
+setup() {
+  load helper
+  itself_is_at_hand || skip 'K3s itself is missing: PRACTICE_PARTS=FOLDER with k3s and its airgap images, from github.com/k3s-io/k3s/releases'
+}
+
+teardown() {
+  end_watches
+  itself_is_at_hand || return 0
+  explain_failure kube-system keybuzz-probe
+  explain_services master-01 master-02 master-03 worker-01 worker-02
+}
+
+itself_is_at_hand() { "$practice" is k3s || [[ -f ${PRACTICE_PARTS:-}/k3s ]]; }
+
+report=validation/practice/MODULE09_VALIDATION.md
+
+# spread_of: node names of the ready CoreDNS pods; the hints of kube-dns; nodes of metrics-server.
+spread_of() {
+  kubectl get pods --namespace kube-system --selector k8s-app=kube-dns --field-selector status.phase=Running -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort -u | wc -l
+  kubectl get endpointslices --namespace kube-system --selector kubernetes.io/service-name=kube-dns -o 'jsonpath={range .items[*].endpoints[*]}{.hints.forNodes[*].name}{"\n"}{end}' | grep -c .
+  kubectl get pods --namespace kube-system --selector k8s-app=metrics-server --field-selector status.phase=Running -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort -u | wc -l
+}
+
+# until_spread: five CoreDNS on five nodes, each for its own, metrics-server on two.
+until_spread() {
+  for _ in {1..90}; do
+    if [[ $(spread_of 2>/dev/null | xargs) == '5 5 2' ]]; then return; fi
+    sleep 2
+  done
+  spread_of
+  return 1
+}
+
+# through MASTER WORDS...: kubectl by that server: the one of the kubeconfig may be the one without power.
+through() { "$practice" kubectl --context "kb-practice-${address[$1]}" "${@:2}"; }
+declare -A address=([master-01]=10.77.0.11 [master-02]=10.77.0.12 [master-03]=10.77.0.13 [worker-01]=10.77.0.21 [worker-02]=10.77.0.22)
+
+watches=()
+end_watches() {
+  local pid
+  for pid in "${watches[@]}"; do kill "$pid" 2>/dev/null || true; done
+  watches=()
+}
+
+# watch_every_second NAME COMMAND...: `SECOND ok` or `SECOND lost` into $BATS_TEST_TMPDIR/NAME, until end_watches.
+watch_every_second() {
+  local name=$1
+  shift
+  while :; do
+    if timeout 3 "$@" >/dev/null 2>&1; then echo "$SECONDS ok"; else echo "$SECONDS lost"; fi
+    sleep 1
+  done >"$BATS_TEST_TMPDIR/$name" &
+  watches+=($!)
+}
+
+# lost_seconds NAME: how long it was lost altogether: from the first answer that failed to the first that did not.
+lost_seconds() {
+  awk '$NF == "lost" && from == "" { from = $1 } $NF == "ok" && from != "" { sum += $1 - from; from = "" } END { print sum + 0 }' "$BATS_TEST_TMPDIR/$1"
+}
+
+@test "bare machines become a validated cluster, and the report names what answered" {
+  if [[ ! -e $credentials/kubeconfig ]]; then
+    started=$SECONDS
+    run -0 kit --module 9 --yes
+    echo "# module 9 from bare machines: $((SECONDS - started)) s" >&3
+  fi
+  run cat "$report"
+  assert_output --regexp 'Kubernetes: K3s v1\.[0-9.]+\+k3s'
+  refute_output --partial 'not K3s itself'
+}
+
+@test "CoreDNS is on every node and each node asks its own; NetworkPolicies are enforced, and modules know it" {
+  until_spread
+  run -0 kubectl get configmap network-policies --namespace keybuzz-system -o 'jsonpath={.data.enforced}'
+  assert_output true
+}
+
+# bats test_tags=long
+@test "a second run sends nothing" {
+  started=$SECONDS
+  run -0 kit --module 9 --yes
+  assert_output --partial 'nothing to do'
+  echo "# second run: $((SECONDS - started)) s" >&3
+}
+
+# bats test_tags=long
+@test "a restart of each server leaves the numbers and the field; a deleted Deployment comes back with them" {
+  for machine in master-01 master-02 master-03; do
+    on "$machine" 'systemctl restart k3s'
+    kubectl wait node --all --for=condition=Ready --timeout=90s
+  done
+  run -0 kubectl get deployment coredns --namespace kube-system -o 'jsonpath={.spec.replicas}'
+  assert_output 5
+  run -0 kubectl get service kube-dns --namespace kube-system -o 'jsonpath={.spec.trafficDistribution}'
+  assert_output PreferSameNode
+  kubectl delete deployment coredns --namespace kube-system
+  on master-01 'systemctl restart k3s'
+  until_spread
+}
+
+# bats test_tags=long
+@test "n8n is installed on it" {
+  "$practice" images
+  run -0 kit --module 12 --yes
+}
+
+# bats test_tags=long
+@test "the power of each machine in turn: no name is lost on the others; metrics and n8n come back" {
+  local machine via other pod
+  for machine in worker-02 worker-01 master-03 master-02 master-01; do
+    via=master-01 other=worker-01
+    [[ $machine != master-01 ]] || via=master-02
+    [[ $machine != worker-01 ]] || other=worker-02
+    pod=$(kubectl get pods --namespace keybuzz-probe --selector app.kubernetes.io/component=node --field-selector "spec.nodeName=practice-$other" -o 'jsonpath={.items[0].metadata.name}')
+    # Asked in the pod itself, by one connection: what is measured is the DNS, not the API.
+    through "$via" exec --namespace keybuzz-probe "$pod" -- sh -c 'n=0; while [ $n -lt 110 ]; do n=$((n + 1)); if timeout 3 nslookup kubernetes.default.svc.cluster.local >/dev/null 2>&1; then echo "$(date +%s) ok"; else echo "$(date +%s) lost"; fi; sleep 1; done' >"$BATS_TEST_TMPDIR/names" &
+    names=$!
+    watch_every_second metrics through "$via" get --raw /apis/metrics.k8s.io/v1beta1/nodes
+    watch_every_second n8n curl --silent --fail --max-time 3 --header "Host: $host" --header 'X-Forwarded-Proto: https' "http://${address[$other]}/healthz/readiness"
+    sleep 5
+    "$practice" cut "practice-$machine"
+    wait "$names"
+    end_watches
+    run grep -c lost "$BATS_TEST_TMPDIR/names"
+    echo "# power of $machine cut: names lost $output of $(wc -l <"$BATS_TEST_TMPDIR/names"), metrics away $(lost_seconds metrics) s, n8n away $(lost_seconds n8n) s" >&3
+    lost=$output
+    "$practice" up --bare >&2
+    through "$via" wait node --all --for=condition=Ready --timeout=180s
+    assert_equal "$lost" 0
+    assert [ "$(wc -l <"$BATS_TEST_TMPDIR/names")" -ge 60 ]
+  done
+  until_spread
+}
+
+# bats test_tags=long
+@test "a drill: one master away, everything serves; then it is healthy again" {
+  run -0 kit --module 9 --drill --confirm k3s
+  assert_output --partial 'drill k3s.master-away'
+}
+
+# bats test_tags=long
+@test "an uninstall leaves no chain, set, mount, interface or process" {
+  kit --module 12 --uninstall --confirm n8n
+  run -0 kit --module 9 --uninstall --confirm k3s
+  for machine in master-01 master-02 master-03 worker-01 worker-02; do
+    run on "$machine" 'iptables-save | grep -E "KUBE|FLANNEL|CNI"; ip6tables-save | grep -E "KUBE|FLANNEL|CNI"
+      nft list ruleset | grep -iE "kube|flannel"; ls -d /usr/local/bin/* /var/lib/rancher/* /var/lib/kubelet /etc/rancher /run/k3s /run/flannel 2>/dev/null
+      grep -E "/(k3s|kubelet|cni-)" /proc/self/mounts; ls /sys/class/net | grep -E "cni|flannel|veth|keybuzz"; ps ax | grep -E "[c]ontainerd|[k]3s (server|agent)"; true'
+    assert_output ''
+  done
+}

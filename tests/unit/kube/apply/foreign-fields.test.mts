@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
+import { createWrites } from '../../../../lib/base/writes.mts'
+import { setForeignFields } from '../../../../lib/kube/apply/foreign-fields.mts'
+import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
+import type { LiveObject, Manifest } from '../../../../lib/kube/types.mts'
+
+// A stand-in of the API server that merges what is applied into one Service, as server-side apply does.
+
+const wanted = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace: 'kube-system', name: 'kube-dns' },
+  spec: { trafficDistribution: 'PreferSameNode' },
+} as Manifest
+
+function apiServer(spec: Record<string, unknown> | undefined, owner = 'deploy@master-01') {
+  const sent: Manifest[] = []
+  const live = (now: object): LiveObject =>
+    ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: {
+        namespace: 'kube-system',
+        name: 'kube-dns',
+        labels: { 'k8s-app': 'kube-dns' },
+        managedFields: [
+          {
+            manager: owner,
+            operation: 'Update',
+            fieldsV1: {
+              'f:spec': Object.fromEntries(Object.keys(spec ?? {}).map((key) => [`f:${key}`, {}])),
+            },
+          },
+        ],
+      },
+      spec: now,
+    }) as unknown as LiveObject
+  const json = (words: readonly string[], { input }: { input?: unknown } = {}) => {
+    if (spec === undefined) return Promise.resolve({ kind: 'List', items: [] })
+    if (!words.includes('apply')) return Promise.resolve({ kind: 'List', items: [live(spec)] })
+    const [one] = (input as { items: (Manifest & { spec: object })[] }).items
+    if (!words.includes('--dry-run=server')) {
+      sent.push(one as Manifest)
+      Object.assign(spec, one?.spec)
+    }
+    return Promise.resolve({ kind: 'List', items: [live({ ...spec, ...one?.spec })] })
+  }
+  return { kubectl: { json } as unknown as Kubectl, sent }
+}
+const writer = (kubectl: Kubectl, planning = false, forceConflicts = false) => ({
+  kubectl,
+  writes: createWrites({ planning, guard: () => Promise.resolve() }),
+  forceConflicts,
+})
+
+test('only the field is sent, without a label, and once: the object stays its owner’s', async () => {
+  const { kubectl, sent } = apiServer({ clusterIP: '10.43.0.10' })
+  await setForeignFields(writer(kubectl), [wanted])
+  await setForeignFields(writer(kubectl), [wanted])
+  assert.deepEqual(sent, [wanted])
+})
+
+test('a plan shows the field and sends nothing', async () => {
+  const { kubectl, sent } = apiServer({ clusterIP: '10.43.0.10' })
+  const planned = writer(kubectl, true)
+  await setForeignFields(planned, [wanted])
+  assert.deepEqual(
+    planned.writes.changes.map(({ sign, what }) => `${sign} ${what}`),
+    ['~ Service kube-system/kube-dns'],
+  )
+  assert.match(planned.writes.changes[0]?.fields?.join() ?? '', /trafficDistribution.*PreferSameNode/)
+  assert.deepEqual(sent, [])
+})
+
+test('a value somebody else set is exit 5, and taken back with --force-conflicts', async () => {
+  const { kubectl, sent } = apiServer({ trafficDistribution: 'PreferClose' }, 'kubectl-edit')
+  await assert.rejects(
+    setForeignFields(writer(kubectl), [wanted]),
+    (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.worldMoved,
+  )
+  assert.deepEqual(sent, [])
+  await setForeignFields(writer(kubectl, false, true), [wanted])
+  assert.equal(sent.length, 1)
+})
+
+test('an object that is not there is never made by a part of it', async () => {
+  const { kubectl, sent } = apiServer(undefined)
+  await assert.rejects(
+    setForeignFields(writer(kubectl), [wanted]),
+    (thrown) => thrown instanceof KitError && /does not exist/.test(thrown.message),
+  )
+  assert.deepEqual(sent, [])
+})
