@@ -10,6 +10,7 @@ import { log, record } from '../../base/log.mts'
 import { createOurObjects, owned, ownerOf } from './ownership.mts'
 import { deleteObjects } from '../objects.mts'
 import { isServing } from '../rollout/progress.mts'
+import { pauseDeployments } from './pause.mts'
 import { sendChanged, sendStartingReplicas } from './send.mts'
 import { waitForDeployments } from '../rollout/deployments.mts'
 
@@ -78,6 +79,15 @@ export function createKube(options: KubeOptions): KubeSession {
     return !sent.has(known) && isServing((await ours.find()).get(known))
   }
 
+  async function pause(namespace: string, deployments: readonly string[]): Promise<void> {
+    const live = await ours.find()
+    const standing = deployments.flatMap((name) => live.get(`Deployment ${namespace}/${name}`) ?? [])
+    if (standing.length === 0) return
+    await pauseDeployments(standing, { kubectl, writes })
+    planner.invalidate()
+    ours.invalidate()
+  }
+
   const recorded = async () => [...(await ours.find()).values()].filter(options.isRecorded)
 
   async function sayStrays(): Promise<void> {
@@ -115,10 +125,11 @@ export function createKube(options: KubeOptions): KubeSession {
   const kubeOf = (step: string): Kube => ({
     ...reader,
     apply: (wanted) => applyBatch(wanted.map((manifest) => owned(manifest, { ...owner, step }))),
-    async ensureJob(wanted) {
+    async ensureJob(wanted, alone = []) {
       jobs.add(nameOf(wanted))
       const one = owned(wanted, { ...owner, step })
-      await ensureJob(one, { kubectl, writes, failures, live: () => ours.find() })
+      const before = () => pause(wanted.metadata?.namespace ?? '', alone)
+      await ensureJob(one, { kubectl, writes, failures, live: () => ours.find(), before })
     },
     waitForRollout,
   })

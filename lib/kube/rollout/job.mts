@@ -15,6 +15,8 @@ export interface JobsOptions {
   readonly failures: readonly KnownFailure[]
   /** The module's live objects, Jobs among them. */
   readonly live: () => Promise<ReadonlyMap<string, LiveObject>>
+  /** Runs before the Job is created, and only then; it writes through the same gate. */
+  readonly before?: () => Promise<void>
 }
 
 /**
@@ -23,7 +25,10 @@ export interface JobsOptions {
  * deleted. Under --plan nothing is waited for.
  * @throws KitError exit 5 or 9, see waitForJob and deleteObjects; what the write gate throws (Writes.make)
  */
-export async function ensureJob(job: Job, { kubectl, writes, failures, live }: JobsOptions): Promise<void> {
+export async function ensureJob(
+  job: Job,
+  { kubectl, writes, failures, live, before }: JobsOptions,
+): Promise<void> {
   const same = [...(await live()).values()].filter((one) => doesTheSame(one, job))
   const found = same.find((one) => nameOf(one) === nameOf(job))
   const others = same.filter((one) => one !== found)
@@ -35,6 +40,7 @@ export async function ensureJob(job: Job, { kubectl, writes, failures, live }: J
   } else {
     if (!writes.planning) await letOthersEnd(others, wait)
     if (found !== undefined && !writes.planning) await showFailure(kubectl, found, failures)
+    await before?.()
     await writes.make([change(job, found)], async () => {
       if (found !== undefined) await deleteObjects(kubectl, [found], { wait: true })
       await sendObjects(kubectl, [job], { dryRun: false })

@@ -4,6 +4,7 @@ import { resolve, typed, type Settings } from '../../../lib/settings/settings.mt
 import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
 import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
+import { superset } from '../../../scripts/13_superset/module.mts'
 
 // The objects of the modules of an environment, for tests that ask something of all of them.
 
@@ -12,7 +13,10 @@ const hosts = {
   REDIS_HOST: 'redis.example.com',
   RABBITMQ_HOST: 'mq.example.com',
 }
-const roles = ['API_POSTGRES', 'CHATWOOT_POSTGRES', 'CHATWOOT_ADMIN', 'N8N_POSTGRES', 'N8N_OWNER']
+const roles = [
+  ...['API_POSTGRES', 'CHATWOOT_POSTGRES', 'CHATWOOT_ADMIN', 'N8N_POSTGRES', 'N8N_OWNER'],
+  ...['SUPERSET_POSTGRES', 'SUPERSET_ADMIN'],
+]
 const passwords = ['POSTGRES', 'REDIS', 'RABBITMQ', ...roles].map((one) => [
   `${one}_PASSWORD`,
   'A-password-1',
@@ -23,6 +27,9 @@ const keys = [
   ),
   ['N8N_ENCRYPTION_KEY', 'a-key-a-key'],
   ['N8N_RUNNERS_AUTH_TOKEN', 'a-token-a-token'],
+  ['SUPERSET_SECRET_KEY', 'a-key-a-key-a-key-a-key-a-key-a-key'],
+  ['SUPERSET_GUEST_TOKEN_SECRET', 'a-token-a-token-1'],
+  ['SUPERSET_ASYNC_TOKEN_SECRET', 'a-token-a-token-2'],
 ]
 const saved = {
   ...hosts,
@@ -46,6 +53,7 @@ export const rendered: Record<string, (more: Record<string, string>) => Manifest
   keybuzz: (more) => objectsOf(keybuzz, { API_MIGRATE: 'npm run migrate', ...more }),
   chatwoot: (more) => objectsOf(chatwoot, more),
   n8n: (more) => objectsOf(n8n, more),
+  superset: (more) => objectsOf(superset, more),
 }
 
 export const podsOf = (manifests: Manifest[]) =>
