@@ -66,8 +66,8 @@ async function importedFrom({ kube }: Tools, pod: LiveObject): Promise<string | 
   return said.trim() === path ? undefined : shortened(said.trim(), 120)
 }
 
-/** Milliseconds within which beat must be seen sending: several ticks. */
-const tickPatience = 6 * tickSeconds * 1000
+/** Seconds within which beat must be seen sending: several ticks. */
+const patienceSeconds = 6 * tickSeconds
 
 export const beat: SupersetCheck = {
   id: 'superset.beat',
@@ -77,16 +77,21 @@ export const beat: SupersetCheck = {
     const pods = ofPart(await podsOf(application, tools), 'beat')
     const [pod] = pods
     if (pod === undefined || pods.length > 1) return failed(`${pods.length} pods of beat`)
-    const since = `sinceSeconds=${tickPatience / 1000}`
-    const sent = await pollUntil(async () => countSent(await logOf(tools, pod, 'beat', since)), {
-      until: (count) => count > 0,
-      milliseconds: tickPatience,
-      every: 2000,
-      waiting: () => `beat sends every ${tickSeconds} s: waiting for the first`,
-    })
+    // Only one that has just started may not have sent yet.
+    const { startTime = '' } = pod['status'] as { startTime?: string }
+    const age = Date.now() - (Date.parse(startTime) || 0)
+    const sent = await pollUntil(
+      async () => countSent(await logOf(tools, pod, 'beat', `sinceSeconds=${patienceSeconds}`)),
+      {
+        until: (count) => count > 0,
+        milliseconds: patienceSeconds * 1000 - age,
+        every: 2000,
+        waiting: () => `beat sends every ${tickSeconds} s: waiting for the first`,
+      },
+    )
     return sent > 0
-      ? passed(`1 pod, ${sent} tasks sent in the last ${tickPatience / 1000} s`)
-      : failed(`its log has no task sent within ${tickPatience / 1000} s`)
+      ? passed(`1 pod, ${sent} tasks sent in the last ${patienceSeconds} s`)
+      : failed(`its log has no task sent within ${patienceSeconds} s`)
   },
 }
 

@@ -1,4 +1,4 @@
-import type { Deployment, Job, Manifest } from '../../../lib/kube/types.mts'
+import type { ConfigMap, Container, Deployment, Job, Manifest, Secret } from '../../../lib/kube/types.mts'
 import type { Module } from '../../../lib/run/module.mts'
 import { resolve, typed, type Settings } from '../../../lib/settings/settings.mts'
 import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
@@ -58,3 +58,22 @@ export const rendered: Record<string, (more: Record<string, string>) => Manifest
 
 export const podsOf = (manifests: Manifest[]) =>
   manifests.flatMap((one) => (one as Deployment | Job).spec?.template?.spec ?? [])
+
+/** What a container's environment comes to, ConfigMaps and Secrets read. */
+export function environmentOf(
+  { env = [], envFrom = [] }: Container,
+  manifests: Manifest[],
+): Record<string, string> {
+  const find = <T extends Manifest>(kind: string, name = '') =>
+    manifests.find((one) => one.kind === kind && one.metadata?.name === name) as T | undefined
+  const clear = (text = '') => Buffer.from(text, 'base64').toString()
+  return Object.fromEntries([
+    ...envFrom.flatMap((one) =>
+      Object.entries(find<ConfigMap>('ConfigMap', one.configMapRef?.name)?.data ?? {}),
+    ),
+    ...env.map(({ name, value, valueFrom }) => {
+      const { name: secret, key = '' } = valueFrom?.secretKeyRef ?? {}
+      return [name, value ?? clear(find<Secret>('Secret', secret)?.data?.[key])]
+    }),
+  ]) as Record<string, string>
+}

@@ -22,4 +22,9 @@ async function openBackends({ postgres, redis, amqp }) {
 const found = app.commands.find(([pattern]) => pattern.test(command))
 if (found === undefined) fail(`this stand-in knows no command ${command}`)
 requireEnvironment(app.required.exact ?? {}, app.required.names)
-await found[1]({ env: process.env, version, command, ...(await openBackends(app.backends(process.env))) })
+await found[1]({
+  env: process.env,
+  version,
+  command,
+  ...(await openBackends(app.backends(process.env, command))),
+})
