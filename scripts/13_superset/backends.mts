@@ -11,10 +11,10 @@ export const engine = { pool: 5, overflow: 5 } as const
 /** Processes of one web pod, and tasks a worker works on at the same time. */
 export const processes = { web: 1, worker: 4 } as const
 
-/** PostgreSQL connections each pod may open. A task holds its session, and a query on Superset's own database. */
+/** PostgreSQL connections each pod may open. A child of Celery works on one task at a time; its parent looks on. */
 export const pool = {
   web: processes.web * (engine.pool + engine.overflow),
-  worker: processes.worker * 2 + 1,
+  worker: processes.worker + 1,
   beat: 1,
   job: engine.pool,
 } as const

@@ -103,9 +103,9 @@ export const own = [
   {
     key: 'SUPERSET_WORKERS_MAX',
     title: 'Workers at most',
-    help: 'Two always run; more under load. Each takes 9 PostgreSQL connections',
+    help: 'Two always run; more under load. Each takes 5 PostgreSQL connections',
     kind: 'number',
-    default: '3',
+    default: '4',
     validate: isBetween(2, 50),
   },
   {

@@ -130,8 +130,8 @@ test('exactly one beat, recreated; web and worker belong to their autoscalers an
 })
 
 test('its connections are counted at their most', () => {
-  assert.equal(databaseOf(settingsFor()).connections, 5 * 10 + 4 * 9 + 1 + 5)
-  assert.equal(databaseOf(settingsFor({ SUPERSET_WEB_MAX: '2' })).connections, 3 * 10 + 4 * 9 + 1 + 5)
+  assert.equal(databaseOf(settingsFor()).connections, 5 * 10 + 5 * 5 + 1 + 5)
+  assert.equal(databaseOf(settingsFor({ SUPERSET_WEB_MAX: '2' })).connections, 3 * 10 + 5 * 5 + 1 + 5)
 })
 
 test('one Ingress: bodies to 100 MiB, reads to 300 s, no sticky cookie', () => {
