@@ -63,7 +63,8 @@ function isRotated(text: string, { status }: LiveObject): boolean {
 async function importedFrom({ kube }: Tools, pod: LiveObject): Promise<string | undefined> {
   const program = 'import superset_config; print(superset_config.__file__)'
   const said = await kube.runIn(pod, ['python', '-c', program]).catch(messageOf)
-  return said.trim() === path ? undefined : shortened(said.trim(), 120)
+  const last = said.trim().split('\n').at(-1) ?? ''
+  return last === path ? undefined : shortened(last, 120)
 }
 
 /** Seconds within which beat must be seen sending: several ticks. */

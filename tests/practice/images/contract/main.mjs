@@ -7,7 +7,9 @@ const { CONTRACT_APP: name, CONTRACT_VERSION: version } = process.env
 const command = process.argv.slice(2).join(' ')
 const { app } = await import(`./${name}.mjs`)
 
-const what = `STAND-IN of ${app.title} ${version} (${command || 'server'})`
+// One line: programs are given whole scripts.
+const [shown] = command.split('\n')
+const what = `STAND-IN of ${app.title} ${version} (${shown.slice(0, 80).trim() || 'server'})`
 console.log(`${what}: it logs in and answers as this platform's tests need it, and is not the application`)
 
 /** Every backend the data file names, by a real login. */
