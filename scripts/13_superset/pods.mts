@@ -22,26 +22,27 @@ export const configuration = supersetConfig({ ...engine, requestSeconds: request
 // The image's own scripts start these programs without exec: their shell ignores SIGTERM, and the pod is killed at the
 // end of its grace period with its requests in flight. Here each is the first process of its container.
 
-const celery = ['celery', '--app=superset.tasks.celery_app:app']
+/** None of these arguments holds a blank. */
+const words = (line: string): readonly string[] => line.split(' ')
+
+const celery = 'celery --app=superset.tasks.celery_app:app'
 
 const commands: Readonly<Record<Part, readonly string[]>> = {
+  // Idle connections are kept longer than a proxy keeps them: it must not meet one that is just closing. Its own sign of
+  // life is in memory: on a busy disk gunicorn would take its workers for hung.
   web: [
-    'gunicorn',
-    ...['--bind', `0.0.0.0:${port}`],
-    ...['--workers', String(processes.web), '--worker-class', 'gthread', '--threads', '20'],
-    // Longer than a proxy keeps an idle connection: it must not meet one that is just closing.
-    ...['--timeout', String(requestSeconds), '--keep-alive', '75', '--graceful-timeout', '30'],
-    ...['--max-requests', '0', '--limit-request-line', '0', '--limit-request-field_size', '0'],
-    'superset.app:create_app()',
+    ...words(
+      `gunicorn --bind 0.0.0.0:${port} --workers ${processes.web} --worker-class gthread --threads 20`,
+    ),
+    ...words(`--timeout ${requestSeconds} --keep-alive 75 --graceful-timeout 30 --worker-tmp-dir /dev/shm`),
+    ...words(
+      '--max-requests 0 --limit-request-line 0 --limit-request-field_size 0 superset.app:create_app()',
+    ),
   ],
   // Without -c a worker forks one child for each processor of its node.
-  worker: [
-    ...celery,
-    'worker',
-    ...['--pool=prefork', '-O', 'fair', '-c', String(processes.worker), '--max-tasks-per-child', '128'],
-  ],
+  worker: words(`${celery} worker --pool=prefork -O fair -c ${processes.worker} --max-tasks-per-child 128`),
   // A pidfile that a killed beat left would stop every later one. INFO is the level at which it says that it sends.
-  beat: [...celery, 'beat', '--pidfile=', '--schedule', '/tmp/celerybeat-schedule', '--loglevel', 'INFO'],
+  beat: words(`${celery} beat --pidfile= --schedule /tmp/celerybeat-schedule --loglevel INFO`),
 }
 
 /** Seconds without a sign of life after which Celery is taken for hung. */

@@ -14,8 +14,13 @@ const hosts = {
   RABBITMQ_HOST: 'mq.example.com',
 }
 const roles = [
-  ...['API_POSTGRES', 'CHATWOOT_POSTGRES', 'CHATWOOT_ADMIN', 'N8N_POSTGRES', 'N8N_OWNER'],
-  ...['SUPERSET_POSTGRES', 'SUPERSET_ADMIN'],
+  'API_POSTGRES',
+  'CHATWOOT_POSTGRES',
+  'CHATWOOT_ADMIN',
+  'N8N_POSTGRES',
+  'N8N_OWNER',
+  'SUPERSET_POSTGRES',
+  'SUPERSET_ADMIN',
 ]
 const passwords = ['POSTGRES', 'REDIS', 'RABBITMQ', ...roles].map((one) => [
   `${one}_PASSWORD`,

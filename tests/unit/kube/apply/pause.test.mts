@@ -225,7 +225,8 @@ test('after the Job what was compared before it is compared anew: each comes bac
     assert.deepEqual(replicas.slice(0, 2), ['beat 0', 'worker 0'])
     assert.deepEqual(
       ['beat', 'worker'].map(
-        (name) => (stored.get(`Deployment a/${name}`)?.['spec'] as { replicas: number }).replicas,
+        (name) =>
+          (stored.get(`Deployment a/${name}`)?.['spec'] as { replicas?: number } | undefined)?.replicas,
       ),
       [1, 2],
     )

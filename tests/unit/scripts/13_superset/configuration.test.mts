@@ -85,7 +85,9 @@ for (const part of ['worker', 'migrate'])
 const required = [
   ...['HOST', 'PORT', 'DATABASE', 'USER', 'PASSWORD'].map((name) => `POSTGRES_${name}`),
   ...['HOST', 'PORT', 'DB', 'PASSWORD'].map((name) => `REDIS_${name}`),
-  ...['SUPERSET_SECRET_KEY', 'GUEST_TOKEN_JWT_SECRET', 'GLOBAL_ASYNC_QUERIES_JWT_SECRET'],
+  'SUPERSET_SECRET_KEY',
+  'GUEST_TOKEN_JWT_SECRET',
+  'GLOBAL_ASYNC_QUERIES_JWT_SECRET',
 ]
 
 test('each variable that is missing is named, and no value of another is printed', python, () => {
