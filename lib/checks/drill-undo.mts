@@ -1,8 +1,7 @@
-import { sendObjects } from '../kube/objects.mts'
+import { replicasManager, sendObjects } from '../kube/objects.mts'
 import { nameOf, type LiveObject, type Manifest } from '../kube/types.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import { log } from '../base/log.mts'
-import { handover } from '../kube/apply/send.mts'
 import type { Writes } from '../base/writes.mts'
 
 // A drill that scales a Deployment to 0 writes its former replicas into an annotation, in the same request. If the
@@ -68,7 +67,7 @@ export async function undoDrills(
       [{ sign: '~', what: nameOf(live), fields: [`spec.replicas   0 -> ${replicas}`] }],
       async () => {
         // The replicas first: a run killed between the two requests finds the annotation again.
-        await sendObjects(kubectl, [partOf(live, {}, replicas)], { dryRun: false, manager: handover })
+        await sendObjects(kubectl, [partOf(live, {}, replicas)], { dryRun: false, manager: replicasManager })
         await sendObjects(kubectl, [partOf(live, {}, undefined)], { dryRun: false, manager })
       },
     )

@@ -10,6 +10,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly json?: unknown
+  /** Sent as a browser sends a form, in place of JSON. */
+  readonly form?: Readonly<Record<string, string>>
   readonly timeoutSeconds?: number
 }
 
@@ -56,6 +58,7 @@ export function createHttp(settings: Settings): Http {
             ? { 'x-forwarded-proto': 'https', 'x-forwarded-port': '443', 'x-forwarded-host': host }
             : {}),
           ...(request.json === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(request.form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
           ...request.headers,
         },
       },
@@ -63,10 +66,7 @@ export function createHttp(settings: Settings): Http {
   }
 
   const askAt = (address: string | undefined, host: string, path: string, request: HttpRequest = {}) =>
-    exchange(
-      optionsFor(address, host, path, request),
-      request.json === undefined ? undefined : JSON.stringify(request.json),
-    )
+    exchange(optionsFor(address, host, path, request), bodyOf(request))
 
   return {
     ask: (host, path, request) => askAt(first, host, path, request),
@@ -76,6 +76,11 @@ export function createHttp(settings: Settings): Http {
     upgrade: async (host, path, headers) =>
       (await import('./http-upgrade.mts')).handshake(optionsFor(first, host, path, { headers })),
   }
+}
+
+function bodyOf({ json, form }: HttpRequest): string | undefined {
+  if (form !== undefined) return new URLSearchParams(form).toString()
+  return json === undefined ? undefined : JSON.stringify(json)
 }
 
 /**

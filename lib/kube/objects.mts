@@ -72,6 +72,9 @@ export async function sendObjects(
 /** The field manager every write of the kit carries. */
 export const fieldManager = 'keybuzz'
 
+/** The kit's field manager of `spec.replicas` where the kit does not declare it, or changes it for a while. */
+export const replicasManager = 'keybuzz-handover'
+
 /** Seconds a deleted Deployment's pods may take to end: the longest grace period, and a margin. */
 const longest = 900
 

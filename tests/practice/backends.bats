@@ -109,11 +109,11 @@ with_platform() { with_setting credentials/backends/platform.env "$@"; }
 
 # bats test_tags=long
 @test "PostgreSQL: more connections promised than the server has, exit 3 with the figures" {
-  run deploy --set N8N_WORKERS_MAX=50
+  run deploy --set N8N_WORKERS_MAX=50 --set N8N_WEBHOOKS_MAX=50
   assert_equal "$status" 3
   assert_output --partial 'not enough connections for n8n_backends'
   assert_output --regexp 'it needs [0-9]+, other roles were promised [0-9]+'
-  run -4 deploy --set N8N_WORKERS_MAX=6
+  run -4 deploy --set N8N_WORKERS_MAX=6 --set N8N_WEBHOOKS_MAX=4
 }
 
 # bats test_tags=long

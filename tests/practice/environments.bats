@@ -105,10 +105,10 @@ refused() {
 }
 
 @test "connections that do not fit beside the others': exit 3" {
-  refused 3 in_colour green --set N8N_WORKERS_MAX=40
+  refused 3 in_colour green --set N8N_WORKERS_MAX=50 --set N8N_WEBHOOKS_MAX=50
   assert_output --partial 'not enough connections for n8n_green'
   assert_output --partial 'other roles were promised'
-  in_colour green --set N8N_WORKERS_MAX=2 >/dev/null
+  in_colour green --set N8N_WORKERS_MAX=2 --set N8N_WEBHOOKS_MAX=2 >/dev/null
 }
 
 @test "an object labelled for another environment: exit 5" {

@@ -1,5 +1,5 @@
 import type { FieldSet, LiveObject, Manifest } from '../types.mts'
-import { fieldManager } from '../objects.mts'
+import { fieldManager, replicasManager } from '../objects.mts'
 
 // Pure: what applying would change, from the live object and the server's own dry run (DESIGN section 4).
 
@@ -96,7 +96,7 @@ function foreignOwner(live: LiveObject, steps: readonly Step[]): string | undefi
     ({ fieldsV1, subresource }) =>
       subresource !== 'status' && fieldsV1 !== undefined && owns(fieldsV1, steps),
   )
-  if (owners.some(({ manager }) => manager === fieldManager)) return undefined
+  if (owners.some(({ manager }) => manager === fieldManager || manager === replicasManager)) return undefined
   return owners[0]?.manager
 }
 

@@ -12,6 +12,7 @@ import { setForeignFields } from './foreign-fields.mts'
 import { createOurObjects, owned, ownerOf } from './ownership.mts'
 import { deletedText, deleteObjects } from '../objects.mts'
 import { isServing } from '../rollout/progress.mts'
+import { pauseDeployments } from './pause.mts'
 import { sendChanged, sendStartingReplicas } from './send.mts'
 import { sayReady, waitForDeployments } from '../rollout/deployments.mts'
 
@@ -81,6 +82,15 @@ export function createKube(options: KubeOptions): KubeSession {
     return isServing(live) ? live : undefined
   }
 
+  async function pause(namespace: string, deployments: readonly string[]): Promise<void> {
+    const live = await ours.find()
+    const standing = deployments.flatMap((name) => live.get(`Deployment ${namespace}/${name}`) ?? [])
+    if (standing.length === 0) return
+    await pauseDeployments(standing, { kubectl, writes })
+    planner.invalidate()
+    ours.invalidate()
+  }
+
   const recorded = async () => [...(await ours.find()).values()].filter(options.isRecorded)
 
   async function sayStrays(): Promise<void> {
@@ -121,10 +131,11 @@ export function createKube(options: KubeOptions): KubeSession {
     ...reader,
     apply: (wanted) => applyBatch(wanted.map((manifest) => ready(owned(manifest, { ...owner, step })))),
     setFields: (fields) => setForeignFields(options, fields),
-    async ensureJob(wanted) {
+    async ensureJob(wanted, alone = []) {
       jobs.add(nameOf(wanted))
       const one = ready(owned(wanted, { ...owner, step }))
-      await ensureJob(one, { kubectl, writes, failures, live: () => ours.find() })
+      const before = () => pause(wanted.metadata?.namespace ?? '', alone)
+      await ensureJob(one, { kubectl, writes, failures, live: () => ours.find(), before })
     },
     waitForRollout,
   })

@@ -18,8 +18,13 @@ export interface Kube extends KubeReader {
    * @throws KitError exit 5 or 9, see setForeignFields
    */
   setFields(fields: readonly Manifest[]): Promise<void>
-  /** Ensures that a Job of manifests/jobs.mts has completed. It is in no revision. @throws KitError exit 5 or 9 */
-  ensureJob(job: Job): Promise<void>
+  /**
+   * Ensures that a Job of manifests/jobs.mts has completed. It is in no revision.
+   * @param alone Deployments of its namespace that have no pod while it runs: they are scaled to 0 before it is created,
+   *   and `apply` brings them back
+   * @throws KitError exit 5 or 9
+   */
+  ensureJob(job: Job, alone?: readonly string[]): Promise<void>
   /** Waits until Deployments serve with what was applied. @throws KitError exit 5 or 9, see waitForDeployments */
   waitForRollout(namespace: string, ...deployments: string[]): Promise<void>
 }

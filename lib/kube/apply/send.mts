@@ -1,4 +1,4 @@
-import { sendObjects, fieldManager } from '../objects.mts'
+import { sendObjects, fieldManager, replicasManager } from '../objects.mts'
 import type { Planned } from './diff.mts'
 import {
   type LiveObject,
@@ -10,11 +10,8 @@ import {
 } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
 
-/** The field manager of `spec.replicas` of Deployments that have an autoscaler. */
-export const handover = 'keybuzz-handover'
-
 /**
- * Sends new and changed objects: namespaces first; live replicas handed to an HPA by the manager `handover`. Each
+ * Sends new and changed objects: namespaces first; live replicas handed to an HPA by `replicasManager`. Each
  * object is sent with the resourceVersion it was compared in, so that a write by another client is not overwritten.
  * @param live by nameOf
  * @throws ObjectModified (5) when one has another resourceVersion; others may have been sent. See also Kubectl.run
@@ -35,7 +32,7 @@ export async function sendChanged(
       const how = { dryRun: false, ...(manager === undefined ? {} : { manager }) }
       for (const [name, now] of await sendObjects(kubectl, versioned, how)) after.set(name, now)
     }
-    await send(handed, handover)
+    await send(handed, replicasManager)
     await send(batch)
   }
 }
@@ -54,7 +51,7 @@ export async function sendStartingReplicas(
 ): Promise<void> {
   const everything = planned.map(({ manifest }) => manifest)
   const starting = startingReplicas(changedOf(planned), live, everything)
-  if (starting.length > 0) await sendObjects(kubectl, starting, { dryRun: false, manager: handover })
+  if (starting.length > 0) await sendObjects(kubectl, starting, { dryRun: false, manager: replicasManager })
 }
 
 const changedOf = (planned: readonly Planned[]): Manifest[] =>

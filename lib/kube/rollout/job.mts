@@ -15,6 +15,8 @@ export interface JobsOptions {
   readonly failures: readonly KnownFailure[]
   /** The module's live objects, Jobs among them. */
   readonly live: () => Promise<ReadonlyMap<string, LiveObject>>
+  /** Runs before the Job is created, and only then; it writes through the same gate. */
+  readonly before?: () => Promise<void>
 }
 
 /**
@@ -25,7 +27,10 @@ export interface JobsOptions {
  * --plan nothing is waited for.
  * @throws KitError exit 5 or 9, see waitForJob and deleteObjects; what the write gate throws (Writes.make)
  */
-export async function ensureJob(job: Job, { kubectl, writes, failures, live }: JobsOptions): Promise<void> {
+export async function ensureJob(
+  job: Job,
+  { kubectl, writes, failures, live, before }: JobsOptions,
+): Promise<void> {
   const same = [...(await live()).values()].filter((one) => doesTheSame(one, job))
   const found = same.find((one) => nameOf(one) === nameOf(job))
   const idle = same.filter((one) => one !== found && hasNotBegun(one))
@@ -52,6 +57,7 @@ export async function ensureJob(job: Job, { kubectl, writes, failures, live }: J
     if (!writes.planning) await letOthersEnd(others, wait)
     if (found !== undefined && jobState(found) === 'failed' && !writes.planning)
       await showFailure(kubectl, found, failures)
+    await before?.()
     await writes.make([change(job, found, later)], async () => {
       if (found !== undefined) await deleteObjects(kubectl, [found], { wait: true })
       await sendObjects(kubectl, [job], { dryRun: false })

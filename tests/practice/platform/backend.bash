@@ -28,7 +28,7 @@ empty_vector() {
 }
 
 postgres_settings() {
-  printf '%s\n' "listen_addresses = '${address[$backend]}, localhost'" 'max_connections = 200' \
+  printf '%s\n' "listen_addresses = '${address[$backend]}, localhost'" 'max_connections = 300' \
     "password_encryption = 'scram-sha-256'"
 }
 

@@ -79,6 +79,17 @@ test('a body goes as JSON; cookies of the answer can be read', async () => {
   assert.deepEqual(answer.headers['set-cookie'], ['n8n-auth=token; Secure', 'other=1'])
 })
 
+test('a form goes as a browser sends it', async () => {
+  const address = await serve((request, response) => {
+    void request.toArray().then((pieces) => {
+      response.end(`${request.headers['content-type']} ${Buffer.concat(pieces as Buffer[]).toString()}`)
+    })
+  })
+  const form = { username: 'admin', password: 'a %&=+ b' }
+  const { text } = await behindBalancer(address).ask(host, '/login/', { method: 'POST', form })
+  assert.equal(text, 'application/x-www-form-urlencoded username=admin&password=a+%25%26%3D%2B+b')
+})
+
 test('askAt reaches each address, ask the first', async () => {
   const [one, two] = await Promise.all([
     serve((_, response) => void response.end('one')),

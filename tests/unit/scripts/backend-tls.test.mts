@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ConfigMap, Container, Manifest, Secret } from '../../../lib/kube/types.mts'
+import type { Secret } from '../../../lib/kube/types.mts'
 import { problemsOfFile } from '../../../scripts/10_keybuzz/env-files.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import type { N8nSettings } from '../../../scripts/12_n8n/settings.mts'
 import { makeAuthority } from '../backends/authority.mts'
-import { podsOf, rendered, settingsOf } from './rendered.mts'
+import { environmentOf, podsOf, rendered, settingsOf } from './rendered.mts'
 
 // How the settings of TLS reach pods: each application by its own variables, the CAs as files nobody can write.
 
@@ -17,22 +17,6 @@ const all = (mode: string): Record<string, string> =>
       [`${one}_CA`, ca],
     ]),
   )
-
-/** What a container's environment comes to, ConfigMaps and Secrets read. */
-function environmentOf({ env = [], envFrom = [] }: Container, manifests: Manifest[]): Record<string, string> {
-  const find = <T extends Manifest>(kind: string, name = '') =>
-    manifests.find((one) => one.kind === kind && one.metadata?.name === name) as T | undefined
-  const clear = (text = '') => Buffer.from(text, 'base64').toString()
-  return Object.fromEntries([
-    ...envFrom.flatMap((one) =>
-      Object.entries(find<ConfigMap>('ConfigMap', one.configMapRef?.name)?.data ?? {}),
-    ),
-    ...env.map(({ name, value, valueFrom }) => {
-      const { name: secret, key = '' } = valueFrom?.secretKeyRef ?? {}
-      return [name, value ?? clear(find<Secret>('Secret', secret)?.data?.[key])]
-    }),
-  ]) as Record<string, string>
-}
 
 /** The first container of a module that works with the backends. */
 function workingEnvironment(module: string, mode: string): Record<string, string> {
@@ -138,6 +122,21 @@ test('n8n: its own variables; what it verifies by, Node knows', () => {
   assert.equal(verify['DB_POSTGRESDB_SSL_CA_FILE'], `${folder}/POSTGRES_CA`)
   assert.equal(verify['QUEUE_BULL_REDIS_TLS_VALIDATE_CERTIFICATE'], 'true')
   assert.equal(verify['NODE_EXTRA_CA_CERTS'], `${folder}/REDIS_CA`)
+})
+
+test('Superset: in its own addresses only, never in libpq’s variables, which its users’ databases would get too', () => {
+  const require = workingEnvironment('superset', 'require')
+  assert.equal(require['POSTGRES_SSLMODE'], 'require')
+  assert.equal(require['REDIS_SSL_CERT_REQS'], 'none')
+  const verify = workingEnvironment('superset', 'verify')
+  assert.equal(verify['POSTGRES_SSLMODE'], 'verify-full')
+  assert.equal(verify['POSTGRES_SSLROOTCERT'], `${folder}/POSTGRES_CA`)
+  assert.equal(verify['REDIS_SSL_CERT_REQS'], 'required')
+  assert.equal(verify['REDIS_SSL_CA_CERTS'], `${folder}/REDIS_CA`)
+  assert.deepEqual(
+    Object.keys(verify).filter((name) => /^PG|^SSL_/.test(name)),
+    [],
+  )
 })
 
 test('n8n: verify wants a name, because its client compares an address with localhost', () => {

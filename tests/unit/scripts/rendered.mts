@@ -1,9 +1,10 @@
-import type { Deployment, Job, Manifest } from '../../../lib/kube/types.mts'
+import type { ConfigMap, Container, Deployment, Job, Manifest, Secret } from '../../../lib/kube/types.mts'
 import type { Module } from '../../../lib/run/module.mts'
 import { resolve, typed, type Settings } from '../../../lib/settings/settings.mts'
 import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
 import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
+import { superset } from '../../../scripts/13_superset/module.mts'
 
 // The objects of the modules of an environment, for tests that ask something of all of them.
 
@@ -12,7 +13,15 @@ const hosts = {
   REDIS_HOST: 'redis.example.com',
   RABBITMQ_HOST: 'mq.example.com',
 }
-const roles = ['API_POSTGRES', 'CHATWOOT_POSTGRES', 'CHATWOOT_ADMIN', 'N8N_POSTGRES', 'N8N_OWNER']
+const roles = [
+  'API_POSTGRES',
+  'CHATWOOT_POSTGRES',
+  'CHATWOOT_ADMIN',
+  'N8N_POSTGRES',
+  'N8N_OWNER',
+  'SUPERSET_POSTGRES',
+  'SUPERSET_ADMIN',
+]
 const passwords = ['POSTGRES', 'REDIS', 'RABBITMQ', ...roles].map((one) => [
   `${one}_PASSWORD`,
   'A-password-1',
@@ -23,6 +32,9 @@ const keys = [
   ),
   ['N8N_ENCRYPTION_KEY', 'a-key-a-key'],
   ['N8N_RUNNERS_AUTH_TOKEN', 'a-token-a-token'],
+  ['SUPERSET_SECRET_KEY', 'a-key-a-key-a-key-a-key-a-key-a-key'],
+  ['SUPERSET_GUEST_TOKEN_SECRET', 'a-token-a-token-1'],
+  ['SUPERSET_ASYNC_TOKEN_SECRET', 'a-token-a-token-2'],
 ]
 const saved = {
   ...hosts,
@@ -46,7 +58,27 @@ export const rendered: Record<string, (more: Record<string, string>) => Manifest
   keybuzz: (more) => objectsOf(keybuzz, { API_MIGRATE: 'npm run migrate', ...more }),
   chatwoot: (more) => objectsOf(chatwoot, more),
   n8n: (more) => objectsOf(n8n, more),
+  superset: (more) => objectsOf(superset, more),
 }
 
 export const podsOf = (manifests: Manifest[]) =>
   manifests.flatMap((one) => (one as Deployment | Job).spec?.template?.spec ?? [])
+
+/** What a container's environment comes to, ConfigMaps and Secrets read. */
+export function environmentOf(
+  { env = [], envFrom = [] }: Container,
+  manifests: Manifest[],
+): Record<string, string> {
+  const find = <T extends Manifest>(kind: string, name = '') =>
+    manifests.find((one) => one.kind === kind && one.metadata?.name === name) as T | undefined
+  const clear = (text = '') => Buffer.from(text, 'base64').toString()
+  return Object.fromEntries([
+    ...envFrom.flatMap((one) =>
+      Object.entries(find<ConfigMap>('ConfigMap', one.configMapRef?.name)?.data ?? {}),
+    ),
+    ...env.map(({ name, value, valueFrom }) => {
+      const { name: secret, key = '' } = valueFrom?.secretKeyRef ?? {}
+      return [name, value ?? clear(find<Secret>('Secret', secret)?.data?.[key])]
+    }),
+  ]) as Record<string, string>
+}

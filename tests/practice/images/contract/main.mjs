@@ -7,7 +7,9 @@ const { CONTRACT_APP: name, CONTRACT_VERSION: version } = process.env
 const command = process.argv.slice(2).join(' ')
 const { app } = await import(`./${name}.mjs`)
 
-const what = `STAND-IN of ${app.title} ${version} (${command || 'server'})`
+// One line: programs are given whole scripts.
+const [shown] = command.split('\n')
+const what = `STAND-IN of ${app.title} ${version} (${shown.slice(0, 80).trim() || 'server'})`
 console.log(`${what}: it logs in and answers as this platform's tests need it, and is not the application`)
 
 /** Every backend the data file names, by a real login. */
@@ -22,4 +24,9 @@ async function openBackends({ postgres, redis, amqp }) {
 const found = app.commands.find(([pattern]) => pattern.test(command))
 if (found === undefined) fail(`this stand-in knows no command ${command}`)
 requireEnvironment(app.required.exact ?? {}, app.required.names)
-await found[1]({ env: process.env, version, command, ...(await openBackends(app.backends(process.env))) })
+await found[1]({
+  env: process.env,
+  version,
+  command,
+  ...(await openBackends(app.backends(process.env, command))),
+})

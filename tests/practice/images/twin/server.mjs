@@ -72,9 +72,11 @@ function compiled([key, handler]) {
 }
 
 async function bodyOf(request) {
-  const chunks = await request.toArray()
+  const text = Buffer.concat(await request.toArray()).toString()
+  if (request.headers['content-type'] === 'application/x-www-form-urlencoded')
+    return Object.fromEntries(new URLSearchParams(text))
   try {
-    return JSON.parse(Buffer.concat(chunks).toString())
+    return JSON.parse(text)
   } catch {
     // No body, or one in another form, which is not part of any contract here.
     return {}

@@ -69,6 +69,12 @@ test('a field we own too is nobody else’s', () => {
   assert.equal(compare(live({ replicas: 2 }, managers), live({ replicas: 1 })).fields[0]?.owner, undefined)
 })
 
+test('replicas the kit itself took to 0 for a Job are nobody else’s', () => {
+  const fieldsV1 = { 'f:spec': { 'f:replicas': {} } }
+  const paused = { manager: 'keybuzz-handover', operation: 'Apply' as const, fieldsV1 }
+  assert.equal(compare(live({ replicas: 0 }, [paused]), live({ replicas: 1 })).fields[0]?.owner, undefined)
+})
+
 test('the status subresource’s manager owns no field of ours', () => {
   const kubelet = {
     manager: 'kubelet',

@@ -1,0 +1,71 @@
+import { exitCodes, KitError } from '../../base/errors.mts'
+import { log } from '../../base/log.mts'
+import { pollUntil } from '../../base/poll.mts'
+import type { Writes } from '../../base/writes.mts'
+import type { Kubectl } from '../kubectl.mts'
+import { replicasManager, sendObjects } from '../objects.mts'
+import { createKubeReader } from '../reader.mts'
+import { nameOf, type LiveObject, type Manifest } from '../types.mts'
+
+/** Seconds for the pods of a Deployment to end: the longest grace period, and a margin. */
+const longest = 3700
+
+interface DeploymentSpec {
+  readonly replicas?: number
+  readonly selector: { readonly matchLabels?: Readonly<Record<string, string>> }
+}
+
+const specOf = (live: LiveObject): DeploymentSpec => live['spec'] as unknown as DeploymentSpec
+
+/**
+ * Scales Deployments to 0 and waits until their pods are gone. Applying them brings them back: an autoscaled one to its
+ * minimum, another to the replicas it declares. A run killed in between is continued by the next one in the same way.
+ * @param seconds until the wait fails
+ * @throws KitError exit 9 when pods are still there after that time; what the write gate throws; see also Kubectl.run
+ */
+export async function pauseDeployments(
+  deployments: readonly LiveObject[],
+  { kubectl, writes, seconds = longest }: { kubectl: Kubectl; writes: Writes; seconds?: number },
+): Promise<void> {
+  const started = performance.now()
+  const running = deployments.filter((live) => specOf(live).replicas !== 0)
+  if (running.length > 0) {
+    const changes = running.map((live) => ({
+      sign: '~' as const,
+      what: nameOf(live),
+      fields: [`spec.replicas   ${specOf(live).replicas ?? 1} -> 0 until the Job is done`],
+    }))
+    await writes.make(changes, async () => {
+      await sendObjects(kubectl, running.map(withoutPods), { dryRun: false, manager: replicasManager })
+    })
+  }
+  if (writes.planning) return
+  const names = deployments.map(({ metadata }) => `deployment/${metadata.name}`).join(', ')
+  const left = await pollUntil(() => podsOf(kubectl, deployments), {
+    until: ({ length }) => length === 0,
+    milliseconds: seconds * 1000,
+    every: 1000,
+    waiting: (pods) => `${names}: ${pods.length} pods are still ending`,
+  })
+  if (left.length === 0) return log.ok(`${names} at 0 until the Job is done`, started)
+  throw new KitError(`${names}: ${left.length} pods have not ended after ${seconds} s`, {
+    exitCode: exitCodes.rolloutFailed,
+    details: [...left.map(nameOf), 'The Job was not started.'],
+    hint: 'see why: kubectl describe that pod; then run the same command again',
+  })
+}
+
+const withoutPods = ({ apiVersion, kind, metadata: { name, namespace } }: LiveObject): Manifest =>
+  ({ apiVersion, kind, metadata: { name, namespace }, spec: { replicas: 0 } }) as Manifest
+
+/** The pods these Deployments select, those being deleted too. */
+async function podsOf(kubectl: Kubectl, deployments: readonly LiveObject[]): Promise<LiveObject[]> {
+  const reader = createKubeReader(kubectl)
+  const found = await Promise.all(
+    deployments.map((live) => {
+      const { namespace = '' } = live.metadata
+      return reader.list('pods', { namespace, labels: specOf(live).selector.matchLabels ?? {} })
+    }),
+  )
+  return found.flat()
+}

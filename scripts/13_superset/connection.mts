@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
+import { sensitive, shortened, strictlyPercent } from '../../lib/base/sensitive.mts'
+import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
+import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { names } from './names.mts'
+import { checkPrefix, resultOf, signIn, type Api, type Tools } from './session.mts'
+import type { SupersetSettings } from './settings.mts'
+
+// Database connections stored in Superset, which the checks and drills make and take away again. They lead to Superset's
+// own database, under its own role: the kit knows no other.
+
+/** A connection as the API lists it. */
+export interface Connection {
+  readonly id: number
+  readonly name: string
+}
+
+/** The address with the password, which Superset encrypts with its key. Its pods have the CA under the same path. */
+function addressOf(settings: SupersetSettings): string {
+  const { POSTGRES_HOST: host, POSTGRES_PORT: port, SUPERSET_POSTGRES_PASSWORD: password } = settings
+  const database = names.database(settings.ENV)
+  const { mode } = tlsOf(settings, 'POSTGRES')
+  const tls = {
+    off: '',
+    require: '?sslmode=require',
+    verify: `?sslmode=verify-full&sslrootcert=${caPath(settings, 'POSTGRES')}`,
+  }[mode]
+  const login = `${database}:${strictlyPercent(password.reveal())}`
+  return sensitive(`postgresql+psycopg2://${login}@${host}:${port}/${database}${tls}`).reveal()
+}
+
+/** The connections that are stored, by name. @throws KitError exit 10 when they cannot be listed */
+export async function listConnections(api: Api): Promise<Connection[]> {
+  // Rison: what Superset's API takes as a query.
+  const page = await api.ask('/api/v1/database/?q=(page_size:100)')
+  const { result } = resultOf<{ result: { id: number; database_name: string }[] }>(page, 'list connections')
+  return result.map(({ id, database_name: name }) => ({ id, name }))
+}
+
+/** Stores a connection under a name of its own. Superset itself connects by it first. @throws KitError exit 10 */
+async function storeConnection(api: Api, settings: SupersetSettings): Promise<Connection> {
+  const name = checkPrefix + randomBytes(6).toString('hex')
+  const json = {
+    database_name: name,
+    sqlalchemy_uri: addressOf(settings),
+    expose_in_sqllab: true,
+    allow_run_async: true,
+  }
+  const made = await api.ask('/api/v1/database/', { method: 'POST', json })
+  return { id: resultOf<{ id: number }>(made, 'store a connection').id, name }
+}
+
+/**
+ * Whether a stored connection can be read with the key of the pods.
+ * @returns its address without password, or what Superset said instead
+ */
+export async function readConnection(api: Api, { id }: Connection): Promise<{ uri: string } | string> {
+  const answer = await api.ask(`/api/v1/database/${id}/connection`)
+  if (answer.status !== 200) return `${answer.status} ${shortened(answer.text, 160)}`
+  const { result } = answer.json() as { result: { sqlalchemy_uri: string } }
+  return { uri: result.sqlalchemy_uri }
+}
+
+/**
+ * Connects by the stored password: sent back as Superset shows it, masked, the address means the stored one.
+ * @returns what is wrong, or undefined
+ */
+export async function connectByStored(api: Api, connection: Connection): Promise<string | undefined> {
+  const read = await readConnection(api, connection)
+  if (typeof read === 'string') return read
+  if (!read.uri.includes('XXXX')) return 'the address is shown with its password'
+  const json = { database_name: connection.name, sqlalchemy_uri: read.uri }
+  const { status, text } = await api.ask('/api/v1/database/test_connection/', { method: 'POST', json })
+  return status === 200 ? undefined : `${status} ${shortened(text, 160)}`
+}
+
+const removeConnection = (api: Api, { id }: Connection): Promise<HttpAnswer> =>
+  api.ask(`/api/v1/database/${id}`, { method: 'DELETE' })
+
+/** Takes away what killed runs left. */
+async function removeLeftovers(api: Api): Promise<void> {
+  for (const one of await listConnections(api))
+    if (one.name.startsWith(checkPrefix)) await removeConnection(api, one)
+}
+
+/**
+ * Runs something with a connection that exists meanwhile. What killed runs left goes first, once, before any is made.
+ * @throws KitError exit 10, and what `run` throws
+ */
+export async function withConnection<T>(
+  tools: Tools,
+  run: (api: Api, connection: Connection) => Promise<T>,
+): Promise<T> {
+  const api = await signIn(tools)
+  await tools.once('superset.leftovers', () => removeLeftovers(api))
+  const connection = await storeConnection(api, tools.settings)
+  try {
+    return await run(api, connection)
+  } finally {
+    await removeConnection(api, connection)
+  }
+}

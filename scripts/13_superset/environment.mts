@@ -1,0 +1,104 @@
+import type { Sensitive } from '../../lib/base/sensitive.mts'
+import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
+import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
+import type { EnvVar } from '../../lib/kube/types.mts'
+import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { configurationFolder } from './configuration.mts'
+import { names } from './names.mts'
+import type { SupersetSettings } from './settings.mts'
+
+// What Superset's processes are told: environment variables, and the secrets behind some of them.
+
+/** The Secret every process reads. */
+export const secretName = 'superset'
+
+/** gunicorn listens here. */
+export const port = 8088
+
+/** The folder Superset and libraries write into. */
+export const home = '/app/superset_home'
+
+/** What the Secret holds; its keys are the settings' keys. */
+export const secrets = (settings: SupersetSettings): Record<string, Sensitive | undefined> => ({
+  ...runningSecrets(settings),
+  SUPERSET_ADMIN_PASSWORD: settings.SUPERSET_ADMIN_PASSWORD,
+})
+
+/** Those that web, worker and beat read at their start. */
+export const runningSecrets = (settings: SupersetSettings): Record<string, Sensitive | undefined> => ({
+  REDIS_PASSWORD: settings.REDIS_PASSWORD,
+  SMTP_PASSWORD: settings.SMTP_PASSWORD,
+  SUPERSET_ASYNC_TOKEN_SECRET: settings.SUPERSET_ASYNC_TOKEN_SECRET,
+  SUPERSET_GUEST_TOKEN_SECRET: settings.SUPERSET_GUEST_TOKEN_SECRET,
+  SUPERSET_POSTGRES_PASSWORD: settings.SUPERSET_POSTGRES_PASSWORD,
+  SUPERSET_SECRET_KEY: settings.SUPERSET_SECRET_KEY,
+})
+
+/** What the configuration needs to be read at all. The migration gets nothing else: it depends on nothing else. */
+export function coreEnv(settings: SupersetSettings): EnvVar[] {
+  const database = names.database(settings.ENV)
+  return [
+    ...env({
+      // The limiter is on only when this is its exact word.
+      SUPERSET_ENV: 'production',
+      SUPERSET_HOME: home,
+      HOME: home,
+      PYTHONPATH: configurationFolder,
+      PYTHONUNBUFFERED: 1,
+      SCARF_ANALYTICS: false,
+
+      POSTGRES_HOST: settings.POSTGRES_HOST,
+      POSTGRES_PORT: settings.POSTGRES_PORT,
+      POSTGRES_DATABASE: database,
+      POSTGRES_USER: database,
+      ...databaseTls(settings),
+      REDIS_HOST: settings.REDIS_HOST,
+      REDIS_PORT: settings.REDIS_PORT,
+      REDIS_DB: settings.SUPERSET_REDIS_DB,
+      ...redisTls(settings),
+    }),
+    ...envFromSecret(secretName, {
+      POSTGRES_PASSWORD: 'SUPERSET_POSTGRES_PASSWORD',
+      REDIS_PASSWORD: 'REDIS_PASSWORD',
+      SUPERSET_SECRET_KEY: 'SUPERSET_SECRET_KEY',
+      GUEST_TOKEN_JWT_SECRET: 'SUPERSET_GUEST_TOKEN_SECRET',
+      GLOBAL_ASYNC_QUERIES_JWT_SECRET: 'SUPERSET_ASYNC_TOKEN_SECRET',
+    }),
+  ]
+}
+
+/** What web, worker and beat get. */
+export const commonEnv = (settings: SupersetSettings): EnvVar[] => [
+  ...coreEnv(settings),
+  ...env({
+    TZ: settings.TIMEZONE,
+    PUBLIC_URL: `https://${settings.SUPERSET_HOST}/`,
+    PROXY_HOPS: settings.PROXY_HOPS,
+    QUERY_SECONDS_MAX: settings.SUPERSET_QUERY_SECONDS_MAX,
+    REPORTS: settings.SUPERSET_REPORTS,
+    SMTP_HOST: settings.SMTP_HOST,
+    SMTP_PORT: settings.SMTP_PORT,
+    SMTP_USER: settings.SMTP_USER,
+    SMTP_FROM: settings.SMTP_FROM,
+  }),
+  ...(settings.SMTP_PASSWORD === undefined
+    ? []
+    : envFromSecret(secretName, { SMTP_PASSWORD: 'SMTP_PASSWORD' })),
+]
+
+/** In the URL, not in libpq's own variables: these would hold for every database that Superset is connected to. */
+const databaseTls = (settings: SupersetSettings) =>
+  tlsOf(settings, 'POSTGRES').mode === 'off'
+    ? {}
+    : {
+        POSTGRES_SSLMODE: tlsOf(settings, 'POSTGRES').mode === 'verify' ? 'verify-full' : 'require',
+        POSTGRES_SSLROOTCERT: caPath(settings, 'POSTGRES'),
+      }
+
+const redisTls = (settings: SupersetSettings) =>
+  tlsOf(settings, 'REDIS').mode === 'off'
+    ? {}
+    : {
+        REDIS_SSL_CERT_REQS: tlsOf(settings, 'REDIS').mode === 'verify' ? 'required' : 'none',
+        REDIS_SSL_CA_CERTS: caPath(settings, 'REDIS'),
+      }

@@ -1,0 +1,69 @@
+import { job } from '../../lib/kube/manifests/jobs.mts'
+import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
+import type { Container, Job } from '../../lib/kube/types.mts'
+import { configurationFile } from './configuration.mts'
+import { commonEnv, coreEnv, secretName } from './environment.mts'
+import { names } from './names.mts'
+import { configuration, podOf, type Images } from './pods.mts'
+import { migrate, preflight } from './python.mts'
+import type { SupersetSettings } from './settings.mts'
+
+/** Whether the image can run Superset as the kit does, with these settings. Nothing outside its pod is touched. */
+export const preflightJob = (settings: SupersetSettings, images: Images): Job =>
+  supersetJob(settings, images, {
+    name: 'preflight',
+    inputs: [configurationFile, configuration],
+    deadlineSeconds: 600,
+    own: { args: ['python', '-c', preflight], env: commonEnv(settings) },
+  })
+
+/** Moves the database to the image's schema. Alembic has no lock: nothing else of Superset may do it. */
+export const migrateJob = (settings: SupersetSettings, images: Images): Job =>
+  supersetJob(settings, images, {
+    name: 'migrate',
+    inputs: [names.database(settings.ENV)],
+    deadlineSeconds: 1800,
+    own: {
+      args: ['sh', '-c', migrate],
+      env: [
+        ...coreEnv(settings),
+        ...env({
+          FLASK_FAB_CREATE_ADMIN_USERNAME: literal(settings.SUPERSET_ADMIN_USERNAME),
+          FLASK_FAB_CREATE_ADMIN_FIRSTNAME: literal(settings.SUPERSET_ADMIN_FIRST_NAME),
+          FLASK_FAB_CREATE_ADMIN_LASTNAME: literal(settings.SUPERSET_ADMIN_LAST_NAME),
+          FLASK_FAB_CREATE_ADMIN_EMAIL: settings.SUPERSET_ADMIN_EMAIL,
+        }),
+        ...envFromSecret(secretName, { FLASK_FAB_CREATE_ADMIN_PASSWORD: 'SUPERSET_ADMIN_PASSWORD' }),
+      ],
+    },
+  })
+
+/** Everything done once before the pods, in this order. */
+export const jobs = (settings: SupersetSettings, images: Images): Job[] => [
+  preflightJob(settings, images),
+  migrateJob(settings, images),
+]
+
+/** Kubernetes reads `$(NAME)` in a value as another variable, unless the dollar stands twice. */
+const literal = (text: string): string => text.replaceAll('$(', '$$$$(')
+
+interface Task {
+  readonly name: string
+  readonly inputs: readonly string[]
+  readonly deadlineSeconds: number
+  readonly own: Pick<Container, 'args' | 'env'>
+}
+
+const supersetJob = (
+  settings: SupersetSettings,
+  images: Images,
+  { name, inputs, deadlineSeconds, own }: Task,
+): Job =>
+  job({
+    namespace: names.namespace(settings.ENV),
+    application: 'superset',
+    name,
+    pod: podOf(settings, images, 'job', {}, { name, ...own }),
+    inputs,
+    deadlineSeconds,
+  })

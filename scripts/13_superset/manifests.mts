@@ -1,0 +1,52 @@
+import { caSecrets } from '../../lib/kube/manifests/backend-trust.mts'
+import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
+import { autoscaled, configMap, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
+import { applicationNamespace } from '../../lib/kube/manifests/pull-secret.mts'
+import type { Manifest } from '../../lib/kube/types.mts'
+import { configurationFile } from './configuration.mts'
+import { port, secretName, secrets } from './environment.mts'
+import { deploymentOf, names } from './names.mts'
+import { configuration, configurationName, supersetDeployment, type Images } from './pods.mts'
+import type { SupersetSettings } from './settings.mts'
+
+/** The namespace, what its pods pull images with, the configuration, and the Secret every process reads. */
+export function prerequisites(settings: SupersetSettings): Manifest[] {
+  const namespace = names.namespace(settings.ENV)
+  return [
+    ...applicationNamespace(namespace, settings),
+    configMap(namespace, configurationName, { [configurationFile]: configuration }),
+    secretEnv(namespace, secretName, secrets(settings)),
+    ...caSecrets(namespace, settings),
+  ]
+}
+
+/** gunicorn and Celery's workers, two or more each, and exactly one beat. */
+export function workload(settings: SupersetSettings, images: Images): Manifest[] {
+  const web = supersetDeployment(settings, images, 'web')
+  const worker = supersetDeployment(settings, images, 'worker')
+  return [
+    service(names.namespace(settings.ENV), deploymentOf('web'), selector('superset', 'web'), port),
+    web,
+    worker,
+    supersetDeployment(settings, images, 'beat'),
+    ...autoscaled(web, { most: settings.SUPERSET_WEB_MAX, cpuPercent: 75 }),
+    ...autoscaled(worker, { most: settings.SUPERSET_WORKERS_MAX, cpuPercent: 75 }),
+  ]
+}
+
+/** One Ingress: everything to gunicorn. Sessions are in a signed cookie, which every pod reads. */
+export const ingress = (settings: SupersetSettings): Manifest[] =>
+  published({
+    namespace: names.namespace(settings.ENV),
+    name: 'superset',
+    host: settings.SUPERSET_HOST,
+    ingressClass: settings.INGRESS_CLASS,
+    paths: [['/', deploymentOf('web'), port]],
+    annotations: {
+      // Uploads of tables, imports of dashboards; a chart may be computed for two minutes.
+      'proxy-body-size': '100m',
+      'proxy-read-timeout': '300',
+      'proxy-send-timeout': '300',
+    },
+    tls: tlsOf(settings),
+  })

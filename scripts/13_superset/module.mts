@@ -1,0 +1,70 @@
+import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { defineModule } from '../../lib/run/module.mts'
+import { shown } from '../../lib/settings/settings.mts'
+import { backends, databaseOf } from './backends.mts'
+import { failures } from './failures.mts'
+import { jobs } from './jobs.mts'
+import { ingress, prerequisites, workload } from './manifests.mts'
+import { identity, names } from './names.mts'
+import type { Images } from './pods.mts'
+import { own, shared, type SupersetSettings } from './settings.mts'
+
+export const superset = defineModule({
+  ...identity,
+  title: 'Superset',
+  scope: 'environment',
+  shared,
+  settings: own,
+  images: ['superset'],
+  // With the PostgreSQL driver, which the public image has not: the preflight says so.
+  builtByOperator: true,
+  validate: ({ SUPERSET_REPORTS, SMTP_HOST }: SupersetSettings) =>
+    SUPERSET_REPORTS && SMTP_HOST === undefined
+      ? ['SUPERSET_REPORTS is true and SMTP_HOST is empty: reports are sent by mail']
+      : [],
+  objects: (settings: SupersetSettings, images: Images) => ({
+    '01_deploy': [...prerequisites(settings), ...jobs(settings, images), ...workload(settings, images)],
+    '02_configure_ingress': ingress(settings),
+  }),
+  backends,
+  failures,
+  notProven: ({ SUPERSET_REPORTS }: SupersetSettings) => [
+    'Mail is sent: no check sends one.',
+    'Databases you connect Superset to: the checks query its own only.',
+    '/version tells the version to everybody: Superset has no setting for it.',
+    'NetworkPolicies: none are applied.',
+    ...(SUPERSET_REPORTS ? ['Pictures in reports: no check takes one.'] : []),
+  ],
+  schema: (settings: SupersetSettings) => ({
+    database: databaseOf(settings),
+    lastMigration: "select string_agg(version_num, ' ' order by version_num) from alembic_version",
+    ...databaseDump({
+      settings,
+      database: names.database(settings.ENV),
+      file: 'superset.dump',
+      namespace: names.namespace(settings.ENV),
+      beside: [
+        'test -s superset.dump   # an empty file is no backup: do not go on',
+        `a copy of credentials/${settings.ENV}/13_superset.env: SUPERSET_SECRET_KEY belongs to that dump`,
+      ],
+      stopped: '--all',
+      started: [
+        ['superset superset-worker', 2],
+        ['superset-beat', 1],
+      ],
+    }),
+  }),
+  stays: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port }: SupersetSettings) => [
+    `PostgreSQL ${shown(host)}:${shown(port)} database and role ${names.database(ENV)}: dashboards, users, stored connections`,
+    `the key keybuzz:owner in its Redis database`,
+    'SUPERSET_SECRET_KEY in 13_superset.env, without which that database cannot be read, and your dumps',
+  ],
+  information: (settings: SupersetSettings) => [
+    ['Open', `https://${settings.SUPERSET_HOST}`],
+    [
+      'Sign in',
+      `${settings.SUPERSET_ADMIN_USERNAME}; password: SUPERSET_ADMIN_PASSWORD in credentials/${settings.ENV}/13_superset.env`,
+    ],
+    ['Back up', `SUPERSET_SECRET_KEY in that file, and PostgreSQL database ${names.database(settings.ENV)}`],
+  ],
+})

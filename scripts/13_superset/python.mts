@@ -1,0 +1,52 @@
+// What is asked of the image's own Python. No value of a setting becomes Python: each comes from the environment.
+
+/** Begins every line by which the preflight says why an image cannot run Superset; failures.mts explains them. */
+export const preflightWord = 'preflight:'
+
+/**
+ * Imports what the kit's processes need, as the user they run as, and the configuration. An image whose driver lies
+ * outside its virtual environment, or whose Celery and redis do not go together, is found before the database is touched.
+ */
+export const preflight = `
+import importlib, importlib.util, os, pwd, shutil, sys
+
+def end(text):
+    sys.exit('${preflightWord} ' + text)
+
+if importlib.util.find_spec('superset') is None:
+    end('no package superset: this is not an image of Superset')
+named = {user.pw_name: user.pw_uid for user in pwd.getpwall()}.get('superset')
+if named not in (None, os.getuid()):
+    end('uid ' + str(os.getuid()) + ' is not the user superset of the image, which is ' + str(named))
+try:
+    importlib.import_module('psycopg2')
+except ImportError:
+    end('no module psycopg2')
+for name in ('redis', 'celery', 'kombu', 'flask_caching'):
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        end('no module ' + name)
+numbers = lambda text: tuple(int(part) for part in text.split('.')[:2])
+kombu, redis = sys.modules['kombu'].__version__, sys.modules['redis'].__version__
+if numbers(kombu) >= (5, 7) and numbers(redis) < (6, 1):
+    end('kombu ' + kombu + ' does not work with redis ' + redis)
+for program in ('gunicorn', 'celery', 'superset'):
+    if shutil.which(program) is None:
+        end('no program ' + program)
+for folder in (os.environ['SUPERSET_HOME'], '/tmp'):
+    if not os.access(folder, os.W_OK):
+        end('cannot write into ' + folder)
+browsers = ('chromium', 'chromium-browser', 'google-chrome', 'firefox', 'firefox-esr')
+if os.environ.get('REPORTS') == 'true' and not any(shutil.which(one) for one in browsers):
+    end('no browser')
+configuration = importlib.import_module('superset_config')
+print('${preflightWord} uid', os.getuid(), 'kombu', kombu, 'redis', redis, configuration.__file__)
+`
+
+/**
+ * Migrates the database, writes roles and permissions, and makes the first administrator, whose values are in
+ * FLASK_FAB_CREATE_ADMIN_...: Flask reads its options from there, and no password is on a command line. An account that
+ * is there already is left as it is, and the last command ends with 0.
+ */
+export const migrate = 'set -e; superset db upgrade; superset init; exec superset fab create-admin'

@@ -1,0 +1,239 @@
+import { sensitive } from '../../../../lib/base/sensitive.mts'
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
+import { createWrites } from '../../../../lib/base/writes.mts'
+import { createKube } from '../../../../lib/kube/apply/kube-session.mts'
+import { pauseDeployments } from '../../../../lib/kube/apply/pause.mts'
+import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
+import { job } from '../../../../lib/kube/manifests/jobs.mts'
+import { autoscaled } from '../../../../lib/kube/manifests/objects.mts'
+import { deployment as makeDeployment } from '../../../../lib/kube/manifests/pods.mts'
+import { nameOf, type LiveObject, type Manifest } from '../../../../lib/kube/types.mts'
+
+// Deployments that have no pod while a Job runs.
+
+const labelsOf = (name: string) => ({ 'app.kubernetes.io/component': name })
+/** In the order the kit writes them: the planner knows a manifest by its text. */
+const owner = {
+  'app.kubernetes.io/managed-by': 'keybuzz',
+  'keybuzz.io/module': '13_superset',
+  'keybuzz.io/step': '01_deploy',
+  'keybuzz.io/env': 'dev',
+}
+const deployment = (name: string, replicas: number): LiveObject => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name, namespace: 'a', labels: owner },
+  spec: { replicas, selector: { matchLabels: labelsOf(name) } },
+})
+const pod = (name: string): LiveObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'a' },
+})
+
+/** A stand-in for a cluster whose pods of a Deployment at 0 are gone when they have been asked for `turns` times. */
+function cluster(pods: Readonly<Record<string, number>>, turns = 1, job?: LiveObject) {
+  const did: string[] = []
+  const left = new Map(Object.entries(pods))
+  let asked = 0
+  const kubectl = {
+    json(words: readonly string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) {
+      if (words[0] === 'apply') {
+        const manager = words.find((word) => word.startsWith('--field-manager='))?.split('=')[1]
+        const sent = options?.input?.items ?? [options?.input as LiveObject]
+        for (const { kind, metadata, spec } of sent)
+          did.push(
+            `${manager} ${kind} ${metadata.name} ${(spec as { replicas?: number }).replicas ?? ''}`.trim(),
+          )
+        return Promise.resolve({ kind: 'List', items: sent })
+      }
+      if (words[1] !== 'pods') return Promise.resolve({ kind: 'List', items: job === undefined ? [] : [job] })
+      asked += 1
+      const [name = ''] = [...left.keys()].filter((one) =>
+        words.some((word) => word.endsWith(`component=${one}`)),
+      )
+      const count = asked > turns * left.size ? 0 : (left.get(name) ?? 0)
+      return Promise.resolve({
+        kind: 'List',
+        items: Array.from({ length: count }, (_, at) => pod(`${name}-${at}`)),
+      })
+    },
+  }
+  return { kubectl: kubectl as unknown as Kubectl, did }
+}
+const writesOf = (planning = false) => createWrites({ planning, guard: () => Promise.resolve() })
+
+test('they go to 0 by the manager of replicas alone, and their pods are waited for', async () => {
+  const { kubectl, did } = cluster({ beat: 1, worker: 2 }, 2)
+  const writes = writesOf()
+  await pauseDeployments([deployment('beat', 1), deployment('worker', 5)], { kubectl, writes })
+  assert.deepEqual(did, ['keybuzz-handover Deployment beat 0', 'keybuzz-handover Deployment worker 0'])
+  assert.deepEqual(
+    writes.changes.map(({ what, fields }) => `${what} ${fields?.join()}`),
+    [
+      'Deployment a/beat spec.replicas   1 -> 0 until the Job is done',
+      'Deployment a/worker spec.replicas   5 -> 0 until the Job is done',
+    ],
+  )
+})
+
+test('one that a killed run left at 0 is not sent again, but its last pods are waited for', async () => {
+  const { kubectl, did } = cluster({ worker: 1 })
+  const writes = writesOf()
+  await pauseDeployments([deployment('worker', 0)], { kubectl, writes })
+  assert.deepEqual([did, writes.changes], [[], []])
+})
+
+test('pods that do not end: exit 9 with their names, and the Job was not started', async () => {
+  const { kubectl } = cluster({ worker: 1 }, 100)
+  await assert.rejects(
+    pauseDeployments([deployment('worker', 2)], { kubectl, writes: writesOf(), seconds: 0.1 }),
+    (thrown) => {
+      assert.ok(thrown instanceof KitError)
+      assert.equal(thrown.exitCode, exitCodes.rolloutFailed)
+      assert.deepEqual(thrown.details, ['Pod a/worker-0', 'The Job was not started.'])
+      return true
+    },
+  )
+})
+
+test('under --plan it is announced, and nothing is sent or waited for', async () => {
+  const { kubectl, did } = cluster({ worker: 2 }, 100)
+  const writes = writesOf(true)
+  await pauseDeployments([deployment('worker', 2)], { kubectl, writes })
+  assert.deepEqual(did, [])
+  assert.equal(writes.changes.length, 1)
+})
+
+const wanted = job({
+  namespace: 'a',
+  name: 'migrate',
+  application: 'superset',
+  pod: { containers: [] },
+  inputs: [],
+  deadlineSeconds: 60,
+})
+
+/** A run's session over these objects, under --plan: no Job is watched. */
+function sessionOver(objects: readonly LiveObject[]) {
+  const { kubectl } = cluster({ worker: 2 }, 100)
+  const writes = writesOf(true)
+  const session = createKube({
+    kubectl,
+    writes,
+    owner: { module: '13_superset', env: 'dev' },
+    forceConflicts: false,
+    failures: [],
+    checksumKey: sensitive('the-key-of-this-cluster'),
+    namespaces: [],
+    objects,
+    isRecorded: () => true,
+  })
+  return { writes, ensure: () => session.of('01_deploy').ensureJob(wanted, ['worker', 'absent']) }
+}
+
+test('a Job that has to run takes them to 0 before it; a first install has none of them', async () => {
+  const upgrade = sessionOver([deployment('worker', 2)])
+  await upgrade.ensure()
+  assert.deepEqual(
+    upgrade.writes.changes.map(({ sign, what }) => `${sign} ${what}`),
+    ['~ Deployment a/worker', `+ Job a/${wanted.metadata?.name}`],
+  )
+  const first = sessionOver([])
+  await first.ensure()
+  assert.deepEqual(
+    first.writes.changes.map(({ sign, what }) => `${sign} ${what}`),
+    [`+ Job a/${wanted.metadata?.name}`],
+  )
+})
+
+test('a Job that is complete leaves them alone', async () => {
+  const done = {
+    ...wanted,
+    metadata: { ...wanted.metadata, labels: { ...wanted.metadata?.labels, ...owner } },
+    status: { conditions: [{ type: 'Complete', status: 'True' }] },
+  } as unknown as LiveObject
+  const { writes, ensure } = sessionOver([deployment('worker', 2), done])
+  await ensure()
+  assert.deepEqual(writes.changes, [])
+})
+
+/** As much of an API server as a whole run needs: it stores, adds no ownership, and its Jobs complete at once. */
+function apiServer(folder: string) {
+  const stored = new Map<string, LiveObject>()
+  const replicas: string[] = []
+  const json = (words: readonly string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) => {
+    if (words[0] !== 'apply') {
+      const items = words[1] === 'pods' ? [] : [...stored.values()].map((one) => structuredClone(one))
+      return Promise.resolve({ kind: 'List', items })
+    }
+    const sent = JSON.parse(JSON.stringify(options?.input?.items ?? [options?.input])) as LiveObject[]
+    const items = sent.map((one): LiveObject => {
+      const now = stored.get(nameOf(one))
+      const spec = { ...(now?.['spec'] as object), ...(one['spec'] as object) }
+      const made = { ...now, ...one, spec, metadata: { ...now?.metadata, ...one.metadata } }
+      if (words.includes('--dry-run=server')) return made
+      if (one.kind === 'Job') {
+        const object = { ...made, status: { conditions: [{ type: 'Complete', status: 'True' }] } }
+        writeFileSync(join(folder, 'jobs.batch'), JSON.stringify({ type: 'ADDED', object }))
+      }
+      if (one.kind === 'Deployment')
+        replicas.push(`${one.metadata.name} ${(spec as { replicas?: number }).replicas}`)
+      stored.set(nameOf(one), made)
+      return made
+    })
+    return Promise.resolve({ kind: 'List', items })
+  }
+  writeFileSync(join(folder, 'pods'), '')
+  const words = ['sh', '-c', `cat ${folder}/$2; exec sleep 5`, 'kubectl']
+  return { kubectl: { words, json } as unknown as Kubectl, stored, replicas }
+}
+
+const withOwner = <M extends Manifest>(one: M): M => ({
+  ...one,
+  metadata: { ...one.metadata, labels: { ...one.metadata?.labels, ...owner } },
+})
+
+test('after the Job what was compared before it is compared anew: each comes back with what it declares', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-pause-'))
+  try {
+    const { kubectl, stored, replicas } = apiServer(folder)
+    const common = { namespace: 'a', pod: { containers: [] }, restartOn: [] }
+    const beat = makeDeployment({ ...common, name: 'beat', labels: labelsOf('beat'), replicas: 1 })
+    const worker = makeDeployment({ ...common, name: 'worker', labels: labelsOf('worker') })
+    const wantedObjects = [beat, worker, ...autoscaled(worker, { most: 4, cpuPercent: 75 })]
+    const start = () =>
+      createKube({
+        kubectl,
+        writes: writesOf(),
+        owner: { module: '13_superset', env: 'dev' },
+        forceConflicts: false,
+        failures: [],
+        checksumKey: sensitive('the-key-of-this-cluster'),
+        namespaces: [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a' } } as LiveObject],
+        objects: [...stored.values()],
+        isRecorded: () => true,
+      })
+    await start().of('01_deploy').apply(wantedObjects)
+    const session = start()
+    await session.planAhead(wantedObjects.map((one) => withOwner(one)))
+    replicas.length = 0
+    await session.of('01_deploy').ensureJob(wanted, ['beat', 'worker'])
+    await session.of('01_deploy').apply(wantedObjects)
+    assert.deepEqual(replicas.slice(0, 2), ['beat 0', 'worker 0'])
+    assert.deepEqual(
+      ['beat', 'worker'].map(
+        (name) =>
+          (stored.get(`Deployment a/${name}`)?.['spec'] as { replicas?: number } | undefined)?.replicas,
+      ),
+      [1, 2],
+    )
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
