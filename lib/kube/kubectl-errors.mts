@@ -38,6 +38,18 @@ const refusals: readonly Refusal[] = [
     hint: 'raise the ResourceQuota named above, or lower the module’s maxima',
   },
   {
+    words: /spec\.resources\.requests\.storage: Forbidden: field can not be less than/,
+    what: 'a volume is larger than its setting says: volumes do not shrink',
+    exitCode: exitCodes.worldMoved,
+    hint: 'set the size back to what it was: kubectl get persistentvolumeclaims --all-namespaces   shows it',
+  },
+  {
+    words: /only dynamically provisioned pvc can be resized/,
+    what: 'the StorageClass of a volume does not let it grow',
+    exitCode: exitCodes.worldMoved,
+    hint: 'set the size back to what it was, or use a StorageClass with allowVolumeExpansion',
+  },
+  {
     words: /admission webhook|failed calling webhook/,
     what: 'an admission webhook of the cluster refuses it',
     exitCode: exitCodes.rolloutFailed,

@@ -34,7 +34,7 @@ export function createContext<M extends Module>(
     },
     versions,
     until: createUntil(writes.planning),
-    pulls: { require: () => requirePulls(session) },
+    pulls: { require: (more = []) => requirePulls(session, more) },
     backends: {
       require: () => requireBackends(module.backends?.(inputs.current()) ?? {}, session.backends()),
     },
@@ -48,10 +48,10 @@ export function createContext<M extends Module>(
   return context as unknown as ContextOf<M>
 }
 
-const requirePulls = <M extends Module>(session: Session<M>): Promise<void> =>
+const requirePulls = <M extends Module>(session: Session<M>, more: readonly string[]): Promise<void> =>
   provePulls(
     {
-      images: Object.values(session.chosen().images),
+      images: [...Object.values(session.chosen().images), ...more],
       builtByOperator: session.module.builtByOperator ?? false,
     },
     {

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { credentialsFolder, readIfThere, root, shownPath } from '../base/files.mts'
 import { shortened } from '../base/sensitive.mts'
-import { mapOf, onlyFields, optional, readShape, text } from '../base/shape.mts'
+import { mapOf, oneOf, onlyFields, optional, readShape, text } from '../base/shape.mts'
+import { denialOf } from './denied-versions.mts'
 
 /** One entry of versions.json: an image, or a binary. */
 export interface Version {
@@ -15,6 +16,10 @@ export interface Version {
   readonly sha256?: string
   /** Why this is not the real program: shown in every report. */
   readonly standIn?: string
+  /** How its publisher signs it: `key` or `keyless`. */
+  readonly signature?: 'key' | 'keyless'
+  /** Why some versions must never be installed, by pattern (denied-versions.mts). An environment cannot lift it. */
+  readonly denied?: Readonly<Record<string, string>>
 }
 
 const versionsShape = mapOf(
@@ -24,6 +29,8 @@ const versionsShape = mapOf(
     file: optional(text),
     sha256: optional(text),
     standIn: optional(text),
+    signature: optional(oneOf(['key', 'keyless'])),
+    denied: optional(mapOf(text)),
   }),
 )
 
@@ -32,14 +39,18 @@ export type Versions = Readonly<Record<string, Version>>
 /**
  * The pinned versions of an environment: the kit's versions.json, overridden by credentials/ENV/versions.json.
  * @returns all entries, and the names of those that the environment overrides
- * @throws KitError exit 2 for a file that is not JSON, an unknown field, or an image that problemWithImage refuses
+ * @throws KitError exit 2 for a file that is not JSON, an unknown field, or an image that problemWithImage
+ *   or its list of denied versions refuses
  */
 export function readVersions(env: string): { versions: Versions; overlaid: readonly string[] } {
   const base = readOne(join(root, 'versions.json')) ?? {}
   const own = readOne(join(credentialsFolder(env), 'versions.json')) ?? {}
   const versions = { ...base, ...own }
-  for (const [name, { image }] of Object.entries(versions)) {
-    const problem = image === undefined ? undefined : problemWithImage(image)
+  for (const [name, { version, image }] of Object.entries(versions)) {
+    const problem =
+      image === undefined
+        ? undefined
+        : (problemWithImage(image) ?? denialOf({ ...own[name]?.denied, ...base[name]?.denied }, version, image))
     if (problem !== undefined) {
       throw new KitError(`versions.json: ${name} is ${image}: ${problem}`, {
         exitCode: exitCodes.usage,

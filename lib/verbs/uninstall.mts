@@ -97,6 +97,7 @@ const order = [
   'HorizontalPodAutoscaler',
   'PodDisruptionBudget',
   'Deployment',
+  'StatefulSet',
   'DaemonSet',
   'Job',
   'Service',

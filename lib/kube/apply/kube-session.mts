@@ -12,11 +12,18 @@ import { deleteObjects } from '../objects.mts'
 import { isServing } from '../rollout/progress.mts'
 import { sendChanged, sendStartingReplicas } from './send.mts'
 import { waitForDeployments } from '../rollout/deployments.mts'
+import { workloadOf } from '../workloads.mts'
 
 /** Comparisons of one batch, at most: controllers and the HPA write to a Deployment several times in a rollout. */
 const mostCompared = 6
 
 type SendWhat = [planned: readonly Planned[], live: ReadonlyMap<string, LiveObject>]
+
+/** `deployment/n8n` */
+const shownWorkload = (named: string): string => {
+  const { kind, name } = workloadOf(named)
+  return `${kind.toLowerCase()}/${name}`
+}
 
 /** Compares, sends, waits and deletes for one run of one module. The methods' errors: KubeSession. */
 export function createKube(options: KubeOptions): KubeSession {
@@ -72,9 +79,10 @@ export function createKube(options: KubeOptions): KubeSession {
     else if (!forceConflicts) requireNoConflict(conflicts)
   }
 
-  /** True when the Deployment was not sent in this run and served when it was read: there is nothing to wait for. */
-  async function servesUnchanged(namespace: string, name: string): Promise<boolean> {
-    const known = `Deployment ${namespace}/${name}`
+  /** True when the workload was not sent in this run and served when it was read: there is nothing to wait for. */
+  async function servesUnchanged(namespace: string, named: string): Promise<boolean> {
+    const { kind, name } = workloadOf(named)
+    const known = `${kind} ${namespace}/${name}`
     return !sent.has(known) && isServing((await ours.find()).get(known))
   }
 
@@ -103,12 +111,11 @@ export function createKube(options: KubeOptions): KubeSession {
     if (!writes.planning) log.ok(`${left.length} objects no longer wanted: deleted`)
   }
 
-  async function waitForRollout(namespace: string, ...deployments: string[]): Promise<void> {
+  async function waitForRollout(namespace: string, ...workloads: string[]): Promise<void> {
     if (writes.planning) return
-    const serving = await Promise.all(deployments.map((name) => servesUnchanged(namespace, name)))
-    if (serving.every(Boolean))
-      return log.ok(`${deployments.map((name) => `deployment/${name}`).join(', ')} ready`)
-    await waitForDeployments(kubectl, namespace, deployments, failures)
+    const serving = await Promise.all(workloads.map((name) => servesUnchanged(namespace, name)))
+    if (serving.every(Boolean)) return log.ok(`${workloads.map(shownWorkload).join(', ')} ready`)
+    await waitForDeployments(kubectl, namespace, workloads, failures)
   }
 
   const reader = createKubeReader(kubectl)
@@ -156,7 +163,7 @@ export function createKube(options: KubeOptions): KubeSession {
     sayStrays,
     invalidate: () => ours.invalidate(),
     waitForRollout,
-    waitForRolloutUncached: (namespace, deployments) =>
-      waitForDeployments(kubectl, namespace, deployments, failures),
+    waitForRolloutUncached: (namespace, workloads) =>
+      waitForDeployments(kubectl, namespace, workloads, failures),
   }
 }
