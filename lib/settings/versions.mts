@@ -50,7 +50,8 @@ export function readVersions(env: string): { versions: Versions; overlaid: reado
     const problem =
       image === undefined
         ? undefined
-        : (problemWithImage(image) ?? denialOf({ ...own[name]?.denied, ...base[name]?.denied }, version, image))
+        : (problemWithImage(image) ??
+          denialOf({ ...own[name]?.denied, ...base[name]?.denied }, version, image))
     if (problem !== undefined) {
       throw new KitError(`versions.json: ${name} is ${image}: ${problem}`, {
         exitCode: exitCodes.usage,

@@ -16,6 +16,8 @@ import { checks as chatwootChecks } from '../../scripts/11_chatwoot/checks.mts'
 import { chatwoot } from '../../scripts/11_chatwoot/module.mts'
 import { checks as n8nChecks } from '../../scripts/12_n8n/checks.mts'
 import { n8n } from '../../scripts/12_n8n/module.mts'
+import { checks as llmChecks } from '../../scripts/15_llm/checks.mts'
+import { llm } from '../../scripts/15_llm/module.mts'
 
 // The tables of the READMEs, made from the code they describe. `npm run docs` writes them; a unit test compares.
 
@@ -34,6 +36,7 @@ const documented: readonly Documented[] = [
   { module: keybuzz, checks: keybuzzChecks },
   { module: chatwoot, checks: chatwootChecks },
   { module: n8n, checks: n8nChecks },
+  { module: llm, checks: llmChecks },
 ]
 
 const row = (...cells: string[]): string =>

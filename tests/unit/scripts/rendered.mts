@@ -4,6 +4,7 @@ import { resolve, typed, type Settings } from '../../../lib/settings/settings.mt
 import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
 import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
+import { llm } from '../../../scripts/15_llm/module.mts'
 
 // The objects of the modules of an environment, for tests that ask something of all of them.
 
@@ -12,7 +13,14 @@ const hosts = {
   REDIS_HOST: 'redis.example.com',
   RABBITMQ_HOST: 'mq.example.com',
 }
-const roles = ['API_POSTGRES', 'CHATWOOT_POSTGRES', 'CHATWOOT_ADMIN', 'N8N_POSTGRES', 'N8N_OWNER']
+const roles = [
+  'API_POSTGRES',
+  'CHATWOOT_POSTGRES',
+  'CHATWOOT_ADMIN',
+  'N8N_POSTGRES',
+  'N8N_OWNER',
+  'LITELLM_POSTGRES',
+]
 const passwords = ['POSTGRES', 'REDIS', 'RABBITMQ', ...roles].map((one) => [
   `${one}_PASSWORD`,
   'A-password-1',
@@ -23,9 +31,30 @@ const keys = [
   ),
   ['N8N_ENCRYPTION_KEY', 'a-key-a-key'],
   ['N8N_RUNNERS_AUTH_TOKEN', 'a-token-a-token'],
+  ['LITELLM_MASTER_KEY', `sk-${'a-key-'.repeat(6)}`],
+  ['LITELLM_SALT_KEY', 'a-salt-'.repeat(6)],
+  ['QDRANT_API_KEY', 'a-qdrant-key'],
 ]
+/** The files of module 15: one model, one service. */
+const files = {
+  MODELS_YML: 'models:\n  - { alias: gpt, model: openai/gpt, key: OPENAI_API_KEY }\n',
+  KEYS_ENV: "OPENAI_API_KEY='a-provider-key'\n",
+  SERVICES_YML: `services:
+  - name: embedder
+    image: registry.example.com/embedder:1.2.0
+    port: 8080
+    health: /health
+    uid: 1000
+    replicas: 2
+    folders: [/data, /tmp]
+    environment: [OPENAI_API_KEY, QDRANT_API_KEY]
+    resources: { cpu: 100m, memory: 256Mi, cpuLimit: '1', memoryLimit: 512Mi }
+    host: embed.example.com
+`,
+}
 const saved = {
   ...hosts,
+  ...files,
   ...(Object.fromEntries([...passwords, ...keys]) as Record<string, string>),
   DOMAIN: 'example.com',
   OPERATOR_EMAIL: 'ops@example.com',
@@ -46,6 +75,7 @@ export const rendered: Record<string, (more: Record<string, string>) => Manifest
   keybuzz: (more) => objectsOf(keybuzz, { API_MIGRATE: 'npm run migrate', ...more }),
   chatwoot: (more) => objectsOf(chatwoot, more),
   n8n: (more) => objectsOf(n8n, more),
+  llm: (more) => objectsOf(llm, more),
 }
 
 export const podsOf = (manifests: Manifest[]) =>

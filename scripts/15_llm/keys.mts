@@ -1,0 +1,43 @@
+import { problemOfEnvFile, valuesIn } from '../../lib/settings/env-values.mts'
+import type { SettingsView } from '../../lib/settings/settings.mts'
+import { parseEnvFile } from '../../lib/settings/env-file.mts'
+import type { Sensitive } from '../../lib/base/sensitive.mts'
+
+// The operator's keys of model providers, and whatever else his services need: one file, each value known by its name.
+
+/** The name of the file, in messages. */
+export const keysFile = '15_llm.keys.env'
+
+/** Beginnings of names that LiteLLM, its database client, Redis or Qdrant read by themselves. */
+const ours = /^(LITELLM|DATABASE|DIRECT|REDIS|QDRANT|PRISMA|POSTGRES|KEYBUZZ|CHECK)_/
+/** Whole names the pods have already, or by which a lost settings file is filled again. */
+const taken = new Set([
+  ...[
+    'HOME',
+    'PATH',
+    'PORT',
+    'TZ',
+    'USER',
+    'HOSTNAME',
+    'NO_DOCS',
+    'DISABLE_ADMIN_UI',
+    'DISABLE_SCHEMA_UPDATE',
+  ],
+  ...['STORE_MODEL_IN_DB', 'GRACEFUL_SHUTDOWN_TIMEOUT', 'SSL_CERT_FILE', 'QDRANT__SERVICE__API_KEY'],
+  ...['MODELS_YML', 'SERVICES_YML', 'KEYS_ENV', 'TLS_CRT', 'TLS_KEY'],
+])
+
+/** A rule for the file of keys. */
+export const problemOfKeys = (text: string): string | undefined =>
+  problemOfEnvFile(keysFile, text, (key) => ours.test(key) || taken.has(key))
+
+/** The names in the file of keys; none without one, and none while it cannot be read: its own rule says so. */
+export function keyNames(view: SettingsView | undefined): readonly string[] {
+  const text = view?.text('KEYS_ENV')
+  if (text === undefined || text === '' || problemOfKeys(text) !== undefined) return []
+  return Object.keys(parseEnvFile(keysFile, text))
+}
+
+/** The values in the file of keys, by name. */
+export const keysOf = (settings: { readonly KEYS_ENV?: Sensitive | undefined }): Record<string, Sensitive> =>
+  valuesIn(settings.KEYS_ENV)
