@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readersOf } from '../../../lib/run/create-context.mts'
+import { createContext, readersOf } from '../../../lib/run/create-context.mts'
 import { isKnownByNodes } from '../../../lib/run/modules.mts'
 import { modules } from '../../../scripts/modules.mjs'
+import { freePort } from '../free-port.mts'
 
 test('what a check gets cannot write: neither objects, nor databases, nor a bucket’s files', () => {
   const anything = new Proxy({}, { get: () => () => undefined })
@@ -20,4 +21,28 @@ test('one module alone is known by the cluster’s nodes, whatever the scope of 
     modules.filter(({ number }) => isKnownByNodes(number)).map(({ number }) => number),
     [9],
   )
+})
+
+test('a step has the images proven that only its settings name, with those of the module', async () => {
+  const said: string[] = []
+  const say = (text: string) => void said.push(text)
+  // Nothing listens there.
+  const own = `127.0.0.1:${await freePort()}/own:1`
+  const node = {
+    metadata: { name: 'one' },
+    spec: {},
+    status: { images: [{ names: ['docker.io/library/known:1'] }] },
+  }
+  const session = {
+    module: {},
+    inputs: { current: () => ({ ENV: 'dev' }) },
+    writes: {},
+    versions: {},
+    chosen: () => ({ images: { known: 'docker.io/library/known:1' } }),
+    requireOpened: () => ({ look: { nodes: [node] } }),
+    reporter: { reporter: { warn: say, ok: say } },
+  }
+  await createContext(session as never, { id: '01_deploy' }).pulls.require([own])
+  assert.match(said[0] ?? '', new RegExp(`^${own} is on 0 of 1 nodes`))
+  assert.match(said[1] ?? '', new RegExp(`known:1, ${own} can be pulled`))
 })
