@@ -31,7 +31,10 @@ test('a step has the images proven that only its settings name, with those of th
   const node = {
     metadata: { name: 'one' },
     spec: {},
-    status: { images: [{ names: ['docker.io/library/known:1'] }] },
+    status: {
+      images: [{ names: ['docker.io/library/known:1'] }],
+      conditions: [{ type: 'Ready', status: 'True' }],
+    },
   }
   const session = {
     module: {},

@@ -14,6 +14,7 @@ import type {
   StatefulSet,
 } from '../../../../lib/kube/types.mts'
 import { nameOf } from '../../../../lib/kube/types.mts'
+import type { Setting, SettingsView } from '../../../../lib/settings/settings.mts'
 import { jobs } from '../../../../scripts/15_llm/jobs.mts'
 import { backends, databaseOf } from '../../../../scripts/15_llm/backends.mts'
 import { llm } from '../../../../scripts/15_llm/module.mts'
@@ -42,6 +43,14 @@ const configIn = (manifests: Manifest[]) =>
     router_settings: { optional_pre_call_checks: string[] }
   }
 
+const view: SettingsView = { env: 'staging', text: () => undefined }
+const ruleOf = (key: string): Setting => {
+  const settings: readonly Setting[] = llm.settings
+  const found = settings.find((one) => one.key === key)
+  assert.ok(found)
+  return found
+}
+
 test('two pods or more on several nodes, a budget, and time for streams that are under way', () => {
   const manifests = all(settingsFor())
   const one = find<Deployment>(manifests, 'Deployment', 'litellm')
@@ -53,7 +62,7 @@ test('two pods or more on several nodes, a budget, and time for streams that are
   )
   assert.deepEqual([scaler.spec.minReplicas, scaler.spec.maxReplicas], [2, 4])
   assert.equal(find<PodDisruptionBudget>(manifests, 'PodDisruptionBudget', 'litellm').spec?.maxUnavailable, 1)
-  const pod = one.spec.template.spec
+  const pod = one.spec?.template.spec
   assert.ok((pod?.terminationGracePeriodSeconds ?? 0) >= 120)
   assert.equal(pod?.topologySpreadConstraints?.[0]?.topologyKey, 'kubernetes.io/hostname')
   const main = containerOf(one)
@@ -155,8 +164,8 @@ test('passwords of every kind of character stand alone in their own variables', 
   assert.equal(valueOf(main, 'DATABASE_PASSWORD')?.valueFrom?.secretKeyRef?.key, 'LITELLM_POSTGRES_PASSWORD')
   assert.equal(valueOf(main, 'DATABASE_HOST')?.value, '192.0.2.10:5432')
   assert.equal(valueOf(main, 'DATABASE_URL'), undefined)
-  const rule = llm.settings.find(({ key }) => key === 'LITELLM_POSTGRES_PASSWORD')
-  assert.match(rule?.validate('a b') ?? '', /must not have a space/)
+  const rule = ruleOf('LITELLM_POSTGRES_PASSWORD')
+  assert.match(rule.validate?.('a b', view) ?? '', /must not have a space/)
 })
 
 test('one Job reads the configuration, one migrates: once for its version, whatever the models are', () => {
@@ -301,9 +310,9 @@ test('its connections are counted at their most: pods times 10, one more while t
 test('the two keys never change, and are not the same one', () => {
   const kept = llm.settings.filter((one) => 'keep' in one).map(({ key }) => key)
   assert.deepEqual(kept, ['LITELLM_MASTER_KEY', 'LITELLM_SALT_KEY'])
-  const rule = llm.settings.find(({ key }) => key === 'LITELLM_MASTER_KEY')
-  assert.match(rule?.generate() ?? '', /^sk-\w{32,}$/)
-  for (const bad of ['sk-1234', 'a'.repeat(40), '']) assert.ok(rule?.validate(bad), bad)
+  const rule = ruleOf('LITELLM_MASTER_KEY')
+  assert.match(rule.generate?.() ?? '', /^sk-\w{32,}$/)
+  for (const bad of ['sk-1234', 'a'.repeat(40), '']) assert.ok(rule.validate?.(bad, view), bad)
   assert.deepEqual(llm.validate(settingsFor()), [])
   const same = saved['LITELLM_MASTER_KEY'] ?? ''
   assert.match(llm.validate(settingsFor({ LITELLM_SALT_KEY: same })).join(), /are the same/)
