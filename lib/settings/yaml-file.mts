@@ -12,9 +12,9 @@ export type Path = readonly (string | number)[]
 export interface YamlFile<T> {
   readonly value: T
   /** The line of a place, from 1; that of the nearest part around it when it does not exist. */
-  line(path: Path): number
+  readonly line: (path: Path) => number
   /** The error (exit 2) for a rule that a place breaks: `models.yml:12:7: what`. */
-  problem(path: Path, what: string): KitError
+  readonly problem: (path: Path, what: string) => KitError
 }
 
 /** Bytes of the largest file: what is made of it must fit into a ConfigMap of 1 MiB. */

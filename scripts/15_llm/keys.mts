@@ -11,21 +11,13 @@ export const keysFile = '15_llm.keys.env'
 /** Beginnings of names that LiteLLM, its database client, Redis or Qdrant read by themselves. */
 const ours = /^(LITELLM|DATABASE|DIRECT|REDIS|QDRANT|PRISMA|POSTGRES|KEYBUZZ|CHECK)_/
 /** Whole names the pods have already, or by which a lost settings file is filled again. */
-const taken = new Set([
-  ...[
-    'HOME',
-    'PATH',
-    'PORT',
-    'TZ',
-    'USER',
-    'HOSTNAME',
-    'NO_DOCS',
-    'DISABLE_ADMIN_UI',
-    'DISABLE_SCHEMA_UPDATE',
-  ],
-  ...['STORE_MODEL_IN_DB', 'GRACEFUL_SHUTDOWN_TIMEOUT', 'SSL_CERT_FILE', 'QDRANT__SERVICE__API_KEY'],
-  ...['MODELS_YML', 'SERVICES_YML', 'KEYS_ENV', 'TLS_CRT', 'TLS_KEY'],
-])
+const taken = new Set(
+  [
+    'HOME PATH TZ USER HOSTNAME SSL_CERT_FILE LITELLM_URL QDRANT_URL',
+    'NO_DOCS DISABLE_ADMIN_UI DISABLE_SCHEMA_UPDATE STORE_MODEL_IN_DB GRACEFUL_SHUTDOWN_TIMEOUT',
+    'MODELS_YML SERVICES_YML KEYS_ENV TLS_CRT TLS_KEY',
+  ].flatMap((line) => line.split(' ')),
+)
 
 /** A rule for the file of keys. */
 export const problemOfKeys = (text: string): string | undefined =>

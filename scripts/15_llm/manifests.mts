@@ -103,10 +103,9 @@ function checksDeployment(settings: LlmSettings, images: Images): Deployment {
 
 /** What is published: the API of callers, and that of administrators, which asks for the master key. */
 const publicPaths = [
-  ...['/v1', '/chat', '/completions', '/embeddings', '/responses', '/models', '/images', '/audio', '/rerank'],
-  ...['/moderations', '/batches', '/files'],
-  ...['/key', '/user', '/team', '/model', '/budget', '/spend', '/credentials'],
-]
+  'v1 chat completions embeddings responses models images audio rerank moderations batches files',
+  'key user team model budget spend credentials',
+].flatMap((line) => line.split(' ').map((word) => `/${word}`))
 
 /** One Ingress of LiteLLM, and one of each service that has a public name. */
 export const ingress = (settings: LlmSettings): Manifest[] => [

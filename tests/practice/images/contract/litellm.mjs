@@ -51,17 +51,21 @@ const history = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
 
 /** Applies what the image ships, under a lock of the session, each in a transaction of its own. */
 async function migrate({ env, version }) {
-  if (env.DISABLE_SCHEMA_UPDATE === 'true') fail('this stand-in: the Job that migrates must not have DISABLE_SCHEMA_UPDATE')
+  if (env.DISABLE_SCHEMA_UPDATE === 'true')
+    fail('this stand-in: the Job that migrates must not have DISABLE_SCHEMA_UPDATE')
   const database = new pg.Client({ ...addressOf(env), connectionTimeoutMillis: 5000 })
   await database.connect().catch(({ message }) => fail(`P1001: Can't reach database server: ${message}`))
   await database.query('SELECT pg_advisory_lock(72707369)')
   const { rows: tables } = await database.query(
     "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_prisma_migrations'",
   )
-  const fresh = (await database.query("SELECT to_regclass('_prisma_migrations') AS found")).rows[0].found === null
+  const fresh =
+    (await database.query("SELECT to_regclass('_prisma_migrations') AS found")).rows[0].found === null
   if (fresh && tables.length > 0) fail('Error: P3005', 'The database schema is not empty.')
   await database.query(history)
-  const { rows } = await database.query('SELECT migration_name, finished_at, rolled_back_at FROM _prisma_migrations')
+  const { rows } = await database.query(
+    'SELECT migration_name, finished_at, rolled_back_at FROM _prisma_migrations',
+  )
   const half = rows.find((one) => one.finished_at === null && one.rolled_back_at === null)
   if (half !== undefined) fail(`Error: P3009: the migration ${half.migration_name} failed before`)
   const done = new Set(rows.filter((one) => one.finished_at !== null).map((one) => one.migration_name))
@@ -72,18 +76,36 @@ async function migrate({ env, version }) {
 }
 
 const namesFor = (version) => [
-  ...(existsSync(shipped) ? readdirSync(shipped).filter((name) => existsSync(`${shipped}/${name}/migration.sql`)) : []).sort(),
+  ...(existsSync(shipped)
+    ? readdirSync(shipped).filter((name) => existsSync(`${shipped}/${name}/migration.sql`))
+    : []
+  ).sort(),
   ...(version.startsWith('1.108.') ? [] : [moved]),
 ]
 
 async function apply(database, name) {
-  const sql = name === moved ? 'CREATE TABLE practice_moved (id int)' : readFileSync(`${shipped}/${name}/migration.sql`, 'utf8')
+  const sql =
+    name === moved
+      ? 'CREATE TABLE practice_moved (id int)'
+      : readFileSync(`${shipped}/${name}/migration.sql`, 'utf8')
   const id = randomUUID()
-  await database.query('INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ($1, $2, $3)', [id, hashOf(sql), name])
+  await database.query('INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ($1, $2, $3)', [
+    id,
+    hashOf(sql),
+    name,
+  ])
   await database
     .query(sql)
-    .catch(({ code, message }) => fail(`Error: P3018: migration ${name} failed: Database error code: ${code}: ${message}`, 'Database migration cannot proceed'))
-  await database.query('UPDATE _prisma_migrations SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE id = $1', [id])
+    .catch(({ code, message }) =>
+      fail(
+        `Error: P3018: migration ${name} failed: Database error code: ${code}: ${message}`,
+        'Database migration cannot proceed',
+      ),
+    )
+  await database.query(
+    'UPDATE _prisma_migrations SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE id = $1',
+    [id],
+  )
 }
 
 /** One try, as LiteLLM's own client: a pod whose first connection failed never tries again. */
@@ -95,7 +117,9 @@ async function openDatabase(env) {
     return pool
   } catch (error) {
     if (/password authentication failed|does not exist/.test(error.message)) fail(error.message)
-    console.error(`NotConnectedError: Initial database connection attempt failed: ${error.message || error.code}`)
+    console.error(
+      `NotConnectedError: Initial database connection attempt failed: ${error.message || error.code}`,
+    )
     return undefined
   }
 }
@@ -106,8 +130,10 @@ async function openRedis(params) {
     console.warn('WARNING: no coordination_redis: limits are counted in this pod alone')
     return undefined
   }
-  if (params.host === undefined) fail('needs a connection target: set one of host, url, startup_nodes, or sentinel_nodes')
-  const tls = params.ssl === true ? { tls: true, rejectUnauthorized: params.ssl_cert_reqs === 'required' } : {}
+  if (params.host === undefined)
+    fail('needs a connection target: set one of host, url, startup_nodes, or sentinel_nodes')
+  const tls =
+    params.ssl === true ? { tls: true, rejectUnauthorized: params.ssl_cert_reqs === 'required' } : {}
   const ca = params.ssl_ca_certs === undefined ? {} : { ca: readFileSync(params.ssl_ca_certs) }
   const client = createClient({
     password: resolved(params.password),
@@ -122,7 +148,9 @@ async function openRedis(params) {
 }
 
 const cipherKey = ({ LITELLM_SALT_KEY, LITELLM_MASTER_KEY }) =>
-  createHash('sha256').update(LITELLM_SALT_KEY ?? LITELLM_MASTER_KEY).digest()
+  createHash('sha256')
+    .update(LITELLM_SALT_KEY ?? LITELLM_MASTER_KEY)
+    .digest()
 
 function encrypted(env, text) {
   const iv = randomBytes(12)
@@ -143,11 +171,19 @@ function decrypted(env, text) {
   }
 }
 
-const error = (status, message, type = 'auth_error') => ({ status, json: { error: { message, type, code: String(status) } } })
+const error = (status, message, type = 'auth_error') => ({
+  status,
+  json: { error: { message, type, code: String(status) } },
+})
 
 async function runProxy({ env, command, version }) {
-  if (env.DISABLE_SCHEMA_UPDATE !== 'true') fail('this stand-in: serving pods must not migrate: DISABLE_SCHEMA_UPDATE is not true')
-  const { model_list: models = [], general_settings: general = {}, router_settings: router = {} } = configOf(command)
+  if (env.DISABLE_SCHEMA_UPDATE !== 'true')
+    fail('this stand-in: serving pods must not migrate: DISABLE_SCHEMA_UPDATE is not true')
+  const {
+    model_list: models = [],
+    general_settings: general = {},
+    router_settings: router = {},
+  } = configOf(command)
   const master = resolved(general.master_key)
   if (!master?.startsWith('sk-') || master.length < 12) fail('master key is unset or publicly known')
   const [database, redis] = await Promise.all([openDatabase(env), openRedis(general.coordination_redis)])
@@ -178,7 +214,13 @@ async function runProxy({ env, command, version }) {
       [hashOf(key)],
     )
     return rows[0] === undefined
-      ? { refusal: error(401, 'Authentication Error, Invalid proxy server token passed.', 'token_not_found_in_db') }
+      ? {
+          refusal: error(
+            401,
+            'Authentication Error, Invalid proxy server token passed.',
+            'token_not_found_in_db',
+          ),
+        }
       : { admin: false, key: hashOf(key), ...rows[0] }
   }
 
@@ -192,18 +234,24 @@ async function runProxy({ env, command, version }) {
 
   /** Undefined when it may go on. */
   async function limited(who, entry) {
-    if (!who.admin && !who.models.includes(entry.model_name)) return error(401, 'key not allowed to access model')
+    if (!who.admin && !who.models.includes(entry.model_name))
+      return error(401, 'key not allowed to access model')
     const enforced = router.optional_pre_call_checks?.includes('enforce_model_rate_limits')
     const minute = new Date().toISOString().slice(11, 16)
     const counters = [
-      [enforced ? entry.litellm_params.rpm : undefined, `global_router:${hashOf(entry.model_name)}:rpm:${minute}`],
+      [
+        enforced ? entry.litellm_params.rpm : undefined,
+        `global_router:${hashOf(entry.model_name)}:rpm:${minute}`,
+      ],
       [who.rpm_limit, `api_key:${who.key}:rpm`],
     ]
     for (const [limit, counter] of counters) {
       if (limit === undefined || limit === null) continue
       const number = await count(counter, 60)
-      if (number === undefined) return error(503, 'rate limits cannot be verified, so the request was rejected')
-      if (number > Number(limit)) return error(429, `Model rate limit exceeded. RPM limit=${limit}, current usage=${number}`)
+      if (number === undefined)
+        return error(503, 'rate limits cannot be verified, so the request was rejected')
+      if (number > Number(limit))
+        return error(429, `Model rate limit exceeded. RPM limit=${limit}, current usage=${number}`)
     }
     return undefined
   }
@@ -230,9 +278,17 @@ async function runProxy({ env, command, version }) {
 
   const health = async () => {
     // What a client that never connected says: 200, and no traffic may come of it.
-    if (database === undefined) return { json: { status: 'healthy', db: 'Not connected', litellm_version: version } }
+    if (database === undefined)
+      return { json: { status: 'healthy', db: 'Not connected', litellm_version: version } }
     const up = await isUp(database)
-    return { status: up ? 200 : 503, json: { status: up ? 'healthy' : 'unhealthy', db: up ? 'connected' : 'disconnected', litellm_version: version } }
+    return {
+      status: up ? 200 : 503,
+      json: {
+        status: up ? 'healthy' : 'unhealthy',
+        db: up ? 'connected' : 'disconnected',
+        litellm_version: version,
+      },
+    }
   }
 
   serve({
@@ -240,7 +296,8 @@ async function runProxy({ env, command, version }) {
     routes: {
       'GET /health/liveliness': () => ({ json: "I'm alive!" }),
       'GET /health/readiness': health,
-      'GET /metrics': async ({ headers }) => (await caller(headers)).refusal ?? { status: 404, json: { detail: 'Not Found' } },
+      'GET /metrics': async ({ headers }) =>
+        (await caller(headers)).refusal ?? { status: 404, json: { detail: 'Not Found' } },
       async 'GET /v1/models'({ headers }) {
         const who = await caller(headers)
         if (who.refusal !== undefined) return who.refusal
@@ -249,7 +306,13 @@ async function runProxy({ env, command, version }) {
       },
       'POST /v1/chat/completions': complete,
       'POST /key/generate': only(async ({ body }) => {
-        const { key = `sk-${randomUUID()}`, key_alias: alias, models: names = [], rpm_limit: rpm, duration = '1h' } = body
+        const {
+          key = `sk-${randomUUID()}`,
+          key_alias: alias,
+          models: names = [],
+          rpm_limit: rpm,
+          duration = '1h',
+        } = body
         await database.query(
           `INSERT INTO "LiteLLM_VerificationToken" (token, key_alias, models, rpm_limit, expires)
            VALUES ($1, $2, $3, $4, now() + $5::interval)`,
@@ -258,9 +321,10 @@ async function runProxy({ env, command, version }) {
         return { json: { key, key_alias: alias } }
       }),
       'POST /key/delete': only(async ({ body }) => {
-        const { rowCount } = await database.query('DELETE FROM "LiteLLM_VerificationToken" WHERE token = ANY($1)', [
-          body.keys.map(hashOf),
-        ])
+        const { rowCount } = await database.query(
+          'DELETE FROM "LiteLLM_VerificationToken" WHERE token = ANY($1)',
+          [body.keys.map(hashOf)],
+        )
         return rowCount === 0 ? error(404, 'key not found') : { json: { deleted_keys: body.keys } }
       }),
       'GET /credentials': only(async () => {
@@ -268,7 +332,10 @@ async function runProxy({ env, command, version }) {
         return { json: { success: true, credentials: rows } }
       }),
       'POST /credentials': only(async ({ body }) => {
-        const values = Object.entries(body.credential_values).map(([key, value]) => [key, encrypted(env, value)])
+        const values = Object.entries(body.credential_values).map(([key, value]) => [
+          key,
+          encrypted(env, value),
+        ])
         await database.query(
           `INSERT INTO "LiteLLM_CredentialsTable" (credential_id, credential_name, credential_values, created_by, updated_by)
            VALUES ($1, $2, $3, 'admin', 'admin')`,
@@ -289,7 +356,9 @@ async function runProxy({ env, command, version }) {
         return { json: { credential_name: params.name, credential_values: Object.fromEntries(shown) } }
       }),
       'DELETE /credentials/:name': only(async ({ params }) => {
-        await database.query('DELETE FROM "LiteLLM_CredentialsTable" WHERE credential_name = $1', [params.name])
+        await database.query('DELETE FROM "LiteLLM_CredentialsTable" WHERE credential_name = $1', [
+          params.name,
+        ])
         return { json: { success: true } }
       }),
     },
@@ -300,7 +369,15 @@ export const app = {
   title: 'LiteLLM',
   required: {
     exact: { LITELLM_MODE: 'PRODUCTION', LITELLM_LOCAL_MODEL_COST_MAP: 'True' },
-    names: ['LITELLM_MASTER_KEY', 'LITELLM_SALT_KEY', 'DATABASE_HOST', 'DATABASE_NAME', 'DATABASE_USERNAME', 'DATABASE_PASSWORD', 'LITELLM_MIGRATION_DIR'],
+    names: [
+      'LITELLM_MASTER_KEY',
+      'LITELLM_SALT_KEY',
+      'DATABASE_HOST',
+      'DATABASE_NAME',
+      'DATABASE_USERNAME',
+      'DATABASE_PASSWORD',
+      'LITELLM_MIGRATION_DIR',
+    ],
   },
   // It logs in to PostgreSQL by itself: once, whatever comes of it.
   backends: () => ({}),

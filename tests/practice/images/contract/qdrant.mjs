@@ -5,7 +5,10 @@ import { fail } from './server.mjs'
 import { serve } from './serve.mjs'
 
 const done = (result) => ({ json: { result, status: 'ok', time: 0 } })
-const absent = (name) => ({ status: 404, json: { status: { error: `Not found: Collection \`${name}\` doesn't exist!` } } })
+const absent = (name) => ({
+  status: 404,
+  json: { status: { error: `Not found: Collection \`${name}\` doesn't exist!` } },
+})
 
 /** The collections, by name, in a file that is always whole. */
 function openStore(folder) {
@@ -48,7 +51,9 @@ function run({ env, version }) {
     const { 'api-key': key, authorization = '' } = request.headers
     const given = key ?? authorization.replace(/^Bearer /, '')
     if (given === '') return { status: 401, text: 'Must provide an API key or an Authorization bearer token' }
-    return given === env.QDRANT__SERVICE__API_KEY ? handler(request) : { status: 401, text: 'Invalid API key or JWT' }
+    return given === env.QDRANT__SERVICE__API_KEY
+      ? handler(request)
+      : { status: 401, text: 'Invalid API key or JWT' }
   }
   const within = (handler) =>
     only((request) => {
@@ -62,9 +67,12 @@ function run({ env, version }) {
       'GET /healthz': () => ({ text: 'healthz check passed' }),
       'GET /readyz': () => ({ text: 'all shards are ready' }),
       'GET /livez': () => ({ text: 'healthz check passed' }),
-      'GET /collections': only(() => done({ collections: Object.keys(collections).map((name) => ({ name })) })),
+      'GET /collections': only(() =>
+        done({ collections: Object.keys(collections).map((name) => ({ name })) }),
+      ),
       'PUT /collections/:name': only(({ params, body }) => {
-        if (collections[params.name] !== undefined) return { status: 409, json: { status: { error: 'already exists' } } }
+        if (collections[params.name] !== undefined)
+          return { status: 409, json: { status: { error: 'already exists' } } }
         collections[params.name] = { vectors: body.vectors, points: [] }
         store.save()
         return done(true)
@@ -77,7 +85,8 @@ function run({ env, version }) {
       }),
       'PUT /collections/:name/points': within(({ body }, collection) => {
         const bad = body.points.find(({ vector }) => vector.length !== collection.vectors.size)
-        if (bad !== undefined) return { status: 400, json: { status: { error: 'Wrong input: Vector dimension error' } } }
+        if (bad !== undefined)
+          return { status: 400, json: { status: { error: 'Wrong input: Vector dimension error' } } }
         const ids = new Set(body.points.map(({ id }) => id))
         collection.points = [...collection.points.filter(({ id }) => !ids.has(id)), ...body.points]
         store.save()
@@ -98,7 +107,11 @@ function run({ env, version }) {
 export const app = {
   title: 'Qdrant, a plain one without its engine,',
   required: {
-    exact: { RUN_MODE: 'production', QDRANT__TELEMETRY_DISABLED: 'true', QDRANT__SERVICE__ENABLE_SNAPSHOT_URL_RECOVERY: 'false' },
+    exact: {
+      RUN_MODE: 'production',
+      QDRANT__TELEMETRY_DISABLED: 'true',
+      QDRANT__SERVICE__ENABLE_SNAPSHOT_URL_RECOVERY: 'false',
+    },
     names: ['QDRANT__SERVICE__API_KEY', 'QDRANT__STORAGE__STORAGE_PATH', 'QDRANT_INIT_FILE_PATH'],
   },
   backends: () => ({}),
