@@ -166,13 +166,22 @@ export function isOlder(one: string, other: string): boolean {
 const numbersOf = (image: string): number[] | undefined =>
   /:v?(\d+)\.(\d+)\.(\d+)/.exec(image)?.slice(1).map(Number)
 
-/** An image as a report names it, with the reason when it is a stand-in. @param name key of versions.json */
+/**
+ * An image as a report names it, with the reason when it is a stand-in, and how its publisher signs it.
+ * @param name key of versions.json
+ */
 export function describeImage(
   name: string,
   image: string,
   versions: Versions,
-): { name: string; image: string; standIn?: string } {
+): { name: string; image: string; standIn?: string; signature?: string } {
   const pinned = versions[name]
-  const standIn = pinned?.image === image ? pinned.standIn : undefined
-  return { name, image, ...(standIn === undefined ? {} : { standIn }) }
+  if (pinned?.image !== image) return { name, image }
+  const { standIn, signature } = pinned
+  return {
+    name,
+    image,
+    ...(standIn === undefined ? {} : { standIn }),
+    ...(signature === undefined ? {} : { signature }),
+  }
 }

@@ -19,16 +19,28 @@ const taken = new Set(
   ].flatMap((line) => line.split(' ')),
 )
 
+/** The key of the kit's own Qdrant, which a service may name; that of an external one is the operator's to give. */
+export const qdrantKey = 'QDRANT_API_KEY'
+
 /** A rule for the file of keys. */
-export const problemOfKeys = (text: string): string | undefined =>
-  problemOfEnvFile(keysFile, text, (key) => ours.test(key) || taken.has(key))
+export const problemOfKeys = (text: string, view?: SettingsView): string | undefined =>
+  problemOfEnvFile(
+    keysFile,
+    text,
+    (key) =>
+      taken.has(key) || (ours.test(key) && !(key === qdrantKey && Boolean(view?.text('VECTOR_STORE_URL')))),
+  )
 
 /** The names in the file of keys; none without one, and none while it cannot be read: its own rule says so. */
 export function keyNames(view: SettingsView | undefined): readonly string[] {
   const text = view?.text('KEYS_ENV')
-  if (text === undefined || text === '' || problemOfKeys(text) !== undefined) return []
+  if (text === undefined || text === '' || problemOfKeys(text, view) !== undefined) return []
   return Object.keys(parseEnvFile(keysFile, text))
 }
+
+/** The names that services may give: those of the file, and the kit's own. @param known names in the file of keys */
+export const serviceKeys = (known: readonly string[], external: string | undefined): readonly string[] =>
+  external ? known : [...known, qdrantKey]
 
 /** The values in the file of keys, by name. */
 export const keysOf = (settings: { readonly KEYS_ENV?: Sensitive | undefined }): Record<string, Sensitive> =>

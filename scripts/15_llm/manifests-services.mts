@@ -12,16 +12,20 @@ import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import { statefulSet, volumeClaim } from '../../lib/kube/manifests/stateful.mts'
 import type { Deployment, EnvVar, Manifest, StatefulSet } from '../../lib/kube/types.mts'
 import { keysSecret } from './environment.mts'
-import { keysOf } from './keys.mts'
+import { keysOf, qdrantKey, serviceKeys } from './keys.mts'
 import { names, proxyPort, qdrantPorts, type Images } from './names.mts'
-import { givenNames, readServices, type Service } from './services.mts'
+import { readServices, type Service } from './services.mts'
 import type { LlmSettings } from './settings.mts'
 
 /** The operator's services; none without their file. @throws KitError exit 2 for a file that is invalid */
 export const servicesOf = (settings: LlmSettings): readonly Service[] =>
   settings.SERVICES_YML === undefined
     ? []
-    : readServices(settings.SERVICES_YML.reveal(), Object.keys(keysOf(settings)), settings.LITELLM_HOST)
+    : readServices(
+        settings.SERVICES_YML.reveal(),
+        serviceKeys(Object.keys(keysOf(settings)), settings.VECTOR_STORE_URL),
+        settings.LITELLM_HOST,
+      )
 
 /** True unless an external vector store is set. */
 export const hasQdrant = ({ VECTOR_STORE_URL }: LlmSettings): boolean => VECTOR_STORE_URL === undefined
@@ -156,12 +160,12 @@ const rootContext = {
 }
 
 const valueOf = (settings: LlmSettings, key: string, values: ReturnType<typeof keysOf>): string | undefined =>
-  (values[key] ?? (key === 'QDRANT_API_KEY' ? settings.QDRANT_API_KEY : undefined))?.reveal()
+  (values[key] ?? (key === qdrantKey ? settings.QDRANT_API_KEY : undefined))?.reveal()
 
 /** Where LiteLLM and the vector store are, and the keys it names. */
 function variables(settings: LlmSettings, environment: readonly string[]): EnvVar[] {
-  const given: readonly string[] = hasQdrant(settings) ? givenNames : []
-  const own = environment.filter((key) => key in keysOf(settings))
+  const values = keysOf(settings)
+  const own = environment.filter((key) => key in values)
   return [
     ...env({
       LITELLM_URL: `http://litellm:${proxyPort}`,
@@ -169,9 +173,8 @@ function variables(settings: LlmSettings, environment: readonly string[]): EnvVa
       TZ: settings.TIMEZONE,
     }),
     ...envFromSecret(keysSecret, Object.fromEntries(own.map((key) => [key, key]))),
-    ...envFromSecret(
-      'qdrant',
-      Object.fromEntries(environment.filter((key) => given.includes(key)).map((key) => [key, key])),
-    ),
+    ...(hasQdrant(settings) && environment.includes(qdrantKey)
+      ? envFromSecret('qdrant', { [qdrantKey]: qdrantKey })
+      : []),
   ]
 }

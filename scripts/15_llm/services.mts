@@ -4,7 +4,7 @@ import type { SettingsView } from '../../lib/settings/settings.mts'
 import { isDnsName, isFolder, isPath, type Rule } from '../../lib/settings/validators.mts'
 import { problemWithImage } from '../../lib/settings/versions.mts'
 import { readYaml } from '../../lib/settings/yaml-file.mts'
-import { keyNames, keysFile } from './keys.mts'
+import { keyNames, keysFile, serviceKeys } from './keys.mts'
 import { variable } from './models.mts'
 import { ownNames } from './names.mts'
 
@@ -43,9 +43,6 @@ export interface Service {
   /** It runs as root with a writable root filesystem. */
   readonly root?: true
 }
-
-/** Names of variables that the kit itself can give a service. */
-export const givenNames = ['QDRANT_API_KEY'] as const
 
 const by =
   (rule: Rule): Shape<string> =>
@@ -101,7 +98,7 @@ const shape = onlyFields({
 
 /**
  * Reads the file of services.
- * @param known names in the file of keys
+ * @param known names of variables it may give, see serviceKeys
  * @param host the public name of LiteLLM, which no service may have
  * @throws KitError exit 2 with line and column: see readYaml; a name or host twice, an unset variable
  */
@@ -135,19 +132,21 @@ export function readServices(
       throw fail('root', 'root: true and uid exclude each other')
     if (one.root === undefined && one.port < 1024)
       throw fail('port', 'ports below 1024 are for root: choose another, or root: true')
-    const unset = one.environment?.find((name) => !known.includes(name) && !isGiven(name))
+    const unset = one.environment?.find((name) => !known.includes(name))
     if (unset !== undefined)
       throw fail('environment', `it needs ${unset}, which is in no settings file: add it to ${keysFile}`)
   }
   return services
 }
 
-const isGiven = (name: string): boolean => givenNames.some((one) => one === name)
-
 /** A rule for the file of services. */
 export function problemOfServices(content: string, view: SettingsView): string | undefined {
   try {
-    readServices(content, keyNames(view), view.text('LITELLM_HOST'))
+    readServices(
+      content,
+      serviceKeys(keyNames(view), view.text('VECTOR_STORE_URL')),
+      view.text('LITELLM_HOST'),
+    )
     return undefined
   } catch (thrown) {
     return messageOf(thrown)

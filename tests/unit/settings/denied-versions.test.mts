@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { denialOf } from '../../../lib/settings/denied-versions.mts'
-import { parseVersions, readVersions } from '../../../lib/settings/versions.mts'
+import { describeImage, parseVersions, readVersions } from '../../../lib/settings/versions.mts'
 
 const { litellm } = readVersions('no-such-environment').versions
 const denied = litellm?.denied ?? {}
@@ -34,4 +34,10 @@ test('the table says how its publisher signs it, and refuses another word for it
     () => parseVersions('versions.json', '{"a":{"version":"1","signature":"paper"}}'),
     /a\.signature must be one of key, keyless/,
   )
+})
+
+test('a report names it for the pinned image, and for no other', () => {
+  const versions = { a: { version: '1', image: 'a:1', signature: 'keyless' as const } }
+  assert.deepEqual(describeImage('a', 'a:1', versions), { name: 'a', image: 'a:1', signature: 'keyless' })
+  assert.deepEqual(describeImage('a', 'a:0', versions), { name: 'a', image: 'a:0' })
 })

@@ -10,7 +10,7 @@ import { keys, models, services } from './settings.mts'
 
 // The operator's three files: what they say, and every way to say it wrong.
 
-const known = ['OPENAI_API_KEY', 'HF_TOKEN']
+const known = ['OPENAI_API_KEY', 'HF_TOKEN', 'QDRANT_API_KEY']
 const read = (content: string) => readModels(content, known)
 const readOwn = (content: string) => readServices(content, known, 'llm.example.com')
 
@@ -147,6 +147,23 @@ for (const [what, content, message] of [
   ['a health path without slash', changed(/\/health/, 'health'), /health must be a path/],
 ] as const)
   test(`services: ${what} is named with its place`, () => assert.throws(() => readOwn(content), message))
+
+test('QDRANT_API_KEY is the kit’s with its own Qdrant, and the operator’s with another vector store', () => {
+  const viewOf = (values: Record<string, string>): SettingsView => ({
+    env: 'dev',
+    text: (key) => values[key],
+  })
+  const own = `${keys}QDRANT_API_KEY='a-key-of-theirs'\n`
+  const external = { VECTOR_STORE_URL: 'https://vectors.example.com' }
+  assert.equal(problemOfServices(services, viewOf({ KEYS_ENV: keys })), undefined)
+  assert.match(problemOfKeys(own, viewOf({})) ?? '', /QDRANT_API_KEY is given by the kit itself/)
+  assert.match(
+    problemOfServices(services, viewOf({ KEYS_ENV: keys, ...external })) ?? '',
+    /it needs QDRANT_API_KEY, which is in no settings file/,
+  )
+  assert.equal(problemOfKeys(own, viewOf(external)), undefined)
+  assert.equal(problemOfServices(services, viewOf({ KEYS_ENV: own, ...external })), undefined)
+})
 
 test('a damaged file of either kind is read, or refused with its name', () => {
   const random = createRandom()
