@@ -10,9 +10,14 @@ import type { LlmSettings } from './settings.mts'
 
 // LiteLLM's configuration file. No value of a key is in it: each is read from the environment, `os.environ/NAME`.
 
+/** What a plan without a cluster shows in place of the file, before it is there. */
+const notThereYet = '<MODELS_YML>'
+
 /** The operator's models. @throws KitError exit 2 for a file that is invalid */
-export const modelsOf = (settings: LlmSettings): readonly Model[] =>
-  readModels(settings.MODELS_YML.reveal(), Object.keys(keysOf(settings)))
+export function modelsOf(settings: LlmSettings): readonly Model[] {
+  const text = settings.MODELS_YML.reveal()
+  return text === notThereYet ? [] : readModels(text, Object.keys(keysOf(settings)))
+}
 
 /** The names of keys that the models use. */
 export const keysOfModels = (settings: LlmSettings): readonly string[] => [
