@@ -10,10 +10,14 @@ export type Shape<T> = (value: unknown, path: string) => T
 
 /** A value of the wrong type or form. readShape turns it into a KitError. */
 export class Misfit extends Error {
+  /** The field; empty for the whole file. */
+  readonly path: string
+
   /** @param path the field; empty for the whole file */
   constructor(path: string, what: string) {
     super(path === '' ? what : `${path} ${what}`)
     this.name = 'Misfit'
+    this.path = path
   }
 }
 

@@ -2,6 +2,7 @@ import { answerTo, type Answer, type CheckTools, type Outcome } from './checks.m
 import { rollOver, scaleDown, undoDrills } from './drill-undo.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { nameOf, type LiveObject } from '../kube/types.mts'
+import { resourceOf, workloadOf } from '../kube/workloads.mts'
 import type { KubeSession } from '../kube/apply/kube.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import { log } from '../base/log.mts'
@@ -31,8 +32,11 @@ export interface DrillTools<S extends Settings = Settings> extends CheckTools<S>
  * exit 5 to 9 from kubectl, exit 9 when the Deployment does not become ready again.
  */
 export interface Breaking {
-  /** Deletes every pod of some Deployments and waits until these are ready again: nothing to undo. */
-  losePods(namespace: string, deployments: readonly string[]): Promise<void>
+  /**
+   * Deletes every pod of some workloads and waits until these are ready again: nothing to undo.
+   * @param workloads names of Deployments, or `statefulset/qdrant`
+   */
+  losePods(namespace: string, workloads: readonly string[]): Promise<void>
   /** Replaces every pod of a Deployment one after another, as an upgrade does, and waits: nothing to undo. */
   rollOver(namespace: string, deployment: string): Promise<void>
   /** Runs a program in a pod that ends by itself, within `seconds`: nothing to undo. @throws KitError exit 5 to 9 */
@@ -52,14 +56,15 @@ export interface BreakingOptions {
 
 /** The faults that drills of a module may cause. */
 export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Breaking {
-  const find = async (namespace: string, name: string) => {
-    const live = await kube.reader.get('deployments.apps', name, namespace)
+  const find = async (namespace: string, named: string) => {
+    const { kind, name } = workloadOf(named)
+    const live = await kube.reader.get(resourceOf(kind), name, namespace)
     if (live !== undefined) return live
-    throw new KitError(`there is no deployment/${name} in ${namespace}`, {
+    throw new KitError(`there is no ${kind.toLowerCase()}/${name} in ${namespace}`, {
       exitCode: exitCodes.validationFailed,
     })
   }
-  /** Deletes the pods of a Deployment and waits until they are gone, including those already terminating. */
+  /** Deletes the pods of a workload and waits until they are gone, including those already terminating. */
   async function endPods(live: LiveObject): Promise<void> {
     const { matchLabels = {} } = (live['spec'] as { selector: { matchLabels?: object } }).selector
     const selector = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
@@ -78,13 +83,13 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
     })
   }
   return {
-    async losePods(namespace, deployments) {
-      const lives = await Promise.all(deployments.map((name) => find(namespace, name)))
+    async losePods(namespace, workloads) {
+      const lives = await Promise.all(workloads.map((name) => find(namespace, name)))
       await repairs.make(
         lives.map((live) => ({ sign: '-', what: `the pods of ${nameOf(live)}` })),
         async () => void (await Promise.all(lives.map(endPods))),
       )
-      await kube.waitForRolloutUncached(namespace, deployments)
+      await kube.waitForRolloutUncached(namespace, workloads)
     },
     async rollOver(namespace, name) {
       const live = await find(namespace, name)

@@ -34,7 +34,7 @@ export function exchange(target: Target, body: string | undefined): Promise<Http
     const request = open((response) => {
       // Read while the connection is open.
       const end = certificateEndOf(response)
-      readBody(response).then((text) => resolve(answerOf(response, text, end)), reject)
+      readBody(response).then((body) => resolve(answerOf(response, body, end)), reject)
     })
     request.end(body)
   })
@@ -70,15 +70,23 @@ function within<T>(
   })
 }
 
-async function readBody(response: IncomingMessage): Promise<string> {
+interface Body {
+  readonly text: string
+  readonly spreadMilliseconds: number
+}
+
+async function readBody(response: IncomingMessage): Promise<Body> {
   const pieces: Buffer[] = []
   let size = 0
+  let [first, last] = [0, 0]
   for await (const piece of response as AsyncIterable<Buffer>) {
     size += piece.length
+    last = performance.now()
+    if (pieces.length === 0) first = last
     if (size > largest) break
     pieces.push(piece)
   }
-  return Buffer.concat(pieces).toString()
+  return { text: Buffer.concat(pieces).toString(), spreadMilliseconds: Math.round(last - first) }
 }
 
 function certificateEndOf({ socket }: IncomingMessage): Date | undefined {
@@ -88,12 +96,13 @@ function certificateEndOf({ socket }: IncomingMessage): Date | undefined {
 
 const answerOf = (
   { statusCode = 0, headers }: IncomingMessage,
-  text: string,
+  { text, spreadMilliseconds }: Body,
   certificateEnd: Date | undefined,
 ): HttpAnswer => ({
   status: statusCode,
   headers,
   text,
+  spreadMilliseconds,
   ...(certificateEnd === undefined ? {} : { certificateEnd }),
   json() {
     try {
@@ -112,6 +121,8 @@ export interface HttpAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
+  /** Milliseconds from the first piece of the body to the last: near 0 when something on the way collects a stream. */
+  readonly spreadMilliseconds?: number
   /** When the server's certificate expires; undefined without TLS. */
   readonly certificateEnd?: Date
   /** The body as JSON. @throws KitError exit 10 when it is none */

@@ -27,7 +27,13 @@ export interface Report {
   readonly makesCluster: boolean
   /** Entries of versions.json that are this environment's own. */
   readonly ownVersions: readonly string[]
-  readonly images: readonly { readonly name: string; readonly image: string; readonly standIn?: string }[]
+  readonly images: readonly {
+    readonly name: string
+    readonly image: string
+    readonly standIn?: string
+    /** How its publisher signs it. The kit does not verify that. */
+    readonly signature?: string
+  }[]
   readonly access: readonly (readonly [label: string, text: string])[]
   readonly notProven: readonly string[]
   /** Drills that this run did not run, and when each passed last (ISO 8601, UTC). */
@@ -126,6 +132,9 @@ function summary(report: Report): string[] {
     ...images.map(
       ({ name, image }) =>
         `- Version: ${name} \`${image}\`${image.includes('@sha256:') ? '' : ' (tag, no digest)'}`,
+    ),
+    ...images.flatMap(({ name, signature }) =>
+      signature === undefined ? [] : [`- Signature: ${name}, ${signature}, not verified by this kit`],
     ),
     ...images
       .filter(({ standIn }) => standIn !== undefined)

@@ -1,12 +1,13 @@
 import type { Volume as KnownVolume } from 'kubernetes-types/core/v1.d.ts'
 
-export type { DaemonSet, Deployment } from 'kubernetes-types/apps/v1.d.ts'
+export type { DaemonSet, Deployment, StatefulSet } from 'kubernetes-types/apps/v1.d.ts'
 export type { Job } from 'kubernetes-types/batch/v1.d.ts'
 export type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.d.ts'
 export type {
   ConfigMap,
   Container,
   EnvVar,
+  PersistentVolumeClaim,
   Pod,
   PodSpec,
   PodTemplateSpec,

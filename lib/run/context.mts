@@ -55,9 +55,10 @@ export interface Credentials {
 export interface Pulls {
   /**
    * Requires that nodes can pull all of them, see provePulls.
+   * @param more images that the operator's own settings name
    * @throws KitError exit 2 for a placeholder; exit 3 or 8 for an image that cannot be pulled
    */
-  require(): Promise<void>
+  require(more?: readonly string[]): Promise<void>
 }
 
 /** The backends a module says it needs. */

@@ -42,7 +42,7 @@ export function createContext<M extends Module>(
     },
     versions,
     until: createUntil(writes.planning),
-    pulls: { require: () => requirePulls(session) },
+    pulls: { require: (more = []) => requirePulls(session, more) },
     backends: {
       require: () => requireBackends(module.backends?.(inputs.current()) ?? {}, session.backends()),
     },
@@ -68,10 +68,10 @@ function policiesOf<M extends Module>(
   return policiesBySteps(module, settings, declared, choice)[id] ?? []
 }
 
-const requirePulls = <M extends Module>(session: Session<M>): Promise<void> =>
+const requirePulls = <M extends Module>(session: Session<M>, more: readonly string[]): Promise<void> =>
   provePulls(
     {
-      images: Object.values(session.chosen().images),
+      images: [...Object.values(session.chosen().images), ...more],
       builtByOperator: session.module.builtByOperator ?? false,
     },
     {

@@ -3,7 +3,8 @@ import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { credentialsFolder, readIfThere, root, shownPath } from '../base/files.mts'
 import { shortened } from '../base/sensitive.mts'
 import { firstThere } from './release-files.mts'
-import { listOf, mapOf, onlyFields, optional, readShape, text } from '../base/shape.mts'
+import { listOf, mapOf, oneOf, onlyFields, optional, readShape, text } from '../base/shape.mts'
+import { denialOf } from './denied-versions.mts'
 
 /** One entry of versions.json: an image, or a binary. */
 export interface Version {
@@ -18,6 +19,10 @@ export interface Version {
   readonly places?: readonly string[]
   /** Why this is not the real program: shown in every report. */
   readonly standIn?: string
+  /** How its publisher signs it: `key` or `keyless`. */
+  readonly signature?: 'key' | 'keyless'
+  /** Why some versions must never be installed, by pattern (denied-versions.mts). An environment cannot lift it. */
+  readonly denied?: Readonly<Record<string, string>>
 }
 
 const versionsShape = mapOf(
@@ -28,6 +33,8 @@ const versionsShape = mapOf(
     sha256: optional(text),
     places: optional(listOf(text)),
     standIn: optional(text),
+    signature: optional(oneOf(['key', 'keyless'])),
+    denied: optional(mapOf(text)),
   }),
 )
 
@@ -36,14 +43,19 @@ export type Versions = Readonly<Record<string, Version>>
 /**
  * The pinned versions of an environment: the kit's versions.json, overridden by credentials/ENV/versions.json.
  * @returns all entries, and the names of those that the environment overrides
- * @throws KitError exit 2 for a file that is not JSON, an unknown field, or an image that problemWithImage refuses
+ * @throws KitError exit 2 for a file that is not JSON, an unknown field, or an image that problemWithImage
+ *   or its list of denied versions refuses
  */
 export function readVersions(env: string): { versions: Versions; overlaid: readonly string[] } {
   const base = readOne(join(root, 'versions.json')) ?? {}
   const own = readOne(join(credentialsFolder(env), 'versions.json')) ?? {}
   const versions = located({ ...base, ...own })
-  for (const [name, { image }] of Object.entries(versions)) {
-    const problem = image === undefined ? undefined : problemWithImage(image)
+  for (const [name, { version, image }] of Object.entries(versions)) {
+    const problem =
+      image === undefined
+        ? undefined
+        : (problemWithImage(image) ??
+          denialOf({ ...own[name]?.denied, ...base[name]?.denied }, version, image))
     if (problem !== undefined) {
       throw new KitError(`versions.json: ${name} is ${image}: ${problem}`, {
         exitCode: exitCodes.usage,
@@ -167,13 +179,22 @@ export function isOlder(one: string, other: string): boolean {
 const numbersOf = (image: string): number[] | undefined =>
   /:v?(\d+)\.(\d+)\.(\d+)/.exec(image)?.slice(1).map(Number)
 
-/** An image as a report names it, with the reason when it is a stand-in. @param name key of versions.json */
+/**
+ * An image as a report names it, with the reason when it is a stand-in, and how its publisher signs it.
+ * @param name key of versions.json
+ */
 export function describeImage(
   name: string,
   image: string,
   versions: Versions,
-): { name: string; image: string; standIn?: string } {
+): { name: string; image: string; standIn?: string; signature?: string } {
   const pinned = versions[name]
-  const standIn = pinned?.image === image ? pinned.standIn : undefined
-  return { name, image, ...(standIn === undefined ? {} : { standIn }) }
+  if (pinned?.image !== image) return { name, image }
+  const { standIn, signature } = pinned
+  return {
+    name,
+    image,
+    ...(standIn === undefined ? {} : { standIn }),
+    ...(signature === undefined ? {} : { signature }),
+  }
 }

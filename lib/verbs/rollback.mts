@@ -1,7 +1,8 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { finishRun } from './summary.mts'
 import { requireFreeAddresses } from '../kube/apply/ingress-preconditions.mts'
-import { type Deployment, type Manifest, type Secret, nameOf } from '../kube/types.mts'
+import { type Manifest, type Secret, nameOf } from '../kube/types.mts'
+import { isWorkload, namedBy } from '../kube/workloads.mts'
 import { log, say } from '../base/log.mts'
 import { headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
@@ -41,7 +42,7 @@ export async function rollBack<M extends Module>(
   await requireFreeAddresses(kube, wanted)
   revisions.expect(wanted.map(nameOf))
   await kube.reapply(wanted)
-  for (const [namespace, names] of deploymentsOf(wanted)) await kube.waitForRollout(namespace, ...names)
+  for (const [namespace, names] of workloadsIn(wanted)) await kube.waitForRollout(namespace, ...names)
   await kube.prune()
   await kube.forgetJobs()
   if (options.plan) return
@@ -75,11 +76,11 @@ function withValues(manifest: Manifest, today: readonly Manifest[]): Manifest {
   return { ...manifest, data: Object.fromEntries(keys.map((key) => [key, values[key]])) } as Manifest
 }
 
-function deploymentsOf(manifests: readonly Manifest[]): Map<string, string[]> {
+function workloadsIn(manifests: readonly Manifest[]): Map<string, string[]> {
   const found = new Map<string, string[]>()
-  for (const { metadata } of manifests.filter((one): one is Deployment => one.kind === 'Deployment')) {
-    const namespace = metadata?.namespace ?? ''
-    found.set(namespace, [...(found.get(namespace) ?? []), metadata?.name ?? ''])
+  for (const one of manifests.filter(isWorkload)) {
+    const namespace = one.metadata?.namespace ?? ''
+    found.set(namespace, [...(found.get(namespace) ?? []), namedBy(one)])
   }
   return found
 }

@@ -114,6 +114,7 @@ const order = [
   'HorizontalPodAutoscaler',
   'PodDisruptionBudget',
   'Deployment',
+  'StatefulSet',
   'DaemonSet',
   'Job',
   'Service',

@@ -1,6 +1,4 @@
-import { parseEnvFile } from '../../lib/settings/env-file.mts'
-import { messageOf } from '../../lib/base/errors.mts'
-import { saysSecret, sensitive, shortestSensitive, type Sensitive } from '../../lib/base/sensitive.mts'
+import { problemOfEnvFile } from '../../lib/settings/env-values.mts'
 import type { SettingsView, Setting } from '../../lib/settings/settings.mts'
 
 // What an operator gives the API and the front beyond what the kit knows of them.
@@ -33,40 +31,13 @@ const oursWithTls: Readonly<Record<string, readonly string[]>> = {
   RABBITMQ: ['RABBITMQ_TLS', 'RABBITMQ_CA'],
 }
 
-/**
- * Shorter values stand in ordinary words too often to be cut out of a log: true, info. One whose name says that it is
- * secret is cut out from four characters on, as every setting that is declared secret.
- */
-const shortestHidden = (name: string): number => (saysSecret(name) ? shortestSensitive : 8)
-
 /** A rule for such a file: the first line that is invalid. */
 export const problemsOfFile = (name: string) => (text: string, view?: SettingsView) => {
   const encrypted = Object.entries(oursWithTls).flatMap(([backend, names]) =>
     (view?.text(`${backend}_TLS`) ?? 'off') === 'off' ? [] : names,
   )
-  try {
-    const taken = Object.keys(parseEnvFile(name, text)).find(
-      (key) => ours.has(key) || encrypted.includes(key),
-    )
-    return taken === undefined
-      ? undefined
-      : `line ${lineOf(text, taken)}: ${taken} is given by the kit itself`
-  } catch (thrown) {
-    return messageOf(thrown)
-  }
+  return problemOfEnvFile(name, text, (key) => ours.has(key) || encrypted.includes(key))
 }
-
-const lineOf = (text: string, key: string): number =>
-  text.split('\n').findIndex((line) => line.startsWith(`${key}=`)) + 1
-
-/** The values of such a file, by name; none without one. */
-export const valuesIn = (file: Sensitive | undefined): Record<string, Sensitive> =>
-  Object.fromEntries(
-    Object.entries(file === undefined ? {} : parseEnvFile('', file.reveal())).map(([key, value]) => [
-      key,
-      sensitive(value, shortestHidden(key)),
-    ]),
-  )
 
 /** The two files, as settings. */
 export const fileSettings = [

@@ -1,7 +1,7 @@
 import { sensitive, type Sensitive, strictlyPercent } from '../../lib/base/sensitive.mts'
 import { allCasPath, caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { tlsOf, type TlsBackend } from '../../lib/settings/backend-tls.mts'
-import { valuesIn } from './env-files.mts'
+import { valuesIn } from '../../lib/settings/env-values.mts'
 import { names } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
 

@@ -18,6 +18,8 @@ import { checks as n8nChecks } from '../../scripts/12_n8n/checks.mts'
 import { n8n } from '../../scripts/12_n8n/module.mts'
 import { checks as supersetChecks } from '../../scripts/13_superset/checks.mts'
 import { superset } from '../../scripts/13_superset/module.mts'
+import { checks as llmChecks } from '../../scripts/15_llm/checks.mts'
+import { llm } from '../../scripts/15_llm/module.mts'
 
 // The tables of the READMEs, made from the code they describe. `npm run docs` writes them; a unit test compares.
 
@@ -37,6 +39,7 @@ const documented: readonly Documented[] = [
   { module: chatwoot, checks: chatwootChecks },
   { module: n8n, checks: n8nChecks },
   { module: superset, checks: supersetChecks },
+  { module: llm, checks: llmChecks },
 ]
 
 const row = (...cells: string[]): string =>

@@ -15,6 +15,7 @@ import { isServing } from '../rollout/progress.mts'
 import { pauseDeployments } from './pause.mts'
 import { sendChanged, sendStartingReplicas } from './send.mts'
 import { sayReady, waitForDeployments } from '../rollout/deployments.mts'
+import { workloadOf } from '../workloads.mts'
 
 /** Comparisons of one batch, at most: controllers and the HPA write to a Deployment several times in a rollout. */
 const mostCompared = 6
@@ -75,9 +76,10 @@ export function createKube(options: KubeOptions): KubeSession {
     else if (!forceConflicts) requireNoConflict(conflicts)
   }
 
-  /** A Deployment that was not sent in this run and served when it was read: there is nothing to wait for. */
-  async function servingUnchanged(namespace: string, name: string): Promise<LiveObject | undefined> {
-    const known = `Deployment ${namespace}/${name}`
+  /** A workload that was not sent in this run and served when it was read: there is nothing to wait for. */
+  async function servingUnchanged(namespace: string, named: string): Promise<LiveObject | undefined> {
+    const { kind, name } = workloadOf(named)
+    const known = `${kind} ${namespace}/${name}`
     const live = sent.has(known) ? undefined : (await ours.find()).get(known)
     return isServing(live) ? live : undefined
   }
@@ -118,11 +120,11 @@ export function createKube(options: KubeOptions): KubeSession {
       log.ok(`${left.length} objects no longer wanted: ${deletedText(accepted, left.length)}`)
   }
 
-  async function waitForRollout(namespace: string, ...deployments: string[]): Promise<void> {
+  async function waitForRollout(namespace: string, ...workloads: string[]): Promise<void> {
     if (writes.planning) return
-    const serving = await Promise.all(deployments.map((name) => servingUnchanged(namespace, name)))
+    const serving = await Promise.all(workloads.map((name) => servingUnchanged(namespace, name)))
     if (!serving.includes(undefined)) return sayReady(serving.flatMap((live) => live ?? []))
-    await waitForDeployments(kubectl, namespace, deployments, failures)
+    await waitForDeployments(kubectl, namespace, workloads, failures)
   }
 
   const reader = createKubeReader(kubectl)
@@ -174,7 +176,7 @@ export function createKube(options: KubeOptions): KubeSession {
     sayStrays,
     invalidate: () => ours.invalidate(),
     waitForRollout,
-    waitForRolloutUncached: (namespace, deployments) =>
-      waitForDeployments(kubectl, namespace, deployments, failures),
+    waitForRolloutUncached: (namespace, workloads) =>
+      waitForDeployments(kubectl, namespace, workloads, failures),
   }
 }

@@ -25,8 +25,12 @@ export interface Kube extends KubeReader {
    * @throws KitError exit 5 or 9
    */
   ensureJob(job: Job, alone?: readonly string[]): Promise<void>
-  /** Waits until Deployments serve with what was applied. @throws KitError exit 5 or 9, see waitForDeployments */
-  waitForRollout(namespace: string, ...deployments: string[]): Promise<void>
+  /**
+   * Waits until workloads serve with what was applied.
+   * @param workloads names of Deployments, or `statefulset/qdrant`
+   * @throws KitError exit 5 or 9, see waitForDeployments
+   */
+  waitForRollout(namespace: string, ...workloads: string[]): Promise<void>
 }
 
 /**
@@ -62,10 +66,10 @@ export interface KubeSession {
   sayStrays(): Promise<void>
   /** To be called after a write outside this session: live objects are read again. */
   invalidate(): void
-  /** Waits for Deployments, also for those that served when first read. @throws KitError, see waitForDeployments */
-  waitForRolloutUncached(namespace: string, deployments: readonly string[]): Promise<void>
-  /** As Kube.waitForRollout: not for Deployments that served when first read and were not sent since. */
-  waitForRollout(namespace: string, ...deployments: string[]): Promise<void>
+  /** Waits for workloads, also for those that served when first read. @throws KitError, see waitForDeployments */
+  waitForRolloutUncached(namespace: string, workloads: readonly string[]): Promise<void>
+  /** As Kube.waitForRollout: not for those that served when first read and were not sent since. */
+  waitForRollout(namespace: string, ...workloads: string[]): Promise<void>
 }
 
 /** What createKube works with. */

@@ -88,6 +88,7 @@ export function requireStaying(live: LiveObject | undefined): void {
 /** Kinds the kit makes and may delete again; never a PVC, a CRD or a Namespace (DESIGN section 6). */
 export const prunableKinds = [
   'deployments.apps',
+  'statefulsets.apps',
   'daemonsets.apps',
   'services',
   'configmaps',

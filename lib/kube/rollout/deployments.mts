@@ -12,12 +12,14 @@ import {
   isScaledToZero,
   newestPods,
   podsBefore,
+  shownName,
   waitingLine,
   type Rollouts,
 } from './progress.mts'
 import { waitForEndpoints } from './service-endpoints.mts'
 import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
+import { resourceOf, workloadOf, type WorkloadKind } from '../workloads.mts'
 
 /** Seconds a rollout may take in all, and without progress. */
 export interface WaitLimits {
@@ -30,11 +32,11 @@ export interface WaitLimits {
 const usual: WaitLimits = { deadline: 1200, noProgress: 420 }
 
 /**
- * Waits until each Deployment serves with its newest pods, and its Services send there. Watches; a state that does not
+ * Waits until each workload serves with its newest pods, and its Services send there. Watches; a state that does not
  * end by itself ends the wait within seconds, with its cause (diagnosis.mts).
- * @param names of Deployments
+ * @param names of Deployments, or `statefulset/qdrant`; those of one kind are waited for together
  * @throws KitError exit 9 when a rollout cannot succeed, takes over 1200 s, or makes no progress for 420 s; exit 5 when
- * a Deployment is deleted meanwhile; exit 130 or 143 on a signal
+ * a workload is deleted meanwhile; exit 130 or 143 on a signal
  */
 export async function waitForDeployments(
   kubectl: Kubectl,
@@ -43,44 +45,66 @@ export async function waitForDeployments(
   failures: readonly KnownFailure[],
   limits = usual,
 ): Promise<void> {
+  const workloads = names.map(workloadOf)
+  for (const kind of ['StatefulSet', 'Deployment'] as const) {
+    const ofKind = workloads.filter((one) => one.kind === kind).map(({ name }) => name)
+    if (ofKind.length > 0) await waitForKind(kubectl, { namespace, kind, names: ofKind }, failures, limits)
+  }
+}
+
+/** Workloads of one kind in one namespace. */
+interface Awaited {
+  readonly namespace: string
+  readonly kind: WorkloadKind
+  readonly names: readonly string[]
+}
+
+async function waitForKind(
+  kubectl: Kubectl,
+  awaited: Awaited,
+  failures: readonly KnownFailure[],
+  limits: WaitLimits,
+): Promise<void> {
+  const { namespace, kind, names } = awaited
   const started = performance.now()
-  const shownNames = shownDeployments(names)
+  const word = kind.toLowerCase()
+  const shownNames = names.map((name) => `${word}/${name}`).join(', ')
   let rolledOut: readonly LiveObject[] = []
   const isAbsent = createAbsenceCheck(
     kubectl,
-    'deployments.apps',
+    resourceOf(kind),
     namespace,
     limits.absence ?? usualAbsenceSeconds,
   )
   const onDeadNode = createDeadNodeCheck(kubectl)
   await waitWatching((onChange) => {
     const state: Rollouts = {
-      deployments: watchKind(kubectl, 'deployments.apps', namespace, onChange),
+      workloads: watchKind(kubectl, resourceOf(kind), namespace, onChange),
       pods: watchKind(kubectl, 'pods', namespace, onChange),
       events: watchKind(kubectl, 'events', namespace, onChange),
     }
     return {
-      watched: [state.deployments, state.pods, state.events],
+      watched: [state.workloads, state.pods, state.events],
       isDone() {
-        rolledOut = names.flatMap((name) => state.deployments.objects.get(name) ?? [])
+        rolledOut = names.flatMap((name) => state.workloads.objects.get(name) ?? [])
         return names.every((name) => hasRolledOut(state, name))
       },
       async failIfHopeless(seconds) {
         for (const name of names) {
-          const { objects, deleted } = state.deployments
+          const { objects, deleted } = state.workloads
           if (deleted.has(name) || (!objects.has(name) && (await isAbsent(name, seconds))))
-            throw deletedMeanwhile(`deployment/${name}`)
+            throw deletedMeanwhile(`${word}/${name}`)
         }
-        await failIfFatal(kubectl, namespace, state, names, failures)
+        await failIfFatal(kubectl, awaited, state, failures)
         for (const name of names) {
           const diagnosis = await onDeadNode(podsBefore(state, name), seconds)
           if (diagnosis === undefined) continue
-          throw await rolloutError(kubectl, namespace, `deployment/${name}`, diagnosis, { failures })
+          throw await rolloutError(kubectl, namespace, `${word}/${name}`, diagnosis, { failures })
         }
       },
-      line: () => waitingLine(state, names),
+      line: () => waitingLine(state, names, word),
       failIfLate(line, seconds, still) {
-        const serving = names.flatMap((name) => state.deployments.objects.get(name) ?? []).map(availableText)
+        const serving = names.flatMap((name) => state.workloads.objects.get(name) ?? []).map(availableText)
         failIfLate(limits, shownNames, [line, ...serving], seconds, still)
       },
     }
@@ -89,43 +113,39 @@ export async function waitForDeployments(
   sayReady(rolledOut, started)
 }
 
-const shownDeployments = (names: readonly string[]): string =>
-  names.map((name) => `deployment/${name}`).join(', ')
-
 /**
- * Says which Deployments are ready, and warns of those scaled to 0, which are at once as wanted and do not serve.
- * @param live Deployments that have rolled out
+ * Says which workloads are ready, and warns of those scaled to 0, which are at once as wanted and do not serve.
+ * @param live workloads that have rolled out
  * @param started from `performance.now()`
  */
 export function sayReady(live: readonly LiveObject[], started?: number): void {
   const serving = live.filter((one) => !isScaledToZero(one))
   if (serving.length > 0)
-    log.ok(`${shownDeployments(serving.map((one) => one.metadata.name))} ready`, started)
+    log.ok(`${serving.map(shownName).join(', ')} ready`, started)
   for (const one of live.filter(isScaledToZero)) {
-    const { name, namespace = '' } = one.metadata
-    log.warn(availableText(one), `kubectl --namespace ${namespace} scale deployment ${name} --replicas=1`)
+    const { namespace = '' } = one.metadata
+    log.warn(availableText(one), `kubectl --namespace ${namespace} scale ${shownName(one)} --replicas=1`)
   }
 }
 
 async function failIfFatal(
   kubectl: Kubectl,
-  namespace: string,
+  { namespace, kind, names }: Awaited,
   state: Rollouts,
-  names: readonly string[],
   failures: readonly KnownFailure[],
 ): Promise<void> {
   const podsEnding = [...state.pods.objects.values()].some(
     ({ metadata }) => metadata.deletionTimestamp !== undefined,
   )
   for (const name of names) {
-    const deployment = state.deployments.objects.get(name)
+    const deployment = state.workloads.objects.get(name)
     const diagnosis =
       newestPods(state, name)
         .map((pod) => diagnosePod(pod, { podsEnding }))
         .find((found) => found !== undefined) ??
       (deployment && diagnoseDeployment(deployment))
     if (diagnosis !== undefined)
-      throw await rolloutError(kubectl, namespace, `deployment/${name}`, diagnosis, {
+      throw await rolloutError(kubectl, namespace, `${kind.toLowerCase()}/${name}`, diagnosis, {
         failures,
         serving: deployment && availableText(deployment),
       })

@@ -8,12 +8,13 @@ import type { Watched } from '../watch.mts'
 
 /** The watched objects of a namespace that show the progress of its rollouts. */
 export interface Rollouts {
-  readonly deployments: Watched
+  /** Deployments, or StatefulSets: the fields of their status that are read are the same. */
+  readonly workloads: Watched
   readonly pods: Watched
   readonly events: Watched
 }
 
-/** True when all pods of a Deployment have its newest template and all of them are available. */
+/** True when all pods of a Deployment or StatefulSet have its newest template and all of them are available. */
 export function isServing(live: LiveObject | undefined): boolean {
   if (live === undefined) return false
   const { spec, status } = live as unknown as Deployment
@@ -26,20 +27,23 @@ export function isServing(live: LiveObject | undefined): boolean {
   )
 }
 
-/** True when a Deployment wants no pod: then all of none are ready, and it does not serve. */
+/** True when a workload wants no pod: then all of none are ready, and it does not serve. */
 export const isScaledToZero = (live: LiveObject): boolean =>
   (live as unknown as Deployment).spec?.replicas === 0
 
-/** `deployment/n8n: 1 of 2 pods available`, by the Deployment's status. */
+/** `deployment/n8n: 1 of 2 pods available`, by the workload's status. */
 export function availableText(live: LiveObject): string {
   const { spec, status } = live as unknown as Deployment
   const [available, wanted] = [status?.availableReplicas ?? 0, spec?.replicas ?? 1]
-  return `deployment/${live.metadata.name}: ${available} of ${wanted} pods available${available === 0 ? ': it does not serve' : ''}`
+  return `${shownName(live)}: ${available} of ${wanted} pods available${available === 0 ? ': it does not serve' : ''}`
 }
+
+/** `deployment/n8n` */
+export const shownName = ({ kind, metadata }: LiveObject): string => `${kind.toLowerCase()}/${metadata.name}`
 
 /** As isServing, and its pods are ready: a Deployment's status is outdated for a moment after its pods were lost. */
 export function hasRolledOut(state: Rollouts, name: string): boolean {
-  const live = state.deployments.objects.get(name)
+  const live = state.workloads.objects.get(name)
   if (live === undefined || !isServing(live)) return false
   const wanted = (live as unknown as Deployment).spec?.replicas ?? 1
   return newestPods(state, name).filter(isPodReady).length >= wanted
@@ -56,8 +60,8 @@ export const isSelected = (labels: Labels = {}, selector: Labels = {}): boolean 
 type Labels = Readonly<Record<string, string>>
 
 /** Every pod a Deployment selects, those being deleted too. */
-function podsOf({ deployments, pods }: Rollouts, name: string): Pod[] {
-  const deployment = deployments.objects.get(name) as unknown as Deployment | undefined
+function podsOf({ workloads, pods }: Rollouts, name: string): Pod[] {
+  const deployment = workloads.objects.get(name) as unknown as Deployment | undefined
   return [...pods.objects.values()]
     .map((pod) => pod as unknown as Pod)
     .filter(({ metadata }) => isSelected(metadata?.labels, deployment?.spec?.selector.matchLabels))
@@ -65,7 +69,7 @@ function podsOf({ deployments, pods }: Rollouts, name: string): Pod[] {
 
 /** Pods of the Deployment's newest template, by its checksum annotation, without those being deleted. */
 export function newestPods(state: Rollouts, name: string): Pod[] {
-  const deployment = state.deployments.objects.get(name) as unknown as Deployment | undefined
+  const deployment = state.workloads.objects.get(name) as unknown as Deployment | undefined
   const checksum = deployment?.spec?.template.metadata?.annotations?.[checksumAnnotation]
   return podsOf(state, name).filter(
     ({ metadata }) =>
@@ -75,18 +79,19 @@ export function newestPods(state: Rollouts, name: string): Pod[] {
 
 /** Old pods that a Deployment with strategy Recreate waits for: it has no new one while they are being deleted. */
 export function podsBefore(state: Rollouts, name: string): Pod[] {
-  const deployment = state.deployments.objects.get(name) as unknown as Deployment | undefined
+  const deployment = state.workloads.objects.get(name) as unknown as Deployment | undefined
   if (deployment?.spec?.strategy?.type !== 'Recreate' || newestPods(state, name).length > 0) return []
   return podsOf(state, name).filter(({ metadata }) => metadata?.deletionTimestamp !== undefined)
 }
 
 /**
- * `deployment/n8n-worker 1/2 ready: n8n-worker-6f9c pulling image`: the first Deployment that is not ready, and why.
- * @param names of Deployments
+ * `deployment/n8n-worker 1/2 ready: n8n-worker-6f9c pulling image`: the first workload that is not ready, and why.
+ * @param names of workloads of one kind
+ * @param kind in lower case: `deployment`
  */
-export function waitingLine(state: Rollouts, names: readonly string[]): string {
+export function waitingLine(state: Rollouts, names: readonly string[], kind = 'deployment'): string {
   const name = names.find((one) => !hasRolledOut(state, one)) ?? ''
-  const { spec, status } = (state.deployments.objects.get(name) ?? {}) as unknown as Deployment
+  const { spec, status } = (state.workloads.objects.get(name) ?? {}) as unknown as Deployment
   const pods = newestPods(state, name)
   const pod = pods.find((one) => !isPodReady(one))
   const [before] = podsBefore(state, name)
@@ -100,7 +105,7 @@ export function waitingLine(state: Rollouts, names: readonly string[]): string {
         : podsOf(state, name).length > pods.length
           ? 'its new pods are ready, older ones are ending'
           : 'its pods are ready, the cluster has not counted them yet'
-  return `deployment/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${shortened(reason, 160)}`
+  return `${kind}/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${shortened(reason, 160)}`
 }
 
 function lastEvent({ events }: Rollouts, pod: Pod): string | undefined {

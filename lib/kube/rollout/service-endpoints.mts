@@ -3,6 +3,7 @@ import { exitCodes, KitError } from '../../base/errors.mts'
 import type { Deployment, LiveObject, Pod, Service } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { isPodReady, isSelected } from './progress.mts'
+import { isWorkload } from '../workloads.mts'
 
 // A pod gets requests when an EndpointSlice lists it. The controller that writes EndpointSlices is not the one that
 // writes a Deployment's status: after a loss of the leader, or of etcd, one may be done and the other not.
@@ -18,14 +19,14 @@ interface EndpointSlice {
 }
 
 /**
- * Compares the endpoints of some Deployments' Services with their ready pods. Pure.
- * @param found Deployments, Services, Pods and EndpointSlices of one namespace
+ * Compares the endpoints of some workloads' Services with their ready pods. Pure.
+ * @param found Deployments, StatefulSets, Services, Pods and EndpointSlices of one namespace
  * @param deployments their names
  * @returns `service/n8n does not send to n8n-6f9c yet`; empty when every Service lists exactly its ready pods
  */
 export function endpointLag(found: readonly LiveObject[], deployments: readonly string[]): string {
   const templates = found
-    .filter(({ kind, metadata }) => kind === 'Deployment' && deployments.includes(metadata.name))
+    .filter((one) => isWorkload(one) && deployments.includes(one.metadata.name))
     .map((live) => (live as unknown as Deployment).spec?.template.metadata?.labels)
   const pods = found.filter(({ kind }) => kind === 'Pod')
   const slices = found.filter(({ kind }) => kind === 'EndpointSlice')
@@ -63,7 +64,7 @@ export async function waitForEndpoints(
   namespace: string,
   deployments: readonly string[],
 ): Promise<void> {
-  const kinds = 'deployments.apps,services,pods,endpointslices.discovery.k8s.io'
+  const kinds = 'deployments.apps,statefulsets.apps,services,pods,endpointslices.discovery.k8s.io'
   const ask = async () => {
     const found = await kubectl.json<{ items: LiveObject[] }>(['get', kinds, '--namespace', namespace])
     return endpointLag(found?.items ?? [], deployments)

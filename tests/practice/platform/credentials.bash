@@ -10,6 +10,8 @@ ensure_credentials() {
   s3_settings | write_file "$env_folder/s3.settings" 0600
   k3s_env | write_file "$env_folder/09_k3s.env" 0600
   versions_json | write_file "$env_folder/versions.json" 0600
+  # The operator's own file: what a test has made of it stays.
+  [[ -f $env_folder/15_llm.models.yml ]] || llm_models | write_file "$env_folder/15_llm.models.yml" 0600
 }
 
 known_hosts() {
@@ -44,6 +46,11 @@ k3s_env() {
   if is_k3s_itself; then overlay=vxlan; fi
   with_others 09_k3s.env "$(printf "%s='%s'\n" FLANNEL_BACKEND "$overlay" TRUSTED_PROXIES "$gateway/32" INGRESS_NODE_PORT 31695 \
     WAIVED 'host.cgroup: the practice machines share the kernel of this computer')"
+}
+
+# llm_models: what module 15 cannot do without. Its one model is answered by the pod of the module's own checks.
+llm_models() {
+  printf '%s\n' 'models:' '  - alias: practice' '    model: openai/practice' '    base: http://llm-checks:8080/v1'
 }
 
 # with_others FILE OURS: ours, then whatever other keys the file holds: the kit adds some.

@@ -52,7 +52,7 @@ const report = (outcomes: Report['outcomes'], warnings: Report['warnings'] = [])
   kubernetes: [kubernetesBuild('v1.36.5+k3s1')],
   makesCluster: false,
   ownVersions: [],
-  images: [{ name: 'n8n', image: 'n8n:1', standIn: 'quick twin for tests' }],
+  images: [{ name: 'n8n', image: 'n8n:1', standIn: 'quick twin for tests', signature: 'keyless' }],
   access: [['Open', 'https://n8n.staging.example.com']],
   notProven: ['mail delivery'],
   drillsLeft: [],
@@ -78,6 +78,7 @@ test('the report shows failed checks first, with their fix, and says what was me
   assert.ok(text.indexOf('(bad)') < text.indexOf('(ok)'))
   assert.ok(text.includes('a \\| b<br>fix: Fix bad'))
   assert.ok(text.includes('**Met: a stand-in, not the real program** (n8n): quick twin for tests'))
+  assert.ok(text.includes('- Signature: n8n, keyless, not verified by this kit'))
   assert.ok(text.includes('- mail delivery'))
 })
 

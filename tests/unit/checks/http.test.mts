@@ -57,6 +57,22 @@ test('a request carries the public name and what the load balancer would add, an
   })
 })
 
+test('a stream shows how long its pieces took; one that is collected on the way took no time', async () => {
+  const pieces = ['one', 'two', 'three']
+  const streaming = await serve((_request, response) => {
+    for (const [at, piece] of pieces.entries()) setTimeout(() => response.write(piece), at * 150)
+    setTimeout(() => response.end(), pieces.length * 150)
+  })
+  const collected = await serve((_request, response) => setTimeout(() => response.end(pieces.join('')), 300))
+  const [stream, whole] = await Promise.all([
+    behindBalancer(streaming).ask(host, '/'),
+    behindBalancer(collected).ask(host, '/'),
+  ])
+  assert.deepEqual([stream.text, whole.text], ['onetwothree', 'onetwothree'])
+  assert.ok((stream.spreadMilliseconds ?? 0) >= 200, String(stream.spreadMilliseconds))
+  assert.ok((whole.spreadMilliseconds ?? 300) < 100, String(whole.spreadMilliseconds))
+})
+
 test('an ingress that knows another name only is heard, not followed', async () => {
   const address = await serve(({ headers }, response) => {
     response.writeHead(headers.host === host ? 302 : 404, { location: 'https://elsewhere.example.com/' })

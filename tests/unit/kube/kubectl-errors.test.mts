@@ -98,6 +98,19 @@ for (const [stderr, code] of seen) {
   })
 }
 
+test('kubectl: a volume that would shrink, or whose class does not let it grow, is told as that', () => {
+  const shrinking = refused(
+    'The PersistentVolumeClaim "qdrant-storage" is invalid: spec.resources.requests.storage: Forbidden: field can not be less than status.capacity',
+  )
+  assert.equal(shrinking.exitCode, exitCodes.worldMoved)
+  assert.match(shrinking.message, /volumes do not shrink/)
+  const fixed = refused(
+    'Error from server (Forbidden): persistentvolumeclaims "qdrant-storage" is forbidden: only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
+  )
+  assert.equal(fixed.exitCode, exitCodes.worldMoved)
+  assert.match(fixed.hint ?? '', /allowVolumeExpansion/)
+})
+
 test('kubectl: words nobody knows stay whole, with exit 9 and the log to look at', () => {
   const error = refused('W1126 12:00:00.1 noise\nerror: something new')
   assert.equal(error.exitCode, exitCodes.rolloutFailed)

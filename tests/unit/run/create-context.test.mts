@@ -4,6 +4,7 @@ import { createContext, readersOf } from '../../../lib/run/create-context.mts'
 import { isKnownByNodes } from '../../../lib/run/modules.mts'
 import { createGates, type Session } from '../../../lib/run/session.mts'
 import { modules } from '../../../scripts/modules.mjs'
+import { freePort } from '../free-port.mts'
 
 test('what a check gets cannot write: neither objects, nor databases, nor a bucket’s files', () => {
   const anything = new Proxy({}, { get: () => () => undefined })
@@ -61,4 +62,31 @@ test('the first write of a revision comes after the lock, the key of checksums a
   assert.deepEqual(done.splice(0), ['lock', 'revision', 'write'])
   await gatesOf('install').repairs.make([], note('write'))
   assert.deepEqual(done.splice(0), ['lock', 'write'])
+})
+
+test('a step has the images proven that only its settings name, with those of the module', async () => {
+  const said: string[] = []
+  const say = (text: string) => void said.push(text)
+  // Nothing listens there.
+  const own = `127.0.0.1:${await freePort()}/own:1`
+  const node = {
+    metadata: { name: 'one' },
+    spec: {},
+    status: {
+      images: [{ names: ['docker.io/library/known:1'] }],
+      conditions: [{ type: 'Ready', status: 'True' }],
+    },
+  }
+  const session = {
+    module: {},
+    inputs: { current: () => ({ ENV: 'dev' }) },
+    writes: {},
+    versions: {},
+    chosen: () => ({ images: { known: 'docker.io/library/known:1' } }),
+    requireOpened: () => ({ look: { nodes: [node] } }),
+    reporter: { reporter: { warn: say, ok: say } },
+  }
+  await createContext(session as never, { id: '01_deploy' }).pulls.require([own])
+  assert.match(said[0] ?? '', new RegExp(`^${own} is on 0 of 1 nodes`))
+  assert.match(said[1] ?? '', new RegExp(`known:1, ${own} can be pulled`))
 })

@@ -47,7 +47,8 @@ for (const module of Object.keys(rendered)) {
     let mounting = 0
     for (const { containers, volumes = [] } of podsOf(manifests)) {
       for (const { name, volumeMounts = [] } of containers) {
-        if (name === 'front' || name === 'runner') continue
+        // These ask no backend.
+        if (['front', 'runner', 'checks', 'qdrant', 'embedder'].includes(name)) continue
         mounting += 1
         assert.ok(volumes.some((one) => one.secret?.secretName === 'backend-cas'))
         const mount = volumeMounts.find(({ mountPath }) => mountPath === folder)

@@ -15,7 +15,16 @@ const containersOf = ({ containers, initContainers = [] }: PodSpec): Container[]
   ...containers,
   ...initContainers,
 ]
-const allowedVolumes = new Set(['name', 'configMap', 'emptyDir', 'secret', 'projected', 'ephemeral', 'image'])
+const allowedVolumes = new Set([
+  'name',
+  'configMap',
+  'emptyDir',
+  'secret',
+  'projected',
+  'ephemeral',
+  'persistentVolumeClaim',
+  'image',
+])
 
 /** What the level `baseline` refuses of a pod, as far as the kit could do it. */
 const againstBaseline = (pod: PodSpec): string[] => [

@@ -5,6 +5,7 @@ import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
 import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import { superset } from '../../../scripts/13_superset/module.mts'
+import { llm } from '../../../scripts/15_llm/module.mts'
 
 // The objects of the modules of an environment, for tests that ask something of all of them.
 
@@ -21,6 +22,7 @@ const roles = [
   'N8N_OWNER',
   'SUPERSET_POSTGRES',
   'SUPERSET_ADMIN',
+  'LITELLM_POSTGRES',
 ]
 const passwords = ['POSTGRES', 'REDIS', 'RABBITMQ', ...roles].map((one) => [
   `${one}_PASSWORD`,
@@ -35,9 +37,30 @@ const keys = [
   ['SUPERSET_SECRET_KEY', 'a-key-a-key-a-key-a-key-a-key-a-key'],
   ['SUPERSET_GUEST_TOKEN_SECRET', 'a-token-a-token-1'],
   ['SUPERSET_ASYNC_TOKEN_SECRET', 'a-token-a-token-2'],
+  ['LITELLM_MASTER_KEY', `sk-${'a-key-'.repeat(6)}`],
+  ['LITELLM_SALT_KEY', 'a-salt-'.repeat(6)],
+  ['QDRANT_API_KEY', 'a-qdrant-key'],
 ]
+/** The files of module 15: one model, one service. */
+const files = {
+  MODELS_YML: 'models:\n  - { alias: gpt, model: openai/gpt, key: OPENAI_API_KEY }\n',
+  KEYS_ENV: "OPENAI_API_KEY='a-provider-key'\n",
+  SERVICES_YML: `services:
+  - name: embedder
+    image: registry.example.com/embedder:1.2.0
+    port: 8080
+    health: /health
+    uid: 1000
+    replicas: 2
+    folders: [/data, /tmp]
+    environment: [OPENAI_API_KEY, QDRANT_API_KEY]
+    resources: { cpu: 100m, memory: 256Mi, cpuLimit: '1', memoryLimit: 512Mi }
+    host: embed.example.com
+`,
+}
 const saved = {
   ...hosts,
+  ...files,
   ...(Object.fromEntries([...passwords, ...keys]) as Record<string, string>),
   DOMAIN: 'example.com',
   OPERATOR_EMAIL: 'ops@example.com',
@@ -59,6 +82,7 @@ export const rendered: Record<string, (more: Record<string, string>) => Manifest
   chatwoot: (more) => objectsOf(chatwoot, more),
   n8n: (more) => objectsOf(n8n, more),
   superset: (more) => objectsOf(superset, more),
+  llm: (more) => objectsOf(llm, more),
 }
 
 export const podsOf = (manifests: Manifest[]) =>

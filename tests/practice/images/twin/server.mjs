@@ -96,7 +96,7 @@ export const openRequests = () => open.size
 
 /**
  * Listens. A handler gets { params, query, headers, body, response } and gives { status, headers, json or text };
- * `broken` answers when one threw; no route is 404.
+ * or nothing when it answered by itself; `broken` answers when one threw; no route is 404.
  */
 export function listen({ port, address = '::', routes, broken }) {
   const table = Object.entries(routes).map(compiled)
@@ -114,7 +114,8 @@ export function listen({ port, address = '::', routes, broken }) {
       console.error(`${request.method} ${request.url}: ${error.message}`)
       return broken()
     })
-    send(response, given)
+    // A handler that gives nothing has answered by itself: a stream.
+    if (given !== undefined) send(response, given)
   })
   server.on('error', (error) => fail(`cannot listen on port ${port}: ${error.message}`))
   return server.listen(port, address)

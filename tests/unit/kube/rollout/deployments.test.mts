@@ -125,7 +125,7 @@ test('a Deployment that wants no pod is as wanted, and is not called ready nor h
   assert.match(screen, /deployment\/n8n ready/)
   assert.doesNotMatch(screen, /coredns.* ready/)
   assert.match(screen, /deployment\/coredns: 0 of 0 pods available: it does not serve/)
-  assert.match(screen, /kubectl --namespace kube-system scale deployment coredns --replicas=1/)
+  assert.match(screen, /kubectl --namespace kube-system scale deployment\/coredns --replicas=1/)
   const reader = { list: () => Promise.resolve([]) } as unknown as KubeReader
   assert.deepEqual(await healthOf(reader, [none, serving]), {
     state: 'degraded',

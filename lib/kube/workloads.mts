@@ -1,0 +1,34 @@
+import type { LiveObject, Manifest } from './types.mts'
+
+// The kinds of objects that keep pods running, and how a step names one: `n8n`, or `statefulset/qdrant`.
+
+/** The kinds, with their names in kubectl. */
+const resources = { Deployment: 'deployments.apps', StatefulSet: 'statefulsets.apps' } as const
+
+/** A kind of workload. */
+export type WorkloadKind = keyof typeof resources
+
+/** A workload by its kind and name. */
+export interface Workload {
+  readonly kind: WorkloadKind
+  readonly name: string
+}
+
+const prefix = 'statefulset/'
+
+/** The workload a step means. @param named `n8n` for a Deployment, `statefulset/qdrant` */
+export const workloadOf = (named: string): Workload =>
+  named.startsWith(prefix)
+    ? { kind: 'StatefulSet', name: named.slice(prefix.length) }
+    : { kind: 'Deployment', name: named }
+
+/** How a step names a workload: the inverse of workloadOf. */
+export const namedBy = ({ kind, metadata }: Manifest): string =>
+  `${kind === 'StatefulSet' ? prefix : ''}${metadata?.name ?? ''}`
+
+/** The kind as kubectl names it: `deployments.apps`. */
+export const resourceOf = (kind: WorkloadKind): string => resources[kind]
+
+/** True for a Deployment or StatefulSet. */
+export const isWorkload = ({ kind }: Manifest | LiveObject): boolean =>
+  kind !== undefined && Object.hasOwn(resources, kind)

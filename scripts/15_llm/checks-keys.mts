@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto'
+import { pauseFor, pollUntil } from '../../lib/base/poll.mts'
+import { shortened } from '../../lib/base/sensitive.mts'
+import { failed, passed } from '../../lib/checks/checks.mts'
+import { checkLimit, checkModels } from './names.mts'
+import {
+  askInside,
+  checkPrefix,
+  dataOf,
+  statusesOf,
+  twoProxies,
+  type Inside,
+  type LlmCheck,
+} from './session.mts'
+
+// Keys and limits, asked of two pods each at its own address: an ingress might send everything to one of them.
+
+/** Requests sent, half of them to each pod: counted per pod, all would be answered. */
+const sent = checkLimit * 2
+
+const complete = (pod: string, model: string, as: 'master' | 'temporary'): Inside => ({
+  url: `${pod}/v1/chat/completions`,
+  method: 'POST',
+  json: { model, messages: [{ role: 'user', content: 'count' }] },
+  as,
+})
+
+/** Requests to the two pods in turn. */
+const inTurn = (pods: readonly [string, string], model: string, as: 'master' | 'temporary'): Inside[] =>
+  Array.from({ length: sent }, (_, at) => complete(pods[at % 2 === 0 ? 0 : 1], model, as))
+
+/** LiteLLM counts a model's requests by the minute of the clock: waits for one that does not end meanwhile. */
+async function awaitMinute(): Promise<void> {
+  const second = (Date.now() / 1000) % 60
+  if (second > 40) await pauseFor((65 - second) * 1000)
+}
+
+export const limits: LlmCheck = {
+  id: 'litellm.limits',
+  title: 'A limit is counted over all pods together',
+  fix: 'the pods do not reach Redis: REDIS_HOST and REDIS_PORT from the nodes; kubectl -n NAMESPACE logs POD names coordination_redis',
+  async ask(tools) {
+    const pods = await twoProxies(tools)
+    await awaitMinute()
+    const answers = await askInside(tools, inTurn(pods, checkModels.limited, 'master'))
+    const answered = answers.filter(({ status }) => status === 200).length
+    const refused = answers.filter(({ status }) => status === 429).length
+    if (answered + refused < sent)
+      return failed(`${statusesOf(answers)}: ${shortened(answers.find(isOther)?.text ?? '', 120)}`)
+    return answered <= checkLimit
+      ? passed(`${answered} of ${sent} answered, ${refused} refused, on two pods`)
+      : failed(`${answered} of ${sent} answered: limits are counted per pod: Redis is not reached`)
+  },
+}
+
+const isOther = ({ status }: { status: number }): boolean => status !== 200 && status !== 429
+
+/** Milliseconds until every pod has forgotten a deleted key: user_api_key_cache_ttl, and as long again. */
+const forgotten = 25_000
+
+export const virtualKey: LlmCheck = {
+  id: 'litellm.key',
+  title: 'A virtual key is made, works, is limited over all pods, and ends when it is deleted',
+  fix: 'kubectl -n NAMESPACE logs POD; 401 of a new key: the pods do not share one database; more than its limit: Redis is not reached',
+  async ask(tools) {
+    const pods = await twoProxies(tools)
+    const [maker, other] = pods
+    const name = randomBytes(9).toString('hex')
+    const make: Inside = {
+      url: `${maker}/key/generate`,
+      method: 'POST',
+      as: 'master',
+      json: {
+        key: '$TEMPORARY',
+        key_alias: `${checkPrefix}${name}`,
+        models: [checkModels.plain],
+        rpm_limit: checkLimit,
+        // It ends by itself when this run is killed.
+        duration: '10m',
+      },
+    }
+    const remove: Inside = {
+      url: `${maker}/key/delete`,
+      method: 'POST',
+      as: 'master',
+      json: { keys: ['$TEMPORARY'] },
+    }
+    const [made] = await askInside(tools, [make], name)
+    dataOf(made ?? { status: 0, text: 'no answer' }, '/key/generate')
+    let removed = false
+    try {
+      const used = await askInside(tools, inTurn(pods, checkModels.plain, 'temporary'), name)
+      const answered = used.filter(({ status }) => status === 200).length
+      if (used.some(isOther) || answered === 0)
+        return failed(`used: ${statusesOf(used)} ${shortened(used.find(isOther)?.text ?? '', 120)}`)
+      if (answered > checkLimit) return failed(`${answered} of ${sent} answered, its limit is ${checkLimit}`)
+      const [gone, after] = await askInside(
+        tools,
+        [remove, complete(maker, checkModels.plain, 'temporary')],
+        name,
+      )
+      dataOf(gone ?? { status: 0, text: 'no answer' }, '/key/delete')
+      removed = true
+      if (after?.status !== 401) return failed(`deleted, and still answered ${after?.status} by the same pod`)
+      const last = await pollUntil(
+        async () =>
+          (await askInside(tools, [complete(other, checkModels.plain, 'temporary')], name))[0]?.status,
+        { until: (status) => status === 401, milliseconds: forgotten, every: 2000 },
+      )
+      return last === 401
+        ? passed(`${answered} of ${sent} answered on two pods, then deleted: 401 on both`)
+        : failed(`deleted, and after ${forgotten / 1000} s still answered ${last} by the other pod`)
+    } finally {
+      if (!removed) await askInside(tools, [remove], name)
+    }
+  },
+}

@@ -1,0 +1,64 @@
+import { messageOf } from '../../lib/base/errors.mts'
+import { shortened } from '../../lib/base/sensitive.mts'
+import type { CheckedApplication } from '../../lib/checks/standard.mts'
+import { failed, passed, type CheckTools } from '../../lib/checks/checks.mts'
+import type { LiveObject } from '../../lib/kube/types.mts'
+import { servicesOf } from './manifests-services.mts'
+import { names, proxyPort } from './names.mts'
+import type { LlmCheck } from './session.mts'
+import type { LlmSettings } from './settings.mts'
+
+/** LiteLLM's pods, as the checks see them that every application has. */
+export const application: CheckedApplication<LlmSettings> = {
+  name: 'litellm',
+  namespace: names.namespace,
+  parts: ['proxy'],
+  problemsOf: readinessProblems,
+  readiness:
+    'readiness fails while PostgreSQL is away; "Not connected" is a pod that started without it: delete it',
+}
+
+/** What LiteLLM says of its database, asked of this very pod: a 200 alone is no proof. */
+async function readinessProblems(
+  { kube }: CheckTools<LlmSettings>,
+  { metadata }: LiveObject,
+): Promise<string[]> {
+  // The pods of its Jobs have its name too, and listen nowhere.
+  if (metadata.labels?.['app.kubernetes.io/component'] !== 'proxy') return []
+  const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}:${proxyPort}/proxy/health/readiness`
+  try {
+    const answer = await kube.raw(path)
+    const { db } = JSON.parse(answer) as { db?: unknown }
+    if (db === 'connected') return []
+    return [
+      db === 'Not connected'
+        ? `${metadata.name} started while PostgreSQL was away and never tries again: its start-up probe starts it anew, or delete it`
+        : `${metadata.name} says db ${shortened(JSON.stringify(db) ?? 'nothing', 60)}`,
+    ]
+  } catch (thrown) {
+    return [`${metadata.name}: ${shortened(messageOf(thrown), 160)}`]
+  }
+}
+
+export const services: LlmCheck = {
+  id: 'litellm.services',
+  title: 'Every AI service answers on its health path',
+  fix: 'kubectl -n NAMESPACE logs deployment/NAME; port and health in 15_llm.services.yml must be those of its image',
+  async ask({ kube, settings }) {
+    const wanted = servicesOf(settings)
+    if (wanted.length === 0) return passed('none is set')
+    const namespace = names.namespace(settings.ENV)
+    const answers = await Promise.all(
+      wanted.map(({ name, port, health }) =>
+        kube.raw(`/api/v1/namespaces/${namespace}/services/${name}:${port}/proxy${health}`).then(
+          () => '',
+          (thrown: unknown) => `${name}: ${shortened(messageOf(thrown), 120)}`,
+        ),
+      ),
+    )
+    const problems = answers.filter((one) => one !== '')
+    return problems.length === 0
+      ? passed(wanted.map(({ name }) => name).join(', '))
+      : failed(problems.join('; '))
+  },
+}

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto'
+import { shortened } from '../../lib/base/sensitive.mts'
+import { failed, passed } from '../../lib/checks/checks.mts'
+import { hasQdrant } from './manifests-services.mts'
+import { qdrantPorts } from './names.mts'
+import {
+  askInside,
+  checkPrefix,
+  dataOf,
+  statusesOf,
+  type Inside,
+  type LlmCheck,
+  type Tools,
+} from './session.mts'
+
+const base = `http://qdrant:${qdrantPorts.http}`
+
+/** Where points of one name are. */
+const collection = (name: string): string => `${base}/collections/${name}`
+
+/** A name of a collection of the checks. */
+export const newCollection = (): string => checkPrefix + randomBytes(6).toString('hex')
+
+const put = (url: string, json: unknown): Inside => ({ url, method: 'PUT', json, as: 'qdrant' })
+
+/** What writes one point into a new collection. */
+const writes = (name: string): Inside[] => [
+  put(collection(name), { vectors: { size: 4, distance: 'Dot' } }),
+  put(`${collection(name)}/points?wait=true`, {
+    points: [{ id: 1, vector: [0.1, 0.2, 0.3, 0.4], payload: { from: 'keybuzz' } }],
+  }),
+]
+
+const search = (name: string): Inside => ({
+  url: `${collection(name)}/points/search`,
+  method: 'POST',
+  json: { vector: [0.1, 0.2, 0.3, 0.4], limit: 1, with_payload: true },
+  as: 'qdrant',
+})
+
+interface Found {
+  readonly result: readonly { readonly id: unknown; readonly payload?: { readonly from?: unknown } }[]
+}
+
+/** Writes one point. @throws KitError exit 10 when Qdrant refuses it */
+export async function writePoint(tools: Tools, name: string): Promise<void> {
+  for (const reply of await askInside(tools, writes(name))) dataOf(reply, 'write to Qdrant')
+}
+
+/** What is wrong with the search for that point; undefined when it is found. @throws KitError exit 10, see dataOf */
+export async function searchPoint(tools: Tools, name: string): Promise<string | undefined> {
+  const [reply] = await askInside(tools, [search(name)])
+  const { result } = dataOf<Found>(reply ?? { status: 0, text: 'no answer' }, 'search in Qdrant')
+  const [hit] = result
+  return hit?.id === 1 && hit.payload?.from === 'keybuzz'
+    ? undefined
+    : `the search found ${shortened(JSON.stringify(result), 80)}`
+}
+
+/** Removes a collection. */
+export const removeCollection = async (tools: Tools, name: string): Promise<void> =>
+  void (await askInside(tools, [{ url: collection(name), method: 'DELETE', as: 'qdrant' }]))
+
+interface Collections {
+  readonly result: { readonly collections: readonly { readonly name: string }[] }
+}
+
+/** Removes those of killed runs. */
+export async function removeOldCollections(tools: Tools): Promise<void> {
+  const [reply] = await askInside(tools, [{ url: `${base}/collections`, as: 'qdrant' }])
+  const { result } = dataOf<Collections>(reply ?? { status: 0, text: 'no answer' }, 'list collections')
+  for (const { name } of result.collections)
+    if (name.startsWith(checkPrefix)) await removeCollection(tools, name)
+}
+
+const external = passed('an external vector store is set: it is not asked')
+
+export const qdrantRefusals: LlmCheck = {
+  id: 'qdrant.refusals',
+  title: 'Qdrant refuses no key and a wrong key',
+  fix: 'run 15_llm_02_deploy_services: its key is QDRANT__SERVICE__API_KEY of the Secret qdrant',
+  async ask(tools) {
+    if (!hasQdrant(tools.settings)) return external
+    const url = `${base}/collections`
+    const answers = await askInside(tools, [{ url }, { url, as: 'qdrant-wrong' }])
+    const isRight = answers.length === 2 && answers.every(({ status }) => status === 401)
+    return isRight
+      ? passed('no key 401, wrong key 401')
+      : failed(`no key and wrong key: ${statusesOf(answers)} ${shortened(answers[0]?.text ?? '', 80)}`)
+  },
+}
+
+export const qdrantWrites: LlmCheck = {
+  id: 'qdrant.search',
+  title: 'Qdrant stores a point and finds it',
+  fix: 'kubectl -n NAMESPACE logs qdrant-0; a full volume: raise QDRANT_STORAGE',
+  async ask(tools) {
+    if (!hasQdrant(tools.settings)) return external
+    await removeOldCollections(tools)
+    const name = newCollection()
+    try {
+      await writePoint(tools, name)
+      const problem = await searchPoint(tools, name)
+      return problem === undefined ? passed('one point written and found') : failed(problem)
+    } finally {
+      await removeCollection(tools, name)
+    }
+  },
+}

@@ -1,0 +1,99 @@
+import { stringify } from 'yaml'
+import { sha256 } from '../../lib/kube/manifests/objects.mts'
+import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
+import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { pool } from './backends.mts'
+import { keysOf } from './keys.mts'
+import { readModels, type Model } from './models.mts'
+import { checkLimit, checkModels, checksPort } from './names.mts'
+import type { LlmSettings } from './settings.mts'
+
+// LiteLLM's configuration file. No value of a key is in it: each is read from the environment, `os.environ/NAME`.
+
+/** What a plan without a cluster shows in place of the file, before it is there. */
+const notThereYet = '<MODELS_YML>'
+
+/** The operator's models. @throws KitError exit 2 for a file that is invalid */
+export function modelsOf(settings: LlmSettings): readonly Model[] {
+  const text = settings.MODELS_YML.reveal()
+  return text === notThereYet ? [] : readModels(text, Object.keys(keysOf(settings)))
+}
+
+/** The names of keys that the models use. */
+export const keysOfModels = (settings: LlmSettings): readonly string[] => [
+  ...new Set(modelsOf(settings).flatMap(({ key }) => key ?? [])),
+]
+
+/** The variable with the key of the checks' own provider, which asks for none. */
+export const checksKey = 'CHECK_PROVIDER_KEY'
+
+const fromEnvironment = (name: string): string => `os.environ/${name}`
+
+/** The text of config.yaml. */
+export function configOf(settings: LlmSettings): string {
+  return stringify(
+    {
+      model_list: [...modelsOf(settings).map(entryOf), ...checkEntries()],
+      litellm_settings: { request_timeout: 600, drop_params: true },
+      router_settings: {
+        // Without it a model's rpm and tpm are only hints for choosing among several.
+        optional_pre_call_checks: ['enforce_model_rate_limits'],
+      },
+      general_settings: {
+        master_key: fromEnvironment('LITELLM_MASTER_KEY'),
+        // Explicit: what LiteLLM finds in the environment it gives up for memory, with one warning.
+        coordination_redis: redisOf(settings),
+        // With Redis away a limit would be counted in each pod alone.
+        fail_closed_rate_limit_enforcement: true,
+        database_connection_pool_limit: pool.proxy,
+        store_model_in_db: true,
+        // Seconds a deleted key is still accepted by the other pods; LiteLLM's own is 60.
+        user_api_key_cache_ttl: 10,
+      },
+    },
+    { version: '1.1', lineWidth: 0 },
+  )
+}
+
+const entryOf = ({ alias, model, key, base, rpm, tpm }: Model) => ({
+  model_name: alias,
+  litellm_params: {
+    model,
+    ...(key === undefined ? {} : { api_key: fromEnvironment(key) }),
+    ...(base === undefined ? {} : { api_base: base }),
+    ...(rpm === undefined ? {} : { rpm }),
+    ...(tpm === undefined ? {} : { tpm }),
+  },
+})
+
+/** The two models of the checks: one answers always, one three times a minute over all pods. */
+const checkEntries = () =>
+  [
+    { model_name: checkModels.plain, more: {} },
+    { model_name: checkModels.limited, more: { rpm: checkLimit } },
+  ].map(({ model_name, more }) => ({
+    model_name,
+    litellm_params: {
+      model: `openai/${model_name}`,
+      api_key: fromEnvironment(checksKey),
+      api_base: `http://llm-checks:${checksPort}/v1`,
+      ...more,
+    },
+  }))
+
+function redisOf(settings: LlmSettings) {
+  const { mode } = tlsOf(settings, 'REDIS')
+  const ca = caPath(settings, 'REDIS')
+  return {
+    host: settings.REDIS_HOST,
+    port: settings.REDIS_PORT,
+    db: settings.LITELLM_REDIS_DB,
+    password: fromEnvironment('REDIS_PASSWORD'),
+    ...(mode === 'off' ? {} : { ssl: true, ssl_cert_reqs: mode === 'verify' ? 'required' : 'none' }),
+    ...(ca === undefined ? {} : { ssl_ca_certs: ca }),
+  }
+}
+
+/** The ConfigMap's name has the hash of the file: pods that restart before a rollout still read the one they had. */
+export const configName = (settings: LlmSettings): string =>
+  `litellm-config-${sha256(configOf(settings)).slice(0, 10)}`

@@ -1,0 +1,84 @@
+import type { Sensitive } from '../../lib/base/sensitive.mts'
+import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
+import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
+import type { EnvVar } from '../../lib/kube/types.mts'
+import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { checksKey, keysOfModels } from './config.mts'
+import { keysOf } from './keys.mts'
+import { names } from './names.mts'
+import type { LlmSettings } from './settings.mts'
+
+// What LiteLLM's processes are told: environment variables, and the secrets behind some of them.
+
+/** The Secret of LiteLLM; its keys are the settings' keys. */
+export const secretName = 'litellm'
+/** The Secret with the operator's own keys, each under its name. */
+export const keysSecret = 'llm-keys'
+/** Seconds a pod gets for answers that are being streamed. */
+export const shutdownSeconds = 110
+
+/** What LiteLLM's Secret holds. */
+export const secrets = (settings: LlmSettings) => ({
+  LITELLM_MASTER_KEY: settings.LITELLM_MASTER_KEY,
+  LITELLM_SALT_KEY: settings.LITELLM_SALT_KEY,
+  LITELLM_POSTGRES_PASSWORD: settings.LITELLM_POSTGRES_PASSWORD,
+  REDIS_PASSWORD: settings.REDIS_PASSWORD,
+})
+
+/** The operator's files as they are: read by no pod, a lost file is filled again from them. */
+export const files = (settings: LlmSettings): Record<string, Sensitive | undefined> => ({
+  MODELS_YML: settings.MODELS_YML,
+  KEYS_ENV: settings.KEYS_ENV,
+  SERVICES_YML: settings.SERVICES_YML,
+})
+
+/** The values of the operator's keys that LiteLLM reads: another one restarts its pods. */
+export const keysRead = (settings: LlmSettings): readonly (Sensitive | undefined)[] =>
+  keysOfModels(settings).map((name) => keysOf(settings)[name])
+
+/** The environment of LiteLLM, for its pods and its Jobs. @param keys names of the operator's keys it reads */
+export function commonEnv(settings: LlmSettings, keys: readonly string[]): EnvVar[] {
+  const database = names.database(settings.ENV)
+  return [
+    ...env({
+      // The default is DEV, which loads a .env of the working directory.
+      LITELLM_MODE: 'PRODUCTION',
+      LITELLM_LOCAL_MODEL_COST_MAP: 'True',
+      LITELLM_TELEMETRY: 'False',
+      NO_DOCS: 'True',
+      DISABLE_ADMIN_UI: settings.LITELLM_ADMIN_UI ? undefined : 'True',
+      GRACEFUL_SHUTDOWN_TIMEOUT: shutdownSeconds,
+      TZ: settings.TIMEZONE,
+      [checksKey]: 'unused',
+
+      // LiteLLM puts these into an address itself, each escaped.
+      DATABASE_HOST: `${settings.POSTGRES_HOST}:${settings.POSTGRES_PORT}`,
+      DATABASE_NAME: database,
+      DATABASE_USERNAME: database,
+      ...databaseTls(settings),
+
+      // Folders it writes into, each an emptyDir: the root filesystem is read-only.
+      HOME: '/tmp',
+      LITELLM_MIGRATION_DIR: '/tmp/migrations',
+      LITELLM_UI_PATH: '/tmp/ui',
+      PRISMA_OFFLINE_MODE: 'true',
+    }),
+    ...envFromSecret(secretName, {
+      LITELLM_MASTER_KEY: 'LITELLM_MASTER_KEY',
+      LITELLM_SALT_KEY: 'LITELLM_SALT_KEY',
+      DATABASE_PASSWORD: 'LITELLM_POSTGRES_PASSWORD',
+      REDIS_PASSWORD: 'REDIS_PASSWORD',
+    }),
+    ...envFromSecret(keysSecret, Object.fromEntries(keys.map((name) => [name, name]))),
+  ]
+}
+
+/** libpq's words: LiteLLM translates them for Prisma. */
+function databaseTls(settings: LlmSettings) {
+  const { mode } = tlsOf(settings, 'POSTGRES')
+  if (mode === 'off') return {}
+  return {
+    DATABASE_SSLMODE: mode === 'verify' ? 'verify-full' : 'require',
+    DATABASE_SSLROOTCERT: caPath(settings, 'POSTGRES'),
+  }
+}

@@ -1,0 +1,180 @@
+import { autoscaled, selector, service } from '../../lib/kube/manifests/objects.mts'
+import {
+  container,
+  deployment,
+  env,
+  envFromSecret,
+  podDefaults,
+  probe,
+  resources,
+} from '../../lib/kube/manifests/pods.mts'
+import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
+import { statefulSet, volumeClaim } from '../../lib/kube/manifests/stateful.mts'
+import type { Deployment, EnvVar, Manifest, StatefulSet } from '../../lib/kube/types.mts'
+import { keysSecret } from './environment.mts'
+import { keysOf, qdrantKey, serviceKeys } from './keys.mts'
+import { names, proxyPort, qdrantPorts, type Images } from './names.mts'
+import { readServices, type Service } from './services.mts'
+import type { LlmSettings } from './settings.mts'
+
+/** The operator's services; none without their file. @throws KitError exit 2 for a file that is invalid */
+export const servicesOf = (settings: LlmSettings): readonly Service[] =>
+  settings.SERVICES_YML === undefined
+    ? []
+    : readServices(
+        settings.SERVICES_YML.reveal(),
+        serviceKeys(Object.keys(keysOf(settings)), settings.VECTOR_STORE_URL),
+        settings.LITELLM_HOST,
+      )
+
+/** True unless an external vector store is set. */
+export const hasQdrant = ({ VECTOR_STORE_URL }: LlmSettings): boolean => VECTOR_STORE_URL === undefined
+
+/** Qdrant, and the operator's services. */
+export const aiServices = (settings: LlmSettings, images: Images): Manifest[] => [
+  ...(hasQdrant(settings) ? qdrant(settings, images) : []),
+  ...servicesOf(settings).flatMap((one) => generic(settings, one)),
+]
+
+const qdrantLabels = selector('qdrant', 'store')
+/** The claim of Qdrant's volume. */
+export const qdrantClaim = 'qdrant-storage'
+
+function qdrant(settings: LlmSettings, images: Images): Manifest[] {
+  const namespace = names.namespace(settings.ENV)
+  const one = service(namespace, 'qdrant', qdrantLabels, qdrantPorts.http)
+  const grpc = { name: 'grpc', port: qdrantPorts.grpc, targetPort: qdrantPorts.grpc }
+  return [
+    volumeClaim(namespace, qdrantClaim, settings.QDRANT_STORAGE, settings.QDRANT_STORAGE_CLASS),
+    { ...one, spec: { ...one.spec, ports: [...(one.spec?.ports ?? []), grpc] } } as Manifest,
+    qdrantSet(settings, images),
+  ]
+}
+
+function qdrantSet(settings: LlmSettings, images: Images): StatefulSet {
+  return statefulSet({
+    namespace: names.namespace(settings.ENV),
+    name: 'qdrant',
+    labels: qdrantLabels,
+    restartOn: [settings.QDRANT_API_KEY?.reveal()],
+    pod: podDefaults({
+      labels: qdrantLabels,
+      user: 1000,
+      graceSeconds: 60,
+      scratch: { state: '64Mi' },
+      volumes: [{ name: 'storage', persistentVolumeClaim: { claimName: qdrantClaim } }],
+      pullSecret: pullSecretName(settings),
+      containers: [
+        container({
+          name: 'qdrant',
+          image: images.qdrant,
+          env: [
+            ...env({
+              RUN_MODE: 'production',
+              QDRANT__TELEMETRY_DISABLED: true,
+              // Else a caller makes the server fetch any address.
+              QDRANT__SERVICE__ENABLE_SNAPSHOT_URL_RECOVERY: false,
+              QDRANT__STORAGE__STORAGE_PATH: '/qdrant/storage/data',
+              QDRANT__STORAGE__SNAPSHOTS_PATH: '/qdrant/storage/snapshots',
+              QDRANT_INIT_FILE_PATH: '/qdrant/state/.initialized',
+            }),
+            ...envFromSecret('qdrant', { QDRANT__SERVICE__API_KEY: 'QDRANT_API_KEY' }),
+          ],
+          ports: [
+            { name: 'http', containerPort: qdrantPorts.http },
+            { name: 'grpc', containerPort: qdrantPorts.grpc },
+          ],
+          resources: resources('100m', '256Mi', '1', '1Gi'),
+          // It loads its collections first. Later these answers stay right: the check writes and searches.
+          startupProbe: probe('/readyz', qdrantPorts.http, 2, 300),
+          livenessProbe: probe('/livez', qdrantPorts.http, 20, 6),
+          readinessProbe: probe('/readyz', qdrantPorts.http, 5, 3),
+          lifecycle: { preStop: { sleep: { seconds: 3 } } },
+          volumeMounts: [
+            { name: 'storage', mountPath: '/qdrant/storage' },
+            { name: 'state', mountPath: '/qdrant/state' },
+          ],
+        }),
+      ],
+    }),
+  })
+}
+
+/** One service of the operator. */
+function generic(settings: LlmSettings, one: Service): Manifest[] {
+  const labels = selector('llm-service', one.name)
+  const { replicas = 1 } = one
+  const made = genericDeployment(settings, one, labels)
+  const [, budget] = autoscaled(made, { most: replicas, cpuPercent: 70 })
+  return [
+    service(names.namespace(settings.ENV), one.name, labels, one.port),
+    made,
+    // With one pod a budget would only stop the node from being drained.
+    ...(replicas > 1 ? [budget] : []),
+  ]
+}
+
+function genericDeployment(settings: LlmSettings, one: Service, labels: Record<string, string>): Deployment {
+  const { name, image, port, health, uid, folders = [], environment = [], replicas = 1, root = false } = one
+  const values = keysOf(settings)
+  const mounts = folders.map((mountPath, at) => ({ name: `folder-${at}`, mountPath }))
+  const { cpu, memory, cpuLimit, memoryLimit } = one.resources
+  const pod = podDefaults({
+    labels,
+    user: uid ?? 0,
+    graceSeconds: 30,
+    scratch: Object.fromEntries(mounts.map((mount) => [mount.name, '1Gi'])),
+    pullSecret: pullSecretName(settings),
+    containers: [
+      container({
+        name,
+        image,
+        env: variables(settings, environment),
+        ports: [{ name: 'http', containerPort: port }],
+        resources: resources(cpu, memory, cpuLimit, memoryLimit, `${1 + folders.length}Gi`),
+        // A model is loaded into memory first: that takes minutes.
+        startupProbe: probe(health, port, 5, 180),
+        livenessProbe: probe(health, port, 20, 6),
+        readinessProbe: probe(health, port, 5, 3),
+        ...(replicas > 1 ? { lifecycle: { preStop: { sleep: { seconds: 5 } } } } : {}),
+        volumeMounts: mounts,
+        ...(root ? { securityContext: rootContext } : {}),
+      }),
+    ],
+  })
+  return deployment({
+    namespace: names.namespace(settings.ENV),
+    name,
+    labels,
+    replicas,
+    pod: root ? { ...pod, securityContext: { ...pod.securityContext, runAsNonRoot: false } } : pod,
+    restartOn: environment.map((key) => valueOf(settings, key, values)),
+  })
+}
+
+/** Root writes to its root filesystem, and has no other right. */
+const rootContext = {
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'] },
+  readOnlyRootFilesystem: false,
+}
+
+const valueOf = (settings: LlmSettings, key: string, values: ReturnType<typeof keysOf>): string | undefined =>
+  (values[key] ?? (key === qdrantKey ? settings.QDRANT_API_KEY : undefined))?.reveal()
+
+/** Where LiteLLM and the vector store are, and the keys it names. */
+function variables(settings: LlmSettings, environment: readonly string[]): EnvVar[] {
+  const values = keysOf(settings)
+  const own = environment.filter((key) => key in values)
+  return [
+    ...env({
+      LITELLM_URL: `http://litellm:${proxyPort}`,
+      QDRANT_URL: settings.VECTOR_STORE_URL ?? `http://qdrant:${qdrantPorts.http}`,
+      TZ: settings.TIMEZONE,
+    }),
+    ...envFromSecret(keysSecret, Object.fromEntries(own.map((key) => [key, key]))),
+    ...(hasQdrant(settings) && environment.includes(qdrantKey)
+      ? envFromSecret('qdrant', { [qdrantKey]: qdrantKey })
+      : []),
+  ]
+}

@@ -1,0 +1,145 @@
+import { stringify } from 'yaml'
+import { caSecrets } from '../../lib/kube/manifests/backend-trust.mts'
+import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
+import { autoscaled, configMap, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
+import {
+  container,
+  deployment,
+  env,
+  envFromSecret,
+  podDefaults,
+  probe,
+  resources,
+} from '../../lib/kube/manifests/pods.mts'
+import { applicationNamespace, pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
+import type { Deployment, Manifest } from '../../lib/kube/types.mts'
+import { configName, configOf } from './config.mts'
+import { files, keysSecret, secretName, secrets } from './environment.mts'
+import { migrateConfig } from './jobs.mts'
+import { keysOf } from './keys.mts'
+import { servicesOf } from './manifests-services.mts'
+import { checksPort, names, proxyPort, type Images } from './names.mts'
+import { proxy, user } from './pods.mts'
+import { checksProgram, checksSource } from './python.mts'
+import type { LlmSettings } from './settings.mts'
+
+/** The namespace, the Secrets and configurations that pods and Jobs read. */
+export function prerequisites(settings: LlmSettings): Manifest[] {
+  const namespace = names.namespace(settings.ENV)
+  const rooted = servicesOf(settings).some(({ root }) => root === true)
+  const migrating = stringify({ general_settings: { master_key: 'os.environ/LITELLM_MASTER_KEY' } })
+  return [
+    // Root is no right of a restricted pod; it has no other one.
+    ...applicationNamespace(namespace, settings, rooted ? 'baseline' : 'restricted'),
+    secretEnv(namespace, secretName, secrets(settings)),
+    ...(settings.KEYS_ENV === undefined ? [] : [secretEnv(namespace, keysSecret, keysOf(settings))]),
+    secretEnv(namespace, 'llm-files', files(settings)),
+    ...(settings.QDRANT_API_KEY === undefined
+      ? []
+      : [secretEnv(namespace, 'qdrant', { QDRANT_API_KEY: settings.QDRANT_API_KEY })]),
+    ...caSecrets(namespace, settings),
+    configMap(namespace, configName(settings), { 'config.yaml': configOf(settings) }),
+    configMap(namespace, migrateConfig, { 'config.yaml': migrating }),
+    configMap(namespace, checksName, { 'checks.py': checksSource }),
+  ]
+}
+
+/** LiteLLM, how many of it there are, and the pod that the checks work with. */
+export function workload(settings: LlmSettings, images: Images): Manifest[] {
+  const namespace = names.namespace(settings.ENV)
+  const one = proxy(settings, images)
+  return [
+    service(namespace, 'litellm', selector('litellm', 'proxy'), proxyPort),
+    one,
+    ...autoscaled(one, { most: settings.LITELLM_REPLICAS_MAX, cpuPercent: 70 }),
+    service(namespace, checksName, checksLabels, checksPort),
+    checksDeployment(settings, images),
+  ]
+}
+
+/** The pod of the checks: Deployment, Service and ConfigMap alike. */
+export const checksName = 'llm-checks'
+const checksLabels = selector('llm', 'checks')
+
+/** Beside LiteLLM, not in its pods: whatever happens to it, no request of a caller is lost. */
+function checksDeployment(settings: LlmSettings, images: Images): Deployment {
+  const hidden = [settings.LITELLM_MASTER_KEY, settings.QDRANT_API_KEY]
+  return deployment({
+    namespace: names.namespace(settings.ENV),
+    name: checksName,
+    labels: checksLabels,
+    replicas: 1,
+    strategy: 'Recreate',
+    restartOn: [checksSource, hidden.map((secret) => secret?.reveal())],
+    pod: podDefaults({
+      labels: checksLabels,
+      user,
+      graceSeconds: 5,
+      scratch: {},
+      volumes: [{ name: 'program', configMap: { name: checksName } }],
+      pullSecret: pullSecretName(settings),
+      containers: [
+        container({
+          name: 'checks',
+          image: images.litellm,
+          command: ['python3', '-u', checksProgram, 'serve', String(checksPort)],
+          env: [
+            ...env({ HOME: '/tmp', PYTHONDONTWRITEBYTECODE: '1' }),
+            ...envFromSecret(secretName, { LITELLM_MASTER_KEY: 'LITELLM_MASTER_KEY' }),
+            ...(settings.QDRANT_API_KEY === undefined
+              ? []
+              : envFromSecret('qdrant', { QDRANT_API_KEY: 'QDRANT_API_KEY' })),
+          ],
+          ports: [{ name: 'http', containerPort: checksPort }],
+          resources: resources('20m', '32Mi', '500m', '128Mi'),
+          livenessProbe: probe('/health', checksPort, 20, 6),
+          readinessProbe: probe('/health', checksPort, 5, 3),
+          volumeMounts: [{ name: 'program', mountPath: '/etc/keybuzz', readOnly: true }],
+        }),
+      ],
+    }),
+  })
+}
+
+/** What is published: the API of callers, and that of administrators, which asks for the master key. */
+const publicPaths = [
+  'v1 chat completions embeddings responses models images audio rerank moderations batches files',
+  'key user team model budget spend credentials',
+].flatMap((line) => line.split(' ').map((word) => `/${word}`))
+
+/** One Ingress of LiteLLM, and one of each service that has a public name. */
+export const ingress = (settings: LlmSettings): Manifest[] => [
+  ...published({
+    namespace: names.namespace(settings.ENV),
+    name: 'litellm',
+    host: settings.LITELLM_HOST,
+    ingressClass: settings.INGRESS_CLASS,
+    paths: (settings.LITELLM_ADMIN_UI ? ['/'] : publicPaths).map(
+      (path) => [path, 'litellm', proxyPort] as const,
+    ),
+    annotations: streaming,
+    tls: tlsOf(settings),
+  }),
+  ...servicesOf(settings).flatMap(({ name, host, port }) =>
+    host === undefined
+      ? []
+      : published({
+          namespace: names.namespace(settings.ENV),
+          name,
+          host,
+          ingressClass: settings.INGRESS_CLASS,
+          paths: [['/', name, port]],
+          annotations: streaming,
+          tls: tlsOf(settings),
+        }),
+  ),
+]
+
+/** An answer comes piece by piece for minutes: nothing on the way may collect it. */
+const streaming = {
+  'proxy-body-size': '100m',
+  'proxy-read-timeout': '600',
+  'proxy-send-timeout': '600',
+  'proxy-buffering': 'off',
+  'proxy-request-buffering': 'off',
+}

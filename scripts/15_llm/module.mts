@@ -1,0 +1,101 @@
+import { certificateProblem } from '../../lib/base/certificate.mts'
+import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { defineModule } from '../../lib/run/module.mts'
+import { shown } from '../../lib/settings/settings.mts'
+import { backends, databaseOf } from './backends.mts'
+import { failures } from './failures.mts'
+import { jobs } from './jobs.mts'
+import { aiServices, hasQdrant, qdrantClaim, servicesOf } from './manifests-services.mts'
+import { ingress, prerequisites, workload } from './manifests.mts'
+import { identity, names, type Images } from './names.mts'
+import { own, shared, type LlmSettings } from './settings.mts'
+
+const snapshot = (ENV: string): string =>
+  `Qdrant by its API, never its folder: kubectl --namespace ${names.namespace(ENV)} port-forward service/qdrant 6333, then POST /collections/NAME/snapshots`
+
+export const llm = defineModule({
+  ...identity,
+  title: 'LiteLLM & AI services',
+  scope: 'environment',
+  shared,
+  settings: own,
+  images: ['litellm', 'qdrant'],
+  validate: (settings: LlmSettings) => [
+    ...(settings.LITELLM_MASTER_KEY.reveal() === settings.LITELLM_SALT_KEY.reveal()
+      ? ['LITELLM_MASTER_KEY and LITELLM_SALT_KEY are the same: each needs its own']
+      : []),
+    ...certificateProblems(settings),
+  ],
+  objects: (settings: LlmSettings, images: Images) => ({
+    '01_deploy_litellm': [
+      ...prerequisites(settings),
+      ...jobs(settings, images),
+      ...workload(settings, images),
+    ],
+    '02_deploy_services': aiServices(settings, images),
+    '03_configure_ingress': ingress(settings),
+  }),
+  backends,
+  failures,
+  notProven: (settings: LlmSettings) => [
+    'The providers answer: a request to them costs money, and no check sends one.',
+    'The signature of the images was not verified: versions.json says which kind LiteLLM has, the README how to verify it.',
+    'NetworkPolicies: none are applied.',
+    'What the AI services do beyond their health paths: they are yours.',
+    ...(hasQdrant(settings)
+      ? []
+      : ['The external vector store answers: the services ask it, no check does.']),
+    ...servicesOf(settings).flatMap(({ name, image }) =>
+      image.includes('@sha256:')
+        ? []
+        : [`The image of ${name} is named by a tag: its registry may change what it is.`],
+    ),
+  ],
+  schema: (settings: LlmSettings) => ({
+    database: databaseOf(settings),
+    lastMigration:
+      'select migration_name from _prisma_migrations where finished_at is not null order by finished_at desc, migration_name desc limit 1',
+    ...databaseDump({
+      settings,
+      database: names.database(settings.ENV),
+      file: 'llm.dump',
+      namespace: names.namespace(settings.ENV),
+      beside: [
+        `a copy of credentials/${settings.ENV}/15_llm.env: LITELLM_SALT_KEY belongs to that dump`,
+        ...(hasQdrant(settings) ? [snapshot(settings.ENV)] : []),
+      ],
+      stopped: 'litellm',
+      started: [['litellm', 2]],
+    }),
+  }),
+  stays: (settings: LlmSettings) => [
+    `PostgreSQL ${shown(settings.POSTGRES_HOST)}:${shown(settings.POSTGRES_PORT)} database and role ${names.database(settings.ENV)}: virtual keys, spend, stored models`,
+    ...(hasQdrant(settings)
+      ? [`volume claim ${qdrantClaim} in ${names.namespace(settings.ENV)}: every vector of Qdrant`]
+      : []),
+    'the key keybuzz:owner in its Redis database',
+  ],
+  information: (settings: LlmSettings) => [
+    ['API', `https://${settings.LITELLM_HOST}/v1`],
+    [
+      settings.LITELLM_ADMIN_UI ? 'Sign in' : 'Administer',
+      `${settings.LITELLM_ADMIN_UI ? `https://${settings.LITELLM_HOST}/ui, user admin; ` : ''}LITELLM_MASTER_KEY in credentials/${settings.ENV}/15_llm.env`,
+    ],
+    ...servicesOf(settings).flatMap(({ name, host }) =>
+      host === undefined ? [] : [[name, `https://${host}`] as const],
+    ),
+    [
+      'Back up',
+      `the two keys in that file, PostgreSQL database ${names.database(settings.ENV)}${hasQdrant(settings) ? ', and a snapshot of Qdrant' : ''}`,
+    ],
+  ],
+})
+
+/** One certificate serves all public names of this module: it must be for each of them. */
+function certificateProblems(settings: LlmSettings): string[] {
+  if (settings.TLS_MODE !== 'files') return []
+  return servicesOf(settings).flatMap(({ name, host }) => {
+    const problem = host === undefined ? undefined : certificateProblem(settings.TLS_CRT.reveal(), host)
+    return problem === undefined ? [] : [`TLS_CRT must be for ${host} too, the host of ${name}: ${problem}`]
+  })
+}

@@ -1,0 +1,105 @@
+import { caMounts, casOf, caVolumes } from '../../lib/kube/manifests/backend-trust.mts'
+import { selector } from '../../lib/kube/manifests/objects.mts'
+import { container, deployment, podDefaults, probe, resources } from '../../lib/kube/manifests/pods.mts'
+import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
+import type { Container, Deployment, EnvVar, PodSpec } from '../../lib/kube/types.mts'
+import { configName, keysOfModels } from './config.mts'
+import { commonEnv, keysRead, secrets, shutdownSeconds } from './environment.mts'
+import { names, proxyPort, type Images } from './names.mts'
+import { askConnected } from './python.mts'
+import type { LlmSettings } from './settings.mts'
+
+/** uid and gid of the user `nobody` of the image. */
+export const user = 65_534
+
+const configFile = '/etc/litellm/config.yaml'
+/** Seconds a pod serves on after it is told to end: its address leaves the Services a moment later. */
+const lingerSeconds = 10
+
+/** What a container of LiteLLM runs, and what it is told beyond the common environment. */
+export interface Process {
+  readonly name: string
+  readonly args: readonly string[]
+  /** The ConfigMap with its configuration: that of the models unless given, with their keys. */
+  readonly config?: string
+  readonly more?: readonly EnvVar[]
+  readonly rest: Partial<Container>
+}
+
+/** The arguments of every process of LiteLLM. Without a port of its own it would take any that is free. */
+export const withConfig = (...more: readonly string[]): string[] => [
+  '--config',
+  configFile,
+  '--port',
+  String(proxyPort),
+  '--host',
+  '0.0.0.0',
+  ...more,
+]
+
+/** A pod with one process of LiteLLM. */
+export function podOf(
+  settings: LlmSettings,
+  images: Images,
+  labels: Record<string, string>,
+  { name, args, config, more = [], rest }: Process,
+): PodSpec {
+  return podDefaults({
+    labels,
+    user,
+    graceSeconds: lingerSeconds + shutdownSeconds + 10,
+    scratch: { tmp: '2Gi' },
+    volumes: [
+      { name: 'config', configMap: { name: config ?? configName(settings) } },
+      ...caVolumes(settings),
+    ],
+    pullSecret: pullSecretName(settings),
+    containers: [
+      container({
+        name,
+        image: images.litellm,
+        args: [...args],
+        env: [...commonEnv(settings, config === undefined ? keysOfModels(settings) : []), ...more],
+        volumeMounts: [
+          { name: 'tmp', mountPath: '/tmp' },
+          { name: 'config', mountPath: '/etc/litellm', readOnly: true },
+          ...caMounts(settings),
+        ],
+        ...rest,
+      }),
+    ],
+  })
+}
+
+/** The pods that answer. */
+export function proxy(settings: LlmSettings, images: Images): Deployment {
+  const labels = selector('litellm', 'proxy')
+  return deployment({
+    namespace: names.namespace(settings.ENV),
+    name: 'litellm',
+    labels,
+    pod: podOf(settings, images, labels, {
+      name: 'litellm',
+      args: withConfig(),
+      // The Job migrates: two that do so at once leave a migration half done.
+      more: [{ name: 'DISABLE_SCHEMA_UPDATE', value: 'true' }],
+      rest: {
+        ports: [{ name: 'http', containerPort: proxyPort }],
+        resources: resources('500m', '1Gi', '2', '2Gi', '3Gi'),
+        // A pod whose first connection to PostgreSQL failed never tries again: after 5 minutes it is started anew.
+        startupProbe: {
+          exec: { command: askConnected(proxyPort) },
+          periodSeconds: 3,
+          timeoutSeconds: 10,
+          failureThreshold: 100,
+        },
+        livenessProbe: probe('/health/liveliness', proxyPort, 20, 6),
+        readinessProbe: probe('/health/readiness', proxyPort, 5, 3),
+        lifecycle: { preStop: { sleep: { seconds: lingerSeconds } } },
+      },
+    }),
+    restartOn: [...Object.values({ ...secrets(settings), ...casOf(settings) }), ...keysRead(settings)].map(
+      (secret) => secret?.reveal(),
+    ),
+  })
+}

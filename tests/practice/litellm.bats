@@ -1,0 +1,230 @@
+#!/usr/bin/env bats
+# Module 15 from end to end on the platform, with contract servers in place of LiteLLM and Qdrant: the first on its own
+# tables in PostgreSQL and on the real Redis. The program of the checks is the real one, in a real Python.
+
+setup_file() {
+  load helper
+  load litellm
+  cp -p "$credentials/versions.json" "$BATS_FILE_TMPDIR/versions.json"
+  cp -p "$credentials/15_llm.models.yml" "$BATS_FILE_TMPDIR/models.yml"
+  forget_llm
+  ensure_ground
+  ensure_volume
+  give_files
+}
+
+teardown_file() {
+  load helper
+  load litellm
+  cp -p "$BATS_FILE_TMPDIR/versions.json" "$credentials/versions.json"
+  cp -p "$BATS_FILE_TMPDIR/models.yml" "$credentials/15_llm.models.yml"
+  forget_llm
+}
+
+setup() {
+  load helper
+  load litellm
+}
+
+teardown() {
+  end_background
+  explain_failure llm-practice
+}
+
+# with_file NAME SED COMMAND...: that file of the operator changed; the original comes back afterwards.
+with_file() {
+  cp -p "$credentials/$1" "$BATS_TEST_TMPDIR/saved"
+  sed -i -E "$2" "$credentials/$1"
+  run "${@:3}"
+  cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/$1"
+}
+
+nothing_written() {
+  assert_equal "$(sql "select count(*) from pg_database where datname = 'llm_practice'")" 0
+  run -1 kubectl get namespace llm-practice
+}
+
+# bats test_tags=long
+@test "a misspelt field, a key set nowhere, an empty file: exit 2 with line and column, before any write" {
+  with_file 15_llm.models.yml 's/    model:/    modell:/' llm
+  assert_equal "$status" 2
+  assert_output --regexp '15_llm\.models\.yml:[0-9]+:5: models\[0\]\.modell is not known there: did you mean model\?'
+  with_file 15_llm.models.yml 's/PRACTICE_KEY/ABSENT_KEY/; /alias: practice/a\    key: ABSENT_KEY' llm
+  assert_equal "$status" 2
+  assert_output --partial 'it needs ABSENT_KEY, which is in no settings file'
+  with_file 15_llm.models.yml 'd' llm
+  assert_equal "$status" 2
+  assert_output --partial '15_llm.models.yml: it is empty'
+  nothing_written
+}
+
+# bats test_tags=long
+@test "a version an intruder published: exit 2 by name, before any write" {
+  cp -p "$credentials/versions.json" "$BATS_TEST_TMPDIR/versions"
+  use_llm 1.107.0
+  run llm
+  cp -p "$BATS_TEST_TMPDIR/versions" "$credentials/versions.json"
+  assert_equal "$status" 2
+  assert_output --partial 'was published by an intruder in October 2026: replace every key it saw'
+  nothing_written
+}
+
+@test "install, killed after one of its writes: the next run goes on, its Jobs are done, and its checks pass" {
+  killed_once 8 ./00_master_install.mjs --env practice --module 15 --yes
+  run -0 llm
+  assert_output --partial 'checks passed'
+  run -0 llm_jobs
+  assert_line --regexp '^litellm-migrate-.* 1$'
+  assert_line --regexp '^litellm-validate-.* 1$'
+}
+
+@test "what it made: LiteLLM on both workers, Qdrant with a bound volume, tables of its own role" {
+  run -0 kubectl get pods --namespace llm-practice -l app.kubernetes.io/component=proxy -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}'
+  assert_equal "$(sort -u <<<"$output" | wc -l)" 2
+  run -0 kubectl get persistentvolumeclaim qdrant-storage --namespace llm-practice -o 'jsonpath={.status.phase}'
+  assert_output Bound
+  assert_equal "$(sql "select rolsuper from pg_roles where rolname = 'llm_practice'")" f
+  assert [ "$(sql "select count(*) from pg_tables where tablename like 'LiteLLM_%'" llm_practice)" -gt 40 ]
+  assert_equal "$(sql "select distinct tableowner from pg_tables where schemaname = 'public'" llm_practice)" llm_practice
+}
+
+@test "no key is in a ConfigMap, a pod's arguments, the report or the log" {
+  for key in LITELLM_MASTER_KEY LITELLM_SALT_KEY LITELLM_POSTGRES_PASSWORD QDRANT_API_KEY REDIS_PASSWORD; do
+    secret=$(setting "$key" | head -n 1)
+    [[ -n $secret ]]
+    run grep -cF -e "$secret" <(kubectl get configmaps,deployments,statefulsets,jobs --namespace llm-practice -o yaml)
+    assert_output 0
+    run grep -lF -e "$secret" validation/practice/MODULE15_VALIDATION.md validation/practice/MODULE15_VALIDATION.json
+    assert_output ''
+  done
+}
+
+@test "a second install sends nothing and runs no Job again" {
+  before=$(llm_state)
+  run -0 llm
+  assert_output --partial 'nothing to do'
+  assert_equal "$(llm_state)" "$before"
+}
+
+# bats test_tags=long
+@test "a service of the operator answers by its own name; LiteLLM’s health and metrics do not by theirs" {
+  asked_host=echo.practice.example.com
+  run -0 ask /
+  assert_output --partial 'KeyBuzz 1.4.0'
+  asked_host=llm.practice.example.com
+  for path in /health /health/readiness /metrics /ui/; do
+    run -0 ask "$path" --output /dev/null --write-out '%{http_code}'
+    assert_output 404
+  done
+}
+
+# bats test_tags=long
+@test "lost settings and files are adopted from the cluster: nobody is locked out" {
+  before=$(sort "$credentials"/15_llm.*)
+  rm "$credentials"/15_llm.*
+  run -0 scripts/15_llm/15_llm_00_setup_credentials.mts --env practice
+  assert_equal "$(sort "$credentials"/15_llm.*)" "$before"
+}
+
+# bats test_tags=long
+@test "another salt key in the file: exit 5 before anything is written" {
+  before=$(llm_state)
+  with_setting "$credentials/15_llm.env" LITELLM_SALT_KEY 0000000000000000000000000000000000000000 llm
+  assert_equal "$status" 5
+  assert_output --partial 'LITELLM_SALT_KEY is not the value the cluster runs with'
+  assert_equal "$(llm_state)" "$before"
+}
+
+# bats test_tags=long
+@test "another list of models: read by its own Job, rolled pod by pod while callers are answered; nothing is migrated" {
+  migrated=$(llm_jobs | grep migrate)
+  (while :; do ask /v1/models --output /dev/null --write-out '%{http_code}\n'; sleep 0.2; done >"$BATS_TEST_TMPDIR/codes") &
+  caller=$!
+  asked_host=llm.practice.example.com
+  printf '  - { alias: second, model: openai/second, key: PRACTICE_KEY, base: "http://llm-checks:8080/v1" }\n' >>"$credentials/15_llm.models.yml"
+  run llm
+  kill "$caller"
+  assert_equal "$status" 0
+  assert_equal "$(llm_jobs | grep migrate)" "$migrated"
+  assert_equal "$(llm_jobs | grep -c validate)" 1
+  run -0 kubectl get configmaps --namespace llm-practice -o name
+  assert_equal "$(grep -c litellm-config <<<"$output")" 1
+}
+
+# bats test_tags=long
+@test "a volume does not shrink: exit 5, and nothing of it is lost" {
+  run llm --set QDRANT_STORAGE=5Gi
+  sed -i -E "s/^(QDRANT_STORAGE)=.*/\1='10Gi'/" "$credentials/15_llm.env"
+  assert_equal "$status" 5
+  assert_output --partial 'volumes do not shrink'
+  run -0 llm
+}
+
+# bats test_tags=long
+@test "Redis away: every request with a limit is refused, none slips through, and the check says so" {
+  in_backend 'systemctl stop redis-server'
+  run kit --module 15 --verify
+  in_backend 'systemctl start redis-server'
+  assert_equal "$status" 10
+  assert_output --partial 'litellm.limits'
+  run -0 kit --module 15 --verify
+}
+
+# bats test_tags=long
+@test "drills pass: the salt key survives every pod of LiteLLM, a point the pod of Qdrant" {
+  run -0 kit --module 15 --drill --confirm llm
+  assert_output --partial 'litellm.salt'
+  assert_output --partial 'qdrant.restart'
+}
+
+# bats test_tags=long
+@test "another module or environment with its Redis database: exit 5, before any write" {
+  rm -rf credentials/blue && install -d -m 700 credentials/blue
+  cp -p "$credentials"/{platform.env,versions.json,kubeconfig,cluster.env,15_llm.models.yml,15_llm.keys.env} credentials/blue/
+  run ./00_master_install.mjs --env blue --module 15 --yes --set LITELLM_HOST=llm.blue.example.com
+  rm -rf {credentials,logs,validation}/blue
+  assert_equal "$status" 5
+  assert_output --partial 'practice/15_llm'
+  assert_equal "$(sql "select count(*) from pg_database where datname = 'llm_blue'")" 0
+}
+
+# bats test_tags=long
+@test "an upgrade that leaves the schema alone can be rolled back" {
+  use_llm 1.108.15
+  run -0 llm --upgrade
+  assert_equal "$(llm_image)" keybuzz-practice/litellm:1.108.15
+  run -0 kit --module 15 --rollback
+  assert_equal "$(llm_image)" keybuzz-practice/litellm:1.108.14
+}
+
+# bats test_tags=long
+@test "a migration that fails: its line and what it means, exit 9, the old pods keep serving; the next run makes it again" {
+  use_llm 1.109.0
+  sql 'CREATE TABLE practice_moved (id int)' llm_practice
+  run -9 llm --upgrade
+  assert_output --partial 'job/litellm-migrate-'
+  assert_output --partial 'P3018'
+  assert_equal "$(llm_image)" keybuzz-practice/litellm:1.108.14
+  sql 'DROP TABLE practice_moved' llm_practice
+  run -9 llm --upgrade
+  assert_output --partial 'A migration failed before'
+  sql 'UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL' llm_practice
+  run -0 llm --upgrade
+  assert_equal "$(llm_image)" keybuzz-practice/litellm:1.109.0
+}
+
+# bats test_tags=long
+@test "across the schema that moved a rollback is refused, exit 5, with the commands that restore" {
+  run -5 kit --module 15 --rollback 1
+  assert_output --partial 'the database has moved on'
+  assert_output --partial 'pg_restore'
+}
+
+@test "uninstall deletes the Jobs too, and keeps database and volume; it says so" {
+  run -0 kit --module 15 --uninstall --confirm llm
+  assert_output --partial 'volume claim qdrant-storage'
+  run -0 of_llm jobs,deployments,statefulsets,secrets,configmaps,ingresses name
+  assert_output ''
+  run -0 kubectl get persistentvolumeclaim qdrant-storage --namespace llm-practice -o name
+  assert_equal "$(sql "select count(*) from pg_database where datname = 'llm_practice'")" 1
+}

@@ -1,0 +1,329 @@
+import assert from 'node:assert/strict'
+import { after, before, mock, test } from 'node:test'
+import { runChecks, type Outcome } from '../../../../lib/checks/checks.mts'
+import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
+import { checks } from '../../../../scripts/15_llm/checks.mts'
+import { saved } from './settings.mts'
+import { pod, startWorld, type Asked, type Given, type Started, type World } from './world.mts'
+
+let world: Started
+before(async () => {
+  // Limits are counted by the minute of the clock: near its end the check would wait for the next one.
+  mock.timers.enable({ apis: ['Date'], now: Date.UTC(2026, 0, 1, 12, 0, 10) })
+  world = await startWorld()
+})
+after(() => world.stop())
+
+async function outcomeOf(id: string, wrong: World): Promise<Outcome> {
+  const [outcome] = await runChecks(
+    checks.filter((check) => check.id === id),
+    world.tools(wrong),
+  )
+  assert.ok(outcome !== undefined, `there is no check ${id}`)
+  return outcome
+}
+
+test('on a LiteLLM and a Qdrant that are right, every check passes, and nothing of theirs is left', async () => {
+  const outcomes = await runChecks(checks, world.tools({}))
+  assert.deepEqual(
+    outcomes.filter(({ result }) => result !== 'passed'),
+    [],
+  )
+  assert.equal(world.state.keys.size, 0)
+  assert.equal(world.state.collections.size, 0)
+  const evidence = JSON.stringify(outcomes)
+  assert.match(evidence, /3 of 6 answered, 3 refused, on two pods/)
+  for (const secret of [saved['LITELLM_MASTER_KEY'], saved['QDRANT_API_KEY'], 'sk-keybuzz-check-'])
+    assert.ok(!evidence.includes(secret ?? ''))
+})
+
+/** One answer in place of the right one, for requests to this path. */
+const at =
+  (path: string, given: Given | ((asked: Asked) => Given | undefined)) =>
+  (asked: Asked): Given | undefined =>
+    asked.path.startsWith(path) ? (typeof given === 'function' ? given(asked) : given) : undefined
+
+const chat = '/v1/chat/completions'
+const answered: Given = { json: { choices: [] } }
+/** Each pod counts for itself: three requests of six go to each. */
+const perPod = at(chat, answered)
+const ready = (more: object) => [
+  pod('litellm-1', 'proxy', more),
+  pod('litellm-2', 'proxy', { podIP: '127.0.0.1' }),
+  pod('llm-checks-1', 'checks'),
+]
+const crashed = {
+  containerStatuses: [
+    {
+      name: 'litellm',
+      ready: true,
+      restartCount: 1,
+      lastState: { terminated: { reason: 'Error', finishedAt: '2026-01-01T12:00:00Z' } },
+    },
+  ],
+}
+const unready = { containerStatuses: [{ name: 'litellm', ready: false, restartCount: 0 }] }
+
+type Wrong = [id: string, what: string, world: World, result: Outcome['result'], evidence: RegExp]
+
+const wrong: Wrong[] = [
+  ['litellm.ready', 'a pod that is not ready', { pods: ready(unready) }, 'failed', /not ready: litellm-1/],
+  [
+    'litellm.ready',
+    'a 200 of a pod that never tries PostgreSQL again',
+    { readiness: '{"status":"healthy","db":"Not connected"}' },
+    'failed',
+    /litellm-1 started while PostgreSQL was away and never tries again/,
+  ],
+  [
+    'litellm.ready',
+    'a pod whose database stalls',
+    { readiness: '{"db":"stalled"}' },
+    'failed',
+    /says db "stalled"/,
+  ],
+  ['litellm.ready', 'an answer that is none', { readiness: '<html>' }, 'failed', /litellm-1: /],
+  [
+    'litellm.spread',
+    'both pods on one node',
+    { pods: ready({}).map((one) => ({ ...one, spec: { nodeName: 'node-1' } })) },
+    'warning',
+    /proxy on 1/,
+  ],
+  [
+    'litellm.restarts',
+    'a container that crashed just now',
+    { pods: ready(crashed) },
+    'failed',
+    /litellm-1\/litellm Error/,
+  ],
+  [
+    'litellm.refusals',
+    'an open door',
+    { fault: at('/v1/models', { json: { data: [] } }) },
+    'failed',
+    /without a key 200/,
+  ],
+  [
+    'litellm.refusals',
+    'no database',
+    {
+      fault: at('/v1/models', ({ key }) =>
+        key === '' ? undefined : { status: 400, json: { error: 'no_db_connection' } },
+      ),
+    },
+    'failed',
+    /400: LiteLLM runs without its database/,
+  ],
+  [
+    'litellm.refusals',
+    'a wrong key that is let in',
+    { fault: at('/v1/models', ({ key }) => (key === '' ? undefined : { json: {} })) },
+    'failed',
+    /wrong key is answered 200/,
+  ],
+  [
+    'litellm.models',
+    'a model that is missing',
+    { fault: at('/v1/models', { json: { data: [{ id: 'local' }] } }) },
+    'failed',
+    /missing: gpt-4o/,
+  ],
+  [
+    'litellm.models',
+    'a model of nobody',
+    { fault: at('/v1/models', { json: { data: ['gpt-4o', 'local', 'spy'].map((id) => ({ id })) } }) },
+    'failed',
+    /in no file: spy/,
+  ],
+  [
+    'litellm.models',
+    'a master key that is refused',
+    { fault: at('/v1/models', { status: 401, json: {} }) },
+    'failed',
+    /v1\/models: 401/,
+  ],
+  [
+    'litellm.key',
+    'a key that cannot be made',
+    { fault: at('/key/generate', { status: 500, json: { error: 'no table' } }) },
+    'failed',
+    /key\/generate: 500.*no table/,
+  ],
+  [
+    'litellm.key',
+    'a new key that is refused',
+    { fault: at(chat, { status: 401, json: {} }) },
+    'failed',
+    /used: 401 401/,
+  ],
+  ['litellm.key', 'a limit counted per pod', { fault: perPod }, 'failed', /6 of 6 answered, its limit is 3/],
+  [
+    'litellm.key',
+    'a deleted key that works on',
+    { fault: at('/key/delete', { json: { deleted_keys: [] } }) },
+    'failed',
+    /deleted, and still answered 429 by the same pod/,
+  ],
+  [
+    'litellm.limits',
+    'a limit counted per pod',
+    { fault: perPod },
+    'failed',
+    /6 of 6 answered: limits are counted per pod: Redis is not reached/,
+  ],
+  [
+    'litellm.limits',
+    'Redis away, and requests refused for it',
+    { fault: at(chat, { status: 503, json: { error: 'cannot verify the limit' } }) },
+    'failed',
+    /503 503.*cannot verify the limit/,
+  ],
+  [
+    'litellm.limits',
+    'one pod alone',
+    { pods: ready({}).slice(1) },
+    'failed',
+    /fewer than two pods of LiteLLM/,
+  ],
+  [
+    'litellm.stream',
+    'a stream that is collected on the way',
+    { fault: at(chat, { type: 'text/event-stream', pieces: ['data: {}\n\ndata: [DONE]\n\n'] }) },
+    'failed',
+    /something on the way collects it/,
+  ],
+  [
+    'litellm.stream',
+    'a stream that ends early',
+    { fault: at(chat, { type: 'text/event-stream', pieces: ['data: {}\n\n'] }) },
+    'failed',
+    /it ended early/,
+  ],
+  [
+    'litellm.stream',
+    'another type',
+    { fault: at(chat, answered) },
+    'failed',
+    /it is application\/json, not text\/event-stream/,
+  ],
+  [
+    'litellm.hidden',
+    'health that is public',
+    { fault: at('/health', { json: { db: 'connected' } }) },
+    'failed',
+    /served: \/health 200, \/health\/readiness 200/,
+  ],
+  [
+    'litellm.hidden',
+    'metrics that ask for a key, and are reached',
+    { fault: at('/metrics', { status: 401, json: {} }) },
+    'failed',
+    /served: \/metrics 401/,
+  ],
+  [
+    'litellm.migrated',
+    'a migration that is half done',
+    { sql: { migrations: '1 2' } },
+    'failed',
+    /1 migrations are half done/,
+  ],
+  [
+    'litellm.migrated',
+    'a database of an older version',
+    { sql: { migrations: '0 1' } },
+    'failed',
+    /1 done, the image ships 2/,
+  ],
+  ['litellm.migrated', 'an image that lost its migrations', { shipped: 0 }, 'failed', /ships no migration/],
+  [
+    'litellm.services',
+    'a service that does not answer',
+    {
+      service: () => Promise.reject(new KitError('503 no endpoints', { exitCode: exitCodes.rolloutFailed })),
+    },
+    'failed',
+    /embedder: 503 no endpoints/,
+  ],
+  [
+    'qdrant.refusals',
+    'a Qdrant without a key',
+    { fault: at('/collections', { json: { result: { collections: [] } } }) },
+    'failed',
+    /no key and wrong key: 200 200/,
+  ],
+  [
+    'qdrant.search',
+    'a search that finds nothing',
+    { fault: ({ path }) => (path.endsWith('/search') ? { json: { result: [] } } : undefined) },
+    'failed',
+    /the search found \[\]/,
+  ],
+  [
+    'qdrant.search',
+    'a full volume',
+    {
+      fault: ({ path }) =>
+        path.includes('/points?') ? { status: 500, json: { status: { error: 'No space left' } } } : undefined,
+    },
+    'failed',
+    /write to Qdrant: 500.*No space left/,
+  ],
+  [
+    'qdrant.search',
+    'a pod of the checks that is away',
+    { pods: ready({}).slice(0, 2) },
+    'failed',
+    /the pod of the checks is not ready/,
+  ],
+]
+
+for (const [id, what, broken, result, evidence] of wrong) {
+  test(`${id} sees ${what}`, async () => {
+    const outcome = await outcomeOf(id, broken)
+    assert.match(outcome.evidence, evidence)
+    assert.equal(outcome.result, result)
+  })
+}
+
+test('every check of module 15 has a test that makes it fail', () => {
+  const covered = new Set(wrong.map(([id]) => id))
+  assert.deepEqual(
+    checks.map(({ id }) => id).filter((id) => !covered.has(id)),
+    [],
+  )
+})
+
+test('a model that an administrator added is no stranger', async () => {
+  const more = at('/v1/models', { json: { data: ['gpt-4o', 'local', 'added'].map((id) => ({ id })) } })
+  const outcome = await outcomeOf('litellm.models', { fault: more, sql: { models: 'added' } })
+  assert.equal(outcome.result, 'passed')
+  assert.match(outcome.evidence, /2 of the file, 1 stored/)
+})
+
+test('a limit another run has just used up is no failure: nothing is answered, all is refused', async () => {
+  const fault = at(chat, { status: 429, json: {} })
+  const outcome = await outcomeOf('litellm.limits', { fault })
+  assert.match(outcome.evidence, /0 of 6 answered, 6 refused/)
+})
+
+test('litellm.key deletes its key, also when it fails', async () => {
+  await outcomeOf('litellm.key', { fault: at(chat, { status: 500, json: {} }) })
+  assert.equal(world.state.keys.size, 0)
+})
+
+test('qdrant.search removes what killed runs left, and nothing of others', async () => {
+  world.state.collections.set('keybuzz-check-old', [])
+  world.state.collections.set('documents', [])
+  await outcomeOf('qdrant.search', {})
+  assert.deepEqual([...world.state.collections.keys()], ['documents'])
+  world.state.collections.clear()
+})
+
+test('requests go to both pods in turn, each at its own address', async () => {
+  await outcomeOf('litellm.limits', {})
+  assert.deepEqual(
+    world.asked.map((one) => one.pod),
+    [0, 1, 0, 1, 0, 1],
+  )
+})
