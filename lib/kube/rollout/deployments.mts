@@ -120,8 +120,7 @@ async function waitForKind(
  */
 export function sayReady(live: readonly LiveObject[], started?: number): void {
   const serving = live.filter((one) => !isScaledToZero(one))
-  if (serving.length > 0)
-    log.ok(`${serving.map(shownName).join(', ')} ready`, started)
+  if (serving.length > 0) log.ok(`${serving.map(shownName).join(', ')} ready`, started)
   for (const one of live.filter(isScaledToZero)) {
     const { namespace = '' } = one.metadata
     log.warn(availableText(one), `kubectl --namespace ${namespace} scale ${shownName(one)} --replicas=1`)

@@ -152,7 +152,13 @@ for (const [what, given, exitCode] of [
 test('what a service was started with is a hash of its tokens too: only root can read it, and no argument shows it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'keybuzz-started-'))
   try {
-    const wanted = { role: 'server', pods: '10.42.0.0/16', config: 'token: weak', proxy: undefined, artifacts: [] } as const
+    const wanted = {
+      role: 'server',
+      pods: '10.42.0.0/16',
+      config: 'token: weak',
+      proxy: undefined,
+      artifacts: [],
+    } as const
     let marked = ''
     const change = (_what: string, words: readonly string[], options?: { input?: string }) => {
       marked = options?.input?.trim() ?? ''
