@@ -57,7 +57,7 @@ function wrongUser(target: Target, text: string, user: string): KitError {
     `${shownTarget(target)} accepts the key of ${target.user}, and only to ask for another user`,
     {
       exitCode: exitCodes.denied,
-      details: [...linesOf(text).slice(0, 5), 'Nothing was written to it.'],
+      details: [...linesOf(text).slice(0, 5), written()],
       hint: `set SSH_USER to ${user}, or USER_SSH of this host in servers.tsv; that user needs sudo. By hand: ${sshTo({ ...target, user })}`,
     },
   )

@@ -1,3 +1,4 @@
+import { writtenClause } from '../base/written.mts'
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { Misfit, type Shape } from '../base/shape.mts'
@@ -30,7 +31,7 @@ export function readYaml<T>(file: string, text: string, shape: Shape<T>): YamlFi
   const fail = (place: string, what: string): KitError =>
     new KitError(`${file}${place}: ${shortened(what, 300)}`, {
       exitCode: exitCodes.usage,
-      hint: `correct ${file}; nothing was written`,
+      hint: `correct ${file}; ${writtenClause()}`,
     })
   if (Buffer.byteLength(text) > mostBytes) throw fail('', `it has more than ${mostBytes / 1024} KiB`)
   const lines = new LineCounter()

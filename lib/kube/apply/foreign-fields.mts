@@ -1,3 +1,4 @@
+import { written } from '../../base/written.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
 import { log } from '../../base/log.mts'
 import type { Writes } from '../../base/writes.mts'
@@ -31,7 +32,7 @@ export async function setForeignFields(
   if (absent.length > 0) {
     throw new KitError(`${absent.join(', ')} does not exist`, {
       exitCode: exitCodes.rolloutFailed,
-      details: ['It comes with the cluster, and the kit only sets fields of it. Nothing was written.'],
+      details: [`It comes with the cluster, and the kit only sets fields of it. ${written()}`],
       hint: 'systemctl restart k3s on one master: K3s makes its own objects anew when it starts; then run the same command again',
     })
   }

@@ -1,3 +1,4 @@
+import { keyed } from '../../../../lib/kube/apply/keyed.mts'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -110,6 +111,7 @@ test('under --plan it is announced, and nothing is sent or waited for', async ()
   assert.equal(writes.changes.length, 1)
 })
 
+const checksumKey = sensitive('the-key-of-this-cluster')
 const wanted = job({
   namespace: 'a',
   name: 'migrate',
@@ -129,7 +131,7 @@ function sessionOver(objects: readonly LiveObject[]) {
     owner: { module: '13_superset', env: 'dev' },
     forceConflicts: false,
     failures: [],
-    checksumKey: sensitive('the-key-of-this-cluster'),
+    checksumKey,
     namespaces: [],
     objects,
     isRecorded: () => true,
@@ -142,20 +144,21 @@ test('a Job that has to run takes them to 0 before it; a first install has none 
   await upgrade.ensure()
   assert.deepEqual(
     upgrade.writes.changes.map(({ sign, what }) => `${sign} ${what}`),
-    ['~ Deployment a/worker', `+ Job a/${wanted.metadata?.name}`],
+    ['~ Deployment a/worker', `+ Job a/${keyed(wanted, checksumKey).metadata?.name}`],
   )
   const first = sessionOver([])
   await first.ensure()
   assert.deepEqual(
     first.writes.changes.map(({ sign, what }) => `${sign} ${what}`),
-    [`+ Job a/${wanted.metadata?.name}`],
+    [`+ Job a/${keyed(wanted, checksumKey).metadata?.name}`],
   )
 })
 
 test('a Job that is complete leaves them alone', async () => {
+  const named = keyed(wanted, checksumKey)
   const done = {
-    ...wanted,
-    metadata: { ...wanted.metadata, labels: { ...wanted.metadata?.labels, ...owner } },
+    ...named,
+    metadata: { ...named.metadata, labels: { ...named.metadata?.labels, ...owner } },
     status: { conditions: [{ type: 'Complete', status: 'True' }] },
   } as unknown as LiveObject
   const { writes, ensure } = sessionOver([deployment('worker', 2), done])

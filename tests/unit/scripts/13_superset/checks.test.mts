@@ -122,7 +122,7 @@ const terminated = { reason: 'OOMKilled', finishedAt: new Date().toISOString() }
 const crashed = {
   ...rightPods[2],
   status: {
-    containerStatuses: [{ name: 'worker', ready: true, restartCount: 1, lastState: { terminated } }],
+    containerStatuses: [{ name: 'worker', ready: false, restartCount: 1, lastState: { terminated } }],
   },
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { written } from '../../../../lib/base/written.mts'
 import { test } from 'node:test'
 import { KitError } from '../../../../lib/base/errors.mts'
 import { completeSettings } from '../../../../lib/settings/complete.mts'
@@ -78,8 +79,9 @@ for (const [what, more, said] of bad)
     )
     assert.ok(thrown instanceof KitError)
     assert.equal(thrown.exitCode, 2)
-    assert.equal(thrown.details.length, 1, thrown.details.join('\n'))
-    assert.match(thrown.details[0] ?? '', said)
+    const problems = thrown.details.filter((line) => line !== written())
+    assert.equal(problems.length, 1, thrown.details.join('\n'))
+    assert.match(problems[0] ?? '', said)
     assert.ok(!/x-short-key|CHANGE_ME|short \(/.test([thrown.message, ...thrown.details].join()))
   })
 
