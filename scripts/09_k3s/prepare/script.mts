@@ -28,10 +28,10 @@ sysctls() {
 export const preparedPart = `listed() { [ -d "/sys/module/$1" ] || grep -qs "^$1 " /proc/modules || grep -qsw "$1" /proc/filesystems || grep -qs "/$1.ko" "/lib/modules/$(uname -r)/modules.builtin"; }
 makes_link() {
   case $1 in vxlan) kind='vxlan id 16777215 dstport 8472' ;; wireguard) kind=$1 ;; *) return 1 ;; esac
-  modprobe -n -q "$1" 2>/dev/null && return 1
-  ip link delete keybuzz-try 2>/dev/null
-  ip link add keybuzz-try type $kind 2>/dev/null && ip link delete keybuzz-try
-}
+  modprobe -nq "$1" && return 1
+  ip link delete keybuzz-try
+  ip link add keybuzz-try type $kind && ip link delete keybuzz-try
+} 2>/dev/null
 for name in ${modules.join(' ')}; do
   { listed "$name" || makes_link "$name"; } && say loaded "$name"
 done
