@@ -10,11 +10,9 @@ const signatures: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * The host key algorithms to negotiate: those of the known keys first. The others follow, so that a host that no
- * longer has the known key shows which one it has, and is refused for it. Empty for key types that are not known here:
- * the host then chooses, and its key is compared all the same.
+ * The host key algorithms to negotiate for these known keys. Empty for key types that are not known here: the host
+ * then chooses, and its key is compared all the same.
  */
-export function algorithmsOf(known: readonly HostKey[]): string[] {
-  const first = known.flatMap(({ type }) => signatures[type] ?? [])
-  return first.length === 0 ? [] : [...new Set([...first, ...Object.values(signatures).flat()])]
-}
+export const algorithmsOf = (known: readonly HostKey[]): string[] => [
+  ...new Set(known.flatMap(({ type }) => signatures[type] ?? [])),
+]

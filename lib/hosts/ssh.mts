@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { NodeSSH } from 'node-ssh'
-import { exitCodes, KitError } from '../base/errors.mts'
+import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { aborted, interruption } from '../base/signals.mts'
 import {
   changedKey,
@@ -65,9 +65,10 @@ export async function connect(login: Login): Promise<Connection> {
   const { known, revoked } = login.keys
   const ssh = new NodeSSH()
   let met: HostKey | undefined
-  const algorithms = algorithmsOf(known)
-  try {
-    await ssh.connect({
+  // A server may have several keys: only the type of the known one is asked for.
+  const offered = algorithmsOf(known)
+  const dial = (algorithms: readonly string[]) =>
+    ssh.connect({
       host: address,
       port,
       username: user,
@@ -77,12 +78,17 @@ export async function connect(login: Login): Promise<Connection> {
       readyTimeout: 15_000,
       keepaliveInterval: keepalive,
       keepaliveCountMax: 2,
-      // A server may have several keys: the type of the known one is asked for first.
       ...(algorithms.length > 0 ? { algorithms: { serverHostKey: algorithms as never } } : {}),
       hostVerifier: (bytes: Buffer) => {
         met = hostKeyOf(bytes)
         return includesKey(known, met)
       },
+    })
+  try {
+    await dial(offered).catch((thrown: unknown) => {
+      if (offered.length === 0 || !/no matching host key format/.test(messageOf(thrown))) throw thrown
+      // It has the known key no longer: whichever it shows is refused by its name.
+      return dial([])
     })
   } catch (thrown) {
     ssh.dispose()

@@ -175,7 +175,7 @@ setting() { sed -nE "s/^$1='(.*)'$/\1/p" "$credentials"/*.env; }
 in_backend() { "$practice" ssh practice-backend-01 bash -s <<<"$1"; }
 
 # sql STATEMENT [DATABASE]: as PostgreSQL's own administrator.
-sql() { "$practice" ssh practice-backend-01 "runuser -u postgres -- psql ${2:-postgres} --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1" <<<"$1"; }
+sql() { "$practice" ssh practice-backend-01 "cd / && runuser -u postgres -- psql ${2:-postgres} --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1" <<<"$1"; }
 
 # redis_command WORDS...: with the platform's password, which travels on stdin.
 redis_command() { in_backend "export REDISCLI_AUTH='$(setting REDIS_PASSWORD)'; redis-cli -h 10.77.0.10 $*"; }

@@ -27,20 +27,20 @@ export interface HostState extends NodeFacts {
 }
 
 const script = `address=$1
-server=${paths.server}
+dir=${paths.server}
 echo "interface=$(ip -o -4 addr show | awk -v a="$address" '{ split($4, part, "/"); if (part[1] == a) print $2 }')"
 for unit in k3s k3s-agent; do systemctl is-active --quiet "$unit" && echo "active=$unit"; done
-[ -d "$server/db/etcd" ] && echo data=yes
-[ -s "$server/tls/server-ca.crt" ] && echo "ca=$(sha256sum <"$server/tls/server-ca.crt" | cut -d' ' -f1)"
+[ -d "$dir/db/etcd" ] && echo data=yes
+[ -s "$dir/tls/server-ca.crt" ] && echo "ca=$(sha256sum <"$dir/tls/server-ca.crt" | cut -d' ' -f1)"
 for name in token agent-token; do
-  [ -s "$server/$name" ] && echo "$name=$(sed 's/.*://' "$server/$name" | tr -d '\\n' | sha256sum)"
+  [ -s "$dir/$name" ] && echo "$name=$(sed 's/.*://' "$dir/$name" | tr -d '\\n' | sha256sum)"
 done
 sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev/null
 [ -s ${paths.started} ] && echo "started=$(cat ${paths.started})"
 [ -s ${paths.etc}/node/password ] && echo registered=yes
 [ -e ${paths.leaving} ] && echo leaving=yes
 if ! grep -qs '${signature}' ${paths.config} && [ ! -e ${paths.leaving} ]; then
-  for path in ${paths.config} /etc/systemd/system/k3s.service /etc/systemd/system/k3s-agent.service "$server/db"; do
+  for path in ${paths.config} /etc/systemd/system/k3s.service /etc/systemd/system/k3s-agent.service "$dir/db"; do
     [ -e "$path" ] && echo "foreign=K3s ($path)"
   done
 fi
