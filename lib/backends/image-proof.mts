@@ -3,6 +3,7 @@ import { imageName, problemWithOwnImage, askRegistry, type Offer } from './image
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
 import type { Reporter } from '../base/log.mts'
 import type { LiveObject } from '../kube/types.mts'
+import { written } from '../base/written.mts'
 
 // Proves that images can be pulled, before an object that uses them is applied: by a node that has the image, else by
 // a request to the registry with the account that the nodes will use.
@@ -57,7 +58,7 @@ function requireOwn(image: string): void {
   if (problem === undefined) return
   throw new KitError(`${image} cannot be installed: ${problem}`, {
     exitCode: exitCodes.usage,
-    details: ['Nothing was applied.'],
+    details: [written()],
     hint: 'name the image you built in credentials/ENV/versions.json',
   })
 }
@@ -77,7 +78,7 @@ function refusal(image: string, offer: Exclude<Offer, { is: 'there' }>): KitErro
   }[offer.is]
   return new KitError(`${image}: ${said[0]}`, {
     exitCode: offer.is === 'refused' ? exitCodes.denied : exitCodes.preflight,
-    details: [offer.words, 'Nothing was applied.'],
+    details: [offer.words, written()],
     hint: said[1] ?? '',
   })
 }

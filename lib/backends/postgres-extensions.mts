@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { execute, logIn, quoteName, type Connection, type Login } from './postgres-login.mts'
 import type { Change, Writes } from '../base/writes.mts'
+import { written } from '../base/written.mts'
 
 // Extensions: a package on the server's machine installs their files, and CREATE EXTENSION needs a superuser.
 
@@ -53,7 +54,7 @@ export function requireExtensions(
     const packages = [...new Set(absent.map(({ packageFor }) => packageFor(version)))]
     throw new KitError(`${where} has no extension ${absent.map(({ name }) => name).join(', ')}`, {
       exitCode: exitCodes.preflight,
-      details: ['Its files come with a package of the server’s own machine. Nothing was written.'],
+      details: [`Its files come with a package of the server’s own machine. ${written()}`],
       hint: `on every machine of this PostgreSQL, standbys too: apt-get install ${packages.join(' ')}`,
     })
   }
@@ -61,7 +62,7 @@ export function requireExtensions(
   if (forbidden.length === 0) return
   throw new KitError(`${where}: only a superuser may make extension ${forbidden[0]?.name}`, {
     exitCode: exitCodes.denied,
-    details: [`${user} is not a superuser. Nothing was written.`],
+    details: [`${user} is not a superuser. ${written()}`],
     hint: 'set POSTGRES_SUPERUSER to a superuser; the application’s own role never becomes one',
   })
 }
@@ -101,7 +102,7 @@ const onlyBySuperuser = (database: string, forbidden: readonly Extension[]): Kit
     exitCode: exitCodes.preflight,
     details: [
       'Only a superuser may make it, and this database is an application’s: whatever lies in it could run with the',
-      'superuser’s rights. The kit does not log in there as superuser. Nothing was written.',
+      `superuser’s rights. The kit does not log in there as superuser. ${written()}`,
     ],
     hint: `as superuser, in that database, when you trust what is in it: ${forbidden.map(createExtension).join('; ')}`,
   })

@@ -9,6 +9,7 @@ import {
   logIn,
   type Login,
 } from './postgres-login.mts'
+import { written } from '../base/written.mts'
 
 /** Connections of the server that no application may use: superuser, backup, monitoring. */
 const reserved = 20
@@ -43,7 +44,7 @@ export function requireUsable(
   if (facts.owner !== undefined && facts.owner !== owner && !isHalfMade(facts, user, claim)) {
     throw new KitError(`${where}: database ${name} belongs to ${facts.owner}, not to ${owner}`, {
       exitCode: exitCodes.worldMoved,
-      details: ['Nothing was written.'],
+      details: [written()],
       hint: `if it is yours: ALTER DATABASE ${quoteName(name)} OWNER TO ${quoteName(owner)}; else use another environment name`,
     })
   }
@@ -53,7 +54,7 @@ export function requireUsable(
       details: [
         `claimed by: ${facts.claim}`,
         `this run is: ${claim}`,
-        'Two installations on one database would lock each other out. Nothing was written.',
+        `Two installations on one database would lock each other out. ${written()}`,
       ],
       hint: `use another environment name; if the other one is gone for good: COMMENT ON DATABASE ${quoteName(name)} IS ${quoteText(commentOf(facts.words))}`,
     })
@@ -63,7 +64,7 @@ export function requireUsable(
       exitCode: exitCodes.preflight,
       details: [
         `it needs ${connections}, other roles were promised ${facts.promised}, ${reserved} stay free, max_connections is ${facts.most}`,
-        'Nothing was written.',
+        written(),
       ],
       hint: 'raise max_connections, or lower the module’s maxima of pods',
     })
@@ -84,7 +85,7 @@ export function requireNoMembership(where: string, { memberships }: Facts, role:
   if (memberships.length === 0) return
   throw new KitError(`${where}: role ${role} has the rights of ${memberships.join(', ')} too`, {
     exitCode: exitCodes.worldMoved,
-    details: ['An application’s role has its own database and nothing else. Nothing was written.'],
+    details: [`An application’s role has its own database and nothing else. ${written()}`],
     hint: `as superuser: REVOKE ${memberships.map(quoteName).join(', ')} FROM ${quoteName(role)};`,
   })
 }
@@ -111,7 +112,7 @@ export function requireNoForeignRights(
   ]
   throw new KitError(`${where}: ${found.join('; ')}`, {
     exitCode: exitCodes.worldMoved,
-    details: ['Only its owner works in an application’s database. Nothing was written.'],
+    details: [`Only its owner works in an application’s database. ${written()}`],
     hint: `as superuser: ${cures.join(' ')}`,
   })
 }
@@ -142,7 +143,7 @@ export function requireOurRole(
   if (owner !== undefined || fits || !roleInUse) return
   throw new KitError(`${where}: role ${role} belongs to another application`, {
     exitCode: exitCodes.worldMoved,
-    details: ['It owns or uses other databases, and has another password than ours. Nothing was written.'],
+    details: [`It owns or uses other databases, and has another password than ours. ${written()}`],
     hint: `use another environment name; if it is not needed any more: DROP OWNED BY ${quoteName(role)} in its databases, then DROP ROLE ${quoteName(role)}`,
   })
 }

@@ -5,6 +5,7 @@ import { isHangUp, mayWantTls, openSocket, tlsOptions, type TlsTarget } from './
 import { createClient } from '@redis/client'
 import { fields, optional, text } from '../base/shape.mts'
 import type { Sensitive } from '../base/sensitive.mts'
+import { written } from '../base/written.mts'
 
 /**
  * The KitError for a Redis error, by its prefix: exit 8 for password or ACL, exit 3 for any other refused command,
@@ -62,7 +63,7 @@ export function foreignDatabase(where: string, database: number, claimed: string
       : `it is claimed by ${shownOwner(claimed)}`
   return new KitError(`${where} database ${database} belongs to another: ${who}`, {
     exitCode: exitCodes.worldMoved,
-    details: ['Nothing was written.'],
+    details: [written()],
     hint: 'choose another database number in the module’s settings; each application and environment needs its own',
   })
 }

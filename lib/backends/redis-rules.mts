@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { asked, explained, type Client } from './redis-login.mts'
+import { written } from '../base/written.mts'
 
 // What a Redis server must fulfil before an application may use it. In each function, `where` is the server in
 // messages, `Redis HOST:PORT`, and a failed command is exit 3, 6 or 8 (redis-login.mts, explained).
@@ -145,7 +146,7 @@ const refused = (
     details: [
       why,
       `Both would send on ${channels}, which no database number keeps apart: each would show the other’s messages.`,
-      'Nothing was written.',
+      written(),
     ],
     hint: ['give this environment a Redis server of its own (REDIS_HOST)', ...ways].join('; '),
   })

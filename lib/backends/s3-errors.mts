@@ -1,5 +1,6 @@
 import { shortened } from '../base/sensitive.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
+import { written } from '../base/written.mts'
 
 /** The `<Code>` of an S3 server's answer: `NoSuchBucket`. */
 export const codeOf = (text: string): string => /<Code>([^<]+)<\/Code>/.exec(text)?.[1] ?? ''
@@ -27,7 +28,7 @@ export function refusal(
   if (code === 'NoSuchBucket' || status === 404) {
     return new KitError(`${where} has no bucket ${bucket}`, {
       exitCode: exitCodes.preflight,
-      details: ['Nothing was written.'],
+      details: [written()],
       hint: 'make the bucket, private, or correct its name in the module’s settings',
     })
   }
@@ -35,7 +36,7 @@ export function refusal(
   if (wrongKey !== undefined) {
     return new KitError(`${where} ${wrongKey[0]}: ${code}`, {
       exitCode: exitCodes.denied,
-      details: ['Nothing was written.'],
+      details: [written()],
       hint: wrongKey[1],
     })
   }
@@ -63,7 +64,7 @@ export function refusal(
 export const unreachable = (where: string, why: string, cause: unknown): KitError =>
   new KitError(`${where} cannot be reached: ${why}`, {
     exitCode: exitCodes.unreachable,
-    details: ['Nothing was written.'],
+    details: [written()],
     hint: 'check S3_ENDPOINT, that the server runs, and the firewall in between',
     cause,
   })

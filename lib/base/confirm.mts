@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from './errors.mts'
 import { prompt } from './prompt.mts'
+import { written } from './written.mts'
 
 /** The options of the command line that answer questions. */
 export interface Answers {
@@ -37,7 +38,7 @@ export async function confirmName(name: string, why: string, { confirm, canAsk }
   if (typed === name) return
   throw new KitError(`${why}: its name ${typed === '' ? 'was not typed' : `was not "${typed}"`}`, {
     exitCode: exitCodes.usage,
-    details: ['Nothing was written.'],
+    details: [written()],
     hint: `add --confirm ${name}`,
   })
 }
@@ -52,7 +53,7 @@ export async function confirmYes(question: string, { yes, canAsk }: Answers): Pr
     canAsk ? 'cancelled: not confirmed' : `${question} Confirmation is needed and there is no terminal.`,
     {
       exitCode: exitCodes.usage,
-      details: ['Nothing was written.'],
+      details: [written()],
       ...(canAsk ? {} : { hint: 'add --yes' }),
     },
   )

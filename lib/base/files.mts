@@ -13,11 +13,12 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { exitCodes, hasCode, KitError } from './errors.mts'
+import { noteBegun } from './written.mts'
 
 /** The kit's own root folder. */
 export const root = join(import.meta.dirname, '../..')
@@ -54,11 +55,12 @@ export function writePrivate(named: string, content: string): void {
     // wx: never through an existing symbolic link.
     const handle = openSync(temporary, 'wx', 0o600)
     try {
-      writeAll(handle, Buffer.from(content))
+      writeFileSync(handle, content)
       fsyncSync(handle)
     } finally {
       closeSync(handle)
     }
+    noteBegun(shownPath(path))
     renameSync(temporary, path)
     syncFolder(folder)
   } catch (cause) {
@@ -96,10 +98,6 @@ export function diskError(path: string, cause: unknown): KitError {
 
 const reasonOf = (cause: unknown): string =>
   cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason'
-
-function writeAll(handle: number, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length;) done += writeSync(handle, bytes, done)
-}
 
 function syncFolder(folder: string): void {
   const handle = openSync(folder, 'r')

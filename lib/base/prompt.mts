@@ -2,6 +2,7 @@ import { confirm, intro, isCancel, note, outro, password, select, text } from '@
 import { Cancelled } from './errors.mts'
 import { interruption } from './signals.mts'
 import { questions } from './terminal.mts'
+import { writtenClause } from './written.mts'
 
 // The only importer of clack, and only for questions: around work its spinner turns Ctrl-C into exit 0.
 const output = process.stderr
@@ -12,7 +13,7 @@ const asking = { output, signal: interruption.signal }
 /** @throws Cancelled (130) when the operator pressed Ctrl-C or Escape; KitError exit 143 on SIGTERM or SIGHUP */
 function answered<T>(answer: T): Exclude<T, symbol> {
   interruption.throwIfAsked()
-  if (isCancel(answer)) throw new Cancelled('cancelled: nothing was written')
+  if (isCancel(answer)) throw new Cancelled(`cancelled: ${writtenClause()}`)
   return answer as Exclude<T, symbol>
 }
 

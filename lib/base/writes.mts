@@ -1,4 +1,5 @@
 import { countWrite } from './command.mts'
+import { noteBegun } from './written.mts'
 
 /** One thing a run changes, as the plan shows it. */
 export interface Change {
@@ -35,6 +36,7 @@ export function createWrites({ planning, guard }: { planning: boolean; guard: ()
       changes.push(...made)
       if (planning) return
       await guard()
+      for (const { what } of made) noteBegun(what)
       await act()
       countWrite()
     },

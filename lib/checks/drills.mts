@@ -71,7 +71,11 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
       '--selector',
       selector.join(','),
     ]
-    await kubectl.run([...words, '--wait=true', `--timeout=${longest}s`], { timeoutSeconds: longest })
+    // Once: repeated after a lost answer, it would delete the pods made meanwhile too.
+    await kubectl.run([...words, '--wait=true', `--timeout=${longest}s`], {
+      once: true,
+      timeoutSeconds: longest,
+    })
   }
   return {
     async losePods(namespace, deployments) {

@@ -5,6 +5,7 @@ import { questions } from '../base/terminal.mts'
 import { helpText } from './flags.mjs'
 import { rememberProxyPasswords } from '../base/proxies.mts'
 import { interruption } from '../base/signals.mts'
+import { writtenClause } from '../base/written.mts'
 import { log, logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
 
 type Body = (options: Arguments & { program: Program }) => Promise<ExitCode>
@@ -39,7 +40,7 @@ export function startProgram(program: Program, usage: string, body: Body): void 
 
 const unsettled = (): Error =>
   questions.isOpen()
-    ? new Cancelled('cancelled: the input ended at a question; nothing was written')
+    ? new Cancelled(`cancelled: the input ended at a question; ${writtenClause()}`)
     : new Error('the run stopped before its end')
 
 async function main(program: Program, usage: string, body: Body): Promise<ExitCode> {

@@ -7,6 +7,7 @@ import { shownWords, type Finished } from '../base/command.mts'
 import { beat } from './ssh-held-command.mts'
 import type { Connection, RemoteOptions } from './ssh.mts'
 import type { Writes } from '../base/writes.mts'
+import { written } from '../base/written.mts'
 
 /** One host, as root. Readers always act; writers only record under --plan. */
 export interface Host extends Files {
@@ -29,7 +30,7 @@ export interface Host extends Files {
    * Takes a lock that excludes other runs. The host frees it when this connection ends or has been silent for 48 s.
    * @param path lock file on the host, below `lockFolder`
    * @param onLost called when the lock was freed although this run has not ended
-   * @throws KitError exit 11 while another run has it, exit 9 when it cannot be taken
+   * @throws KitError exit 11 while another run has it, exit 9 when it cannot be taken, exit 6 when the link is lost
    */
   lock(path: string, onLost: () => void): Promise<void>
 }
@@ -118,14 +119,18 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
       if ((await waitFor(workSeconds)).code !== 75) return
       throw new KitError(`${name}: what an interrupted run began has not ended within ${workSeconds} s`, {
         exitCode: exitCodes.locked,
-        details: ['Nothing was written.'],
+        details: [written()],
         hint: `see what it is: on ${name}, lslocks shows who holds ${workFile}; end it, or wait, then run again`,
       })
     },
     async lock(path, onLost) {
       const words = flock('-n', '-E', '75', path, 'perl', '-e', holder)
       const [before, firstLine] = sudoWords()
-      const ended = await connection.runHeld([...before, ...words], { firstLine, onLost })
+      const ended = await connection.runHeld([...before, ...words], {
+        firstLine,
+        onLost,
+        shown: 'taking the lock',
+      })
       if (ended === 'quiet' || ended === 'busy') {
         seenQuiet = ended === 'quiet'
         return
@@ -134,7 +139,7 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
       const said = typeof ended === 'string' ? ended : ended.stderr.trim()
       throw new KitError(taken ? `another run works on ${name}` : `${name}: no lock: ${said}`, {
         exitCode: taken ? exitCodes.locked : exitCodes.rolloutFailed,
-        details: ['Nothing was written.'],
+        details: [written()],
         hint: 'wait until it has ended, then run the same command again',
       })
     },

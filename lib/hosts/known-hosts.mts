@@ -1,3 +1,4 @@
+import { written } from '../base/written.mts'
 import { createHash, createHmac } from 'node:crypto'
 import { join } from 'node:path'
 import { confirmYes, type Answers } from '../base/confirm.mts'
@@ -130,7 +131,7 @@ export async function trustNewcomers(
   if (!canAsk) {
     throw new KitError(`${newcomers.length} hosts are not known yet`, {
       exitCode: exitCodes.trust,
-      details: [...lines, 'Nothing was sent to them.'],
+      details: [...lines, written()],
       hint: `compare with ssh-keygen -lf on each host, then add to ${path}: ${keyscan(newcomers)}; or run on a terminal and answer`,
     })
   }
@@ -172,7 +173,7 @@ export const changedKey = (target: Target, known: readonly HostKey[], met: HostK
     details: [
       ...known.map((key) => `trusted: ${key.type} ${fingerprint(key)}`),
       `met now: ${met.type} ${fingerprint(met)}`,
-      'Another machine may be in between, or the host was reinstalled. Nothing was sent to it.',
+      'Another machine may be in between, or the host was reinstalled. No login was tried.',
     ],
     hint: `when it was installed anew: remove the line of ${target.name} from known_hosts (ssh-keygen -R '${knownAs(target.address, target.port)}' -f FILE), then run again and compare`,
   })
@@ -183,7 +184,7 @@ export const revokedKey = (target: Target, met: HostKey): KitError =>
     exitCode: exitCodes.trust,
     details: [
       `met now: ${met.type} ${fingerprint(met)}`,
-      'A @revoked line of known_hosts names it: another machine that has the key may answer there. Nothing was sent.',
+      'A @revoked line of known_hosts names it: another machine that has the key may answer there. No login was tried.',
     ],
     hint: `give the host new keys (rm /etc/ssh/ssh_host_*, dpkg-reconfigure openssh-server), then run again and compare`,
   })

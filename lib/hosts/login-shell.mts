@@ -3,6 +3,7 @@ import { shortened } from '../base/sensitive.mts'
 import { visible } from '../base/visible.mts'
 import { between, cutAt, quoted } from './frame.mts'
 import { shownTarget, type Target } from './ssh-errors.mts'
+import { written } from '../base/written.mts'
 
 // The first command of a connection: does the login shell run exactly what it is given, and print nothing else?
 // A greeting would be read as a command's output; tcsh ends a word at its line's end, fish halves backslashes.
@@ -57,7 +58,7 @@ function refusal(target: Target, what: string, text: string, hint: string): KitE
     `${shownTarget(target)}: the login shell of ${target.user} ${what}${words[0] === undefined ? '' : `: ${words[0]}`}`,
     {
       exitCode: exitCodes.preflight,
-      details: [...words.slice(1, 6), 'Nothing was written to it.'],
+      details: [...words.slice(1, 6), written()],
       hint,
     },
   )

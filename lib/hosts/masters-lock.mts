@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { lockFolder, type Host } from './host.mts'
 import { log } from '../base/log.mts'
+import { written } from '../base/written.mts'
 
 /** Locked on masters while a run changes hosts: there may be no API server to keep a Lease. */
 const lockFile = `${lockFolder}/installer.lock`
@@ -21,7 +22,7 @@ export async function takeMajority(
   if (masters.length * 2 <= all) {
     throw new KitError(`${masters.length} of ${all} masters let this run in: that is no majority`, {
       exitCode: exitCodes.unreachable,
-      details: ['Another run could work on the others meanwhile. Nothing was written.'],
+      details: [`Another run could work on the others meanwhile. ${written()}`],
       hint: 'bring the masters back first; the lines above say why each could not be connected to',
     })
   }

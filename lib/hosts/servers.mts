@@ -120,7 +120,7 @@ function refuse(path: string, problems: readonly Problem[]): void {
   throw new KitError(`${path} has errors`, {
     exitCode: exitCodes.usage,
     details: [...shown.slice(0, mostShown), ...(rest > 0 ? [`and ${rest} more`] : [])],
-    hint: 'correct these lines; servers.example.tsv shows the form. Nothing was connected to',
+    hint: 'correct these lines; servers.example.tsv shows the form',
   })
 }
 

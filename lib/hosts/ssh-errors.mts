@@ -83,9 +83,9 @@ export function connectError(target: Target, thrown: unknown): KitError {
   })
 }
 
-/** Exit 9: a command wrote more than `mostOutputBytes`. @param shown the command, as the log names it */
-export const outputTooLong = (target: Target, shown: string): KitError =>
-  new KitError(`${target.name}: more than ${inMebibytes(mostOutputBytes)} of output to: ${shown}`, {
+/** Exit 9: a command wrote too much. @param shown the command, as the log names it @param most bytes */
+export const outputTooLong = (target: Target, shown: string, most = mostOutputBytes): KitError =>
+  new KitError(`${target.name}: more than ${inMebibytes(most)} of output to: ${shown}`, {
     exitCode: exitCodes.rolloutFailed,
     details: ['The connection was closed.'],
     hint: `look at the host: ${sshTo(target)}, then run the same command again`,

@@ -1,15 +1,37 @@
 import { Readable } from 'node:stream'
-import type { Finished } from '../base/command.mts'
+import { shownWords, type Finished } from '../base/command.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { aborted, interruption } from '../base/signals.mts'
 import { cutAt, errorsOf, framed } from './frame.mts'
+import { lostLink, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
-/** Runs a command on an open connection and passes on its stdout as it arrives. */
+/** Runs a command on an open connection and passes on its output as it arrives. */
 type Exec = (
   command: string,
-  options: { stdin: Readable; onStdout: (said: Buffer) => void; noTrim: true },
-) => Promise<{ stdout: string; stderr: string }>
+  options: {
+    stdin: Readable
+    onStdout: (piece: Buffer) => void
+    onStderr: (piece: Buffer) => void
+    noTrim: true
+  },
+) => Promise<{ stdout: string; stderr: string; code: number | null; signal: string | null }>
+
+/** An open connection, for a command that stays. */
+export interface HeldOn {
+  readonly exec: Exec
+  readonly target: Target
+  /** From `newMark`. */
+  readonly mark: string
+  /** Ends the connection at once. */
+  readonly end: () => void
+}
 
 export interface HeldOptions {
   readonly firstLine?: string | undefined
+  /** The command as messages show it, in place of the words. */
+  readonly shown?: string
+  /** Seconds until its first line: 60 unless given. */
+  readonly timeoutSeconds?: number
   /** Called when the command ends although this side has not closed the connection. */
   readonly onLost: () => unknown
 }
@@ -17,40 +39,61 @@ export interface HeldOptions {
 /** Milliseconds between two lines on the stdin of a held command, which prove that this run is alive. */
 export const beat = 12_000
 
+/** Bytes of output a held command may write in all, a greeting of the login shell among them. */
+export const mostHeldBytes = 1024 * 1024
+
 /**
  * As `Connection.runHeld`. Not counted among the three channels of a connection: it is the fourth session that
  * MaxSessions 4 allows.
- * @param mark from `newMark`
  */
-export function runHeld(
-  exec: Exec,
-  mark: string,
+export async function runHeld(
+  { exec, target, mark, end }: HeldOn,
   words: readonly string[],
-  { firstLine = '', onLost }: HeldOptions,
+  { firstLine = '', shown = shownWords(words), timeoutSeconds = 60, onLost }: HeldOptions,
 ): Promise<Finished | string> {
+  interruption.throwIfAsked()
   // A stdin that never ends: the host sees its end only when the connection is closed.
   const stdin = new Readable({ read() {} })
   stdin.push(firstLine)
   const beating = setInterval(() => stdin.push('\n'), beat).unref()
-  let held = false
-  return new Promise((resolve, reject) => {
-    let said = ''
-    const onStdout = (piece: Buffer) => {
-      if (held) return
-      said += piece.toString()
-      const line = /^.*(?=\n)/.exec(cutAt(mark, said)?.inside ?? '')
-      if (line === null) return
-      held = true
-      resolve(line[0])
-    }
-    exec(framed(mark, words), { stdin, onStdout, noTrim: true })
-      .then(({ stdout, stderr }) => {
-        const { code = 128, inside = '' } = cutAt(mark, stdout) ?? {}
-        resolve({ code, stdout: inside, stderr: errorsOf(mark, stderr) })
-      }, reject)
-      .finally(() => {
-        clearInterval(beating)
-        if (held) onLost()
-      })
-  })
+  const over = new AbortController()
+  const timer = setTimeout(() => over.abort(), timeoutSeconds * 1000)
+  const told = new AbortController()
+  let held: string | undefined
+  let said = ''
+  let bytes = 0
+  const count = (piece: Buffer): void => {
+    bytes += piece.length
+    if (bytes > mostHeldBytes) end()
+  }
+  const onStdout = (piece: Buffer): void => {
+    count(piece)
+    if (held !== undefined || bytes > mostHeldBytes) return
+    said += piece.toString()
+    held = /^.*(?=\n)/.exec(cutAt(mark, said)?.inside ?? '')?.[0]
+    if (held !== undefined) told.abort()
+  }
+  const ended = exec(framed(mark, words), { stdin, onStdout, onStderr: count, noTrim: true })
+    .catch(() => undefined)
+    .finally(() => {
+      clearInterval(beating)
+      if (held !== undefined) onLost()
+    })
+  const waits = AbortSignal.any([over.signal, told.signal, interruption.signal])
+  const finished = await Promise.race([ended, aborted(waits)])
+  clearTimeout(timer)
+  if (held !== undefined) return held
+  if (finished === undefined) end()
+  interruption.throwIfAsked()
+  if (bytes > mostHeldBytes) throw outputTooLong(target, shown, mostHeldBytes)
+  if (over.signal.aborted) throw noFirstLine(target, shown, timeoutSeconds)
+  const { code, inside } = cutAt(mark, finished?.stdout ?? '') ?? {}
+  if (finished === undefined || code === undefined || inside === undefined) throw lostLink(target, shown)
+  return { code, stdout: inside, stderr: errorsOf(mark, finished.stderr) }
 }
+
+const noFirstLine = (target: Target, shown: string, seconds: number): KitError =>
+  new KitError(`${target.name}: no answer within ${seconds} s to: ${shown}`, {
+    exitCode: exitCodes.unreachable,
+    hint: `look at the host: ${sshTo(target)}, then run the same command again`,
+  })

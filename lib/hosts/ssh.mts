@@ -46,7 +46,8 @@ export interface Connection {
   run(words: readonly string[], options?: RemoteOptions): Promise<Finished>
   /**
    * Starts a command that runs until the connection closes, with a line on its stdin every `beat` milliseconds.
-   * @returns the first line it prints, or its result when it ends without one. @throws what the SSH library throws
+   * @returns the first line it prints, or its result when it ends without one
+   * @throws KitError exit 6 when link or time is lost before that, exit 9 for too much output, exit 130 or 143
    */
   runHeld(words: readonly string[], options: HeldOptions): Promise<Finished | string>
   close(): void
@@ -106,10 +107,11 @@ export async function connect(login: Login): Promise<Connection> {
   })
   const limit = createLimit(channels)
   let closed = false
+  const held = { exec: ssh.execCommand.bind(ssh), target: login, mark, end: () => drop(ssh) }
   return {
     run: (words, options = {}) => limit(() => execute({ ssh, target: login, mark }, words, options)),
-    runHeld: (words, { firstLine, onLost }) =>
-      runHeld(ssh.execCommand.bind(ssh), mark, words, { firstLine, onLost: () => closed || onLost() }),
+    runHeld: (words, { onLost, ...options }) =>
+      runHeld(held, words, { ...options, onLost: () => closed || onLost() }),
     close() {
       closed = true
       ssh.dispose()
@@ -117,11 +119,13 @@ export async function connect(login: Login): Promise<Connection> {
   }
 }
 
-interface Opened {
-  readonly ssh: NodeSSH
-  readonly target: Target
-  readonly mark: string
+/** Ends a connection at once: a graceful close would continue to read what the host writes. */
+function drop(ssh: NodeSSH): void {
+  ssh.connection?.destroy()
+  ssh.dispose()
 }
+
+type Opened = Readonly<{ ssh: NodeSSH; target: Target; mark: string }>
 
 /** Runs a command and returns its own output, without that of the login shell. */
 async function execute(
@@ -172,9 +176,7 @@ async function raw(
       aborted(AbortSignal.any([over.signal, tooMuch.signal, interruption.signal])),
     ])
     if (answer === undefined) {
-      // A graceful close would continue to read what the host writes.
-      if (tooMuch.signal.aborted) ssh.connection?.destroy()
-      ssh.dispose()
+      drop(ssh)
       interruption.throwIfAsked()
       if (tooMuch.signal.aborted) throw outputTooLong(target, shown)
       throw new KitError(`${target.name}: no answer within ${timeoutSeconds} s to: ${shown}`, {

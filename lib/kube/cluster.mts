@@ -1,15 +1,16 @@
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { chooseEndpoint } from './api-servers.mts'
 import { envText, parseEnvFile } from '../settings/env-file.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { credentialsFolder, readIfThere, readPrivate, shownPath, writePrivate } from '../base/files.mts'
+import { removeFile } from '../base/remove-file.mts'
 import { fields, readShape, text } from '../base/shape.mts'
 import { findKubectl, requireFittingKubectl } from './find-kubectl.mts'
 import { daysLeft, parseKubeconfig, type Kubeconfig } from './kubeconfig.mts'
 import { createKubectl, type Kubectl } from './kubectl.mts'
 import { log } from '../base/log.mts'
 import type { Versions } from '../settings/versions.mts'
+import { written } from '../base/written.mts'
 
 /** What identifies a cluster, compared before anything is written to it. */
 export interface Identity {
@@ -132,15 +133,19 @@ export function requireSameCluster(env: string, recorded: Identity | undefined, 
     details: [
       `recorded in credentials/${env}/cluster.env: ${recorded.uid}`,
       `met now: ${met.uid}`,
-      'Nothing was written.',
+      written(),
     ],
     hint: `put the right kubeconfig back; if the cluster really was rebuilt, move credentials/${env}/cluster.env away`,
   })
 }
 
-/** Removes kubeconfig and recorded identity of a destroyed cluster. @returns paths as shown to operators */
+/**
+ * Removes kubeconfig and recorded identity of a destroyed cluster.
+ * @returns paths as shown to operators
+ * @throws KitError exit 12 when one cannot be removed, exit 2 when one cannot be read
+ */
 export function forgetCluster(env: string): string[] {
   const paths = [kubeconfigPath(env), identityPath(env)].filter((path) => readIfThere(path) !== undefined)
-  for (const path of paths) rmSync(path)
+  for (const path of paths) removeFile(path)
   return paths.map(shownPath)
 }

@@ -78,31 +78,37 @@ const longest = 900
 /**
  * Deletes objects, in this order.
  * @param wait until they and everything they own are gone (up to 900 s): no pod uses a backend any more then
+ * @returns how many the API server has taken the deletion of: those that were gone before are not among them
  * @throws KitError exit 9 naming those that are not gone in time, with their finalizers; see also Kubectl.run
  */
 export async function deleteObjects(
   kubectl: Kubectl,
   objects: readonly LiveObject[],
   { wait }: { wait: boolean },
-): Promise<void> {
+): Promise<number> {
   const items = objects.map(({ apiVersion, kind, metadata: { name, namespace } }) => ({
     apiVersion,
     kind,
     metadata: { name, namespace },
   }))
   const how = wait ? ['--cascade=foreground'] : []
-  await kubectl.run(['delete', '--ignore-not-found', ...how, '--wait=false', '-f', '-'], {
-    input: { apiVersion: 'v1', kind: 'List', items },
-  })
+  const words = ['delete', '--ignore-not-found', ...how, '--wait=false', '-o', 'name', '-f', '-']
+  // One line for each object whose deletion was accepted.
+  const taken = await kubectl.run(words, { input: { apiVersion: 'v1', kind: 'List', items } })
   // `kubectl delete --wait` would wait silently; that objects are gone is read from the API server here.
   if (wait) await waitUntilGone(kubectl, objects, longest)
+  return taken.split('\n').filter((line) => line !== '').length
 }
+
+/** `deleted`, or how many of them were. @param taken what deleteObjects returned @param all number of objects */
+export const deletedText = (taken: number, all: number): string =>
+  taken === all ? 'deleted' : `${taken} deleted, ${all - taken} were gone before`
 
 /** Finalizers the API server itself sets for the propagation policies Foreground and Orphan. */
 const ownFinalizers = ['foregroundDeletion', 'orphan']
 
-/** `Secret n8n/n8n (waits for its finalizer example.com/backup)` */
-function deletionText(live: LiveObject): string {
+/** `Secret n8n/n8n (waits for its finalizers: example.com/backup)` @param live an object that is being deleted */
+export function deletionText(live: LiveObject): string {
   const foreign = (live.metadata.finalizers ?? []).filter((one) => !ownFinalizers.includes(one))
   if (live.metadata.deletionTimestamp === undefined) return `${nameOf(live)} (nobody is deleting it)`
   return foreign.length === 0

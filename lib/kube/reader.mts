@@ -2,6 +2,12 @@ import { itemsOf } from './objects.mts'
 import type { LiveObject } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
 
+/** How a program is run in a pod. */
+export interface RunInOptions {
+  /** True for a program that only looks: running it twice is the same as once. */
+  readonly isRepeatable: boolean
+}
+
 /** Reads from one cluster. Every method throws the KitError of Kubectl.run: exit 5 to 9, 130 or 143; 3 if not JSON. */
 export interface KubeReader {
   /** Objects of a kind. @param kind as kubectl names it: `deployments.apps` @param where all namespaces unless given */
@@ -13,8 +19,12 @@ export interface KubeReader {
   get(kind: string, name: string, namespace?: string): Promise<LiveObject | undefined>
   /** The body of an API path, also of pod and Service proxies. @throws KitError exit 9 (or 8) when it is not 2xx */
   raw(path: string): Promise<string>
-  /** The stdout of a program run in a pod's first container. @throws KitError exit 9 when it exits non-zero */
-  runIn(pod: LiveObject, argv: readonly string[]): Promise<string>
+  /**
+   * The stdout of a program run in a pod's first container. Whether it ran is unknown when the link is lost: then only
+   * a repeatable one is started again.
+   * @throws KitError exit 9 when it exits non-zero
+   */
+  runIn(pod: LiveObject, argv: readonly string[], options: RunInOptions): Promise<string>
 }
 
 /** A KubeReader of the cluster of `kubectl`. */
@@ -29,6 +39,6 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
     return kubectl.json(['get', kind, name, ...where, '--ignore-not-found'])
   },
   raw: (path) => kubectl.run(['get', '--raw', path]),
-  runIn: ({ metadata: { namespace = '', name } }, argv) =>
-    kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv]),
+  runIn: ({ metadata: { namespace = '', name } }, argv, { isRepeatable }) =>
+    kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: !isRepeatable }),
 })

@@ -14,7 +14,7 @@ export type {
   Secret,
   Service,
 } from 'kubernetes-types/core/v1.d.ts'
-export type { Ingress } from 'kubernetes-types/networking/v1.d.ts'
+export type { Ingress, NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts'
 export type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts'
 
 /** A volume of a pod, with two kinds that kubernetes-types lacks: generic ephemeral, and image (Kubernetes 1.33). */

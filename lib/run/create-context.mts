@@ -2,11 +2,15 @@ import type { ContextOf, Credentials, MachineContext, StepContext, Tests } from 
 import { createBreaking } from '../checks/drills.mts'
 import { createHttp, type Http } from '../checks/http.mts'
 import { provePulls } from '../backends/image-proof.mts'
+import { lazily } from '../base/lazy.mts'
 import { liveSecrets } from './live-secrets.mts'
+import { requireKeptSettings } from './lost-settings.mts'
 import type { Backends } from '../backends/backends.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import type { Module, SettingsOf } from './module.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
+import { applyingPolicies, policiesBySteps } from './policies.mts'
+import type { NetworkPolicy } from '../kube/types.mts'
 import { requireBackends, tryBackends } from '../backends/needs.mts'
 import type { Tools } from '../checks/checks.mts'
 import { createKubeReader } from '../kube/reader.mts'
@@ -22,6 +26,9 @@ export function createContext<M extends Module>(
   step: Pick<Step<M>, 'id'>,
 ): ContextOf<M> {
   const { module, inputs, writes, versions } = session
+  const kubeOf = lazily(() =>
+    applyingPolicies(session.requireOpened().kube.of(step.id), () => policiesOf(session, step)),
+  )
   const context: MachineContext<M> = {
     get settings() {
       return inputs.current()
@@ -30,7 +37,7 @@ export function createContext<M extends Module>(
       return session.chosen().images as StepContext<M>['images']
     },
     get kube() {
-      return session.requireOpened().kube.of(step.id)
+      return kubeOf()
     },
     versions,
     until: createUntil(writes.planning),
@@ -46,6 +53,18 @@ export function createContext<M extends Module>(
     tests: testsOf(session),
   }
   return context as unknown as ContextOf<M>
+}
+
+/** The NetworkPolicies that belong to one step. */
+function policiesOf<M extends Module>(
+  { module, inputs, chosen, versions, policies }: Session<M>,
+  { id }: Pick<Step<M>, 'id'>,
+): readonly NetworkPolicy[] {
+  const choice = policies()
+  if ('off' in choice) return []
+  const settings = inputs.current()
+  const declared = module.objects(settings, chosen().images, versions)
+  return policiesBySteps(module, settings, declared, choice)[id] ?? []
 }
 
 const requirePulls = <M extends Module>(session: Session<M>): Promise<void> =>
@@ -70,6 +89,7 @@ function credentialsOf<M extends Module>(session: Session<M>): Credentials {
   }
   return {
     async ensure() {
+      await requireKeptSettings(session)
       const { opened } = session
       const live = opened && liveSecrets(await opened.kube.objects(), opened.look.namespaces)
       await inputs.ensure(live ?? {}, hold, async (settings) =>

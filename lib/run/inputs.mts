@@ -7,6 +7,14 @@ import type { Module, SettingsOf } from './module.mts'
 import { settingOfAnyModule } from './modules.mts'
 import { interactive } from '../base/terminal.mts'
 import {
+  isUnsaid,
+  lostSettings,
+  recordOf,
+  type LostSetting,
+  type RecordedSettings,
+} from '../settings/recorded.mts'
+import {
+  isSecret,
   missing,
   resolve,
   typed,
@@ -21,6 +29,18 @@ export interface Inputs<M extends Module> {
   current(): SettingsOf<M>
   /** True when the environment's name must be typed before the first write. Read before anything is saved. */
   isProtected(): boolean
+  /** What a revision keeps of the settings. */
+  record(): RecordedSettings
+  /**
+   * The settings of the last revision that this run has lost, see lostSettings; without those `restore` and `accept`
+   * were called with.
+   * @param live values of live Secrets, by key: a secret among them is adopted
+   */
+  lost(before: RecordedSettings, live: RawValues): LostSetting[]
+  /** Uses the values of the last revision again. They are saved by the next `ensure` or `keep`. */
+  restore(lost: readonly LostSetting[]): void
+  /** Goes on without the values of the last revision. */
+  accept(lost: readonly LostSetting[]): void
   /**
    * Completes, tries and saves the settings; under --plan they are only used.
    * @param live values of live Secrets, by key
@@ -52,13 +72,22 @@ export async function openInputs<M extends Module>(
   let planned: readonly Resolved[] | undefined
   let settings: SettingsOf<M> | undefined
   const looking = onlyLooks(options)
+  /** Values of the last revision that this run uses again. */
+  let restored: RawValues = {}
+  /** Keys of lost settings that were decided about. */
+  const decided = new Set<string>()
+  /** Keys of settings that `ensure` saved although nothing had said their value. */
+  const unsaid = new Set<string>()
   const sources = (): Sources => ({
     env,
-    overrides: fromRun,
+    overrides: { ...restored, ...fromRun },
     saved: savedSettings(env, module),
     variables: variables(),
   })
   const readNow = (): readonly Resolved[] => planned ?? resolve(all, sources())
+  const decide = (lost: readonly LostSetting[]): void => {
+    for (const { setting } of lost) decided.add(setting.key)
+  }
   return {
     current() {
       if (settings !== undefined) return settings
@@ -73,6 +102,26 @@ export async function openInputs<M extends Module>(
       // --set may only add protection: to remove it is a write that needs the confirmation.
       return protects({ ...sources(), overrides: {}, variables: {} }) || protects(sources())
     },
+    record: () => recordOf(readNow()),
+    lost(before, live) {
+      const resolveWith = (more: RawValues) =>
+        resolve(all, { ...sources(), saved: { ...sources().saved, ...more } }).map((one): Resolved => {
+          const { key, generate } = one.setting
+          if (more[key] !== undefined || (one.text !== undefined && !unsaid.has(key))) return one
+          if (!isSecret(one.setting)) return { ...one, origin: 'default' }
+          return live[key] === undefined && generate !== undefined ? { ...one, origin: 'generated' } : one
+        })
+      return lostSettings(before, resolveWith).filter(({ setting }) => !decided.has(setting.key))
+    },
+    restore(lost) {
+      const values = lost.flatMap(({ setting, before }) =>
+        before === undefined ? [] : [[setting.key, before]],
+      )
+      restored = { ...restored, ...(Object.fromEntries(values) as RawValues) }
+      settings = undefined
+      decide(lost)
+    },
+    accept: decide,
     async ensure(live, hold, tryOut) {
       const resolved = await completeSettings({
         module,
@@ -82,6 +131,7 @@ export async function openInputs<M extends Module>(
         tryOut: tryOut && ((answers) => tryOut(answers as SettingsOf<M>)),
       })
       settings = undefined
+      for (const one of resolved) if (isUnsaid(one)) unsaid.add(one.setting.key)
       if (looking) planned = resolved
       else await keepSettings(env, module, resolved, hold)
     },
@@ -91,6 +141,7 @@ export async function openInputs<M extends Module>(
         return one.text !== undefined || text === undefined ? one : { ...one, text, origin: 'adopted' }
       })
       settings = undefined
+      for (const key of Object.keys(found)) unsaid.delete(key)
       if (looking) planned = resolved
       else await keepSettings(env, module, resolved, hold)
     },

@@ -5,6 +5,7 @@ import type { Teardown } from '../hosts/take-down.mts'
 import type { KnownFailure } from '../kube/rollout/failure.mts'
 import type { BackendNeeds } from '../backends/needs.mts'
 import type { Database } from '../backends/postgres-facts.mts'
+import type { Flow } from '../kube/manifests/policies.mts'
 import type { Manifest } from '../kube/types.mts'
 import type { Versions } from '../settings/versions.mts'
 
@@ -31,6 +32,11 @@ export interface Module extends Declares {
     images: Readonly<Record<string, string>>,
     versions: Versions,
   ): Readonly<Record<string, readonly Manifest[]>>
+  /**
+   * Who talks to whom: every connection its pods open or receive. Where the cluster enforces NetworkPolicies everything
+   * else is refused, but DNS. A module without flows gets no policies: its namespace stays open.
+   */
+  flows?(settings: Settings): readonly Flow[]
   /** The backends it uses outside the cluster. */
   backends?(settings: Settings): BackendNeeds
   /** Known failures of its containers, by their last log lines. */

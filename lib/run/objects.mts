@@ -2,6 +2,7 @@ import type { Manifest } from '../kube/types.mts'
 import { folderOf } from '../base/names.mts'
 import { owned } from '../kube/apply/ownership.mts'
 import type { Module, SettingsOf } from './module.mts'
+import { policiesBySteps, withPolicies, type PolicyChoice } from './policies.mts'
 import type { Step } from './step.mts'
 import type { Versions } from '../settings/versions.mts'
 
@@ -10,6 +11,8 @@ export interface Making<M extends Module> {
   readonly settings: SettingsOf<M>
   readonly images: Readonly<Record<string, string>>
   readonly versions: Versions
+  /** Whether its NetworkPolicies are among the objects; without it they are not. */
+  readonly policies?: PolicyChoice
 }
 
 /**
@@ -19,10 +22,13 @@ export interface Making<M extends Module> {
 export function objectsOf<M extends Module>(
   module: M,
   steps: readonly Pick<Step<M>, 'id'>[],
-  { settings, images, versions }: Making<M>,
+  { settings, images, versions, policies = { off: 'not asked for' } }: Making<M>,
 ): Manifest[] {
   const declared = module.objects(settings, images, versions)
+  const added = 'off' in policies ? {} : policiesBySteps(module, settings, declared, policies)
   return steps.flatMap(({ id }) =>
-    (declared[id] ?? []).map((one) => owned(one, { module: folderOf(module), step: id, env: settings.ENV })),
+    withPolicies(declared[id] ?? [], added[id]).map((one) =>
+      owned(one, { module: folderOf(module), step: id, env: settings.ENV }),
+    ),
   )
 }

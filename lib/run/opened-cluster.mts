@@ -4,6 +4,7 @@ import type { Cluster } from '../kube/cluster.mts'
 import { undoDrills } from '../checks/drill-undo.mts'
 import { lookAtCluster, type Look } from '../kube/cluster-view.mts'
 import { requireGate } from '../state/gate.mts'
+import { checksumKeyOf, type ChecksumKey } from '../state/checksum-key.mts'
 import { createClusterLock, type ClusterLock } from '../state/lock.mts'
 import { interruption } from '../base/signals.mts'
 import { createKube } from '../kube/apply/kube-session.mts'
@@ -14,9 +15,12 @@ import { log, say } from '../base/log.mts'
 import { folderOf, headingOf, systemNamespace } from '../base/names.mts'
 import type { Module } from './module.mts'
 import { needsOf } from './modules.mts'
+import type { KnownNetwork } from './policies.mts'
 import { createRecordCheck, operator, type Revision } from '../state/revision.mts'
 import { readRecords } from '../state/revision-store.mts'
+import { readClusterNetwork } from '../state/cluster-network.mts'
 import { createRunRevision, type RunRevision } from '../state/run-revision.mts'
+import type { RecordedSettings } from '../settings/recorded.mts'
 import { kitVersion, type Versions } from '../settings/versions.mts'
 import type { Writes } from '../base/writes.mts'
 
@@ -28,6 +32,9 @@ export interface OpenedCluster {
   readonly revisions: RunRevision
   /** Every revision of every module on this cluster. */
   readonly known: readonly Revision[]
+  readonly checksumKey: ChecksumKey
+  /** What modules must know of it for their NetworkPolicies. */
+  readonly network: KnownNetwork
   /** Acquired by `mayWrite`; a reader acquires it when no other run may change what it reads. */
   readonly lock: ClusterLock
   /** Before every write. @throws KitError exit 2, 11 or 130 when this run may not write (any more) */
@@ -43,6 +50,8 @@ export interface OpenOptions {
   readonly versions: Versions
   /** The images this run installs, read when its revision begins. */
   readonly images: () => Readonly<Record<string, string>>
+  /** The settings this run works with, read when its revision begins. */
+  readonly settings: () => RecordedSettings
   /** The gate of writes that belong to this run's revision. */
   readonly writes: Writes
 }
@@ -80,6 +89,7 @@ export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> 
     for (const { name, why } of records.damaged) warnDamaged(name, why)
     const known = records.revisions
     const revisions = revisionsOf(opening, kubectl, known, mayWrite)
+    const checksumKey = checksumKeyOf(kubectl, records.objects)
     const kube = createKube({
       kubectl,
       writes: opening.writes,
@@ -88,9 +98,11 @@ export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> 
       failures: module.failures ?? [],
       namespaces: look.namespaces,
       objects: records.objects,
+      checksumKey: checksumKey.value,
       isRecorded: createRecordCheck(revisions.all),
     })
-    return { cluster, look, kube, revisions, known, lock, mayWrite }
+    const network = { network: readClusterNetwork(records.objects), nodes: look.nodes }
+    return { cluster, look, kube, revisions, known, network, lock, checksumKey, mayWrite }
   } catch (thrown) {
     await lock.release()
     throw thrown
@@ -140,12 +152,14 @@ async function readUnderLock(
 }
 
 const revisionsOf = (
-  { module, env, images }: OpenOptions,
+  { module, env, images, settings }: OpenOptions,
   kubectl: Kubectl,
   known: readonly Revision[],
   guard: () => Promise<void>,
-): RunRevision =>
-  createRunRevision({ kubectl, known, module: folderOf(module), env, kit: kitVersion(), images, guard })
+): RunRevision => {
+  const kit = kitVersion()
+  return createRunRevision({ kubectl, known, module: folderOf(module), env, kit, images, settings, guard })
+}
 
 const warnDamaged = (name: string, why: string): void =>
   log.warn(

@@ -1,15 +1,17 @@
 import { isKnownByNodes } from './modules.mts'
 import type { Module } from './module.mts'
 import { kubernetesBuild } from '../kube/kubernetes-build.mts'
+import { policyLine } from './policies.mts'
 import type { Session } from './session.mts'
 import type { ReportFacts } from '../checks/tests.mts'
 import { describeImage, kitVersion } from '../settings/versions.mts'
 
 /** The content of a report beside its checks. @throws KitError exit 2 listing settings that are missing */
 export function reportFacts<M extends Module>(session: Session<M>): ReportFacts {
-  const { module, env, opened, versions, ownVersions, chosen, reporter } = session
+  const { module, env, opened, versions, ownVersions, chosen, policies, reporter } = session
   const settings = session.inputs.current()
   const current = opened?.revisions.current
+  const applied = current?.manifests.filter(({ kind }) => kind === 'NetworkPolicy').length ?? 0
   const { images } = chosen()
   // On an adopted cluster, none of the module's images runs.
   const own = current?.state === 'adopted' ? [] : module.images
@@ -24,7 +26,10 @@ export function reportFacts<M extends Module>(session: Session<M>): ReportFacts 
     ownVersions,
     images: own.map((name) => describeImage(name, images[name] ?? '', versions)),
     access: module.information?.(settings) ?? [],
-    notProven: module.notProven?.(settings) ?? [],
+    notProven: [
+      ...(module.notProven?.(settings) ?? []),
+      ...(module.scope === 'cluster' && module.flows === undefined ? [] : [policyLine(policies(), applied)]),
+    ],
     drilled: current?.drills ?? {},
   }
 }

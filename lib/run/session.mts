@@ -10,6 +10,7 @@ import { createMachines, noCluster, whyNoCluster, openFor, type Machines } from 
 import { say } from '../base/log.mts'
 import { headingOf, namesOf } from '../base/names.mts'
 import type { Module, SettingsOf } from './module.mts'
+import { choosePolicies, type PolicyChoice } from './policies.mts'
 import { interactive } from '../base/terminal.mts'
 import { chooseImages, readVersions, type Chosen, type Versions } from '../settings/versions.mts'
 import { createWrites, type Writes } from '../base/writes.mts'
@@ -36,6 +37,8 @@ export interface Session<M extends Module> {
   readonly opened: OpenedCluster | undefined
   /** The cluster. @throws KitError exit 3 while there is none; NotYet under --plan and --status */
   readonly requireOpened: () => OpenedCluster
+  /** Whether the module's NetworkPolicies are applied. @throws KitError exit 2 listing settings that are missing */
+  readonly policies: () => PolicyChoice
   /** The backends of these settings, by default of the run's own. @throws KitError exit 2 when these are incomplete */
   readonly backends: (settings?: SettingsOf<M>) => Backends
   /** The warnings of this run, and the reporter that adds to them. */
@@ -74,7 +77,8 @@ export async function openSession<M extends Module>(
   const { writes, repairs } = createGates(options, permit, () => opened)
   /** @throws KitError as openCluster and putBackDrills; the lock is released then */
   async function open(): Promise<OpenedCluster> {
-    const made = await openCluster({ module, env, options, permit, versions, images, writes })
+    const settings = () => inputs.record()
+    const made = await openCluster({ module, env, options, permit, versions, images, settings, writes })
     opened = made
     try {
       if (!writes.planning) await putBackDrills(made, repairs)
@@ -119,6 +123,10 @@ export async function openSession<M extends Module>(
       if (opened !== undefined) return opened
       throw onlyLooks(options) ? new NotYet('the cluster is made') : noCluster()
     },
+    policies: () =>
+      opened === undefined
+        ? { off: 'there is no cluster yet' }
+        : choosePolicies(module, inputs.current(), opened.network),
     backends: (settings) => (settings === undefined ? ownBackends() : opener.open(settings)),
     reporter: opener,
     machines: () =>
@@ -148,7 +156,7 @@ type WriteKind = 'revision' | 'repair'
 /**
  * The gates of a run's writes. Each requires the confirmation of a protected environment; on a cluster the lock too.
  */
-function createGates(
+export function createGates(
   options: Arguments,
   permit: () => Promise<void>,
   cluster: () => OpenedCluster | undefined,
@@ -157,7 +165,9 @@ function createGates(
     const opened = cluster()
     if (opened === undefined) return permit()
     await opened.mayWrite()
-    if (kind === 'revision') await opened.revisions.begin()
+    if (kind !== 'revision') return
+    if (options.verb !== 'uninstall') await opened.checksumKey.save()
+    await opened.revisions.begin()
   }
   const gateOf = (kind: WriteKind): Writes =>
     createWrites({ planning: onlyLooks(options), guard: () => mayWrite(kind) })

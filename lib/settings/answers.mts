@@ -1,7 +1,7 @@
 import { fstatSync, statSync, type Stats } from 'node:fs'
 import { Socket } from 'node:net'
 import { decode, mostFileBytes, openPipe, readPrivate, requirePrivate, shownPath } from '../base/files.mts'
-import { exitCodes, hasCode, KitError } from '../base/errors.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
 import { interruption } from '../base/signals.mts'
 
 // The answers file: a file, or a pipe (`--answers <(program)`, /dev/stdin, a FIFO), which can be read only once.
@@ -21,7 +21,8 @@ function statusOf(path: string): Stats | undefined {
   try {
     return descriptor === undefined ? statSync(path) : fstatSync(descriptor)
   } catch (thrown) {
-    if (hasCode(thrown, 'ENOENT', 'EBADF', 'ENOTDIR')) return undefined
+    // Whatever it is, reading it says why, with the file's name.
+    if (thrown instanceof Error) return undefined
     throw thrown
   }
 }

@@ -1,3 +1,4 @@
+import { written } from '../base/written.mts'
 import { parse } from 'dotenv'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { shownPath } from '../base/files.mts'
@@ -71,5 +72,6 @@ const explainQuotes = 'single quotes, or backticks when the value itself holds a
 const badLine = (path: string, number: number, why: string): KitError =>
   new KitError(`${shownPath(path)} line ${number}: ${why}`, {
     exitCode: exitCodes.usage,
-    hint: 'correct that line, or restore the file from your backup; nothing was written',
+    details: [written()],
+    hint: 'correct that line, or restore the file from your backup',
   })

@@ -13,6 +13,7 @@ import {
   type Sources,
   type RawValues,
 } from './settings.mts'
+import { written } from '../base/written.mts'
 
 // Rules for settings from any source: file, variable, option or question.
 
@@ -31,7 +32,7 @@ export function requireNoContradiction({ module, sources }: Judged, settings: re
   const file = fileOf(sources.env, module, first)
   throw new KitError(`KEYBUZZ_${first.key} contradicts the value saved in ${file}`, {
     exitCode: exitCodes.usage,
-    details: ['A variable only fills a gap; it never changes what is saved. Nothing was written.'],
+    details: [`A variable only fills a gap; it never changes what is saved. ${written()}`],
     hint: `unset KEYBUZZ_${first.key}, or change ${file}`,
   })
 }
@@ -50,7 +51,7 @@ export function requireLive({ module, sources, live }: Judged, resolved: readonl
     throw new KitError(`${setting.key} is not the value the cluster runs with`, {
       exitCode: exitCodes.worldMoved,
       details: [
-        `${fileOf(sources.env, module, setting)} has another one. Nothing was written.`,
+        `${fileOf(sources.env, module, setting)} has another one. ${written()}`,
         ...(setting.keep === true ? ['It can never be replaced: what it encrypted would be lost.'] : []),
       ],
       hint:
@@ -85,8 +86,8 @@ export function requireValid(
   if (problems.length === 0) return
   throw new KitError(`${problems.length} settings of ${headingOf(module)} are invalid`, {
     exitCode: exitCodes.usage,
-    details: problems,
-    hint: 'correct them there; nothing was written',
+    details: [...problems, written()],
+    hint: 'correct them there, then run the same command again',
   })
 }
 

@@ -135,6 +135,8 @@ export const contradicting = (settings: readonly Setting[], { saved, variables }
 
 /** What is invalid in one text, as one sentence, or undefined. The sentence never repeats a sensitive value. */
 export function problemWith(setting: Setting, text: string, view: SettingsView): string | undefined {
+  // Empty on purpose: without a value, also where the setting has a default or the last revision had a value.
+  if (text === '' && setting.optional === true) return undefined
   if (setting.kind === 'number' && !/^-?\d+$/.test(text)) return 'must be a whole number'
   if (setting.kind === 'flag' && text !== 'true' && text !== 'false') return 'must be true or false'
   if (setting.kind === 'choice' && !setting.choices?.includes(text)) {

@@ -4,6 +4,7 @@ import { log } from '../base/log.mts'
 import { folderOf, masterCommand } from '../base/names.mts'
 import { isValidated, lastPassed, newestOf, shortTime, type Revision } from './revision.mts'
 import { type Look, isServer, isReady } from '../kube/cluster-view.mts'
+import { written } from '../base/written.mts'
 
 /** A module that another one needs: its row in the table of modules (scripts/modules.mjs). */
 export interface Needed {
@@ -41,7 +42,7 @@ export function requireGate(
   if (problems.length === 0) return
   throw new KitError('the cluster is not healthy now', {
     exitCode: exitCodes.preflight,
-    details: [...problems, 'Nothing was written.'],
+    details: [...problems, written()],
     hint: `${masterCommand(needed[0]?.number ?? 9, env, '--verify')}   shows each check with its fix`,
   })
 }

@@ -5,6 +5,7 @@ import { holderOf, isHeld, leaseIn, processOf, type Lease } from './lease.mts'
 import { log } from '../base/log.mts'
 import { hasEnded } from './process-identity.mts'
 import { watchKind } from '../kube/watch.mts'
+import { written } from '../base/written.mts'
 
 /** Milliseconds between two progress lines of the wait. */
 const heartbeat = 15_000
@@ -63,6 +64,6 @@ function takenOver(lease: Lease): Lease {
 const lockedError = (lease: Lease): KitError =>
   new KitError('another run works on this cluster', {
     exitCode: exitCodes.locked,
-    details: [holderOf(lease), 'It is alive: it has just renewed its lease. Nothing was written.'],
+    details: [holderOf(lease), `It is alive: it has just renewed its lease. ${written()}`],
     hint: 'add --wait to begin when it has ended',
   })

@@ -18,6 +18,7 @@ import { waitForLease } from './lock-wait.mts'
 import { sendObjects } from '../kube/objects.mts'
 import { systemNamespace } from '../base/names.mts'
 import { namespace } from '../kube/manifests/objects.mts'
+import { written } from '../base/written.mts'
 
 /** One run at a time on a cluster (DESIGN section 6, Lock). */
 export interface Lock {
@@ -193,6 +194,6 @@ const makeNamespace = async (kubectl: Kubectl): Promise<void> =>
 const overtaken = (): KitError =>
   new KitError('another run has worked on this cluster since this one looked at it', {
     exitCode: exitCodes.locked,
-    details: ['What this run had read may be old. Nothing was written.'],
+    details: [`What this run had read may be old. ${written()}`],
     hint: 'run the same command again',
   })

@@ -1,4 +1,5 @@
 import { hostname, userInfo } from 'node:os'
+import type { RecordedSettings } from '../settings/recorded.mts'
 import { nameOf, type LiveObject, type Manifest } from '../kube/types.mts'
 
 /** What one run of one module applied, kept in the cluster (DESIGN section 6). */
@@ -30,6 +31,8 @@ export interface Revision {
   readonly schema?: string
   /** Names of objects a run was about to apply: a killed run may have created them. */
   readonly begun?: readonly string[]
+  /** The settings its objects were made with, without secret values. Revisions of older kits have none. */
+  readonly madeWith?: RecordedSettings
   readonly manifests: readonly Manifest[]
 }
 

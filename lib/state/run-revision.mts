@@ -1,3 +1,4 @@
+import type { RecordedSettings } from '../settings/recorded.mts'
 import { nameOf, type Manifest } from '../kube/types.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import { deleteRevisions, saveRevision } from './revision-store.mts'
@@ -49,6 +50,8 @@ export interface RunRevisionOptions {
   readonly kit: string
   /** Images this run installs. */
   readonly images: () => Readonly<Record<string, string>>
+  /** The settings this run works with. */
+  readonly settings: () => RecordedSettings
   /** Called before each write. @throws KitError exit 2, 11 or 130 when this run may not write (any more) */
   readonly guard: () => Promise<void>
 }
@@ -83,7 +86,12 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
   })
   /** This run's revision. A pending one was left by a killed run: this run continues it. */
   const own = (): Revision => {
-    const fresh = make('pending', current?.manifests ?? [])
+    // A rollback applies the objects of `target`, and with them its settings.
+    const madeWith = target === undefined ? options.settings() : target.madeWith
+    const fresh = {
+      ...make('pending', current?.manifests ?? []),
+      ...(madeWith === undefined ? {} : { madeWith }),
+    }
     return current?.state === 'pending' ? { ...fresh, number: current.number } : fresh
   }
   const save = async (revision: Revision) => {
@@ -138,14 +146,14 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
     async uninstalled() {
       if (current === undefined || current.state === 'uninstalled') return
       await guard()
-      const { schema: _schema, begun: _begun, ...revision } = own()
+      const { schema: _schema, begun: _begun, madeWith: _madeWith, ...revision } = own()
       await save({ ...revision, state: 'uninstalled', manifests: [] })
     },
   }
 }
 
-const intentOf = ({ images, rollbackOf, kit, begun }: Revision): string =>
-  JSON.stringify([images, rollbackOf, kit, begun])
+const intentOf = ({ images, rollbackOf, kit, begun, madeWith }: Revision): string =>
+  JSON.stringify([images, rollbackOf, kit, begun, madeWith])
 
 /** The begun names that are not among the manifests, without duplicates. */
 function withBegun(names: readonly string[], manifests: readonly Manifest[]): Pick<Revision, 'begun'> {

@@ -2,6 +2,7 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { folderOf, headingOf } from '../base/names.mts'
 import { newestOf, type Revision } from './revision.mts'
 import type { Declares } from '../settings/settings.mts'
+import { written } from '../base/written.mts'
 
 /** A module of one environment that is to be changed, on a cluster with these revisions (oldest first). */
 export interface Acting {
@@ -30,7 +31,7 @@ export function requireOwner(acting: Acting): void {
   if (owner === undefined) return
   throw new KitError(`${headingOf(acting.module)} was installed from environment ${owner}`, {
     exitCode: exitCodes.worldMoved,
-    details: [`${acting.env} may verify it, not change it. Nothing was written.`],
+    details: [`${acting.env} may verify it, not change it. ${written()}`],
     hint: `use --env ${owner}`,
   })
 }

@@ -6,6 +6,7 @@ import { log } from '../base/log.mts'
 import { readSchema } from './schema.mts'
 import type { Module } from '../run/module.mts'
 import { createContext } from '../run/create-context.mts'
+import { requireKeptSettings } from '../run/lost-settings.mts'
 import { objectsOf } from '../run/objects.mts'
 import { mergeManifests } from '../state/run-revision.mts'
 import { foreignOwner } from '../state/scope.mts'
@@ -26,7 +27,10 @@ export async function install<M extends Module>(
   const applying = steps.filter(({ kind }) => kind === 'apply')
   for (const step of isOnlyProven(session) ? steps.filter((one) => !applying.includes(one)) : steps) {
     if (step === applying[0]) await prepare(session, applying)
+    const isFirstSeen = session.opened === undefined
     await runOne(session, step)
+    // A cluster this step has connected: with every settings file lost, only now its revisions are known.
+    if (isFirstSeen) await keepSettingsOf(session, step)
     if (step === applying.at(-1)) await settle(session, applying)
   }
   if (session.options.plan) return
@@ -45,8 +49,15 @@ function isOnlyProven<M extends Module>({ module, env, opened }: Session<M>): bo
   return owner !== undefined || adopted
 }
 
+/** Requires the settings of the last revision, and saves those that are used again. @throws as requireKeptSettings */
+async function keepSettingsOf<M extends Module>(session: Session<M>, step: Step<M>): Promise<void> {
+  if (await requireKeptSettings(session)) await createContext(session, step).credentials.keep({})
+}
+
 /** All preconditions of a run, before its first write. @throws KitError exit 2, 3, 5 to 9 */
 async function prepare<M extends Module>(session: Session<M>, applying: readonly Step<M>[]): Promise<void> {
+  const [first] = applying
+  if (first !== undefined) await keepSettingsOf(session, first)
   await announceUpgrade(session)
   const { opened } = session
   if (opened === undefined) return
@@ -58,9 +69,15 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
 }
 
 const declaredObjects = <M extends Module>(
-  { module, inputs, chosen, versions }: Session<M>,
+  { module, inputs, chosen, versions, policies }: Session<M>,
   steps: readonly Step<M>[],
-): Manifest[] => objectsOf(module, steps, { settings: inputs.current(), images: chosen().images, versions })
+): Manifest[] =>
+  objectsOf(module, steps, {
+    settings: inputs.current(),
+    images: chosen().images,
+    versions,
+    policies: policies(),
+  })
 
 async function runOne<M extends Module>(session: Session<M>, step: Step<M>): Promise<void> {
   const { writes, options } = session

@@ -5,6 +5,7 @@ import { givenSettings } from '../settings/overrides.mts'
 import { log, print } from '../base/log.mts'
 import type { Module, SettingsOf } from '../run/module.mts'
 import { settingOfAnyModule } from '../run/modules.mts'
+import { keyed } from '../kube/apply/keyed.mts'
 import { manifestYaml } from '../kube/apply/plan-text.mts'
 import { objectsOf } from '../run/objects.mts'
 import { missing, resolve, typed } from '../settings/settings.mts'
@@ -41,7 +42,9 @@ export async function planOffline<M extends Module>(
   if (unnamed.length > 0) log.warn(`not in versions.json yet, shown as <name>: ${unnamed.join(', ')}`)
   const shown = Object.fromEntries(unnamed.map((name) => [name, { version: '', image: `<${name}>` }]))
   const { images } = chooseImages(module.images, { ...versions, ...shown }, {}, false)
+  if (module.flows !== undefined)
+    log.warn('NetworkPolicies are not shown: the nodes of the cluster, and whether it enforces them, decide')
   for (const manifest of objectsOf(module, steps, { settings, images, versions }))
-    print(manifestYaml(manifest).trimEnd())
+    print(manifestYaml(keyed(manifest, undefined)).trimEnd())
   return exitCodes.done
 }

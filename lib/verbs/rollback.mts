@@ -7,12 +7,14 @@ import { headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import { createContext } from '../run/create-context.mts'
 import { objectsOf } from '../run/objects.mts'
+import { withoutUnproven } from '../run/policies.mts'
 import { shortTime } from '../state/revision.mts'
 import { targetOf } from './rollback-target.mts'
 import { readSchema, requireSameSchema } from './schema.mts'
 import { requireOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
 import type { Step } from '../run/step.mts'
+import { written } from '../base/written.mts'
 
 /**
  * Applies an earlier revision again, waits for its rollouts, runs the tests. Secrets get the values of the current
@@ -33,7 +35,9 @@ export async function rollBack<M extends Module>(
   await requireSameSchema(session, target)
   revisions.intend(target)
   const today = objectsOf(module, steps, { settings: inputs.current(), images: target.images, versions })
-  const wanted = target.manifests.map((manifest) => withValues(manifest, today))
+  const wanted = withoutUnproven(module, target.manifests, session.policies()).map((manifest) =>
+    withValues(manifest, today),
+  )
   await requireFreeAddresses(kube, wanted)
   revisions.expect(wanted.map(nameOf))
   await kube.reapply(wanted)
@@ -63,7 +67,7 @@ function withValues(manifest: Manifest, today: readonly Manifest[]): Manifest {
       `${nameOf(manifest)} of that revision needs values that today's settings do not have`,
       {
         exitCode: exitCodes.worldMoved,
-        details: [`missing: ${lost.join(', ')}`, 'Nothing was written.'],
+        details: [`missing: ${lost.join(', ')}`, written()],
         hint: 'give these settings first (step 00), then roll back again',
       },
     )

@@ -3,6 +3,7 @@ import { headingOf, masterCommand } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import type { Revision } from '../state/revision.mts'
 import type { Session } from '../run/session.mts'
+import { written } from '../base/written.mts'
 
 // Migrations of a database go forward only: an older image does not run on a newer schema. The last migration is read
 // from the database itself, and saved in every revision.
@@ -37,7 +38,7 @@ export async function requireSameSchema<M extends Module>(
     details: [
       `last migration then: ${target.schema ?? 'not recorded'}`,
       `last migration now: ${now}`,
-      'The older image cannot be trusted with the newer schema. Nothing was written.',
+      `The older image cannot be trusted with the newer schema. ${written()}`,
       'The way back is the backup from before the upgrade:',
       ...schema.restore.map((line) => `    ${line}`),
     ],

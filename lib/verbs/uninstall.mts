@@ -10,10 +10,11 @@ import { folderOf, headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import { dependentsOf } from '../run/modules.mts'
 import { ownerOf } from '../kube/apply/ownership.mts'
-import { deleteObjects } from '../kube/objects.mts'
+import { deletionText, deletedText, deleteObjects } from '../kube/objects.mts'
 import { requireOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
 import { machineryOf, uninstallHosts } from './uninstall-hosts.mts'
+import { written } from '../base/written.mts'
 
 /**
  * Deletes the module's objects, newest first, removes it from its hosts if it installed them, and lists what is kept.
@@ -37,8 +38,9 @@ export async function uninstall<M extends Module>(session: Session<M>): Promise<
   await opened?.kube.sayStrays()
   if (objects.length === 0 && losses.length === 0 && !stands(opened))
     return log.done(`${headingOf(module)} is not installed in ${env}`, started)
+  sayEnding(objects)
   if (!options.plan) {
-    for (const line of [...objects.map(nameOf), ...losses]) say(`  - ${line}`)
+    for (const line of [...objects.map(removalLine), ...losses]) say(`  - ${line}`)
     await confirmName(module.slug, `${headingOf(module)} is deleted from ${env}`, answers)
   }
   if (opened !== undefined) await deleteAll(session, opened, objects)
@@ -49,6 +51,19 @@ export async function uninstall<M extends Module>(session: Session<M>): Promise<
   for (const line of module.stays?.(session.inputs.current()) ?? []) say(`  Kept      ${line}`)
   if (existsSync(settingsFile(env, module))) say(`  Kept      ${shownPath(settingsFile(env, module))}`)
 }
+
+/** An object being deleted already is said before the name is asked: its finalizers may hold the uninstall for long. */
+function sayEnding(objects: readonly LiveObject[]): void {
+  for (const one of objects.filter(isEnding))
+    log.warn(
+      `${deletionText(one)} is being deleted since ${one.metadata.deletionTimestamp}`,
+      `see what it waits for: kubectl get ${one.kind.toLowerCase()} ${one.metadata.name} --namespace ${one.metadata.namespace ?? ''} -o yaml`,
+    )
+}
+
+const isEnding = ({ metadata }: LiveObject): boolean => metadata.deletionTimestamp !== undefined
+
+const removalLine = (one: LiveObject): string => (isEnding(one) ? deletionText(one) : nameOf(one))
 
 const stands = (opened: OpenedCluster | undefined): boolean =>
   opened?.revisions.current !== undefined && opened.revisions.current.state !== 'uninstalled'
@@ -63,11 +78,13 @@ async function deleteAll<M extends Module>(
     const batch = objects.filter((one) => ownerOf(one).step === step)
     const began = performance.now()
     if (!options.plan) log.waiting(`deleting ${batch.length} objects of ${step}, until their pods have ended`)
+    let taken = 0
     await writes.make(
       batch.map((one) => ({ sign: '-', what: nameOf(one) })),
-      () => deleteObjects(cluster.kubectl, batch, { wait: true }),
+      async () => void (taken = await deleteObjects(cluster.kubectl, batch, { wait: true })),
     )
-    if (!options.plan) log.ok(`${batch.length} objects of ${step} deleted`, began)
+    if (!options.plan)
+      log.ok(`${batch.length} objects of ${step}: ${deletedText(taken, batch.length)}`, began)
   }
   if (!options.plan) await revisions.uninstalled()
 }
@@ -86,7 +103,7 @@ function requireNobodyNeeds(module: Module, { known }: OpenedCluster): void {
   if (needing.length === 0) return
   throw new KitError(`${headingOf(module)} cannot be uninstalled: other modules need it`, {
     exitCode: exitCodes.worldMoved,
-    details: [`installed on this cluster: ${needing.join(', ')}`, 'Nothing was written.'],
+    details: [`installed on this cluster: ${needing.join(', ')}`, written()],
     hint: 'uninstall these first',
   })
 }

@@ -6,6 +6,7 @@ import type { Module } from '../run/module.mts'
 import { readSchema } from './schema.mts'
 import type { Session } from '../run/session.mts'
 import { isOlder } from '../settings/versions.mts'
+import { written } from '../base/written.mts'
 
 /**
  * Shows, before an upgrade writes anything, the versions, the backup to make and the way back; then asks. Does nothing
@@ -48,7 +49,7 @@ async function requireForward<M extends Module>(session: Session<M>): Promise<vo
   if (back === undefined) return
   throw new KitError(`${back.name} would go back from ${back.from} to ${back.to}`, {
     exitCode: exitCodes.worldMoved,
-    details: ['An older image does not run on the newer schema. Nothing was written.'],
+    details: [`An older image does not run on the newer schema. ${written()}`],
     hint: 'correct versions.json; the way back to an earlier revision is --rollback',
   })
 }

@@ -4,7 +4,8 @@ import { defaultStorageClass } from './checks/addons.mts'
 import { everyNodeServes } from './ingress/daemonset-ready.mts'
 import { k3s } from './module.mts'
 import { coreObjects } from './probes/core-objects.mts'
-import { policyVerdict } from './probes/policy-verdict.mts'
+import { guard } from './probes/guard.mts'
+import { policyVerdict, recordedVerdict } from './probes/policy-verdict.mts'
 import { everyProbe, ownVolume, probeNamespace, single, singlesIn } from './probes/probe.mts'
 
 export default step(
@@ -21,6 +22,10 @@ export default step(
       await kube.apply([single('volume', images.probe, ownVolume)])
       await kube.waitForRollout(probeNamespace, 'volume')
     }
-    await kube.apply([await policyVerdict(kube)])
+    // Nodes may be new since the last run: before the probes are asked by them.
+    const isGuarded = (await recordedVerdict(kube)) === 'true'
+    if (isGuarded) await kube.apply([await guard(kube, settings)])
+    const { enforced, record } = await policyVerdict(kube)
+    await kube.apply([record, ...(enforced && !isGuarded ? [await guard(kube, settings)] : [])])
   },
 )

@@ -30,7 +30,9 @@ export const backends: KeybuzzCheck = {
     if (pods.length === 0) return failed('there is no pod of the API')
     const wrong: string[] = []
     for (const pod of pods) {
-      const said = await firstThatRuns(waysToReach(targets), (argv) => tools.kube.runIn(pod, argv))
+      const said = await firstThatRuns(waysToReach(targets), (argv) =>
+        tools.kube.runIn(pod, argv, { isRepeatable: true }),
+      )
       if (said === undefined)
         return warning('its image has neither node, python3 nor nc: it cannot be asked from inside')
       const unreached = unreachedIn(said, targets).map((what) => `${pod.metadata.name}: ${what}`)

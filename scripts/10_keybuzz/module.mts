@@ -3,6 +3,7 @@ import { defineModule } from '../../lib/run/module.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { failures } from './failures.mts'
+import { flows } from './flows.mts'
 import { configuration, ingress, prerequisites, workload } from './manifests.mts'
 import { migrations } from './migration.mts'
 import { identity, names, type Images } from './names.mts'
@@ -34,11 +35,11 @@ export const keybuzz = defineModule({
     '02_deploy_front': [...configuration(settings, 'front'), ...workload(settings, images, 'front')],
     '03_configure_ingress': ingress(settings),
   }),
+  flows,
   backends,
   failures,
   notProven: ({ API_CORS_ORIGINS }: KeybuzzSettings) => [
     'What the API and the front do beyond their health paths: they are yours, and no check knows their routes.',
-    'NetworkPolicies: none are applied.',
     ...(API_CORS_ORIGINS === undefined ? ['CORS: none is set.'] : []),
   ],
   schema: (settings: KeybuzzSettings) =>

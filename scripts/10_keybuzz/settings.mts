@@ -11,6 +11,7 @@ import {
 } from '../../lib/settings/validators.mts'
 import type { SettingsOf } from '../../lib/run/module.mts'
 import { certificateOf, general, ingress } from '../../lib/settings/platform.mts'
+import { network } from '../../lib/settings/platform-network.mts'
 import { postgres, rabbitmq, redis, registry } from '../../lib/settings/platform-backends.mts'
 import { fileSettings } from './env-files.mts'
 
@@ -154,6 +155,14 @@ export const own = [
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
-export const shared = [...general, ...ingress, ...postgres, ...redis, ...rabbitmq, ...registry] as const
+export const shared = [
+  ...general,
+  ...ingress,
+  ...postgres,
+  ...redis,
+  ...rabbitmq,
+  ...registry,
+  ...network,
+] as const
 
 export type KeybuzzSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

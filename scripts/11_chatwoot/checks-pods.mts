@@ -25,7 +25,9 @@ export const sidekiq: ChatwootCheck = {
     const pods = await podsOf(tools, 'worker')
     const silent: string[] = []
     for (const pod of pods) {
-      const why = await tools.kube.runIn(pod, [...heartbeatCommand]).then(() => '', messageOf)
+      const why = await tools.kube
+        .runIn(pod, [...heartbeatCommand], { isRepeatable: true })
+        .then(() => '', messageOf)
       if (why !== '') silent.push(`${pod.metadata.name}: ${shortened(why, 120)}`)
     }
     if (pods.length === 0) return failed('no pod of worker')

@@ -3,6 +3,7 @@ import { defineModule } from '../../lib/run/module.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { failures } from './failures.mts'
+import { flows } from './flows.mts'
 import { jobs } from './jobs.mts'
 import { ingress, prerequisites, workload } from './manifests.mts'
 import { identity, names } from './names.mts'
@@ -23,12 +24,12 @@ export const chatwoot = defineModule({
     '01_deploy': [...prerequisites(settings), ...jobs(settings, images), ...workload(settings, images)],
     '02_configure_ingress': ingress(settings),
   }),
+  flows,
   backends,
   failures,
   notProven: ({ S3_ENDPOINT, BRAND_COLOUR }: ChatwootSettings) => [
     'Mail is sent: no check sends one.',
     'Browsers reach the S3 server: the checks ask from this machine.',
-    'NetworkPolicies: none are applied.',
     ...(S3_ENDPOINT === undefined ? [withoutS3] : []),
     ...(BRAND_COLOUR === undefined
       ? []

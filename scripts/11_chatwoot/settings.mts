@@ -3,6 +3,7 @@ import type { Setting } from '../../lib/settings/settings.mts'
 import { isBetween, isDnsName, isEmail, isUrl } from '../../lib/settings/validators.mts'
 import type { SettingsOf } from '../../lib/run/module.mts'
 import { certificateOf, general, ingress, smtp } from '../../lib/settings/platform.mts'
+import { network } from '../../lib/settings/platform-network.mts'
 import { postgres, redis, registry, s3 } from '../../lib/settings/platform-backends.mts'
 
 /** Bytes of an Active Record encryption key: `rails db:encryption:init` prints 32 characters. */
@@ -150,6 +151,15 @@ export const own = [
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
-export const shared = [...general, ...ingress, ...postgres, ...redis, ...s3, ...registry, ...smtp] as const
+export const shared = [
+  ...general,
+  ...ingress,
+  ...postgres,
+  ...redis,
+  ...s3,
+  ...registry,
+  ...smtp,
+  ...network,
+] as const
 
 export type ChatwootSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

@@ -4,6 +4,7 @@ import { isByAddress } from '../../lib/settings/backend-tls.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { failures } from './failures.mts'
+import { flows } from './flows.mts'
 import { ingress, prerequisites, workload } from './manifests.mts'
 import { identity, names } from './names.mts'
 import type { Images } from './pods.mts'
@@ -30,9 +31,10 @@ export const n8n = defineModule({
     ],
     '02_configure_ingress': ingress(settings),
   }),
+  flows,
   backends,
   failures,
-  notProven: () => ['Mail is sent: no check sends one.', 'NetworkPolicies: none are applied.'],
+  notProven: () => ['Mail is sent: no check sends one.'],
   schema: (settings: N8nSettings) => ({
     database: databaseOf(settings),
     lastMigration: 'select name from migrations order by id desc limit 1',

@@ -3,6 +3,7 @@ import type { Setting } from '../../lib/settings/settings.mts'
 import { isBetween, isDnsName, isEmail } from '../../lib/settings/validators.mts'
 import type { SettingsOf } from '../../lib/run/module.mts'
 import { certificateOf, general, ingress, smtp } from '../../lib/settings/platform.mts'
+import { network } from '../../lib/settings/platform-network.mts'
 import { postgres, redis, registry } from '../../lib/settings/platform-backends.mts'
 
 /** The settings of n8n alone. */
@@ -90,6 +91,14 @@ export const own = [
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
-export const shared = [...general, ...ingress, ...postgres, ...redis, ...registry, ...smtp] as const
+export const shared = [
+  ...general,
+  ...ingress,
+  ...postgres,
+  ...redis,
+  ...registry,
+  ...smtp,
+  ...network,
+] as const
 
 export type N8nSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

@@ -124,6 +124,44 @@ recording_kubectl() {
   assert_equal "$(sort "$credentials/12_n8n.env")" "$before"
 }
 
+# refuses_lost COMMAND...: a run that names the lost setting, and writes nothing.
+refuses_lost() {
+  run "$@"
+  assert_equal "$status" 5
+  assert_output --partial "N8N_WORKERS_MAX='5'"
+  assert_output --partial 'Nothing was written.'
+}
+
+# bats test_tags=long
+@test "a setting that its file lost: --plan shows it, a run is exit 5 before it writes; the command it names saves it again" {
+  local was
+  was=$(setting N8N_WORKERS_MAX)
+  kit --module 12 --yes --set N8N_WORKERS_MAX=5
+  cp -p "$credentials/12_n8n.env" "$BATS_TEST_TMPDIR/saved"
+  sed -i '/^N8N_WORKERS_MAX=/d' "$credentials/12_n8n.env"
+  before=$(versions_of_objects)
+  run kit --module 12 --plan
+  assert_equal "$status" 4
+  assert_output --partial "N8N_WORKERS_MAX='5'"
+  refuses_lost kit --module 12 --yes
+  refuses_lost scripts/12_n8n/12_n8n_00_setup_credentials.mts --env practice
+  refuses_lost scripts/12_n8n/12_n8n_01_deploy.mts --env practice
+  run -0 kit --module 12 --verify
+  assert_equal "$(versions_of_objects)" "$before"
+  run -0 ./00_master_install.mjs --module 12 --env practice --set N8N_WORKERS_MAX=5
+  assert_output --partial 'nothing to do'
+  assert_equal "$(sort "$credentials/12_n8n.env")" "$(sort "$BATS_TEST_TMPDIR/saved")"
+  kit --module 12 --yes --set "N8N_WORKERS_MAX=$was"
+}
+
+# bats test_tags=long
+@test "the checksum of pods is keyed: its key is one Secret, which only those can read who may read the secrets" {
+  run kubectl get deployment n8n --namespace n8n-practice -o 'jsonpath={.spec.template.metadata.annotations.keybuzz\.io/checksum}'
+  assert_output --regexp '^hmac_[0-9a-f]{20}$'
+  run kubectl get secret checksum-key --namespace keybuzz-system -o 'jsonpath={.type}'
+  assert_output keybuzz.io/checksum-key
+}
+
 # bats test_tags=long
 @test "another encryption key in the file: exit 5 before anything is written" {
   cp -p "$credentials/12_n8n.env" "$BATS_TEST_TMPDIR/saved"

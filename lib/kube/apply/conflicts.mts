@@ -2,6 +2,7 @@ import type { Planned } from './diff.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
 import { isHidden, withoutHidden } from './hidden-values.mts'
 import { nameOf, type Manifest } from '../types.mts'
+import { written } from '../../base/written.mts'
 
 /** A field that another field manager owns and that applying would overwrite. */
 export interface Conflict {
@@ -29,18 +30,16 @@ export const conflictLine = ({ manifest, path, before, after, owner }: Conflict)
 
 /**
  * Requires that no field was changed by another manager.
- * @param written true: objects of the batch were sent before the conflict was found
+ * @param hasWritten true: objects of the batch were sent before the conflict was found
  * @throws KitError exit 5 listing the conflicts
  */
-export function requireNoConflict(conflicts: readonly Conflict[], written = false): void {
+export function requireNoConflict(conflicts: readonly Conflict[], hasWritten = false): void {
   if (conflicts.length === 0) return
   throw new KitError(`${conflicts.length} field(s) were changed by hand`, {
     exitCode: exitCodes.worldMoved,
     details: [
       ...conflicts.map(conflictLine),
-      written
-        ? 'They were changed while this run was writing, and left as they are.'
-        : 'Nothing was written.',
+      hasWritten ? 'They were changed while this run was writing, and left as they are.' : written(),
     ],
     hint: 'put your values into the settings, or run again with --force-conflicts to take these fields back',
   })

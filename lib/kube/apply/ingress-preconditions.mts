@@ -4,6 +4,7 @@ import { nameOf, type Ingress, type LiveObject, type Manifest, conditionOf } fro
 import type { KubeReader } from '../reader.mts'
 import { nearest } from '../../base/nearest.mts'
 import { issuerOf } from '../manifests/ingress.mts'
+import { written } from '../../base/written.mts'
 
 // Two Ingresses for one host and path: the ingress controller uses one of them, and which one is not defined.
 
@@ -40,7 +41,7 @@ export async function requireFreeAddresses(session: KubeSession, wanted: readonl
   if (clash === undefined) return
   throw new KitError(clash, {
     exitCode: exitCodes.worldMoved,
-    details: ['Visitors would meet one or the other. Nothing was written.'],
+    details: [`Visitors would meet one or the other. ${written()}`],
     hint: 'give this module another host name, or take the other Ingress away',
   })
 }
@@ -72,20 +73,18 @@ async function clusterIssuers(kube: KubeReader): Promise<readonly LiveObject[]> 
       throw thrown
     throw new KitError('cert-manager is not on this cluster: it knows no ClusterIssuer', {
       exitCode: exitCodes.preflight,
-      details: nothing,
+      details: [written()],
       hint: 'install cert-manager and the ClusterIssuer of TLS_ISSUER first; or choose another TLS_MODE',
       cause: thrown,
     })
   }
 }
 
-const nothing = ['Nothing was written.']
-
 function noIssuer(name: string, found: readonly LiveObject[]): KitError {
   const names = found.map(({ metadata }) => metadata.name)
   return new KitError(`there is no ClusterIssuer ${name}`, {
     exitCode: exitCodes.preflight,
-    details: [names.length === 0 ? 'There is none at all.' : `There are: ${names.join(', ')}.`, ...nothing],
+    details: [names.length === 0 ? 'There is none at all.' : `There are: ${names.join(', ')}.`, written()],
     hint: `correct TLS_ISSUER in platform.env${names.length === 0 ? '' : `: ${nearest(name, names)}?`}`,
   })
 }
@@ -95,7 +94,7 @@ const unready = (name: string, message: string): KitError =>
     exitCode: exitCodes.preflight,
     details: [
       'It would sign nothing, and visitors would get the ingress controller’s default self-signed certificate.',
-      ...nothing,
+      written(),
     ],
     hint: `kubectl describe clusterissuer ${name}`,
   })

@@ -2,6 +2,7 @@ import { changeOf, countLine, createPlanner } from './planner.mts'
 import type { Planned } from './diff.mts'
 import { conflictLine, conflictsOf, requireNoConflict } from './conflicts.mts'
 import { ensureJob } from '../rollout/job.mts'
+import { keyed } from './keyed.mts'
 import { nameOf, type LiveObject, type Manifest } from '../types.mts'
 import { createKubeReader } from '../reader.mts'
 import type { Kube, KubeOptions, KubeSession } from './kube.mts'
@@ -9,10 +10,10 @@ import { ObjectModified } from '../kubectl-errors.mts'
 import { log, record } from '../../base/log.mts'
 import { setForeignFields } from './foreign-fields.mts'
 import { createOurObjects, owned, ownerOf } from './ownership.mts'
-import { deleteObjects } from '../objects.mts'
+import { deletedText, deleteObjects } from '../objects.mts'
 import { isServing } from '../rollout/progress.mts'
 import { sendChanged, sendStartingReplicas } from './send.mts'
-import { waitForDeployments } from '../rollout/deployments.mts'
+import { sayReady, waitForDeployments } from '../rollout/deployments.mts'
 
 /** Comparisons of one batch, at most: controllers and the HPA write to a Deployment several times in a rollout. */
 const mostCompared = 6
@@ -73,10 +74,11 @@ export function createKube(options: KubeOptions): KubeSession {
     else if (!forceConflicts) requireNoConflict(conflicts)
   }
 
-  /** True when the Deployment was not sent in this run and served when it was read: there is nothing to wait for. */
-  async function servesUnchanged(namespace: string, name: string): Promise<boolean> {
+  /** A Deployment that was not sent in this run and served when it was read: there is nothing to wait for. */
+  async function servingUnchanged(namespace: string, name: string): Promise<LiveObject | undefined> {
     const known = `Deployment ${namespace}/${name}`
-    return !sent.has(known) && isServing((await ours.find()).get(known))
+    const live = sent.has(known) ? undefined : (await ours.find()).get(known)
+    return isServing(live) ? live : undefined
   }
 
   const recorded = async () => [...(await ours.find()).values()].filter(options.isRecorded)
@@ -97,29 +99,31 @@ export function createKube(options: KubeOptions): KubeSession {
   async function drop(isUnwanted: (live: LiveObject) => boolean): Promise<void> {
     const left = (await recorded()).filter(isUnwanted)
     if (left.length === 0) return
+    let accepted = 0
     await writes.make(
       left.map((live) => ({ sign: '-', what: nameOf(live) })),
-      () => deleteObjects(kubectl, left, { wait: false }),
+      async () => void (accepted = await deleteObjects(kubectl, left, { wait: false })),
     )
-    if (!writes.planning) log.ok(`${left.length} objects no longer wanted: deleted`)
+    if (!writes.planning)
+      log.ok(`${left.length} objects no longer wanted: ${deletedText(accepted, left.length)}`)
   }
 
   async function waitForRollout(namespace: string, ...deployments: string[]): Promise<void> {
     if (writes.planning) return
-    const serving = await Promise.all(deployments.map((name) => servesUnchanged(namespace, name)))
-    if (serving.every(Boolean))
-      return log.ok(`${deployments.map((name) => `deployment/${name}`).join(', ')} ready`)
+    const serving = await Promise.all(deployments.map((name) => servingUnchanged(namespace, name)))
+    if (!serving.includes(undefined)) return sayReady(serving.flatMap((live) => live ?? []))
     await waitForDeployments(kubectl, namespace, deployments, failures)
   }
 
   const reader = createKubeReader(kubectl)
+  const ready = <M extends Manifest>(manifest: M): M => keyed(manifest, options.checksumKey)
   const kubeOf = (step: string): Kube => ({
     ...reader,
-    apply: (wanted) => applyBatch(wanted.map((manifest) => owned(manifest, { ...owner, step }))),
+    apply: (wanted) => applyBatch(wanted.map((manifest) => ready(owned(manifest, { ...owner, step })))),
     setFields: (fields) => setForeignFields(options, fields),
     async ensureJob(wanted) {
       jobs.add(nameOf(wanted))
-      const one = owned(wanted, { ...owner, step })
+      const one = ready(owned(wanted, { ...owner, step }))
       await ensureJob(one, { kubectl, writes, failures, live: () => ours.find() })
     },
     waitForRollout,
@@ -135,9 +139,9 @@ export function createKube(options: KubeOptions): KubeSession {
     get unchanged() {
       return unchanged
     },
-    reapply: applyBatch,
+    reapply: (batch) => applyBatch(batch.map(ready)),
     async planAhead(batch) {
-      const { planned } = await planner.plan(batch)
+      const { planned } = await planner.plan(batch.map(ready))
       if (!writes.planning) refuseConflicts(planned)
       planner.cache(planned)
     },

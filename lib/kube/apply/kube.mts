@@ -1,3 +1,4 @@
+import type { Sensitive } from '../../base/sensitive.mts'
 import type { Job, LiveObject, Manifest } from '../types.mts'
 import type { KubeReader } from '../reader.mts'
 import type { Kubectl } from '../kubectl.mts'
@@ -72,6 +73,8 @@ export interface KubeOptions {
   readonly namespaces: readonly LiveObject[]
   /** The live objects of every module, with managedFields. */
   readonly objects: readonly LiveObject[]
+  /** The key of the checksums of pods. */
+  readonly checksumKey: Sensitive
   /** Whether a revision of the module names a live object. */
   readonly isRecorded: (live: LiveObject) => boolean
 }

@@ -2,6 +2,7 @@ import { exitCodes, KitError } from '../../base/errors.mts'
 import { nameOf, type LiveObject, type Manifest } from '../types.mts'
 import { byName, itemsOf } from '../objects.mts'
 import type { Kubectl } from '../kubectl.mts'
+import { written } from '../../base/written.mts'
 
 /** The owner of an object: exactly one step of one module in one environment. */
 export interface Owner {
@@ -56,7 +57,7 @@ export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
   if (theirs === ours) return
   throw new KitError(`${nameOf(live)} belongs to ${theirs}, not to ${ours}`, {
     exitCode: exitCodes.worldMoved,
-    details: ['Nothing was written.'],
+    details: [written()],
     hint: 'two environments or steps use one name: give them different namespaces or names',
   })
 }
@@ -76,7 +77,7 @@ export function requireStaying(live: LiveObject | undefined): void {
       finalizers.length === 0
         ? 'What it owns ends first.'
         : `It waits for its finalizers: ${finalizers.join(', ')}`,
-      'Nothing was written to it.',
+      written(),
     ],
     hint: `run this again when it is gone: kubectl get ${what}; when what set a finalizer is gone for good: kubectl patch ${what} --type=merge --patch '{"metadata":{"finalizers":null}}'`,
   })

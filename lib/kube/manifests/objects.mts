@@ -21,7 +21,10 @@ export const selector = (name: string, component: string) => ({
 /** The annotation by which pods are told from those that read something else at their start. */
 export const checksumAnnotation = 'keybuzz.io/checksum'
 
-/** The checksum of what pods read at their start; only this is written, never the values. */
+/**
+ * The checksum of what pods read at their start; only this is written, never the values. A Deployment's is keyed before
+ * it is sent (kube/apply/keyed.mts); in other kinds it is sent as it is, and may be of nothing secret.
+ */
 export const checksumOf = (read: unknown): Readonly<Record<string, string>> => ({
   [checksumAnnotation]: sha256(read).slice(0, 16),
 })

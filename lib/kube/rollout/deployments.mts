@@ -1,10 +1,18 @@
 import { diagnoseDeployment, diagnosePod } from './diagnosis.mts'
 import { createAbsenceCheck, deletedMeanwhile, usualAbsenceSeconds } from './absence.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
+import type { LiveObject } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { log } from '../../base/log.mts'
 import { type KnownFailure, rolloutError } from './failure.mts'
-import { availableText, hasRolledOut, newestPods, waitingLine, type Rollouts } from './progress.mts'
+import {
+  availableText,
+  hasRolledOut,
+  isScaledToZero,
+  newestPods,
+  waitingLine,
+  type Rollouts,
+} from './progress.mts'
 import { waitForEndpoints } from './service-endpoints.mts'
 import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
@@ -34,7 +42,8 @@ export async function waitForDeployments(
   limits = usual,
 ): Promise<void> {
   const started = performance.now()
-  const shownNames = names.map((name) => `deployment/${name}`).join(', ')
+  const shownNames = shownDeployments(names)
+  let rolledOut: readonly LiveObject[] = []
   const isAbsent = createAbsenceCheck(
     kubectl,
     'deployments.apps',
@@ -49,7 +58,10 @@ export async function waitForDeployments(
     }
     return {
       watched: [state.deployments, state.pods, state.events],
-      isDone: () => names.every((name) => hasRolledOut(state, name)),
+      isDone() {
+        rolledOut = names.flatMap((name) => state.deployments.objects.get(name) ?? [])
+        return names.every((name) => hasRolledOut(state, name))
+      },
       async failIfHopeless(seconds) {
         for (const name of names) {
           const { objects, deleted } = state.deployments
@@ -66,7 +78,25 @@ export async function waitForDeployments(
     }
   })
   await waitForEndpoints(kubectl, namespace, names)
-  log.ok(`${shownNames} ready`, started)
+  sayReady(rolledOut, started)
+}
+
+const shownDeployments = (names: readonly string[]): string =>
+  names.map((name) => `deployment/${name}`).join(', ')
+
+/**
+ * Says which Deployments are ready, and warns of those scaled to 0, which are at once as wanted and do not serve.
+ * @param live Deployments that have rolled out
+ * @param started from `performance.now()`
+ */
+export function sayReady(live: readonly LiveObject[], started?: number): void {
+  const serving = live.filter((one) => !isScaledToZero(one))
+  if (serving.length > 0)
+    log.ok(`${shownDeployments(serving.map((one) => one.metadata.name))} ready`, started)
+  for (const one of live.filter(isScaledToZero)) {
+    const { name, namespace = '' } = one.metadata
+    log.warn(availableText(one), `kubectl --namespace ${namespace} scale deployment ${name} --replicas=1`)
+  }
 }
 
 async function failIfFatal(

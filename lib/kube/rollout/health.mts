@@ -2,7 +2,7 @@ import { diagnosePod } from './diagnosis.mts'
 import { isReady, type Look } from '../cluster-view.mts'
 import { nameOf, type Deployment, type LiveObject, type Pod } from '../types.mts'
 import type { KubeReader } from '../reader.mts'
-import { isPodReady, isServing } from './progress.mts'
+import { isPodReady, isScaledToZero, isServing } from './progress.mts'
 
 /** The current state of a module. */
 export interface Health {
@@ -20,7 +20,8 @@ export async function healthOf(kube: KubeReader, objects: readonly LiveObject[])
   const deployments = objects.filter(({ kind }) => kind === 'Deployment')
   if (deployments.length === 0) return { state: 'not installed', problems: [] }
   const problems: string[] = []
-  for (const live of deployments.filter((one) => !isServing(one))) problems.push(await problemOf(kube, live))
+  for (const live of deployments.filter((one) => !isServing(one) || isScaledToZero(one)))
+    problems.push(await problemOf(kube, live))
   return { state: problems.length === 0 ? 'healthy' : 'degraded', problems }
 }
 

@@ -44,7 +44,7 @@ export async function ensureJob(job: Job, { kubectl, writes, failures, live }: J
   if (others.length === 0) return
   await writes.make(
     others.map((one) => ({ sign: '-', what: nameOf(one) })),
-    () => deleteObjects(kubectl, others, { wait: false }),
+    async () => void (await deleteObjects(kubectl, others, { wait: false })),
   )
 }
 

@@ -26,6 +26,10 @@ export function isServing(live: LiveObject | undefined): boolean {
   )
 }
 
+/** True when a Deployment wants no pod: then all of none are ready, and it does not serve. */
+export const isScaledToZero = (live: LiveObject): boolean =>
+  (live as unknown as Deployment).spec?.replicas === 0
+
 /** `deployment/n8n: 1 of 2 pods available`, by the Deployment's status. */
 export function availableText(live: LiveObject): string {
   const { spec, status } = live as unknown as Deployment

@@ -1,8 +1,9 @@
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
 import { systemNamespace } from '../../../lib/base/names.mts'
+import { verdictName } from '../../../lib/state/cluster-network.mts'
 import { isKitMade } from '../probes/cluster-facts.mts'
 import type { K3sSettings } from '../settings.mts'
-import { verdictName, verdictOf, provePolicies } from '../probes/policies.mts'
+import { verdictOf, provePolicies } from '../probes/policies.mts'
 
 export const networkPolicies: Check<K3sSettings> = {
   id: 'k3s.network-policies',

@@ -23,6 +23,7 @@ import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { missingOf, serverIsHealthy } from './readiness.mts'
 import { hideToken, requireSameTokens, withTokens } from './tokens.mts'
+import { written } from '../../../lib/base/written.mts'
 
 export interface ControlPlane {
   /** Every master of the cluster: each is asked. */
@@ -95,7 +96,7 @@ function requireSameProgram(order: readonly HostState[], artifacts: readonly Art
   if (other === undefined) return
   throw new KitError(`${other.name} runs another K3s than versions.json names`, {
     exitCode: exitCodes.worldMoved,
-    details: ['Upgrading K3s is not part of this version of the kit. Nothing was written.'],
+    details: [`Upgrading K3s is not part of this version of the kit. ${written()}`],
     hint: 'put the version that is installed back into versions.json',
   })
 }

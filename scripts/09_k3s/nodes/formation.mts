@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { HostState } from './host-state.mts'
+import { written } from '../../../lib/base/written.mts'
 
 /** In which order servers are looked after, and which of them begins the cluster when there is none. */
 export interface Formation {
@@ -42,6 +43,6 @@ export function planFormation(
 const undecidable = (what: string, seen: readonly string[]): KitError =>
   new KitError(what, {
     exitCode: exitCodes.worldMoved,
-    details: [...seen, 'A new cluster is begun only where none can be. Nothing was written.'],
+    details: [...seen, `A new cluster is begun only where none can be. ${written()}`],
     hint: 'put the right machines into servers.tsv, or restore a snapshot on the first master; to begin anew on purpose, remove cluster.env and kubeconfig of this environment',
   })

@@ -2,6 +2,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { paths, signature, unitPath } from '../host/paths.mts'
 import type { NodeFacts } from './config.mts'
+import { written } from '../../../lib/base/written.mts'
 
 /** What a host says of the K3s on it. */
 export interface HostState extends NodeFacts {
@@ -70,7 +71,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
   if (found === undefined) {
     throw new KitError(`${name}: no interface carries ${address}`, {
       exitCode: exitCodes.preflight,
-      details: ['The overlay between nodes would go over another network. Nothing was written.'],
+      details: [`The overlay between nodes would go over another network. ${written()}`],
       hint: 'correct IP_PRIVEE in servers.tsv, or give the host that address',
     })
   }
@@ -78,7 +79,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
   if (foreign !== undefined) {
     throw new KitError(`${name} carries ${foreign}, which the kit did not install`, {
       exitCode: exitCodes.preflight,
-      details: ['It may hold a cluster and its data. Nothing was written.'],
+      details: [`It may hold a cluster and its data. ${written()}`],
       hint: `a cluster that shall stay: only --verify, with its kubeconfig; else take it off ${name} by its own uninstall`,
     })
   }
@@ -111,7 +112,7 @@ export function requireStaying(states: readonly HostState[]): void {
   if (names.length === 0) return
   throw new KitError(`${names.join(', ')}: an uninstall began and did not end`, {
     exitCode: exitCodes.worldMoved,
-    details: ['Part of it may be out of the cluster already. Nothing was written.'],
+    details: [`Part of it may be out of the cluster already. ${written()}`],
     hint: `end it: --uninstall --limit ${names.join(',')}, then install again; when its Node is still there and shall stay: kubectl uncordon, and remove ${paths.leaving} on it`,
   })
 }

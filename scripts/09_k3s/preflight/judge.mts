@@ -3,6 +3,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { log } from '../../../lib/base/log.mts'
 import type { HostFacts } from './check.mts'
 import { hostChecks } from './checks.mts'
+import { written } from '../../../lib/base/written.mts'
 
 /** One check that did not simply pass, and where. */
 export interface Finding extends Pick<Outcome, 'id' | 'title' | 'fix' | 'result'> {
@@ -65,7 +66,7 @@ export function requireNone(findings: readonly Finding[], many: number): void {
         ...seen.map((line) => `    ${line}`),
         `    fix: ${fix}`,
       ]),
-      'Nothing was written to any host.',
+      written(),
     ],
     hint: 'repair these, then run the same command again; what cannot matter here: --set WAIVED="ID: REASON; ..."',
   })

@@ -1,25 +1,18 @@
 import type { Manifest } from '../../../lib/kube/types.mts'
 import { systemNamespace } from '../../../lib/base/names.mts'
+import { factsName, systemRecord } from '../../../lib/state/cluster-network.mts'
 import type { K3sSettings } from '../settings.mts'
 import type { CheckTools } from '../../../lib/checks/checks.mts'
 
-/** Where the kit says what it made of the machines; a cluster somebody else made has none. */
-export const factsName = 'cluster'
-
 /** What the kit made of the machines, for people and for the modules that follow. */
 export const clusterFacts = (settings: K3sSettings, version: string): Manifest =>
-  ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { namespace: systemNamespace, name: factsName },
-    data: {
-      k3s: version,
-      pods: settings.CLUSTER_CIDR,
-      services: settings.SERVICE_CIDR,
-      overlay: settings.FLANNEL_BACKEND,
-      ingress: settings.INGRESS_CONTROLLER,
-    },
-  }) as Manifest
+  systemRecord(factsName, {
+    k3s: version,
+    pods: settings.CLUSTER_CIDR,
+    services: settings.SERVICE_CIDR,
+    overlay: settings.FLANNEL_BACKEND,
+    ingress: settings.INGRESS_CONTROLLER,
+  })
 
 /** True on a cluster the kit made of machines; false on one that was there and is only proven. */
 export const isKitMade = ({ kube, once }: Pick<CheckTools, 'kube' | 'once'>): Promise<boolean> =>

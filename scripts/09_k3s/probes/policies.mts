@@ -1,5 +1,5 @@
 import type { Manifest } from '../../../lib/kube/types.mts'
-import { systemNamespace } from '../../../lib/base/names.mts'
+import { systemRecord, verdictName } from '../../../lib/state/cluster-network.mts'
 import { askedPort, parts, probeNamespace, servedPort } from './probe.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import { probesOf, reach } from './ask.mts'
@@ -40,16 +40,9 @@ export function verdictOf({ cut, passed, flows }: PolicyProof): { enforced: bool
   return { enforced: false, reason: `${all}: ${passed.length} forbidden flows pass` }
 }
 
-export const verdictName = 'network-policies'
-
 /** The verdict, where modules and reports read it. */
 export const verdictObject = ({ enforced, reason }: ReturnType<typeof verdictOf>): Manifest =>
-  ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { namespace: systemNamespace, name: verdictName },
-    data: { enforced: String(enforced), reason },
-  }) as Manifest
+  systemRecord(verdictName, { enforced: String(enforced), reason })
 
 /** The port of a single probe that no policy opens. */
 export const closedPort = askedPort

@@ -4,18 +4,24 @@ import type { Manifest } from '../../../lib/kube/types.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import { log } from '../../../lib/base/log.mts'
 import { systemNamespace } from '../../../lib/base/names.mts'
-import { provePolicies, verdictName, verdictObject, verdictOf } from './policies.mts'
+import { verdictName } from '../../../lib/state/cluster-network.mts'
+import { provePolicies, verdictObject, verdictOf } from './policies.mts'
 
 /** Milliseconds a cluster may take until a policy that was just made holds on every node. */
 const patience = 15_000
+
+/** The verdict of an earlier run: `true`, `false`, or undefined. */
+export async function recordedVerdict(kube: KubeReader): Promise<string | undefined> {
+  const recorded = await kube.get('configmaps', verdictName, systemNamespace)
+  return (recorded?.['data'] as { enforced?: string } | undefined)?.enforced
+}
 
 /**
  * Proves the two policies, and gives the verdict as the object that holds it. What is known already is not waited for.
  * @throws NotYet while there are no probes, as under --plan of a first run
  */
-export async function policyVerdict(kube: KubeReader): Promise<Manifest> {
-  const recorded = await kube.get('configmaps', verdictName, systemNamespace)
-  const known = (recorded?.['data'] as { enforced?: string } | undefined)?.enforced
+export async function policyVerdict(kube: KubeReader): Promise<{ enforced: boolean; record: Manifest }> {
+  const known = await recordedVerdict(kube)
   const started = performance.now()
   const prove = async () => {
     const proof = await provePolicies(kube)
@@ -30,5 +36,5 @@ export async function policyVerdict(kube: KubeReader): Promise<Manifest> {
   })
   if (verdict.enforced) log.ok(`NetworkPolicies are enforced: ${verdict.reason}`, started)
   else log.warn(`NetworkPolicies: ${verdict.reason}`, 'modules leave theirs off')
-  return verdictObject(verdict)
+  return { enforced: verdict.enforced, record: verdictObject(verdict) }
 }

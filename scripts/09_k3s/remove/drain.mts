@@ -31,7 +31,7 @@ export async function drain(
     await leaving.change(`take back ${paths.leaving}`, ['rm', '-f', paths.leaving])
     throw new KitError(`the pods of ${name} did not go within ${seconds} s`, {
       exitCode: thrown.exitCode,
-      details: [...thrown.details, `${name} takes pods again; nothing was removed.`],
+      details: [...thrown.details, `${name} takes pods again.`],
       hint: 'give the application named above another ready pod elsewhere, or more time: DRAIN_SECONDS; then run the same command again',
       cause: thrown,
     })

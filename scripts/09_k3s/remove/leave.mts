@@ -11,6 +11,7 @@ import { carries, readState } from '../nodes/host-state.mts'
 import type { K3sSettings } from '../settings.mts'
 import { healthyServer, memberGone } from '../nodes/readiness.mts'
 import { uninstallScript } from '../nodes/uninstall-script.mts'
+import { written } from '../../../lib/base/written.mts'
 
 // One host after another out of a cluster that goes on.
 
@@ -50,7 +51,7 @@ async function survivor(
   if (server !== undefined) return server
   throw new KitError(`${name} cannot be taken out of the cluster: no other server is healthy`, {
     exitCode: exitCodes.unreachable,
-    details: ['Nothing was removed.'],
+    details: [written()],
     hint: 'repair a master first: journalctl -u k3s',
   })
 }
@@ -67,7 +68,7 @@ async function requireQuorum(leaving: Leaving, others: readonly Host[], run: Tea
       : `${leaving.name} must stay while ${unseen.name} does not answer: the quorum could end`,
     {
       exitCode: exitCodes.preflight,
-      details: ['Nothing was removed.'],
+      details: [written()],
       hint:
         unseen === undefined
           ? 'to end the whole cluster: --uninstall without --limit'

@@ -6,6 +6,7 @@ import { carries, readState, type HostState } from '../nodes/host-state.mts'
 import { removeNode, leaveUnseen, markLeaving, uninstallK3s } from './leave.mts'
 import { healthyServer } from '../nodes/readiness.mts'
 import { localVolumes } from './volumes.mts'
+import { written } from '../../../lib/base/written.mts'
 
 /** How module 9 leaves machines: single ones while the cluster goes on, or all of them. */
 export const teardown: Teardown = {
@@ -54,7 +55,7 @@ function requireNobodyLeft(states: readonly HostState[], { hosts: { servers, los
   if (holding.length * 2 <= all) return
   throw new KitError('the cluster does not answer, and its masters still hold it', {
     exitCode: exitCodes.unreachable,
-    details: [`${holding.join(', ')}: a database`, 'What runs on it cannot be asked. Nothing was removed.'],
+    details: [`${holding.join(', ')}: a database`, `What runs on it cannot be asked. ${written()}`],
     hint: `repair it first; or, to give it up unseen, on each host as root: ${paths.uninstall} NAME`,
   })
 }

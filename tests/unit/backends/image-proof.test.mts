@@ -142,7 +142,7 @@ for (const [what, nodes, offer, exitCode, words] of refusals) {
     assert.ok(thrown instanceof KitError)
     assert.equal(thrown.exitCode, exitCode)
     assert.match(thrown.message, words)
-    assert.ok(thrown.details.includes('Nothing was applied.'))
+    assert.ok(thrown.details.includes('Nothing was written.'))
   })
 }
 

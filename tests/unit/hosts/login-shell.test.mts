@@ -104,6 +104,44 @@ test('text that a login shell prints only later, or only as an error, is no comm
   })
 })
 
+test('a link that drops, a host that hangs, and one that writes without an end while the lock is taken: exit 6, 6 and 9', async () => {
+  const onLost = () => assert.fail('it was never held')
+  const held = async (words: string[], timeoutSeconds: number, isCut = false) => {
+    const sshd = await startSshd(plain)
+    const connection = await connect(sshd.login)
+    if (isCut) setTimeout(() => sshd.drop(), 300)
+    try {
+      return await connection.runHeld(words, { onLost, shown: 'taking the lock', timeoutSeconds })
+    } finally {
+      connection.close()
+      sshd.close()
+    }
+  }
+  await assert.rejects(held(['sleep', '60'], 30, true), {
+    exitCode: exitCodes.unreachable,
+    message: /lost during: taking the lock/,
+  })
+  await assert.rejects(held(['sleep', '60'], 0.5), {
+    exitCode: exitCodes.unreachable,
+    message: /no answer within 0.5 s to: taking the lock/,
+  })
+  await assert.rejects(held(['sh', '-c', String.raw`yes | tr -d '\n'`], 30), {
+    exitCode: exitCodes.rolloutFailed,
+    message: /more than 1 MiB of output to: taking the lock/,
+  })
+})
+
+test('a lock whose holder begins to write without an end is lost, and its output is not collected', async () => {
+  let lost = 0
+  await connected(plain, async (connection) => {
+    const onLost = () => (lost += 1)
+    assert.equal(await connection.runHeld(['sh', '-c', 'echo quiet; sleep 0.3; yes'], { onLost }), 'quiet')
+    for (let tries = 0; lost === 0 && tries < 100; tries += 1)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+  })
+  assert.equal(lost, 1)
+})
+
 test('an answer without its end is no answer: exit 6', async () => {
   let commands = 0
   const short: Shell = (command) => plain((commands += 1) > 1 ? `(${command}) | head -c 20` : command)

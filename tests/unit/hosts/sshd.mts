@@ -9,6 +9,8 @@ export interface Sshd {
   readonly key: HostKey
   /** How it is connected by somebody who trusts its key. */
   readonly login: Login
+  /** Ends every connection, as a host does that is cut off. */
+  drop(): void
   close(): void
 }
 
@@ -18,8 +20,10 @@ export interface Sshd {
  */
 export async function startSshd(shellOf: (command: string) => readonly string[]): Promise<Sshd> {
   const [host, user] = [ssh2.utils.generateKeyPairSync('ed25519'), ssh2.utils.generateKeyPairSync('ed25519')]
+  const clients = new Set<ssh2.Connection>()
   const server = new ssh2.Server({ hostKeys: [host.private] }, (client) => {
     client.on('error', () => {})
+    clients.add(client)
     client.on('authentication', (asked) => (asked.method === 'publickey' ? asked.accept() : asked.reject()))
     client.on('session', (accept) => {
       accept().on('exec', (acceptExec, _reject, { command }) => {
@@ -48,6 +52,9 @@ export async function startSshd(shellOf: (command: string) => readonly string[])
   return {
     key,
     login: { ...target, privateKey: user.private, passphrase: undefined, keys },
+    drop() {
+      for (const client of clients) client.end()
+    },
     close: () => server.close(),
   }
 }

@@ -6,6 +6,8 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createKubectl } from '../../../lib/kube/kubectl.mts'
+import { createKubeReader } from '../../../lib/kube/reader.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
 
 // kubectl here is a stand-in that answers once, then finds nobody once, then answers again; it counts its calls.
 
@@ -44,6 +46,23 @@ test('what must not be done twice is not asked again when its answer is lost', a
     (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable,
   )
   assert.equal(calls(), 2)
+})
+
+test('a program in a pod is started again after a lost link only when it may run twice', async () => {
+  const pod = { metadata: { name: 'n8n', namespace: 'n8n-dev' } } as LiveObject
+  const asking = kubectl()
+  const reader = createKubeReader(asking)
+  await asking.run(['get', 'pods'])
+  await assert.rejects(reader.runIn(pod, ['true'], { isRepeatable: false }), {
+    exitCode: exitCodes.unreachable,
+  })
+  assert.equal(calls(), 2)
+  writeFileSync(join(folder, 'calls'), '.')
+  assert.match(
+    await reader.runIn(pod, ['true'], { isRepeatable: true }),
+    /exec --namespace n8n-dev n8n -- true/,
+  )
+  assert.equal(calls(), 3)
 })
 
 test('what the API server warns of is on the screen once a run, redacted, as text that acts on no terminal; a pod’s own words are not', async (context) => {

@@ -16,7 +16,7 @@ const ending = secret({ deletionTimestamp: '2026-11-23T10:00:00Z', finalizers: [
 function apiServer(...answers: (LiveObject | undefined)[]) {
   const deletions: string[][] = []
   const kubectl = {
-    run: (words: string[]) => Promise.resolve(void deletions.push(words)),
+    run: (words: string[]) => Promise.resolve('secret/n8n\n'.repeat(Math.sign(deletions.push(words)))),
     json: () => Promise.resolve(answers.length > 1 ? answers.shift() : answers[0]),
   } as unknown as Kubectl
   return { kubectl, deletions, left: answers }

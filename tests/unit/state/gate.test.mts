@@ -30,6 +30,7 @@ async function after(start: Revision, ...failures: number[]): Promise<Revision> 
       env: 'dev',
       kit: '0.1.0',
       images: () => ({}),
+      settings: () => ({ values: {}, secrets: [] }),
       guard: () => Promise.resolve(),
     })
     await revisions.tested({ checks: 27, failed, drilled: 0, proven: [] })

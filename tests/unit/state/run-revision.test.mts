@@ -244,11 +244,40 @@ test('a run keeps what it is about to make with its first write, and drops it wh
       return Promise.resolve(undefined)
     },
   } as unknown as Kubectl
-  const options = { kubectl, module: '12_n8n', env: 'dev', kit: '0.1.0', images: () => ({}) }
+  const settings = () => ({ values: {}, secrets: [] })
+  const options = { kubectl, module: '12_n8n', env: 'dev', kit: '0.1.0', images: () => ({}), settings }
   const run = createRunRevision({ ...options, known: [], guard: () => Promise.resolve() })
   run.expect(['ConfigMap a/one', 'ConfigMap a/two'])
   await run.begin()
   assert.deepEqual(kept.at(-1)?.begun, ['ConfigMap a/one', 'ConfigMap a/two'])
   await run.applied([configMap('one', 'x')], () => Promise.resolve(undefined))
   assert.deepEqual(kept.at(-1)?.begun, ['ConfigMap a/two'])
+})
+
+test('a revision keeps the settings it was made with, a rollback those of its target; an uninstall drops them', async () => {
+  const kept: Revision[] = []
+  const kubectl = {
+    json: (_words: unknown, { input }: { input: { items: never[] } }) => {
+      kept.push(...decodeAll(input.items).revisions)
+      return Promise.resolve(undefined)
+    },
+  } as unknown as Kubectl
+  const madeWith = (host: string) => ({ values: { N8N_HOST: host }, secrets: ['N8N_ENCRYPTION_KEY'] })
+  const options = { kubectl, module: '12_n8n', env: 'dev', kit: '0.1.0', images: () => ({}) }
+  const runWith = (known: Revision[]) =>
+    createRunRevision({
+      ...options,
+      known,
+      settings: () => madeWith('now.example.com'),
+      guard: () => Promise.resolve(),
+    })
+  await runWith([]).begin()
+  assert.deepEqual(kept.at(-1)?.madeWith, madeWith('now.example.com'))
+  const older = revision(1, 'validated', 'x', { madeWith: madeWith('then.example.com') })
+  const back = runWith([older, revision(2, 'validated', 'y', { madeWith: madeWith('now.example.com') })])
+  back.intend(older)
+  await back.begin()
+  assert.deepEqual(kept.at(-1)?.madeWith, madeWith('then.example.com'))
+  await runWith([older]).uninstalled()
+  assert.equal(kept.at(-1)?.madeWith, undefined)
 })

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nameOf, type Manifest } from '../../../lib/kube/types.mts'
-import { configMap } from '../../../lib/kube/manifests/objects.mts'
+import { configMap, namespace } from '../../../lib/kube/manifests/objects.mts'
 import { owned } from '../../../lib/kube/apply/ownership.mts'
+import { everyPod } from '../../../lib/kube/manifests/policies.mts'
+import type { PolicyChoice } from '../../../lib/run/policies.mts'
 import type { Session } from '../../../lib/run/session.mts'
 import type { Step } from '../../../lib/run/step.mts'
 import { install } from '../../../lib/verbs/install.mts'
@@ -10,7 +12,10 @@ import { install } from '../../../lib/verbs/install.mts'
 const declared = [configMap('shop', 'one', {}), configMap('shop', 'two', {})]
 
 /** A run on a cluster that records what is applied and pruned. */
-function runOf() {
+function runOf(
+  policies: PolicyChoice = { off: 'nothing is proven here' },
+  objects: readonly Manifest[] = declared,
+) {
   const manifests: Manifest[] = []
   const pruned: string[] = []
   const owner = { module: '20_shop', step: '01_deploy', env: 'dev' }
@@ -34,7 +39,8 @@ function runOf() {
     title: 'Shop',
     scope: 'environment',
     images: [],
-    objects: () => ({ '01_deploy': declared }),
+    objects: () => ({ '01_deploy': objects }),
+    flows: () => [{ from: 'nodes', to: everyPod, port: 8080 }],
   }
   const session = {
     module,
@@ -43,12 +49,13 @@ function runOf() {
     inputs: { current: () => ({ ENV: 'dev' }) },
     chosen: () => ({ images: {}, newer: [] }),
     versions: {},
+    policies: () => policies,
     writes: { planning: false, changes: [] },
     reporter: { reporter: {}, warnings: [] },
     opened: { kube, revisions, known: [] },
     requireOpened: () => ({ kube, revisions }),
   }
-  return { session: session as unknown as Session<never>, module, pruned }
+  return { session: session as unknown as Session<never>, module, pruned, manifests }
 }
 
 const stepOf = (
@@ -73,6 +80,34 @@ test('a step that applies all it declares is pruned behind', async () => {
   assert.deepEqual(pruned, ['01_deploy'])
 })
 
+test('its NetworkPolicies are applied with the first batch of a step, behind the Namespace; none where none may be', async () => {
+  const surroundings = { sources: ['10.42.0.0'], nodes: [], ranges: [], targets: [] }
+  const [home, ...others] = [namespace('shop'), ...declared]
+  const kindsAfter = async (choice: PolicyChoice) => {
+    const { session, module, manifests } = runOf(choice, [home as Manifest, ...others])
+    const step = stepOf(module, [])
+    const run = async ({ kube }: { kube: { apply: (objects: readonly Manifest[]) => Promise<void> } }) => {
+      await kube.apply([home as Manifest, ...others.slice(0, 1)])
+      await kube.apply(others.slice(1))
+    }
+    await install(session, [{ ...step, run } as unknown as Step<never>])
+    return manifests.map(({ kind, metadata }) => `${kind} ${metadata?.name?.replace(/-[0-9a-f]{8}$/, '')}`)
+  }
+  assert.deepEqual(await kindsAfter({ surroundings, proof: 'proven' }), [
+    'Namespace shop',
+    'NetworkPolicy flows-every-pod',
+    'NetworkPolicy default-deny',
+    'ConfigMap one',
+    'ConfigMap two',
+  ])
+  // What a step does not apply, it prunes: the next run where nothing is proven any more deletes the policies.
+  assert.deepEqual(await kindsAfter({ off: 'not enforced' }), [
+    'Namespace shop',
+    'ConfigMap one',
+    'ConfigMap two',
+  ])
+})
+
 test('a step that forgets an object it declares ends the run before that object is pruned', async () => {
   const { session, module, pruned } = runOf()
   await assert.rejects(
@@ -88,4 +123,21 @@ test('strays are named behind the tests too, as --verify alone runs them; behind
   assert.deepEqual(pruned, [])
   await install(session, [stepOf(module, [], 'tests', '03_tests')])
   assert.deepEqual(pruned, ['03_tests'])
+})
+
+test('settings that were lost since the last revision end a single step too, before it applies anything', async () => {
+  const { session, module, pruned } = runOf()
+  const lost = [{ setting: { key: 'SHOP_HOST' }, before: 'shop.example.com', now: undefined }]
+  const current = { number: 4, madeWith: { values: {}, secrets: [] } }
+  Object.assign(session, {
+    answers: { canAsk: false },
+    inputs: { current: () => ({ ENV: 'dev' }), lost: () => lost },
+    module: { ...module, settings: [], shared: [] },
+  })
+  Object.assign(session.opened?.revisions ?? {}, { current })
+  Object.assign(session.opened ?? {}, { look: { namespaces: [] } })
+  let applied = 0
+  const step = { ...stepOf(module, declared), run: () => Promise.resolve(void (applied += 1)) }
+  await assert.rejects(install(session, [step]), { exitCode: 5, message: /that revision 4 was made with/ })
+  assert.deepEqual([applied, pruned], [0, []])
 })

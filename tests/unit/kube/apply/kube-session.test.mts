@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
 import { createKube } from '../../../../lib/kube/apply/kube-session.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { ObjectModified } from '../../../../lib/kube/kubectl-errors.mts'
-import { autoscaled } from '../../../../lib/kube/manifests/objects.mts'
+import { owned } from '../../../../lib/kube/apply/ownership.mts'
+import { autoscaled, checksumAnnotation } from '../../../../lib/kube/manifests/objects.mts'
 import { deployment } from '../../../../lib/kube/manifests/pods.mts'
-import { nameOf, type LiveObject } from '../../../../lib/kube/types.mts'
+import { nameOf, type Deployment, type LiveObject } from '../../../../lib/kube/types.mts'
 
 const labels = {
   'app.kubernetes.io/managed-by': 'keybuzz',
@@ -29,6 +31,7 @@ test('only what a revision names is deleted; a restored backup with the same lab
     failures: [],
     namespaces: [],
     objects: [old, restored],
+    checksumKey: sensitive('the-key-of-this-cluster'),
     isRecorded: (live) => nameOf(live) === 'ConfigMap n8n-dev/old',
   })
   await session.prune()
@@ -44,9 +47,11 @@ test('only what a revision names is deleted; a restored backup with the same lab
 function busyApiServer() {
   const stored = new Map<string, LiveObject>()
   const replicas: number[] = []
+  let dryRuns = 0
   const json = (words: readonly string[], { input }: { input?: unknown } = {}) => {
     if (!words.includes('apply'))
       return Promise.resolve({ kind: 'List', items: [...stored.values()].map((one) => structuredClone(one)) })
+    if (words.includes('--dry-run=server')) dryRuns += 1
     const { items } = JSON.parse(JSON.stringify(input)) as { items: LiveObject[] }
     const applied = items.map((one): LiveObject => {
       const now = stored.get(nameOf(one))
@@ -69,11 +74,11 @@ function busyApiServer() {
   const kubectl = {
     json: (...asked: Parameters<typeof json>) => Promise.resolve().then(() => json(...asked)),
   }
-  return { kubectl: kubectl as unknown as Kubectl, replicas }
+  return { kubectl: kubectl as unknown as Kubectl, replicas, stored, dryRuns: () => dryRuns }
 }
 
 test('a new autoscaled Deployment starts with its minimum, though its controller writes to it at once', async () => {
-  const { kubectl, replicas } = busyApiServer()
+  const { kubectl, replicas, stored, dryRuns } = busyApiServer()
   const one = deployment({
     namespace: 'n8n-dev',
     name: 'worker',
@@ -89,8 +94,18 @@ test('a new autoscaled Deployment starts with its minimum, though its controller
     failures: [],
     namespaces: [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'n8n-dev' } } as LiveObject],
     objects: [],
+    checksumKey: sensitive('the-key-of-this-cluster'),
     isRecorded: () => true,
   })
+  const planned = [one, ...autoscaled(one, { most: 6, cpuPercent: 70 })].map((manifest) =>
+    owned(manifest, { module: '12_n8n', step: '01_deploy', env: 'dev' }),
+  )
+  await session.planAhead(planned)
   await session.of('01_deploy').apply([one, ...autoscaled(one, { most: 6, cpuPercent: 70 })])
   assert.deepEqual(replicas, [1, 2])
+  const sent = stored.get('Deployment n8n-dev/worker') as unknown as Deployment
+  const checksum = sent.spec?.template.metadata?.annotations?.[checksumAnnotation] ?? ''
+  assert.equal(dryRuns(), 1, 'what was planned ahead is not compared again before it is sent')
+  assert.match(checksum, /^hmac_[0-9a-f]{20}$/, 'what is sent is keyed')
+  assert.ok(JSON.stringify(session.manifests).includes(checksum), 'and so is what the revision keeps')
 })

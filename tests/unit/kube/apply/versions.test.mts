@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { after, test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
+import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
 import { createKube } from '../../../../lib/kube/apply/kube-session.mts'
 import { findLive } from '../../../../lib/kube/objects.mts'
@@ -39,6 +40,7 @@ async function open(): Promise<{ api: ApiServer; apply: (...wanted: Manifest[]) 
       failures: [],
       namespaces: [namespace],
       objects: [...(await findLive(api.kubectl, wanted)).values()],
+      checksumKey: sensitive('the-key-of-this-cluster'),
       isRecorded: () => true,
     })
 

@@ -5,7 +5,10 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
-import { waitForDeployments } from '../../../../lib/kube/rollout/deployments.mts'
+import type { KubeReader } from '../../../../lib/kube/reader.mts'
+import { healthOf } from '../../../../lib/kube/rollout/health.mts'
+import type { LiveObject } from '../../../../lib/kube/types.mts'
+import { sayReady, waitForDeployments } from '../../../../lib/kube/rollout/deployments.mts'
 import { availableText } from '../../../../lib/kube/rollout/progress.mts'
 import { rolloutError } from '../../../../lib/kube/rollout/failure.mts'
 
@@ -102,4 +105,30 @@ test('a Deployment that cannot start is told with the pods that are available, a
     'deployment/n8n: 1 of 2 pods available',
   ])
   assert.deepEqual((await told()).details, ['pod: x'])
+})
+
+test('a Deployment that wants no pod is as wanted, and is not called ready nor healthy', async (context) => {
+  const none = {
+    ...deployment,
+    metadata: { name: 'coredns', namespace: 'kube-system', generation: 1 },
+    spec: { ...deployment.spec, replicas: 0 },
+    status: { observedGeneration: 1 },
+  } as unknown as LiveObject
+  const serving = {
+    ...deployment,
+    status: { ...deployment.status, availableReplicas: 2 },
+  } as unknown as LiveObject
+  let screen = ''
+  context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
+  sayReady([none, serving])
+  context.mock.restoreAll()
+  assert.match(screen, /deployment\/n8n ready/)
+  assert.doesNotMatch(screen, /coredns.* ready/)
+  assert.match(screen, /deployment\/coredns: 0 of 0 pods available: it does not serve/)
+  assert.match(screen, /kubectl --namespace kube-system scale deployment coredns --replicas=1/)
+  const reader = { list: () => Promise.resolve([]) } as unknown as KubeReader
+  assert.deepEqual(await healthOf(reader, [none, serving]), {
+    state: 'degraded',
+    problems: ['Deployment kube-system/coredns 0/0 ready'],
+  })
 })

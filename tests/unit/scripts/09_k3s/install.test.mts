@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
@@ -12,7 +16,8 @@ import {
 } from '../../../../scripts/09_k3s/nodes/config.mts'
 import { planFormation } from '../../../../scripts/09_k3s/nodes/formation.mts'
 import type { HostState } from '../../../../scripts/09_k3s/nodes/host-state.mts'
-import { artifactsOf, needsStart } from '../../../../scripts/09_k3s/nodes/install.mts'
+import { artifactsOf, needsStart, start } from '../../../../scripts/09_k3s/nodes/install.mts'
+import { paths } from '../../../../scripts/09_k3s/host/paths.mts'
 import { ingress } from '../../../../scripts/09_k3s/ingress/manifests.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 
@@ -143,6 +148,46 @@ for (const [what, given, exitCode] of [
     )
   })
 }
+
+test('what a service was started with is a hash of its tokens too: only root can read it, and no argument shows it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-started-'))
+  try {
+    const wanted = {
+      role: 'server',
+      pods: '10.42.0.0/16',
+      config: 'token: weak',
+      artifacts: [],
+      proxy: undefined,
+    } as const
+    let marked = ''
+    const change = (_what: string, words: readonly string[], options?: { input?: string }) => {
+      marked = options?.input?.trim() ?? ''
+      assert.match(marked, /^[0-9a-f]{64}$/)
+      assert.ok(!words.join(' ').includes(marked))
+      // The script itself, in a shell, with places of this test's own and a stand-in of systemctl.
+      const script = words
+        .join('\n')
+        .replace(/^sh\n-ec\n/, '')
+        .replaceAll(paths.started, join(folder, 'started'))
+        .replaceAll(paths.resolvConf, join(folder, 'resolv.conf'))
+        .replaceAll(paths.images, join(folder, 'images'))
+        .replaceAll(paths.proxy, join(folder, 'proxy.env'))
+        .replaceAll('/usr/local/bin', folder)
+      writeFileSync(join(folder, 'resolv.conf'), 'nameserver 192.0.2.53\n')
+      writeFileSync(join(folder, 'started'), 'of an earlier kit', { mode: 0o644 })
+      writeFileSync(join(folder, 'systemctl'), '#!/bin/sh\n', { mode: 0o755 })
+      const env = { PATH: `${folder}:${process.env['PATH'] ?? ''}` }
+      execFileSync('sh', ['-ec', script], { env, input: options?.input ?? '', timeout: 20_000 })
+      return Promise.resolve()
+    }
+    await start({ change } as never, wanted)
+    assert.equal(readFileSync(join(folder, 'started'), 'utf8').trim(), marked)
+    assert.equal(statSync(join(folder, 'started')).mode & 0o777, 0o600)
+    assert.ok(!needsStart(state('master-1', { active: true, started: marked }), wanted))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
 
 test('the ingress is one DaemonSet on the nodes’ own ports, on masters too, one node at a time', () => {
   const objects = ingress(settings({ TRUSTED_PROXIES: '192.0.2.0/24' }), { traefik: 'traefik:v3.7.15' })

@@ -132,10 +132,10 @@ function forget(world: World, name: string): void {
   world.nodes.delete(name)
 }
 
-function act(world: World, one: Machine, what: string, words: readonly string[]): void {
+function act(world: World, one: Machine, what: string, input: string): void {
   if (what.startsWith('start ')) {
     startService(world, one)
-    one.started = words.at(-1) ?? ''
+    one.started = input.trim()
   } else if (what.startsWith('delete node ')) forget(world, what.slice('delete node '.length))
   else if (what.startsWith('delete the pods of '))
     world.carrying.delete(what.slice('delete the pods of '.length))
@@ -239,8 +239,8 @@ export function hostsOf(world: World, limit?: readonly string[]): Hosts {
       const [code, stdout] = answer(world, one, words, options?.shown)
       return Promise.resolve({ code, stdout, stderr: '' })
     },
-    change: async (what, words) => {
-      act(world, one, what, words)
+    change: async (what, _words, { input } = {}) => {
+      act(world, one, what, typeof input === 'string' ? input : '')
       count()
       return Promise.resolve()
     },

@@ -4,15 +4,39 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Deployment, Ingress, Manifest, PodSpec, Secret, Service } from '../../../../lib/kube/types.mts'
+import type {
+  Deployment,
+  Ingress,
+  Manifest,
+  NetworkPolicy,
+  PodSpec,
+  Secret,
+  Service,
+} from '../../../../lib/kube/types.mts'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { backendServices, pullProof } from '../../../../scripts/09_k3s/probes/backend-services.mts'
 import { loadBalancerLines } from '../../../../scripts/09_k3s/ingress/load-balancer.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
-import { policies, verdictObject, verdictOf } from '../../../../scripts/09_k3s/probes/policies.mts'
+import { guard } from '../../../../scripts/09_k3s/probes/guard.mts'
+import {
+  closedPort,
+  policies,
+  verdictObject,
+  verdictOf,
+} from '../../../../scripts/09_k3s/probes/policies.mts'
 import { askedScripts } from '../../../../scripts/09_k3s/probes/probe-scripts.mts'
 import { portionsOf } from '../../../../scripts/09_k3s/probes/ask.mts'
-import { ownVolume, probes, servedPort, single } from '../../../../scripts/09_k3s/probes/probe.mts'
+import {
+  askedPort,
+  ownVolume,
+  parts,
+  probeNamespace,
+  probes,
+  servedPort,
+  single,
+} from '../../../../scripts/09_k3s/probes/probe.mts'
+import type { KubeReader } from '../../../../lib/kube/reader.mts'
+import { isAllowed, type End } from '../../kube/manifests/evaluate-policies.mts'
 
 const image = 'docker.io/rancher/mirrored-library-busybox:1.37.0'
 const settings = {
@@ -218,4 +242,39 @@ test('the load balancer’s table says port, targets and check, by where TLS end
   ])
   assert.match(texts({ INGRESS_NODE_PORT: 31_695 })[0] ?? '', /port 31695 of .* on port 31695/)
   assert.match(texts({ TLS_MODE: 'issuer' })[1] ?? '', /passed through -> port 443/)
+})
+
+test('only hosts of the cluster ask the probes, and the confined one, whose own policy is proven by that', async () => {
+  const nodes = [
+    {
+      metadata: { name: 'a' },
+      spec: { podCIDR: '10.42.0.0/24' },
+      status: { addresses: [{ type: 'InternalIP', address: '192.0.2.21' }] },
+    },
+  ]
+  const kube = { list: () => Promise.resolve(nodes) } as unknown as KubeReader
+  const all = [...policies, await guard(kube, { CLUSTER_CIDR: '10.42.0.0/16' })] as NetworkPolicy[]
+  const at = (address: string, labels?: Record<string, string>, namespace = probeNamespace): End => ({
+    address,
+    ...(labels === undefined ? {} : { pod: { namespace, labels } }),
+  })
+  const allowed = (from: End, to: End, port: number) => isAllowed(all, { from, to, port })
+  const [node, other] = [at('10.42.0.5', parts.node), at('10.42.1.5', parts.node)]
+  const [guarded, confined] = [at('10.42.1.6', parts.guarded), at('10.42.1.7', parts.confined)]
+  const apiServers = [at('10.42.2.0'), at('192.0.2.21')]
+  for (const from of apiServers)
+    for (const to of [node, confined, at('10.42.1.8', parts.volume)])
+      assert.equal(allowed(from, to, askedPort), true)
+  for (const from of [at('10.42.1.9', { app: 'any' }, 'evil'), other, at('192.0.2.99')])
+    assert.equal(allowed(from, node, askedPort), false)
+  // What is served stays open: to other probes, to the ingress, to whoever comes by a NodePort.
+  for (const from of [other, at('198.51.100.9'), ...apiServers, at('10.42.1.9', { app: 'any' }, 'evil')])
+    assert.equal(allowed(from, node, servedPort), true)
+  // The proof itself: one port open and one closed, each way. The closed one of egress is closed by egress alone.
+  assert.deepEqual([allowed(node, guarded, servedPort), allowed(node, guarded, closedPort)], [true, false])
+  assert.deepEqual([allowed(confined, node, servedPort), allowed(confined, node, closedPort)], [true, false])
+  const withoutEgress = all.filter(({ metadata }) => metadata?.name !== 'confined')
+  assert.equal(isAllowed(withoutEgress, { from: confined, to: node, port: closedPort }), true)
+  const withoutIngress = all.filter(({ metadata }) => metadata?.name !== 'guarded')
+  assert.equal(isAllowed(withoutIngress, { from: node, to: guarded, port: closedPort }), true)
 })

@@ -1,0 +1,70 @@
+import { redact } from '../base/sensitive.mts'
+import { isSecret, type RawValues, type Resolved, type Setting } from './settings.mts'
+
+// Pure: which settings the last revision was made with, and which of them a run no longer has.
+
+/** The settings a revision was made with. A value that was only a default is not among them. */
+export interface RecordedSettings {
+  /** Text by setting key, of settings that are not secret. */
+  readonly values: RawValues
+  /** Keys of the secrets there were. */
+  readonly secrets: readonly string[]
+}
+
+/** A setting of the last revision without a value in this run's files, variables and flags. */
+export interface LostSetting {
+  readonly setting: Setting
+  /** Its text in the last revision; undefined for a secret. */
+  readonly before: string | undefined
+  /** The text this run would use: the default; undefined for none, and for a secret, which would be generated anew. */
+  readonly now: string | undefined
+}
+
+/** True for a text with a password in it, such as `https://user:password@example.com`: no revision holds one. */
+const holdsPassword = (text: string): boolean => redact(text) !== text || /\/\/[^/\s]*@/.test(text)
+
+/** What a revision keeps of the settings it is made with. */
+export function recordOf(resolved: readonly Resolved[]): RecordedSettings {
+  const given = resolved.filter(
+    ({ text, origin }) => text !== undefined && text !== '' && origin !== 'default',
+  )
+  const plain = given.filter(({ setting, text = '' }) => !isSecret(setting) && !holdsPassword(text))
+  return {
+    values: Object.fromEntries(plain.map(({ setting, text = '' }) => [setting.key, text])),
+    secrets: given.filter(({ setting }) => isSecret(setting)).map(({ setting }) => setting.key),
+  }
+}
+
+/** True when no file, variable, flag, answer or live Secret has a value: an empty one on purpose counts as one. */
+export const isUnsaid = ({ origin }: Resolved): boolean =>
+  origin === undefined || origin === 'default' || origin === 'generated'
+
+/**
+ * The settings of the last revision that this run has lost. A value that is now another one in a file is a change, and
+ * not among them.
+ * @param resolve this run's settings with further values, secrets as far as they are known or would be generated.
+ *   Whether a setting applies may depend on a lost one: it is called again with what was found lost
+ */
+export function lostSettings(
+  { values, secrets }: RecordedSettings,
+  resolve: (more: RawValues) => readonly Resolved[],
+): LostSetting[] {
+  const found = new Map<string, LostSetting>()
+  for (;;) {
+    const more = Object.fromEntries(
+      [...found].flatMap(([key, { before }]) => (before ? [[key, before]] : [])),
+    )
+    const news = resolve(more).filter((one) => {
+      const { key } = one.setting
+      if (found.has(key) || !isUnsaid(one)) return false
+      if (isSecret(one.setting)) return secrets.includes(key) && one.origin === 'generated'
+      return values[key] !== undefined && values[key] !== one.text
+    })
+    if (news.length === 0) return [...found.values()]
+    for (const { setting, text } of news) {
+      const secret = isSecret(setting)
+      const [before, now] = secret ? [undefined, undefined] : [values[setting.key], text]
+      found.set(setting.key, { setting, before, now })
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createWrites } from '../../../lib/base/writes.mts'
+import { deletedText } from '../../../lib/kube/objects.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
+import type { Session } from '../../../lib/run/session.mts'
+import { uninstall } from '../../../lib/verbs/uninstall.mts'
+
+const labels = { 'keybuzz.io/module': '20_shop', 'keybuzz.io/step': '01_deploy', 'keybuzz.io/env': 'dev' }
+const object = (kind: string, metadata: Partial<LiveObject['metadata']> = {}): LiveObject => ({
+  apiVersion: 'v1',
+  kind,
+  metadata: { name: 'shop', namespace: 'shop-dev', uid: kind, labels, ...metadata },
+})
+
+/** What an uninstall of these objects shows, and what it deletes; `taken` is what kubectl answers. */
+async function shown(
+  context: { mock: typeof import('node:test').mock },
+  live: LiveObject[],
+  plan: boolean,
+  taken = '',
+) {
+  let screen = ''
+  context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
+  const kubectl = { run: () => Promise.resolve(taken), json: () => Promise.resolve(undefined) }
+  const opened = {
+    cluster: { kubectl },
+    known: [],
+    kube: {
+      invalidate: () => {},
+      recorded: () => Promise.resolve(live),
+      sayStrays: () => Promise.resolve(),
+    },
+    revisions: { current: { state: 'validated' }, uninstalled: () => Promise.resolve() },
+  }
+  await uninstall({
+    module: { number: 20, slug: 'shop', title: 'Shop', scope: 'environment', settings: [], shared: [] },
+    env: 'dev',
+    options: { plan },
+    answers: { confirm: ['shop'], yes: false, canAsk: false },
+    writes: createWrites({ planning: plan, guard: () => Promise.resolve() }),
+    opened,
+    requireOpened: () => opened,
+  } as unknown as Session<never>)
+  context.mock.restoreAll()
+  return screen
+}
+
+test('an object that was being deleted before the uninstall began is named first, with its finalizers; --plan too', async (context) => {
+  const ending = object('Secret', {
+    deletionTimestamp: '2026-11-23T10:00:00Z',
+    finalizers: ['foregroundDeletion', 'example.com/backup'],
+  })
+  for (const plan of [true, false]) {
+    const screen = await shown(context as never, [object('Deployment'), ending], plan)
+    assert.match(
+      screen,
+      /Secret shop-dev\/shop \(waits for its finalizers: example\.com\/backup\) is being deleted since 2026-11-23T10:00:00Z/,
+    )
+    assert.match(screen, /kubectl get secret shop --namespace shop-dev -o yaml/)
+    assert.doesNotMatch(screen, /Deployment shop-dev\/shop .*is being deleted/)
+  }
+})
+
+test('how many objects were deleted is what the API server has taken, not what was asked for', async (context) => {
+  const live = [object('Deployment'), object('Service')]
+  const both = await shown(context as never, live, false, 'deployment.apps/shop\nservice/shop\n')
+  assert.match(both, /2 objects of 01_deploy: deleted/)
+  assert.match(
+    await shown(context as never, live, false, 'service/shop\n'),
+    /2 objects of 01_deploy: 1 deleted, 1 were gone before/,
+  )
+  assert.equal(deletedText(0, 8), '0 deleted, 8 were gone before')
+})
