@@ -116,6 +116,6 @@ export async function start(host: Host, wanted: DesiredState): Promise<void> {
   // By stdin into a file of root's: the hash is of the tokens too, and a weak one could be guessed from it.
   const script =
     // The kubelet would end for ever without its resolv.conf, and say so only in the journal.
-    `${besidesK3s(wanted)}read -r mark; umask 077; test -s ${paths.resolvConf} || { echo '${paths.resolvConf} is missing: run 09_k3s_01_prepare' >&2; exit 1; }; rm -f ${paths.started}; systemctl enable --quiet ${unit}; systemctl reset-failed ${unit} || :; systemctl restart --no-block ${unit}; echo "$mark" >${paths.started}`
+    `read -r mark; ${besidesK3s(wanted)}umask 077; test -s ${paths.resolvConf} || { echo '${paths.resolvConf} is missing: run 09_k3s_01_prepare' >&2; exit 1; }; rm -f ${paths.started}; systemctl enable --quiet ${unit}; systemctl reset-failed ${unit} || :; systemctl restart --no-block ${unit}; echo "$mark" >${paths.started}`
   await host.change(`start ${unit}`, ['sh', '-ec', script], { input: `${recipe}\n` })
 }

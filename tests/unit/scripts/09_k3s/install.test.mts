@@ -156,8 +156,8 @@ test('what a service was started with is a hash of its tokens too: only root can
       role: 'server',
       pods: '10.42.0.0/16',
       config: 'token: weak',
-      proxy: undefined,
       artifacts: [],
+      proxy: undefined,
     } as const
     let marked = ''
     const change = (_what: string, words: readonly string[], options?: { input?: string }) => {
@@ -170,6 +170,9 @@ test('what a service was started with is a hash of its tokens too: only root can
         .replace(/^sh\n-ec\n/, '')
         .replaceAll(paths.started, join(folder, 'started'))
         .replaceAll(paths.resolvConf, join(folder, 'resolv.conf'))
+        .replaceAll(paths.images, join(folder, 'images'))
+        .replaceAll(paths.proxy, join(folder, 'proxy.env'))
+        .replaceAll('/usr/local/bin', folder)
       writeFileSync(join(folder, 'resolv.conf'), 'nameserver 192.0.2.53\n')
       writeFileSync(join(folder, 'started'), 'of an earlier kit', { mode: 0o644 })
       writeFileSync(join(folder, 'systemctl'), '#!/bin/sh\n', { mode: 0o755 })

@@ -54,11 +54,12 @@ const wantedOf = (more: Partial<DesiredState> = {}): DesiredState => ({
 /** Starts K3s on the host that the folder is. */
 const startOn = (wanted: DesiredState): Promise<void> => {
   const host = {
-    change: (_: string, [shell = '', how = '', script = '', ...words]: readonly string[]) => {
+    change: (_: string, words: readonly string[], { input = '' }: { input?: string } = {}) => {
+      const [shell = '', how = '', script = ''] = words
       const here = script.replace(/(?<![\w.])\/(usr|var|etc)\//g, `${folder}/$1/`)
       // Of this machine only what the script needs: it may have a kubectl of its own.
       const env = { PATH: `${folder}/tools` }
-      execFileSync(`/bin/${shell}`, [how, here, ...words], { env, stdio: 'pipe' })
+      execFileSync(`/bin/${shell}`, [how, here], { env, input, stdio: 'pipe' })
       return Promise.resolve()
     },
   }
