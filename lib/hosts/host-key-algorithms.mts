@@ -10,7 +10,7 @@ const signatures: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * The host key algorithms to negotiate for these known keys. Empty for key types that are not known here: the host
+ * The host key algorithms to negotiate: of several keys a host may have, those of the known types. Empty for key types that are not known here: the host
  * then chooses, and its key is compared all the same.
  */
 export const algorithmsOf = (known: readonly HostKey[]): string[] => [

@@ -25,6 +25,13 @@ export const lostLink = (target: Target, doing: string): KitError =>
     hint: `check that ${target.address}:${target.port} answers, then run the same command again`,
   })
 
+/** Exit 6: a command has not ended, or a held one not said its first line. @param seconds how long it was waited for */
+export const noAnswer = (target: Target, doing: string, seconds: number): KitError =>
+  new KitError(`${target.name}: no answer within ${seconds} s to: ${doing}`, {
+    exitCode: exitCodes.unreachable,
+    hint: `look at the host: ${sshTo(target)}, then run the same command again`,
+  })
+
 interface Ssh2Error extends Error {
   readonly level?: string
   readonly code?: string

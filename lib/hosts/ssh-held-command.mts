@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream'
 import { shownWords, type Finished } from '../base/command.mts'
-import { exitCodes, KitError } from '../base/errors.mts'
 import { aborted, interruption } from '../base/signals.mts'
 import { cutAt, errorsOf, framed } from './frame.mts'
 import { isSessionRefused } from './sessions.mts'
-import { lostLink, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
+import { lostLink, noAnswer, outputTooLong, type Target } from './ssh-errors.mts'
 
 /** Runs a command on an open connection and passes on its output as it arrives. */
 type Exec = (
@@ -90,14 +89,8 @@ export async function runHeld(
   if (finished === undefined) end()
   interruption.throwIfAsked()
   if (bytes > mostHeldBytes) throw outputTooLong(target, shown, mostHeldBytes)
-  if (over.signal.aborted) throw noFirstLine(target, shown, timeoutSeconds)
+  if (over.signal.aborted) throw noAnswer(target, shown, timeoutSeconds)
   const { code, inside } = cutAt(mark, finished?.stdout ?? '') ?? {}
   if (finished === undefined || code === undefined || inside === undefined) throw lostLink(target, shown)
   return { code, stdout: inside, stderr: errorsOf(mark, finished.stderr) }
 }
-
-const noFirstLine = (target: Target, shown: string, seconds: number): KitError =>
-  new KitError(`${target.name}: no answer within ${seconds} s to: ${shown}`, {
-    exitCode: exitCodes.unreachable,
-    hint: `look at the host: ${sshTo(target)}, then run the same command again`,
-  })

@@ -19,7 +19,7 @@ import { cutAt, errorsOf, framed, newMark } from './frame.mts'
 import { requirePlainShell, type Raw } from './login-shell.mts'
 import { createSessions, isSessionRefused } from './sessions.mts'
 import { runHeld, type HeldOptions } from './ssh-held-command.mts'
-import { connectError, lostLink, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
+import { connectError, lostLink, noAnswer, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
 // The only importer of node-ssh. One connection per host, no tunnel, one key offered: what an sshd with MaxSessions
 // 2, MaxAuthTries 3 and no forwarding accepts. node-ssh's own quoting drops empty words: frame.mts has the kit's own.
@@ -65,8 +65,6 @@ export async function connect(login: Login): Promise<Connection> {
   const { known, revoked } = login.keys
   const ssh = new NodeSSH()
   let met: HostKey | undefined
-  // A server may have several keys: only the type of the known one is asked for.
-  const offered = algorithmsOf(known)
   const dial = (algorithms: readonly string[]) =>
     ssh.connect({
       host: address,
@@ -85,8 +83,8 @@ export async function connect(login: Login): Promise<Connection> {
       },
     })
   try {
-    await dial(offered).catch((thrown: unknown) => {
-      if (offered.length === 0 || !/no matching host key format/.test(messageOf(thrown))) throw thrown
+    await dial(algorithmsOf(known)).catch((thrown: unknown) => {
+      if (!/no matching host key format/.test(messageOf(thrown))) throw thrown
       // It has the known key no longer: whichever it shows is refused by its name.
       return dial([])
     })
@@ -185,10 +183,7 @@ async function raw(
       drop(ssh)
       interruption.throwIfAsked()
       if (tooMuch.signal.aborted) throw outputTooLong(target, shown)
-      throw new KitError(`${target.name}: no answer within ${timeoutSeconds} s to: ${shown}`, {
-        exitCode: exitCodes.unreachable,
-        hint: `look at the host: ${sshTo(target)}, then run the same command again`,
-      })
+      throw noAnswer(target, shown, timeoutSeconds)
     }
     const { code, signal, stdout, stderr } = answer
     const isCut = code === null && signal === null

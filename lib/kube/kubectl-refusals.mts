@@ -50,6 +50,18 @@ export const refusals: readonly Refusal[] = [
     hint: 'its session has expired, or it is set up for another account: sign in with it by hand, then run the same command again',
   },
   {
+    words: /spec\.resources\.requests\.storage: Forbidden: field can not be less than/,
+    what: 'a volume is larger than its setting says: volumes do not shrink',
+    exitCode: exitCodes.worldMoved,
+    hint: 'set the size back to what it was: kubectl get persistentvolumeclaims --all-namespaces   shows it',
+  },
+  {
+    words: /only dynamically provisioned pvc can be resized/,
+    what: 'the StorageClass of a volume does not let it grow',
+    exitCode: exitCodes.worldMoved,
+    hint: 'set the size back to what it was, or use a StorageClass with allowVolumeExpansion',
+  },
+  {
     words: /database space exceeded|etcdserver: no space/,
     what: 'the database of etcd is full: the cluster accepts no write until it is made smaller',
     exitCode: exitCodes.rolloutFailed,
