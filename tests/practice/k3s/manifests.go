@@ -47,8 +47,9 @@ func writeManifests(ctx context.Context, cfg *Config) error {
 	return nil
 }
 
-// applyManifests applies the folder's files at start and whenever one changes: by a three-way patch, as K3s does, so that
-// what a file does not name, such as a number of replicas, stays as others set it.
+// applyManifests applies the folder's files at start and whenever one changes, as the manager K3s names: what a file does
+// not name, such as a number of replicas, stays as others set it. On the server side: kubectl's own three-way patch would
+// leave the annotation by which its next server-side apply, that of the kit, takes over every field.
 func applyManifests(ctx context.Context, cfg *Config) {
 	if until(ctx, "bundled manifests", 2*time.Second, func() error { return writeManifests(ctx, cfg) }) != nil {
 		return
@@ -61,7 +62,7 @@ func applyManifests(ctx context.Context, cfg *Config) {
 			if err != nil || applied[file].Equal(info.ModTime()) {
 				continue
 			}
-			out, err := kubectlRun(ctx, "apply", "--field-manager=deploy@"+cfg.NodeName, "-f", file)
+			out, err := kubectlRun(ctx, "apply", "--server-side", "--force-conflicts", "--field-manager=deploy@"+cfg.NodeName, "-f", file)
 			if err == nil {
 				applied[file] = info.ModTime()
 				log.Printf("applied %s", filepath.Base(file))
