@@ -136,8 +136,9 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
         if (!(await isThere(await connect(), database))) return undefined
         const connection = await logIn(loginOf(database, database.name))
         try {
-          const { rows } = await connection.query<Record<string, string>>(query)
-          return Object.values(rows[0] ?? {})[0]
+          const { rows } = await connection.query<Record<string, string | null>>(query)
+          // NULL, as an aggregate over no rows is, is no text either.
+          return Object.values(rows[0] ?? {})[0] ?? undefined
         } finally {
           await connection.end()
         }

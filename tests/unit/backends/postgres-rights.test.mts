@@ -199,3 +199,21 @@ test('a role that may connect by its own name stays, and the report names it', o
   assert.deepEqual(await ensure(), [])
   assert.match(warnings.join('\n'), /role stranger has CONNECT on database n8n_dev/)
 })
+
+test(
+  'what an application’s database says: a text, and nothing where the value is NULL',
+  options,
+  async () => {
+    await ensure()
+    const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
+    const postgres = createPostgres(server.settings, writes, { warn: () => {}, ok: () => {}, claim })
+    try {
+      assert.equal(await postgres.findText(database, `select 'said'`), 'said')
+      const none = `select string_agg(name, ',') from (select 'one' where false) as rows (name)`
+      assert.equal(await postgres.findText(database, none), undefined)
+    } finally {
+      await postgres.close()
+      await forget()
+    }
+  },
+)
