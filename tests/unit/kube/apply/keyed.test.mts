@@ -4,6 +4,7 @@ import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { keyed } from '../../../../lib/kube/apply/keyed.mts'
 import { checksumAnnotation } from '../../../../lib/kube/manifests/objects.mts'
 import { deployment } from '../../../../lib/kube/manifests/pods.mts'
+import { statefulSet } from '../../../../lib/kube/manifests/stateful.mts'
 import { job } from '../../../../lib/kube/manifests/jobs.mts'
 import { nameOf } from '../../../../lib/kube/types.mts'
 
@@ -31,6 +32,18 @@ test('who guesses a weak secret cannot compare: the checksum that is sent needs 
   assert.notEqual(sent, checksum(keyed(web('weak'), another)))
   assert.notEqual(sent, checksum(keyed(web('other'), key)))
   assert.equal(sent, checksum(keyed(web('weak'), key)), 'a second run sends nothing')
+})
+
+test('the checksum of a StatefulSet’s pods is keyed as well', () => {
+  const one = statefulSet({
+    namespace: 'a',
+    name: 'db',
+    labels: {},
+    pod: { containers: [] },
+    restartOn: ['weak'],
+  })
+  const value = keyed(one, key).spec?.template.metadata?.annotations?.[checksumAnnotation]
+  assert.match(value ?? '', /^hmac_[0-9a-f]{20}$/)
 })
 
 test('a Job’s name is keyed too, and remains one that Kubernetes takes', () => {
