@@ -1,3 +1,4 @@
+import { few } from '../base/few.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { shortened } from '../base/sensitive.mts'
 import {
@@ -36,15 +37,13 @@ export async function requireOwnTables(
   if (first === undefined) return
   const owners = [...new Set(rows.map(({ owner }) => owner))]
   const names = rows.map(({ name }) => name)
-  const shown =
-    names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`
   const handOver = `SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, ${quoteText(user)}) ${foreign.replaceAll(/\s+/g, ' ')} AND c.relowner <> ${quoteText(user)}::regrole \\gexec`
   throw new KitError(
     `${where}: ${rows.length} tables of database ${database} belong to ${owners.join(', ')}, not to ${user}`,
     {
       exitCode: exitCodes.worldMoved,
       details: [
-        shortened(shown, 400),
+        shortened(few(names, 5), 400),
         'A migration of the application would end with "must be owner". A restore by the superuser leaves them so.',
       ],
       hint: `as superuser: psql --dbname ${quoteName(database)}, and there: ${handOver}`,

@@ -1,3 +1,5 @@
+import { few } from './few.mts'
+
 // The only place that says that nothing was written: it is counted, never assumed.
 
 /** What this process has begun to write, in order: names of objects, files, changes of hosts. */
@@ -12,9 +14,7 @@ export const noteBegun = (what: string): void => void begun.add(what)
 /** `Nothing was written.`, or what this run has begun to write until now. */
 export function written(): string {
   if (begun.size === 0) return 'Nothing was written.'
-  const first = [...begun].slice(0, named).join(', ')
-  const more = begun.size - named
-  return `This run had begun to write: ${first}${more > 0 ? ` and ${more} more` : ''}.`
+  return `This run had begun to write: ${few([...begun], named)}.`
 }
 
 /** As `written`, for the middle of a sentence: `nothing was written`. */

@@ -1,3 +1,4 @@
+import { few } from '../../../lib/base/few.mts'
 import { failed, passed, warning, type Answer, type Check } from '../../../lib/checks/checks.mts'
 import { nodesOf, type Tools } from './nodes.mts'
 import type { K3sSettings } from '../settings.mts'
@@ -31,9 +32,8 @@ async function asked(tools: Tools, kind: keyof typeof questions) {
   return { none, network, count, wrong }
 }
 
-/** The first of many, and how many there are. */
-const few = (all: readonly string[]): string =>
-  all.length <= 6 ? all.join(', ') : `${all.slice(0, 6).join(', ')} and ${all.length - 6} more`
+/** How many nodes, or ways between two, one line names. */
+const mostNamed = 6
 
 interface Reaching {
   readonly id: string
@@ -50,7 +50,9 @@ const reaches = (kind: keyof typeof questions, { unit, ...about }: Reaching): Ch
     const { none, network, count, wrong } = await asked(tools, kind)
     if (none !== undefined) return none
     if (network.silent.length > 0) return failed(`no probe runs on ${network.silent.join(', ')}`)
-    return wrong.length === 0 ? passed(`${count} ${unit}`) : failed(`${few(wrong)} of ${count} ${unit}`)
+    return wrong.length === 0
+      ? passed(`${count} ${unit}`)
+      : failed(`${few(wrong, mostNamed)} of ${count} ${unit}`)
   },
 })
 
@@ -101,7 +103,7 @@ export const namesOutside: Check<K3sSettings> = {
     if (none !== undefined) return none
     if (wrong.length === 0) return passed(`${count} nodes`)
     return wrong.length < count
-      ? failed(few(wrong))
+      ? failed(few(wrong, mostNamed))
       : warning(`not met here: no node resolves ${wrong[0]?.split(' -> ')[1]}`)
   },
 }
