@@ -11,7 +11,7 @@ import {
   type HostKey,
   type HostKeys,
 } from './known-hosts.mts'
-import { algorithmsOf } from './host-key-algorithms.mts'
+import { algorithmsOf } from './ssh-algorithms.mts'
 import { mostOutputBytes } from '../base/collect.mts'
 import { record } from '../base/log.mts'
 import { shownWords, type Finished } from '../base/command.mts'
@@ -65,7 +65,7 @@ export async function connect(login: Login): Promise<Connection> {
   const { known, revoked } = login.keys
   const ssh = new NodeSSH()
   let met: HostKey | undefined
-  const dial = (algorithms: readonly string[]) =>
+  const dial = (algorithms: ReturnType<typeof algorithmsOf>) =>
     ssh.connect({
       host: address,
       port,
@@ -76,7 +76,7 @@ export async function connect(login: Login): Promise<Connection> {
       readyTimeout: 15_000,
       keepaliveInterval: keepalive,
       keepaliveCountMax: 2,
-      ...(algorithms.length > 0 ? { algorithms: { serverHostKey: algorithms as never } } : {}),
+      algorithms: algorithms as never,
       hostVerifier: (bytes: Buffer) => {
         met = hostKeyOf(bytes)
         return includesKey(known, met)
@@ -86,7 +86,7 @@ export async function connect(login: Login): Promise<Connection> {
     await dial(algorithmsOf(known)).catch((thrown: unknown) => {
       if (!/no matching host key format/.test(messageOf(thrown))) throw thrown
       // It has the known key no longer: whichever it shows is refused by its name.
-      return dial([])
+      return dial(algorithmsOf([]))
     })
   } catch (thrown) {
     ssh.dispose()
