@@ -23,6 +23,14 @@ export interface SshdOptions {
   readonly withoutCode?: boolean
 }
 
+/** A new ed25519 key. ssh2 1.17 writes one in some hundred so that it cannot read it again: that one is not taken. */
+function newKey() {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519')
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair
+  }
+}
+
 /**
  * Starts an SSH server whose user has this login shell.
  * @param shellOf the words that run what a client asks for: `['sh', '-c', command]`
@@ -32,7 +40,7 @@ export async function startSshd(
   { maxSessions = 10, withoutCode = false }: SshdOptions = {},
 ): Promise<Sshd> {
   let refusals = 0
-  const [host, user] = [ssh2.utils.generateKeyPairSync('ed25519'), ssh2.utils.generateKeyPairSync('ed25519')]
+  const [host, user] = [newKey(), newKey()]
   const clients = new Set<ssh2.Connection>()
   const server = new ssh2.Server({ hostKeys: [host.private] }, (client) => {
     client.on('error', () => {})
