@@ -171,6 +171,43 @@ exit_of_run() {
   run -0 k3s_step 02_install_control_plane
 }
 
+# what_runs: what each master is configured with, and since when its K3s runs.
+what_runs() {
+  local machine
+  for machine in master-01 master-02 master-03; do
+    on "$machine" 'sha256sum /etc/rancher/k3s/config.yaml; systemctl show k3s --property ActiveEnterTimestampMonotonic'
+  done
+}
+
+# bats test_tags=long
+@test "another private address or name of a master in servers.tsv: exit 5 with both, and no host is written to" {
+  before=$(what_runs)
+  cp -p "$credentials/known_hosts" "$BATS_TEST_TMPDIR/known_hosts"
+  key=$(sed -n 's/^practice-master-03,[^ ]* //p' "$credentials/known_hosts")
+  printf 'practice-master-03,10.77.0.63 %s\npractice-master-09,10.77.0.13 %s\n' "$key" "$key" >>"$credentials/known_hosts"
+  on master-03 'ip address add 10.77.0.63/24 dev "$(ip -o -4 addr show to 10.77.0.13 | awk "{ print \$2 }")"'
+  with_servers 's/10\.77\.0\.13/10.77.0.63/g'
+  run kit --module 9 --yes
+  whole=("$status" "$output")
+  run k3s_step 02_install_control_plane
+  alone=("$status" "$output")
+  restore_servers
+  on master-03 'ip address delete 10.77.0.63/24 dev "$(ip -o -4 addr show to 10.77.0.63 | awk "{ print \$2 }")"'
+  with_servers 's/practice-master-03/practice-master-09/g'
+  run k3s_step 02_install_control_plane
+  restore_servers
+  cp -p "$BATS_TEST_TMPDIR/known_hosts" "$credentials/known_hosts"
+  assert_equal "$(what_runs)" "$before"
+  assert_equal "$status" 5
+  assert_output --partial 'practice-master-09 joined its cluster as practice-master-03, and servers.tsv calls it practice-master-09'
+  assert_equal "${whole[0]} ${alone[0]}" '5 5'
+  for output in "${whole[1]}" "${alone[1]}"; do
+    assert_output --partial 'practice-master-03 joined its cluster as 10.77.0.13, and servers.tsv says 10.77.0.63'
+    assert_output --partial '00_master_install.mjs --module 9 --env practice --uninstall --limit practice-master-03 --confirm practice-master-03'
+  done
+  run -0 k3s_step 02_install_control_plane
+}
+
 # bats test_tags=long
 @test "another run, from wherever, that holds any master: exit 11, and nothing is written" {
   on master-02 'mkdir -p -m 700 /run/keybuzz-installer; systemd-run --quiet --unit other-run flock /run/keybuzz-installer/installer.lock sleep 60'

@@ -8,7 +8,7 @@ import { paths } from '../host/paths.mts'
 import { serverConfig, type Origin } from './config.mts'
 import { forgetNode } from './node-object.mts'
 import { planFormation } from './formation.mts'
-import { readState, requireStaying, type HostState } from './host-state.mts'
+import { readState, requireNodes, type HostState } from './host-state.mts'
 import {
   artifactsOf,
   imagesOf,
@@ -55,7 +55,7 @@ export async function ensureServers({
   const artifacts = artifactsOf(versions)
   const states = await Promise.all(servers.map((server) => readState(server, imagesOf(artifacts))))
   const changes = ({ name }: HostState) => masters.some((master) => master.name === name)
-  requireStaying(states)
+  requireNodes(states, 'master', given.ENV, servers.length)
   requireSameTokens(states, given)
   const { begins, order } = planFormation(states, known, changes)
   requireSameProgram(order, artifacts)

@@ -1,11 +1,12 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
+import { addressesPart, joinedPart, requireSameIdentity, type Identity } from '../host/joined.mts'
 import { paths, signature, unitPath } from '../host/paths.mts'
 import type { NodeFacts } from './config.mts'
 import { written } from '../../../lib/base/written.mts'
 
 /** What a host says of the K3s on it. */
-export interface HostState extends NodeFacts {
+export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'joined'> {
   /** Its unit runs. */
   readonly active: boolean
   /** It holds a copy of the cluster's database. */
@@ -26,10 +27,9 @@ export interface HostState extends NodeFacts {
   readonly leaving: boolean
 }
 
-const script = `address=$1
-dir=${paths.server}
-echo "interface=$(ip -o -4 addr show | awk -v a="$address" '{ split($4, part, "/"); if (part[1] == a) print $2 }')"
-for unit in k3s k3s-agent; do systemctl is-active --quiet "$unit" && echo "active=$unit"; done
+const script = `dir=${paths.server}
+${addressesPart}
+${joinedPart}for unit in k3s k3s-agent; do systemctl is-active --quiet "$unit" && echo "active=$unit"; done
 [ -d "$dir/db/etcd" ] && echo data=yes
 [ -s "$dir/tls/server-ca.crt" ] && echo "ca=$(sha256sum <"$dir/tls/server-ca.crt" | cut -d' ' -f1)"
 for name in token agent-token; do
@@ -64,17 +64,9 @@ const ownFiles = [
  */
 export async function readState(host: Host, images: readonly string[] = []): Promise<HostState> {
   const { name, address } = host
-  const question = { script, words: [address], shown: 'read the state of K3s' }
+  const question = { script, words: [], shown: 'read the state of K3s' }
   const looked = await host.look([...ownFiles, ...images], question)
   const said = (key: string) => new RegExp(`^${key}=(.+)$`, 'm').exec(looked.said)?.[1]
-  const found = said('interface')
-  if (found === undefined) {
-    throw new KitError(`${name}: no interface carries ${address}`, {
-      exitCode: exitCodes.preflight,
-      details: [`The overlay between nodes would go over another network. ${written()}`],
-      hint: 'correct IP_PRIVEE in servers.tsv, or give the host that address',
-    })
-  }
   const foreign = said('foreign')
   if (foreign !== undefined) {
     throw new KitError(`${name} carries ${foreign}, which the kit did not install`, {
@@ -83,10 +75,13 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
       hint: `a cluster that shall stay: only --verify, with its kubeconfig; else take it off ${name} by its own uninstall`,
     })
   }
+  const addresses = wordsOf(looked.said, 'address')
   return {
     name,
     address,
-    interface: found,
+    interface: addresses.find(([, one = '']) => one.split('/')[0] === address)?.[0] ?? '',
+    addresses: addresses.map(([, one = '']) => one.split('/')[0] ?? ''),
+    joined: wordsOf(looked.said, 'node'),
     active: said('active') !== undefined,
     data: said('data') !== undefined,
     ca: said('ca'),
@@ -99,6 +94,13 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
   }
 }
 
+/** The words behind a first word, of each line that begins so. */
+const wordsOf = (text: string, key: string): string[][] =>
+  text.split('\n').flatMap((line) => {
+    const [first, ...words] = line.split(' ')
+    return first === key ? [words] : []
+  })
+
 /** Of a line of sha256sum, the sum. */
 const firstWord = (text: string | undefined): string | undefined => text?.split(' ')[0]
 
@@ -107,12 +109,39 @@ export const carries = ({ active, data, started, program, leaving }: HostState):
   active || data || leaving || started !== undefined || program !== undefined
 
 /** @throws KitError exit 5 for a host whose uninstall was interrupted: it must be ended before it can join again */
-export function requireStaying(states: readonly HostState[]): void {
+function requireStaying(states: readonly HostState[]): void {
   const names = states.flatMap(({ name, leaving }) => (leaving ? [name] : []))
   if (names.length === 0) return
   throw new KitError(`${names.join(', ')}: an uninstall began and did not end`, {
     exitCode: exitCodes.worldMoved,
     details: [`Part of it may be out of the cluster already. ${written()}`],
     hint: `end it: --uninstall --limit ${names.join(',')}, then install again; when its Node is still there and shall stay: kubectl uncordon, and remove ${paths.leaving} on it`,
+  })
+}
+
+/**
+ * Requires that each host may become the node servers.tsv makes it, or is that already. Asked before any is written to.
+ * @param masters how many servers.tsv has
+ * @throws KitError exit 5 for a host that joined under another name, address or role, or is on its way out; exit 3 for
+ *   one that does not have its private address
+ */
+export function requireNodes(
+  states: readonly HostState[],
+  role: Identity['role'],
+  env: string,
+  masters: number,
+): void {
+  requireStaying(states)
+  requireSameIdentity(
+    states.map((one) => ({ ...one, role })),
+    env,
+    masters,
+  )
+  const astray = states.find((one) => one.interface === '')
+  if (astray === undefined) return
+  throw new KitError(`${astray.name}: no interface carries ${astray.address}`, {
+    exitCode: exitCodes.preflight,
+    details: [`The overlay between nodes would go over another network. ${written()}`],
+    hint: 'correct IP_PRIVEE in servers.tsv, or give the host that address',
   })
 }

@@ -1,3 +1,5 @@
+import { nodeOfMember } from '../host/joined.mts'
+
 /** One member of etcd, as its own list has it. */
 export interface Member {
   /** Empty until it has started for the first time. */
@@ -21,6 +23,10 @@ export function membersIn(text: string): Member[] | undefined {
     learner: isLearner,
   }))
 }
+
+/** True for the member of that server, also when its address has changed since it joined. */
+export const isMemberOf = (member: Member, { name, address }: { name: string; address: string }): boolean =>
+  member.address === address || member.name === name || nodeOfMember(member.name) === name
 
 /** Servers whose votes do not matter for a question. */
 export type Without = readonly string[] | 'others'

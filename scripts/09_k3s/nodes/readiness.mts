@@ -5,7 +5,7 @@ import type { Condition } from '../../../lib/base/poll.mts'
 import { paths, unitOf } from '../host/paths.mts'
 import { kubectlWords } from './node-object.mts'
 import { lastWordsOf } from './journal.mts'
-import { membersIn, memberProblems, type Without } from './members.mts'
+import { isMemberOf, membersIn, memberProblems, type Without } from './members.mts'
 
 // The gate between two nodes: nobody goes on to the next before this one is healthy.
 
@@ -84,7 +84,7 @@ export const memberGone = (leaving: Host, server: Host): Condition => ({
   async missing() {
     const members = membersIn(await ask(server))
     if (members === undefined) return 'its members cannot be asked'
-    return members.some(({ address }) => address === leaving.address) ? 'it still has its vote' : ''
+    return members.some((one) => isMemberOf(one, leaving)) ? 'it still has its vote' : ''
   },
 })
 

@@ -8,7 +8,7 @@ import type { Until } from '../../../lib/base/poll.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import { agentConfig } from './config.mts'
 import { forgetNode } from './node-object.mts'
-import { readState, requireStaying } from './host-state.mts'
+import { readState, requireNodes } from './host-state.mts'
 import {
   artifactsOf,
   imagesOf,
@@ -49,6 +49,8 @@ export async function ensureWorkers({
     ...(await lookFrom(servers)),
     gate,
     artifacts,
+    env: settings.ENV,
+    masters: servers.length,
     pods: settings.CLUSTER_CIDR,
     proxy: proxyEnvironment(settings),
     until,
@@ -105,6 +107,8 @@ interface Joining extends WorkersView {
   /** The server to join by, asked for once somebody must. */
   readonly gate: () => Promise<Host>
   readonly artifacts: readonly Artifact[]
+  readonly env: string
+  readonly masters: number
   readonly pods: string
   readonly proxy: string | undefined
   readonly until: Until
@@ -117,12 +121,14 @@ async function join({
   token,
   ready,
   artifacts,
+  env,
+  masters,
   pods,
   proxy,
   until,
 }: Joining): Promise<boolean> {
   const state = await readState(worker, imagesOf(artifacts))
-  requireStaying([state])
+  requireNodes([state], 'worker', env, masters)
   const wanted: DesiredState = {
     role: 'agent',
     config: agentConfig(state, state.joins ?? (await gate()).address, token),

@@ -6,6 +6,7 @@ import { hostChecks } from './checks.mts'
 import type { HostFacts } from './check.mts'
 import { judge, requireNone, tell } from './judge.mts'
 import { parseDocument, type HostDocument } from '../host/document.mts'
+import { requireSameIdentity, type Identity } from '../host/joined.mts'
 import { preparedFiles } from '../prepare/tasks.mts'
 import { openInPublic } from '../reach/public.mts'
 import { findBlocked, peersOf } from '../reach/reach.mts'
@@ -33,7 +34,8 @@ export interface Fit {
  * Asks every host about itself, in one round trip each, before anything is written; when all are fit, whether they
  * reach each other.
  * @param program the processor the program of K3s is made for
- * @throws KitError exit 3 with every check that failed and nobody waived, exit 2 for a waiver that waives nothing
+ * @throws KitError exit 3 with every check that failed and nobody waived, exit 2 for a waiver that waives nothing,
+ *   exit 5 for a node of ours that would get another name, address or role
  */
 export async function requireFit(
   hosts: Omit<Hosts, 'close'>,
@@ -46,6 +48,11 @@ export async function requireFit(
     ...masters.map((host) => ask(host, 'master', members)),
     ...workers.map((host) => ask(host, 'worker', members)),
   ])
+  requireSameIdentity(
+    answered.map(identityOf),
+    settings.ENV,
+    members.filter(({ role }) => role === 'master').length,
+  )
   const waived = waivedOf(settings.WAIVED)
   const facts = factsOf(answered, members, settings, program)
   requireNone(judge(facts, waived), answered.length)
@@ -59,6 +66,16 @@ export async function requireFit(
     return one === undefined ? [] : [{ host, facts: one }]
   })
 }
+
+/** What it joined as says only the configuration of our own K3s. */
+const identityOf = ({ host, role, said }: Answered): Identity => ({
+  name: host.name,
+  address: host.address,
+  role,
+  hostname: said.one('hostname')?.split('.')[0],
+  addresses: said.all('address').map(([, one = '']) => one.split('/')[0] ?? ''),
+  joined: said.has('ours') ? said.all('node') : [],
+})
 
 /** Knocks at every port; whoever did not get through is told at the host that did not let him. */
 async function withBlocked(

@@ -1,3 +1,4 @@
+import { addressesPart, joinedPart } from '../host/joined.mts'
 import { signature } from '../host/paths.mts'
 import { preparedPart, prologue } from '../prepare/script.mts'
 
@@ -112,7 +113,7 @@ say machineid "$(cat /etc/machine-id 2>/dev/null)"
 say product "$(cat /sys/class/dmi/id/product_uuid 2>/dev/null)"
 for key in /etc/ssh/ssh_host_*_key.pub; do [ -r "$key" ] && say hostkey "$(awk '{ print $2 }' "$key")"; done
 awk -v n="$(hostname)" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == n) print "hosts", $1 }' /etc/hosts
-ip -o -4 addr show | awk '{ print "address", $2, $4 }'
+${addressesPart}
 ip -o link show | awk '{ sub(":$", "", $2); sub("@.*", "", $2); for (i = 3; i < NF; i++) { if ($i == "mtu") m = $(i + 1); if ($i == "state") s = $(i + 1) } print "link", $2, m, s }'
 ip -4 route show | awk '{ via = ""; for (i = 2; i < NF; i++) if ($i == "dev") via = $(i + 1); print "route", $1, via }'
 has ss && ss -Hlntup 2>/dev/null | while read -r protocol _ _ _ local _ process; do
@@ -134,7 +135,7 @@ done
 for path in ${leftovers.join(' ')}; do [ -e "$path" ] && [ -n "$(ls -A "$path" 2>/dev/null)" ] && say leftover "$path"; done
 for name in kubeadm kubelet rke2 k0s microk8s; do has "$name" && say program "$name"; done
 grep -qs '${signature}' /etc/rancher/k3s/config.yaml && say ours yes
-for name in ${tools.join(' ')}; do has "$name" || say missing "$name"; done
+${joinedPart}for name in ${tools.join(' ')}; do has "$name" || say missing "$name"; done
 case ":$PATH:" in *:/usr/local/bin:*) ;; *) say path missing ;; esac
 say nofile "$(ulimit -n)"
 say journal "$([ -d /var/log/journal ] && echo persistent || echo volatile)"

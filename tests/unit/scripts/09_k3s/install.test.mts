@@ -25,6 +25,8 @@ const state = (name: string, rest: Partial<HostState> = {}): HostState => ({
   name,
   address: `192.0.2.${name.at(-1)}`,
   interface: 'eth1',
+  addresses: [`192.0.2.${name.at(-1)}`],
+  joined: [],
   active: false,
   data: false,
   ca: undefined,

@@ -197,9 +197,18 @@ const madeWith = ({ tokens: { server, agent } }: World): string[] => [
   ...(agent === '' ? [] : [`agent-token=${sha256(agent)}`]),
 ]
 
+/** What it joined as, by its configuration and unit. */
+const joinedAs = ({ files, role }: Machine): string[] => [
+  ...[...(files.get('/etc/rancher/k3s/config.yaml') ?? '').matchAll(/^node-(name|ip): (.*)$/gm)].map(
+    ([, key, value]) => `node ${key} ${value}`,
+  ),
+  `node unit ${role === 'master' ? 'k3s' : 'k3s-agent'}`,
+]
+
 const stateOf = (world: World, one: Machine): string =>
   [
-    'interface=eth1',
+    `address eth1 ${one.address}/24`,
+    ...(one.registered ? joinedAs(one) : []),
     ...(one.active ? ['active=k3s'] : []),
     ...(one.data ? ['data=yes', 'ca=c0ffee', ...madeWith(world)] : []),
     ...(one.joins === '' ? [] : [`joins=${one.joins}`]),

@@ -1,0 +1,126 @@
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { masterCommand } from '../../../lib/base/names.mts'
+import { written } from '../../../lib/base/written.mts'
+import { paths } from './paths.mts'
+
+// Under which name, address and role a machine joined its cluster. None of them can be changed while it is a member: under
+// another name K3s registers a second Node, and at another address etcd refuses its own member.
+
+/** POSIX shell: a line `node KEY VALUE` for each, only on a machine that registered its Node. */
+export const joinedPart = `if [ -s ${paths.etc}/node/password ]; then
+  sed -nE 's/^node-(name|ip): *"?([^"]*)"?$/node \\1 \\2/p' ${paths.config}
+  for unit in k3s k3s-agent; do [ -e /etc/systemd/system/$unit.service ] && echo "node unit $unit"; done
+  [ -s ${paths.server}/db/etcd/name ] && echo "node etcd $(cat ${paths.server}/db/etcd/name)"
+fi
+`
+
+/** POSIX shell: a line `address INTERFACE ADDRESS/BITS` for each address. */
+export const addressesPart = `ip -o -4 addr show | awk '{ print "address", $2, $4 }'`
+
+/** A machine as servers.tsv has it, and as it is. */
+export interface Identity {
+  readonly name: string
+  readonly address: string
+  readonly role: 'master' | 'worker'
+  /** What the machine calls itself; undefined where that was not asked. */
+  readonly hostname?: string | undefined
+  /** All addresses of its interfaces. */
+  readonly addresses: readonly string[]
+  /** The words behind `node` of each line of `joinedPart`. */
+  readonly joined: readonly (readonly string[])[]
+}
+
+interface Change {
+  readonly what: string
+  readonly hint: string
+}
+
+/** K3s gives a member of etcd the name of its Node and eight digits. */
+export const nodeOfMember = (member: string): string => member.replace(/-[0-9a-f]{8}$/, '')
+
+/**
+ * Requires that every machine that joined a cluster is still what it joined as.
+ * @param masters how many servers.tsv has: the only one cannot be taken out and join anew
+ * @throws KitError exit 5 naming what each machine joined as and what it would be now, and the way out
+ */
+export function requireSameIdentity(machines: readonly Identity[], env: string, masters: number): void {
+  const moved = machines.filter((one) => addressOf(one) !== undefined && !keepsAddress(one)).length
+  const changes = machines.flatMap((one) => changesOf(one, env, masters > 1 && moved <= 1))
+  const [first] = changes
+  if (first === undefined) return
+  throw new KitError(first.what, {
+    exitCode: exitCodes.worldMoved,
+    details: [
+      ...changes.slice(1).map(({ what }) => what),
+      `As what: ${paths.config} on the host. K3s would register a second Node, or etcd refuse its own member.`,
+      written(),
+    ],
+    hint: first.hint,
+  })
+}
+
+function changesOf(machine: Identity, env: string, mayLeave: boolean): Change[] {
+  const { name, address, role, hostname, addresses } = machine
+  const node = nameOf(machine)
+  const before = roleOf(machine)
+  const install = masterCommand(9, env)
+  const takeOut = (who: string) => masterCommand(9, env, '--uninstall', '--limit', who, '--confirm', who)
+  if (node !== undefined && node !== name) {
+    return [
+      {
+        what: `${name} joined its cluster as ${node}, and servers.tsv calls it ${name}`,
+        hint: `write HOSTNAME ${node} back into servers.tsv, and on the host: hostnamectl set-hostname ${node}; to rename it all the same, with ${node} in servers.tsv: ${takeOut(node)}   then the new name in both, and ${install}`,
+      },
+    ]
+  }
+  if (node !== undefined && hostname !== undefined && hostname !== node) {
+    return [
+      {
+        what: `${name} joined its cluster as ${node}, and calls itself ${hostname} now`,
+        hint: `on the host: hostnamectl set-hostname ${node}`,
+      },
+    ]
+  }
+  if (before !== undefined && before !== role) {
+    return [
+      {
+        what: `${name} joined its cluster as ${before}, and servers.tsv makes it a ${role}`,
+        hint: `write SUBROLE ${before} back into servers.tsv; to change it all the same, with ${before} in servers.tsv: ${takeOut(name)}   then SUBROLE ${role}, and ${install}`,
+      },
+    ]
+  }
+  const old = addressOf(machine)
+  if (old === undefined || keepsAddress(machine)) return []
+  const now = address === old ? `its interfaces carry ${addresses.join(', ')}` : `servers.tsv says ${address}`
+  const back = `give ${name} its address ${old} back, on the host and as IP_PRIVEE in servers.tsv`
+  return [
+    {
+      what: `${name} joined its cluster as ${old}, and ${now}`,
+      hint: mayLeave
+        ? `${back}; or, with its new address as IP_PRIVEE, take it out and let it join anew: ${takeOut(name)}   then ${install}`
+        : `${back}: no other master can go on without it`,
+    },
+  ]
+}
+
+/** The name etcd knows a server by counts: a configuration may have been overwritten since. */
+function nameOf({ joined }: Identity): string | undefined {
+  const member = valueOf(joined, 'etcd')
+  return member === undefined ? valueOf(joined, 'name') : nodeOfMember(member)
+}
+
+const roleOf = ({ joined }: Identity): Identity['role'] | undefined => {
+  const units = joined.flatMap(([key, unit]) => (key === 'unit' ? [unit] : []))
+  if (units.length !== 1) return undefined
+  return units[0] === 'k3s' ? 'master' : 'worker'
+}
+
+/** The address etcd has of a server. A worker may come back with another one: its Node takes it over. */
+const addressOf = (machine: Identity): string | undefined =>
+  roleOf(machine) === 'master' ? valueOf(machine.joined, 'ip') : undefined
+
+const keepsAddress = (machine: Identity): boolean =>
+  addressOf(machine) === machine.address && machine.addresses.includes(machine.address)
+
+const valueOf = (joined: Identity['joined'], wanted: string): string | undefined =>
+  joined.find(([key]) => key === wanted)?.[1]
