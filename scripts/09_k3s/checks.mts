@@ -1,5 +1,6 @@
 import type { ChecksOf } from '../../lib/run/module.mts'
 import { addons, storage } from './checks/addons.mts'
+import { images } from './checks/images.mts'
 import { metrics } from './checks/metrics.mts'
 import {
   canary,
@@ -49,5 +50,6 @@ export const checks: ChecksOf<typeof k3s> = [
   ingressHealth,
   canary,
   registry,
+  images,
   crashing,
 ]

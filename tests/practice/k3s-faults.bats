@@ -84,6 +84,29 @@ exit_of_run() {
 }
 
 # bats test_tags=long
+@test "an image a node has lost is named by the plan and imported again, and K3s is not restarted" {
+  images=/var/lib/rancher/k3s/agent/images
+  run -0 k3s_step 03_join_workers
+  since=$(on worker-01 'systemctl show k3s-agent --property ActiveEnterTimestampMonotonic')
+  image=$(on worker-01 "sed -n 's/^[0-9a-f]* \\(.*traefik.*\\)/\\1/p' /etc/rancher/keybuzz.images")
+  assert [ -n "$image" ]
+  on worker-01 "/usr/local/bin/k3s ctr -n k8s.io images rm --sync $image"
+  run -4 --separate-stderr k3s_step 03_join_workers --plan
+  assert_output --partial "host practice-worker-01: import $image again, missing in containerd, from keybuzz-traefik.tar"
+  run -0 k3s_step 03_join_workers
+  assert_output --partial "$image on practice-worker-01 is ready"
+  run -0 on worker-01 '/usr/local/bin/k3s ctr -n k8s.io images ls -q'
+  assert_line "$image"
+  # Its tarball has gone too: it is sent again.
+  on worker-01 "/usr/local/bin/k3s ctr -n k8s.io images rm --sync $image; rm $images/keybuzz-traefik.tar"
+  run -0 k3s_step 03_join_workers
+  run -0 on worker-01 "ls $images/keybuzz-traefik.tar; /usr/local/bin/k3s ctr -n k8s.io images ls -q"
+  assert_line "$image"
+  assert_equal "$(on worker-01 'systemctl show k3s-agent --property ActiveEnterTimestampMonotonic')" "$since"
+  run -0 k3s_step 03_join_workers --plan
+}
+
+# bats test_tags=long
 @test "a K3s that does not come up: its own last words are on the screen, exit 9; repaired, the next run goes on" {
   on worker-01 'mkdir /etc/rancher/k3s/config.yaml.d && echo "no-such-key: true" >/etc/rancher/k3s/config.yaml.d/by-hand.yaml && rm -f /etc/rancher/keybuzz.started'
   run k3s_step 03_join_workers

@@ -35,7 +35,7 @@ export const waitingRows: readonly Row[] = [
   {
     reasons: ['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull'],
     what: 'image cannot be pulled',
-    next: 'check that the nodes reach the registry, by name and through the firewall',
+    next: 'one that came to the nodes as a file: run module 9 again, it imports what a node has lost; else check that the nodes reach the registry, by name and through the firewall',
   },
   {
     reasons: ['InvalidImageName'],

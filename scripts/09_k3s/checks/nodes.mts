@@ -59,7 +59,7 @@ export const nodes: Check<K3sSettings> = {
 export const pressure: Check<K3sSettings> = {
   id: 'k3s.pressure',
   title: 'No node is short of disk, memory or process ids',
-  fix: 'free the resource on the host named; old images: k3s crictl rmi --prune',
+  fix: 'free the resource on the host named; old images: k3s crictl rmi --prune, then module 9 again: it imports its own that went with them',
   async ask(tools) {
     const short = (await nodesOf(tools)).flatMap(pressuresOf)
     return short.length === 0 ? passed('none') : failed(short.join('; '))

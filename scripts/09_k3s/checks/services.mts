@@ -4,6 +4,7 @@ import { probesOf } from '../probes/ask.mts'
 import { probeNamespace } from '../probes/probe.mts'
 import { nodesOf, type Tools } from './nodes.mts'
 import type { K3sSettings } from '../settings.mts'
+import { waitingOf } from './images.mts'
 
 // What every module leans on: API, DNS, ingress.
 
@@ -100,11 +101,10 @@ export const crashing: Check<K3sSettings> = {
   fix: 'kubectl -n kube-system describe pod NAME, and its logs with --previous',
   async ask({ kube }) {
     const pods = await kube.list('pods', { namespace: 'kube-system' })
-    const waiting = pods.flatMap(({ metadata, status }) => {
-      const containers = (status as { containerStatuses?: { state?: { waiting?: { reason?: string } } }[] })
-        .containerStatuses
-      const reason = containers?.map((one) => one.state?.waiting?.reason).find((one) => one !== undefined)
-      return reason === undefined ? [] : [`${metadata.name} ${reason}`]
+    // Those without an image are told by k3s.images.
+    const waiting = pods.flatMap((pod) => {
+      const { reason, noImage } = waitingOf(pod) ?? { noImage: true }
+      return noImage ? [] : [`${pod.metadata.name} ${reason}`]
     })
     const [NAME = ''] = waiting.map((one) => one.split(' ')[0] ?? '')
     return waiting.length === 0 ? passed(`${pods.length} pods`) : failed(waiting.join('; '), { NAME })

@@ -6,12 +6,11 @@ import { paths } from './paths.mts'
 // Under which name, address and role a machine joined its cluster. None of them can be changed while it is a member: under
 // another name K3s registers a second Node, and at another address etcd refuses its own member.
 
-/** POSIX shell: a line `node KEY VALUE` for each, only on a machine that registered its Node. */
-export const joinedPart = `if [ -s ${paths.etc}/node/password ]; then
-  sed -nE 's/^node-(name|ip): *"?([^"]*)"?$/node \\1 \\2/p' ${paths.config}
-  for unit in k3s k3s-agent; do [ -e /etc/systemd/system/$unit.service ] && echo "node unit $unit"; done
-  [ -s ${paths.server}/db/etcd/name ] && echo "node etcd $(cat ${paths.server}/db/etcd/name)"
-fi
+/**
+ * POSIX shell: what a machine that registered its Node joined as, by its configuration (`node node-name: NAME`, on a server
+ * `node advertise-address: ADDRESS` too) and by etcd (`node etcd: NAME-8HEX`). Every install sends it twice to each host.
+ */
+export const joinedPart = `[ -s ${paths.etc}/node/password ] && sed -nE 's/^(node-name|adv)/node &/p' ${paths.config} && echo "node etcd: $(cat ${paths.server}/db/etcd/name)"
 `
 
 /** POSIX shell: a line `address INTERFACE ADDRESS/BITS` for each address. */
@@ -106,21 +105,20 @@ function changesOf(machine: Identity, env: string, mayLeave: boolean): Change[] 
 /** The name etcd knows a server by counts: a configuration may have been overwritten since. */
 function nameOf({ joined }: Identity): string | undefined {
   const member = valueOf(joined, 'etcd')
-  return member === undefined ? valueOf(joined, 'name') : nodeOfMember(member)
+  return member === undefined ? valueOf(joined, 'node-name') : nodeOfMember(member)
 }
 
-const roleOf = ({ joined }: Identity): Identity['role'] | undefined => {
-  const units = joined.flatMap(([key, unit]) => (key === 'unit' ? [unit] : []))
-  if (units.length !== 1) return undefined
-  return units[0] === 'k3s' ? 'master' : 'worker'
+const roleOf = (machine: Identity): Identity['role'] | undefined => {
+  if (valueOf(machine.joined, 'node-name') === undefined) return undefined
+  return addressOf(machine) === undefined ? 'worker' : 'master'
 }
 
 /** The address etcd has of a server. A worker may come back with another one: its Node takes it over. */
-const addressOf = (machine: Identity): string | undefined =>
-  roleOf(machine) === 'master' ? valueOf(machine.joined, 'ip') : undefined
+const addressOf = ({ joined }: Identity): string | undefined => valueOf(joined, 'advertise-address')
 
 const keepsAddress = (machine: Identity): boolean =>
   addressOf(machine) === machine.address && machine.addresses.includes(machine.address)
 
+/** YAML puts a name between quotes that would be a number without. */
 const valueOf = (joined: Identity['joined'], wanted: string): string | undefined =>
-  joined.find(([key]) => key === wanted)?.[1]
+  joined.find(([key, value = '']) => key === `${wanted}:` && value !== '')?.[1]?.replaceAll('"', '')

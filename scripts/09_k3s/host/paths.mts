@@ -13,6 +13,8 @@ export const paths = {
   proxy: '/etc/rancher/k3s/proxy.env',
   /** Ours: which binary, configuration and unit the running service was started with. */
   started: '/etc/rancher/keybuzz.started',
+  /** Ours: which images each tarball holds, `SHA256 IMAGE` a line. */
+  held: '/etc/rancher/keybuzz.images',
   /** Ours: this host is on its way out of the cluster. */
   leaving: '/etc/rancher/keybuzz.leaving',
   /** Ours: takes K3s off the host again. */

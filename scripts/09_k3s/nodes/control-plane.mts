@@ -7,6 +7,7 @@ import type { Versions } from '../../../lib/settings/versions.mts'
 import { paths } from '../host/paths.mts'
 import { serverConfig, type Origin } from './config.mts'
 import { forgetNode } from './node-object.mts'
+import { ensureImages } from './images.mts'
 import { planFormation } from './formation.mts'
 import { readState, requireNodes, type HostState } from './host-state.mts'
 import {
@@ -80,11 +81,12 @@ export async function ensureServers({
       if (!state.data && member !== undefined) await forgetNode(hostOf(servers, member.name), state.name)
       await start(host, wanted)
     } else if ((await missingOf(host)) === '') {
-      untouched += 1
+      if (!(await ensureImages(host, artifacts, until, state.images))) untouched += 1
       continue
     }
     // Also one that an earlier run had started, and did not live to see ready.
     await until(serverIsHealthy(host))
+    await ensureImages(host, artifacts, until)
   }
   if (untouched > 0) log.ok(`${untouched} of ${masters.length} servers run as they should, untouched`)
 }

@@ -3,6 +3,7 @@ import type { Host } from '../../../lib/hosts/host.mts'
 import { addressesPart, joinedPart, requireSameIdentity, type Identity } from '../host/joined.mts'
 import { paths, signature, unitPath } from '../host/paths.mts'
 import type { NodeFacts } from './config.mts'
+import { imagesIn, imagesPart, type HeldImages } from './images.mts'
 import { written } from '../../../lib/base/written.mts'
 
 /** What a host says of the K3s on it. */
@@ -23,6 +24,8 @@ export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'join
   readonly registered: boolean
   /** sha256 of the program that is there. */
   readonly program: string | undefined
+  /** What it has of the images in its tarballs; nothing is known where its K3s does not run, or none were asked for. */
+  readonly images: HeldImages
   /** It is on its way out of the cluster: an uninstall of it began. */
   readonly leaving: boolean
 }
@@ -47,7 +50,7 @@ fi
 for path in /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /etc/rancher/rke2 /var/snap/microk8s /etc/k0s; do
   [ -e "$path" ] && echo "foreign=another Kubernetes ($path)"
 done
-exit 0`
+`
 
 /** The files of ours on a host, beside images. */
 const ownFiles = [
@@ -64,7 +67,8 @@ const ownFiles = [
  */
 export async function readState(host: Host, images: readonly string[] = []): Promise<HostState> {
   const { name, address } = host
-  const question = { script, words: [], shown: 'read the state of K3s' }
+  const whole = `${script}${images.length === 0 ? '' : imagesPart}exit 0`
+  const question = { script: whole, words: [], shown: 'read the state of K3s' }
   const looked = await host.look([...ownFiles, ...images], question)
   const said = (key: string) => new RegExp(`^${key}=(.+)$`, 'm').exec(looked.said)?.[1]
   const foreign = said('foreign')
@@ -90,6 +94,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     started: said('started'),
     registered: said('registered') !== undefined,
     program: looked.sums.get(paths.binary),
+    images: imagesIn(looked.said),
     leaving: said('leaving') !== undefined,
   }
 }

@@ -97,6 +97,6 @@ for unit in ${units}; do
 done
 systemctl daemon-reload
 for unit in ${units}; do systemctl reset-failed $unit 2>/dev/null || :; done
-rm -f ${paths.binary} ${paths.started} ${paths.leaving} ${paths.uninstall}
+rm -f ${paths.binary} ${paths.started} ${paths.held} ${paths.held}.new ${paths.leaving} ${paths.uninstall}
 rmdir ${paths.etc} 2>/dev/null || :
 `

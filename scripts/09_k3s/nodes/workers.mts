@@ -7,6 +7,7 @@ import { log } from '../../../lib/base/log.mts'
 import type { Until } from '../../../lib/base/poll.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import { agentConfig } from './config.mts'
+import { ensureImages } from './images.mts'
 import { forgetNode } from './node-object.mts'
 import { readState, requireNodes } from './host-state.mts'
 import {
@@ -114,7 +115,7 @@ interface Joining extends WorkersView {
   readonly until: Until
 }
 
-/** @returns whether anything had to be started */
+/** @returns whether anything had to be done beside writing files */
 async function join({
   worker,
   gate,
@@ -139,7 +140,7 @@ async function join({
   await copyArtifacts(worker, artifacts)
   await writeConfig(worker, wanted)
   const starts = needsStart(state, wanted)
-  if (!starts && ready.has(worker.name)) return false
+  if (!starts && ready.has(worker.name)) return ensureImages(worker, artifacts, until, state.images)
   const server = await gate()
   if (starts) {
     // The Node of a machine that is still this one stays: another would give its pods other addresses.
@@ -147,5 +148,6 @@ async function join({
     await start(worker, wanted)
   }
   await until(readyWorker(worker, server))
+  await ensureImages(worker, artifacts, until)
   return true
 }

@@ -43,7 +43,14 @@ const podOf = (reason?: string): LiveObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name: 'coredns-1' },
-  status: { containerStatuses: [{ state: reason === undefined ? {} : { waiting: { reason } } }] },
+  status: {
+    containerStatuses: [
+      {
+        image: 'docker.io/rancher/coredns:1',
+        state: reason === undefined ? {} : { waiting: { reason } },
+      },
+    ],
+  },
 })
 
 /** A pod of CoreDNS or metrics-server: ready on a node, or waiting for one. */
@@ -586,6 +593,20 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
     { pods: [podOf('CrashLoopBackOff')] },
     'failed',
     /CrashLoopBackOff/,
+  ],
+  [
+    'k3s.system-pods',
+    'no crash in an image that is missing: k3s.images tells of it',
+    { pods: [podOf('ImagePullBackOff')] },
+    'passed',
+    /1 pods/,
+  ],
+  [
+    'k3s.images',
+    'an image a node does not have, with both their names',
+    { pods: [{ ...podOf('ErrImagePull'), spec: { nodeName: 'k8s-worker-01' } }] },
+    'failed',
+    /^docker\.io\/rancher\/coredns:1 on k8s-worker-01$/,
   ],
 ]
 

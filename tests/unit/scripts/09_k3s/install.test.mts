@@ -36,6 +36,7 @@ const state = (name: string, rest: Partial<HostState> = {}): HostState => ({
   program: undefined,
   leaving: false,
   registered: false,
+  images: { noted: [], gone: [] },
   ...rest,
 })
 const [one, two, three] = [state('master-1'), state('master-2'), state('master-3')]

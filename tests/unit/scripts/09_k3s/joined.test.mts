@@ -34,14 +34,16 @@ const asked = (): string[] =>
     .split('\n')
 
 test('a host says what it joined as, once it has registered its Node', () => {
-  lay('etc/rancher/k3s/config.yaml', 'node-name: m1\nnode-ip: 192.0.2.11\nflannel-iface: eth1\n')
-  lay('etc/systemd/system/k3s.service', '')
+  const config = (name: string) =>
+    `node-name: ${name}\nnode-ip: 192.0.2.11\nadvertise-address: 192.0.2.11\nnode-taint:\n`
+  lay('etc/rancher/k3s/config.yaml', config('m1'))
   assert.deepEqual(asked(), [''])
   lay('etc/rancher/node/password', 'x')
-  assert.deepEqual(asked(), ['node name m1', 'node ip 192.0.2.11', 'node unit k3s'])
-  lay('etc/rancher/k3s/config.yaml', 'node-name: "1e3"\nnode-ip: 192.0.2.11\n')
+  assert.deepEqual(asked(), ['node node-name: m1', 'node advertise-address: 192.0.2.11', 'node etcd:'])
+  lay('etc/rancher/k3s/config.yaml', config('"1e3"'))
   lay('var/lib/rancher/k3s/server/db/etcd/name', 'm1-0a1b2c3d')
-  assert.deepEqual(asked(), ['node name 1e3', 'node ip 192.0.2.11', 'node unit k3s', 'node etcd m1-0a1b2c3d'])
+  assert.equal(asked()[0], 'node node-name: "1e3"')
+  assert.equal(asked().at(-1), 'node etcd: m1-0a1b2c3d')
 })
 
 const master: Identity = {
@@ -51,19 +53,17 @@ const master: Identity = {
   hostname: 'm2',
   addresses: ['127.0.0.1', '192.0.2.12', '10.42.1.1'],
   joined: [
-    ['name', 'm2'],
-    ['ip', '192.0.2.12'],
-    ['unit', 'k3s'],
-    ['etcd', 'm2-0a1b2c3d'],
+    ['node-name:', 'm2'],
+    ['advertise-address:', '192.0.2.12'],
+    ['etcd:', 'm2-0a1b2c3d'],
   ],
 }
 const worker: Identity = {
   ...master,
   role: 'worker',
   joined: [
-    ['name', 'm2'],
-    ['ip', '192.0.2.12'],
-    ['unit', 'k3s-agent'],
+    ['node-name:', '"m2"'],
+    ['etcd:', ''],
   ],
 }
 
@@ -90,7 +90,7 @@ for (const [what, machine, message, hint] of [
   ],
   [
     'another name that an earlier run wrote into its configuration',
-    { ...master, name: 'm9', joined: [['name', 'm9'], ...master.joined.slice(1)] },
+    { ...master, name: 'm9', joined: [['node-name:', 'm9'], ...master.joined.slice(1)] },
     'm9 joined its cluster as m2, and servers.tsv calls it m9',
     'HOSTNAME m2 back',
   ],
@@ -147,9 +147,10 @@ test('the only master, and several that moved at once, are not told to leave: no
     {
       ...moved,
       name: 'm3',
+      hostname: 'm3',
       joined: [
-        ['ip', '192.0.2.13'],
-        ['unit', 'k3s'],
+        ['node-name:', 'm3'],
+        ['advertise-address:', '192.0.2.13'],
       ],
     },
   ])
@@ -200,7 +201,7 @@ test('step 01 refuses before it looks at anything else, and only for a K3s of ou
     }) as unknown as Host
   const hosts = (text: string) =>
     ({ servers: [], masters: [hostSaying(text)], workers: [], lost: [], members: [] }) as Omit<Hosts, 'close'>
-  const old = 'node name master-02\nnode ip 192.0.2.77\nnode unit k3s'
+  const old = 'node node-name: master-02\nnode advertise-address: 192.0.2.77'
   const exitOf = (text: string): Promise<unknown> =>
     requireFit(hosts(text), settings, 'x86_64').then(
       () => undefined,

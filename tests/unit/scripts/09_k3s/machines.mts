@@ -30,6 +30,10 @@ interface Machine {
   /** Its service does not start again by itself. */
   ending: boolean
   snapshot: boolean
+  /** sha256 of the tarballs whose images are noted there. */
+  noted: string[]
+  /** `SHA256 IMAGE` of each that containerd has lost. */
+  gone: string[]
 }
 
 export interface World {
@@ -62,6 +66,8 @@ export const bare = () => ({
   drained: false,
   ending: false,
   snapshot: false,
+  noted: [] as string[],
+  gone: [] as string[],
 })
 
 export function makeWorld(masters: number, workers: number): World {
@@ -132,7 +138,12 @@ function forget(world: World, name: string): void {
   world.nodes.delete(name)
 }
 
-function act(world: World, one: Machine, what: string, input: string): void {
+function act(
+  world: World,
+  one: Machine,
+  what: string,
+  { words, input }: { words: readonly string[]; input: string },
+): void {
   if (what.startsWith('start ')) {
     startService(world, one)
     one.started = input.trim()
@@ -143,6 +154,9 @@ function act(world: World, one: Machine, what: string, input: string): void {
     for (const other of world.machines) if (other.name === what.slice('drain '.length)) other.drained = true
   } else if (what === 'K3s shall not start again by itself') one.ending = true
   else if (what === 'save a last snapshot') one.snapshot = true
+  else if (what === 'note which images its tarballs hold')
+    one.noted = words.filter((word) => /^[0-9a-f]{64}$/.test(word))
+  else if (what.startsWith('import ')) one.gone = one.gone.filter((line) => !words.includes(line.slice(65)))
   else if (what === 'take K3s and its data off') {
     Object.assign(one, bare())
   }
@@ -153,6 +167,7 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   if (shown === 'ask whether the host is prepared' || shown === 'ask the host about itself')
     return [0, documentOf(one)]
   const line = words.join(' ')
+  if (shown === 'ask which images are missing') return [0, imagesOf(one)]
   if (shown === 'ask whether this server is healthy') return [0, wholenessOf(world, one)]
   if (shown === 'read the kubeconfig') return one.data ? [0, 'kubeconfig'] : [1, '']
   if (/^read .*\/(agent-)?token$/.test(shown))
@@ -197,12 +212,15 @@ const madeWith = ({ tokens: { server, agent } }: World): string[] => [
   ...(agent === '' ? [] : [`agent-token=${sha256(agent)}`]),
 ]
 
-/** What it joined as, by its configuration and unit. */
-const joinedAs = ({ files, role }: Machine): string[] => [
-  ...[...(files.get('/etc/rancher/k3s/config.yaml') ?? '').matchAll(/^node-(name|ip): (.*)$/gm)].map(
-    ([, key, value]) => `node ${key} ${value}`,
+const imagesOf = ({ active, noted, gone }: Machine): string =>
+  active ? [...noted.map((sum) => `image ${sum}`), ...gone.map((line) => `image ${line}`)].join('\n') : ''
+
+/** What it joined as, by its configuration. */
+const joinedAs = ({ files }: Machine): string[] => [
+  ...[...(files.get('/etc/rancher/k3s/config.yaml') ?? '').matchAll(/^(node-name|adv).*$/gm)].map(
+    ([line]) => `node ${line}`,
   ),
-  `node unit ${role === 'master' ? 'k3s' : 'k3s-agent'}`,
+  'node etcd: ',
 ]
 
 const stateOf = (world: World, one: Machine): string =>
@@ -215,6 +233,7 @@ const stateOf = (world: World, one: Machine): string =>
     ...(one.started === '' ? [] : [`started=${one.started}`]),
     ...(one.registered ? ['registered=yes'] : []),
     ...(one.files.has('/etc/rancher/keybuzz.leaving') ? ['leaving=yes'] : []),
+    imagesOf(one),
   ].join('\n')
 
 function wholenessOf(world: World, one: Machine): string {
@@ -248,8 +267,8 @@ export function hostsOf(world: World, limit?: readonly string[]): Hosts {
       const [code, stdout] = answer(world, one, words, options?.shown)
       return Promise.resolve({ code, stdout, stderr: '' })
     },
-    change: async (what, _words, { input } = {}) => {
-      act(world, one, what, typeof input === 'string' ? input : '')
+    change: async (what, words, { input } = {}) => {
+      act(world, one, what, { words, input: typeof input === 'string' ? input : '' })
       count()
       return Promise.resolve()
     },

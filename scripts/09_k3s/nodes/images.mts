@@ -1,0 +1,115 @@
+import { basename } from 'node:path'
+import { few } from '../../../lib/base/few.mts'
+import type { Until } from '../../../lib/base/poll.mts'
+import type { Host } from '../../../lib/hosts/host.mts'
+import { paths } from '../host/paths.mts'
+import type { Artifact } from './install.mts'
+
+// What containerd holds of the tarballs' images. K3s imports a tarball once; the kubelet deletes images when the disk
+// fills, and on a node without a registry they stay away. K3s protects what it imports from that, and takes the
+// protection off at its next start.
+
+/** What a host says of the images in its tarballs. */
+export interface HeldImages {
+  /** sha256 of each tarball whose images are noted on the host. */
+  readonly noted: readonly string[]
+  /** Images containerd no longer has, each with the sha256 of its tarball. */
+  readonly gone: readonly (readonly [sha256: string, image: string])[]
+}
+
+/**
+ * POSIX shell: a line `image SHA256` for each tarball whose images are known, `image SHA256 IMAGE` for each image that is
+ * missing. A K3s that does not run, or a containerd that does not answer, says nothing. Every install sends it.
+ */
+export const imagesPart = `f=${paths.held}
+[ -s $f ] && systemctl is-active --quiet k3s k3s-agent && ${paths.binary} ctr -n k8s.io images ls -q | awk 'NR==FNR{h[$0];next}!($2 in h){print"image",$0}' - $f
+`
+
+/** The answer to `imagesPart`. */
+export function imagesIn(text: string): HeldImages {
+  const lines = text
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([key]) => key === 'image')
+  return {
+    noted: lines.flatMap(([, sha256 = '', image]) => (image === undefined ? [sha256] : [])),
+    gone: lines.flatMap(([, sha256 = '', image]) => (image === undefined ? [] : [[sha256, image] as const])),
+  }
+}
+
+/** A docker archive may name no platform, and wants all of them then; an index may lack those of other processors. */
+const importFile = (ctr: string, file: string, flags = ''): string =>
+  `${ctr} images import --all-platforms ${flags}"${file}" >/dev/null 2>&1 || ${ctr} images import ${flags}"${file}" >/dev/null`
+
+/**
+ * Notes what each tarball holds: containerd itself reads it, compressed or not, in a namespace of its own in which
+ * nothing is unpacked and nothing stays. Its layers are shared with the namespace of pods, not stored twice.
+ */
+const noteScript = `c() { ${paths.binary} ctr -n keybuzz-images "$@"; }
+empty() { names=$(c images ls -q); [ -z "$names" ] || c images rm --sync $names >/dev/null; }
+: >${paths.held}.new
+while [ $# -gt 1 ]; do
+  empty
+  ${importFile('c', '$2', '--no-unpack ')}
+  echo "$1" >>${paths.held}.new
+  c images ls -q | sed -n "/^import-/d; s/./$1 &/p" >>${paths.held}.new
+  shift 2
+done
+empty
+c namespaces rm keybuzz-images >/dev/null 2>&1 || :
+mv -f ${paths.held}.new ${paths.held}
+`
+
+/** Imports a tarball, and marks what came back as K3s does: the kubelet leaves it alone until K3s starts again. */
+const importScript = `c() { ${paths.binary} ctr -n k8s.io "$@"; }
+file=$1
+shift
+${importFile('c', '$file')}
+for name; do c images label "$name" io.cri-containerd.pinned=pinned io.cattle.k3s.pinned=pinned >/dev/null; done
+`
+
+const askImages = async (host: Host): Promise<HeldImages> =>
+  imagesIn((await host.read(['sh', '-c', imagesPart], { shown: 'ask which images are missing' })).stdout)
+
+/**
+ * Brings back images of the tarballs that are gone from a node whose K3s runs. K3s is not restarted.
+ * @param before what the host said already; undefined when its K3s was started since
+ * @returns whether anything was done (under --plan: would be)
+ * @throws KitError exit 9 when containerd does not take a tarball, or an image is still missing afterwards
+ */
+export async function ensureImages(
+  host: Host,
+  artifacts: readonly Artifact[],
+  until: Until,
+  before?: HeldImages,
+): Promise<boolean> {
+  const tarballs = artifacts.filter(({ path }) => path !== paths.binary)
+  if (tarballs.length === 0) return false
+  let held = before ?? (await askImages(host))
+  const noted = tarballs.every(({ sha256 }) => held.noted.includes(sha256))
+  if (!noted) {
+    const words = tarballs.flatMap(({ sha256, path }) => [sha256, path])
+    await host.change('note which images its tarballs hold', ['sh', '-ec', noteScript, 'sh', ...words], {
+      timeoutSeconds: 900,
+    })
+    held = await askImages(host)
+  }
+  const gone = (sha256: string, now: HeldImages) =>
+    now.gone.flatMap(([tarball, image]) => (tarball === sha256 ? [image] : []))
+  const lacking = tarballs.filter(({ sha256 }) => gone(sha256, held).length > 0)
+  for (const { sha256, path } of lacking) {
+    const images = gone(sha256, held)
+    await host.change(
+      `import ${few(images, 3)} again, missing in containerd, from ${basename(path)}`,
+      ['sh', '-ec', importScript, 'sh', path, ...images],
+      { timeoutSeconds: 900 },
+    )
+    await until({
+      what: `${few(images, 3)} on ${host.name}`,
+      seconds: 30,
+      missing: async () => few(gone(sha256, await askImages(host)), 3),
+      hint: `look whether the disk of ${host.name} is full (df -h /var/lib/rancher), free some, then run module 9 again`,
+    })
+  }
+  return !noted || lacking.length > 0
+}
