@@ -1,9 +1,9 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
+import { imagesIn, imagesPart, type HeldImages } from '../host/held-images.mts'
 import { addressesPart, joinedPart, requireSameIdentity, type Identity } from '../host/joined.mts'
 import { paths, signature, unitPath } from '../host/paths.mts'
 import type { NodeFacts } from './config.mts'
-import { imagesIn, imagesPart, type HeldImages } from './images.mts'
 import { written } from '../../../lib/base/written.mts'
 
 /** What a host says of the K3s on it. */

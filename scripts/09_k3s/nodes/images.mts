@@ -2,40 +2,13 @@ import { basename } from 'node:path'
 import { few } from '../../../lib/base/few.mts'
 import type { Until } from '../../../lib/base/poll.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
+import { imagesIn, imagesPart, type HeldImages } from '../host/held-images.mts'
 import { paths } from '../host/paths.mts'
 import type { Artifact } from './install.mts'
 
 // What containerd holds of the tarballs' images. K3s imports a tarball once; the kubelet deletes images when the disk
 // fills, and on a node without a registry they stay away. K3s protects what it imports from that, and takes the
 // protection off at its next start.
-
-/** What a host says of the images in its tarballs. */
-export interface HeldImages {
-  /** sha256 of each tarball whose images are noted on the host. */
-  readonly noted: readonly string[]
-  /** Images containerd no longer has, each with the sha256 of its tarball. */
-  readonly gone: readonly (readonly [sha256: string, image: string])[]
-}
-
-/**
- * POSIX shell: a line `image SHA256` for each tarball whose images are known, `image SHA256 IMAGE` for each image that is
- * missing. A K3s that does not run, or a containerd that does not answer, says nothing. Every install sends it.
- */
-export const imagesPart = `f=${paths.held}
-[ -s $f ] && systemctl is-active --quiet k3s k3s-agent && ${paths.binary} ctr -n k8s.io images ls -q | awk 'NR==FNR{h[$0];next}!($2 in h){print"image",$0}' - $f
-`
-
-/** The answer to `imagesPart`. */
-export function imagesIn(text: string): HeldImages {
-  const lines = text
-    .split('\n')
-    .map((line) => line.split(' '))
-    .filter(([key]) => key === 'image')
-  return {
-    noted: lines.flatMap(([, sha256 = '', image]) => (image === undefined ? [sha256] : [])),
-    gone: lines.flatMap(([, sha256 = '', image]) => (image === undefined ? [] : [[sha256, image] as const])),
-  }
-}
 
 /** A docker archive may name no platform, and wants all of them then; an index may lack those of other processors. */
 const importFile = (ctr: string, file: string, flags = ''): string =>
