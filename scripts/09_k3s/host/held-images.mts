@@ -10,10 +10,11 @@ export interface HeldImages {
 
 /**
  * POSIX shell: a line `image SHA256` for each tarball whose images are known, `image SHA256 IMAGE` for each image that is
- * missing. A K3s that does not run, or a containerd that does not answer, says nothing. Every install sends it.
+ * missing. A K3s that does not run, or a containerd that does not answer, says nothing; one that has no image
+ * at all still says `-`. Every install sends it.
  */
 export const imagesPart = `f=${paths.held}
-[ -s $f ] && systemctl is-active --quiet k3s k3s-agent && ${paths.binary} ctr -n k8s.io images ls -q | awk 'NR==FNR{h[$0];next}!($2 in h){print"image",$0}' - $f
+[ -s $f ] && systemctl is-active --quiet k3s k3s-agent && { ${paths.binary} ctr -n k8s.io images ls -q && echo -; } | awk 'NR==FNR{h[$0];next}!($2 in h){print"image",$0}' - $f
 `
 
 /** The answer to `imagesPart`. */

@@ -10,20 +10,23 @@ import type { Artifact } from './install.mts'
 // fills, and on a node without a registry they stay away. K3s protects what it imports from that, and takes the
 // protection off at its next start.
 
-/** A docker archive may name no platform, and wants all of them then; an index may lack those of other processors. */
-const importFile = (ctr: string, file: string, flags = ''): string =>
-  `${ctr} images import --all-platforms ${flags}"${file}" >/dev/null 2>&1 || ${ctr} images import ${flags}"${file}" >/dev/null`
+/**
+ * Nothing is unpacked, as K3s does it: that is done for the first container, by whichever snapshotter the node has. A docker
+ * archive may name no platform, and wants all of them then; an index may lack those of other processors.
+ */
+const importFile = (file: string): string =>
+  `c images import --no-unpack --all-platforms "${file}" >/dev/null 2>&1 || c images import --no-unpack "${file}" >/dev/null`
 
 /**
  * Notes what each tarball holds: containerd itself reads it, compressed or not, in a namespace of its own in which
- * nothing is unpacked and nothing stays. Its layers are shared with the namespace of pods, not stored twice.
+ * nothing stays. Its layers are shared with the namespace of pods, not stored twice.
  */
 const noteScript = `c() { ${paths.binary} ctr -n keybuzz-images "$@"; }
 empty() { names=$(c images ls -q); [ -z "$names" ] || c images rm --sync $names >/dev/null; }
 : >${paths.held}.new
 while [ $# -gt 1 ]; do
   empty
-  ${importFile('c', '$2', '--no-unpack ')}
+  ${importFile('$2')}
   echo "$1" >>${paths.held}.new
   c images ls -q | sed -n "/^import-/d; s/./$1 &/p" >>${paths.held}.new
   shift 2
@@ -37,7 +40,7 @@ mv -f ${paths.held}.new ${paths.held}
 const importScript = `c() { ${paths.binary} ctr -n k8s.io "$@"; }
 file=$1
 shift
-${importFile('c', '$file')}
+${importFile('$file')}
 for name; do c images label "$name" io.cri-containerd.pinned=pinned io.cattle.k3s.pinned=pinned >/dev/null; done
 `
 

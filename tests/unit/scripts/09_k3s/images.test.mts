@@ -121,8 +121,10 @@ test('an image the tarball does not bring back is an error, not a success', asyn
   await assert.rejects(ensureImages(host, artifacts, untilNow, before))
 })
 
-test('a containerd that does not answer has lost nothing', () => {
+test('a containerd that has lost everything is told from one that does not answer', () => {
   lay()
+  for (const image of ['coredns:1', 'pause:3', 'of-others:1']) rmSync(join(store, image))
+  assert.equal(asked().gone.length, 2)
   writeFileSync(join(folder, 'down'), '')
   assert.deepEqual(asked(), { noted: [], gone: [] })
   rmSync(join(folder, 'down'))
