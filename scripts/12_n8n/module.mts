@@ -46,7 +46,7 @@ export const n8n = defineModule({
       beside: [`a copy of credentials/${settings.ENV}/12_n8n.env: N8N_ENCRYPTION_KEY belongs to that dump`],
       stopped: '--all',
       started: [
-        ['n8n', 1],
+        ['n8n n8n-mcp', 1],
         ['n8n-webhook n8n-worker', 2],
       ],
     }),
