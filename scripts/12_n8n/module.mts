@@ -1,4 +1,5 @@
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
 import { isByAddress } from '../../lib/settings/backend-tls.mts'
 import { shown } from '../../lib/settings/settings.mts'
@@ -34,7 +35,10 @@ export const n8n = defineModule({
   flows,
   backends,
   failures,
-  notProven: () => ['Mail is sent: no check sends one.'],
+  notProven: () => [
+    'Mail is sent: no check sends one.',
+    bodiesNotLimited('n8n reads 16 MiB of a body, and 200 MiB of a file in a form.'),
+  ],
   schema: (settings: N8nSettings) => ({
     database: databaseOf(settings),
     lastMigration: 'select name from migrations order by id desc limit 1',
