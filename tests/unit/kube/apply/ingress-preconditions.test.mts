@@ -91,10 +91,14 @@ test('while another Ingress answers by the public name, nothing is asked there: 
 
 test('an Ingress that limits requests waits for an ingress with a writable /tmp: exit 3 with the command, once', async () => {
   const settings = { INGRESS_CLASS: 'nginx', INGRESS_HEALTH_PATH: '/healthz', TRUSTED_PROXIES: '' }
-  const daemon = kitIngress({ ...settings, INGRESS_NODE_PORT: 0 } as K3sSettings, { traefik: 'traefik:1' }).find(
-    ({ kind }) => kind === 'DaemonSet',
-  ) as LiveObject
-  daemon.metadata.labels = { ...daemon.metadata.labels, 'keybuzz.io/module': '09_k3s', 'keybuzz.io/env': 'prod' }
+  const daemon = kitIngress({ ...settings, INGRESS_NODE_PORT: 0 } as K3sSettings, {
+    traefik: 'traefik:1',
+  }).find(({ kind }) => kind === 'DaemonSet') as LiveObject
+  daemon.metadata.labels = {
+    ...daemon.metadata.labels,
+    'keybuzz.io/module': '09_k3s',
+    'keybuzz.io/env': 'prod',
+  }
   const older = structuredClone(daemon)
   const spec = older['spec'] as { template: { spec: { containers: { volumeMounts: unknown[] }[] } } }
   spec.template.spec.containers[0]?.volumeMounts.pop()

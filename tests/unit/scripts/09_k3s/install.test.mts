@@ -207,7 +207,9 @@ test('the ingress is one DaemonSet on the nodes’ own ports, on masters too, on
 })
 
 test('the ingress can keep a request until it is whole: a folder of its own at /tmp, within what the pod may take', () => {
-  const daemon = ingress(settings({}), { traefik: 'traefik:v3.7.15' }).find(({ kind }) => kind === 'DaemonSet')
+  const daemon = ingress(settings({}), { traefik: 'traefik:v3.7.15' }).find(
+    ({ kind }) => kind === 'DaemonSet',
+  )
   const { volumes = [], containers: [traefik] = [] } = (daemon as DaemonSet).spec?.template.spec ?? {}
   const [mount] = traefik?.volumeMounts?.filter(({ mountPath }) => mountPath === '/tmp') ?? []
   assert.equal(mount?.readOnly, undefined)
