@@ -31,19 +31,21 @@ const largest = 4 * 1024 * 1024
  */
 export function exchange(target: Target, body: string | undefined): Promise<HttpAnswer> {
   return within(target, (open, resolve, reject) => {
-    const request = open((response) => {
-      // Read while the connection is open.
-      const end = certificateEndOf(response)
-      readBody(response).then((body) => resolve(answerOf(response, body, end)), reject)
-    })
-    request.end(body)
+    open((response) => readAnswer(response).then(resolve, reject)).end(body)
   })
 }
 
-type Open = (answered: (response: IncomingMessage) => void) => ClientRequest
+/** Reads a response to its end. @throws Error when the connection breaks */
+export async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
+  // Read while the connection is open.
+  const end = certificateEndOf(response)
+  return answerOf(response, await readBody(response), end)
+}
 
-/** Runs one request under its time limit, and rejects with a KitError from `explained`. */
-function within<T>(
+type Open = (answered: (response: IncomingMessage) => unknown) => ClientRequest
+
+/** Runs one request under its time limit, and rejects with a KitError from `explained`. @throws KitError as exchange */
+export function within<T>(
   { plain, milliseconds, options }: Target,
   run: (open: Open, resolve: (value: T) => void, reject: (cause: Error) => void) => void,
 ): Promise<T> {

@@ -4,6 +4,7 @@ import { itemsOf } from '../settings/validators.mts'
 import { pollIngress } from '../base/poll.mts'
 import { connect } from 'node:tls'
 import { explained } from './http-errors.mts'
+import type { Announced } from './http-announce.mts'
 
 export interface HttpRequest {
   readonly method?: string
@@ -24,6 +25,8 @@ export interface Http {
   ask(host: string, path: string, request?: HttpRequest): Promise<HttpAnswer>
   /** As `ask`, at one address `host:port`. */
   askAt(address: string, host: string, path: string, request?: HttpRequest): Promise<HttpAnswer>
+  /** A POST whose body is announced with so many bytes, of which 1 MiB at most is sent, until a response comes. */
+  announce(host: string, path: string, bytes: number): Promise<Announced>
   /** When the certificate at `host:port` expires, whichever CA signed it. */
   certificateEnd(address: string): Promise<Date>
   /** A WebSocket handshake, and whether the server kept the connection for 1.5 s. */
@@ -71,6 +74,16 @@ export function createHttp(settings: Settings): Http {
   return {
     ask: (host, path, request) => askAt(first, host, path, request),
     askAt,
+    // Only one check sends such a body.
+    announce: async (host, path, bytes) =>
+      (await import('./http-announce.mts')).announce(
+        optionsFor(first, host, path, {
+          method: 'POST',
+          timeoutSeconds: 30,
+          headers: { 'content-type': 'application/octet-stream' },
+        }),
+        bytes,
+      ),
     certificateEnd,
     // Only two checks use the WebSocket library: it is loaded on their first call.
     upgrade: async (host, path, headers) =>

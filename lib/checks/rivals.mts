@@ -35,6 +35,10 @@ export function refusingRivals(http: Http, find: () => Promise<readonly Rival[]>
       await refuse(host, path)
       return http.askAt(address, host, path, request)
     },
+    async announce(host, path, bytes) {
+      await refuse(host, path)
+      return http.announce(host, path, bytes)
+    },
     async upgrade(host, path, headers) {
       await refuse(host, path)
       return http.upgrade(host, path, headers)

@@ -4,7 +4,8 @@ import { createHttp, type Http } from '../checks/http.mts'
 import { findRivals, refusingRivals } from '../checks/rivals.mts'
 import { provePulls } from '../backends/image-proof.mts'
 import { lazily } from '../base/lazy.mts'
-import { liveSecrets } from './live-secrets.mts'
+import { liveValues } from './live-secrets.mts'
+import { fingerprintBy, unprovenKeys } from '../state/kept-keys.mts'
 import { requireKeptSettings } from './lost-settings.mts'
 import type { Backends } from '../backends/backends.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
@@ -92,10 +93,12 @@ function credentialsOf<M extends Module>(session: Session<M>): Credentials {
     async ensure() {
       await requireKeptSettings(session)
       const { opened } = session
-      const live = opened && liveSecrets(await opened.kube.objects(), opened.look.namespaces)
-      await inputs.ensure(live ?? {}, hold, async (settings) =>
-        tryBackends(module.backends?.(settings) ?? {}, session.backends(settings)),
-      )
+      const live = opened && liveValues(await opened.kube.objects(), opened.look.namespaces)
+      const unproven =
+        opened && live && unprovenKeys(opened.revisions.all, live, fingerprintBy(opened.checksumKey.value))
+      const tryOut = (settings: SettingsOf<M>) =>
+        tryBackends(module.backends?.(settings) ?? {}, session.backends(settings))
+      await inputs.ensure(live?.values ?? {}, hold, tryOut, unproven)
     },
     keep: (found) => inputs.keep(found, hold),
   }

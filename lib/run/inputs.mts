@@ -29,8 +29,8 @@ export interface Inputs<M extends Module> {
   current(): SettingsOf<M>
   /** True when the environment's name must be typed before the first write. Read before anything is saved. */
   isProtected(): boolean
-  /** What a revision keeps of the settings. */
-  record(): RecordedSettings
+  /** What a revision keeps of the settings, see recordOf. */
+  record(fingerprint?: (secret: string) => string): RecordedSettings
   /**
    * The settings of the last revision that this run has lost, see lostSettings; without those `restore` and `accept`
    * were called with.
@@ -46,12 +46,14 @@ export interface Inputs<M extends Module> {
    * @param live values of live Secrets, by key
    * @param hold runs before a file is changed: confirmation of a protected environment, lock
    * @param tryOut tries backends with answers that were typed
+   * @param unproven keys of live values that no validated revision ran with
    * @throws KitError exit 2, 5, 12 or 130, see completeSettings and keepSettings, and what `hold` throws
    */
   ensure(
     live: RawValues,
     hold: () => Promise<void>,
     tryOut?: (settings: SettingsOf<M>) => Promise<void>,
+    unproven?: ReadonlySet<string>,
   ): Promise<void>
   /**
    * Saves values for settings without one; under --plan they are only used.
@@ -102,7 +104,7 @@ export async function openInputs<M extends Module>(
       // --set may only add protection: to remove it is a write that needs the confirmation.
       return protects({ ...sources(), overrides: {}, variables: {} }) || protects(sources())
     },
-    record: () => recordOf(readNow()),
+    record: (fingerprint) => recordOf(readNow(), fingerprint),
     lost(before, live) {
       const resolveWith = (more: RawValues) =>
         resolve(all, { ...sources(), saved: { ...sources().saved, ...more } }).map((one): Resolved => {
@@ -122,11 +124,12 @@ export async function openInputs<M extends Module>(
       decide(lost)
     },
     accept: decide,
-    async ensure(live, hold, tryOut) {
+    async ensure(live, hold, tryOut, unproven) {
       const resolved = await completeSettings({
         module,
         sources: sources(),
         live,
+        ...(unproven === undefined ? {} : { unproven }),
         interactive: interactive(options.noInput) && !looking,
         tryOut: tryOut && ((answers) => tryOut(answers as SettingsOf<M>)),
       })

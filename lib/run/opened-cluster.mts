@@ -19,8 +19,9 @@ import type { KnownNetwork } from './policies.mts'
 import { createRecordCheck, operator, type Revision } from '../state/revision.mts'
 import { readRecords } from '../state/revision-store.mts'
 import { readClusterNetwork } from '../state/cluster-network.mts'
-import { createRunRevision, type RunRevision } from '../state/run-revision.mts'
+import { createRunRevision, type RunRevision, type RunRevisionOptions } from '../state/run-revision.mts'
 import type { RecordedSettings } from '../settings/recorded.mts'
+import { fingerprintBy, type Fingerprint } from '../state/kept-keys.mts'
 import { kitVersion, type Versions } from '../settings/versions.mts'
 import type { Writes } from '../base/writes.mts'
 
@@ -51,7 +52,7 @@ export interface OpenOptions {
   /** The images this run installs, read when its revision begins. */
   readonly images: () => Readonly<Record<string, string>>
   /** The settings this run works with, read when its revision begins. */
-  readonly settings: () => RecordedSettings
+  readonly settings: (fingerprint: Fingerprint) => RecordedSettings
   /** The gate of writes that belong to this run's revision. */
   readonly writes: Writes
 }
@@ -88,8 +89,9 @@ export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> 
     const { look, records } = await readUnderLock(opening, lock, kubectl, first)
     for (const { name, why } of records.damaged) warnDamaged(name, why)
     const known = records.revisions
-    const revisions = revisionsOf(opening, kubectl, known, mayWrite)
     const checksumKey = checksumKeyOf(kubectl, records.objects)
+    const settings = () => opening.settings(fingerprintBy(checksumKey.value))
+    const revisions = revisionsOf(opening, { kubectl, known, settings, guard: mayWrite })
     const kube = createKube({
       kubectl,
       writes: opening.writes,
@@ -152,14 +154,9 @@ async function readUnderLock(
 }
 
 const revisionsOf = (
-  { module, env, images, settings }: OpenOptions,
-  kubectl: Kubectl,
-  known: readonly Revision[],
-  guard: () => Promise<void>,
-): RunRevision => {
-  const kit = kitVersion()
-  return createRunRevision({ kubectl, known, module: folderOf(module), env, kit, images, settings, guard })
-}
+  { module, env, images }: OpenOptions,
+  from: Pick<RunRevisionOptions, 'kubectl' | 'known' | 'settings' | 'guard'>,
+): RunRevision => createRunRevision({ ...from, module: folderOf(module), env, kit: kitVersion(), images })
 
 const warnDamaged = (name: string, why: string): void =>
   log.warn(

@@ -14,6 +14,7 @@ import { choosePolicies, type PolicyChoice } from './policies.mts'
 import { interactive } from '../base/terminal.mts'
 import { chooseImages, readVersions, type Chosen, type Versions } from '../settings/versions.mts'
 import { createWrites, type Writes } from '../base/writes.mts'
+import type { Fingerprint } from '../state/kept-keys.mts'
 
 /** One run of one module: its inputs, cluster, backends and hosts. */
 export interface Session<M extends Module> {
@@ -77,7 +78,7 @@ export async function openSession<M extends Module>(
   const { writes, repairs } = createGates(options, permit, () => opened)
   /** @throws KitError as openCluster and putBackDrills; the lock is released then */
   async function open(): Promise<OpenedCluster> {
-    const settings = () => inputs.record()
+    const settings = (fingerprint: Fingerprint) => inputs.record(fingerprint)
     const made = await openCluster({ module, env, options, permit, versions, images, settings, writes })
     opened = made
     try {

@@ -21,6 +21,8 @@ export interface Asking {
   readonly sources: Sources
   /** Values of the module's live Secrets, by setting key: a lost settings file is filled from them. */
   readonly live: RawValues
+  /** Keys of live values that no validated revision ran with. */
+  readonly unproven?: ReadonlySet<string>
   readonly interactive: boolean
   /** Connects to the backends once all answers are there; throws when one refuses. */
   readonly tryOut?: ((settings: Settings) => Promise<void>) | undefined

@@ -9,6 +9,8 @@ export interface RecordedSettings {
   readonly values: RawValues
   /** Keys of the secrets there were. */
   readonly secrets: readonly string[]
+  /** Fingerprints of those that may never be replaced, by setting key. Revisions of older kits have none. */
+  readonly kept?: RawValues
 }
 
 /** A setting of the last revision without a value in this run's files, variables and flags. */
@@ -23,15 +25,24 @@ export interface LostSetting {
 /** True for a text with a password in it, such as `https://user:password@example.com`: no revision holds one. */
 const holdsPassword = (text: string): boolean => redact(text) !== text || /\/\/[^/\s]*@/.test(text)
 
-/** What a revision keeps of the settings it is made with. */
-export function recordOf(resolved: readonly Resolved[]): RecordedSettings {
+/**
+ * What a revision keeps of the settings it is made with.
+ * @param fingerprint of a secret that may never be replaced; without it, none is kept
+ */
+export function recordOf(
+  resolved: readonly Resolved[],
+  fingerprint?: (secret: string) => string,
+): RecordedSettings {
   const given = resolved.filter(
     ({ text, origin }) => text !== undefined && text !== '' && origin !== 'default',
   )
   const plain = given.filter(({ setting, text = '' }) => !isSecret(setting) && !holdsPassword(text))
+  const keys = fingerprint === undefined ? [] : given.filter(({ setting }) => setting.keep === true)
+  const kept = keys.map(({ setting, text = '' }) => [setting.key, fingerprint?.(text) ?? ''] as const)
   return {
     values: Object.fromEntries(plain.map(({ setting, text = '' }) => [setting.key, text])),
     secrets: given.filter(({ setting }) => isSecret(setting)).map(({ setting }) => setting.key),
+    ...(kept.length === 0 ? {} : { kept: Object.fromEntries(kept) }),
   }
 }
 

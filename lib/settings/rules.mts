@@ -1,5 +1,6 @@
 import { fileOf } from './credentials.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
+import { log } from '../base/log.mts'
 import { headingOf, folderOf } from '../base/names.mts'
 import {
   type Declares,
@@ -23,6 +24,8 @@ export interface Judged {
   readonly sources: Sources
   /** Values of the module's live Secrets, by setting key. */
   readonly live: RawValues
+  /** Keys of live values that no validated revision ran with: what a failed start generated protects nothing. */
+  readonly unproven?: ReadonlySet<string>
 }
 
 /** Variables only fill gaps. @throws KitError exit 2 when a KEYBUZZ_ variable differs from the saved value */
@@ -38,16 +41,24 @@ export function requireNoContradiction({ module, sources }: Judged, settings: re
 }
 
 /**
- * A saved secret that differs from the live one would lock the application out, or make its data unreadable.
+ * A saved secret that differs from the live one would lock the application out, or make its data unreadable. A key that
+ * may never be replaced is still put in the place of a live one that no validated revision ran with, and this is said.
  * @throws KitError exit 5 when one differs, unless it was given in this run and may be replaced
  */
-export function requireLive({ module, sources, live }: Judged, resolved: readonly Resolved[]): void {
+export function requireLive(
+  { module, sources, live, unproven }: Judged,
+  resolved: readonly Resolved[],
+): void {
   for (const { setting, text, origin } of resolved) {
     const running = live[setting.key]
     if (running === undefined || text === running) continue
     // Settings of kind file are edited by hand: that is how an operator changes them.
     if (setting.kind === 'file') continue
     if (origin === 'override' && setting.keep !== true) continue
+    if (setting.keep === true && unproven?.has(setting.key) === true) {
+      warnOfUnproven(setting.key, fileOf(sources.env, module, setting))
+      continue
+    }
     throw new KitError(`${setting.key} is not the value the cluster runs with`, {
       exitCode: exitCodes.worldMoved,
       details: [
@@ -61,6 +72,12 @@ export function requireLive({ module, sources, live }: Judged, resolved: readonl
     })
   }
 }
+
+const warnOfUnproven = (key: string, file: string): void =>
+  log.warn(
+    `${key} differs from the live one, which no validated revision ran with: the value given for ${file} is used`,
+    `make sure that it is the key your data was written with: compare ${file} with your backup`,
+  )
 
 /**
  * Validates each setting's text.

@@ -17,7 +17,7 @@ const metaShape = fields({
   rollbackOf: optional(wholeNumber),
   schema: optional(anyText),
   begun: optional(listOf(text)),
-  madeWith: optional(fields({ values: mapOf(anyText), secrets: listOf(text) })),
+  madeWith: optional(fields({ values: mapOf(anyText), secrets: listOf(text), kept: optional(mapOf(text)) })),
   parts: optional(listOf(text)),
 })
 

@@ -86,8 +86,8 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
   })
   /** This run's revision. A pending one was left by a killed run: this run continues it. */
   const own = (): Revision => {
-    // A rollback applies the objects of `target`, and with them its settings.
-    const madeWith = target === undefined ? options.settings() : target.madeWith
+    const madeWith =
+      target === undefined ? options.settings() : ofRollback(target.madeWith, options.settings())
     const fresh = {
       ...make('pending', current?.manifests ?? []),
       ...(madeWith === undefined ? {} : { madeWith }),
@@ -150,6 +150,16 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
       await save({ ...revision, state: 'uninstalled', manifests: [] })
     },
   }
+}
+
+/** A rollback applies the objects of its target, and with them its settings; its secrets are those of now. */
+function ofRollback(
+  then: RecordedSettings | undefined,
+  { kept }: RecordedSettings,
+): RecordedSettings | undefined {
+  if (then === undefined) return undefined
+  const { values, secrets } = then
+  return { values, secrets, ...(kept === undefined ? {} : { kept }) }
 }
 
 const intentOf = ({ images, rollbackOf, kit, begun, madeWith }: Revision): string =>

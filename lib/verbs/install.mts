@@ -1,7 +1,7 @@
 import { nameOf, type Manifest } from '../kube/types.mts'
 import { exitCodes, KitError, NotYet } from '../base/errors.mts'
 import { finishRun } from './summary.mts'
-import { requireFreeAddresses, requireIssuers } from '../kube/apply/ingress-preconditions.mts'
+import { missingBuffer, requireFreeAddresses, requireIssuers } from '../kube/apply/ingress-preconditions.mts'
 import { log } from '../base/log.mts'
 import { readSchema } from './schema.mts'
 import type { Module } from '../run/module.mts'
@@ -68,11 +68,19 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
     requireFreeAddresses(opened.kube, objects),
     requireIssuers(opened.kube, objects),
     opened.kube.planAhead(objects),
+    missingBuffer(opened.kube, objects),
   ])
   for (const one of asked) if (one.status === 'rejected') throw one.reason
-  const [, , planned] = asked
+  const [, , planned, buffer] = asked
+  if (buffer.status === 'fulfilled' && buffer.value !== undefined) refuseOrNote(session, buffer.value)
   if (planned.status === 'fulfilled') warnOfOthers(opened.revisions.current, planned.value)
   opened.revisions.expect(objects.map(nameOf))
+}
+
+/** Under --plan, an earlier module of the same plan may put it right. @throws the error itself in a run that writes */
+function refuseOrNote<M extends Module>({ writes }: Session<M>, found: KitError): void {
+  if (!writes.planning) throw found
+  writes.note({ sign: '!', what: `${found.message}: first ${found.hint ?? ''}` })
 }
 
 const declaredObjects = <M extends Module>(

@@ -2,6 +2,7 @@ import { standardChecks } from '../../lib/checks/standard.mts'
 import type { ChecksOf } from '../../lib/run/module.mts'
 import { autoscalers } from './checks-scaling.mts'
 import { application, backends } from './checks-pods.mts'
+import { bodyLimit } from './checks-body.mts'
 import { headers, https, inside, outside } from './checks-visitor.mts'
 import type { keybuzz } from './module.mts'
 
@@ -13,4 +14,5 @@ export const checks: ChecksOf<typeof keybuzz> = [
   autoscalers,
   https,
   headers,
+  bodyLimit,
 ]

@@ -1,5 +1,5 @@
 import { caSecrets, casOf } from '../../lib/kube/manifests/backend-trust.mts'
-import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
+import { limitedBody, published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
 import { autoscaled, configMap, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
 import { deployment } from '../../lib/kube/manifests/pods.mts'
@@ -49,6 +49,9 @@ export function workload(settings: KeybuzzSettings, images: Images, part: Part):
   ]
 }
 
+/** Most MiB of a request's body, to either name. */
+export const bodyMebibytes = 50
+
 /** Each public name. */
 export const ingress = (settings: KeybuzzSettings): Manifest[] =>
   (['api', 'front'] as const).flatMap((part) =>
@@ -59,7 +62,7 @@ export const ingress = (settings: KeybuzzSettings): Manifest[] =>
       ingressClass: settings.INGRESS_CLASS,
       paths: [['/', nameOf(part), portOf(settings, part)]],
       annotations: {
-        'proxy-body-size': '50m',
+        ...limitedBody(`${bodyMebibytes}m`),
         'proxy-read-timeout': '300',
         'proxy-send-timeout': '300',
         ...(part === 'api' ? cors(settings) : {}),

@@ -1,4 +1,5 @@
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
@@ -29,6 +30,7 @@ export const chatwoot = defineModule({
   failures,
   notProven: ({ S3_ENDPOINT, BRAND_COLOUR }: ChatwootSettings) => [
     'Mail is sent: no check sends one.',
+    bodiesNotLimited('Chatwoot refuses attachments over 40 MB once it has read them.'),
     'Browsers reach the S3 server: the checks ask from this machine.',
     ...(S3_ENDPOINT === undefined ? [withoutS3] : []),
     ...(BRAND_COLOUR === undefined

@@ -13,5 +13,5 @@ export default step(import.meta, n8n, 'Deploy n8n', async ({ settings, images, p
   await kube.apply([...prerequisites(settings), ...workload(settings, images, 'main')])
   await kube.waitForRollout(namespace, 'n8n')
   await kube.apply(workload(settings, images, 'workers'))
-  await kube.waitForRollout(namespace, 'n8n-webhook', 'n8n-worker')
+  await kube.waitForRollout(namespace, 'n8n-webhook', 'n8n-mcp', 'n8n-worker')
 })

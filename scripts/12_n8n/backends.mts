@@ -6,7 +6,7 @@ import type { N8nSettings } from './settings.mts'
 // What n8n uses outside the cluster.
 
 /** PostgreSQL connections each pod may open: n8n's pool size a process. */
-export const pool = { main: 4, webhook: 2, worker: 4 } as const
+export const pool = { main: 4, mcp: 2, webhook: 2, worker: 4 } as const
 
 export const backends = (settings: N8nSettings): BackendNeeds => ({
   postgres: databaseOf(settings),
@@ -21,6 +21,7 @@ export const databaseOf = (settings: N8nSettings): Database => ({
   connections: connectionsOf([
     // Recreated: the old one ends before the new one starts.
     { pods: 1, pool: pool.main, surge: 0 },
+    { pods: 1, pool: pool.mcp, surge: 0 },
     { pods: settings.N8N_WEBHOOKS_MAX, pool: pool.webhook, surge: 1 },
     { pods: settings.N8N_WORKERS_MAX, pool: pool.worker, surge: 1 },
   ]),

@@ -11,7 +11,7 @@ import type { N8nSettings } from './settings.mts'
 export const application: CheckedApplication<N8nSettings> = {
   name: 'n8n',
   namespace: names.namespace,
-  parts: ['main', 'webhook', 'worker'],
+  parts: ['main', 'mcp', 'webhook', 'worker'],
   spread: ['webhook', 'worker'],
   problemsOf: readinessProblems,
   readiness: 'readiness fails while PostgreSQL, for a worker also Redis, is away',

@@ -2,6 +2,7 @@ import { passed, warning } from '../../lib/checks/checks.mts'
 import { evictionCheck, standardChecks } from '../../lib/checks/standard.mts'
 import type { ChecksOf } from '../../lib/run/module.mts'
 import { apiKey } from './checks-api.mts'
+import { mcp } from './checks-mcp.mts'
 import { application } from './checks-pods.mts'
 import { login, metricsHidden, owned, publicHealth, push, setupClosed, urls } from './checks-visitor.mts'
 import type { n8n } from './module.mts'
@@ -33,6 +34,7 @@ export const checks: ChecksOf<typeof n8n> = [
   login,
   urls,
   webhook,
+  mcp,
   push,
   apiKey,
   metricsHidden,

@@ -41,7 +41,7 @@ const credential: N8nDrill = {
     try {
       const before = await openWith(tools, path, header)
       if (before !== undefined) return failed(`before the pods were lost: ${before}`)
-      await breaking.losePods(names.namespace(settings.ENV), ['n8n', 'n8n-webhook', 'n8n-worker'])
+      await breaking.losePods(names.namespace(settings.ENV), ['n8n', 'n8n-webhook', 'n8n-mcp', 'n8n-worker'])
       await askPublic(tools, '/healthz/readiness')
       const after = await openWith(tools, path, header)
       return after === undefined

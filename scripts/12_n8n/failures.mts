@@ -7,7 +7,7 @@ export const failures: readonly KnownFailure[] = [
     line: /cannot be read with this instance encryption key|Mismatching encryption keys/,
     meaning:
       'The database was written with another N8N_ENCRYPTION_KEY. Its stored credentials need the old key.',
-    next: 'put the original key into 12_n8n.env (N8N_ENCRYPTION_KEY) from your backup; never generate a new one',
+    next: 'put the original key into 12_n8n.env (N8N_ENCRYPTION_KEY) from your backup, then run the same command again: the key of this failed start protects nothing and is replaced',
   },
   {
     line: /is not a valid bcrypt hash/,

@@ -23,21 +23,25 @@ const secretOf = (settings: N8nSettings): Secret =>
     OWNER_PASSWORD_HASH: ownerPasswordHash(settings),
   })
 
-/** main, or the processes that may only start once main has migrated the database: webhook and workers. */
+/** main, or the processes that may only start once main has migrated the database: webhook, mcp and workers. */
 export function workload(settings: N8nSettings, images: Images, part: 'main' | 'workers'): Manifest[] {
   if (part === 'main') return [...main(settings, images)]
-  return [...webhook(settings, images), ...worker(settings, images)]
+  return [...webhook(settings, images), ...mcp(settings, images), ...worker(settings, images)]
 }
 
-/** One Ingress: the webhook processes take production hooks and forms, main everything else. */
+/** One Ingress: the webhook processes take production hooks and forms, one of its own MCP, main everything else. */
 export function ingress(settings: N8nSettings): Manifest[] {
-  const hooks = ['/webhook', '/webhook-waiting', '/form', '/form-waiting', '/mcp']
+  const hooks = ['/webhook', '/webhook-waiting', '/form', '/form-waiting']
   return published({
     namespace: names.namespace(settings.ENV),
     name: 'n8n',
     host: settings.N8N_HOST,
     ingressClass: settings.INGRESS_CLASS,
-    paths: [...hooks.map((path) => [path, 'n8n-webhook', port] as const), ['/', 'n8n', port]],
+    paths: [
+      ...hooks.map((path) => [path, 'n8n-webhook', port] as const),
+      [mcpPath, 'n8n-mcp', port],
+      ['/', 'n8n', port],
+    ],
     annotations: {
       // Form uploads reach 200 MiB; the editor's push channel pings only every 60 s.
       'proxy-body-size': '256m',
@@ -49,6 +53,9 @@ export function ingress(settings: N8nSettings): Manifest[] {
     tls: tlsOf(settings),
   })
 }
+
+/** What production triggers of MCP are called below: `/mcp/PATH`, `/mcp/PATH/sse`, `/mcp/PATH/messages`. */
+export const mcpPath = '/mcp'
 
 /** Its three folders together, and its log: what workflows keep goes into the database. */
 const diskLimit = '5Gi'
@@ -86,6 +93,20 @@ function webhook(settings: N8nSettings, images: Images): Manifest[] {
     one,
     ...autoscaled(one, scaling),
   ]
+}
+
+/**
+ * A webhook process for MCP alone. The stream of a session stays in the process that opened it: a message that another
+ * one receives is answered 401 or 404. Clients of MCP keep no cookie that an ingress could find that process by.
+ */
+function mcp(settings: N8nSettings, images: Images): Manifest[] {
+  const labels = selector('n8n', 'mcp')
+  const one = n8nDeployment(settings, 'mcp', [
+    n8nContainer(settings, images, 'mcp', ['webhook'], {
+      resources: resources('50m', '256Mi', '500m', '768Mi', diskLimit),
+    }),
+  ])
+  return [service(names.namespace(settings.ENV), 'n8n-mcp', labels, port), one]
 }
 
 function worker(settings: N8nSettings, images: Images): Manifest[] {

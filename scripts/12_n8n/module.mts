@@ -1,4 +1,5 @@
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
 import { isByAddress } from '../../lib/settings/backend-tls.mts'
 import { shown } from '../../lib/settings/settings.mts'
@@ -34,7 +35,10 @@ export const n8n = defineModule({
   flows,
   backends,
   failures,
-  notProven: () => ['Mail is sent: no check sends one.'],
+  notProven: () => [
+    'Mail is sent: no check sends one.',
+    bodiesNotLimited('n8n reads 16 MiB of a body, and 200 MiB of a file in a form.'),
+  ],
   schema: (settings: N8nSettings) => ({
     database: databaseOf(settings),
     lastMigration: 'select name from migrations order by id desc limit 1',
@@ -46,7 +50,7 @@ export const n8n = defineModule({
       beside: [`a copy of credentials/${settings.ENV}/12_n8n.env: N8N_ENCRYPTION_KEY belongs to that dump`],
       stopped: '--all',
       started: [
-        ['n8n', 1],
+        ['n8n n8n-mcp', 1],
         ['n8n-webhook n8n-worker', 2],
       ],
     }),

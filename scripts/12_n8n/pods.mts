@@ -18,17 +18,23 @@ import type { N8nSettings } from './settings.mts'
 
 /** Image references by their name in versions.json. */
 export type Images = Readonly<Record<'n8n' | 'n8n-runners', string>>
-type Component = 'main' | 'webhook' | 'worker'
+type Component = 'main' | 'mcp' | 'webhook' | 'worker'
 
 /** Seconds a main or webhook process gets for what it is doing; workers get N8N_JOB_SECONDS_MAX. */
 const shutdownSeconds = 30
 /** What a pod gets beyond n8n's own limit, so that n8n and not the kubelet decides. */
 const graceMargin = 30
 
-/** main is `n8n`, the others `n8n-webhook` and `n8n-worker`. */
+/** main is `n8n`, the others `n8n-mcp`, `n8n-webhook` and `n8n-worker`. */
 const nameOf = (component: Component): string => (component === 'main' ? 'n8n' : `n8n-${component}`)
 
-/** One of the three processes of n8n as a Deployment. */
+/**
+ * One replica, and the old one ends first. Two mains without a licence run every schedule twice; what opens a session of
+ * MCP must reach the process that keeps it.
+ */
+const alone: readonly Component[] = ['main', 'mcp']
+
+/** One of the four processes of n8n as a Deployment. */
 export function n8nDeployment(
   settings: N8nSettings,
   component: Component,
@@ -41,8 +47,7 @@ export function n8nDeployment(
     namespace: names.namespace(settings.ENV),
     name: nameOf(component),
     labels,
-    // Two mains without a licence run every schedule twice: one replica, and the old one ends first.
-    ...(component === 'main' ? { replicas: 1, strategy: 'Recreate' as const } : {}),
+    ...(alone.includes(component) ? { replicas: 1, strategy: 'Recreate' as const } : {}),
     pod: podDefaults({
       labels,
       user: 1000,

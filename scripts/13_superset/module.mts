@@ -1,4 +1,5 @@
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
@@ -30,6 +31,7 @@ export const superset = defineModule({
   failures,
   notProven: ({ SUPERSET_REPORTS }: SupersetSettings) => [
     'Mail is sent: no check sends one.',
+    bodiesNotLimited('Superset has no limit of its own.'),
     'Databases you connect Superset to: the checks query its own only.',
     '/version tells the version to everybody: Superset has no setting for it.',
     'NetworkPolicies: none are applied.',

@@ -1,5 +1,6 @@
 import { certificateProblem } from '../../lib/base/certificate.mts'
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
@@ -41,6 +42,7 @@ export const llm = defineModule({
     'The providers answer: a request to them costs money, and no check sends one.',
     'The signature of the images was not verified: versions.json says which kind LiteLLM has, the README how to verify it.',
     'NetworkPolicies: none are applied.',
+    bodiesNotLimited('No limit of LiteLLM itself is set.'),
     'What the AI services do beyond their health paths: they are yours.',
     ...(hasQdrant(settings)
       ? []

@@ -89,6 +89,24 @@ refused() {
   assert_output --regexp '"x-forwarded-for":"198.51.100.7, '
 }
 
+# status_of_body BYTES: what the API's public name answers to a body of so many.
+status_of_body() {
+  truncate --size "$1" "$BATS_TEST_TMPDIR/body"
+  api /health --request POST --data-binary "@$BATS_TEST_TMPDIR/body" --output /dev/null --write-out '%{http_code}'
+}
+
+# bats test_tags=long
+@test "a body over 50 MiB is 413, a smaller one comes through; where nothing limits it, the check fails and an install repairs it" {
+  assert_equal "$(status_of_body $((50 * 1024 * 1024 + 1)))" 413
+  small=$(status_of_body 100000)
+  [[ $small != 413 && $small != 5?? ]]
+  kubectl annotate ingress keybuzz-api --namespace keybuzz-practice nginx.ingress.kubernetes.io/proxy-request-buffering-
+  run -10 kit --module 10 --verify
+  assert_output --partial 'keybuzz.body-limit'
+  run -0 kit --module 10 --yes
+  assert_output --partial 'checks passed'
+}
+
 # bats test_tags=long
 @test "what no node can have is refused before anything is applied" {
   pin 9.9.9

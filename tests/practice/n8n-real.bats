@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The real n8n 2.41.1 on the platform. About 280 s on 2 cores.
+# The real n8n 2.41.1 on the platform. About 300 s on 2 cores.
 # bats file_tags=long
 
 setup_file() {
@@ -20,19 +20,61 @@ owner_login() {
     sed -nE 's/^[Ss]et-[Cc]ookie: (n8n-auth=[^;]+).*/\1/p'
 }
 
+# owner_asks METHOD PATH [JSON]: n8n's answer to its owner, whose cookie is $cookie.
+owner_asks() {
+  local body=()
+  [[ -z ${3:-} ]] || body=(--header 'Content-Type: application/json' --data "$3")
+  ask "$2" --request "$1" --header "Cookie: $cookie" "${body[@]}"
+}
+
+# data_of NAME: that field of n8n's answer on stdin.
+data_of() { node -e 'console.log(JSON.parse(require("fs").readFileSync(0, "utf8")).data[process.argv[1]])' "$1"; }
+
+# store_behind_credential: a webhook practice-kept that opens for the header of a stored credential. Its workflow is $workflow.
+store_behind_credential() {
+  local credential answer version
+  credential=$(owner_asks POST /rest/credentials '{"name":"practice-kept","type":"httpHeaderAuth","data":{"name":"x-practice","value":"it-opens"}}' | data_of id)
+  answer=$(owner_asks POST /rest/workflows "$(node -e 'console.log(JSON.stringify({
+    name: "practice-kept",
+    nodes: [{
+      id: "a1", name: "Webhook", type: "n8n-nodes-base.webhook", typeVersion: 2, position: [0, 0], webhookId: "practice-kept",
+      parameters: { httpMethod: "POST", path: "practice-kept", responseMode: "onReceived", options: {}, authentication: "headerAuth" },
+      credentials: { httpHeaderAuth: { id: process.argv[1], name: "practice-kept" } },
+    }],
+    connections: {},
+    settings: { executionOrder: "v1" },
+  }))' "$credential")")
+  workflow=$(data_of id <<<"$answer")
+  version=$(data_of versionId <<<"$answer")
+  owner_asks POST "/rest/workflows/$workflow/activate" "{\"versionId\":\"$version\"}" >/dev/null
+}
+
+# opens_for VALUE: the status of that webhook for this value of its header, once it is there: it opens a moment later.
+opens_for() {
+  local code
+  for _ in {1..40}; do
+    code=$(ask /webhook/practice-kept --request POST --header "x-practice: $1" --output /dev/null --write-out '%{http_code}')
+    [[ $code == 404 || $code == 50? ]] || break
+    sleep 0.5
+  done
+  echo "$code"
+}
+
 @test "module 12 installs the real n8n; the report says so" {
   run -0 kit --module 12 --yes
-  assert_output --partial '14 checks passed'
+  assert_output --partial '15 checks passed'
   run -0 grep -c 'Met: the real program' validation/practice/MODULE12_VALIDATION.md
 }
 
-@test "webhook processes and workers are Ready on both workers, main on one" {
+@test "webhook processes and workers are Ready on both workers, main and the process of MCP on one" {
   run -0 kubectl get pods --namespace n8n-practice -o 'jsonpath={range .items[*]}{.metadata.labels.app\.kubernetes\.io/component} {.spec.nodeName} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}'
   for component in webhook worker; do
     assert_line "$component practice-worker-01 True"
     assert_line "$component practice-worker-02 True"
   done
-  assert_line --regexp '^main practice-worker-0[12] True$'
+  for component in main mcp; do
+    assert_equal "$(grep -cE "^$component practice-worker-0[12] True\$" <<<"$output")" 1
+  done
 }
 
 @test "the owner logs in through the ingress, and nobody finds a set-up page" {
@@ -58,24 +100,46 @@ owner_login() {
 
 @test "the drills hold: a credential survives the loss of every pod, a job waits for its workers" {
   run -0 kit --module 12 --drill --confirm n8n
-  assert_output --partial '14 checks and 2 drills passed'
+  assert_output --partial '15 checks and 2 drills passed'
 }
 
-@test "another encryption key over the same database: n8n's own words, what they mean, what to do, exit 9" {
+@test "another encryption key over the same database: n8n's own words, exit 9; what they say to do leads to exit 0, and what was stored opens" {
+  cookie=$(owner_login)
+  store_behind_credential
+  assert_equal "$(opens_for it-opens)" 200
   cp -p "$credentials/12_n8n.env" "$BATS_TEST_TMPDIR/saved"
   remove_namespace n8n-practice
   sed -i -E "s/^(N8N_ENCRYPTION_KEY)=.*/\1='0000000000000000000000000000000000000000000000000000000000000000'/" "$credentials/12_n8n.env"
   run kit --module 12 --yes
   code=$status
   printf '%s\n' "$output" >"$BATS_TEST_TMPDIR/output"
-  remove_namespace n8n-practice
+  # The generated key stands in the live Secret now: the original one in the file is believed all the same.
   cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/12_n8n.env"
-  kit --module 12 --yes
+  run kit --module 12 --yes
+  returned=$status
+  printf '%s\n' "$output" >"$BATS_TEST_TMPDIR/returned"
   assert_equal "$code" 9
   run -0 cat "$BATS_TEST_TMPDIR/output"
   assert_output --partial 'it crashes again and again'
   assert_output --partial 'cannot be read with this instance encryption key'
   assert_output --partial 'The database was written with another N8N_ENCRYPTION_KEY'
+  assert_output --partial 'put the original key into 12_n8n.env'
+  run -0 cat "$BATS_TEST_TMPDIR/returned"
+  assert_output --partial 'N8N_ENCRYPTION_KEY differs from the live one, which no validated revision ran with'
+  assert_equal "$returned" 0
+  assert_equal "$(opens_for it-opens)" 200
+  assert_equal "$(opens_for something-else)" 403
+  cookie=$(owner_login)
+  owner_asks POST "/rest/workflows/$workflow/archive" '{}' >/dev/null
+  owner_asks DELETE "/rest/workflows/$workflow" >/dev/null
+}
+
+@test "the key that a validated revision ran with is protected again: another one in the file is exit 5" {
+  before=$(versions_of_objects)
+  with_setting "$credentials/12_n8n.env" N8N_ENCRYPTION_KEY "$(printf '0%.0s' {1..64})" kit --module 12 --yes
+  assert_equal "$status" 5
+  assert_output --partial 'N8N_ENCRYPTION_KEY is not the value the cluster runs with'
+  assert_equal "$(versions_of_objects)" "$before"
 }
 
 @test "the role's password changed behind our back: seen, set again, and n8n goes on" {

@@ -89,7 +89,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_output --regexp 'spec.maxReplicas +5 -> 4'
   assert_equal "$(scaler_most)" 5
   run -0 kit --module 12 --rollback
-  assert_output --partial '14 checks passed'
+  assert_output --partial '15 checks passed'
   assert_equal "$(scaler_most)" 4
   run -0 kit --skip 10,11 --yes
   assert_output --partial '12 n8n workflows is at a rollback'
@@ -172,7 +172,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   run -2 kit --module 12 --drill --yes
   assert_output --partial 'add --confirm n8n'
   run -0 kit --module 12 --drill --confirm n8n
-  assert_output --partial '14 checks and 2 drills passed'
+  assert_output --partial '15 checks and 2 drills passed'
   run -0 grep -c -e '(n8n.credential)' -e '(n8n.queue)' validation/practice/MODULE12_VALIDATION.md
   assert_output 2
   run -0 kit --module 12 --verify
@@ -203,7 +203,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   refute_output --partial 'n8n.credential'
   assert_equal "$(kubectl get deployment n8n-worker --namespace n8n-practice -o 'jsonpath={.spec.replicas}')" 2
   run -0 kit --module 12 --status
-  assert_output --regexp 'Checks +1[0-3] of 14 passed'
+  assert_output --regexp 'Checks +1[0-4] of 15 passed'
   run -0 kit --module 12 --yes
 }
 

@@ -22,6 +22,7 @@ import { parseEnvFile } from '../../lib/settings/env-file.mts'
 import { problemWith } from '../../lib/settings/settings.mts'
 import { chooseImages, parseVersions } from '../../lib/settings/versions.mts'
 import { holderOf, isHeld, leaseFor, leaseIn, processOf, released, renewed } from '../../lib/state/lease.mts'
+import { unprovenKeys } from '../../lib/state/kept-keys.mts'
 import { decodeAll, encode } from '../../lib/state/revision-store.mts'
 import type { Revision } from '../../lib/state/revision.mts'
 import { anyValue, createRandom, damaged, damagedText } from './generated.mts'
@@ -201,6 +202,7 @@ const revision: Revision = {
   passed: { when: '2026-11-23T10:00:00.000Z', checks: 14 },
   drills: { node: '2026-11-23T10:00:00.000Z' },
   begun: ['Job n8n-dev/x'],
+  madeWith: { values: { N8N_HOST: 'n8n.example.com' }, secrets: ['KEY'], kept: { KEY: '1f0c22ab.9d01' } },
   manifests: [
     { apiVersion: 'v1', kind: 'Service', metadata: { name: 'n8n', namespace: 'n8n-dev', labels: { a: '' } } },
   ],
@@ -223,6 +225,7 @@ test('a revision in the cluster: any Secret is a whole revision, or named as dam
       const { revisions, damaged: bad } = decodeAll([given as never])
       assert.equal(revisions.length + bad.length, 1)
       for (const one of revisions) encode(one)
+      unprovenKeys(revisions, { values: { KEY: 'live' }, since: {} }, () => '1f0c22ab.0000')
     },
     () => given,
   )

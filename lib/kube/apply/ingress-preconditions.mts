@@ -1,11 +1,12 @@
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { KubeSession } from './kube.mts'
 import { log } from '../../base/log.mts'
-import { type LiveObject, type Manifest, conditionOf } from '../types.mts'
+import { type DaemonSet, type LiveObject, type Manifest, conditionOf, nameOf } from '../types.mts'
 import { addressesOf, rivalError, rivalHint, rivalsOf, rivalText } from '../ingress-rivals.mts'
 import type { KubeReader } from '../reader.mts'
 import { nearest } from '../../base/nearest.mts'
-import { issuerOf } from '../manifests/ingress.mts'
+import { issuerOf, keepsBodies } from '../manifests/ingress.mts'
+import { masterCommand } from '../../base/names.mts'
 import { written } from '../../base/written.mts'
 
 /**
@@ -22,6 +23,36 @@ export async function requireFreeAddresses(session: KubeSession, wanted: readonl
     log.warn(rivalText(rival), rivalHint(rival))
   }
 }
+
+/**
+ * What keeps the ingress that this kit has installed from keeping requests until they are whole: one of an older kit has
+ * no writable folder for them, and would answer 500. Looked for before the first Ingress of a module wants it.
+ * @returns the error, exit 3; undefined when nothing does. @throws KitError, see Kubectl.run
+ */
+export async function missingBuffer(
+  session: KubeSession,
+  wanted: readonly Manifest[],
+): Promise<KitError | undefined> {
+  const known = (await session.objects()).filter(keepsBodies).map(nameOf)
+  if (!wanted.some((one) => keepsBodies(one) && !known.includes(nameOf(one)))) return undefined
+  const labels = { 'app.kubernetes.io/component': 'ingress', 'app.kubernetes.io/managed-by': 'keybuzz' }
+  const found = (await session.reader.list('daemonsets.apps', { labels })).find(hasNoFolder)
+  if (found === undefined) return undefined
+  const { 'keybuzz.io/module': module = '9', 'keybuzz.io/env': env = '' } = found.metadata.labels ?? {}
+  return new KitError(`${nameOf(found)} has no writable /tmp: it cannot limit the size of requests`, {
+    exitCode: exitCodes.preflight,
+    details: ['It was installed by an older kit, and would answer 500 to larger requests.', written()],
+    hint: masterCommand(Number.parseInt(module), env),
+  })
+}
+
+/** True when a container has a read-only root and nothing at /tmp. */
+const hasNoFolder = (daemon: LiveObject): boolean =>
+  ((daemon as unknown as DaemonSet).spec?.template.spec?.containers ?? []).some(
+    ({ securityContext, volumeMounts = [] }) =>
+      securityContext?.readOnlyRootFilesystem === true &&
+      !volumeMounts.some(({ mountPath }) => mountPath === '/tmp'),
+  )
 
 // The ClusterIssuers of cert-manager: checked before anything is written.
 

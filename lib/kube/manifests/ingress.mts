@@ -18,6 +18,26 @@ export interface IngressOptions {
   readonly tls: Tls | undefined
 }
 
+/** Annotations of an Ingress are of ingress-nginx, which Traefik reads too. */
+const prefix = 'nginx.ingress.kubernetes.io/'
+
+/**
+ * Annotations that limit the body of a request. Traefik limits only what it keeps until it is whole, on its node's disk.
+ * @param most as nginx writes it: `50m`
+ */
+export const limitedBody = (most: string): Readonly<Record<string, string>> => ({
+  'proxy-body-size': most,
+  'proxy-request-buffering': 'on',
+})
+
+/** True for an Ingress whose requests are kept until they are whole. */
+export const keepsBodies = ({ kind, metadata }: Manifest | LiveObject): boolean =>
+  kind === 'Ingress' && metadata?.annotations?.[`${prefix}proxy-request-buffering`] === 'on'
+
+/** Of an Ingress that passes requests on as they come, for the report. @param limit what the application itself reads */
+export const bodiesNotLimited = (limit: string): string =>
+  `The size of a request: Traefik passes it on as it comes, and limits nothing that it does not keep first (ingress-nginx does). ${limit}`
+
 /** The annotation of cert-manager that names the ClusterIssuer of an Ingress. */
 export const issuerAnnotation = 'cert-manager.io/cluster-issuer'
 
@@ -54,9 +74,7 @@ const httpIngress = ({
     namespace,
     name,
     annotations: {
-      ...Object.fromEntries(
-        Object.entries(annotations).map(([key, value]) => [`nginx.ingress.kubernetes.io/${key}`, value]),
-      ),
+      ...Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`${prefix}${key}`, value])),
       ...(tls !== undefined && 'issuer' in tls ? { [issuerAnnotation]: tls.issuer } : {}),
     },
   },

@@ -118,17 +118,24 @@ function daemonSet(settings: K3sSettings, image: string): DaemonSet {
               },
               resources: {
                 requests: { cpu: '50m', memory: '64Mi', 'ephemeral-storage': '64Mi' },
-                limits: { cpu: '1', memory: '512Mi', 'ephemeral-storage': '512Mi' },
+                limits: { cpu: '1', memory: '512Mi', 'ephemeral-storage': '2560Mi' },
               },
               securityContext: {
                 allowPrivilegeEscalation: false,
                 readOnlyRootFilesystem: true,
                 capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
               },
-              volumeMounts: [{ name: 'routes', mountPath: '/etc/traefik/routes', readOnly: true }],
+              volumeMounts: [
+                { name: 'routes', mountPath: '/etc/traefik/routes', readOnly: true },
+                // Requests whose size is limited are kept here until they are whole.
+                { name: 'tmp', mountPath: '/tmp' },
+              ],
             },
           ],
-          volumes: [{ name: 'routes', configMap: { name: ingressName } }],
+          volumes: [
+            { name: 'routes', configMap: { name: ingressName } },
+            { name: 'tmp', emptyDir: { sizeLimit: '2Gi' } },
+          ],
         },
       },
     },

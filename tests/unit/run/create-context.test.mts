@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sensitive } from '../../../lib/base/sensitive.mts'
+import { fingerprintBy } from '../../../lib/state/kept-keys.mts'
 import { createContext, readersOf } from '../../../lib/run/create-context.mts'
 import { isKnownByNodes } from '../../../lib/run/modules.mts'
 import { createGates, type Session } from '../../../lib/run/session.mts'
@@ -44,6 +46,52 @@ test('step 00 alone saves no defaults over what was lost: exit 5 before a file i
   }
   await assert.rejects(credentials.ensure(), { exitCode: 5 })
   assert.equal(saved, 0)
+})
+
+test('a run knows which live keys no validated revision ran with, by the fingerprints of revisions', async () => {
+  const checksumKey = sensitive('checksum-key-of-the-cluster-0001')
+  const live = { SHOP_KEY: 'of-the-failed-start', SHOP_SALT: 'of-the-validated-one' }
+  const kept = (values: object) => ({
+    values: {},
+    secrets: Object.keys(values),
+    kept: Object.fromEntries(
+      Object.entries(values).map(([key, value]) => [key, fingerprintBy(checksumKey)(String(value))]),
+    ),
+  })
+  const secret = {
+    kind: 'Secret',
+    metadata: { name: 'shop', namespace: 'shop', creationTimestamp: '2026-11-23T09:00:00Z' },
+    data: Object.fromEntries(Object.entries(live).map(([key, value]) => [key, btoa(value)])),
+  }
+  const validated = {
+    state: 'validated',
+    when: '2026-11-23T10:00:00Z',
+    madeWith: kept({ ...live, SHOP_KEY: 'the-original-one' }),
+  }
+  const failed = { state: 'pending', when: '2026-11-24T10:00:00Z', madeWith: kept(live) }
+  let unproven: ReadonlySet<string> | undefined
+  const session = {
+    module: { number: 20, slug: 'shop', title: 'Shop', shared: [], settings: [] },
+    env: 'dev',
+    writes: { planning: false },
+    inputs: {
+      lost: () => [],
+      ensure: (...words: unknown[]) => Promise.resolve(void (unproven = words[3] as ReadonlySet<string>)),
+    },
+    opened: {
+      checksumKey: { value: checksumKey },
+      kube: { objects: () => Promise.resolve([secret]) },
+      look: {
+        namespaces: [{ metadata: { name: 'shop', labels: { 'app.kubernetes.io/managed-by': 'keybuzz' } } }],
+      },
+      revisions: { current: failed, all: [validated, failed] },
+    },
+  } as unknown as Session<never>
+  const { credentials } = createContext(session, { id: '00_setup_credentials' }) as unknown as {
+    credentials: { ensure: () => Promise<void> }
+  }
+  await credentials.ensure()
+  assert.deepEqual([...(unproven ?? [])], ['SHOP_KEY'])
 })
 
 test('the first write of a revision comes after the lock, the key of checksums and the revision; a repair needs the lock alone', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LiveObject } from '../../../lib/kube/types.mts'
-import { liveSecrets } from '../../../lib/run/live-secrets.mts'
+import { liveSecrets, liveValues } from '../../../lib/run/live-secrets.mts'
 
 const secret = (namespace: string, data: Record<string, string>, kind = 'Secret'): LiveObject => ({
   apiVersion: 'v1',
@@ -38,4 +38,14 @@ test('a Secret that was laid into another namespace gives nothing, whatever its 
 
 test('other objects are no secrets', () => {
   assert.deepEqual(liveSecrets([secret('n8n', { KEY: 'plain' }, 'ConfigMap')], [ours]), {})
+})
+
+test('each value is known with the time its Secret was created', () => {
+  const when = '2026-11-23T10:00:00Z'
+  const dated = secret('n8n', { KEY: 'real' })
+  const found = liveValues(
+    [{ ...dated, metadata: { ...dated.metadata, creationTimestamp: when } }, secret('n8n', { OTHER: 'x' })],
+    [ours],
+  )
+  assert.deepEqual(found, { values: { KEY: 'real', OTHER: 'x' }, since: { KEY: when } })
 })

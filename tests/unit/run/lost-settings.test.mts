@@ -137,3 +137,16 @@ test('values taken again are those of the run; what a step saved as a default in
   await inputs.keep({}, () => Promise.resolve())
   assert.deepEqual(inputs.record().values, record.values)
 })
+
+test('a key of the file is saved over a live one that no validated revision ran with, and its fingerprint recorded', async () => {
+  const [key] = settings.filter(({ key: name }) => name === 'SHOP_KEY')
+  const kept = { ...shop, settings: [{ ...key, keep: true }] }
+  await runWith("SHOP_KEY='the-original-key'\n", undefined)
+  const inputs = await openInputs(kept as never, env, { set: [], verb: 'install', noInput: true } as never)
+  const [live, hold] = [{ SHOP_KEY: 'of-a-failed-start' }, () => Promise.resolve()]
+  await assert.rejects(inputs.ensure(live, hold, undefined, new Set()), { exitCode: exitCodes.worldMoved })
+  await inputs.ensure(live, hold, undefined, new Set(['SHOP_KEY']))
+  const { SHOP_KEY: used } = inputs.current() as unknown as Record<string, { reveal(): string }>
+  assert.equal(used?.reveal(), 'the-original-key')
+  assert.deepEqual(inputs.record((secret) => `of ${secret}`).kept, { SHOP_KEY: 'of the-original-key' })
+})

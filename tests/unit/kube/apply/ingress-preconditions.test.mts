@@ -4,8 +4,11 @@ import { findRivals, refusingRivals } from '../../../../lib/checks/rivals.mts'
 import type { Http } from '../../../../lib/checks/http.mts'
 import { rivalsOf, rivalText } from '../../../../lib/kube/ingress-rivals.mts'
 import type { KubeReader } from '../../../../lib/kube/reader.mts'
-import { requireFreeAddresses } from '../../../../lib/kube/apply/ingress-preconditions.mts'
+import { missingBuffer, requireFreeAddresses } from '../../../../lib/kube/apply/ingress-preconditions.mts'
+import { limitedBody, published } from '../../../../lib/kube/manifests/ingress.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
+import { ingress as kitIngress } from '../../../../scripts/09_k3s/ingress/manifests.mts'
+import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import type { KubeSession } from '../../../../lib/kube/apply/kube.mts'
 
 const ingress = (namespace: string, host: string | undefined, ...paths: string[]): LiveObject => ({
@@ -84,4 +87,46 @@ test('while another Ingress answers by the public name, nothing is asked there: 
   await assert.rejects(part.ask('n8n.example.com', '/webhook/a?x=1'), { exitCode: 5 })
   await part.ask('n8n.example.com', '/webhooks')
   assert.equal(asked, 2)
+})
+
+test('an Ingress that limits requests waits for an ingress with a writable /tmp: exit 3 with the command, once', async () => {
+  const settings = { INGRESS_CLASS: 'nginx', INGRESS_HEALTH_PATH: '/healthz', TRUSTED_PROXIES: '' }
+  const daemon = kitIngress({ ...settings, INGRESS_NODE_PORT: 0 } as K3sSettings, {
+    traefik: 'traefik:1',
+  }).find(({ kind }) => kind === 'DaemonSet') as LiveObject
+  daemon.metadata.labels = {
+    ...daemon.metadata.labels,
+    'keybuzz.io/module': '09_k3s',
+    'keybuzz.io/env': 'prod',
+  }
+  const older = structuredClone(daemon)
+  const spec = older['spec'] as { template: { spec: { containers: { volumeMounts: unknown[] }[] } } }
+  spec.template.spec.containers[0]?.volumeMounts.pop()
+  const wanted = (annotations: Record<string, string>) =>
+    published({
+      namespace: 'keybuzz',
+      name: 'keybuzz-api',
+      host: 'api.example.com',
+      ingressClass: 'nginx',
+      paths: [['/', 'keybuzz-api', 80]],
+      annotations,
+      tls: undefined,
+    })
+  const asked: unknown[] = []
+  const on = (found: LiveObject[], live: unknown[] = []) =>
+    ({
+      objects: () => Promise.resolve(live),
+      reader: { list: (...words: unknown[]) => (asked.push(words), Promise.resolve(found)) },
+    }) as unknown as KubeSession
+  const limited = wanted(limitedBody('50m'))
+  const error = await missingBuffer(on([older]), limited)
+  assert.equal(error?.exitCode, 3)
+  assert.match(error.message, /^DaemonSet ingress\/traefik has no writable \/tmp/)
+  assert.equal(error.hint, './00_master_install.mjs --module 9 --env prod')
+  assert.equal(await missingBuffer(on([daemon]), limited), undefined)
+  assert.equal(await missingBuffer(on([]), limited), undefined, 'an ingress of somebody else')
+  assert.equal(asked.length, 3)
+  await missingBuffer(on([older], limited), limited)
+  await missingBuffer(on([older]), wanted({ 'proxy-body-size': '50m' }))
+  assert.equal(asked.length, 3, 'not asked for what is live already, nor for what is not kept')
 })

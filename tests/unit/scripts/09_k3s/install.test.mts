@@ -18,6 +18,7 @@ import { planFormation } from '../../../../scripts/09_k3s/nodes/formation.mts'
 import type { HostState } from '../../../../scripts/09_k3s/nodes/host-state.mts'
 import { artifactsOf, needsStart, start } from '../../../../scripts/09_k3s/nodes/install.mts'
 import { paths } from '../../../../scripts/09_k3s/host/paths.mts'
+import type { DaemonSet } from '../../../../lib/kube/types.mts'
 import { ingress } from '../../../../scripts/09_k3s/ingress/manifests.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 
@@ -206,6 +207,17 @@ test('the ingress is one DaemonSet on the nodes’ own ports, on masters too, on
   assert.deepEqual(found.spec.template.spec['tolerations'], [{ operator: 'Exists' }])
   assert.match(text, /forwardedheaders\.trustedips=192\.0\.2\.0\/24/)
   assert.ok(!objects.some(({ kind }) => kind === 'Service'))
+})
+
+test('the ingress can keep a request until it is whole: a folder of its own at /tmp, within what the pod may take', () => {
+  const daemon = ingress(settings({}), { traefik: 'traefik:v3.7.15' }).find(
+    ({ kind }) => kind === 'DaemonSet',
+  )
+  const { volumes = [], containers: [traefik] = [] } = (daemon as DaemonSet).spec?.template.spec ?? {}
+  const [mount] = traefik?.volumeMounts?.filter(({ mountPath }) => mountPath === '/tmp') ?? []
+  assert.equal(mount?.readOnly, undefined)
+  assert.equal(volumes.find(({ name }) => name === mount?.name)?.emptyDir?.sizeLimit, '2Gi')
+  assert.equal(traefik?.securityContext?.readOnlyRootFilesystem, true)
 })
 
 test('without trusted proxies no X-Forwarded header is believed; the legacy NodePort only while it is set', () => {

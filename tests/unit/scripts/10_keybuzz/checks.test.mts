@@ -76,6 +76,8 @@ interface World {
   autoscaler?: LiveObject | undefined
   /** What the programs in a pod say, by their name. */
   inside?: Record<string, string>
+  /** What the API says to a body that is too large; undefined: it waits for the rest. */
+  large?: number | undefined
   /** The origin a preflight allows. */
   allows?: (origin: string) => string | undefined
 }
@@ -99,7 +101,14 @@ function toolsOf(world: World): Tools<KeybuzzSettings> {
   }
   return {
     settings,
-    http: { ask },
+    http: {
+      ask,
+      announce: (host: string, _path: string, bytes: number) => {
+        assert.equal(bytes, 50 * 1024 * 1024 + 1)
+        const status = host.startsWith('api') && 'large' in world ? world.large : 413
+        return Promise.resolve({ answer: status === undefined ? undefined : { status }, sent: 16_384 })
+      },
+    },
     kube: {
       list: () => Promise.resolve(pods),
       get: () => Promise.resolve(found),
@@ -129,10 +138,23 @@ test('on an API and a front that are right, every check passes', async () => {
     outcomes.filter(({ result }) => result !== 'passed'),
     [],
   )
-  assert.equal(outcomes.length, 9)
+  assert.equal(outcomes.length, 10)
 })
 
 const wrong: [id: string, what: string, world: World, evidence: RegExp][] = [
+  [
+    'keybuzz.body-limit',
+    'the API is sent what is too large',
+    { large: undefined },
+    /^api waits for the rest of 52428801 bytes after 16 KiB: nothing has refused it$/,
+  ],
+  [
+    'keybuzz.body-limit',
+    'the API itself answers',
+    { large: 404 },
+    /^api answered 404, not 413, to 52428801 bytes: the request was let through$/,
+  ],
+  ['keybuzz.body-limit', 'the ingress cannot keep requests', { large: 500 }, /^api answered 500/],
   [
     'keybuzz.ready',
     'a pod is not ready',

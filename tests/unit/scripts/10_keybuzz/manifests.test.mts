@@ -247,6 +247,15 @@ test('CORS stands on the API’s Ingress alone, and only when origins are named'
   assert.ok(!annotations('front', origins).some((key) => key.includes('cors')))
 })
 
+test('the size of requests is limited for both names: Traefik limits only what it keeps until it is whole', () => {
+  for (const part of ['api', 'front']) {
+    const one = named<Ingress>(all('staging'), 'Ingress', `keybuzz-${part}`)
+    const { annotations = {} } = one.metadata ?? {}
+    assert.equal(annotations['nginx.ingress.kubernetes.io/proxy-body-size'], '50m')
+    assert.equal(annotations['nginx.ingress.kubernetes.io/proxy-request-buffering'], 'on')
+  }
+})
+
 test('a pull Secret is made and named only where there is a registry with an account', () => {
   const account = {
     REGISTRY_SERVER: 'registry.example.com',

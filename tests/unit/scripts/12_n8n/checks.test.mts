@@ -71,13 +71,39 @@ const pod = (name: string, component: string, node: string): LiveObject => ({
 })
 const rightPods = [
   pod('n8n-1', 'main', 'worker-01'),
+  pod('n8n-mcp-1', 'mcp', 'worker-02'),
   pod('n8n-webhook-1', 'webhook', 'worker-01'),
   pod('n8n-webhook-2', 'webhook', 'worker-02'),
   pod('n8n-worker-1', 'worker', 'worker-01'),
   pod('n8n-worker-2', 'worker', 'worker-02'),
 ]
 
+/** The Services of n8n, by name, and what `/mcp` of its Ingress leads to. */
+const rightObjects = ({ mcp = 'n8n-mcp' }: World): Record<string, unknown> => ({
+  'ingresses.networking.k8s.io n8n': {
+    spec: {
+      rules: [
+        {
+          http: {
+            paths: [
+              ...(mcp === '' ? [] : [{ path: '/mcp', backend: { service: { name: mcp } } }]),
+              { path: '/', backend: { service: { name: 'n8n' } } },
+            ],
+          },
+        },
+      ],
+    },
+  },
+  ...Object.fromEntries(
+    ['mcp', 'webhook'].map((component) => [
+      `services n8n-${component}`,
+      { spec: { selector: { 'app.kubernetes.io/component': component } } },
+    ]),
+  ),
+})
+
 interface World {
+  mcp?: string
   routes?: Record<string, Route>
   pods?: LiveObject[]
   readiness?: string
@@ -86,14 +112,9 @@ interface World {
   postgres?: number
 }
 
-function toolsOf({
-  routes = {},
-  pods = rightPods,
-  readiness = '{"status":"ok"}',
-  upgrade,
-  policy = 'noeviction',
-  postgres = 17,
-}: World) {
+function toolsOf(world: World) {
+  const { routes = {}, pods = rightPods, readiness = '{"status":"ok"}' } = world
+  const { upgrade, policy = 'noeviction', postgres = 17 } = world
   const all = { ...rightRoutes, ...routes }
   const ask = async (_host: string, path: string, request: HttpRequest = {}): Promise<HttpAnswer> => {
     const plain = path.split('?')[0] ?? ''
@@ -119,7 +140,19 @@ function toolsOf({
       upgrade: (_host: string, _path: string, headers: Record<string, string>) =>
         Promise.resolve((upgrade ?? rightUpgrade)(headers['origin'] ?? '')),
     },
-    kube: { list: () => Promise.resolve(pods), raw: () => Promise.resolve(readiness) },
+    kube: {
+      list: (_kind: string, { labels = {} }: { labels?: Record<string, string> }) => {
+        const component = labels['app.kubernetes.io/component']
+        return Promise.resolve(
+          pods.filter(
+            ({ metadata }) =>
+              component === undefined || metadata.labels?.['app.kubernetes.io/component'] === component,
+          ),
+        )
+      },
+      get: (kind: string, name: string) => Promise.resolve(rightObjects(world)[`${kind} ${name}`]),
+      raw: () => Promise.resolve(readiness),
+    },
     redis: { evictionPolicy: () => Promise.resolve(policy) },
     postgres: { majorVersion: () => Promise.resolve(postgres) },
   } as unknown as Tools<N8nSettings>
@@ -178,7 +211,7 @@ const crashed = {
 } as LiveObject
 
 const runnerless = {
-  ...rightPods[4],
+  ...rightPods[5],
   status: {
     containerStatuses: [
       { name: 'n8n', ready: true, restartCount: 0 },
@@ -203,7 +236,26 @@ const noAnswer = (what: string, status: string | undefined, evidence: RegExp): W
   return ['n8n.webhook', what, { routes }, 'failed', evidence]
 }
 
+const without = (name: string) => rightPods.filter(({ metadata }) => metadata.name !== name)
+
 const wrong: Wrong[] = [
+  [
+    'n8n.mcp',
+    'the webhook processes',
+    { mcp: 'n8n-webhook' },
+    'failed',
+    /to n8n-webhook, 2 pods: a session breaks/,
+  ],
+  ['n8n.mcp', 'main', { mcp: '' }, 'failed', /no path \/mcp of the Ingress n8n/],
+  ['n8n.mcp', 'a Service that is not there', { mcp: 'n8n-gone' }, 'failed', /there is no Service n8n-gone/],
+  [
+    'n8n.mcp',
+    'two replicas',
+    { pods: [...rightPods, pod('n8n-mcp-2', 'mcp', 'worker-01')] },
+    'failed',
+    /n8n-mcp, 2 pods/,
+  ],
+  ['n8n.mcp', 'no pod', { pods: without('n8n-mcp-1') }, 'failed', /leads to n8n-mcp, 0 pods/],
   ['n8n.ready', 'a pod that is not ready', { readiness: '{"status":"error"}' }, 'failed', /not ready: n8n-1/],
   [
     'n8n.ready',
@@ -444,3 +496,10 @@ for (const [shape, list] of [
     assert.deepEqual(removed, ['old', 'k1'])
   })
 }
+
+test('an MCP process that ends while the next one runs already is no second one', async () => {
+  const ending = pod('n8n-mcp-2', 'mcp', 'worker-01')
+  const metadata = { ...ending.metadata, deletionTimestamp: '2026-11-23T10:00:00Z' }
+  const { result, evidence } = await outcomeOf('n8n.mcp', { pods: [...rightPods, { ...ending, metadata }] })
+  assert.deepEqual([result, evidence], ['passed', '/mcp leads to n8n-mcp, one pod'])
+})

@@ -40,20 +40,43 @@ const containersOf = (one: Deployment): Container[] => {
   return [...containers, ...initContainers]
 }
 
-test('n8n is three Deployments, no StatefulSet and no volume claim', () => {
+test('n8n is four Deployments, no StatefulSet and no volume claim', () => {
   const kinds = all('staging').map(({ kind }) => kind)
   assert.deepEqual(
     deployments(all('staging')).map((one) => one.metadata?.name),
-    ['n8n', 'n8n-webhook', 'n8n-worker'],
+    ['n8n', 'n8n-webhook', 'n8n-mcp', 'n8n-worker'],
   )
   assert.ok(!kinds.includes('StatefulSet') && !kinds.includes('PersistentVolumeClaim'))
 })
 
-test('main is one replica that ends before the next begins; the others belong to their autoscaler', () => {
-  const [main, webhook, worker] = deployments(all('staging'))
-  assert.equal(main?.spec?.replicas, 1)
-  assert.equal(main?.spec?.strategy?.type, 'Recreate')
+test('main and mcp are one replica that ends before the next begins; the others belong to their autoscaler', () => {
+  const [main, webhook, mcp, worker] = deployments(all('staging'))
+  for (const one of [main, mcp]) {
+    assert.equal(one?.spec?.replicas, 1)
+    assert.equal(one.spec.strategy?.type, 'Recreate')
+  }
   for (const one of [webhook, worker]) assert.equal(one?.spec?.replicas, undefined)
+  const scaled = all('staging').flatMap((one) =>
+    one.kind === 'HorizontalPodAutoscaler' ? [one.metadata?.name] : [],
+  )
+  assert.deepEqual(scaled, ['n8n-webhook', 'n8n-worker'])
+})
+
+test('MCP has a Service of its own, whose pods no other Service selects, and a process that serves hooks', () => {
+  const services = all('staging').filter(({ kind }) => kind === 'Service') as {
+    metadata: { name: string }
+    spec: { selector: Record<string, string> }
+  }[]
+  const mcp = deployments(all('staging')).find(({ metadata }) => metadata?.name === 'n8n-mcp')
+  const labels = mcp?.spec?.template.metadata?.labels ?? {}
+  const reaching = services.filter(({ spec }) =>
+    Object.entries(spec.selector).every(([key, value]) => labels[key] === value),
+  )
+  assert.deepEqual(
+    reaching.map(({ metadata }) => metadata.name),
+    ['n8n-mcp'],
+  )
+  assert.deepEqual(mcp?.spec?.template.spec?.containers[0]?.args, ['webhook'])
 })
 
 for (const one of deployments(all('staging'))) {
@@ -114,16 +137,16 @@ test('every process reads the same key, queue and database', () => {
   }
 })
 
-test('a worker has its task runner beside it, as a sidecar that outlives it; main and webhook have none', () => {
+test('a worker has its task runner beside it, as a sidecar that outlives it; the others have none', () => {
   const sidecars = deployments(all('staging')).map((one) =>
     (one.spec?.template.spec?.initContainers ?? []).map(
       ({ name, restartPolicy }) => `${name} ${restartPolicy}`,
     ),
   )
-  assert.deepEqual(sidecars, [[], [], ['runner Always']])
+  assert.deepEqual(sidecars, [[], [], [], ['runner Always']])
   assert.deepEqual(
     deployments(all('staging')).map((one) => containersOf(one).map(({ name }) => name)),
-    [['n8n'], ['n8n'], ['n8n', 'runner']],
+    [['n8n'], ['n8n'], ['n8n'], ['n8n', 'runner']],
   )
 })
 
@@ -149,7 +172,7 @@ test('two environments share neither namespace, database nor queue', () => {
   assert.notEqual(databaseOf(settingsFor('staging')).name, databaseOf(settingsFor('dev')).name)
 })
 
-test('hooks go to the webhook processes, everything else to main', () => {
+test('hooks go to the webhook processes, MCP to its one, everything else to main', () => {
   const [one] = ingress(settingsFor('staging'))
   const paths = (
     one as {
@@ -160,11 +183,12 @@ test('hooks go to the webhook processes, everything else to main', () => {
     paths?.find((candidate) => candidate.path === path)?.backend.service.name
   assert.equal(serviceOf('/webhook'), 'n8n-webhook')
   assert.equal(serviceOf('/form-waiting'), 'n8n-webhook')
+  assert.equal(serviceOf('/mcp'), 'n8n-mcp')
   assert.equal(serviceOf('/'), 'n8n')
 })
 
 test('the role may open as many connections as all its pods at their maximum, and one more of each that is rolled', () => {
-  assert.equal(databaseOf(settingsFor('staging')).connections, 4 + (4 + 1) * 2 + (6 + 1) * 4)
+  assert.equal(databaseOf(settingsFor('staging')).connections, 4 + 2 + (4 + 1) * 2 + (6 + 1) * 4)
 })
 
 test('mail settings appear only when there is a relay', () => {
@@ -180,5 +204,5 @@ test('only webhook processes serve on until their address has left the Services:
   const seconds = deployments(all('staging')).map(
     (one) => containersOf(one)[0]?.lifecycle?.preStop?.sleep?.seconds,
   )
-  assert.deepEqual(seconds, [undefined, 5, undefined])
+  assert.deepEqual(seconds, [undefined, 5, undefined, undefined])
 })
