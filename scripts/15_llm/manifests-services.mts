@@ -12,7 +12,7 @@ import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import { statefulSet, volumeClaim } from '../../lib/kube/manifests/stateful.mts'
 import type { Deployment, EnvVar, Manifest, StatefulSet } from '../../lib/kube/types.mts'
 import { keysSecret } from './environment.mts'
-import { keysOf, qdrantKey, serviceKeys } from './keys.mts'
+import { isIn, keysOf, qdrantKey, serviceKeys } from './keys.mts'
 import { names, proxyPort, qdrantPorts, type Images } from './names.mts'
 import { readServices, type Service } from './services.mts'
 import type { LlmSettings } from './settings.mts'
@@ -23,7 +23,7 @@ export const servicesOf = (settings: LlmSettings): readonly Service[] =>
     ? []
     : readServices(
         settings.SERVICES_YML.reveal(),
-        serviceKeys(Object.keys(keysOf(settings)), settings.VECTOR_STORE_URL),
+        serviceKeys(isIn(Object.keys(keysOf(settings))), settings.VECTOR_STORE_URL),
         settings.LITELLM_HOST,
       )
 
