@@ -20,7 +20,7 @@ export function backendEndpoints(
 }
 
 /** The host and port of a URL. @param url `https://s3.example.com`, an offline plan's placeholder included */
-function endpointOf(url: string): Endpoint {
+export function endpointOf(url: string): Endpoint {
   if (!URL.canParse(url)) return { host: url, port: 443 }
   const { hostname, port, protocol } = new URL(url)
   return { host: hostname, port: port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port) }

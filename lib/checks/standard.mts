@@ -1,7 +1,8 @@
-import { failed, passed, warning, type Check, type CheckTools } from './checks.mts'
+import { failed, passed, warning, type Answer, type Check, type CheckTools } from './checks.mts'
 import { settledCrashes } from './crashes.mts'
 import { applicationPods, readPods, readyAnswer, spreadAnswer } from './pods.mts'
-import type { LiveObject } from '../kube/types.mts'
+import { jobLabel, jobState } from '../kube/manifests/jobs.mts'
+import type { Deployment, Job, LiveObject } from '../kube/types.mts'
 import type { Settings } from '../settings/settings.mts'
 
 /** An application, as the standard checks need it. */
@@ -62,6 +63,29 @@ export function standardChecks<S extends Settings>(application: CheckedApplicati
     },
   ]
 }
+
+/**
+ * The answer of a check that a Job which prepares the database ran with the image of the pods.
+ * @param job its task, as in its label: `migrate`
+ * @param deployment one with the same image
+ */
+export async function imageAnswer(
+  { kube }: Pick<CheckTools, 'kube'>,
+  { namespace, job, deployment }: Readonly<Record<'namespace' | 'job' | 'deployment', string>>,
+): Promise<Answer> {
+  const running = imageOf(await kube.get('deployments.apps', deployment, namespace))
+  const jobs = await kube.list('jobs.batch', { namespace, labels: { [jobLabel]: job } })
+  // A rollback takes the Jobs away: the next install prepares the database anew.
+  if (jobs.length === 0) return warning('there is no Job of it: that is so after a rollback')
+  const done = jobs.find((one) => jobState(one) === 'complete')
+  if (done === undefined) return failed(`no Job ${job} is complete`)
+  return imageOf(done) === running
+    ? passed(done.metadata.name)
+    : failed(`the Job ${job} ran ${imageOf(done)}, the pods run ${running}`)
+}
+
+const imageOf = (live: unknown): string | undefined =>
+  (live as Deployment | Job | undefined)?.spec?.template.spec?.containers[0]?.image
 
 /** The check of an application with jobs in Redis: none of them may be evicted. @param application prefix of its id */
 export const evictionCheck = <S extends Settings>(application: string): Check<S> => ({

@@ -44,6 +44,29 @@ function mayMeet(ours: Manifest | LiveObject, theirs: LiveObject): boolean {
 export const covers = (prefix: string, path: string): boolean =>
   path === prefix || path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
 
+/** Other live Ingresses than the wanted ones, of a class that may meet theirs. */
+function othersOf(
+  wanted: readonly (Manifest | LiveObject)[],
+  live: readonly LiveObject[],
+): readonly (readonly [ours: Manifest | LiveObject, theirs: LiveObject])[] {
+  const own = new Set(wanted.map(nameOf))
+  const others = live.filter((one) => !own.has(nameOf(one)))
+  return wanted.flatMap((ours) =>
+    others.filter((one) => mayMeet(ours, one)).map((theirs) => [ours, theirs] as const),
+  )
+}
+
+/** The other live Ingresses that have a host of ours, whatever their paths are. @param wanted as for rivalsOf */
+export const sameHosts = (
+  wanted: readonly (Manifest | LiveObject)[],
+  live: readonly LiveObject[],
+): readonly { readonly host: string; readonly theirs: LiveObject }[] =>
+  othersOf(wanted, live).flatMap(([ours, theirs]) => {
+    const mine = addressesOf(ours).map(({ host }) => host)
+    const shared = addressesOf(theirs).find(({ host }) => mine.includes(host))
+    return shared === undefined ? [] : [{ host: shared.host, theirs }]
+  })
+
 /**
  * The other live Ingresses that claim an address of ours, those with the very same path first.
  * @param wanted our objects; other kinds are passed over
@@ -52,19 +75,14 @@ export function rivalsOf(
   wanted: readonly (Manifest | LiveObject)[],
   live: readonly LiveObject[],
 ): readonly Rival[] {
-  const own = new Set(wanted.map(nameOf))
-  const found = wanted.flatMap((ours) =>
-    live
-      .filter((one) => !own.has(nameOf(one)) && mayMeet(ours, one))
-      .flatMap((theirs) => {
-        const mine = addressesOf(ours)
-        return addressesOf(theirs).flatMap(({ host, path }): Rival[] => {
-          const shared = mine.filter((one) => one.host === host && covers(one.path, path))
-          if (shared.length === 0) return []
-          return [{ host, path, isSame: shared.some((one) => one.path === path), theirs }]
-        })
-      }),
-  )
+  const found = othersOf(wanted, live).flatMap(([ours, theirs]) => {
+    const mine = addressesOf(ours)
+    return addressesOf(theirs).flatMap(({ host, path }): Rival[] => {
+      const shared = mine.filter((one) => one.host === host && covers(one.path, path))
+      if (shared.length === 0) return []
+      return [{ host, path, isSame: shared.some((one) => one.path === path), theirs }]
+    })
+  })
   return found.toSorted((a, b) => Number(b.isSame) - Number(a.isSame))
 }
 

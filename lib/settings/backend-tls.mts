@@ -50,6 +50,13 @@ export function tlsOf(settings: Settings, backend: TlsBackend): BackendTls {
   return { mode, ca: mode === 'verify' ? ca?.reveal() : undefined }
 }
 
+/** libpq's word (sslmode) for the TLS mode of PostgreSQL; undefined when it is off. */
+export function sslModeOf(settings: Settings): 'require' | 'verify-full' | undefined {
+  const { mode } = tlsOf(settings, 'POSTGRES')
+  if (mode === 'off') return undefined
+  return mode === 'verify' ? 'verify-full' : 'require'
+}
+
 /** True when a backend's host is an IP address: its certificate must then contain that address. */
 export const isByAddress = (settings: Settings, backend: TlsBackend): boolean =>
   isIP(String(settings[`${backend}_HOST`])) !== 0

@@ -1,6 +1,6 @@
 import { sensitive, type Sensitive, strictlyPercent } from '../../lib/base/sensitive.mts'
 import { allCasPath, caPath } from '../../lib/kube/manifests/backend-trust.mts'
-import { tlsOf, type TlsBackend } from '../../lib/settings/backend-tls.mts'
+import { sslModeOf, tlsOf, type TlsBackend } from '../../lib/settings/backend-tls.mts'
 import { valuesIn } from '../../lib/settings/env-values.mts'
 import { names } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
@@ -39,7 +39,7 @@ function tlsValues(settings: KeybuzzSettings): Record<string, string> {
     return mode === 'off' ? undefined : mode
   }
   const values = {
-    PGSSLMODE: sslMode(settings),
+    PGSSLMODE: sslModeOf(settings),
     PGSSLROOTCERT: caPath(settings, 'POSTGRES'),
     REDIS_TLS: modeOf('REDIS'),
     REDIS_CA: caPath(settings, 'REDIS'),
@@ -52,13 +52,6 @@ function tlsValues(settings: KeybuzzSettings): Record<string, string> {
   return Object.fromEntries(
     Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   )
-}
-
-/** libpq's word for it; undefined without TLS. */
-function sslMode(settings: KeybuzzSettings): 'require' | 'verify-full' | undefined {
-  const { mode } = tlsOf(settings, 'POSTGRES')
-  if (mode === 'off') return undefined
-  return mode === 'verify' ? 'verify-full' : 'require'
 }
 
 /** What the front reads from its ConfigMap. */
@@ -95,7 +88,7 @@ export function urls(settings: KeybuzzSettings): Record<string, Sensitive> {
   const { RABBITMQ_HOST, RABBITMQ_PORT, RABBITMQ_USER, RABBITMQ_VHOST } = settings
   const database = names.database(settings.ENV)
   const ca = caPath(settings, 'POSTGRES')
-  const mode = sslMode(settings)
+  const mode = sslModeOf(settings)
   const query = mode === undefined ? '' : `?sslmode=${mode}`
   const root = ca === undefined ? '' : `&sslrootcert=${ca}`
   const login = (user: string, password: Sensitive) =>

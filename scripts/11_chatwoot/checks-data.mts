@@ -1,5 +1,5 @@
 import { failed, passed, warning } from '../../lib/checks/checks.mts'
-import { jobLabel, jobState } from '../../lib/kube/manifests/jobs.mts'
+import { imageAnswer } from '../../lib/checks/standard.mts'
 import { bucketOf, databaseOf, extensions } from './backends.mts'
 import { names } from './names.mts'
 import type { ChatwootCheck } from './session.mts'
@@ -10,21 +10,12 @@ export const prepared: ChatwootCheck = {
   id: 'chatwoot.prepared',
   title: 'The database was prepared by the version that runs',
   fix: 'run 11_chatwoot_01_deploy: it prepares the database before the pods',
-  async ask({ kube, settings }) {
-    const namespace = names.namespace(settings.ENV)
-    const web = await kube.get('deployments.apps', 'chatwoot-web', namespace)
-    const jobs = await kube.list('jobs.batch', { namespace, labels: { [jobLabel]: 'prepare' } })
-    const imageOf = (live: unknown) =>
-      (live as { spec?: { template: { spec: { containers: { image: string }[] } } } } | undefined)?.spec
-        ?.template.spec.containers[0]?.image
-    // A rollback takes the Jobs away: the next install prepares the database anew.
-    if (jobs.length === 0) return warning('there is no Job of it: that is so after a rollback')
-    const done = jobs.find((one) => jobState(one) === 'complete')
-    if (done === undefined) return failed('no Job prepare is complete')
-    return imageOf(done) === imageOf(web)
-      ? passed(done.metadata.name)
-      : failed(`it was prepared by ${imageOf(done)}, ${imageOf(web)} runs`)
-  },
+  ask: (tools) =>
+    imageAnswer(tools, {
+      namespace: names.namespace(tools.settings.ENV),
+      job: 'prepare',
+      deployment: 'chatwoot-web',
+    }),
 }
 
 export const database: ChatwootCheck = {

@@ -2,7 +2,7 @@ import type { EnvVar } from '../../lib/kube/types.mts'
 import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { mailbox } from '../../lib/base/mailbox.mts'
-import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { sslModeOf, tlsOf } from '../../lib/settings/backend-tls.mts'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { bucketOf, pool } from './backends.mts'
 import { names } from './names.mts'
@@ -56,7 +56,9 @@ export function commonEnv(settings: ChatwootSettings): EnvVar[] {
       POSTGRES_PORT: settings.POSTGRES_PORT,
       POSTGRES_DATABASE: database,
       POSTGRES_USERNAME: database,
-      ...databaseTls(settings),
+      // libpq's own variables.
+      PGSSLMODE: sslModeOf(settings),
+      PGSSLROOTCERT: caPath(settings, 'POSTGRES'),
       ...redisTls(settings),
       REDIS_URL: `${tlsOf(settings, 'REDIS').mode === 'off' ? 'redis' : 'rediss'}://${settings.REDIS_HOST}:${settings.REDIS_PORT}/${settings.CHATWOOT_REDIS_DB}`,
     }),
@@ -110,15 +112,6 @@ function mailEnv(settings: ChatwootSettings): EnvVar[] {
       : envFromSecret(secretName, { SMTP_PASSWORD: 'SMTP_PASSWORD' })),
   ]
 }
-
-/** libpq's own variables. */
-const databaseTls = (settings: ChatwootSettings) =>
-  tlsOf(settings, 'POSTGRES').mode === 'off'
-    ? {}
-    : {
-        PGSSLMODE: tlsOf(settings, 'POSTGRES').mode === 'verify' ? 'verify-full' : 'require',
-        PGSSLROOTCERT: caPath(settings, 'POSTGRES'),
-      }
 
 /**
  * Chatwoot verifies unless it is told `none`, and has no setting for a CA: OpenSSL reads this file in place of the

@@ -1,31 +1,21 @@
-import { failed, passed, warning } from '../../lib/checks/checks.mts'
-import { jobLabel, jobState } from '../../lib/kube/manifests/jobs.mts'
-import type { Deployment, Job } from '../../lib/kube/types.mts'
+import { failed, passed } from '../../lib/checks/checks.mts'
+import { imageAnswer } from '../../lib/checks/standard.mts'
 import { databaseOf } from './backends.mts'
 import { deploymentOf, names } from './names.mts'
 import type { SupersetCheck } from './session.mts'
 
 // What the database says of the migration and of roles.
 
-const imageOf = (live: unknown): string | undefined =>
-  (live as Deployment | Job | undefined)?.spec?.template.spec?.containers[0]?.image
-
 export const migrated: SupersetCheck = {
   id: 'superset.migrated',
   title: 'The database was migrated by the version that runs',
   fix: 'run 13_superset_01_deploy: it migrates before the pods',
-  async ask({ kube, settings }) {
-    const namespace = names.namespace(settings.ENV)
-    const web = await kube.get('deployments.apps', deploymentOf('web'), namespace)
-    const jobs = await kube.list('jobs.batch', { namespace, labels: { [jobLabel]: 'migrate' } })
-    // A rollback takes the Jobs away: the next install migrates anew.
-    if (jobs.length === 0) return warning('there is no Job of it: that is so after a rollback')
-    const done = jobs.find((one) => jobState(one) === 'complete')
-    if (done === undefined) return failed('no Job migrate is complete')
-    return imageOf(done) === imageOf(web)
-      ? passed(done.metadata.name)
-      : failed(`it was migrated by ${imageOf(done)}, ${imageOf(web)} runs`)
-  },
+  ask: (tools) =>
+    imageAnswer(tools, {
+      namespace: names.namespace(tools.settings.ENV),
+      job: 'migrate',
+      deployment: deploymentOf('web'),
+    }),
 }
 
 /** What `superset init` writes. */

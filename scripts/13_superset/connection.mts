@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { sensitive, shortened, strictlyPercent } from '../../lib/base/sensitive.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
-import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { sslModeOf } from '../../lib/settings/backend-tls.mts'
 import { names } from './names.mts'
 import { checkPrefix, resultOf, signIn, type Api, type Tools } from './session.mts'
 import type { SupersetSettings } from './settings.mts'
@@ -20,12 +20,8 @@ export interface Connection {
 function addressOf(settings: SupersetSettings): string {
   const { POSTGRES_HOST: host, POSTGRES_PORT: port, SUPERSET_POSTGRES_PASSWORD: password } = settings
   const database = names.database(settings.ENV)
-  const { mode } = tlsOf(settings, 'POSTGRES')
-  const tls = {
-    off: '',
-    require: '?sslmode=require',
-    verify: `?sslmode=verify-full&sslrootcert=${caPath(settings, 'POSTGRES')}`,
-  }[mode]
+  const [mode, ca] = [sslModeOf(settings), caPath(settings, 'POSTGRES')]
+  const tls = mode === undefined ? '' : `?sslmode=${mode}${ca === undefined ? '' : `&sslrootcert=${ca}`}`
   const login = `${database}:${strictlyPercent(password.reveal())}`
   return sensitive(`postgresql+psycopg2://${login}@${host}:${port}/${database}${tls}`).reveal()
 }

@@ -2,7 +2,7 @@ import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
 import type { EnvVar } from '../../lib/kube/types.mts'
-import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { sslModeOf, tlsOf } from '../../lib/settings/backend-tls.mts'
 import { configurationFolder } from './configuration.mts'
 import { names } from './names.mts'
 import type { SupersetSettings } from './settings.mts'
@@ -51,7 +51,9 @@ export function coreEnv(settings: SupersetSettings): EnvVar[] {
       POSTGRES_PORT: settings.POSTGRES_PORT,
       POSTGRES_DATABASE: database,
       POSTGRES_USER: database,
-      ...databaseTls(settings),
+      // In the URL, not in libpq's own variables: these would hold for every database that Superset is connected to.
+      POSTGRES_SSLMODE: sslModeOf(settings),
+      POSTGRES_SSLROOTCERT: caPath(settings, 'POSTGRES'),
       REDIS_HOST: settings.REDIS_HOST,
       REDIS_PORT: settings.REDIS_PORT,
       REDIS_DB: settings.SUPERSET_REDIS_DB,
@@ -85,15 +87,6 @@ export const commonEnv = (settings: SupersetSettings): EnvVar[] => [
     ? []
     : envFromSecret(secretName, { SMTP_PASSWORD: 'SMTP_PASSWORD' })),
 ]
-
-/** In the URL, not in libpq's own variables: these would hold for every database that Superset is connected to. */
-const databaseTls = (settings: SupersetSettings) =>
-  tlsOf(settings, 'POSTGRES').mode === 'off'
-    ? {}
-    : {
-        POSTGRES_SSLMODE: tlsOf(settings, 'POSTGRES').mode === 'verify' ? 'verify-full' : 'require',
-        POSTGRES_SSLROOTCERT: caPath(settings, 'POSTGRES'),
-      }
 
 const redisTls = (settings: SupersetSettings) =>
   tlsOf(settings, 'REDIS').mode === 'off'

@@ -4,6 +4,7 @@ import { defineModule } from '../../lib/run/module.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { failures } from './failures.mts'
+import { flows } from './flows.mts'
 import { jobs } from './jobs.mts'
 import { ingress, prerequisites, workload } from './manifests.mts'
 import { identity, names } from './names.mts'
@@ -27,6 +28,7 @@ export const superset = defineModule({
     '01_deploy': [...prerequisites(settings), ...jobs(settings, images), ...workload(settings, images)],
     '02_configure_ingress': ingress(settings),
   }),
+  flows,
   backends,
   failures,
   notProven: ({ SUPERSET_REPORTS }: SupersetSettings) => [
@@ -34,7 +36,6 @@ export const superset = defineModule({
     bodiesNotLimited('Superset has no limit of its own.'),
     'Databases you connect Superset to: the checks query its own only.',
     '/version tells the version to everybody: Superset has no setting for it.',
-    'NetworkPolicies: none are applied.',
     ...(SUPERSET_REPORTS ? ['Pictures in reports: no check takes one.'] : []),
   ],
   schema: (settings: SupersetSettings) => ({

@@ -5,6 +5,7 @@ import { isBetween, isDnsName, isEmail } from '../../lib/settings/validators.mts
 import type { SettingsOf } from '../../lib/run/module.mts'
 import { certificateOf, general, ingress, smtp } from '../../lib/settings/platform.mts'
 import { postgres, redis, registry } from '../../lib/settings/platform-backends.mts'
+import { network } from '../../lib/settings/platform-network.mts'
 
 /** Random bytes of the key, as Superset's own documentation makes it: `openssl rand -base64 42`. */
 const keyBytes = 42
@@ -134,6 +135,14 @@ export const own = [
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
-export const shared = [...general, ...ingress, ...postgres, ...redis, ...registry, ...smtp] as const
+export const shared = [
+  ...general,
+  ...ingress,
+  ...postgres,
+  ...redis,
+  ...registry,
+  ...smtp,
+  ...network,
+] as const
 
 export type SupersetSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

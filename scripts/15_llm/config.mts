@@ -3,7 +3,7 @@ import { sha256 } from '../../lib/kube/manifests/objects.mts'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { tlsOf } from '../../lib/settings/backend-tls.mts'
 import { pool } from './backends.mts'
-import { keysOf } from './keys.mts'
+import { isIn, keysOf } from './keys.mts'
 import { readModels, type Model } from './models.mts'
 import { checkLimit, checkModels, checksPort } from './names.mts'
 import type { LlmSettings } from './settings.mts'
@@ -16,7 +16,7 @@ const notThereYet = '<MODELS_YML>'
 /** The operator's models. @throws KitError exit 2 for a file that is invalid */
 export function modelsOf(settings: LlmSettings): readonly Model[] {
   const text = settings.MODELS_YML.reveal()
-  return text === notThereYet ? [] : readModels(text, Object.keys(keysOf(settings)))
+  return text === notThereYet ? [] : readModels(text, isIn(Object.keys(keysOf(settings))))
 }
 
 /** The names of keys that the models use. */

@@ -2,7 +2,7 @@ import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import type { EnvVar } from '../../lib/kube/types.mts'
-import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { sslModeOf } from '../../lib/settings/backend-tls.mts'
 import { checksKey, keysOfModels } from './config.mts'
 import { keysOf } from './keys.mts'
 import { names } from './names.mts'
@@ -55,7 +55,9 @@ export function commonEnv(settings: LlmSettings, keys: readonly string[]): EnvVa
       DATABASE_HOST: `${settings.POSTGRES_HOST}:${settings.POSTGRES_PORT}`,
       DATABASE_NAME: database,
       DATABASE_USERNAME: database,
-      ...databaseTls(settings),
+      // libpq's words: LiteLLM translates them for Prisma.
+      DATABASE_SSLMODE: sslModeOf(settings),
+      DATABASE_SSLROOTCERT: caPath(settings, 'POSTGRES'),
 
       // Folders it writes into, each an emptyDir: the root filesystem is read-only.
       HOME: '/tmp',
@@ -71,14 +73,4 @@ export function commonEnv(settings: LlmSettings, keys: readonly string[]): EnvVa
     }),
     ...envFromSecret(keysSecret, Object.fromEntries(keys.map((name) => [name, name]))),
   ]
-}
-
-/** libpq's words: LiteLLM translates them for Prisma. */
-function databaseTls(settings: LlmSettings) {
-  const { mode } = tlsOf(settings, 'POSTGRES')
-  if (mode === 'off') return {}
-  return {
-    DATABASE_SSLMODE: mode === 'verify' ? 'verify-full' : 'require',
-    DATABASE_SSLROOTCERT: caPath(settings, 'POSTGRES'),
-  }
 }

@@ -31,16 +31,31 @@ export const problemOfKeys = (text: string, view?: SettingsView): string | undef
       taken.has(key) || (ours.test(key) && !(key === qdrantKey && Boolean(view?.text('VECTOR_STORE_URL')))),
   )
 
-/** The names in the file of keys; none without one, and none while it cannot be read: its own rule says so. */
-export function keyNames(view: SettingsView | undefined): readonly string[] {
-  const text = view?.text('KEYS_ENV')
-  if (text === undefined || text === '' || problemOfKeys(text, view) !== undefined) return []
-  return Object.keys(parseEnvFile(keysFile, text))
+/** Whether a name is one of the keys that are set. */
+export type IsKnown = (name: string) => boolean
+
+/**
+ * The names in the file of keys; none without one. While it is invalid any name may be in it: its own rule says what is
+ * wrong, and no other file is blamed for it.
+ */
+export function keyNames(view: SettingsView | undefined): IsKnown {
+  const text = view?.text('KEYS_ENV') ?? ''
+  if (text === '') return () => false
+  if (problemOfKeys(text, view) !== undefined) return () => true
+  return isIn(Object.keys(parseEnvFile(keysFile, text)))
+}
+
+/** True for these names. */
+export const isIn = (names: readonly string[]): IsKnown => {
+  const all = new Set(names)
+  return (name) => all.has(name)
 }
 
 /** The names that services may give: those of the file, and the kit's own. @param known names in the file of keys */
-export const serviceKeys = (known: readonly string[], external: string | undefined): readonly string[] =>
-  external ? known : [...known, qdrantKey]
+export const serviceKeys =
+  (known: IsKnown, external: string | undefined): IsKnown =>
+  (name) =>
+    known(name) || (!external && name === qdrantKey)
 
 /** The values in the file of keys, by name. */
 export const keysOf = (settings: { readonly KEYS_ENV?: Sensitive | undefined }): Record<string, Sensitive> =>

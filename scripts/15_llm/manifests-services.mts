@@ -12,7 +12,7 @@ import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import { statefulSet, volumeClaim } from '../../lib/kube/manifests/stateful.mts'
 import type { Deployment, EnvVar, Manifest, StatefulSet } from '../../lib/kube/types.mts'
 import { keysSecret } from './environment.mts'
-import { keysOf, qdrantKey, serviceKeys } from './keys.mts'
+import { isIn, keysOf, qdrantKey, serviceKeys } from './keys.mts'
 import { names, proxyPort, qdrantPorts, type Images } from './names.mts'
 import { readServices, type Service } from './services.mts'
 import type { LlmSettings } from './settings.mts'
@@ -23,7 +23,7 @@ export const servicesOf = (settings: LlmSettings): readonly Service[] =>
     ? []
     : readServices(
         settings.SERVICES_YML.reveal(),
-        serviceKeys(Object.keys(keysOf(settings)), settings.VECTOR_STORE_URL),
+        serviceKeys(isIn(Object.keys(keysOf(settings))), settings.VECTOR_STORE_URL),
         settings.LITELLM_HOST,
       )
 
@@ -36,7 +36,8 @@ export const aiServices = (settings: LlmSettings, images: Images): Manifest[] =>
   ...servicesOf(settings).flatMap((one) => generic(settings, one)),
 ]
 
-const qdrantLabels = selector('qdrant', 'store')
+/** Labels of Qdrant's pod. */
+export const qdrantLabels = selector('qdrant', 'store')
 /** The claim of Qdrant's volume. */
 export const qdrantClaim = 'qdrant-storage'
 
@@ -100,9 +101,12 @@ function qdrantSet(settings: LlmSettings, images: Images): StatefulSet {
   })
 }
 
+/** Labels of the pods of one service. */
+export const serviceLabels = (name: string) => selector('llm-service', name)
+
 /** One service of the operator. */
 function generic(settings: LlmSettings, one: Service): Manifest[] {
-  const labels = selector('llm-service', one.name)
+  const labels = serviceLabels(one.name)
   const { replicas = 1 } = one
   const made = genericDeployment(settings, one, labels)
   const [, budget] = autoscaled(made, { most: replicas, cpuPercent: 70 })

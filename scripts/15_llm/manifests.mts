@@ -59,7 +59,7 @@ export function workload(settings: LlmSettings, images: Images): Manifest[] {
 
 /** The pod of the checks: Deployment, Service and ConfigMap alike. */
 export const checksName = 'llm-checks'
-const checksLabels = selector('llm', 'checks')
+export const checksLabels = selector('llm', 'checks')
 
 /** Beside LiteLLM, not in its pods: whatever happens to it, no request of a caller is lost. */
 function checksDeployment(settings: LlmSettings, images: Images): Deployment {

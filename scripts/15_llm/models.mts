@@ -3,7 +3,7 @@ import { messageOf } from '../../lib/base/errors.mts'
 import type { SettingsView } from '../../lib/settings/settings.mts'
 import { isUrl } from '../../lib/settings/validators.mts'
 import { readYaml } from '../../lib/settings/yaml-file.mts'
-import { keyNames, keysFile } from './keys.mts'
+import { keyNames, keysFile, type IsKnown } from './keys.mts'
 import { checkModels } from './names.mts'
 
 // The operator's list of models. LiteLLM itself accepts one whose key is set nowhere (`--validate_config` says OK), so
@@ -78,7 +78,7 @@ const shape = onlyFields({
  * @param known names in the file of keys
  * @throws KitError exit 2 with line and column: see readYaml; an alias twice, an unset key, no model
  */
-export function readModels(content: string, known: readonly string[]): readonly Model[] {
+export function readModels(content: string, known: IsKnown): readonly Model[] {
   const { value, problem, line } = readYaml(modelsFile, content, shape)
   const models: readonly Model[] = value.models
   if (models.length === 0) throw problem(['models'], 'it names no model')
@@ -95,7 +95,7 @@ export function readModels(content: string, known: readonly string[]): readonly 
         `alias ${alias} is given twice (${lines}); group: true on each shares its requests`,
       )
     }
-    if (key !== undefined && !known.includes(key))
+    if (key !== undefined && !known(key))
       throw problem(
         ['models', at, 'key'],
         `it needs ${key}, which is in no settings file: add it to ${keysFile}`,

@@ -5,6 +5,7 @@ import { defineModule } from '../../lib/run/module.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { failures } from './failures.mts'
+import { flows } from './flows.mts'
 import { jobs } from './jobs.mts'
 import { aiServices, hasQdrant, qdrantClaim, servicesOf } from './manifests-services.mts'
 import { ingress, prerequisites, workload } from './manifests.mts'
@@ -36,12 +37,12 @@ export const llm = defineModule({
     '02_deploy_services': aiServices(settings, images),
     '03_configure_ingress': ingress(settings),
   }),
+  flows,
   backends,
   failures,
   notProven: (settings: LlmSettings) => [
     'The providers answer: a request to them costs money, and no check sends one.',
     'The signature of the images was not verified: versions.json says which kind LiteLLM has, the README how to verify it.',
-    'NetworkPolicies: none are applied.',
     bodiesNotLimited('No limit of LiteLLM itself is set.'),
     'What the AI services do beyond their health paths: they are yours.',
     ...(hasQdrant(settings)

@@ -4,7 +4,7 @@ import type { SettingsView } from '../../lib/settings/settings.mts'
 import { isDnsName, isFolder, isPath, type Rule } from '../../lib/settings/validators.mts'
 import { problemWithImage } from '../../lib/settings/versions.mts'
 import { readYaml } from '../../lib/settings/yaml-file.mts'
-import { keyNames, keysFile, serviceKeys } from './keys.mts'
+import { keyNames, keysFile, serviceKeys, type IsKnown } from './keys.mts'
 import { variable } from './models.mts'
 import { ownNames } from './names.mts'
 
@@ -102,11 +102,7 @@ const shape = onlyFields({
  * @param host the public name of LiteLLM, which no service may have
  * @throws KitError exit 2 with line and column: see readYaml; a name or host twice, an unset variable
  */
-export function readServices(
-  content: string,
-  known: readonly string[],
-  host: string | undefined,
-): readonly Service[] {
+export function readServices(content: string, known: IsKnown, host: string | undefined): readonly Service[] {
   const { value, problem, line } = readYaml(servicesFile, content, shape)
   const services: readonly Service[] = value.services
   const twice = (field: 'name' | 'host', at: number): string | undefined => {
@@ -132,7 +128,7 @@ export function readServices(
       throw fail('root', 'root: true and uid exclude each other')
     if (one.root === undefined && one.port < 1024)
       throw fail('port', 'ports below 1024 are for root: choose another, or root: true')
-    const unset = one.environment?.find((name) => !known.includes(name))
+    const unset = one.environment?.find((name) => !known(name))
     if (unset !== undefined)
       throw fail('environment', `it needs ${unset}, which is in no settings file: add it to ${keysFile}`)
   }

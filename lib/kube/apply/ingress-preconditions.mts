@@ -2,7 +2,8 @@ import { exitCodes, KitError } from '../../base/errors.mts'
 import type { KubeSession } from './kube.mts'
 import { log } from '../../base/log.mts'
 import { type DaemonSet, type LiveObject, type Manifest, conditionOf, nameOf } from '../types.mts'
-import { addressesOf, rivalError, rivalHint, rivalsOf, rivalText } from '../ingress-rivals.mts'
+import { addressesOf, rivalError, rivalHint, rivalsOf, rivalText, sameHosts } from '../ingress-rivals.mts'
+import { isManaged, ownerOf } from './ownership.mts'
 import type { KubeReader } from '../reader.mts'
 import { nearest } from '../../base/nearest.mts'
 import { issuerOf, keepsBodies } from '../manifests/ingress.mts'
@@ -10,18 +11,31 @@ import { masterCommand } from '../../base/names.mts'
 import { written } from '../../base/written.mts'
 
 /**
- * Requires that no other Ingress has a host and path of ours. One for a longer path of the same host is warned of: an
- * operator may want it there. Checked before a run writes anything.
+ * Requires that no other Ingress has a host and path of ours, and no other module of the kit a host of ours, whatever its
+ * paths are. An operator's own Ingress for a longer path of the same host is warned of: it may be wanted there. Checked
+ * before a run writes anything.
  * @param wanted the declared objects
  * @throws KitError exit 5 when another Ingress has the same address; see also Kubectl.run
  */
 export async function requireFreeAddresses(session: KubeSession, wanted: readonly Manifest[]): Promise<void> {
   if (wanted.every((one) => addressesOf(one).length === 0)) return
-  const rivals = rivalsOf(wanted, await session.reader.list('ingresses.networking.k8s.io', {}))
-  for (const rival of rivals) {
-    if (rival.isSame) throw rivalError(rival)
-    log.warn(rivalText(rival), rivalHint(rival))
-  }
+  const live = await session.reader.list('ingresses.networking.k8s.io', {})
+  const rivals = rivalsOf(wanted, live)
+  const [first] = rivals
+  if (first?.isSame === true) throw rivalError(first)
+  const taken = sameHosts(wanted, live).find(({ theirs }) => isManaged(theirs))
+  if (taken !== undefined) throw takenHost(taken)
+  for (const rival of rivals) log.warn(rivalText(rival), rivalHint(rival))
+}
+
+/** Exit 5: paths of one module would be answered by the other. */
+function takenHost({ host, theirs }: { readonly host: string; readonly theirs: LiveObject }): KitError {
+  const { module, env } = ownerOf(theirs)
+  return new KitError(`${host} belongs to module ${module} of ${env}: ${nameOf(theirs)} has it`, {
+    exitCode: exitCodes.worldMoved,
+    details: ['A host name is for one module: each would answer paths of the other.', written()],
+    hint: `give one of the two another host name: in credentials/${env}/${module}.env and install that one again, or in this module’s settings`,
+  })
 }
 
 /**

@@ -15,6 +15,8 @@ import { resolve, typed, type Settings } from '../../../lib/settings/settings.mt
 import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
 import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
+import { superset } from '../../../scripts/13_superset/module.mts'
+import { llm } from '../../../scripts/15_llm/module.mts'
 import { modules } from '../../../scripts/modules.mjs'
 import { isAllowed, type End } from '../kube/manifests/evaluate-policies.mts'
 import { settingsOf } from './rendered.mts'
@@ -45,6 +47,17 @@ const more = {
   SMTP_HOST: '10.0.0.25',
   API_MIGRATE: 'npm run migrate',
   PRIVATE_TARGETS: '10.0.9.0/24, 10.0.0.40:8443',
+  SUPERSET_REPORTS: 'true',
+  MODELS_YML: `models:
+  - { alias: gpt, model: openai/gpt }
+  - { alias: own, model: openai/qwen, base: 'http://10.0.0.60:8000/v1' }
+  - { alias: near, model: openai/qwen, base: 'http://embedder:8081/v1' }
+`,
+  SERVICES_YML: ['embedder, port: 8081, environment: [QDRANT_API_KEY]', 'reader, port: 8082'].reduce(
+    (text, one) =>
+      `${text}  - { name: ${one}, image: registry.example.com/service:1, health: /health, uid: 1000, resources: { cpu: 100m, memory: 256Mi, cpuLimit: '1', memoryLimit: 512Mi } }\n`,
+    'services:\n',
+  ),
 }
 
 /** A row of the table with its steps. */
@@ -123,6 +136,29 @@ const n8nPods = (['main', 'webhook', 'worker'] as const).map((part) =>
   pod('n8n-staging', selector('n8n', part)),
 )
 
+const supersetSpace = 'superset-staging'
+const [supersetWeb, supersetWorker, supersetBeat] = (['web', 'worker', 'beat'] as const).map((part) =>
+  pod(supersetSpace, selector('superset', part)),
+) as [End, End, End]
+const [supersetMigration, supersetPreflight] = (['migrate', 'preflight'] as const).map((name) =>
+  pod(supersetSpace, { 'app.kubernetes.io/name': 'superset', [jobLabel]: name }),
+) as [End, End]
+
+const llmSpace = 'llm-staging'
+const [proxy, checksPod, qdrant, embedder, reader] = (
+  [
+    ['litellm', 'proxy'],
+    ['llm', 'checks'],
+    ['qdrant', 'store'],
+    ['llm-service', 'embedder'],
+    ['llm-service', 'reader'],
+  ] as const
+).map(([name, component]) => pod(llmSpace, selector(name, component))) as [End, End, End, End, End]
+const llmJobs = ['validate', 'migrate'].map((name) =>
+  pod(llmSpace, { 'app.kubernetes.io/name': 'litellm', [jobLabel]: name }),
+)
+const modelServer = ['10.0.0.60', 8000] as const
+
 const applications: readonly {
   readonly module: Module
   readonly uses: readonly Use[]
@@ -163,6 +199,65 @@ const applications: readonly {
       ...toEach(one, [postgres, redis, smtp, ...outside]),
     ]),
     refused: n8nPods.flatMap((one) => [...fromHosts(one, 5679), ...toEach(one, [rabbitmq, s3])]),
+  },
+  {
+    module: superset,
+    uses: [
+      // Its checks ask by the public name; what they ask for, web pods and workers do (superset.key, superset.sqllab).
+      ...fromHosts(supersetWeb, 8088),
+      [supersetWorker, supersetWeb, 8088],
+      ...[supersetWeb, supersetWorker, supersetBeat, supersetMigration].flatMap((one) =>
+        toEach(one, [postgres, redis]),
+      ),
+      ...toEach(supersetWorker, [smtp, ...outside]),
+      ...toEach(supersetWeb, outside),
+    ],
+    refused: [
+      ...[supersetWeb, supersetWorker].flatMap((one) => toEach(one, [rabbitmq, s3])),
+      ...[supersetBeat, supersetMigration].flatMap((one) => toEach(one, [smtp, ...outside])),
+      ...toEach(supersetPreflight, [postgres, redis, smtp, ...outside]),
+      ...toEach(supersetWeb, [smtp]),
+      ...[supersetWorker, supersetBeat].flatMap((one) => fromHosts(one, 8088)),
+      [supersetWeb, supersetWorker, 8088],
+      [supersetBeat, supersetWeb, 8088],
+    ],
+  },
+  {
+    module: llm,
+    uses: [
+      // Also litellm.ready and litellm.services: they ask pods by the API server.
+      ...fromHosts(proxy, 4000),
+      ...fromHosts(embedder, 8081),
+      ...fromHosts(reader, 8082),
+      // The other checks and the drills ask from their own pod, and LiteLLM asks it back as a provider.
+      [checksPod, proxy, 4000],
+      [proxy, checksPod, 8080],
+      [checksPod, qdrant, 6333],
+      ...[proxy, ...llmJobs].flatMap((one) => toEach(one, [postgres, redis])),
+      ...toEach(proxy, [modelServer, ...outside]),
+      [proxy, embedder, 8081],
+      [proxy, reader, 8082],
+      [embedder, reader, 8082],
+      [reader, embedder, 8081],
+      ...[embedder, reader].flatMap((one): Use[] => [[one, proxy, 4000], ...toEach(one, outside)]),
+      [embedder, qdrant, 6333],
+      [embedder, qdrant, 6334],
+    ],
+    refused: [
+      ...[embedder, reader, qdrant, checksPod].flatMap((one) => toEach(one, [postgres, redis, modelServer])),
+      ...[qdrant, checksPod, ...llmJobs].flatMap((one) => toEach(one, outside)),
+      ...[proxy, reader, ...llmJobs].flatMap((one): Use[] => [
+        [one, qdrant, 6333],
+        [one, qdrant, 6334],
+      ]),
+      [checksPod, qdrant, 6334],
+      ...[qdrant, checksPod, ...llmJobs].map((one): Use => [one, embedder, 8081]),
+      [qdrant, proxy, 4000],
+      [embedder, checksPod, 8080],
+      ...fromHosts(qdrant, 6333),
+      ...fromHosts(checksPod, 8080),
+      ...toEach(proxy, [rabbitmq, s3, smtp]),
+    ],
   },
 ]
 
@@ -241,6 +336,22 @@ test('optional backends that are not set open nothing', () => {
   assert.equal(isAllowed(all, { from: main, to: host('10.0.9.7'), port: 22 }), false)
 })
 
+test('Superset: without reports no worker asks the web pods', () => {
+  const all = policiesOf(superset, settingsOf(superset, { ...more, SUPERSET_REPORTS: 'false' }))
+  assert.equal(isAllowed(all, { from: supersetWorker, to: supersetWeb, port: 8088 }), false)
+  assert.equal(isAllowed(all, { from: supersetWorker, to: host('10.0.0.11'), port: 6379 }), true)
+})
+
+test('LiteLLM: an external vector store is open to the services, and none of the kit’s own is there', () => {
+  const external = { ...more, VECTOR_STORE_URL: 'http://10.0.0.70:6333' }
+  const services = more.SERVICES_YML.replace(', environment: [QDRANT_API_KEY]', '')
+  const all = policiesOf(llm, settingsOf(llm, { ...external, SERVICES_YML: services }))
+  const passes = (from: End, to: End) => isAllowed(all, { from, to, port: 6333 })
+  for (const one of [embedder, reader]) assert.ok(passes(one, host('10.0.0.70')))
+  for (const one of [proxy, checksPod]) assert.ok(!passes(one, host('10.0.0.70')))
+  assert.ok(!passes(checksPod, qdrant))
+})
+
 // The same for every row of the table, with flows nobody wrote a test for too.
 
 const rows = await Promise.all(
@@ -249,6 +360,15 @@ const rows = await Promise.all(
     return { folder: folderOf(row), module: all[0].module, all }
   }),
 )
+
+test('every application of the kit is in the table above: what it needs, and what it must not reach', () => {
+  const tried: readonly string[] = applications.map(({ module }) => folderOf(module))
+  const built = rows.filter(({ module }) => module.scope === 'environment').map(({ folder }) => folder)
+  assert.deepEqual(
+    built.filter((folder) => !tried.includes(folder)),
+    [],
+  )
+})
 
 /** Settings of any module: what nobody set stands as <KEY>, as in an offline plan. */
 const filledOf = (module: Module, saved: Record<string, string>): SettingsOf<Module> =>

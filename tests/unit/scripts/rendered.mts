@@ -71,19 +71,23 @@ export function settingsOf(module: Module, more: Record<string, string>): Settin
   return typed('staging', resolve([...module.shared, ...module.settings], sources))
 }
 
-/** Every object a module declares, by the module's word. */
-const objectsOf = (module: Module, more: Record<string, string>): Manifest[] => {
-  const images = Object.fromEntries(module.images.map((name) => [name, `${name}:1`]))
-  return Object.values(module.objects(settingsOf(module, more), images, {})).flat()
-}
+/** The modules of an environment, by their slug. */
+export const applications: Readonly<Record<string, Module>> = { keybuzz, chatwoot, n8n, superset, llm }
 
-export const rendered: Record<string, (more: Record<string, string>) => Manifest[]> = {
-  keybuzz: (more) => objectsOf(keybuzz, { API_MIGRATE: 'npm run migrate', ...more }),
-  chatwoot: (more) => objectsOf(chatwoot, more),
-  n8n: (more) => objectsOf(n8n, more),
-  superset: (more) => objectsOf(superset, more),
-  llm: (more) => objectsOf(llm, more),
-}
+/** Every object a module declares, by the module's word. */
+export const rendered: Readonly<Record<string, (more: Record<string, string>) => Manifest[]>> =
+  Object.fromEntries(
+    Object.entries(applications).map(([word, module]) => {
+      const images = Object.fromEntries(module.images.map((name) => [name, `${name}:1`]))
+      return [
+        word,
+        (more: Record<string, string>) =>
+          Object.values(
+            module.objects(settingsOf(module, { API_MIGRATE: 'npm run migrate', ...more }), images, {}),
+          ).flat(),
+      ]
+    }),
+  )
 
 export const podsOf = (manifests: Manifest[]) =>
   manifests.flatMap((one) => (one as Deployment | Job).spec?.template?.spec ?? [])

@@ -70,6 +70,32 @@ test('asked before any write: exit 5 for our address, also when it is ours alrea
   assert.match(screen, /n8n\.example\.com\/docs is answered by Ingress docs\/n8n too/)
 })
 
+test('a host of another module of the kit is refused whatever the paths are; an operator’s own Ingress is not', async (t) => {
+  t.mock.method(process.stderr, 'write', () => true)
+  const labels = {
+    'app.kubernetes.io/managed-by': 'keybuzz',
+    'keybuzz.io/module': '13_superset',
+    'keybuzz.io/env': 'staging',
+  }
+  const ofModule = (one: LiveObject) => ({ ...one, metadata: { ...one.metadata, labels } })
+  const [ours, theirs] = [
+    ingress('llm', 'a.example.com', '/v1', '/chat'),
+    ingress('superset', 'a.example.com', '/'),
+  ]
+  for (const [wanted, live] of [
+    [ours, theirs],
+    [theirs, ours],
+  ] as const) {
+    await assert.rejects(requireFreeAddresses(session(ofModule(live)), [wanted]), {
+      exitCode: 5,
+      message: `a.example.com belongs to module 13_superset of staging: Ingress ${live.metadata.namespace}/n8n has it`,
+      hint: /credentials\/staging\/13_superset\.env/,
+    })
+    await requireFreeAddresses(session(live), [wanted])
+  }
+  await requireFreeAddresses(session(ofModule(ingress('superset', 'b.example.com', '/'))), [ours])
+})
+
 test('while another Ingress answers by the public name, nothing is asked there: exit 5 at once', async () => {
   const ours = ingress('n8n-green', 'n8n.example.com', '/')
   let [asked, looked] = [0, 0]

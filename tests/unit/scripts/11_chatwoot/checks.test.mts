@@ -219,7 +219,12 @@ const faults: [id: string, result: 'failed' | 'warning', evidence: RegExp, world
   ['chatwoot.sidekiq', 'failed', /no pod/, { pods: rightPods.slice(0, 2) }],
   ['chatwoot.prepared', 'failed', /no Job prepare/, { jobs: [prepareJob('app:1', 'Failed')] }],
   ['chatwoot.prepared', 'warning', /after a rollback/, { jobs: [] }],
-  ['chatwoot.prepared', 'failed', /prepared by app:0/, { jobs: [prepareJob('app:0', 'Complete')] }],
+  [
+    'chatwoot.prepared',
+    'failed',
+    /the Job prepare ran app:0, the pods run app:1/,
+    { jobs: [prepareJob('app:0', 'Complete')] },
+  ],
   ['chatwoot.database', 'failed', /missing: vector/, { extensions: rightExtensions.replace(' vector', '') }],
   ['chatwoot.database', 'failed', /is a superuser/, { extensions: `${rightExtensions} SUPERUSER` }],
   [

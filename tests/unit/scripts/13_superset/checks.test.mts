@@ -277,7 +277,12 @@ const faults: [id: string, result: 'failed' | 'warning', evidence: RegExp, world
   ['superset.beat', 'failed', /no task sent within 120 s/, { log: () => atStart }],
   ['superset.migrated', 'failed', /no Job migrate/, { jobs: [migrateJob('app:1', 'Failed')] }],
   ['superset.migrated', 'warning', /after a rollback/, { jobs: [] }],
-  ['superset.migrated', 'failed', /migrated by app:0/, { jobs: [migrateJob('app:0', 'Complete')] }],
+  [
+    'superset.migrated',
+    'failed',
+    /the Job migrate ran app:0, the pods run app:1/,
+    { jobs: [migrateJob('app:0', 'Complete')] },
+  ],
   ['superset.roles', 'failed', /no permission/, { text: (query) => (query.includes('Admin') ? '0' : 'x') }],
   ['superset.roles', 'failed', /no permission/, { text: () => undefined }],
   ['superset.eviction', 'warning', /allkeys-lru/, { policy: 'allkeys-lru' }],

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
-import { written } from '../../../../lib/base/written.mts'
 import { test } from 'node:test'
-import { KitError } from '../../../../lib/base/errors.mts'
-import { completeSettings } from '../../../../lib/settings/complete.mts'
 import { superset } from '../../../../scripts/13_superset/module.mts'
+import { complete, problemOf, refusal } from '../refused.mts'
 
 // What an operator may give, as the first step completes it: nothing is asked, nothing is written.
 
@@ -16,16 +14,8 @@ const given = {
   REDIS_PASSWORD: 'redis-password',
 }
 
-const complete = (more: Record<string, string>, live: Record<string, string> = {}) =>
-  completeSettings({
-    module: superset,
-    sources: { env: 'staging', overrides: {}, saved: { ...given, ...more }, variables: {} },
-    live,
-    interactive: false,
-  })
-
 test('with the platform’s settings alone everything else is made or has a default', async () => {
-  const resolved = await complete({})
+  const resolved = await complete(superset, given)
   const text = (key: string) => resolved.find(({ setting }) => setting.key === key)?.text
   assert.equal(text('SUPERSET_HOST'), 'superset.staging.example.com')
   assert.equal(text('SUPERSET_ADMIN_EMAIL'), 'ops@example.com')
@@ -73,25 +63,16 @@ const bad: [what: string, more: Record<string, string>, said: RegExp][] = [
 ]
 for (const [what, more, said] of bad)
   test(`${what}: one error, exit 2, and no secret in it`, async () => {
-    const thrown = await complete(more).then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    assert.ok(thrown instanceof KitError)
-    assert.equal(thrown.exitCode, 2)
-    const problems = thrown.details.filter((line) => line !== written())
-    assert.equal(problems.length, 1, thrown.details.join('\n'))
-    assert.match(problems[0] ?? '', said)
-    assert.ok(!/x-short-key|CHANGE_ME|short \(/.test([thrown.message, ...thrown.details].join()))
+    const problem = await problemOf(superset, { ...given, ...more })
+    assert.match(problem, said)
+    assert.ok(!/x-short-key|CHANGE_ME|short \(/.test(problem))
   })
 
 test('another key than the cluster runs with: exit 5, and it can never be replaced; a lost one is adopted', async () => {
-  const thrown = await complete({ SUPERSET_SECRET_KEY: `${key}x` }, { SUPERSET_SECRET_KEY: key }).catch(
-    (e: unknown) => e,
-  )
-  assert.ok(thrown instanceof KitError)
+  const live = { SUPERSET_SECRET_KEY: key }
+  const thrown = await refusal(superset, { ...given, SUPERSET_SECRET_KEY: `${key}x` }, live)
   assert.equal(thrown.exitCode, 5)
   assert.match(thrown.details.join('\n'), /It can never be replaced/)
-  const resolved = await complete({}, { SUPERSET_SECRET_KEY: key })
+  const resolved = await complete(superset, given, live)
   assert.equal(resolved.find(({ setting }) => setting.key === 'SUPERSET_SECRET_KEY')?.text, key)
 })

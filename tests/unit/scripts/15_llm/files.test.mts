@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KitError } from '../../../../lib/base/errors.mts'
 import type { SettingsView } from '../../../../lib/settings/settings.mts'
-import { problemOfKeys } from '../../../../scripts/15_llm/keys.mts'
+import { isIn, problemOfKeys } from '../../../../scripts/15_llm/keys.mts'
 import { problemOfModels, readModels } from '../../../../scripts/15_llm/models.mts'
 import { problemOfServices, readServices } from '../../../../scripts/15_llm/services.mts'
 import { createRandom, damagedText } from '../../generated.mts'
@@ -10,7 +10,7 @@ import { keys, models, services } from './settings.mts'
 
 // The operator's three files: what they say, and every way to say it wrong.
 
-const known = ['OPENAI_API_KEY', 'HF_TOKEN', 'QDRANT_API_KEY']
+const known = isIn(['OPENAI_API_KEY', 'HF_TOKEN', 'QDRANT_API_KEY'])
 const read = (content: string) => readModels(content, known)
 const readOwn = (content: string) => readServices(content, known, 'llm.example.com')
 

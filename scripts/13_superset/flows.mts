@@ -1,0 +1,27 @@
+import { backendEndpoints } from '../../lib/backends/endpoints.mts'
+import { jobLabel } from '../../lib/kube/manifests/jobs.mts'
+import { selector } from '../../lib/kube/manifests/objects.mts'
+import { endpoint, type Flow, type Pods } from '../../lib/kube/manifests/policies.mts'
+import { backends } from './backends.mts'
+import { port } from './environment.mts'
+import type { Part } from './names.mts'
+import type { SupersetSettings } from './settings.mts'
+
+const pods = (part: Part): Pods => ({ pods: selector('superset', part) })
+const [web, worker, beat] = [pods('web'), pods('worker'), pods('beat')]
+const migration: Pods = { pods: { 'app.kubernetes.io/name': 'superset', [jobLabel]: 'migrate' } }
+
+/** Who talks to whom. The preflight works in its own pod alone. */
+export const flows = (settings: SupersetSettings): Flow[] => {
+  const outside = backendEndpoints(backends(settings), settings)
+  return [
+    { from: 'nodes', to: web, port },
+    // The browser of a worker opens what it takes a picture of.
+    ...(settings.SUPERSET_REPORTS ? [{ from: worker, to: web, port }] : []),
+    ...[web, worker, beat, migration].map((from) => ({ from, to: outside })),
+    { from: worker, to: endpoint(settings.SMTP_HOST, settings.SMTP_PORT) },
+    // The databases that are connected to Superset, and the receivers of alerts.
+    { from: web, to: 'internet' },
+    { from: worker, to: 'internet' },
+  ]
+}
