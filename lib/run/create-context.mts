@@ -96,7 +96,7 @@ async function askNodes<M extends Module>({ module, inputs, opened, reporter }: 
   const { kube, cluster, look } = opened
   await requireFromNodes(titledEndpoints(module.backends?.(settings) ?? {}, settings), {
     kube: {
-      list: kube.reader.list,
+      list: (kind, where) => kube.reader.list(kind, where),
       // A probe that does not answer is no API server that is away: nothing is tried again for a minute.
       raw: (path) => cluster.kubectl.run(['get', '--raw', path], { once: true, timeoutSeconds: nodeSeconds }),
     },
