@@ -1,23 +1,45 @@
 import type { Endpoint } from '../kube/manifests/policies.mts'
+import { tlsBackends, tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { BackendNeeds } from './needs.mts'
 
-/** Hosts and ports of the backends an application needs, for its flows. @param settings those of its module */
-export function backendEndpoints(
+/** A backend as pods meet it. */
+export interface BackendEndpoint extends Endpoint {
+  /** `PostgreSQL` */
+  readonly title: string
+  /** The role and the database of a login without TLS. */
+  readonly login?: { readonly role: string; readonly database: string }
+}
+
+/** Hosts and ports of the backends an application needs, with their titles. @param settings those of its module */
+export function titledEndpoints(
   { postgres, redis, rabbitmq = false, s3 }: BackendNeeds,
   settings: Settings,
-): Endpoint[] {
-  const of = (prefix: string): Endpoint => ({
+): BackendEndpoint[] {
+  const of = (prefix: keyof typeof tlsBackends): BackendEndpoint => ({
+    title: tlsBackends[prefix],
     host: String(settings[`${prefix}_HOST`]),
     port: Number(settings[`${prefix}_PORT`]),
   })
+  const isClear = tlsOf(settings, 'POSTGRES').mode === 'off'
   return [
-    ...(postgres === undefined ? [] : [of('POSTGRES')]),
+    ...(postgres === undefined
+      ? []
+      : [
+          {
+            ...of('POSTGRES'),
+            ...(isClear ? { login: { role: postgres.owner, database: postgres.name } } : {}),
+          },
+        ]),
     ...(redis === undefined ? [] : [of('REDIS')]),
     ...(rabbitmq ? [of('RABBITMQ')] : []),
-    ...(s3 === undefined ? [] : [endpointOf(String(settings['S3_ENDPOINT']))]),
+    ...(s3 === undefined ? [] : [{ title: 'S3', ...endpointOf(String(settings['S3_ENDPOINT'])) }]),
   ]
 }
+
+/** Hosts and ports of the backends an application needs, for its flows. @param settings those of its module */
+export const backendEndpoints = (needs: BackendNeeds, settings: Settings): Endpoint[] =>
+  titledEndpoints(needs, settings).map(({ host, port }) => ({ host, port }))
 
 /** The host and port of a URL. @param url `https://s3.example.com`, an offline plan's placeholder included */
 export function endpointOf(url: string): Endpoint {

@@ -35,11 +35,17 @@ export async function tryBackends(
 
 /**
  * Makes every backend usable: all are checked before the first is written to.
- * @throws KitError exit 3, 5, 6, 7, 8 or 9, see tryBackends; exit 2 or 11 when this run may not write
+ * @param fromNodes asks whether pods reach them, at the same time; what this machine is refused counts first
+ * @throws KitError exit 3, 5, 6, 7, 8 or 9, see tryBackends; what `fromNodes` throws; exit 2 or 11 when this run may not
+ *   write
  */
-export async function requireBackends(needs: BackendNeeds, backends: Backends): Promise<void> {
+export async function requireBackends(
+  needs: BackendNeeds,
+  backends: Backends,
+  fromNodes: () => Promise<void>,
+): Promise<void> {
   const { postgres, redis, rabbitmq = false, s3 } = needs
-  await tryBackends(needs, backends)
+  await firstRefusal([tryBackends(needs, backends), fromNodes()])
   if (rabbitmq) await backends.rabbitmq.require()
   if (s3 !== undefined) await backends.s3.require(s3)
   if (redis !== undefined) await backends.redis.require(redis)

@@ -33,7 +33,7 @@ export interface Login {
  */
 export async function logIn(login: Login): Promise<Connection> {
   const { host, port, user, password, database, tls } = login
-  const connection = new pg.Client({
+  const connection = clientOf({
     host,
     port,
     user,
@@ -42,9 +42,7 @@ export async function logIn(login: Login): Promise<Connection> {
     application_name: 'keybuzz-installer',
     connectionTimeoutMillis: 8000,
     query_timeout: 30_000,
-    // Given even when TLS is off: PGSSLMODE and PGSSLNEGOTIATION of the environment must have no effect.
     ssl: tlsOptions(tls) ?? false,
-    sslnegotiation: 'postgres',
     // Options of the startup message take precedence over ALTER DATABASE ... SET.
     ...(login.onlyCatalog === true && { options: '-c search_path=pg_catalog' }),
   })
@@ -57,6 +55,20 @@ export async function logIn(login: Login): Promise<Connection> {
   } catch (cause) {
     await connection.end().catch(() => {})
     throw refusal(cause, login)
+  }
+}
+
+/**
+ * A client of these options alone. pg reads a PG* variable for each option it is not given (PGOPTIONS, PGSSLMODE,
+ * PGREPLICATION, PGCLIENT_ENCODING): those of whoever started the kit are about other servers.
+ */
+function clientOf(options: pg.ClientConfig): Connection {
+  const theirs = Object.entries(process.env).filter(([key]) => key.startsWith('PG'))
+  for (const [key] of theirs) delete process.env[key]
+  try {
+    return new pg.Client(options)
+  } finally {
+    Object.assign(process.env, Object.fromEntries(theirs))
   }
 }
 

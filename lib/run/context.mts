@@ -64,7 +64,8 @@ export interface Pulls {
 /** The backends a module says it needs. */
 export interface OwnBackends {
   /**
-   * Checks all of them, then makes them usable: none is written to while another one may refuse.
+   * Checks all of them, then makes them usable: none is written to while another one may refuse. A run that is going to
+   * change an object also asks from the nodes whether pods reach them.
    * @throws KitError exit 2 for settings, exit 3, 5, 6, 7, 8, 9 or 11, see requireBackends
    */
   require(): Promise<void>

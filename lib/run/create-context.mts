@@ -13,6 +13,8 @@ import type { Module, SettingsOf } from './module.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
 import { applyingPolicies, policiesBySteps } from './policies.mts'
 import type { NetworkPolicy } from '../kube/types.mts'
+import { titledEndpoints } from '../backends/endpoints.mts'
+import { requireFromNodes } from '../backends/from-nodes.mts'
 import { failingBackends, requireBackends, tryBackends } from '../backends/needs.mts'
 import type { Tools } from '../checks/checks.mts'
 import { createKubeReader } from '../kube/reader.mts'
@@ -45,7 +47,10 @@ export function createContext<M extends Module>(
     until: createUntil(writes.planning),
     pulls: { require: (more = []) => requirePulls(session, more) },
     backends: {
-      require: () => requireBackends(module.backends?.(inputs.current()) ?? {}, session.backends()),
+      require: () =>
+        requireBackends(module.backends?.(inputs.current()) ?? {}, session.backends(), () =>
+          askNodes(session),
+        ),
     },
     hosts: () => session.machines().hosts(),
     get cluster() {
@@ -81,6 +86,25 @@ const requirePulls = <M extends Module>(session: Session<M>, more: readonly stri
       reporter: session.reporter.reporter,
     },
   )
+
+/** Seconds one node may take to answer, by way of the API server. */
+const nodeSeconds = 12
+
+/** Asks from the nodes whether pods reach the backends, when this run is going to change an object of the cluster. */
+async function askNodes<M extends Module>({ module, inputs, opened, reporter }: Session<M>): Promise<void> {
+  if (opened === undefined || opened.kube.foreseen.length === 0) return
+  const settings = inputs.current()
+  const { kube, cluster, look } = opened
+  await requireFromNodes(titledEndpoints(module.backends?.(settings) ?? {}, settings), {
+    kube: {
+      list: (kind, where) => kube.reader.list(kind, where),
+      // A probe that does not answer is no API server that is away: nothing is tried again for a minute.
+      raw: (path) => cluster.kubectl.run(['get', '--raw', path], { once: true, timeoutSeconds: nodeSeconds }),
+    },
+    nodes: look.nodes,
+    reporter: reporter.reporter,
+  })
+}
 
 function credentialsOf<M extends Module>(session: Session<M>): Credentials {
   const { module, inputs, permit } = session

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
+import { exitCodes } from '../../lib/base/errors.mts'
+import { fields, readShape, text } from '../../lib/base/shape.mts'
 import { sensitive, shortened, strictlyPercent } from '../../lib/base/sensitive.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { sslModeOf } from '../../lib/settings/backend-tls.mts'
@@ -47,14 +49,20 @@ async function storeConnection(api: Api, settings: SupersetSettings): Promise<Co
   return { id: resultOf<{ id: number }>(made, 'store a connection').id, name }
 }
 
+const stored = fields({ result: fields({ sqlalchemy_uri: text }) })
+
 /**
  * Whether a stored connection can be read with the key of the pods.
  * @returns its address without password, or what Superset said instead
+ * @throws KitError exit 10 for an answer of another shape
  */
 export async function readConnection(api: Api, { id }: Connection): Promise<{ uri: string } | string> {
   const answer = await api.ask(`/api/v1/database/${id}/connection`)
   if (answer.status !== 200) return `${answer.status} ${shortened(answer.text, 160)}`
-  const { result } = answer.json() as { result: { sqlalchemy_uri: string } }
+  const { result } = readShape('the answer of Superset', stored, answer.json(), {
+    exitCode: exitCodes.validationFailed,
+    hint: 'see what answers by the public name of Superset: its path /health must say OK',
+  })
   return { uri: result.sqlalchemy_uri }
 }
 

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { stringify } from 'yaml'
 import { modules } from '../../scripts/modules.mjs'
 import { certificateProblem, keyProblem } from '../../lib/base/certificate.mts'
-import { KitError, exitCodes } from '../../lib/base/errors.mts'
+import { exitCodes } from '../../lib/base/errors.mts'
 import { root } from '../../lib/base/files.mts'
 import { folderOf } from '../../lib/base/names.mts'
 import { redact } from '../../lib/base/sensitive.mts'
@@ -19,61 +19,17 @@ import { daysLeft, parseKubeconfig } from '../../lib/kube/kubeconfig.mts'
 import type { Kubectl } from '../../lib/kube/kubectl.mts'
 import type { Module } from '../../lib/run/module.mts'
 import { parseEnvFile } from '../../lib/settings/env-file.mts'
-import { problemWith } from '../../lib/settings/settings.mts'
+import { lostSettings } from '../../lib/settings/recorded.mts'
+import { problemWith, type Resolved } from '../../lib/settings/settings.mts'
 import { chooseImages, parseVersions } from '../../lib/settings/versions.mts'
 import { holderOf, isHeld, leaseFor, leaseIn, processOf, released, renewed } from '../../lib/state/lease.mts'
 import { unprovenKeys } from '../../lib/state/kept-keys.mts'
 import { decodeAll, encode } from '../../lib/state/revision-store.mts'
 import type { Revision } from '../../lib/state/revision.mts'
-import { anyValue, createRandom, damaged, damagedText } from './generated.mts'
+import { anyValue, damaged, damagedText } from './generated.mts'
+import { documents, neverABug, random } from './never-a-bug.mts'
 
 // Every file from outside ends in its value, or in an error of exit 2 with the file's name: never in "a bug of the kit".
-
-const random = createRandom()
-const rounds = 600
-console.log(`# SHAPE_SEED=${random.seed}`)
-
-/** Reads generated input many times. @param exitCode the only one it may end with */
-async function neverABug(
-  file: string,
-  exitCode: number,
-  read: () => unknown,
-  shown: () => unknown,
-): Promise<void> {
-  for (let round = 0; round < rounds; round += 1) {
-    try {
-      await read()
-    } catch (thrown) {
-      const seen = `SHAPE_SEED=${random.seed}, round ${round}: ${JSON.stringify(shown())}`
-      assert.ok(thrown instanceof KitError, `${seen}\n${(thrown as Error).stack}`)
-      assert.equal(thrown.exitCode, exitCode, seen)
-      assert.ok(thrown.message.includes(file), `${seen}: ${thrown.message}`)
-    }
-  }
-}
-
-/** A reader of documents: of the whole one, damaged ones, and others altogether. */
-function documents(
-  title: string,
-  file: string,
-  valid: unknown,
-  text: (value: unknown) => string,
-  read: (text: string) => unknown,
-  exitCode: number = exitCodes.usage,
-): void {
-  test(`${title}: any shape is read or refused by file and field, exit ${exitCode}`, async () => {
-    await read(text(valid))
-    let given = ''
-    const next = () => {
-      const way = random.next()
-      if (way < 0.1) given = text(anyValue(random))
-      else if (way < 0.7) given = text(damaged(random, valid))
-      else given = damagedText(random, text(valid))
-      return read(given)
-    }
-    await neverABug(file, exitCode, next, () => given)
-  })
-}
 
 const pem = readFileSync(join(root, 'tests/fixtures/expired.pem'), 'utf8')
 const key = execFileSync('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-noout'], {
@@ -86,10 +42,29 @@ const kubeconfig = {
   'current-context': 'kb-dev',
   clusters: ['kb-dev', 'kb-dev-2'].map((name, at) => ({
     name,
-    cluster: { server: `https://192.0.2.1${at}:6443`, 'certificate-authority-data': base64(pem) },
+    cluster: {
+      server: `https://192.0.2.1${at}:6443/k8s/clusters/c-m-1`,
+      'certificate-authority-data': base64(pem),
+      'tls-server-name': 'api.example.com',
+      'proxy-url': 'socks5://192.0.2.9:1080',
+    },
   })),
   contexts: ['kb-dev', 'kb-dev-2'].map((name) => ({ name, context: { cluster: name, user: 'admin' } })),
-  users: [{ name: 'admin', user: { 'client-certificate-data': base64(pem) } }],
+  users: [
+    { name: 'admin', user: { 'client-certificate-data': base64(pem) } },
+    {
+      name: 'cloud',
+      user: {
+        exec: {
+          apiVersion: 'client.authentication.k8s.io/v1',
+          command: 'aws',
+          args: ['eks', 'get-token'],
+          env: [{ name: 'AWS_PROFILE', value: 'x' }],
+          interactiveMode: 'IfAvailable',
+        },
+      },
+    },
+  ],
 }
 documents(
   'a kubeconfig',
@@ -202,11 +177,23 @@ const revision: Revision = {
   passed: { when: '2026-11-23T10:00:00.000Z', checks: 14 },
   drills: { node: '2026-11-23T10:00:00.000Z' },
   begun: ['Job n8n-dev/x'],
-  madeWith: { values: { N8N_HOST: 'n8n.example.com' }, secrets: ['KEY'], kept: { KEY: '1f0c22ab.9d01' } },
+  madeWith: {
+    values: { N8N_HOST: 'n8n.example.com', N8N_REDIS_DB: '1' },
+    secrets: ['N8N_ENCRYPTION_KEY'],
+    kept: { N8N_ENCRYPTION_KEY: '1f0c22ab.9d01' },
+  },
   manifests: [
     { apiVersion: 'v1', kind: 'Service', metadata: { name: 'n8n', namespace: 'n8n-dev', labels: { a: '' } } },
   ],
 }
+
+/** Settings of a run, some of which have no value of their own. */
+const resolvedOf = (chance: typeof random): Resolved[] =>
+  ['N8N_HOST', 'N8N_REDIS_DB', 'N8N_ENCRYPTION_KEY', '__proto__'].map((name) => ({
+    setting: { key: name, title: name, kind: name.endsWith('KEY') ? 'sensitive' : 'text' },
+    text: chance.pick([undefined, '', 'x']),
+    origin: chance.pick([undefined, 'default', 'generated', 'saved'] as const),
+  }))
 
 test('a revision in the cluster: any Secret is a whole revision, or named as damaged', async () => {
   const { head } = encode(revision)
@@ -224,8 +211,11 @@ test('a revision in the cluster: any Secret is a whole revision, or named as dam
       given = { ...head, data }
       const { revisions, damaged: bad } = decodeAll([given as never])
       assert.equal(revisions.length + bad.length, 1)
-      for (const one of revisions) encode(one)
-      unprovenKeys(revisions, { values: { KEY: 'live' }, since: {} }, () => '1f0c22ab.0000')
+      for (const one of revisions) {
+        encode(one)
+        if (one.madeWith !== undefined) lostSettings(one.madeWith, () => resolvedOf(random))
+      }
+      unprovenKeys(revisions, { values: { N8N_ENCRYPTION_KEY: 'live' }, since: {} }, () => '1f0c22ab.0000')
     },
     () => given,
   )

@@ -8,6 +8,7 @@ import { createKubeReader } from '../reader.mts'
 import type { Kube, KubeOptions, KubeSession } from './kube.mts'
 import { ObjectModified } from '../kubectl-errors.mts'
 import { log, record } from '../../base/log.mts'
+import type { Change } from '../../base/writes.mts'
 import { setForeignFields } from './foreign-fields.mts'
 import { createOurObjects, owned, ownerOf } from './ownership.mts'
 import { deletedText, deleteObjects } from '../objects.mts'
@@ -35,6 +36,7 @@ export function createKube(options: KubeOptions): KubeSession {
   /** Names of Jobs passed to ensureJob. */
   const jobs = new Set<string>()
   let unchanged = 0
+  let foreseen: readonly Change[] = []
 
   async function applyBatch(batch: readonly Manifest[]): Promise<void> {
     const started = performance.now()
@@ -157,7 +159,11 @@ export function createKube(options: KubeOptions): KubeSession {
       const { planned } = await planner.plan(batch.map(ready))
       if (!writes.planning) refuseConflicts(planned)
       planner.cache(planned)
-      return planned.flatMap((one) => changeOf(one) ?? [])
+      foreseen = planned.flatMap((one) => changeOf(one) ?? [])
+      return foreseen
+    },
+    get foreseen() {
+      return foreseen
     },
     async prune(ofStep) {
       await sayStrays()

@@ -52,6 +52,8 @@ export interface KubeSession {
    * @throws KitError exit 5 for a hand edit, or an object of another owner or being deleted; see also Kubectl.run
    */
   planAhead(manifests: readonly Manifest[]): Promise<readonly Change[]>
+  /** What the last planAhead returned; empty before the first. */
+  readonly foreseen: readonly Change[]
   /** Applies objects of an earlier revision, which have their step's label already. @throws KitError, see Kube.apply */
   reapply(manifests: readonly Manifest[]): Promise<void>
   /** Deletes recorded objects this run did not apply, of one step or all. Warns of strays. @param step `01_deploy` */

@@ -2,8 +2,9 @@ import { failed, passed, warning, type Check } from '../../../lib/checks/checks.
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import { isKitMade } from '../probes/cluster-facts.mts'
+import { parts } from '../probes/probe.mts'
 import type { K3sSettings } from '../settings.mts'
-import { askProbe, probesOf } from '../probes/ask.mts'
+import { askProbe, probesOf } from '../../../lib/kube/probes.mts'
 
 // What K3s brings beside Kubernetes, and keeps.
 
@@ -51,7 +52,7 @@ export const storage: Check<K3sSettings> = {
     const { kube } = tools
     const name = await defaultStorageClass(kube)
     if (name === undefined) return warning('there is no default StorageClass: volumes must name theirs')
-    const [probe] = await probesOf(kube, 'volume')
+    const [probe] = await probesOf(kube, parts.volume)
     if (probe === undefined) {
       return (await isKitMade(tools))
         ? failed(`${name}: the pod with its volume does not run`)

@@ -1,7 +1,7 @@
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
 import { itemsOf } from '../../../lib/settings/validators.mts'
-import { probesOf } from '../probes/ask.mts'
-import { probeNamespace } from '../probes/probe.mts'
+import { probesOf } from '../../../lib/kube/probes.mts'
+import { parts, probeNamespace } from '../probes/probe.mts'
 import { nodesOf, type Tools } from './nodes.mts'
 import type { K3sSettings } from '../settings.mts'
 import { waitingOf } from './images.mts'
@@ -88,7 +88,7 @@ export const registry: Check<K3sSettings> = {
     if (server === undefined) return passed('none is set: images are pulled without an account')
     const wanted = await kube.get('deployments.apps', 'pull', probeNamespace)
     if (wanted === undefined) return warning(`not proven: no image of versions.json comes from ${server}`)
-    const [puller] = await probesOf(kube, 'pull')
+    const [puller] = await probesOf(kube, parts.pull)
     return puller === undefined
       ? failed(`an image of ${server} could not be pulled`)
       : passed(`an image of ${server} was pulled on ${puller.node}`)

@@ -1,3 +1,4 @@
+import { anyText, fields, listOf, optional, text, type Shape } from '../../../lib/base/shape.mts'
 import { nodeOfMember } from '../host/joined.mts'
 
 /** One member of etcd, as its own list has it. */
@@ -9,19 +10,27 @@ export interface Member {
   readonly learner: boolean
 }
 
-interface Answer {
-  members?: { name?: string; peerURLs?: string[]; isLearner?: boolean }[]
-}
+const flag: Shape<unknown> = (value) => value
 
-/** The list behind `members=` in what a server said; undefined when etcd gave none. */
-export function membersIn(text: string): Member[] | undefined {
-  const json = /^members=(\{.*\})$/m.exec(text)?.[1]
+const answer = fields({
+  members: optional(
+    listOf(fields({ name: optional(anyText), peerURLs: optional(listOf(text)), isLearner: optional(flag) })),
+  ),
+})
+
+/** The list behind `members=` in what a server said; undefined when etcd gave none, or something else answered. */
+export function membersIn(said: string): Member[] | undefined {
+  const json = /^members=(\{.*\})$/m.exec(said)?.[1]
   if (json === undefined) return undefined
-  return (JSON.parse(json) as Answer).members?.map(({ name = '', peerURLs = [], isLearner = false }) => ({
-    name,
-    address: new URL(peerURLs[0] ?? 'https://unknown').hostname.replace(/^\[|\]$/g, ''),
-    learner: isLearner,
-  }))
+  try {
+    return answer(JSON.parse(json), '').members?.map(({ name = '', peerURLs = [], isLearner }) => ({
+      name,
+      address: new URL(peerURLs[0] ?? 'https://unknown').hostname.replace(/^\[|\]$/g, ''),
+      learner: isLearner === true,
+    }))
+  } catch {
+    return undefined
+  }
 }
 
 /** True for the member of that server, also when its address has changed since it joined. */

@@ -2,8 +2,8 @@ import { isServer } from '../../../lib/kube/cluster-view.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import type { K3sSettings } from '../settings.mts'
-import { outsideName, probeNamespace, servedPort } from './probe.mts'
-import { probesOf, reach, type Probe, type Seen } from './ask.mts'
+import { outsideName, parts, probeNamespace, servedPort } from './probe.mts'
+import { probesOf, reach, type Probe, type Seen } from '../../../lib/kube/probes.mts'
 
 /** Everything the probes saw of the network, asked once for all checks. */
 export interface Network {
@@ -85,7 +85,7 @@ export async function lookAtNetwork(
   settings: K3sSettings,
 ): Promise<Network> {
   const [probes, services] = await Promise.all([
-    probesOf(kube, 'node'),
+    probesOf(kube, parts.node),
     kube.list('services', { namespace: probeNamespace }),
   ])
   const specOf = (name: string) =>

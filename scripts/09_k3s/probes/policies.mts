@@ -2,7 +2,7 @@ import type { Manifest } from '../../../lib/kube/types.mts'
 import { systemRecord, verdictName } from '../../../lib/state/cluster-network.mts'
 import { askedPort, parts, probeNamespace, servedPort } from './probe.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
-import { probesOf, reach } from './ask.mts'
+import { probesOf, reach } from '../../../lib/kube/probes.mts'
 
 // Two NetworkPolicies, one each way, of which every probe can tell whether the cluster enforces them: the same two
 // pods, one port that is open between them and one that is not.
@@ -50,9 +50,9 @@ export const closedPort = askedPort
 /** What the probes see of the two policies; undefined without probes. */
 export async function provePolicies(kube: KubeReader): Promise<PolicyProof | undefined> {
   const [nodes, [guarded], [confined]] = await Promise.all([
-    probesOf(kube, 'node'),
-    probesOf(kube, 'guarded'),
-    probesOf(kube, 'confined'),
+    probesOf(kube, parts.node),
+    probesOf(kube, parts.guarded),
+    probesOf(kube, parts.confined),
   ])
   if (nodes.length === 0 || guarded === undefined || confined === undefined) return undefined
   const flows = [

@@ -30,14 +30,33 @@ export const servedScripts = {
  * - `payload=`, `site=`, `page=ADDRESS:PORT`: its payload, the canary by its name, the health page of the ingress
  * - `nameless=ADDRESS:PORT`: the health page by HTTP/1.0 without Host, as HAProxy's classic check asks
  * - `inside`, `outside`: a name of the cluster, and one outside, are resolved
+ * - `open=ADDRESS:PORT`: a TCP connection is made there; `no` when none is
+ * - `login=ADDRESS:PORT,ROLE/DATABASE`: PostgreSQL goes on to the password; `no` when its pg_hba.conf ends it before.
+ *   No password is sent. Its messages are translated, the name of that file never is
  *
- * Any pod of the cluster can ask as well: so nobody chooses a path, a name or a header, no machine asks itself or a
+ * Any pod of the cluster can ask as well: so nobody chooses a path, a host name or a header, no machine asks itself or a
  * provider's metadata, and nothing of what came back is told.
  */
 const reach = `${answer}domain=$(sed -n 's/^search [^ ]*\\.svc\\.\\([^ ]*\\).*/\\1/p' /etc/resolv.conf)
 ask() { timeout 3 wget -q -O - "$@" 2>/dev/null; }
 nameless() {
   printf 'GET %s HTTP/1.0\\r\\n\\r\\n' "$HEALTH_PATH" | timeout 3 nc "$1" "$2" 2>/dev/null | head -n 1 | grep -q ' 200 '
+}
+# A program in the place of the two pipes: it is started once the connection is there, and what the other side does
+# then has no part in it.
+opens() {
+  timeout 3 nc -w 2 "$1" "$2" -e true >/dev/null 2>&1
+  case $? in 0) echo yes ;; 1) echo no ;; esac
+}
+# The first message of protocol 3.0: its length, 196608, and two pairs of words.
+greeting() {
+  printf '\\000\\000\\000'
+  printf "\\\\$(printf %03o $((25 + \${#1} + \${#2})))"
+  printf '\\000\\003\\000\\000user\\000%s\\000database\\000%s\\000\\000' "$1" "$2"
+}
+logs_in() {
+  reply=$(greeting "$3" "$4" | timeout 3 nc -w 2 "$1" "$2" 2>/dev/null | head -c 1000 | tr -d '\\000')
+  case $reply in R*) echo yes ;; E*pg_hba.conf*) echo no ;; E*) echo yes ;; esac
 }
 is_probe() {
   if [ "$2" = '*' ]; then case $1 in '${mark} '*) ;; *) return 1 ;; esac; else [ "$1" = "${mark} $2" ]; fi
@@ -53,6 +72,13 @@ one() {
     payload:*.*.*.*:?*) [ "$(ask "http://$to/cgi-bin/payload" | wc -c)" = ${payloadBytes} ] && seen=yes ;;
     page:*.*.*.*:?*) ask "http://$to$HEALTH_PATH" >/dev/null && seen=yes ;;
     nameless:*.*.*.*:?*) nameless "\${to%:*}" "\${to##*:}" && seen=yes ;;
+    open:*.*.*.*:?*) seen=$(opens "\${to%:*}" "\${to##*:}") ;;
+    login:*.*.*.*:?*)
+      case $node in
+        *[!A-Za-z0-9_/-]* | */*/* | /* | */) ;;
+        */*) [ \${#node} -gt 200 ] || seen=$(logs_in "\${to%:*}" "\${to##*:}" "\${node%/*}" "\${node#*/}") ;;
+      esac
+      ;;
     site:*.*.*.*:?*) is_probe "$(ask --header "Host: $CANARY_HOST" "http://$to/cgi-bin/who")" '*' && seen=yes ;;
   esac
   echo "$1 $seen"

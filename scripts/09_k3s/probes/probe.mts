@@ -1,3 +1,4 @@
+import { askedPort, nodeProbe, probeNamespace } from '../../../lib/kube/probes.mts'
 import { published } from '../../../lib/kube/manifests/ingress.mts'
 import type { DaemonSet, EnvVar, Manifest, PodSpec, Service, Volume } from '../../../lib/kube/types.mts'
 import { namespace, selector, service, checksumOf } from '../../../lib/kube/manifests/objects.mts'
@@ -8,9 +9,8 @@ import { askedScripts, servedScripts } from './probe-scripts.mts'
 // Small pods that prove the network from every node whenever somebody asks, at night too: they stay. What they serve
 // tells the name of their node and no more; what asks others for the kit is on a port nothing leads to.
 
-export const probeNamespace = 'keybuzz-probe'
+export { askedPort, probeNamespace }
 export const servedPort = 8080
-export const askedPort = 8081
 
 /** The public name of the canary: an application that is there before any other. */
 export const canaryHost = ({ DOMAIN }: Pick<K3sSettings, 'DOMAIN'>): string => `canary.${DOMAIN}`
@@ -30,7 +30,7 @@ export const everyProbe = {
 /** The parts of the probe, by the component in their labels. */
 export const parts = {
   /** On every node. */
-  node: selector('probe', 'node'),
+  node: nodeProbe,
   /** One pod with a volume of the default StorageClass. */
   volume: selector('probe', 'volume'),
   /** One pod only the probes of the nodes may reach, on one port. */

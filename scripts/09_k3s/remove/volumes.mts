@@ -1,3 +1,5 @@
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { shortened } from '../../../lib/base/sensitive.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { kubectlWords } from '../nodes/node-object.mts'
@@ -7,10 +9,28 @@ interface VolumeSpec {
   nodeAffinity?: { required?: { nodeSelectorTerms?: { matchExpressions?: { values?: string[] }[] }[] } }
 }
 
-/** The volumes whose data is on the disks of these nodes: they go with them. */
+/**
+ * The volumes whose data is on the disks of these nodes: they go with them.
+ * @throws KitError exit 6 when the server gives no list of them
+ */
 export async function localVolumes(server: Host, nodes: readonly string[]): Promise<string[]> {
   const { stdout } = await server.read(kubectlWords('get', 'persistentvolumes', '-o', 'json'))
-  return volumesOn((JSON.parse(stdout) as { items: LiveObject[] }).items, nodes)
+  return volumesOn(volumesIn(stdout, server.name), nodes)
+}
+
+/** The list kubectl printed on a server. @throws KitError exit 6 when it printed something else */
+export function volumesIn(stdout: string, server: string): readonly LiveObject[] {
+  try {
+    const { items } = JSON.parse(stdout) as { items: unknown }
+    if (Array.isArray(items)) return items as LiveObject[]
+  } catch {
+    // The error is thrown below.
+  }
+  throw new KitError(`${server} did not give the list of its volumes`, {
+    exitCode: exitCodes.unreachable,
+    details: [shortened(stdout.trim().split('\n')[0] ?? '', 200)],
+    hint: 'run the same command again',
+  })
 }
 
 /** One line a volume that is bound to one of these nodes. Pure. */

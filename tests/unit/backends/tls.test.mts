@@ -253,21 +253,26 @@ test('a server that never answers the handshake speaks no TLS: exit 7, not a wai
 })
 
 test(
-  'PostgreSQL: PGSSLMODE of whoever started the kit means nothing',
+  'PostgreSQL: no PG* variable of whoever started the kit means anything',
   { skip: withoutPostgres },
   async () => {
-    const before = process.env['PGSSLMODE']
+    const before = { ...process.env }
     try {
       process.env['PGSSLMODE'] = 'verify-full'
+      process.env['PGHOST'] = 'elsewhere.example.com'
+      process.env['PGUSER'] = process.env['PGDATABASE'] = 'somebody'
+      process.env['PGPASSWORD'] = 'another'
+      process.env['PGREPLICATION'] = 'database'
+      process.env['PGCLIENT_ENCODING'] = 'SQL_ASCII'
+      process.env['PGOPTIONS'] = '-c nothing.here=1 -c default_transaction_read_only=on -c no_such_setting=1'
       await logins['POSTGRES']?.(settingsOf('POSTGRES', serverOf('POSTGRES', 'plain').port, { mode: 'off' }))
       process.env['PGSSLMODE'] = 'disable'
       process.env['PGSSLNEGOTIATION'] = 'direct'
       const { port } = serverOf('POSTGRES', 'proven')
       await logins['POSTGRES']?.(settingsOf('POSTGRES', port, { mode: 'verify', ca: authority.ca }))
     } finally {
-      if (before === undefined) delete process.env['PGSSLMODE']
-      else process.env['PGSSLMODE'] = before
-      delete process.env['PGSSLNEGOTIATION']
+      for (const key of Object.keys(process.env)) if (!(key in before)) delete process.env[key]
+      Object.assign(process.env, before)
     }
   },
 )

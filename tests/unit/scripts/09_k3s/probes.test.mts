@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -27,7 +27,7 @@ import {
 import { askedScripts } from '../../../../scripts/09_k3s/probes/probe-scripts.mts'
 import { questions, type Network } from '../../../../scripts/09_k3s/probes/network.mts'
 import { health } from '../../../../scripts/09_k3s/ingress/traefik.mts'
-import { portionsOf } from '../../../../scripts/09_k3s/probes/ask.mts'
+import { portionsOf } from '../../../../lib/kube/probes.mts'
 import {
   askedPort,
   ownVolume,
@@ -93,7 +93,7 @@ test('nothing leads to the port that asks others, and it answers to nobody by a 
 })
 
 /** What a probe answers to items; in the place of busybox's wget one that notes what it is asked for. */
-function asked(...items: string[]): { lines: string[]; fetched: string[] } {
+function asked(...items: string[]): { lines: string[]; fetched: string[]; dialled: string } {
   const folder = mkdtempSync(join(tmpdir(), 'keybuzz-'))
   const note = join(folder, 'fetched')
   const wget = `#!/bin/sh
@@ -107,6 +107,15 @@ esac
 `
   // The same of busybox's nc: one node answers to a request without Host, another has no such page.
   const nc = `#!/bin/sh
+echo "nc $*" >>'${note}.nc'
+case "$*" in
+  '-w 2 192.0.2.2 5432 -e true') exit 1 ;;
+  '-w 2 192.0.2.3 5432 -e true') exit 143 ;;
+  '-w 2 192.0.2.1 5432') od -An -v -tx1 | tr -d ' \\n' >>'${note}.nc'; printf 'R\\0\\0\\0\\27\\0' ;;
+  '-w 2 192.0.2.2 5432') printf 'E\\0\\0\\0SFATAL\\0C28000\\0MKein pg_hba.conf-Eintrag\\0\\0' ;;
+  '-w 2 192.0.2.3 5432') printf 'E\\0\\0\\0SFATAL\\0C3D000\\0Mno such database\\0\\0' ;;
+esac
+case $1 in -w) exit 0 ;; esac
 read -r line
 case "$1:$2 $line" in
   '192.0.2.2:80 GET /healthz HTTP/1.0'*) printf 'HTTP/1.0 200 OK\\r\\n\\r\\nOK' ;;
@@ -129,7 +138,9 @@ esac
       },
     }).toString()
     const fetched = readFileSync(note, 'utf8').split('\n').filter(Boolean).toSorted()
-    return { lines: answer.split('\n').slice(2, -1).toSorted(), fetched }
+    const calls = `${note}.nc`
+    const dialled = existsSync(calls) ? readFileSync(calls, 'utf8') : ''
+    return { dialled, lines: answer.split('\n').slice(2, -1).toSorted(), fetched }
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -164,6 +175,18 @@ test('the health page is asked for without Host too, and 404 is no answer', () =
       .map(({ item }) => item)
   assert.deepEqual(items('traefik'), ['page=192.0.2.1:80', 'nameless=192.0.2.1:80'])
   assert.deepEqual(items('existing'), ['page=192.0.2.1:80'])
+})
+
+test('a connection is yes or no, and a login to PostgreSQL too: pg_hba.conf is known in every language', () => {
+  const { lines } = asked(
+    ...[1, 2, 3].flatMap((at) => [`open=192.0.2.${at}:5432`, `login=192.0.2.${at}:5432,n8n_a-b/n8n`]),
+  )
+  // What ends in another way than connected or refused says nothing.
+  assert.deepEqual(lines, ['0 yes', '1 yes', '2 no', '3 no', '4 ', '5 yes'])
+  const { dialled } = asked('login=192.0.2.1:5432,n8n_a-b/n8n')
+  const words = Buffer.from('user\0n8n_a-b\0database\0n8n\0\0')
+  const message = Buffer.concat([Buffer.from([0, 0, 0, words.length + 8, 0, 3, 0, 0]), words])
+  assert.ok(dialled.endsWith(message.toString('hex')), dialled)
 })
 
 /** True when the rule of the health page takes a request for this host. Traefik compares an empty name besides. */
@@ -210,9 +233,23 @@ test('whoever asks a probe can make it fetch no page, no name and no metadata of
     'outside=secret.evil.example.com',
     'nothing=192.0.2.1:80',
     '$(id)=192.0.2.1:80',
+    'open=127.0.0.1:5432',
+    'open=169.254.169.254:80',
+    'open=metadata.example.com:80',
+    'open=192.0.2.1:80:90',
+    'open=-e.0.0.1:80',
+    'login=127.0.0.1:5432,a/b',
+    'login=192.0.2.1:5432',
+    'login=192.0.2.1:5432,a',
+    'login=192.0.2.1:5432,a/b/c',
+    'login=192.0.2.1:5432,/b',
+    'login=192.0.2.1:5432,a\\000b/c',
+    'login=192.0.2.1:5432,$(id)/b',
+    'login=192.0.2.1:5432,%s/b',
+    `login=192.0.2.1:5432,${'a'.repeat(200)}/b`,
   ]
-  const { lines, fetched } = asked(...hostile)
-  assert.deepEqual(fetched, [])
+  const { lines, fetched, dialled } = asked(...hostile)
+  assert.deepEqual([fetched, dialled], [[], ''])
   assert.deepEqual(lines, hostile.map((_item, at) => `${at} `).toSorted())
 })
 

@@ -1,7 +1,18 @@
-import type { LiveObject } from '../../../lib/kube/types.mts'
-import type { KubeReader } from '../../../lib/kube/reader.mts'
-import { createLimit } from '../../../lib/base/concurrency.mts'
-import { askedPort, parts, probeNamespace } from './probe.mts'
+import type { LiveObject } from './types.mts'
+import type { KubeReader } from './reader.mts'
+import { createLimit } from '../base/concurrency.mts'
+
+// Small pods that the module that makes a cluster lets run on every node, and what the kit asks them: what is reached
+// from there. A cluster the kit did not make has none.
+
+export const probeNamespace = 'keybuzz-probe'
+/** The port by which the kit asks them, through the API server. */
+export const askedPort = 8081
+/** Labels of the probe that is on every node. */
+export const nodeProbe = { 'app.kubernetes.io/name': 'probe', 'app.kubernetes.io/component': 'node' } as const
+
+/** What a KubeReader must be able to do to ask probes. */
+type Asking = Pick<KubeReader, 'raw'>
 
 /** A probe that runs, and where. */
 export interface Probe {
@@ -19,9 +30,12 @@ const questionBytes = 900
 /** Probes asked at the same time. */
 const limit = createLimit(8)
 
-/** The running probes of one part, by the name of their node. */
-export async function probesOf(kube: KubeReader, part: keyof typeof parts): Promise<Probe[]> {
-  const pods = await kube.list('pods', { namespace: probeNamespace, labels: parts[part] })
+/** The running probes with these labels, by the name of their node. @throws KitError exit 3 or 5 to 9 from kubectl */
+export async function probesOf(
+  kube: Pick<KubeReader, 'list'>,
+  labels: Readonly<Record<string, string>>,
+): Promise<Probe[]> {
+  const pods = await kube.list('pods', { namespace: probeNamespace, labels })
   return pods.flatMap(probeOf).toSorted((a, b) => a.node.localeCompare(b.node))
 }
 
@@ -35,20 +49,20 @@ function probeOf({ metadata, spec, status }: LiveObject): Probe[] {
 }
 
 /** Asks one program of one probe, through the API server. @throws KitError when it does not answer */
-export const askProbe = (kube: KubeReader, { pod }: Probe, program: string): Promise<string> =>
+export const askProbe = (kube: Asking, { pod }: Probe, program: string): Promise<string> =>
   kube.raw(`/api/v1/namespaces/${probeNamespace}/pods/${pod}:${askedPort}/proxy/cgi-bin/${program}`)
 
 /**
  * What one probe reaches of `items`. What does not answer is asked once more: a busy node is slow, not cut off.
  * A probe that does not answer has seen nothing.
  */
-export async function reach(kube: KubeReader, probe: Probe, items: readonly string[]): Promise<Seen> {
+export async function reach(kube: Asking, probe: Probe, items: readonly string[]): Promise<Seen> {
   const first = await look(kube, probe, items)
   const missing = items.filter((item) => !first.has(item))
   return new Map([...first, ...(await look(kube, probe, missing))])
 }
 
-async function look(kube: KubeReader, probe: Probe, items: readonly string[]): Promise<Map<string, string>> {
+async function look(kube: Asking, probe: Probe, items: readonly string[]): Promise<Map<string, string>> {
   const answers = await Promise.all(
     portionsOf(items).map(async (portion) => {
       const question = `reach?ask=${encodeURIComponent(portion.join('|'))}`
