@@ -10,12 +10,13 @@ const signatures: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * What no sshd of today needs: groups OpenSSH never had, MACs with SHA-1, compression. Without them the first message of
- * each connection is shorter.
+ * What is not offered, so that the first message of each connection is shorter: groups OpenSSH never had, SHA-1,
+ * compression, and what no server offers without one that stays (aes256-ctr, group16, hmac-sha2-256).
  */
-const needless = {
-  kex: { remove: ['diffie-hellman-group15-sha512', 'diffie-hellman-group17-sha512'] },
-  hmac: { remove: ['hmac-sha1', 'hmac-sha1-etm@openssh.com'] },
+const notOffered = {
+  kex: { remove: ['15', '17', '18'].map((group) => `diffie-hellman-group${group}-sha512`) },
+  cipher: { remove: ['aes192-ctr'] },
+  hmac: { remove: ['hmac-sha1', 'hmac-sha1-etm@openssh.com', 'hmac-sha2-512'] },
   compress: ['none'],
 }
 
@@ -25,5 +26,5 @@ const needless = {
  */
 export function algorithmsOf(known: readonly HostKey[]) {
   const serverHostKey = [...new Set(known.flatMap(({ type }) => signatures[type] ?? []))]
-  return serverHostKey.length === 0 ? needless : { ...needless, serverHostKey }
+  return serverHostKey.length === 0 ? notOffered : { ...notOffered, serverHostKey }
 }
