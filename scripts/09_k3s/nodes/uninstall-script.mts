@@ -113,6 +113,7 @@ if command -v ufw >/dev/null; then
 fi
 rm -f ${firewallScript} ${firewallUnit} ${modulesFile} ${sysctlFile}
 for unit in ${units}; do
+  if [ -f /etc/default/$unit ]; then sed -i '/^K3S_SELINUX=true$/d' /etc/default/$unit; fi
   rm -rf /etc/systemd/system/$unit.service /etc/systemd/system/$unit.service.env /run/systemd/system/$unit.service.d
 done
 systemctl daemon-reload
