@@ -4,7 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import type { Host } from '../../../../lib/hosts/host.mts'
+import { uninstallK3s } from '../../../../scripts/09_k3s/remove/leave.mts'
 import { uninstallScript } from '../../../../scripts/09_k3s/nodes/uninstall-script.mts'
+import { hostsOf, makeWorld } from './machines.mts'
 
 // Parts of the script by a real sh, in a folder that stands in for the host's root; what would reach this machine's own
 // mounts, processes and packet filter is a stand-in.
@@ -215,4 +218,25 @@ test('its last words name whom firewalld still lets do everything', () => {
   )
   standIn('firewall-cmd', 'exit 252', tools)
   assert.deepEqual(runPart(part('if command -v firewall-cmd', '')), { status: 0, stdout: '', stderr: '' })
+})
+
+test('what an uninstall warns of is on the screen, with the name of its host', async (context) => {
+  const written: string[] = []
+  context.mock.method(process.stderr, 'write', (line: string) => written.push(line) > 0)
+  const world = makeWorld(1, 0)
+  const [host] = hostsOf(world).servers
+  assert.ok(host !== undefined && world.machines[0] !== undefined)
+  world.machines[0].data = true
+  const change: Host['change'] = (_what, _words, options) => {
+    options?.onWarnings?.('the set KUBE-SRC-ABC stays\nufw: allow from 192.0.2.1 stays')
+    return Promise.resolve()
+  }
+  await uninstallK3s(
+    { ...host, change },
+    { settings: { ENV: 'staging', CLUSTER_CIDR: '10.42.0.0/16' }, planning: false },
+  )
+  assert.match(
+    written.join(''),
+    /master-01: the set KUBE-SRC-ABC stays\n.*master-01: ufw: allow from 192\.0\.2\.1 stays\n/,
+  )
 })
