@@ -9,6 +9,11 @@ import type { Connection, RemoteOptions } from './ssh.mts'
 import type { Writes } from '../base/writes.mts'
 import { written } from '../base/written.mts'
 
+export interface ChangeOptions extends RemoteOptions {
+  /** Called with what a command that succeeded wrote to stderr, when there is any. */
+  readonly onWarnings?: (text: string) => void
+}
+
 /** One host, as root. Readers always act; writers only record under --plan. */
 export interface Host extends Files {
   readonly name: string
@@ -20,7 +25,7 @@ export interface Host extends Files {
    * @param what the change in one phrase, for plan and messages: `installing K3s`
    * @throws KitError exit 9 with its last lines of output when it fails, exit 6 when the connection or the time is lost
    */
-  change(what: string, words: readonly string[], options?: RemoteOptions): Promise<void>
+  change(what: string, words: readonly string[], options?: ChangeOptions): Promise<void>
   /**
    * Waits until commands of an earlier run have ended here: one that was killed, or lost its connection.
    * @throws KitError exit 11 when they do not end within 300 s, exit 6 when the connection is lost
@@ -88,12 +93,19 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
     return connection.run([...before, ...words], { ...options, input })
   }
 
-  async function must(what: string, words: readonly string[], options?: RemoteOptions): Promise<void> {
+  async function must(
+    what: string,
+    words: readonly string[],
+    { onWarnings, ...options }: ChangeOptions = {},
+  ): Promise<void> {
     const { code, stdout, stderr } = await run(flock('--shared', '--close', workFile, ...words), {
       shown: shownWords(words),
       ...options,
     })
-    if (code === 0) return
+    if (code === 0) {
+      if (stderr.trim() !== '') onWarnings?.(stderr.trim())
+      return
+    }
     throw new KitError(`${name}: ${what} failed`, {
       exitCode: exitCodes.rolloutFailed,
       details: (stderr.trim() === '' ? stdout : stderr).trim().split('\n').slice(-6),

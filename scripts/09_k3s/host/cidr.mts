@@ -32,5 +32,9 @@ export function rangesOverlap(one: string, other: string): boolean {
   return a.match(b, Math.min(bitsOfA, bitsOfB))
 }
 
+/** True when one IPv4 range is another, or lies inside it. */
+export const isWithin = (inner: string, outer: string): boolean =>
+  parsed(inner)[1] >= parsed(outer)[1] && rangesOverlap(inner, outer)
+
 /** True when an IPv4 address is in a range. */
 export const isInRange = (address: string, range: string): boolean => rangesOverlap(`${address}/32`, range)

@@ -29,4 +29,7 @@ export const signature = '# Written by the KeyBuzz installer, module 9.'
 /** The name of the unit, as K3s' own installer calls it. */
 export const unitOf = (role: 'server' | 'agent'): string => (role === 'server' ? 'k3s' : 'k3s-agent')
 
+/** What an operator sets for the service by hand, and the kit where SELinux enforces. */
+export const environmentOf = (role: 'server' | 'agent'): string => `/etc/default/${unitOf(role)}`
+
 export const unitPath = (role: 'server' | 'agent'): string => `/etc/systemd/system/${unitOf(role)}.service`

@@ -49,6 +49,12 @@ const common = (settings: WithTokens, servers: readonly NodeFacts[]) => ({
   'kube-controller-manager-arg': [`node-monitor-grace-period=${graceSeconds}s`],
 })
 
+/**
+ * NodePorts answer at the private address alone. What comes to one is turned to a pod before a firewall of the host is
+ * asked, and pods are let through: at a public address nothing on the host would stop it.
+ */
+const nodePortsOf = ({ address }: NodeFacts) => ({ 'kube-proxy-arg': [`nodeport-addresses=${address}/32`] })
+
 /** config.yaml of a server. */
 export const serverConfig = (
   settings: WithTokens,
@@ -66,6 +72,7 @@ export const serverConfig = (
     'advertise-address': node.address,
     'flannel-iface': node.interface,
     'resolv-conf': paths.resolvConf,
+    ...nodePortsOf(node),
   })
 
 /** config.yaml of a worker. */
@@ -77,6 +84,7 @@ export const agentConfig = (node: NodeFacts, server: string, token: string): str
     'node-ip': node.address,
     'flannel-iface': node.interface,
     'resolv-conf': paths.resolvConf,
+    ...nodePortsOf(node),
   })
 
 const configText = (values: object): string =>

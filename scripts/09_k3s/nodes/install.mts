@@ -3,7 +3,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { pinnedFile, type PinnedFile } from '../../../lib/settings/pinned-file.mts'
 import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
-import { paths, unitOf, unitPath } from '../host/paths.mts'
+import { environmentOf, paths, unitOf, unitPath } from '../host/paths.mts'
 import { unitText } from './config.mts'
 import type { HostState } from './host-state.mts'
 import { uninstallScript } from './uninstall-script.mts'
@@ -101,6 +101,9 @@ const besidesK3s = ({ role, proxy }: DesiredState): string =>
           `for tool in kubectl crictl ctr; do PATH="$PATH:/usr/local/bin" command -v $tool >/dev/null || ln -s k3s /usr/local/bin/$tool || :; done`,
         ]
       : []),
+    // Where SELinux enforces, preflight has found the policy of K3s: containerd must be told, and the program labelled.
+    // A server cannot be told by config.yaml: it stands alike on all of them.
+    `if [ "$(getenforce 2>/dev/null)" = Enforcing ]; then grep -qs '^K3S_SELINUX=' ${environmentOf(role)} || echo K3S_SELINUX=true >>${environmentOf(role)}; restorecon ${paths.binary}; fi`,
     `mkdir -p ${paths.images}`,
     `[ -e ${paths.images}/.cache.json ] || : >${paths.images}/.cache.json`,
     // One that was set before may hold a password.

@@ -12,6 +12,8 @@ export interface HostCheck {
   readonly fix: string
   /** False: no reason makes it harmless, and WAIVED does not let it pass. */
   readonly waivable: boolean
+  /** Only K3s that is to come needs it: on a node of ours, which runs already, a failure is told as a warning. */
+  readonly onlyBare?: boolean
   readonly ask: (host: HostFacts) => Answer
 }
 
@@ -40,6 +42,10 @@ export const must = (right: boolean, seen: string): Answer => (right ? passed(se
 
 /** Wrong is a warning: it works, and somebody should know. */
 export const should = (right: boolean, seen: string): Answer => (right ? passed(seen) : warning(seen))
+
+/** How to install a package, in the words of both families of systems. */
+export const installing = (debian: string, rhel = debian): string =>
+  `apt-get install ${debian}, or dnf install ${rhel}`
 
 /** KiB as people read them. */
 export const mib = (kib: number): string => `${Math.round(kib / 1024)} MiB`

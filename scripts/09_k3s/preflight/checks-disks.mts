@@ -14,91 +14,112 @@ const mountOf = ({ said }: HostFacts, path: string): string =>
     ?.slice(1)
     .join(' ') ?? ''
 
-const data = ({ said }: HostFacts): string => said.one('data') ?? ''
+/** Folders that may be on disks of their own: what is measured is the deepest one there is. */
+type Place = 'data' | 'db' | 'kubelet' | `/${string}`
+const ownFolders = {
+  data: '/var/lib/rancher/k3s',
+  db: '/var/lib/rancher/k3s/server/db',
+  kubelet: '/var/lib/kubelet',
+}
+
+const isOwn = (place: Place): place is keyof typeof ownFolders => place in ownFolders
+const pathOf = (place: Place, { said }: HostFacts): string => (isOwn(place) ? (said.one(place) ?? '') : place)
+const nameOf = (place: Place): string => (isOwn(place) ? ownFolders[place] : place)
+
+/** Only masters have a database. */
+const concerns = (place: Place, { role }: HostFacts): boolean => place !== 'db' || role === 'master'
 
 /** A check that a folder’s file system may be written to, or may run programs. */
-const mounted = (id: string, path: string, title: string, never: RegExp, fix: string): HostCheck => ({
+const mounted = (
+  id: string,
+  place: Place,
+  title: string,
+  never: RegExp,
+  { fix, waivable = false }: { fix: string; waivable?: boolean },
+): HostCheck => ({
   id,
   title,
   fix,
-  waivable: false,
+  waivable,
   ask(host) {
-    const seen = mountOf(host, path === '' ? data(host) : path)
+    if (!concerns(place, host)) return passed('not needed')
+    const seen = mountOf(host, pathOf(place, host))
     return must(seen !== '' && !never.test(seen), seen === '' ? 'not found' : shortened(seen, 60))
   },
 })
 
-const space = (id: string, path: string, title: string, gib: number, waivable: boolean): HostCheck => ({
+const readOnly = /(^| |,)ro(,|$)/
+
+const space = (id: string, place: Place, title: string, gib: number, waivable = true): HostCheck => ({
   id,
   title,
-  fix: `free space on the disk of ${path === '' ? '/var/lib/rancher' : path}, or enlarge it`,
+  fix: `free space on the disk of ${nameOf(place)}, or enlarge it`,
   waivable,
+  onlyBare: true,
   ask: (host) => {
-    const seen = diskOf(host, path === '' ? data(host) : path)
+    if (!concerns(place, host)) return passed('not needed')
+    const seen = diskOf(host, pathOf(place, host))
     return must(seen >= gib * 1024 * 1024, `${mib(seen)} free, at least ${gib} GiB`)
   },
 })
 
-const inodes = (id: string, path: string, title: string): HostCheck => ({
+const inodes = (id: string, place: Place, title: string): HostCheck => ({
   id,
   title,
   fix: 'delete small files, or make the file system anew with more inodes',
   waivable: true,
+  onlyBare: true,
   ask: (host) => {
-    const at = path === '' ? data(host) : path
+    const at = pathOf(place, host)
     const seen = Number(host.said.all('inodes').find(([one]) => one === at)?.[1] ?? Number.NaN)
     // File systems that make inodes as they need them say 0 or -.
     return must(!(seen > 0) || seen >= 100_000, `${Number.isNaN(seen) ? 'not counted' : seen} free`)
   },
 })
 
+const remount = 'mount -o remount,rw; dmesg tells why it became read-only'
+/** No file system for the database or for layers of images, whatever a reason may say. */
+const notLocal = /^(nfs|cifs|fuse|9p|overlay|tmpfs)/
+
 export const disks: readonly HostCheck[] = [
-  space('host.disk-data', '', 'The disk of the cluster has room', 20, true),
-  space('host.disk-root', '/', 'The root disk has room', 2, true),
-  space('host.disk-tmp', '/tmp', 'There is room in /tmp', 1, true),
+  space('host.disk-data', 'data', 'The disk of the cluster has room', 20),
+  space('host.disk-db', 'db', 'The disk of the database has room', 5),
+  space('host.disk-kubelet', 'kubelet', 'The disk of the kubelet has room', 2),
+  space('host.disk-root', '/', 'The root disk has room', 2),
   space('host.disk-bin', '/usr/local/bin', 'The program has room', 1, false),
-  inodes('host.inodes-data', '', 'The disk of the cluster has inodes'),
+  inodes('host.inodes-data', 'data', 'The disk of the cluster has inodes'),
   inodes('host.inodes-root', '/', 'The root disk has inodes'),
-  mounted(
-    'host.writable-data',
-    '',
-    'The disk of the cluster may be written to',
-    /(^| |,)ro(,|$)/,
-    'mount -o remount,rw; dmesg tells why it became read-only',
-  ),
-  mounted('host.writable-etc', '/etc', '/etc may be written to', /(^| |,)ro(,|$)/, 'mount -o remount,rw /'),
-  mounted(
-    'host.writable-bin',
-    '/usr/local/bin',
-    '/usr/local/bin may be written to',
-    /(^| |,)ro(,|$)/,
-    'mount -o remount,rw it',
-  ),
-  mounted(
-    'host.exec-data',
-    '',
-    'Programs may run from the disk of the cluster',
-    /noexec/,
-    'mount it without noexec: K3s unpacks its programs there',
-  ),
-  mounted(
-    'host.exec-bin',
-    '/usr/local/bin',
-    'Programs may run from /usr/local/bin',
-    /noexec/,
-    'mount it without noexec',
-  ),
-  mounted(
-    'host.filesystem',
-    '',
-    'The disk of the cluster is a local one',
-    /^(nfs|cifs|fuse|9p|overlay|tmpfs|zfs)/,
-    'put /var/lib/rancher on ext4 or xfs',
-  ),
+  mounted('host.writable-data', 'data', 'The disk of the cluster may be written to', readOnly, {
+    fix: remount,
+  }),
+  mounted('host.writable-db', 'db', 'The disk of the database may be written to', readOnly, { fix: remount }),
+  mounted('host.writable-kubelet', 'kubelet', 'The disk of the kubelet may be written to', readOnly, {
+    fix: remount,
+  }),
+  mounted('host.writable-etc', '/etc', '/etc may be written to', readOnly, { fix: 'mount -o remount,rw /' }),
+  mounted('host.writable-bin', '/usr/local/bin', '/usr/local/bin may be written to', readOnly, {
+    fix: 'mount -o remount,rw it',
+  }),
+  mounted('host.exec-data', 'data', 'Programs may run from the disk of the cluster', /noexec/, {
+    fix: 'mount it without noexec: K3s unpacks its programs there',
+  }),
+  mounted('host.exec-bin', '/usr/local/bin', 'Programs may run from /usr/local/bin', /noexec/, {
+    fix: 'mount it without noexec',
+  }),
+  mounted('host.filesystem', 'data', 'The disk of the cluster is a local one', notLocal, {
+    fix: 'put /var/lib/rancher/k3s on ext4 or xfs',
+  }),
+  mounted('host.filesystem-db', 'db', 'The disk of the database is a local one', notLocal, {
+    fix: 'put /var/lib/rancher/k3s/server/db on ext4 or xfs',
+  }),
+  mounted('host.zfs', 'data', 'The disk of the cluster carries overlays', /^zfs/, {
+    fix: 'put /var/lib/rancher/k3s on ext4 or xfs; OpenZFS 2.2 and newer (zfs version) carry them: waive it there',
+    waivable: true,
+  }),
   {
     id: 'host.fsync',
     title: 'The disk answers fast enough for etcd',
-    fix: 'use an SSD or NVMe disk for /var/lib/rancher; etcd wants 10 ms',
+    fix: 'use an SSD or NVMe disk for /var/lib/rancher/k3s/server/db; etcd wants 10 ms',
     waivable: true,
     ask(host) {
       const micros = host.said.number('fsync')

@@ -1,8 +1,11 @@
+import { isIPv4 } from 'node:net'
+import { few } from '../../../lib/base/few.mts'
 import { failed, passed, warning } from '../../../lib/checks/checks.mts'
 import { isInRange } from '../host/cidr.mts'
 import { balancersOf, rulesFor } from '../host/openings.mts'
 import { firewallTasks, lacking } from '../prepare/tasks.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
+import { policyOf, stoppedAtInput, stoppingRule } from './iptables.mts'
 import { isPublic } from '../reach/public.mts'
 import { blockedText, thisMachine } from '../reach/reach.mts'
 
@@ -19,6 +22,23 @@ const listeningPorts = {
   master: '6443, 2379, 2380, 10250 and 8472/udp',
   worker: '10250 and 8472/udp',
 } as const
+
+/** What takes the rules of kube-proxy, flannel and kube-router away when it loads its own anew. */
+function flushedBy({ said }: HostFacts): string | undefined {
+  if (said.has('flush', 'ruleset') && said.has('unit', 'nftables'))
+    return '/etc/nftables.conf has "flush ruleset", and nftables.service is active'
+  const [version = '', backend] = said.all('firewalld')[0] ?? []
+  if (!said.has('zone') || version === '') return undefined
+  if (backend === 'FirewallBackend=iptables') return `firewalld ${version} with ${backend}`
+  return leavesRulesAlone(version, said.all('os')[0]?.[0]) ? undefined : `firewalld ${version}`
+}
+
+/** Since 2.0 firewalld does not flush what it did not write; RHEL's own has that since 1.2.5. */
+function leavesRulesAlone(version: string, os = ''): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
+  if (major !== 1) return major > 1
+  return /^(rhel|rocky|almalinux|centos|ol)$/.test(os) && (minor > 2 || (minor === 2 && patch >= 5))
+}
 
 /** This machine, as the host sees it, is let through by what the step opens. */
 const opensForUs = (host: HostFacts): boolean => {
@@ -78,14 +98,51 @@ export const firewall: readonly HostCheck[] = [
   {
     id: 'host.forward',
     title: 'Packets of pods may be forwarded',
-    fix: 'iptables -P FORWARD ACCEPT, and where the rules are kept for the next start',
+    fix: 'iptables -D FORWARD with the rule that is named, and where the rules are kept for the next start (/etc/iptables/rules.v4): flannel adds its own behind it',
+    waivable: true,
+    onlyBare: true,
+    ask({ said }) {
+      const rule = stoppingRule(said, 'FORWARD', /^-j (ACCEPT|FLANNEL-FWD)$/)
+      if (rule !== undefined) return failed(`-A FORWARD ${rule} stops what no rule before it lets through`)
+      // A policy is asked last: flannel’s rule lets pods through before it.
+      return passed(policyOf(said, 'FORWARD') ?? 'no iptables')
+    },
+  },
+  {
+    id: 'host.input',
+    title: 'Rules made with iptables alone let pods reach their node',
+    fix: 'iptables -I INPUT -s RANGE -j ACCEPT for each range that is named, and where the rules are kept for the next start: the kit does not write to them',
     waivable: true,
     ask(host) {
-      const policy = host.said.one('forward') ?? 'no iptables'
-      // Their policy stays: this step adds rules for the ranges of pods and Services.
-      if (policy === 'DROP' && activeOn(host).length > 0)
-        return passed(`${policy}; pods by rules of their own`)
-      return should(policy !== 'DROP', policy)
+      const { said, settings } = host
+      // ufw and firewalld know their own rules, and this step opens them.
+      if (activeOn(host).some((one) => one !== 'nftables')) return passed('not by iptables alone')
+      const stopped = stoppedAtInput(said, [settings.CLUSTER_CIDR, settings.SERVICE_CIDR])
+      return should(stopped.length === 0, stopped.length === 0 ? 'open' : `stops ${stopped.join(' and ')}`)
+    },
+  },
+  {
+    id: 'host.firewall-reload',
+    title: 'A reload of the firewall leaves the rules of K3s alone',
+    fix: 'after each reload, restart or start of it, on this host: systemctl restart k3s (k3s-agent on workers). Until then Services fail for up to a minute and NetworkPolicies let everything pass for up to five. In /etc/nftables.conf for good: "add table inet NAME; delete table inet NAME" for each table of yours in the place of "flush ruleset"; firewalld: 2.0 or newer (on RHEL 1.2.5), FirewallBackend=nftables',
+    waivable: true,
+    ask(host) {
+      const flushed = flushedBy(host)
+      return should(flushed === undefined, flushed ?? 'it does')
+    },
+  },
+  {
+    id: 'host.firewall-trusted',
+    title: 'firewalld trusts no host that left',
+    fix: 'firewall-cmd --zone=trusted --remove-source=ADDRESS, and again with --permanent: its rules carry no name, so the kit takes none away',
+    waivable: true,
+    ask(host) {
+      const known = new Set(rulesFor(host, host.members, host.settings).map(({ source }) => source))
+      const trusted = host.said
+        .all('trusted')
+        .flatMap(([, source = '']) => (known.has(source) ? [] : [source]))
+      const left = [...new Set(trusted)].filter((source) => isIPv4(source) && source !== host.address)
+      return should(left.length === 0, left.length === 0 ? 'none' : `trusts ${few(left, 3)}`)
     },
   },
   {

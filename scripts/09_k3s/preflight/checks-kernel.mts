@@ -1,25 +1,9 @@
-import { passed } from '../../../lib/checks/checks.mts'
 import { leastSettings, sysctlFile } from '../prepare/kernel.mts'
-import { must, should, type HostCheck, type HostFacts } from './check.mts'
+import { installing, must, should, type HostCheck, type HostFacts } from './check.mts'
+import { kernelModules } from './checks-modules.mts'
 import { tools } from './script.mts'
 
-// The kernel: version, modules, control groups, settings; and the tools beside it.
-
-const module = (
-  name: string,
-  why: string,
-  { waivable = false, when = () => true }: { waivable?: boolean; when?: (host: HostFacts) => boolean } = {},
-): HostCheck => ({
-  id: `host.module-${name.replaceAll('_', '-')}`,
-  title: `The kernel has ${name}: ${why}`,
-  fix: `modprobe ${name}; on a small cloud image install the full kernel or linux-modules-extra`,
-  waivable,
-  ask(host) {
-    if (!when(host)) return passed('not needed')
-    const there = host.said.has('loaded', name) || host.said.has('module', name)
-    return must(there, there ? 'there' : 'not found')
-  },
-})
+// The kernel: version, control groups, settings; and the tools beside it.
 
 const setting = (name: string, least: number, why: string): HostCheck => ({
   id: `host.sysctl-${(name.split('.').at(-1) ?? '').replaceAll('_', '-')}`,
@@ -52,10 +36,23 @@ const kernelOf = ({ said }: HostFacts): [major: number, minor: number] => {
   return [Number(major), Number(minor)]
 }
 
+/** The packages of tools that are not called as they are, for Debian and for RHEL. */
+const packages: Readonly<Record<string, readonly [debian: string, rhel?: string]>> = {
+  awk: ['gawk'],
+  sha256sum: ['coreutils'],
+  stat: ['coreutils'],
+  flock: ['util-linux'],
+  nsenter: ['util-linux'],
+  mount: ['mount', 'util-linux'],
+  journalctl: ['systemd'],
+  ip: ['iproute2', 'iproute'],
+  ss: ['iproute2', 'iproute'],
+}
+
 const tool = (name: string): HostCheck => ({
   id: `host.tool-${name}`,
   title: `The command ${name} is there`,
-  fix: `apt-get install the package that has ${name}`,
+  fix: installing(...(packages[name] ?? [name])),
   waivable: false,
   ask: ({ said }) => must(!said.has('missing', name), said.has('missing', name) ? 'not found' : 'there'),
 })
@@ -66,28 +63,17 @@ export const kernel: readonly HostCheck[] = [
     title: 'The kernel is recent enough',
     fix: 'upgrade the system: Kubernetes wants 5.4 or newer here',
     waivable: true,
+    onlyBare: true,
     ask(host) {
       const [major, minor] = kernelOf(host)
       return must(major > 5 || (major === 5 && minor >= 4), host.said.one('kernel') ?? 'unknown')
     },
   },
-  module('overlay', 'layers of images'),
-  module('br_netfilter', 'Services for pods of one node'),
-  module('nf_conntrack', 'Services'),
-  module('nf_tables', 'packet filters', {
-    waivable: true,
-    when: ({ said }) => said.one('iptables')?.includes('nf_tables') === true,
-  }),
-  module('vxlan', 'the overlay between nodes', {
-    when: ({ settings }) => settings.FLANNEL_BACKEND === 'vxlan',
-  }),
-  module('wireguard', 'the overlay between nodes', {
-    when: ({ settings }) => settings.FLANNEL_BACKEND === 'wireguard-native',
-  }),
+  ...kernelModules,
   {
     id: 'host.cgroup',
     title: 'Control groups are of version 2',
-    fix: 'boot without systemd.unified_cgroup_hierarchy=0; Kubernetes 1.35 and newer refuse version 1 unless told otherwise',
+    fix: 'boot without systemd.unified_cgroup_hierarchy=0: with version 1 the kubelet of Kubernetes 1.35 and newer ends at once. A reason to waive it is only a file of yours in /var/lib/rancher/k3s/agent/etc/kubelet.conf.d that says failCgroupV1: false',
     waivable: true,
     ask: ({ said }) => must(said.has('cgroup', '2'), `version ${said.all('cgroup')[0]?.[0] ?? 'unknown'}`),
   },
@@ -135,9 +121,15 @@ export const kernel: readonly HostCheck[] = [
   {
     id: 'host.selinux',
     title: 'SELinux does not enforce without K3s’ own policy',
-    fix: 'install k3s-selinux, or setenforce 0',
+    fix: 'dnf install k3s-selinux (of rpm.rancher.io); the start of K3s then sets K3S_SELINUX=true and the labels of its program. Or SELINUX=permissive in /etc/selinux/config, and setenforce 0',
     waivable: true,
-    ask: ({ said }) => must(said.one('selinux') !== 'Enforcing', said.one('selinux') ?? 'off'),
+    ask({ said }) {
+      const [mode = 'off', policy] = said.all('selinux')[0] ?? []
+      return must(
+        mode !== 'Enforcing' || policy !== undefined,
+        policy === undefined ? mode : `${mode}, with ${policy}`,
+      )
+    },
   },
   {
     id: 'host.files',

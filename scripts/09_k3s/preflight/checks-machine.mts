@@ -1,4 +1,5 @@
 import { failed, passed, warning, type Answer } from '../../../lib/checks/checks.mts'
+import { shortened } from '../../../lib/base/sensitive.mts'
 import { mib, must, should, type HostCheck, type HostFacts } from './check.mts'
 
 // What the machine is: rights, system, processor, memory.
@@ -60,6 +61,7 @@ export const machine: readonly HostCheck[] = [
     title: 'The system is recent enough',
     fix: 'install Debian 12 or Ubuntu 24.04',
     waivable: true,
+    onlyBare: true,
     ask: system,
   },
   {
@@ -74,6 +76,7 @@ export const machine: readonly HostCheck[] = [
     title: 'systemd is recent enough',
     fix: 'upgrade the system',
     waivable: true,
+    onlyBare: true,
     ask: ({ said }) => must(said.number('systemd') >= 245, `version ${said.one('systemd')}`),
   },
   {
@@ -103,10 +106,22 @@ export const machine: readonly HostCheck[] = [
     ask: ({ said }) => should(said.one('reboot') === undefined, said.one('reboot') ?? 'none'),
   },
   {
+    id: 'host.automatic-reboot',
+    title: 'No upgrade restarts it by itself, at the hour of the others',
+    fix: 'echo \'Unattended-Upgrade::Automatic-Reboot "false";\' >/etc/apt/apt.conf.d/99-no-reboot: masters that go at one time take the quorum with them',
+    waivable: true,
+    ask({ said }) {
+      // As apt's own files have it; the last one counts.
+      const [set = 'off'] = said.all('Unattended-Upgrade::Automatic-Reboot').at(-1) ?? []
+      return should(!/^"(true|1|yes)"/.test(set), shortened(set, 20))
+    },
+  },
+  {
     id: 'host.packages',
     title: 'No package installation is running',
     fix: 'wait for apt or unattended-upgrades to end',
     waivable: true,
+    onlyBare: true,
     ask: ({ said }) => must(said.one('dpkg') === undefined, said.one('dpkg') ?? 'none'),
   },
   {
@@ -114,6 +129,7 @@ export const machine: readonly HostCheck[] = [
     title: 'There are enough processors',
     fix: 'give a master at least 2, better 4; a worker at least 1, better 2',
     waivable: true,
+    onlyBare: true,
     ask: (host) =>
       server(host)
         ? enough(host.said.number('cpus'), 2, 2, String)
@@ -124,6 +140,7 @@ export const machine: readonly HostCheck[] = [
     title: 'There is enough memory',
     fix: 'give a master at least 2 GiB, better 4; a worker at least 1, better 2',
     waivable: true,
+    onlyBare: true,
     // A machine of 2 GiB shows a little less.
     ask: (host) =>
       server(host)
@@ -135,6 +152,7 @@ export const machine: readonly HostCheck[] = [
     title: 'Enough memory is free',
     fix: 'end what uses it: ps aux --sort -rss | head',
     waivable: true,
+    onlyBare: true,
     ask: ({ said }) => enough(said.number('memavailable'), 500_000, 900_000, mib),
   },
   {

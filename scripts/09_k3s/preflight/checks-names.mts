@@ -1,5 +1,5 @@
 import type { Answer } from '../../../lib/checks/checks.mts'
-import { must, should, type HostCheck, type HostFacts } from './check.mts'
+import { installing, must, should, type HostCheck, type HostFacts } from './check.mts'
 
 // Who the host is, what time it is there, and that nobody else is the same.
 
@@ -78,14 +78,14 @@ export const names: readonly HostCheck[] = [
   {
     id: 'host.ssh-key-unique',
     title: 'No other host shows its SSH host key',
-    fix: 'a cloned machine: rm /etc/ssh/ssh_host_*, dpkg-reconfigure openssh-server, then correct known_hosts',
+    fix: 'a cloned machine: rm /etc/ssh/ssh_host_*, ssh-keygen -A, then correct known_hosts',
     waivable: false,
     ask: (host) => unique('hostkey', host),
   },
   {
     id: 'host.clock',
     title: 'Its clock agrees with the others',
-    fix: 'apt-get install systemd-timesyncd && timedatectl set-ntp true',
+    fix: `${installing('systemd-timesyncd', 'chrony')}; then timedatectl set-ntp true`,
     waivable: false,
     ask: ({ clockOffset }) =>
       must(Math.abs(clockOffset) <= mostSkew, `${Math.round(clockOffset)} ms from the middle of all`),
@@ -93,7 +93,7 @@ export const names: readonly HostCheck[] = [
   {
     id: 'host.time-service',
     title: 'A time service keeps its clock',
-    fix: 'apt-get install systemd-timesyncd && timedatectl set-ntp true',
+    fix: `${installing('systemd-timesyncd', 'chrony')}; then timedatectl set-ntp true`,
     waivable: true,
     ask: ({ said }) => should(said.one('ntp') === 'yes', `synchronized: ${said.one('ntp') ?? 'unknown'}`),
   },

@@ -1,4 +1,6 @@
-import { isInRange, rangesOverlap } from '../host/cidr.mts'
+import { isInRange, isWithin, rangesOverlap } from '../host/cidr.mts'
+import { few } from '../../../lib/base/few.mts'
+import { passed } from '../../../lib/checks/checks.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
 
 // The private network, and what would come in the way of pods and Services.
@@ -18,14 +20,27 @@ const ofContainers = /^(cni0|flannel[.\w-]*|cilium.*|cali.*|kube-ipvs0|docker0|w
 /** Interfaces a cluster of ours makes itself. */
 const ourLinks = /^(cni0|flannel|veth|kube-)/
 
+interface Route {
+  /** `default`, an address, or a range. */
+  readonly to: string
+  readonly link: string
+  readonly gateway: string | undefined
+}
+
+/** As `ip route show` says them. */
+const routesOf = ({ said }: Pick<HostFacts, 'said'>): Route[] =>
+  said.all('route').map(([to = '', ...words]) => {
+    const after = (word: string) => (words.includes(word) ? words[words.indexOf(word) + 1] : undefined)
+    return { to, link: after('dev') ?? '', gateway: after('via') }
+  })
+
 /** Routes that lead somewhere else than a cluster of ours. */
 const foreignRoutes = (host: HostFacts): string[] =>
-  host.said
-    .all('route')
-    .filter(([to = '', via = '']) => to.includes('/') && !ourLinks.test(via))
+  routesOf(host)
+    .filter(({ to, link }) => to.includes('/') && !ourLinks.test(link))
     // host-gw: the other nodes' pods are reached by the private interface.
-    .filter(([, via]) => !(host.said.has('ours') && via === interfaceOf(host)))
-    .map(([to = '']) => to)
+    .filter(({ link }) => !(host.said.has('ours') && link === interfaceOf(host)))
+    .map(({ to }) => to)
 
 const free = (id: string, title: string, range: (host: HostFacts) => string, key: string): HostCheck => ({
   id,
@@ -33,13 +48,23 @@ const free = (id: string, title: string, range: (host: HostFacts) => string, key
   fix: `choose another ${key}, or take the route away: ip route`,
   waivable: false,
   ask(host) {
-    const clash = foreignRoutes(host).filter((route) => rangesOverlap(route, range(host)))
+    // A wider one (Hetzner routes 10.0.0.0/8 to its private networks) is no clash: the narrower ones of K3s win.
+    const clash = foreignRoutes(host).filter((route) => isWithin(route, range(host)))
     return must(
       clash.length === 0,
       clash.length === 0 ? range(host) : `${range(host)} against a route to ${clash.join(', ')}`,
     )
   },
 })
+
+/** The gateway by which a host reaches an address: what its most precise route says. */
+function gatewayTo(host: HostFacts, address: string): string | undefined {
+  const bits = (to: string) => (to === 'default' ? -1 : Number(to.split('/')[1] ?? 32))
+  const [best] = routesOf(host)
+    .filter(({ to }) => to === 'default' || (/^[\d./]+$/.test(to) && isInRange(address, to)))
+    .toSorted((a, b) => bits(b.to) - bits(a.to))
+  return best?.gateway
+}
 
 const outside = (id: string, title: string, range: (host: HostFacts) => string, key: string): HostCheck => ({
   id,
@@ -100,6 +125,22 @@ export const network: readonly HostCheck[] = [
           ? `MTU ${linkOf(host).mtu}`
           : `${linkOf(host).mtu}, ${other.name} ${linkOf(other).mtu}`,
       )
+    },
+  },
+  {
+    id: 'host.segment',
+    title: 'With host-gw: no router lies between it and the other nodes',
+    fix: 'FLANNEL_BACKEND=vxlan, before the cluster is made: a router does not know the pods’ ranges (Hetzner Cloud and most clouds route)',
+    waivable: true,
+    onlyBare: true,
+    ask(host) {
+      if (host.settings.FLANNEL_BACKEND !== 'host-gw') return passed('not needed')
+      const others = host.members.filter(({ address }) => address !== host.address)
+      const routed = others.flatMap(({ name, address }) => {
+        const gateway = gatewayTo(host, address)
+        return gateway === undefined ? [] : [`${name} via ${gateway}`]
+      })
+      return must(routed.length === 0, routed.length === 0 ? 'one segment' : few(routed, 3))
     },
   },
   {

@@ -1,4 +1,5 @@
-import { failed, passed } from '../../../lib/checks/checks.mts'
+import { failed, passed, warning } from '../../../lib/checks/checks.mts'
+import { isLoop, isUsable, nameServersOf } from '../prepare/resolv-conf.mts'
 import { must, should, type HostCheck } from './check.mts'
 
 // What else lives on the host: firewalls, resolvers, proxies.
@@ -8,7 +9,8 @@ const unit = (id: string, name: string, title: string, fix: string, waivable = t
   title,
   fix,
   waivable,
-  ask: ({ said }) => must(!said.has('unit', name), said.has('unit', name) ? `${name} runs` : 'not running'),
+  ask: ({ said }) =>
+    must(!said.has('unit', name), said.has('unit', name) ? `${name} runs, or is enabled` : 'not running'),
 })
 
 export const surroundings: readonly HostCheck[] = [
@@ -60,14 +62,18 @@ export const surroundings: readonly HostCheck[] = [
   },
   {
     id: 'host.resolver',
-    title: 'Names are asked of a server pods can reach too',
-    fix: 'write real name servers into /etc/resolv.conf, or keep systemd-resolved with its /run/systemd/resolve/resolv.conf',
+    title: 'Names are asked of a server pods can reach too: by IPv4, and not one on the host itself',
+    fix: 'write real name servers with IPv4 addresses into /etc/resolv.conf, or keep systemd-resolved with its /run/systemd/resolve/resolv.conf',
     waivable: true,
     ask({ said }) {
       const servers = said.all('nameserver').map(([one = '']) => one)
       if (servers.length === 0) return failed('no nameserver')
-      const loops = servers.every((one) => one.startsWith('127.') || one === '::1')
-      return must(!loops || said.has('upstream'), servers.join(', '))
+      const usable = nameServersOf(said)
+      if (usable.some(isUsable)) return passed(servers.join(', '))
+      // With IPv6 alone pods resolve the names of the cluster, and no others.
+      return said.has('ours') && !usable.some(isLoop)
+        ? warning(servers.join(', '))
+        : failed(servers.join(', '))
     },
   },
   {

@@ -1,7 +1,7 @@
-import type { Outcome } from '../../../lib/checks/checks.mts'
+import { warning, type Answer, type Outcome } from '../../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { log } from '../../../lib/base/log.mts'
-import type { HostFacts } from './check.mts'
+import type { HostCheck, HostFacts } from './check.mts'
 import { hostChecks } from './checks.mts'
 import { written } from '../../../lib/base/written.mts'
 
@@ -26,8 +26,9 @@ export function judge(hosts: readonly HostFacts[], waived: ReadonlyMap<string, s
       },
     )
   }
-  return hostChecks.flatMap(({ id, title, fix, ask: question }) => {
-    const answers = hosts.map((host) => ({ host, ...question(host) }))
+  return hostChecks.flatMap((check) => {
+    const { id, title, fix } = check
+    const answers = hosts.map((host) => ({ host, ...answerOf(check, host) }))
     const wrong = answers.filter(({ result }) => result !== 'passed')
     if (wrong.length === 0) return []
     const result = wrong.some((one) => one.result === 'failed') ? 'failed' : 'warning'
@@ -35,6 +36,11 @@ export function judge(hosts: readonly HostFacts[], waived: ReadonlyMap<string, s
     const finding = { id, title, fix, result, seen: grouped(wrong) } as const
     return [reason === undefined ? finding : { ...finding, waived: reason }]
   })
+}
+
+function answerOf({ ask, onlyBare = false }: HostCheck, host: HostFacts): Answer {
+  const answer = ask(host)
+  return onlyBare && host.said.has('ours') && answer.result === 'failed' ? warning(answer.evidence) : answer
 }
 
 /** Hosts that show the same stand in one line. */

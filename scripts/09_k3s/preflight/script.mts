@@ -7,7 +7,15 @@ import { preparedPart, prologue } from '../prepare/script.mts'
 
 const modules = ['overlay', 'br_netfilter', 'vxlan', 'wireguard', 'nf_conntrack', 'nf_tables']
 
-const sysctls = ['net.ipv4.conf.all.rp_filter', 'vm.overcommit_memory', 'vm.panic_on_oom']
+/** What rules of kube-proxy, flannel and kube-router are made of. */
+export const netfilter = [
+  'ip_set',
+  ...['set', 'comment', 'conntrack', 'addrtype', 'multiport', 'statistic', 'mark', 'MASQUERADE'].map(
+    (one) => `xt_${one}`,
+  ),
+]
+
+const sysctls = ['net.ipv4.conf.all.rp_filter', 'vm.panic_on_oom']
 
 /** Programs the kit runs on a host, or has K3s run there. */
 export const tools = [
@@ -33,12 +41,8 @@ const units = [
   'k0sworker',
   'snap.microk8s.daemon-kubelite',
   'docker',
-  'containerd',
-  'ufw',
-  'firewalld',
   'fail2ban',
-  'nm-cloud-setup',
-  'NetworkManager',
+  'nftables',
 ]
 
 /** What K3s consists of on a host, whoever installed it. */
@@ -63,9 +67,11 @@ const leftovers = [
   ...k3sPaths,
 ]
 
-/** The script's text. $1 is the host's private address. It answers to root and to anybody else. */
+/**
+ * The script's text. $1 is the host's private address. It answers to root and to anybody else. sudo hides from where
+ * the connection came; a process above it knows. No word too many: every run sends it to every host.
+ */
 export const preflightScript = `${prologue}say time "$(date +%s.%N)"
-# sudo hides from where the connection came; a process above it knows.
 above=$$
 while [ "$above" -gt 1 ] && [ -z "$client" ]; do
   client=$(tr '\\0' '\\n' 2>/dev/null <"/proc/$above/environ" | sed -n 's/^SSH_CONNECTION=\\([^ ]*\\).*/\\1/p')
@@ -84,15 +90,17 @@ say init "$(cat /proc/1/comm)"
 has systemctl && say systemd "$(systemctl --version | awk 'NR == 1 { print $2 }')" && say state "$(systemctl is-system-running 2>/dev/null)"
 has systemd-detect-virt && say virt "$(systemd-detect-virt 2>/dev/null)"
 [ -e /run/reboot-required ] && say reboot "$(cat /run/reboot-required.pkgs 2>/dev/null | head -n 3 | tr '\\n' ' ')required"
-data=/var/lib/rancher; while [ ! -d "$data" ]; do data=$(dirname "$data"); done
-for path in "$data" / /tmp /usr/local/bin /etc; do
-  df -Pk "$path" | awk -v p="$path" 'NR == 2 { print "disk", p, $4, $6 }'
-  df -Pi "$path" 2>/dev/null | awk -v p="$path" 'NR == 2 { print "inodes", p, $4 }'
-  point=$(df -P "$path" | awk 'NR == 2 { print $6 }')
-  awk -v p="$path" -v m="$point" '$2 == m { found = $3 " " $4 } END { print "mount", p, found }' /proc/mounts
+for path in data:/var/lib/rancher/k3s/agent/containerd kubelet:/var/lib/kubelet db:/var/lib/rancher/k3s/server/db; do
+  key=\${path%:*} path=\${path#*:}
+  while [ ! -d "$path" ]; do path=\${path%/*}; done
+  say $key "$path"
+  places="$places $path" db=$path
 done
-say data "$data"
-probe=$(mktemp -d "$data/.keybuzz-probe.XXXXXX" 2>/dev/null) && {
+for path in $places / /usr/local/bin /etc; do
+  df -Pi "$path" 2>/dev/null | awk -v p="$path" 'NR == 2 { print "inodes", p, $4 }'
+  df -Pk "$path" | awk -v p="$path" 'NR == 2 { m = $6; print "disk", p, $4, m } $2 == m { f = $3 " " $4 } END { print "mount", p, f }' - /proc/mounts
+done
+probe=$(mktemp -d "$db/.keybuzz-probe.XXXXXX" 2>/dev/null) && {
   trap 'rm -rf "$probe"' EXIT
   begin=$(date +%s%N)
   timeout -s INT 2 dd if=/dev/zero of="$probe/file" bs=2300 count=100 oflag=dsync 2>"$probe/said"
@@ -100,33 +108,34 @@ probe=$(mktemp -d "$data/.keybuzz-probe.XXXXXX" 2>/dev/null) && {
   written=$(awk '/records out/ { split($1, part, "+"); print part[1] }' "$probe/said")
   [ "\${written:-0}" -gt 0 ] && say fsync "$(( (end - begin) / 1000 / written ))"
 }
-for name in ${modules.join(' ')}; do has modprobe && modprobe -n -q "$name" && say module "$name"; done
+for name in ${[...modules, ...netfilter].join(' ')}; do has modprobe && modprobe -n -q "$name" && say module "$name"; done
 sysctls ${sysctls.join(' ')}
 if [ -r /sys/fs/cgroup/cgroup.controllers ]; then say cgroup "2 $(cat /sys/fs/cgroup/cgroup.controllers)"
 else say cgroup "1 $(awk 'NR > 1 && $4 == 1 { printf "%s ", $1 }' /proc/cgroups)"; fi
 [ -r /sys/module/apparmor/parameters/enabled ] && say apparmor "$(cat /sys/module/apparmor/parameters/enabled) $(has apparmor_parser && echo parser)"
-has getenforce && say selinux "$(getenforce)"
-grep -q seccomp /proc/sys/kernel/seccomp/actions_avail 2>/dev/null || [ -r /proc/sys/kernel/seccomp/actions_avail ] && say seccomp yes
+has getenforce && say selinux "$(getenforce) $(ls /usr/share/selinux/packages/k3s.pp* 2>/dev/null)"
+[ -r /proc/sys/kernel/seccomp/actions_avail ] && say seccomp yes
 has timedatectl && say ntp "$(timedatectl show --property NTPSynchronized --value 2>/dev/null)"
 say hostname "$(hostname)"
 say machineid "$(cat /etc/machine-id 2>/dev/null)"
 say product "$(cat /sys/class/dmi/id/product_uuid 2>/dev/null)"
-for key in /etc/ssh/ssh_host_*_key.pub; do [ -r "$key" ] && say hostkey "$(awk '{ print $2 }' "$key")"; done
+awk '{ print "hostkey", $2 }' /etc/ssh/ssh_host_*_key.pub 2>/dev/null
 awk -v n="$(hostname)" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == n) print "hosts", $1 }' /etc/hosts
 ${addressesPart}
-ip -o link show | awk '{ sub(":$", "", $2); sub("@.*", "", $2); for (i = 3; i < NF; i++) { if ($i == "mtu") m = $(i + 1); if ($i == "state") s = $(i + 1) } print "link", $2, m, s }'
-ip -4 route show | awk '{ via = ""; for (i = 2; i < NF; i++) if ($i == "dev") via = $(i + 1); print "route", $1, via }'
+ip -o link show | awk -F'[ :@]+' '{ for (i = 3; i < NF; i++) { if ($i == "mtu") m = $(i + 1); if ($i == "state") s = $(i + 1) } print "link", $2, m, s }'
+ip -4 route show | sed 's/^/route /'
 has ss && ss -Hlntup 2>/dev/null | while read -r protocol _ _ _ local _ process; do
   pid=\${process#*pid=} who=\${process#*\\"}
   case $(readlink "/proc/\${pid%%,*}/exe" 2>/dev/null) in /usr/local/bin/k3s* | /var/lib/rancher/k3s/*) who=k3s ;; esac
   say port "$protocol \${local##*:} \${who%%\\"*}"
 done | sort -u
 for unit in ${units.join(' ')}; do systemctl is-active --quiet "$unit" 2>/dev/null && say unit "$unit"; done
-has iptables && say iptables "$(iptables -V 2>/dev/null | awk '{ print $2, $3 }')"
-has iptables && iptables -S FORWARD >/dev/null 2>&1 && say module nf_tables
-has iptables && say forward "$(iptables -S FORWARD 2>/dev/null | awk 'NR == 1 { print $3 }')"
-has iptables-save && iptables-save 2>/dev/null | grep -q '^:KUBE-' && say chains KUBE
-say resolver "$(readlink -f /etc/resolv.conf)"
+systemctl is-enabled --quiet nm-cloud-setup nm-cloud-setup.timer 2>/dev/null && say unit nm-cloud-setup
+grep -hs '^flush ruleset' /etc/nftables.conf /etc/sysconfig/nftables.conf
+has firewall-cmd && say firewalld "$(firewall-cmd --version 2>/dev/null) $(grep ^FirewallB /etc/firewalld/firewalld.conf)"
+grep -hs '^ *Unattended-Upgrade::Automatic-Reboot ' /etc/apt/apt.conf.d/*
+has iptables && say iptables "$(iptables -V 2>/dev/null | awk '{ print $2, $3 }')" && iptables -S 2>/dev/null | sed -n 's/^-[AP] [IF][NO]/rule &/p'
+{ iptables-save; nft list ruleset; } 2>/dev/null | grep -qE ':KUBE-|chain KUBE-| kube-proxy' && say chains KUBE
 has lsattr && lsattr /etc/resolv.conf 2>/dev/null | awk '$1 ~ /i/ { print "immutable /etc/resolv.conf" }'
 for name in http_proxy https_proxy no_proxy; do
   eval "value=\\$$name"; [ -n "$value" ] || value=$(sed -n "s/^$name=//Ip" /etc/environment 2>/dev/null | tail -n 1)

@@ -8,7 +8,8 @@ import type { Task } from './task.mts'
 // the operator's chains that filters gets one jump, at its head, into a chain of ours beside it.
 
 export const firewallScript = '/usr/local/sbin/keybuzz-firewall'
-export const firewallUnit = '/etc/systemd/system/keybuzz-firewall.service'
+const unitName = 'keybuzz-firewall.service'
+export const firewallUnit = `/etc/systemd/system/${unitName}`
 
 /**
  * awk over `nft list ruleset`: `chain FAMILY TABLE NAME HOOK MARK COUNT` for each chain that may stop packets: one
@@ -22,7 +23,7 @@ chain ~ /^keybuzz_/ && /accept$/ { count[family table chain]++; next }
 chain != "" && match($0, /comment "keybuzz [0-9a-f]+"/) { mark = substr($0, RSTART + 17, RLENGTH - 18); next }
 chain != "" && /(^|[ \t{:])(drop|reject|jump|goto|queue|vmap)/ { stops = 1 }
 $1 == "}" {
-  foreign = table ~ /^(kube-|k3s|cni|flannel|firewalld|docker)/ || (family == "ip" && table == "filter" && chain ~ /^[A-Z]/)
+  foreign = table ~ /^(kube-|k3s|cni|flannel|firewalld|docker|f2b|crowdsec|netavark|libvirt|incus|lxd)/ || (family == "ip" && table == "filter" && chain ~ /^[A-Z]/)
   if (hook != "" && chain != "" && stops && !foreign && (family == "ip" || family == "inet")) found[++many] = family " " table " " chain " " hook " " mark
   chain = ""
 }
@@ -41,9 +42,10 @@ const linesOf = (rules: readonly Rule[]): Readonly<Record<string, readonly strin
     .flatMap(({ source }) => [`ip saddr ${source} accept`, `ip daddr ${source} accept`]),
 })
 
+/** Of the unit too: a host where another one was enabled is laid anew, and with it the links of its unit. */
 const markOf = (rules: readonly Rule[]): string =>
   createHash('sha256')
-    .update(JSON.stringify(linesOf(rules)))
+    .update(JSON.stringify([linesOf(rules), unit]))
     .digest('hex')
     .slice(0, 12)
 
@@ -76,7 +78,7 @@ done
 const unit = `${signature}
 [Unit]
 Description=What K3s needs of the packet filter, by the KeyBuzz installer
-# A restart or reload of nftables.service begins with an empty table.
+# Each start, restart or reload of nftables.service begins with an empty table.
 After=nftables.service
 PartOf=nftables.service
 ReloadPropagatedFrom=nftables.service
@@ -88,7 +90,7 @@ ExecStart=${firewallScript}
 ExecReload=${firewallScript}
 
 [Install]
-WantedBy=multi-user.target
+WantedBy=multi-user.target nftables.service
 `
 
 /** What is to do on a host whose own nftables filter packets. Pure. */
@@ -114,7 +116,7 @@ export function nftablesTasks(said: HostDocument, rules: readonly Rule[]): Task[
             words: [
               'sh',
               '-ec',
-              `${firewallScript}; systemctl daemon-reload; systemctl enable --quiet --now ${firewallUnit.split('/').at(-1)}`,
+              `${firewallScript}; systemctl daemon-reload; systemctl reenable --quiet ${unitName}; systemctl start ${unitName}`,
             ],
           },
         ]),

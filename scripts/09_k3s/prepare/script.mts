@@ -43,13 +43,13 @@ ${resolver('/etc/resolv.conf', 'nameserver')}
 ${resolver('/run/systemd/resolve/resolv.conf', 'upstream')} | grep '^upstream'
 has ufw && say ufw "$(ufw status 2>/dev/null | awk 'NR == 1 { print $2 }')" && ufw show added 2>/dev/null | sed -n 's/^ufw /ufwrule /p'
 if has firewall-cmd && systemctl is-active --quiet firewalld; then
-  device=$(ip -o -4 addr show | awk -v a="$address" '{ split($4, part, "/"); if (part[1] == a) print $2 }')
+  device=$(ip -o -4 addr show to "$address" | awk '{ print $2 }')
   zone=$(firewall-cmd --get-zone-of-interface="$device" 2>/dev/null || firewall-cmd --get-default-zone)
   say zone "$zone"
   for kind in runtime permanent; do
-    for_kind() { if [ "$kind" = permanent ]; then firewall-cmd --permanent "$@"; else firewall-cmd "$@"; fi 2>/dev/null; }
-    for_kind --zone="$zone" --list-rich-rules | sed "s/^/rich $kind /"
-    for source in $(for_kind --zone=trusted --list-sources); do say trusted "$kind $source"; done
+    kept=\${kind#runtime}
+    firewall-cmd \${kept:+--permanent} --zone="$zone" --list-rich-rules 2>/dev/null | sed "s/^/rich $kind /"
+    for source in $(firewall-cmd \${kept:+--permanent} --zone=trusted --list-sources 2>/dev/null); do say trusted "$kind $source"; done
   done
 fi
 has nft && nft list ruleset 2>/dev/null | awk '${chainsOf}'

@@ -2,6 +2,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import type { UnreachableHost } from '../../../lib/hosts/hosts.mts'
 import { log } from '../../../lib/base/log.mts'
+import { shortened } from '../../../lib/base/sensitive.mts'
 import type { TeardownRun } from '../../../lib/hosts/take-down.mts'
 import { paths } from '../host/paths.mts'
 import { requireOthersWhole } from '../nodes/control-plane.mts'
@@ -106,6 +107,9 @@ export async function uninstallK3s(
   await host.put(paths.uninstall, '0755', uninstallScript((settings as K3sSettings).CLUSTER_CIDR))
   await host.change('take K3s and its data off', ['sh', '-c', `exec ${paths.uninstall} "$(uname -n)"`], {
     timeoutSeconds: 300,
+    onWarnings: (text) => {
+      for (const line of text.split('\n')) log.warn(`${host.name}: ${shortened(line, 200)}`)
+    },
   })
   if (!planning) log.ok(`${host.name} is bare`, started)
 }

@@ -87,7 +87,7 @@ test('a run that reaches no majority of the masters works on none, exit 6', asyn
 })
 
 /** A host whose commands end with these codes, one after the other; their words are in `said`. */
-function hostEnding(codes: number[], holder = 'quiet') {
+function hostEnding(codes: number[], holder = 'quiet', stderr = '') {
   const said: string[][] = []
   const held: string[][] = []
   const host = createHost({
@@ -96,7 +96,7 @@ function hostEnding(codes: number[], holder = 'quiet') {
     connection: {
       run: (words) => {
         said.push([...words])
-        return Promise.resolve({ code: codes.shift() ?? 0, stdout: '', stderr: '' })
+        return Promise.resolve({ code: codes.shift() ?? 0, stdout: '', stderr })
       },
       runHeld: (words) => {
         held.push([...words])
@@ -120,6 +120,15 @@ test('a command that changes a host is told apart, while it works, from one that
     [...locking, '--shared', '--close', '/run/keybuzz-installer/work.lock', 'systemctl', 'restart', 'it'],
     ['uname', '-n'],
   ])
+})
+
+test('what a command that succeeded warns of is heard; a command without warnings says nothing', async () => {
+  const heard: string[] = []
+  const onWarnings = (text: string) => void heard.push(text)
+  await hostEnding([0], 'quiet', 'a set stays\n').host.change('clean it', ['clean'], { onWarnings })
+  await hostEnding([0]).host.change('clean it', ['clean'], { onWarnings })
+  await assert.rejects(hostEnding([1], 'quiet', 'no').host.change('clean it', ['clean'], { onWarnings }))
+  assert.deepEqual(heard, ['a set stays'])
 })
 
 test('a host on which a run that is gone still works is waited for; exit 11 when that does not end', async () => {

@@ -86,7 +86,16 @@ const settings = (more: Record<string, string> = {}) => {
   return typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as WithTokens
 }
 const nodes: NodeFacts[] = [one, two, three]
-const own = ['cluster-init', 'server', 'token', 'node-name', 'node-ip', 'advertise-address', 'flannel-iface']
+const own = [
+  'cluster-init',
+  'server',
+  'token',
+  'node-name',
+  'node-ip',
+  'advertise-address',
+  'flannel-iface',
+  'kube-proxy-arg',
+]
 const configOf = (node: NodeFacts, origin: Parameters<typeof serverConfig>[3], given = settings()) =>
   parse(serverConfig(given, nodes, node, origin)) as Record<string, unknown>
 
@@ -110,6 +119,12 @@ test('every server is told how soon a lost node is left', () => {
     'default-unreachable-toleration-seconds=30',
   ])
   assert.deepEqual(config['kube-controller-manager-arg'], ['node-monitor-grace-period=20s'])
+})
+
+test('NodePorts answer at the private address of each node alone, on masters and workers', () => {
+  assert.deepEqual(configOf(one, { begins: true })['kube-proxy-arg'], ['nodeport-addresses=192.0.2.1/32'])
+  const worker = parse(agentConfig(one, '192.0.2.1', 'K10abc::node:agent')) as Record<string, unknown>
+  assert.deepEqual(worker['kube-proxy-arg'], ['nodeport-addresses=192.0.2.1/32'])
 })
 
 test('the certificate covers every master and every name of the load balancers', () => {

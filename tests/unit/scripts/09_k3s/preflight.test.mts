@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { root } from '../../../../lib/base/files.mts'
 import type { Member } from '../../../../lib/hosts/hosts.mts'
-import { isInRange, rangesOverlap } from '../../../../scripts/09_k3s/host/cidr.mts'
+import { isInRange, isWithin, rangesOverlap } from '../../../../scripts/09_k3s/host/cidr.mts'
 import { resolve, typed } from '../../../../lib/settings/settings.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
@@ -112,6 +113,13 @@ const also = (line: string): SettingsView => said('end 1', `${line}\nend 1`)
 const mount = (path: string, options: string): SettingsView =>
   said(`mount ${path} ext4 rw,relatime`, `mount ${path} ${options}`)
 
+/** A folder of its own disk: what is measured is that one. */
+const onItsOwnDisk = (key: string, kib: string, options = 'ext4 rw,relatime'): SettingsView => {
+  const path = key === 'db' ? '/var/lib/rancher/k3s/server/db' : '/var/lib/kubelet'
+  const { text = '' } = said(`${key} /var/lib\n`, `${key} ${path}\n`)
+  return { text: text.replace('end 1', `disk ${path} ${kib} ${path}\nmount ${path} ${options}\nend 1`) }
+}
+
 const faults: Readonly<
   Record<string, readonly [given: SettingsView, result: 'failed' | 'warning', seen: RegExp]>
 > = {
@@ -125,6 +133,7 @@ const faults: Readonly<
   'host.units': [said('state running', 'state degraded'), 'warning', /degraded/],
   'host.virtualization': [said('virt kvm', 'virt lxc'), 'warning', /lxc/],
   'host.reboot': [also('reboot linux-image required'), 'warning', /linux-image/],
+  'host.automatic-reboot': [also('Unattended-Upgrade::Automatic-Reboot "true";'), 'warning', /true/],
   'host.packages': [also('dpkg locked'), 'failed', /locked/],
   'host.cpus': [said('cpus 4', 'cpus 1'), 'failed', /1, at least 2/],
   'host.memory': [said('memtotal 8126840', 'memtotal 1000000'), 'failed', /977 MiB, at least/],
@@ -136,22 +145,32 @@ const faults: Readonly<
     /1930 MiB free, at least 20 GiB/,
   ],
   'host.disk-root': [said('disk / 57972428', 'disk / 972428'), 'failed', /950 MiB/],
-  'host.disk-tmp': [said('disk /tmp 57972428', 'disk /tmp 72428'), 'failed', /71 MiB/],
+  'host.disk-db': [onItsOwnDisk('db', '3000000'), 'failed', /2930 MiB free, at least 5 GiB/],
+  'host.disk-kubelet': [onItsOwnDisk('kubelet', '1000000'), 'failed', /977 MiB free, at least 2 GiB/],
   'host.disk-bin': [said('disk /usr/local/bin 57969908', 'disk /usr/local/bin 69908'), 'failed', /68 MiB/],
   'host.inodes-data': [said('inodes /var/lib 3815923', 'inodes /var/lib 159'), 'failed', /159 free/],
   'host.inodes-root': [said('inodes / 3815923', 'inodes / 159'), 'failed', /159 free/],
   'host.writable-data': [mount('/var/lib', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
+  'host.writable-db': [onItsOwnDisk('db', '90000000', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
+  'host.writable-kubelet': [onItsOwnDisk('kubelet', '90000000', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
   'host.writable-etc': [mount('/etc', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
   'host.writable-bin': [mount('/usr/local/bin', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
   'host.exec-data': [mount('/var/lib', 'ext4 rw,noexec'), 'failed', /noexec/],
   'host.exec-bin': [mount('/usr/local/bin', 'ext4 rw,nosuid,noexec'), 'failed', /noexec/],
   'host.filesystem': [mount('/var/lib', 'nfs4 rw,relatime'), 'failed', /nfs4/],
+  'host.filesystem-db': [onItsOwnDisk('db', '90000000', 'nfs4 rw'), 'failed', /nfs4/],
+  'host.zfs': [mount('/var/lib', 'zfs rw,relatime'), 'failed', /zfs/],
   'host.fsync': [said('fsync 1484', 'fsync 25000'), 'warning', /25\.0 ms/],
   'host.kernel': [said('kernel 6.1.0', 'kernel 4.15.0'), 'failed', /4\.15/],
   'host.module-overlay': [missing('overlay'), 'failed', /not found/],
   'host.module-br-netfilter': [missing('br_netfilter'), 'failed', /not found/],
   'host.module-nf-conntrack': [missing('nf_conntrack'), 'failed', /not found/],
-  'host.module-nf-tables': [missing('nf_tables'), 'failed', /not found/],
+  'host.module-nf-tables': [
+    { text: (missing('nf_tables').text ?? '').replaceAll(/^rule .*\n/gm, '') },
+    'failed',
+    /not found/,
+  ],
+  'host.module-netfilter': [missing('xt_MASQUERADE'), 'failed', /not found: xt_MASQUERADE$/],
   'host.module-vxlan': [missing('vxlan'), 'failed', /not found/],
   'host.module-wireguard': [
     { ...missing('wireguard'), settings: { FLANNEL_BACKEND: 'wireguard-native' } },
@@ -218,10 +237,18 @@ const faults: Readonly<
     /MTU 1200/,
   ],
   'host.mtu-equal': [said('link eth1 1450 UP', 'link eth1 1500 UP'), 'failed', /1500, k8s-master-02 1450/],
+  'host.segment': [
+    {
+      ...said('route 192.0.2.0/24 dev eth1', 'route 192.0.0.0/16 via 192.0.2.254 dev eth1'),
+      settings: { FLANNEL_BACKEND: 'host-gw' },
+    },
+    'failed',
+    /k8s-master-02 via 192\.0\.2\.254/,
+  ],
   'host.default-route': [without('route default'), 'failed', /none/],
-  'host.one-default-route': [also('route default eth1'), 'warning', /2/],
-  'host.pods-free': [also('route 10.42.7.0/24 tun0'), 'failed', /10\.42\.7\.0\/24/],
-  'host.services-free': [also('route 10.0.0.0/8 tun0'), 'failed', /10\.0\.0\.0\/8/],
+  'host.one-default-route': [also('route default via 192.0.2.254 dev eth1'), 'warning', /2/],
+  'host.pods-free': [also('route 10.42.7.0/24 dev tun0 scope link'), 'failed', /10\.42\.7\.0\/24/],
+  'host.services-free': [also('route 10.43.0.0/16 dev tun0 scope link'), 'failed', /10\.43\.0\.0\/16/],
   'host.not-a-pod': [{ settings: { CLUSTER_CIDR: '192.0.0.0/16' } }, 'failed', /192\.0\.2\.1/],
   'host.not-a-service': [{ settings: { SERVICE_CIDR: '192.0.0.0/16' } }, 'failed', /192\.0\.2\.1/],
   'host.ranges': [{ settings: { SERVICE_CIDR: '10.42.128.0/20' } }, 'failed', /10\.42\.128/],
@@ -247,7 +274,22 @@ const faults: Readonly<
   ],
   'host.firewall-balancers': [also('ufw active'), 'warning', /none is named/],
   'host.reach': [{ blocked: [silent] }, 'failed', /no answer to k8s-master-02 on tcp 6443/],
-  'host.forward': [said('forward ACCEPT', 'forward DROP'), 'warning', /DROP/],
+  'host.forward': [
+    also('rule -A FORWARD -j REJECT --reject-with icmp-host-prohibited'),
+    'failed',
+    /-A FORWARD -j REJECT --reject-with icmp-host-prohibited stops/,
+  ],
+  'host.input': [
+    said('rule -P INPUT ACCEPT', 'rule -P INPUT DROP\nrule -A INPUT -s 10.42.0.0/16 -j ACCEPT'),
+    'warning',
+    /stops 10\.43\.0\.0\/16$/,
+  ],
+  'host.firewall-reload': [also('unit nftables\nflush ruleset'), 'warning', /flush ruleset/],
+  'host.firewall-trusted': [
+    also('zone public\ntrusted runtime 192.0.2.99\ntrusted permanent 10.42.0.0/16'),
+    'warning',
+    /trusts 192\.0\.2\.99$/,
+  ],
   'host.iptables': [said('v1.8.9', 'v1.8.2'), 'failed', /1\.8\.2/],
   'host.iptables-mode': [said('(nf_tables)', '(legacy)'), 'warning', /legacy.*nf_tables/],
   'host.fail2ban': [also('unit fail2ban'), 'warning', /runs/],
@@ -302,8 +344,8 @@ test('a node of ours may be asked again: its ports, links and routes are its own
       'link cni0 1450 UP',
       'chains KUBE',
       'leftover /var/lib/kubelet',
-      'route 10.42.0.0/24 cni0',
-      'route 10.42.1.0/24 eth1',
+      'route 10.42.0.0/24 dev cni0 proto kernel scope link src 10.42.0.1',
+      'route 10.42.1.0/24 via 192.0.2.2 dev eth1',
       'end 1',
     ].join('\n'),
   )
@@ -337,9 +379,150 @@ for (const [what, given, result] of [
   })
 }
 
-test('pods are forwarded by rules of their own behind a firewall whose policy drops', () => {
-  const given = { text: good.replace('forward ACCEPT', 'forward DROP').replace('end 1', 'ufw active\nend 1') }
-  assert.ok(judge([host(given)], new Map()).every(({ id }) => id !== 'host.forward'))
+const resultOf = (id: string, given: SettingsView) =>
+  judge([host(given)], new Map()).find((one) => one.id === id)?.result ?? 'passed'
+
+for (const [what, rules, result] of [
+  ['a policy that drops is asked last, behind the rule of flannel', ['-P FORWARD DROP'], 'passed'],
+  [
+    'a last rule that stops all comes before the rule flannel adds',
+    ['-A FORWARD -i eth1 -j ACCEPT', '-A FORWARD -m comment --comment "the last word" -j DROP'],
+    'failed',
+  ],
+  [
+    'on a node whose flannel comes first it stops nothing of pods',
+    ['-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD', '-A FORWARD -j REJECT'],
+    'passed',
+  ],
+  ['a rule with a condition is no last word', ['-A FORWARD -i eth0 -j DROP'], 'passed'],
+] as const) {
+  test(`packets of pods are forwarded: ${what}`, () => {
+    assert.equal(resultOf('host.forward', also(rules.map((rule) => `rule ${rule}`).join('\n'))), result)
+  })
+}
+
+for (const [what, lines, result] of [
+  ['both ranges are let in', '-A INPUT -s 10.42.0.0/15 -j ACCEPT\nrule -A INPUT -j REJECT', 'passed'],
+  ['no rule stops anything', '-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT', 'passed'],
+  ['a last rule stops them', '-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nrule -A INPUT -j DROP', 'warning'],
+  ['they come behind the last word', '-A INPUT -j DROP\nrule -A INPUT -s 10.0.0.0/8 -j ACCEPT', 'warning'],
+  ['ufw has that policy, and rules of its own', '-A INPUT -j DROP\nufw active', 'passed'],
+] as const) {
+  test(`pods reach their node through INPUT: ${what}`, () => {
+    assert.equal(resultOf('host.input', also(`rule ${lines}`)), result)
+  })
+}
+
+for (const [what, lines, result] of [
+  ['nftables.service is off', 'flush ruleset', 'passed'],
+  ['firewalld of RHEL 8', 'zone public\nfirewalld 0.9.11 FirewallBackend=nftables', 'warning'],
+  ['firewalld that filters by iptables', 'zone public\nfirewalld 1.3.3 FirewallBackend=iptables', 'warning'],
+  ['firewalld of Debian 12', 'zone public\nfirewalld 1.3.3 FirewallBackend=nftables', 'warning'],
+  ['firewalld of Debian 13', 'zone public\nfirewalld 2.3.1 FirewallBackend=nftables', 'passed'],
+  ['firewalld that is not active', 'firewalld 0.9.11 FirewallBackend=nftables', 'passed'],
+] as const) {
+  test(`a reload of the firewall: ${what}`, () => {
+    assert.equal(resultOf('host.firewall-reload', also(lines)), result)
+  })
+}
+
+test('a reload of firewalld: RHEL has the mend of 2.0 in its 1.2.5', () => {
+  const rhel = (version: string) => ({
+    text: good
+      .replace('os debian 12', 'os rocky 9.4')
+      .replace('end 1', `zone public\nfirewalld ${version}\nend 1`),
+  })
+  assert.equal(resultOf('host.firewall-reload', rhel('1.3.4')), 'passed')
+  assert.equal(resultOf('host.firewall-reload', rhel('1.1.1')), 'warning')
+})
+
+test('a wider route is no clash: Hetzner routes 10.0.0.0/8 to its private networks', () => {
+  for (const route of ['10.0.0.0/8', '10.42.0.0/15'])
+    assert.equal(resultOf('host.pods-free', also(`route ${route} via 10.0.0.1 dev eth1`)), 'passed', route)
+  for (const route of ['10.42.0.0/16', '10.42.255.0/24'])
+    assert.equal(resultOf('host.pods-free', also(`route ${route} dev tun0`)), 'failed', route)
+})
+
+test('with host-gw the most precise route counts: on one segment, or by a router', () => {
+  const hostGw = { settings: { FLANNEL_BACKEND: 'host-gw' } }
+  assert.equal(
+    resultOf('host.segment', { ...also('route 192.0.0.0/16 via 192.0.2.254 dev eth1'), ...hostGw }),
+    'passed',
+  )
+  assert.equal(
+    resultOf('host.segment', { ...also('route 192.0.2.2 via 192.0.2.254 dev eth1'), ...hostGw }),
+    'failed',
+  )
+  // Hetzner Cloud: the host's address is a /32.
+  assert.equal(resultOf('host.segment', { ...without('route 192.0.2.0/24'), ...hostGw }), 'failed')
+  assert.equal(resultOf('host.segment', without('route 192.0.2.0/24')), 'passed')
+})
+
+test('what only a bare host must have is a warning on a node of ours: a worker can be added months later', () => {
+  const full = good.replace('disk /var/lib 57976332', 'disk /var/lib 1976332').replace('cpus 4', 'cpus 1')
+  for (const id of ['host.disk-data', 'host.cpus']) {
+    assert.equal(resultOf(id, { text: full }), 'failed', id)
+    assert.equal(resultOf(id, { text: full.replace('end 1', 'ours yes\nend 1') }), 'warning', id)
+  }
+  // No reason of age makes this one harmless.
+  const readOnly = good
+    .replace('mount /var/lib ext4 rw', 'mount /var/lib ext4 ro')
+    .replace('end 1', 'ours yes\nend 1')
+  assert.equal(resultOf('host.writable-data', { text: readOnly }), 'failed')
+})
+
+test('a worker has no database: the disk of one is not asked for', () => {
+  const { text = '' } = onItsOwnDisk('db', '1000')
+  assert.equal(resultOf('host.disk-db', { text, role: 'worker' }), 'passed')
+})
+
+for (const [what, lines, result] of [
+  ['IPv6 alone reaches no pod', 'nameserver 2001:db8::1', 'failed'],
+  ['an address of one link reaches none', 'nameserver 169.254.1.1', 'failed'],
+  ['the one of a cloud does', 'nameserver 169.254.169.254', 'passed'],
+  ['IPv6 first, as Hetzner lists them', 'nameserver 2001:db8::1\nnameserver 192.0.2.3', 'passed'],
+  ['IPv6 alone on a node of ours, whose names inside go on', 'nameserver 2001:db8::1\nours yes', 'warning'],
+] as const) {
+  test(`name servers of pods: ${what}`, () => {
+    const bare = good.replace('nameserver 127.0.0.53\n', '').replace(/^upstream.*\n/m, '')
+    assert.equal(resultOf('host.resolver', { text: bare.replace('end 1', `${lines}\nend 1`) }), result)
+  })
+}
+
+test('SELinux may enforce where the policy of K3s is there', () => {
+  const policy = '/usr/share/selinux/packages/k3s.pp'
+  assert.equal(resultOf('host.selinux', also(`selinux Enforcing ${policy}`)), 'passed')
+  assert.equal(resultOf('host.selinux', also('selinux Permissive')), 'passed')
+})
+
+test('a kernel that lists no modules is not refused for them: K3s itself tells', () => {
+  const text = good.replaceAll(/^module .*\n/gm, '')
+  assert.equal(resultOf('host.module-netfilter', { text }), 'passed')
+})
+
+test('an upgrade that restarts hosts: the last of apt’s files counts', () => {
+  const key = 'Unattended-Upgrade::Automatic-Reboot'
+  assert.equal(resultOf('host.automatic-reboot', also(`${key} "true";\n${key} "false";`)), 'passed')
+})
+
+test('ZFS may be waived, for newer ones carry overlays; a network share may not', () => {
+  const zfs = judge([host(mount('/var/lib', 'zfs rw'))], waivedOf('host.zfs: OpenZFS 2.3'))
+  assert.deepEqual(
+    zfs.map(({ id, waived }) => [id, waived]),
+    [['host.zfs', 'OpenZFS 2.3']],
+  )
+  assert.throws(() => judge([host({})], waivedOf('host.filesystem: why')), { exitCode: 2 })
+})
+
+test('hints have the words of both families of systems', () => {
+  for (const { id, fix } of hostChecks)
+    if (/apt-get/.test(fix) && id !== 'host.apparmor') assert.match(fix, /dnf install/, id)
+  const perl = hostChecks.find(({ id }) => id === 'host.tool-perl')
+  assert.equal(perl?.fix, 'apt-get install perl, or dnf install perl')
+  assert.match(
+    hostChecks.find(({ id }) => id === 'host.tool-ip')?.fix ?? '',
+    /iproute2, or dnf install iproute$/,
+  )
 })
 
 test('hosts that show the same stand in one line; a waiver is told with its reason', () => {
@@ -403,10 +586,101 @@ test('the script is plain sh, answers to the end on this machine, and leaves not
   assert.ok(document.has('address', 'lo', '127.0.0.1/8'))
   const left = execFileSync(
     'sh',
-    ['-c', 'ls -a /var/lib /var/lib/rancher 2>/dev/null | grep keybuzz-probe || true'],
+    [
+      '-c',
+      'ls -a /var/lib /var/lib/rancher /var/lib/rancher/k3s/server/db 2>/dev/null | grep keybuzz-probe || true',
+    ],
     { encoding: 'utf8' },
   )
   assert.equal(left, '')
+})
+
+/** What the script says in a folder that stands in for /var/lib and /etc, with these programs before the host's own. */
+function saidBy(programs: Readonly<Record<string, string>>, files: Readonly<Record<string, string>>) {
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-preflight-'))
+  try {
+    mkdirSync(join(folder, 'tools'))
+    for (const [name, body] of Object.entries(programs)) {
+      const text = `#!/bin/sh\n# Stand-in of ${name}.\n${body}\n`
+      writeFileSync(join(folder, 'tools', name), text, { mode: 0o755 })
+    }
+    mkdirSync(join(folder, 'var/lib'), { recursive: true })
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(join(folder, path, '..'), { recursive: true })
+      writeFileSync(join(folder, path), content)
+    }
+    const input = preflightScript.replaceAll(
+      /([ :])\/(var\/lib|etc\/(?:apt|nftables|firewalld|sysconfig))/g,
+      `$1${folder}/$2`,
+    )
+    const env = { ...process.env, PATH: `${folder}/tools:${process.env['PATH']}` }
+    const stdio = ['pipe', 'pipe', 'ignore'] as const
+    const text = execFileSync('sh', ['-s', '127.0.0.1'], { input, env, encoding: 'utf8', stdio: [...stdio] })
+    return parseDocument('here', text.replaceAll(folder, ''))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+test('what is measured is the deepest folder there is: disks of their own lie below /var/lib/rancher', () => {
+  const bare = saidBy({}, {})
+  assert.deepEqual([bare.one('data'), bare.one('db'), bare.one('kubelet')], Array(3).fill('/var/lib'))
+  const node = saidBy({}, { 'var/lib/rancher/k3s/server/db/one': '', 'var/lib/kubelet/one': '' })
+  const folders = ['/var/lib/rancher/k3s', '/var/lib/rancher/k3s/server/db', '/var/lib/kubelet']
+  assert.deepEqual([node.one('data'), node.one('db'), node.one('kubelet')], folders)
+  for (const path of folders) {
+    assert.match(
+      node
+        .all('disk')
+        .find(([at]) => at === path)
+        ?.join(' ') ?? '',
+      /^\S+ \d+ \/\S*$/,
+      path,
+    )
+    assert.match(
+      node
+        .all('mount')
+        .find(([at]) => at === path)
+        ?.join(' ') ?? '',
+      /^\S+ \w+ r[ow]/,
+      path,
+    )
+  }
+  assert.ok(node.number('fsync') > 0)
+})
+
+test('what is asked of units, files and packet filters is found, whichever program knows it', () => {
+  const enabled = (name: string) => `case "$*" in "is-enabled"*" ${name}"*) exit 0 ;; *) exit 1 ;; esac`
+  const found = saidBy(
+    {
+      systemctl: enabled('nm-cloud-setup.timer'),
+      iptables: `case $1 in -V) echo iptables v1.8.9 '(nf_tables)' ;; -S) printf '%s\\n' '-P INPUT DROP' '-P OUTPUT ACCEPT' '-A INPUT -j ACCEPT' ;; esac`,
+      'iptables-save': 'exit 1',
+      nft: `printf 'table ip nat {\\n\\tchain KUBE-SERVICES {\\n\\t}\\n}\\n'`,
+      getenforce: 'echo Enforcing',
+      'firewall-cmd': 'echo 0.9.11',
+    },
+    {
+      'etc/nftables.conf': '#!/usr/sbin/nft -f\nflush ruleset\n',
+      'etc/firewalld/firewalld.conf': 'DefaultZone=public\nFirewallBackend=nftables\n',
+      'etc/apt/apt.conf.d/50unattended-upgrades':
+        '//Unattended-Upgrade::Automatic-Reboot "false";\n  Unattended-Upgrade::Automatic-Reboot "true";\nUnattended-Upgrade::Automatic-Reboot-Time "02:00";\n',
+    },
+  )
+  assert.ok(found.has('unit', 'nm-cloud-setup'))
+  assert.deepEqual(found.all('rule'), [
+    ['-P', 'INPUT', 'DROP'],
+    ['-A', 'INPUT', '-j', 'ACCEPT'],
+  ])
+  assert.ok(found.has('chains', 'KUBE'))
+  assert.ok(found.has('flush', 'ruleset'))
+  assert.equal(found.one('selinux'), 'Enforcing')
+  assert.equal(found.one('firewalld'), '0.9.11 FirewallBackend=nftables')
+  assert.deepEqual(found.all('Unattended-Upgrade::Automatic-Reboot'), [['"true";']])
+  const none = saidBy({ systemctl: 'exit 1', nft: 'exit 1', 'iptables-save': 'exit 1' }, {})
+  for (const key of ['chains', 'flush', 'Unattended-Upgrade::Automatic-Reboot'])
+    assert.deepEqual(none.all(key), [], key)
+  assert.ok(!none.has('unit', 'nm-cloud-setup'))
 })
 
 test('ranges: overlap and membership', () => {
@@ -416,6 +690,8 @@ test('ranges: overlap and membership', () => {
   // Nothing compares with what is not a number: no overlap would ever be seen.
   for (const range of ['fd00::/56', 'NaN/16', ''])
     assert.throws(() => rangesOverlap(range, '10.42.0.0/16'), { exitCode: 2 }, range)
+  assert.ok(isWithin('10.42.7.0/24', '10.42.0.0/16') && isWithin('10.42.0.0/16', '10.42.0.0/16'))
+  assert.ok(!isWithin('10.0.0.0/8', '10.42.0.0/16') && !isWithin('10.43.0.0/24', '10.42.0.0/16'))
   assert.ok(isInRange('192.0.2.255', '192.0.2.0/24'))
   assert.ok(!isInRange('192.0.3.0', '192.0.2.0/24'))
 })

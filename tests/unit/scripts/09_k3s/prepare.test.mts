@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -28,7 +29,7 @@ import {
 import { probeScript, listenScript } from '../../../../scripts/09_k3s/reach/scripts.mts'
 import type { Fit } from '../../../../scripts/09_k3s/preflight/run.mts'
 import { modulesFile, sysctlFile } from '../../../../scripts/09_k3s/prepare/kernel.mts'
-import { chainsOf, scriptText } from '../../../../scripts/09_k3s/prepare/nftables.mts'
+import { chainsOf, firewallUnit, scriptText } from '../../../../scripts/09_k3s/prepare/nftables.mts'
 import { rulesFor } from '../../../../scripts/09_k3s/host/openings.mts'
 import { preparedScript } from '../../../../scripts/09_k3s/prepare/script.mts'
 import type { Task } from '../../../../scripts/09_k3s/prepare/task.mts'
@@ -119,11 +120,26 @@ for (const [what, text, lines] of [
     'real servers are taken as they are, three at most',
     good.replace(
       'nameserver 127.0.0.53',
-      ['127.0.0.1', '192.0.2.3', '192.0.2.4', '192.0.2.5', '192.0.2.6']
+      // As Hetzner lists them: with IPv6 first, which pods do not reach.
+      [
+        '127.0.0.1',
+        '2001:db8::1',
+        'fe80::1',
+        '169.254.3.4',
+        '192.0.2.3',
+        '192.0.2.4',
+        '192.0.2.5',
+        '192.0.2.6',
+      ]
         .map((one) => `nameserver ${one}`)
         .join('\n'),
     ),
     ['nameserver 192.0.2.3', 'nameserver 192.0.2.4', 'nameserver 192.0.2.5'],
+  ],
+  [
+    'with IPv6 alone they stay: names of the cluster are answered',
+    good.replace('upstream 192.0.2.53', 'upstream 2001:db8::1'),
+    ['nameserver 2001:db8::1'],
   ],
 ] as const) {
   test(`the kubelet's resolv.conf: ${what}`, () => {
@@ -231,13 +247,51 @@ test('nftables: only chains of the operator that may stop packets are written to
 test('nftables: openings are laid once; a line that was taken out of them is seen', () => {
   const found = chainLines(ruleset)
   const [command = ''] = commands(worksWith(found))
-  assert.match(command, /keybuzz-firewall; systemctl daemon-reload; systemctl enable --quiet --now/)
+  assert.match(
+    command,
+    /keybuzz-firewall; systemctl daemon-reload; systemctl reenable --quiet keybuzz-firewall\.service; systemctl start/,
+  )
   const rules = rulesFor(master, members, settingsWith())
   const mark = /comment \\"keybuzz ([0-9a-f]+)\\"/.exec(scriptText(rules))?.[1] ?? ''
   const laid = found.replace('none 0', `${mark} 6`).replace('none 0', `${mark} 4`)
   assert.deepEqual(commands(worksWith(laid)), [])
   assert.equal(commands(worksWith(laid.replace(`${mark} 6`, `${mark} 5`))).length, 1)
   assert.equal(commands(worksWith(laid, settingsWith({ ADMIN_ADDRESSES: '198.51.100.9' }))).length, 1)
+})
+
+test('nftables: stopped and started, it brings the openings with it, also on hosts that had another unit', () => {
+  const content = contentOf(worksWith(chainLines(ruleset)), firewallUnit) ?? ''
+  assert.match(content, /^WantedBy=multi-user\.target nftables\.service$/m)
+  assert.match(content, /^PartOf=nftables\.service$/m)
+  const rules = rulesFor(master, members, settingsWith())
+  // As the kit without that wrote it: the same openings, and a link the unit no longer agrees with.
+  const before = createHash('sha256')
+    .update(JSON.stringify(openingLines(rules)))
+    .digest('hex')
+    .slice(0, 12)
+  const laid = chainLines(ruleset).replace('none 0', `${before} 6`).replace('none 0', `${before} 4`)
+  assert.match(commands(worksWith(laid)).join('\n'), /systemctl reenable/)
+})
+
+/** What scriptText lays in each chain, as its mark is made of. */
+const openingLines = (rules: Parameters<typeof scriptText>[0]) => {
+  const lines = (hook: string) =>
+    new RegExp(`^lines_${hook}='([^']*)'$`, 'm').exec(scriptText(rules))?.[1]?.split('\n') ?? []
+  return { input: lines('input'), forward: lines('forward') }
+}
+
+test('nftables: tables of other programs are theirs', () => {
+  for (const name of [
+    'f2b-table',
+    'crowdsec',
+    'netavark',
+    'libvirt_network',
+    'incus',
+    'lxd',
+    'docker',
+    'firewalld',
+  ])
+    assert.equal(chainLines(ruleset.replace('table inet filter', `table inet ${name}`)), '', name)
 })
 
 test('the scripts are plain sh', () => {
@@ -362,7 +416,7 @@ for (const [what, answer, blocked, told] of [
  * What the script says is loaded, on this machine, by its own ip and modprobe or by stand-ins of both that only note
  * how they are called.
  */
-function loadedBy(standIns: Record<'ip' | 'modprobe', string>): { loaded: string[]; calls: string } {
+function loadedBy(standIns: Record<'ip' | 'modprobe', string> & Record<string, string>) {
   const folder = mkdtempSync(join(tmpdir(), 'keybuzz-stand-in-'))
   try {
     for (const [name, body] of Object.entries(standIns)) {
@@ -377,11 +431,36 @@ function loadedBy(standIns: Record<'ip' | 'modprobe', string>): { loaded: string
     return {
       loaded: [...said.matchAll(/^loaded (vxlan|wireguard)$/gm)].map(([, name = '']) => name),
       calls: readFileSync(join(folder, 'calls'), 'utf8'),
+      text: said,
     }
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
+
+test('firewalld is asked for now and for the next start, in the zone of the interface with the private address', () => {
+  const { text } = loadedBy({
+    ip: 'echo "2: eth1    inet 192.0.2.1/24 scope global eth1"',
+    modprobe: 'exit 1',
+    systemctl: 'exit 0',
+    'firewall-cmd': `case "$*" in
+      *--get-zone-of-interface=eth1) echo internal ;;
+      '--zone=internal --list-rich-rules') echo 'rule now' ;;
+      '--permanent --zone=internal --list-rich-rules') echo 'rule later' ;;
+      '--zone=trusted --list-sources') echo 10.42.0.0/16 192.0.2.2 ;;
+      '--permanent --zone=trusted --list-sources') echo 192.0.2.2 ;;
+      *) exit 3 ;;
+    esac`,
+  })
+  assert.deepEqual(text.match(/^(zone|rich|trusted) .*$/gm), [
+    'zone internal',
+    'rich runtime rule now',
+    'trusted runtime 10.42.0.0/16',
+    'trusted runtime 192.0.2.2',
+    'rich permanent rule later',
+    'trusted permanent 192.0.2.2',
+  ])
+})
 
 test('an overlay that the kernel has built in and lists nowhere is found out by a link, which is taken away', () => {
   const { loaded, calls } = loadedBy({ ip: 'case "$*" in *wireguard*) exit 2 ;; esac', modprobe: 'exit 1' })

@@ -83,6 +83,31 @@ test('images are imported once: the file is made empty, and what K3s wrote into 
   assert.equal(readFileSync(join(images, '.cache.json'), 'utf8'), '{}')
 })
 
+test('where SELinux enforces, K3s is told by its environment once, and its program is labelled', async () => {
+  const file = join(folder, 'etc/default/k3s-agent')
+  const calls = join(folder, 'calls')
+  mkdirSync(join(folder, 'etc/default'))
+  symlinkSync('/bin/grep', join(folder, 'tools/grep'))
+  const standIn = (name: string, body: string) =>
+    writeFileSync(join(folder, 'tools', name), `#!/bin/sh\n# Stand-in of ${name}.\n${body}\n`, {
+      mode: 0o755,
+    })
+  standIn('restorecon', `echo "$@" >>${calls}`)
+  standIn('getenforce', 'echo Permissive')
+  await startOn(wantedOf({ role: 'agent' }))
+  assert.equal(existsSync(file), false)
+  standIn('getenforce', 'echo Enforcing')
+  await startOn(wantedOf({ role: 'agent' }))
+  await startOn(wantedOf({ role: 'agent' }))
+  assert.equal(readFileSync(file, 'utf8'), 'K3S_SELINUX=true\n')
+  assert.match(readFileSync(calls, 'utf8'), /\/usr\/local\/bin\/k3s$/m)
+  // What an operator said there counts.
+  writeFileSync(file, 'K3S_SELINUX=false\n')
+  await startOn(wantedOf({ role: 'agent' }))
+  assert.equal(readFileSync(file, 'utf8'), 'K3S_SELINUX=false\n')
+  for (const name of ['getenforce', 'restorecon']) rmSync(join(folder, 'tools', name))
+})
+
 const proxied = {
   HOSTS_PROXY: sensitive('http://kit:planted@proxy.example.com:3128'),
   HOSTS_NO_PROXY: '192.0.2.0/24, registry.example.com',
