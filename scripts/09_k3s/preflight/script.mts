@@ -74,7 +74,7 @@ const leftovers = [
 export const preflightScript = `${prologue}say time "$(date +%s.%N)"
 above=$$
 while [ "$above" -gt 1 ] && [ -z "$client" ]; do
-  client=$(tr '\\0' '\\n' 2>/dev/null <"/proc/$above/environ" | sed -n 's/^SSH_CONNECTION=\\([^ ]*\\).*/\\1/p')
+  client=$(tr '\\0' '\\n' <"/proc/$above/environ" | sed -n 's/^SSH_CONNECTION=\\([^ ]*\\).*/\\1/p')
   above=$(awk '/^PPid/ { print $2 }' "/proc/$above/status")
 done
 say client "$client"
@@ -87,9 +87,9 @@ say cpus "$(nproc)"
 awk '/^MemTotal|^MemAvailable/ { sub(":", ""); print tolower($1), $2 }' /proc/meminfo
 awk 'NR > 1 { print "swap", $1, $3 }' /proc/swaps
 say init "$(cat /proc/1/comm)"
-has systemctl && say systemd "$(systemctl --version | awk 'NR == 1 { print $2 }')" && say state "$(systemctl is-system-running 2>/dev/null)"
-has systemd-detect-virt && say virt "$(systemd-detect-virt 2>/dev/null)"
-[ -e /run/reboot-required ] && say reboot "$(cat /run/reboot-required.pkgs 2>/dev/null | head -n 3 | tr '\\n' ' ')required"
+has systemctl && say systemd "$(systemctl --version | awk 'NR == 1 { print $2 }')" && say state "$(systemctl is-system-running)"
+has systemd-detect-virt && say virt "$(systemd-detect-virt)"
+[ -e /run/reboot-required ] && say reboot "$(cat /run/reboot-required.pkgs | head -n 3 | tr '\\n' ' ')required"
 for path in data:/var/lib/rancher/k3s/agent/containerd kubelet:/var/lib/kubelet db:/var/lib/rancher/k3s/server/db; do
   key=\${path%:*} path=\${path#*:}
   while [ ! -d "$path" ]; do path=\${path%/*}; done
@@ -97,10 +97,10 @@ for path in data:/var/lib/rancher/k3s/agent/containerd kubelet:/var/lib/kubelet 
   places="$places $path" db=$path
 done
 for path in $places / /usr/local/bin /etc; do
-  df -Pi "$path" 2>/dev/null | awk -v p="$path" 'NR == 2 { print "inodes", p, $4 }'
+  df -Pi "$path" | awk -v p="$path" 'NR == 2 { print "inodes", p, $4 }'
   df -Pk "$path" | awk -v p="$path" 'NR == 2 { m = $6; print "disk", p, $4, m } $2 == m { f = $3 " " $4 } END { print "mount", p, f }' - /proc/mounts
 done
-probe=$(mktemp -d "$db/.keybuzz-probe.XXXXXX" 2>/dev/null) && {
+probe=$(mktemp -d "$db/.keybuzz-probe.XXXXXX") && {
   trap 'rm -rf "$probe"' EXIT
   begin=$(date +%s%N)
   timeout -s INT 2 dd if=/dev/zero of="$probe/file" bs=2300 count=100 oflag=dsync 2>"$probe/said"
@@ -113,42 +113,42 @@ sysctls ${sysctls.join(' ')}
 if [ -r /sys/fs/cgroup/cgroup.controllers ]; then say cgroup "2 $(cat /sys/fs/cgroup/cgroup.controllers)"
 else say cgroup "1 $(awk 'NR > 1 && $4 == 1 { printf "%s ", $1 }' /proc/cgroups)"; fi
 [ -r /sys/module/apparmor/parameters/enabled ] && say apparmor "$(cat /sys/module/apparmor/parameters/enabled) $(has apparmor_parser && echo parser)"
-has getenforce && say selinux "$(getenforce) $(ls /usr/share/selinux/packages/k3s.pp* 2>/dev/null)"
+has getenforce && say selinux "$(getenforce) $(ls /usr/share/selinux/packages/k3s.pp*)"
 [ -r /proc/sys/kernel/seccomp/actions_avail ] && say seccomp yes
-has timedatectl && say ntp "$(timedatectl show --property NTPSynchronized --value 2>/dev/null)"
+has timedatectl && say ntp "$(timedatectl show --property NTPSynchronized --value)"
 say hostname "$(hostname)"
-say machineid "$(cat /etc/machine-id 2>/dev/null)"
-say product "$(cat /sys/class/dmi/id/product_uuid 2>/dev/null)"
-awk '{ print "hostkey", $2 }' /etc/ssh/ssh_host_*_key.pub 2>/dev/null
+say machineid "$(cat /etc/machine-id)"
+say product "$(cat /sys/class/dmi/id/product_uuid)"
+awk '{ print "hostkey", $2 }' /etc/ssh/ssh_host_*_key.pub
 awk -v n="$(hostname)" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == n) print "hosts", $1 }' /etc/hosts
 ${addressesPart}
 ip -o link show | awk -F'[ :@]+' '{ for (i = 3; i < NF; i++) { if ($i == "mtu") m = $(i + 1); if ($i == "state") s = $(i + 1) } print "link", $2, m, s }'
 ip -4 route show | sed 's/^/route /'
-has ss && ss -Hlntup 2>/dev/null | while read -r protocol _ _ _ local _ process; do
+has ss && ss -Hlntup | while read -r protocol _ _ _ local _ process; do
   pid=\${process#*pid=} who=\${process#*\\"}
-  case $(readlink "/proc/\${pid%%,*}/exe" 2>/dev/null) in /usr/local/bin/k3s* | /var/lib/rancher/k3s/*) who=k3s ;; esac
+  case $(readlink "/proc/\${pid%%,*}/exe") in /usr/local/bin/k3s* | /var/lib/rancher/k3s/*) who=k3s ;; esac
   say port "$protocol \${local##*:} \${who%%\\"*}"
 done | sort -u
-for unit in ${units.join(' ')}; do systemctl is-active --quiet "$unit" 2>/dev/null && say unit "$unit"; done
-systemctl is-enabled --quiet nm-cloud-setup nm-cloud-setup.timer 2>/dev/null && say unit nm-cloud-setup
+for unit in ${units.join(' ')}; do systemctl is-active --quiet "$unit" && say unit "$unit"; done
+systemctl is-enabled --quiet nm-cloud-setup nm-cloud-setup.timer && say unit nm-cloud-setup
 grep -hs '^flush ruleset' /etc/nftables.conf /etc/sysconfig/nftables.conf
-has firewall-cmd && say firewalld "$(firewall-cmd --version 2>/dev/null) $(grep ^FirewallB /etc/firewalld/firewalld.conf)"
+has firewall-cmd && say firewalld "$(firewall-cmd --version) $(grep ^FirewallB /etc/firewalld/firewalld.conf)"
 grep -hs '^ *Unattended-Upgrade::Automatic-Reboot ' /etc/apt/apt.conf.d/*
-has iptables && say iptables "$(iptables -V 2>/dev/null | awk '{ print $2, $3 }')" && iptables -S 2>/dev/null | sed -n 's/^-[AP] [IF][NO]/rule &/p'
-{ iptables-save; nft list ruleset; } 2>/dev/null | grep -qE ':KUBE-|chain KUBE-| kube-proxy' && say chains KUBE
-has lsattr && lsattr /etc/resolv.conf 2>/dev/null | awk '$1 ~ /i/ { print "immutable /etc/resolv.conf" }'
+has iptables && say iptables "$(iptables -V | awk '{ print $2, $3 }')" && iptables -S | sed -n 's/^-[AP] [IF][NO]/rule &/p'
+{ iptables-save; nft list ruleset; } | grep -qE ':KUBE-|chain KUBE-| kube-proxy' && say chains KUBE
+has lsattr && lsattr /etc/resolv.conf | awk '$1 ~ /i/ { print "immutable /etc/resolv.conf" }'
 for name in http_proxy https_proxy no_proxy; do
-  eval "value=\\$$name"; [ -n "$value" ] || value=$(sed -n "s/^$name=//Ip" /etc/environment 2>/dev/null | tail -n 1)
+  eval "value=\\$$name"; [ -n "$value" ] || value=$(sed -n "s/^$name=//Ip" /etc/environment | tail -n 1)
   [ -n "$value" ] && say proxy "$name $(echo "$value" | sed -E 's|^([a-z0-9]+://)?.*@|\\1***@|')"
 done
-for path in ${leftovers.join(' ')}; do [ -e "$path" ] && [ -n "$(ls -A "$path" 2>/dev/null)" ] && say leftover "$path"; done
+for path in ${leftovers.join(' ')}; do [ -e "$path" ] && [ -n "$(ls -A "$path")" ] && say leftover "$path"; done
 for name in kubeadm kubelet rke2 k0s microk8s; do has "$name" && say program "$name"; done
 grep -qs '${signature}' /etc/rancher/k3s/config.yaml && say ours yes
 ${joinedPart}for name in ${tools.join(' ')}; do has "$name" || say missing "$name"; done
 case ":$PATH:" in *:/usr/local/bin:*) ;; *) say path missing ;; esac
 say nofile "$(ulimit -n)"
 say journal "$([ -d /var/log/journal ] && echo persistent || echo volatile)"
-has fuser && fuser /var/lib/dpkg/lock-frontend >/dev/null 2>&1 && say dpkg locked
+has fuser && fuser /var/lib/dpkg/lock-frontend >/dev/null && say dpkg locked
 ${preparedPart}say ended "$(date +%s.%N)"
 say end 1
 `
