@@ -1,3 +1,4 @@
+import { fixedScript } from '../host/fixed.mts'
 import { signature } from '../host/paths.mts'
 import { preparedPart, prologue } from '../prepare/script.mts'
 
@@ -134,6 +135,7 @@ done
 for path in ${leftovers.join(' ')}; do [ -e "$path" ] && [ -n "$(ls -A "$path" 2>/dev/null)" ] && say leftover "$path"; done
 for name in kubeadm kubelet rke2 k0s microk8s; do has "$name" && say program "$name"; done
 grep -qs '${signature}' /etc/rancher/k3s/config.yaml && say ours yes
+${fixedScript}
 for name in ${tools.join(' ')}; do has "$name" || say missing "$name"; done
 case ":$PATH:" in *:/usr/local/bin:*) ;; *) say path missing ;; esac
 say nofile "$(ulimit -n)"
