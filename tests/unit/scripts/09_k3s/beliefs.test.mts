@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { createUntil } from '../../../../lib/base/poll.mts'
 import type { Host } from '../../../../lib/hosts/host.mts'
+import type { Hosts } from '../../../../lib/hosts/hosts.mts'
+import type { Setting } from '../../../../lib/settings/settings.mts'
 import { fixedIn, fixedScript, requireSameFixed } from '../../../../scripts/09_k3s/host/fixed.mts'
+import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import { ensureServers } from '../../../../scripts/09_k3s/nodes/control-plane.mts'
 import { lastWordsOf } from '../../../../scripts/09_k3s/nodes/journal.mts'
 import { missingIn, readyWorker, serverIsHealthy } from '../../../../scripts/09_k3s/nodes/readiness.mts'
@@ -15,6 +18,8 @@ import { unitIn } from '../../../../scripts/09_k3s/nodes/unit-state.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { requireSameCluster } from '../../../../scripts/09_k3s/preflight/same-cluster.mts'
 import { removeNode } from '../../../../scripts/09_k3s/remove/leave.mts'
+import { teardown } from '../../../../scripts/09_k3s/remove/take-down.mts'
+import { tokenProblem } from '../../../../scripts/09_k3s/settings-tokens.mts'
 import { hostsOf, makeWorld, untilNow, type World } from './machines.mts'
 import { settings, versions } from './staging.mts'
 
@@ -308,4 +313,102 @@ test('a server that leaves is disabled too: what keeps it from starting again li
     told.find((one) => one.startsWith('K3s shall not start')) ?? '',
     /systemctl disable --quiet k3s/,
   )
+})
+
+/** The machines, with another answer of `k3s etcd-snapshot save` on some. */
+function savingBy(world: World, save: (name: string) => Promise<boolean>): Hosts {
+  const hosts = hostsOf(world)
+  const over = (some: readonly Host[]) =>
+    some.map((one): Host => ({
+      ...one,
+      change: async (what, words, options) => {
+        if (what !== 'save a last snapshot' || (await save(one.name))) await one.change(what, words, options)
+      },
+    }))
+  return { ...hosts, masters: over(hosts.masters), servers: over(hosts.servers) }
+}
+
+const ending = (hosts: Hosts) => ({ settings, until: untilNow, planning: false, released: true, hosts })
+
+test('a last snapshot that ended with 0 and left no file is none: exit 9, and no host is touched', async () => {
+  const world = await installed(3, 1)
+  const tried: string[] = []
+  const hosts = savingBy(world, (name) => Promise.resolve(tried.push(name) === 0))
+  await assert.rejects(teardown.destroyCluster(ending(hosts)), (thrown) => {
+    assert.ok(thrown instanceof KitError)
+    assert.equal(thrown.exitCode, exitCodes.rolloutFailed)
+    assert.equal(thrown.message, 'no last snapshot of etcd could be saved')
+    assert.match(
+      thrown.details.join('\n'),
+      /^master-02: k3s etcd-snapshot save ended with 0, and no file is there$/m,
+    )
+    return true
+  })
+  assert.deepEqual(tried, ['master-01', 'master-02', 'master-03'])
+  assert.equal(world.writes, 0)
+  assert.ok(world.machines.every(({ active }) => active))
+  await teardown.destroyCluster({ ...ending(hosts), planning: true })
+})
+
+test('where the first server cannot save one the next does', async () => {
+  const world = await installed(3, 0)
+  const full = new KitError('master-01: save a last snapshot failed', { exitCode: exitCodes.rolloutFailed })
+  const tried: string[] = []
+  const hosts = savingBy(world, (name) => {
+    tried.push(name)
+    return name === 'master-01' ? Promise.reject(full) : Promise.resolve(true)
+  })
+  await teardown.destroyCluster(ending(hosts))
+  assert.deepEqual(tried, ['master-01', 'master-02'])
+  assert.ok(world.machines.every(({ active }) => !active))
+})
+
+test('a snapshot counts by a real find when it is whole, has bytes, and is of this hour', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-snapshots-'))
+  try {
+    const world = await installed(1, 0)
+    const hosts = hostsOf(world)
+    const tried: string[] = []
+    const [master] = hosts.masters.map((one): Host => ({
+      ...one,
+      change: (what, ...more) => {
+        tried.push(what)
+        return one.change(what, ...more)
+      },
+      read: (words, options) => {
+        if (words[0] !== 'find') return one.read(words, options)
+        const [program, , ...conditions] = words
+        const stdout = execFileSync(program, [folder, ...conditions], { encoding: 'utf8' })
+        return Promise.resolve({ code: 0, stdout, stderr: '' })
+      },
+    }))
+    assert.ok(master)
+    const end = () => teardown.destroyCluster(ending({ ...hosts, masters: [master], servers: [master] }))
+    writeFileSync(join(folder, 'on-demand-master-01-1.part'), 'half')
+    writeFileSync(join(folder, 'on-demand-master-01-2'), '')
+    writeFileSync(join(folder, 'on-demand-master-01-3'), 'of yesterday')
+    utimesSync(join(folder, 'on-demand-master-01-3'), 1, 1)
+    await assert.rejects(end(), /no last snapshot/)
+    writeFileSync(join(folder, 'on-demand-master-01-4'), 'whole')
+    await end()
+    assert.equal(tried.filter((what) => what === 'save a last snapshot').length, 1)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a token K3s cannot begin with is refused in the setting', () => {
+  const { validate } = k3s.settings.find(({ key }) => key === 'K3S_AGENT_TOKEN') as Setting
+  assert.equal(validate, tokenProblem)
+  for (const token of [
+    'a'.repeat(64),
+    'server-token-of-the-tests',
+    'abcdef.0123456789abcde',
+    'ABCDEF.0123456789abcdef',
+  ])
+    assert.equal(tokenProblem(token), undefined, token)
+  assert.match(tokenProblem('abcdef.0123456789abcdef') ?? '', /bootstrap token/)
+  assert.match(tokenProblem(`K10${'a'.repeat(64)}::server:x`) ?? '', /behind the last colon/)
+  assert.match(tokenProblem('with:colon') ?? '', /colon/)
+  assert.match(tokenProblem('with blank') ?? '', /white space/)
 })

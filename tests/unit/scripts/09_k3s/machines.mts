@@ -199,7 +199,9 @@ export const documentOf = ({ address }: Pick<Host, 'address'>): string =>
 function viewOfWorkers(world: World, one: Machine): [number, string] {
   if (!one.data) return [1, '\n']
   const nodes = [...world.nodes].map((name) => `${name}=True `).join('')
-  return isHealthy(world, one) ? [0, `K10abc::agent:of-the-cluster\n${nodes}`] : [1, 'K10abc::agent:of-the-cluster\n']
+  return isHealthy(world, one)
+    ? [0, `K10abc::agent:of-the-cluster\n${nodes}`]
+    : [1, 'K10abc::agent:of-the-cluster\n']
 }
 
 /** Tokens of an operator's, as settings hold them. */
