@@ -782,3 +782,24 @@ test('every check of the cluster has a test that makes it fail', () => {
     [],
   )
 })
+
+for (const [id, right, never] of [
+  // The API server reaches a kubelet by the connection the node opened to port 6443.
+  ['k3s.kubelets', /restart k3s-agent .* must reach port 6443 of every master/, /10250/],
+  // metrics-server runs on any node, and dials itself.
+  ['k3s.metrics', /every node must reach port 10250 of every node/, /masters/],
+  // Without its Deployment there are no names until the restart is over.
+  ['k3s.addons', /systemctl restart k3s on one master/, /delete deployment/],
+  [
+    'k3s.network-policies',
+    /Skipping network policy controller.*modprobe ip_set xt_set/,
+    /disable-network-policy/,
+  ],
+  ['k3s.certificates', /systemctl restart k3s \(on a worker k3s-agent\), one node after another/, /6443/],
+] as const) {
+  test(`the fix of ${id} is for the end that is wrong`, () => {
+    const fix = checks.find((check) => check.id === id)?.fix ?? ''
+    assert.match(fix, right)
+    assert.doesNotMatch(fix, never)
+  })
+}
