@@ -1,6 +1,6 @@
 import { itemsOf } from './objects.mts'
 import type { LiveObject } from './types.mts'
-import type { Kubectl } from './kubectl.mts'
+import type { Kubectl, KubectlOptions } from './kubectl.mts'
 
 /** How a program is run in a pod. */
 export interface RunInOptions {
@@ -17,8 +17,12 @@ export interface KubeReader {
   ): Promise<LiveObject[]>
   /** One object, or undefined when it does not exist. @throws KitError exit 9 when the cluster has no such kind */
   get(kind: string, name: string, namespace?: string): Promise<LiveObject | undefined>
-  /** The body of an API path, also of pod and Service proxies. @throws KitError exit 9 (or 8) when it is not 2xx */
-  raw(path: string): Promise<string>
+  /**
+   * The body of an API path, also of pod and Service proxies.
+   * @param options `once` with a short `timeoutSeconds`, where the caller asks again itself
+   * @throws KitError exit 9 (or 8) when it is not 2xx
+   */
+  raw(path: string, options?: Pick<KubectlOptions, 'once' | 'timeoutSeconds'>): Promise<string>
   /**
    * The stdout of a program run in a pod's first container. Whether it ran is unknown when the link is lost: then only
    * a repeatable one is started again.
@@ -38,7 +42,7 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
     const where = namespace === undefined ? [] : ['--namespace', namespace]
     return kubectl.json(['get', kind, name, ...where, '--ignore-not-found'])
   },
-  raw: (path) => kubectl.run(['get', '--raw', path]),
+  raw: (path, options) => kubectl.run(['get', '--raw', path], options),
   runIn: ({ metadata: { namespace = '', name } }, argv, { isRepeatable }) =>
     kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: !isRepeatable }),
 })

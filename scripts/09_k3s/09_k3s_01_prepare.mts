@@ -4,6 +4,7 @@ import { k3s } from './module.mts'
 import { requireRelease } from './nodes/release.mts'
 import { tellBalancers } from './preflight/balancers.mts'
 import { requireFit } from './preflight/run.mts'
+import { requireSameCluster } from './preflight/same-cluster.mts'
 import { prepareHosts } from './prepare/run.mts'
 
 export default step(
@@ -15,6 +16,7 @@ export default step(
     const program = await requireRelease(versions, !cluster.known)
     const connected = await hosts()
     const fit = await requireFit(connected, settings, program)
+    await requireSameCluster(connected.servers, fit, settings)
     await tellBalancers(fit, settings)
     await prepareHosts(fit, connected, until)
   },

@@ -15,7 +15,9 @@ import {
 import { nodes, overlap, pressure, servers, version } from './checks/nodes.mts'
 import { networkPolicies } from './checks/policies.mts'
 import { dnsNear, dnsNodes, metricsNodes } from './checks/spread.mts'
-import { certificates, members, snapshots } from './checks/servers.mts'
+import { certificates } from './checks/certificates.mts'
+import { members } from './checks/servers.mts'
+import { snapshots } from './checks/snapshots.mts'
 import { api, crashing, dns, ingressAnswers, ingressClass, kubelets, registry } from './checks/services.mts'
 import type { k3s } from './module.mts'
 

@@ -4,6 +4,7 @@ import { backendAddresses, registry } from '../../lib/settings/platform-backends
 import { general, ingress } from '../../lib/settings/platform.mts'
 import { proxy } from './settings-proxy.mts'
 import { ssh } from './settings-ssh.mts'
+import { tokenProblem } from './settings-tokens.mts'
 import { waivedProblem } from './settings-waived.mts'
 import {
   isAddress,
@@ -24,6 +25,7 @@ export const cluster = [
     kind: 'sensitive',
     optional: true,
     keep: true,
+    validate: tokenProblem,
   },
   {
     key: 'K3S_AGENT_TOKEN',
@@ -32,6 +34,7 @@ export const cluster = [
     kind: 'sensitive',
     optional: true,
     keep: true,
+    validate: tokenProblem,
   },
   {
     key: 'API_ADDRESSES',

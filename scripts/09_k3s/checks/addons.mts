@@ -1,3 +1,4 @@
+import { exitCodes } from '../../../lib/base/errors.mts'
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
@@ -5,25 +6,30 @@ import { isKitMade } from '../probes/cluster-facts.mts'
 import { parts } from '../probes/probe.mts'
 import type { K3sSettings } from '../settings.mts'
 import { askProbe, probesOf } from '../../../lib/kube/probes.mts'
+import { orUndefined } from './exits.mts'
 
 // What K3s brings beside Kubernetes, and keeps.
 
-/** Who wrote an object: K3s marks its own, in its annotations or as the manager of their fields. */
-async function isBundled(kube: KubeReader, name: string): Promise<boolean | undefined> {
+/** The Deployments K3s brings, and the addon each comes from: the name of its file in server/manifests. */
+const bundled = { coredns: 'coredns', 'metrics-server': 'metrics-server-deployment' } as const
+
+/** Whose an object is: K3s names the file it comes from, also of files others laid there; else the manager of its fields. */
+async function isBundled(kube: KubeReader, name: keyof typeof bundled): Promise<boolean | undefined> {
   const path = `/apis/apps/v1/namespaces/kube-system/deployments/${name}`
-  const text = await kube.raw(path).catch(() => undefined)
+  const text = await orUndefined(kube.raw(path), exitCodes.rolloutFailed)
   if (text === undefined) return undefined
   const { metadata } = JSON.parse(text) as LiveObject
-  const marked = metadata.annotations?.['objectset.rio.cattle.io/owner-gvk'] !== undefined
-  return marked || (metadata.managedFields ?? []).some(({ manager }) => /^(k3s|deploy@)/.test(manager))
+  const owner = metadata.annotations?.['objectset.rio.cattle.io/owner-name']
+  if (owner !== undefined) return owner === bundled[name]
+  return (metadata.managedFields ?? []).some(({ manager }) => /^(k3s|deploy@)/.test(manager))
 }
 
 export const addons: Check<K3sSettings> = {
   id: 'k3s.addons',
   title: 'DNS and metrics are the ones K3s brings, not replaced',
-  fix: 'kubectl -n kube-system delete deployment NAME, then restart k3s on a master: it lays its own again',
+  fix: 'systemctl restart k3s on one master lays K3s’ own again, while the one that is there still serves; a file of your own for NAME in /var/lib/rancher/k3s/server/manifests goes first; then module 9 again, for the number of pods',
   async ask(tools) {
-    const names = ['coredns', 'metrics-server']
+    const names = ['coredns', 'metrics-server'] as const
     const found = await Promise.all(
       names.map(async (name) => ({ name, bundled: await isBundled(tools.kube, name) })),
     )

@@ -16,15 +16,6 @@ export const nodesOf = ({ kube, once }: Tools): Promise<LiveObject[]> =>
 export const names = (nodes: readonly LiveObject[]): string =>
   nodes.map(({ metadata }) => metadata.name).join(', ')
 
-/** Ready since less than these milliseconds, by the clocks of the cluster and of this machine. */
-export function becameReadyWithin({ status }: LiveObject, milliseconds: number): boolean {
-  const { conditions = [] } = status as {
-    conditions?: { type: string; status: string; lastTransitionTime?: string }[]
-  }
-  const since = conditions.find(({ type, status }) => type === 'Ready' && status === 'True')
-  return Date.now() - Date.parse(since?.lastTransitionTime ?? '') < milliseconds
-}
-
 export const version: Check<K3sSettings> = {
   id: 'k3s.version',
   title: 'Kubernetes is recent enough, and one version everywhere',

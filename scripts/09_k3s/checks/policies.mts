@@ -1,27 +1,30 @@
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
-import { systemNamespace } from '../../../lib/base/names.mts'
-import { verdictName } from '../../../lib/state/cluster-network.mts'
+import { pollUntil } from '../../../lib/base/poll.mts'
 import { isKitMade } from '../probes/cluster-facts.mts'
 import type { K3sSettings } from '../settings.mts'
+import { patience, recordedVerdict } from '../probes/policy-verdict.mts'
 import { verdictOf, provePolicies } from '../probes/policies.mts'
 
 export const networkPolicies: Check<K3sSettings> = {
   id: 'k3s.network-policies',
   title: 'NetworkPolicies do what they say, and modules know whether',
-  fix: 'run module 9 again: it records what is true now; K3s enforces policies itself unless disable-network-policy is set',
+  fix: 'on each node: journalctl -u k3s -u k3s-agent | grep "Skipping network policy controller": K3s leaves policies alone where ipset does not work; modprobe ip_set xt_set, then restart K3s there; after a firewall was loaded anew restart K3s too; then module 9 again: it records what is true',
   async ask(tools) {
     const { kube } = tools
-    const [proof, recorded] = await Promise.all([
-      provePolicies(kube),
-      kube.get('configmaps', verdictName, systemNamespace),
-    ])
+    const known = await recordedVerdict(kube)
+    // A node that only just started, or whose firewall was loaded anew, lets everything through for a while.
+    const proof = await pollUntil(() => provePolicies(kube), {
+      until: (seen) => known !== 'true' || seen === undefined || verdictOf(seen).enforced,
+      milliseconds: patience,
+      every: 3000,
+      waiting: (seen) => `NetworkPolicies: ${seen && verdictOf(seen).reason}`,
+    })
     if (proof === undefined) {
       return (await isKitMade(tools))
         ? failed('its probes are gone')
         : warning('not proven on this cluster: modules leave theirs off')
     }
     const { enforced, reason } = verdictOf(proof)
-    const known = (recorded?.['data'] as { enforced?: string } | undefined)?.enforced
     if (known !== String(enforced)) return failed(`${reason}; recorded for modules: ${known ?? 'nothing'}`)
     return enforced ? passed(reason) : warning(`${reason}: modules leave theirs off`)
   },

@@ -1,4 +1,6 @@
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
+import { pollUntil } from '../../../lib/base/poll.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
 import { itemsOf } from '../../../lib/settings/validators.mts'
 import { probesOf } from '../../../lib/kube/probes.mts'
 import { parts, probeNamespace } from '../probes/probe.mts'
@@ -39,15 +41,32 @@ export const dns: Check<K3sSettings> = {
 export const kubelets: Check<K3sSettings> = {
   id: 'k3s.kubelets',
   title: 'The API server reaches the kubelet of every node',
-  fix: 'open port 10250 between the masters and the host named, on the private network',
+  fix: 'on NAME: systemctl restart k3s-agent (on a master k3s); it must reach port 6443 of every master: its kubelet is asked through the connection it opens there',
   async ask(tools) {
-    const down: string[] = []
-    for (const { metadata } of await nodesOf(tools)) {
-      const answer = await tools.kube.raw(`/api/v1/nodes/${metadata.name}/proxy/healthz`).catch(() => '')
-      if (answer.trim() !== 'ok') down.push(metadata.name)
-    }
-    return down.length === 0 ? passed('healthz of each: ok') : failed(`no answer from ${down.join(', ')}`)
+    const nodes = await nodesOf(tools)
+    const down = await pollUntil(() => silentKubelets(tools, nodes), {
+      until: (names) => names.length === 0,
+      milliseconds: sessions,
+      every: 2000,
+      waiting: (names) => `no answer from the kubelet of ${names.join(', ')} yet`,
+    })
+    return down.length === 0
+      ? passed('healthz of each: ok')
+      : failed(`no answer from ${down.join(', ')}`, { NAME: down[0] ?? '' })
   },
+}
+
+/** Milliseconds in which a node has opened its connection to a server that came back: some 3 s, and room. */
+const sessions = 20_000
+
+/** Nodes whose kubelet does not answer now: without a connection of theirs the first question may hang. */
+async function silentKubelets({ kube }: Tools, nodes: readonly LiveObject[]): Promise<string[]> {
+  const answers = await Promise.all(
+    nodes.map(({ metadata: { name } }) =>
+      kube.raw(`/api/v1/nodes/${name}/proxy/healthz`, { once: true, timeoutSeconds: 5 }).catch(() => ''),
+    ),
+  )
+  return nodes.flatMap(({ metadata }, at) => (answers[at]?.trim() === 'ok' ? [] : [metadata.name]))
 }
 
 export const ingressClass: Check<K3sSettings> = {

@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { masterCommand } from '../../../lib/base/names.mts'
 import { written } from '../../../lib/base/written.mts'
+import { fixedKeys } from './fixed.mts'
 import { paths } from './paths.mts'
 
 // Under which name, address and role a machine joined its cluster. None of them can be changed while it is a member: under
@@ -8,9 +9,9 @@ import { paths } from './paths.mts'
 
 /**
  * POSIX shell: what a machine that registered its Node joined as, by its configuration (`node node-name: NAME`, on a server
- * `node advertise-address: ADDRESS` too) and by etcd (`node etcd: NAME-8HEX`). Every install sends it twice to each host.
+ * `node advertise-address: ADDRESS` and what is fixed too) and by etcd (`node etcd: NAME-8HEX`). Every install sends it twice to each host.
  */
-export const joinedPart = `[ -s ${paths.etc}/node/password ] && sed -nE 's/^(node-name|adv)/node &/p' ${paths.config} && echo "node etcd: $(cat ${paths.server}/db/etcd/name)"
+export const joinedPart = `[ -s ${paths.etc}/node/password ] && sed -nE 's/^(node-name|adv|${fixedKeys})/node &/p' ${paths.config} && echo "node etcd: $(cat ${paths.server}/db/etcd/name)"
 `
 
 /** POSIX shell: a line `address INTERFACE ADDRESS/BITS` for each address. */

@@ -3,7 +3,8 @@ import type { Host } from '../../../lib/hosts/host.mts'
 import { log } from '../../../lib/base/log.mts'
 import type { Until } from '../../../lib/base/poll.mts'
 import type { RawValues } from '../../../lib/settings/settings.mts'
-import type { Versions } from '../../../lib/settings/versions.mts'
+import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
+import { requireSameFixed } from '../host/fixed.mts'
 import { paths } from '../host/paths.mts'
 import { serverConfig, type Origin } from './config.mts'
 import { forgetNode } from './node-object.mts'
@@ -22,7 +23,7 @@ import {
 } from './install.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
-import { missingOf, serverIsHealthy } from './readiness.mts'
+import { leaderless, missingOf, serverIsHealthy } from './readiness.mts'
 import { hideToken, requireSameTokens, withTokens } from './tokens.mts'
 import { written } from '../../../lib/base/written.mts'
 
@@ -58,6 +59,7 @@ export async function ensureServers({
   const changes = ({ name }: HostState) => masters.some((master) => master.name === name)
   requireNodes(states, 'master', given.ENV, servers.length)
   requireSameTokens(states, given)
+  requireSameFixed(states, given)
   const { begins, order } = planFormation(states, known, changes)
   requireSameProgram(order, artifacts)
   const settings = await withTokens({ states, servers, settings: given, keep })
@@ -69,13 +71,16 @@ export async function ensureServers({
     return token
   }
   const proxy = proxyEnvironment(settings)
+  const { version } = requireVersion(versions, 'k3s')
+  const members = order.filter(({ data }) => data).map(({ name }) => hostOf(servers, name))
   let untouched = 0
   for (const state of order.filter(changes)) {
     const host = hostOf(servers, state.name)
-    const config = serverConfig(settings, states, state, await originOf(state, begins, order, tokenOf))
+    const config = serverConfig(settings, version, state, await originOf(state, begins, order, tokenOf))
     const wanted: DesiredState = { role: 'server', config, artifacts, pods: settings.CLUSTER_CIDR, proxy }
     await writeConfig(host, wanted)
-    if (needsStart(state, wanted)) {
+    const starts = needsStart(state, wanted)
+    if (starts) {
       await requireOthersWhole(state, states, servers)
       const member = order.find(({ data, name }) => data && name !== state.name)
       if (!state.data && member !== undefined) await forgetNode(hostOf(servers, member.name), state.name)
@@ -85,7 +90,8 @@ export async function ensureServers({
       continue
     }
     // Also one that an earlier run had started, and did not live to see ready.
-    await until(serverIsHealthy(host))
+    const before = starts ? state.invocation : undefined
+    await until(serverIsHealthy(host, { before, members }))
     await ensureImages(host, artifacts, until)
   }
   if (untouched > 0) log.ok(`${untouched} of ${masters.length} servers run as they should, untouched`)
@@ -153,6 +159,8 @@ export async function requireOthersWhole(
   throw new KitError(`${name} must be started or stopped, but ${other} is not healthy: ${missing[at]}`, {
     exitCode: exitCodes.preflight,
     details: ['Two servers away at once could end the quorum. No service was touched.'],
-    hint: `repair ${other} first: journalctl -u k3s; then run the same command again`,
+    hint: missing[at]?.includes(leaderless)
+      ? 'etcd needs most of its servers: systemctl start k3s on those that do not run; then run the same command again'
+      : `repair ${other} first: journalctl -u k3s; then run the same command again`,
   })
 }

@@ -3,19 +3,30 @@ import type { Host } from '../../../lib/hosts/host.mts'
 import { imagesIn, imagesPart, type HeldImages } from '../host/held-images.mts'
 import { addressesPart, joinedPart, requireSameIdentity, type Identity } from '../host/joined.mts'
 import { paths, signature, unitPath } from '../host/paths.mts'
+import { fixedIn, type Fixed } from '../host/fixed.mts'
 import type { NodeFacts } from './config.mts'
+import { unitIn, unitWords } from './unit-state.mts'
 import { written } from '../../../lib/base/written.mts'
 
 /** What a host says of the K3s on it. */
 export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'joined'> {
   /** Its unit runs. */
   readonly active: boolean
+  /**
+   * Its unit is on its first try to start: K3s waits so for the votes of others, or for a server that lets it in, and
+   * comes by itself. A start that comes again and again does not count, nor one etcd was put out of the cluster in.
+   */
+  readonly starting: boolean
+  /** The start that runs or is under way, as systemd names it; each one is another. */
+  readonly invocation: string | undefined
   /** It holds a copy of the cluster's database. */
   readonly data: boolean
   /** sha256 of the CA the cluster signs with; undefined without one. */
   readonly ca: string | undefined
   /** sha256 of the passwords in the tokens its cluster was made with: none of them leaves the host. */
   readonly tokens: { readonly server: string | undefined; readonly agent: string | undefined }
+  /** What its configuration says of what K3s fixes for good. */
+  readonly fixed: Fixed
   /** The server its configuration joins; undefined for the one that began, and without configuration. */
   readonly joins: string | undefined
   /** What the service was last started with. */
@@ -32,8 +43,9 @@ export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'join
 
 const script = `dir=${paths.server}
 ${addressesPart}
-${joinedPart}for unit in k3s k3s-agent; do systemctl is-active --quiet "$unit" && echo "active=$unit"; done
+${joinedPart}${unitWords('k3s', 'k3s-agent')}
 [ -d "$dir/db/etcd" ] && echo data=yes
+[ -e "$dir/db/etcd/tombstone" ] && echo removed=yes
 [ -s "$dir/tls/server-ca.crt" ] && echo "ca=$(sha256sum <"$dir/tls/server-ca.crt" | cut -d' ' -f1)"
 for name in token agent-token; do
   [ -s "$dir/$name" ] && echo "$name=$(sed 's/.*://' "$dir/$name" | tr -d '\\n' | sha256sum)"
@@ -71,6 +83,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
   const question = { script: whole, words: [], shown: 'read the state of K3s' }
   const looked = await host.look([...ownFiles, ...images], question)
   const said = (key: string) => new RegExp(`^${key}=(.+)$`, 'm').exec(looked.said)?.[1]
+  const unit = unitIn(looked.said)
   const foreign = said('foreign')
   if (foreign !== undefined) {
     throw new KitError(`${name} carries ${foreign}, which the kit did not install`, {
@@ -86,10 +99,13 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     interface: addresses.find(([, one = '']) => one.split('/')[0] === address)?.[0] ?? '',
     addresses: addresses.map(([, one = '']) => one.split('/')[0] ?? ''),
     joined: wordsOf(looked.said, 'node'),
-    active: said('active') !== undefined,
+    active: unit.state === 'active',
+    starting: unit.isFirstTry && said('removed') === undefined,
+    invocation: unit.invocation,
     data: said('data') !== undefined,
     ca: said('ca'),
     tokens: { server: firstWord(said('token')), agent: firstWord(said('agent-token')) },
+    fixed: fixedIn(looked.said),
     joins: said('joins'),
     started: said('started'),
     registered: said('registered') !== undefined,
@@ -120,7 +136,7 @@ function requireStaying(states: readonly HostState[]): void {
   throw new KitError(`${names.join(', ')}: an uninstall began and did not end`, {
     exitCode: exitCodes.worldMoved,
     details: [`Part of it may be out of the cluster already. ${written()}`],
-    hint: `end it: --uninstall --limit ${names.join(',')}, then install again; when its Node is still there and shall stay: kubectl uncordon, and remove ${paths.leaving} on it`,
+    hint: `end it: --uninstall --limit ${names.join(',')}, then install again; when its Node is still there and shall stay: kubectl uncordon, and on it systemctl enable k3s (k3s-agent on a worker) and rm ${paths.leaving}`,
   })
 }
 

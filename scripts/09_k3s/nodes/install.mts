@@ -73,8 +73,10 @@ export interface DesiredState {
 }
 
 /** True when the service of this host must be started, or started anew. */
-export const needsStart = ({ active, started }: HostState, wanted: DesiredState): boolean =>
-  !active || started !== startHash(wanted)
+export const needsStart = (
+  { active, starting, started }: Pick<HostState, 'active' | 'starting' | 'started'>,
+  wanted: DesiredState,
+): boolean => (!active && !starting) || started !== startHash(wanted)
 
 /** Lays the program and the images; nothing is started. */
 export async function copyArtifacts(host: Host, artifacts: readonly Artifact[]): Promise<void> {

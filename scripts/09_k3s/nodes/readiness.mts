@@ -1,11 +1,12 @@
-import { hideToken } from './tokens.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { readScript } from '../../../lib/hosts/remote-script.mts'
 import type { Condition } from '../../../lib/base/poll.mts'
 import { paths, unitOf } from '../host/paths.mts'
 import { kubectlWords } from './node-object.mts'
-import { lastWordsOf } from './journal.mts'
+import { lastWordsOf, reasonIn } from './journal.mts'
 import { isMemberOf, membersIn, memberProblems, type Without } from './members.mts'
+import { unitIn, unitWords } from './unit-state.mts'
+import { viewOfWorkers } from './workers-view.mts'
 
 // The gate between two nodes: nobody goes on to the next before this one is healthy.
 
@@ -17,15 +18,25 @@ const mostRestarts = 4
 
 const failed = 'its service failed'
 const again = 'its service ends again and again'
+const refused = 'it is refused'
+const notAnew = 'its service has not started anew yet'
+
+/** What it says that waits for the votes of others. It comes by itself with them, and no start of it helps. */
+export const leaderless = 'its etcd has no leader'
+
+/** How often an agent was refused until that is no passing matter of a server that starts: it asks every 2 to 6 s. */
+const mostRefusals = 3
 
 const etcdKeys = `${paths.server}/tls/etcd`
 
 /** Everything one server says of itself, in one round trip: a line `key=value` each. */
 const serverScript = `k() { ${kubectlWords('--request-timeout=5s').join(' ')} "$@" 2>/dev/null; }
-systemctl is-failed --quiet k3s && echo failed=yes
-echo "restarts=$(systemctl show k3s --property NRestarts --value)"
+${unitWords('k3s')}
 echo "program=$(${paths.binary} --version 2>/dev/null | sed -n 's/^k3s version \\([^ ]*\\).*/\\1/p')"
-echo "readyz=$(k get --raw /readyz)"
+r=$(k get --raw /readyz)
+echo "readyz=$r"
+[ "$r" = ok ] || curl -sm2 http://127.0.0.1:2381/health
+echo
 echo "node=$(k get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.nodeInfo.kubeletVersion}')"
 echo "voters=$(k get nodes -o 'jsonpath={range .items[*]}{.metadata.name}:{.status.conditions[?(@.type=="EtcdIsVoter")].status} {end}')"
 for port in 2379 2382; do
@@ -46,30 +57,61 @@ async function ask(server: Host): Promise<string> {
   return (await readScript(server, serverScript, [server.name], { timeoutSeconds: 30, shown })).stdout
 }
 
-/** What the lines of a server say it lacks. Pure. */
-export function missingIn(text: string, { address }: Pick<Host, 'address'>, without: Without): string[] {
+/**
+ * What the lines of a server say it lacks. Pure.
+ * @param before the start that is over: while systemd still names it, the answers are those of the process that ends
+ */
+export function missingIn(
+  text: string,
+  { address }: Pick<Host, 'address'>,
+  without: Without,
+  before?: string,
+): string[] {
   const said = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(text)?.[1]?.trim() ?? ''
+  const unit = unitIn(text)
+  if (before !== undefined && unit.invocation === before) return [unit.state === 'failed' ? failed : notAnew]
   const [ready, version] = said('node').split(' ')
   const missing =
     said('readyz') === 'ok'
       ? [
+          ...(unit.state === 'active' ? [] : ['its service is not active yet']),
           ...(ready === 'True' ? [] : ['its Node is not Ready yet']),
           ...(ready !== 'True' || version === said('program')
             ? []
             : [`its Node still tells ${version}, not ${said('program')}`]),
           ...memberProblems(membersIn(text), said('voters'), address, without),
         ]
-      : ['its API does not answer yet']
+      : [text.includes('RAFT NO LEADER') ? leaderless : 'its API does not answer yet']
   if (missing.length === 0) return []
-  if (said('failed') === 'yes') return [failed]
-  return Number(said('restarts')) >= mostRestarts ? [again, ...missing] : missing
+  if (unit.state === 'failed') return [failed]
+  return unit.restarts >= mostRestarts ? [again, ...missing] : missing
 }
 
-/** A server that is healthy: API, Node, version, votes. */
-export const serverIsHealthy = (server: Host): Condition => ({
+export interface Waiting {
+  /** The start that ended when the service was told to start anew. */
+  readonly before?: string | undefined
+  /** Every server that holds the database: how many of them run is told while there is no leader. */
+  readonly members?: readonly Host[]
+}
+
+/** A server that is healthy: its service, by a start of now, API, Node, version, votes. */
+export const serverIsHealthy = (server: Host, { before, members = [] }: Waiting = {}): Condition => ({
   ...awaited(server, 'server'),
-  missing: () => missingOf(server),
+  async missing() {
+    const missing = missingIn(await ask(server), server, 'others', before).join(', ')
+    return missing.includes(leaderless) ? `${missing}${await running(members)}` : missing
+  },
 })
+
+/** How many servers run or start: etcd has a leader once most of them do. */
+async function running(members: readonly Host[]): Promise<string> {
+  if (members.length < 2) return ''
+  const words = ['systemctl', 'is-active', 'k3s']
+  const states = await Promise.all(members.map(async (one) => (await one.read(words)).stdout.trim()))
+  const away = members.filter((_, at) => !states[at]?.startsWith('activ')).map(({ name }) => name)
+  const off = away.length === 0 ? '' : `, not on ${away.join(', ')}`
+  return `: K3s runs on ${members.length - away.length} of ${members.length} servers${off}`
+}
 
 /** The first of these servers that is healthy; undefined when none is. */
 export async function healthyServer(servers: readonly Host[]): Promise<Host | undefined> {
@@ -88,60 +130,40 @@ export const memberGone = (leaving: Host, server: Host): Condition => ({
   },
 })
 
-/** What a server knows of the workers. */
-export interface WorkersView {
-  /** The join token of workers, in its full form. */
-  readonly token: string
-  /** The names of all Nodes that are Ready. */
-  readonly ready: ReadonlySet<string>
-}
+// Of this start alone: what an earlier one was refused says nothing of the token it has now.
+const workerScript = `u=$(${unitWords('k3s-agent')})
+echo "$u"
+case $u in *ActiveState=active*) ;; *) journalctl "_SYSTEMD_INVOCATION_ID=$(echo "$u" | sed -n 's/^InvocationID=//p')" -n 60 -o cat --no-pager ;; esac`
 
-const readyNodes = kubectlWords('--request-timeout=5s', 'get', 'nodes')
-  .concat(
-    '-o',
-    `'jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'`,
-  )
-  .join(' ')
-
-const viewScript = `echo "$(cat ${paths.server}/agent-token)" && ${readyNodes}`
-
-/** @returns without `ready` when its API does not answer, with an empty token when it carries no cluster yet */
-export async function viewOfWorkers(
-  server: Host,
-): Promise<Pick<WorkersView, 'token'> & Partial<WorkersView>> {
-  const shown = 'ask for the token and the Nodes of workers'
-  const { code, stdout } = await server.read(['sh', '-c', viewScript], { shown })
-  const [token = '', nodes = ''] = stdout.split('\n')
-  if (!token.startsWith('K10')) return { token: '' }
-  hideToken(token)
-  return code === 0 ? { token, ready: readyIn(nodes) } : { token }
-}
-
-const readyIn = (nodes: string): ReadonlySet<string> =>
-  new Set(nodes.split(' ').flatMap((one) => (one.endsWith('=True') ? [one.slice(0, -5)] : [])))
-
-const workerScript = `systemctl is-active k3s-agent
-systemctl show k3s-agent --property NRestarts --value`
-
-/** A worker whose Node is Ready, as a server sees it. */
-export const readyWorker = (worker: Host, server: Host): Condition => ({
+/** A worker whose Node is Ready, as a server sees it. @param before the start that ended when it was started anew */
+export const readyWorker = (worker: Host, server: Host, before?: string): Condition => ({
   ...awaited(worker, 'agent'),
   async missing() {
     // For a while the cluster believes in a Node whose service is gone: both are asked.
-    const [state = '', restarts] = (await worker.read(['sh', '-c', workerScript])).stdout.split('\n')
+    const shown = 'ask whether the agent runs'
+    const text = (await worker.read(['sh', '-c', workerScript], { shown })).stdout
+    const { state, restarts, invocation } = unitIn(text)
     if (state === 'failed') return failed
+    if (before !== undefined && invocation === before) return notAnew
     if (state === 'active' && (await viewOfWorkers(server)).ready?.has(worker.name) === true) return ''
-    const missing = state === 'active' ? 'its Node is not Ready yet' : 'its service has not started yet'
-    return Number(restarts) >= mostRestarts ? `${again}, ${missing}` : missing
+    const missing = state === 'active' ? 'its Node is not Ready yet' : whyNot(text)
+    return restarts >= mostRestarts ? `${again}, ${missing}` : missing
   },
 })
+
+/** Why an agent that has not started does not: K3s tries for ever, and says so in its journal alone. */
+function whyNot(journal: string): string {
+  const { reason, times = 0 } = reasonIn(journal) ?? {}
+  if (reason?.isFinal !== true) return 'its service has not started yet'
+  return times < mostRefusals ? reason.means : `${refused}: ${reason.means}`
+}
 
 function awaited(host: Host, role: 'server' | 'agent'): Omit<Condition, 'missing'> {
   const unit = unitOf(role)
   return {
     what: host.name,
     seconds: patience,
-    isFatal: (missing) => missing.includes(failed) || missing.includes(again),
+    isFatal: (missing) => [failed, again, refused].some((one) => missing.includes(one)),
     lastLogLines: () => lastWordsOf(host, unit),
     hint: `repair that on ${host.name} (journalctl -u ${unit}), then run module 9 again: it goes on from here`,
   }

@@ -22,7 +22,8 @@ import {
 } from './install.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
-import { healthyServer, readyWorker, viewOfWorkers, type WorkersView } from './readiness.mts'
+import { healthyServer, readyWorker } from './readiness.mts'
+import { viewOfWorkers, type WorkersView } from './workers-view.mts'
 
 export interface Workers extends Omit<Hosts, 'close'> {
   readonly settings: K3sSettings
@@ -83,7 +84,8 @@ async function lookFrom(servers: readonly Host[]): Promise<WorkersView> {
   let there = false
   for (const server of servers.toReversed()) {
     const view = await viewOfWorkers(server)
-    if (view.ready !== undefined) return { token: view.token, ready: view.ready }
+    const { token, ready, nodes } = view
+    if (ready !== undefined && nodes !== undefined) return { token, ready, nodes }
     there ||= view.token !== ''
   }
   throw there ? noneWhole() : new NotYet('09_k3s_02_install_control_plane')
@@ -121,6 +123,7 @@ async function join({
   gate,
   token,
   ready,
+  nodes,
   artifacts,
   env,
   masters,
@@ -139,15 +142,17 @@ async function join({
   }
   await copyArtifacts(worker, artifacts)
   await writeConfig(worker, wanted)
-  const starts = needsStart(state, wanted)
-  if (!starts && ready.has(worker.name)) return ensureImages(worker, artifacts, until, state.images)
+  // A kubelet registers only as it starts: one whose Node was deleted runs its pods on, and never comes back.
+  const starts = needsStart(state, wanted) || (state.active && !nodes.has(worker.name))
+  if (!starts && state.active && ready.has(worker.name))
+    return ensureImages(worker, artifacts, until, state.images)
   const server = await gate()
   if (starts) {
     // The Node of a machine that is still this one stays: another would give its pods other addresses.
     if (!state.registered) await forgetNode(server, worker.name)
     await start(worker, wanted)
   }
-  await until(readyWorker(worker, server))
+  await until(readyWorker(worker, server, starts ? state.invocation : undefined))
   await ensureImages(worker, artifacts, until)
   return true
 }

@@ -10,6 +10,7 @@ export const clusterFacts = (settings: K3sSettings, version: string): Manifest =
     k3s: version,
     pods: settings.CLUSTER_CIDR,
     services: settings.SERVICE_CIDR,
+    dns: settings.CLUSTER_DNS,
     overlay: settings.FLANNEL_BACKEND,
     ingress: settings.INGRESS_CONTROLLER,
   })

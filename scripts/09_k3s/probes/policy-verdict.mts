@@ -7,8 +7,8 @@ import { systemNamespace } from '../../../lib/base/names.mts'
 import { verdictName } from '../../../lib/state/cluster-network.mts'
 import { provePolicies, verdictObject, verdictOf } from './policies.mts'
 
-/** Milliseconds a cluster may take until a policy that was just made holds on every node. */
-const patience = 15_000
+/** Milliseconds a cluster may take until a policy that was just made holds on every node; a loaded node takes long. */
+export const patience = 60_000
 
 /** The verdict of an earlier run: `true`, `false`, or undefined. */
 export async function recordedVerdict(kube: KubeReader): Promise<string | undefined> {

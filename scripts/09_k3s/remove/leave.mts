@@ -86,7 +86,7 @@ async function leaveQuorum(host: Host, server: Host, { until }: TeardownRun): Pr
     await host.change('K3s shall not start again by itself', [
       'sh',
       '-ec',
-      `mkdir -p ${folder}; printf '[Service]\\nRestart=no\\n' >${folder}/leaving.conf; systemctl daemon-reload`,
+      `mkdir -p ${folder}; printf '[Service]\\nRestart=no\\n' >${folder}/leaving.conf; systemctl daemon-reload; systemctl disable --quiet k3s`,
     ])
   await forgetNode(server, host.name)
   await until(memberGone(host, server))

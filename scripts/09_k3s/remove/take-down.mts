@@ -35,9 +35,10 @@ export const teardown: Teardown = {
     const { masters, workers } = run.hosts
     const states = await Promise.all(masters.map((one) => readState(one)))
     if (!run.released) requireNobodyLeft(states, run)
+    // Before any host is on its way out: without it nothing is removed.
+    if (run.released) await saveSnapshot(masters, states, run.planning)
     const leaving = [...masters, ...workers]
     for (const host of leaving) await markLeaving(host)
-    if (run.released) await saveSnapshot(masters, states)
     const failures: unknown[] = []
     for (const group of [workers, masters]) {
       const ended = await Promise.allSettled(group.map((host) => uninstallK3s(host, run)))
@@ -60,14 +61,54 @@ function requireNobodyLeft(states: readonly HostState[], { hosts: { servers, los
   })
 }
 
-/** The last word of the database, on the first server that has one. */
-async function saveSnapshot(masters: readonly Host[], states: readonly HostState[]): Promise<void> {
-  const server = masters.find((_, at) => states[at]?.active === true && states[at].data)
-  if (server === undefined) return
-  const recent = ['find', `${paths.server}/db/snapshots`, '-name', 'on-demand-*', '-mmin', '-60']
-  if ((await server.read(recent)).stdout.trim() !== '') return
-  await server.change('save a last snapshot', [paths.binary, 'etcd-snapshot', 'save'], {
-    timeoutSeconds: 300,
+const snapshotFolder = `${paths.server}/db/snapshots`
+
+/** Whole snapshots of the last hour: a save that was killed or failed leaves nothing, a \`.part\` or an empty file. */
+const fresh = ['find', snapshotFolder, '-type', 'f', '-name', 'on-demand-*'].concat(
+  '!',
+  '-name',
+  '*.part',
+  '-size',
+  '+0',
+  '-mmin',
+  '-60',
+)
+
+/**
+ * The last word of the database, on the first server that can save it. K3s ends with 0 when it saved nothing, and says
+ * nothing of it: the file decides.
+ * @throws KitError exit 9 when none of the servers that run could save one
+ */
+async function saveSnapshot(
+  masters: readonly Host[],
+  states: readonly HostState[],
+  planning: boolean,
+): Promise<void> {
+  const running = masters.filter((_, at) => states[at]?.active === true && states[at].data)
+  const isSaved = async (server: Host) => (await server.read(fresh)).stdout.trim() !== ''
+  for (const server of running) if (await isSaved(server)) return
+  const why: string[] = []
+  for (const server of running) {
+    const words = [paths.binary, 'etcd-snapshot', 'save']
+    const error = await server.change('save a last snapshot', words, { timeoutSeconds: 300 }).then(
+      () => undefined,
+      (thrown: unknown) => {
+        if (thrown instanceof KitError && thrown.exitCode === exitCodes.rolloutFailed) return thrown
+        throw thrown
+      },
+    )
+    if (planning || (error === undefined && (await isSaved(server)))) return
+    why.push(
+      ...(error === undefined
+        ? [`${server.name}: k3s etcd-snapshot save ended with 0, and no file is there`]
+        : [error.message, ...error.details]),
+    )
+  }
+  if (why.length === 0) return
+  throw new KitError('no last snapshot of etcd could be saved', {
+    exitCode: exitCodes.rolloutFailed,
+    details: [...why, `K3s goes on on every host. ${written()}`],
+    hint: `df -h ${snapshotFolder} and journalctl -u k3s on a master, then run the same command again; to end the cluster without one, on each host as root: ${paths.uninstall} NAME`,
   })
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { runChecks, type Outcome, type Tools } from '../../../../lib/checks/checks.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { checks } from '../../../../scripts/09_k3s/checks.mts'
@@ -81,15 +81,47 @@ const probeOn = (nodeName: string, address: string, pod = nodeName): LiveObject 
 })
 const deploymentOf = (manager: string): string =>
   JSON.stringify({ metadata: { name: 'any', managedFields: [{ manager }] } })
+/** What K3s writes to each object of a file in server/manifests, whoever laid the file there. */
+const addonOf = (file: string): string =>
+  JSON.stringify({
+    metadata: {
+      name: 'any',
+      annotations: {
+        'objectset.rio.cattle.io/owner-gvk': 'k3s.cattle.io/v1, Kind=Addon',
+        'objectset.rio.cattle.io/owner-name': file,
+      },
+      managedFields: [{ manager: 'deploy@master-01' }],
+    },
+  })
 const metricsOfEtcd = ({ leader = 1, learner = 0, members = 3 } = {}): string =>
   [
     `etcd_server_has_leader ${leader}`,
     `etcd_server_is_learner ${learner}`,
     ...Array.from({ length: members }, (_, at) => `etcd_network_known_peers{Local="1",Remote="${at}"} 1`),
   ].join('\n')
-const snapshotOf = (hours: number): object => ({
-  status: { creationTime: new Date(Date.now() - hours * 3_600_000).toISOString() },
+/** A snapshot as K3s v1.36.3 lists it; one that failed has an error, and a creation time all the same. */
+const snapshotOf = (nodeName: string, hours: number, error?: string): object => ({
+  spec: { nodeName },
+  status: {
+    creationTime: new Date(Date.now() - hours * 3_600_000).toISOString(),
+    readyToUse: error === undefined,
+    ...(error !== undefined && { error: { message: error } }),
+  },
 })
+const masters = ['master-01', 'master-02', 'master-03']
+const eachMaster = (hours: number, error?: string) => masters.map((name) => snapshotOf(name, hours, error))
+const full =
+  'could not write snapshot: write /var/lib/rancher/k3s/server/db/snapshots/x.part: no space left on device'
+
+/** The kubelet's metrics of a node, as K3s tells them: a certificate authority lasts ten years. */
+const kubeletMetrics = (left: number): string =>
+  [
+    '# TYPE k3s_certificate_expiration_seconds gauge',
+    'k3s_certificate_expiration_seconds{subject="CN=k3s-server-ca@1795918943",usages="CertSign"} 3.15e+08',
+    'k3s_certificate_expiration_seconds{subject="CN=system:admin,O=system:masters",usages="ClientAuth"} 3.1536e+07',
+    `k3s_certificate_expiration_seconds{subject="CN=kube-apiserver",usages="ServerAuth"} ${left * 86_400 + 3600}`,
+    'kubelet_running_pods 7',
+  ].join('\n')
 const days = (number: number): Date => new Date(Date.now() + number * 86_400_000 + 3_600_000)
 
 interface World {
@@ -118,7 +150,12 @@ interface World {
   etcd?: string | undefined
   snapshots?: object[] | undefined
   born?: string
+  /** Of port 6443. */
   certificate?: Date | undefined
+  /** Days the certificate of a node is good for that ends first; null where its kubelet tells none. */
+  certificates?: Record<string, number | null>
+  /** Questions to kubelets that have no answer yet. */
+  slowKubelets?: number
   addon?: string | undefined
   storageClass?: LiveObject | undefined
   volume?: string
@@ -147,6 +184,7 @@ function toolsOf(world: World) {
   const or = <T,>(key: keyof World, right: T): T => (key in world ? (world[key] as T) : right)
   const measured = world.measured ?? nodes.map(({ metadata }) => metadata.name)
   let early = world.slowMetrics ?? 0
+  let silent = world.slowKubelets ?? 0
   const up = nodes.map(({ metadata }) => metadata.name)
   const probes: Record<string, LiveObject[]> = {
     node: nodes.map(({ metadata: { name } }, at) => probeOn(name, `10.42.${at}.2`)),
@@ -185,9 +223,13 @@ function toolsOf(world: World) {
     if (path.startsWith('/apis/metrics'))
       return JSON.stringify({ items: (early-- > 0 ? [] : measured).map((name) => ({ metadata: { name } })) })
     const etcd = or('etcd', metricsOfEtcd())
-    const snapshots = or<object[] | undefined>('snapshots', [snapshotOf(2)])
+    const snapshots = or<object[] | undefined>('snapshots', eachMaster(2))
     const addon = or('addon', deploymentOf('k3s'))
+    const [, asked = ''] = /^\/api\/v1\/nodes\/([^:/]+)\/proxy\/metrics$/.exec(path) ?? []
+    const left = { ...Object.fromEntries(up.map((name) => [name, 300])), ...world.certificates }[asked]
+    if (path.endsWith('/proxy/healthz') && silent-- > 0) throw nothing(path)
     const answers: [RegExp, string | undefined][] = [
+      [/nodes\/[^:]*\/proxy\/metrics$/, left == null ? undefined : kubeletMetrics(left)],
       [/:2381\/proxy\/metrics$/, etcd],
       [/etcdsnapshotfiles$/, snapshots && JSON.stringify({ items: snapshots })],
       [/kube-system\/deployments/, addon],
@@ -242,28 +284,35 @@ function toolsOf(world: World) {
     http: {
       askAt: () => Promise.resolve({ status }),
       certificateEnd: (at: string) =>
-        certificate === undefined ? Promise.reject(nothing(at)) : Promise.resolve(certificate),
+        certificate === undefined
+          ? Promise.reject(new KitError(at, { exitCode: 6 }))
+          : Promise.resolve(certificate),
     },
   } as unknown as Tools<K3sSettings>
 }
 
-test('a node that became ready only just is given time for its first metrics', async () => {
-  const nodes = [...rightNodes.slice(1), node('master-01', { server: true, since: new Date().toISOString() })]
-  const outcomes = await runChecks(checks, toolsOf({ nodes, slowMetrics: 1 }))
-  assert.deepEqual(
-    outcomes.filter(({ result }) => result !== 'passed'),
-    [],
-  )
-})
-
-test('a metrics-server that has only just started is given time for its first look', async () => {
-  const metadata = { name: 'metrics-server', creationTimestamp: new Date().toISOString() }
-  const started = { apiVersion: 'v1', kind: 'Pod', metadata, status: {} }
+test('a node that missed a look of metrics-server is given time, however old it is', async () => {
   const [outcome] = await runChecks(
     checks.filter(({ id }) => id === 'k3s.metrics'),
-    toolsOf({ metricsPods: [started], slowMetrics: 1 }),
+    toolsOf({ slowMetrics: 1 }),
   )
   assert.equal(outcome?.result, 'passed')
+})
+
+test('a kubelet whose connection to a server is not there yet is asked again, each time for a few seconds only', async () => {
+  const tools = toolsOf({ slowKubelets: 1 })
+  const asked: unknown[] = []
+  const raw = (path: string, options?: object) => {
+    asked.push(options)
+    return tools.kube.raw(path)
+  }
+  const [outcome] = await runChecks(
+    checks.filter(({ id }) => id === 'k3s.kubelets'),
+    { ...tools, kube: { ...tools.kube, raw } },
+  )
+  assert.equal(outcome?.result, 'passed')
+  assert.equal(asked.length, 2 * rightNodes.length)
+  assert.ok(asked.every((one) => JSON.stringify(one) === '{"once":true,"timeoutSeconds":5}'))
 })
 
 test('on a cluster that is right, every check passes', async () => {
@@ -420,28 +469,100 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
   ],
   [
     'k3s.snapshots',
-    'an old snapshot',
-    { snapshots: [snapshotOf(30), snapshotOf(14)] },
+    'an old snapshot on one server',
+    { snapshots: [...eachMaster(30), ...eachMaster(2).slice(1), snapshotOf('master-01', 14)] },
     'failed',
-    /newest 14 h/,
+    /^master-01: the newest is 14 h old$/,
   ],
-  ['k3s.snapshots', 'no snapshot', { snapshots: [] }, 'failed', /none/],
+  [
+    'k3s.snapshots',
+    'one that failed after the last that did not',
+    { snapshots: [...eachMaster(5), snapshotOf('master-02', 0, full)] },
+    'failed',
+    /^master-02: the newest failed: could not write snapshot: .*no space left on device$/,
+  ],
+  [
+    'k3s.snapshots',
+    'only such as failed',
+    { snapshots: eachMaster(0, full) },
+    'failed',
+    /^master-01: the newest failed/,
+  ],
+  [
+    'k3s.snapshots',
+    'a failure that a later one has made good',
+    { snapshots: [...eachMaster(5, full), ...eachMaster(2)] },
+    'passed',
+    /^on 3 servers, at most 2 h old$/,
+  ],
+  [
+    'k3s.snapshots',
+    'a server without one',
+    { snapshots: eachMaster(2).slice(0, 2) },
+    'failed',
+    /^master-03: none that can be used$/,
+  ],
+  [
+    'k3s.snapshots',
+    'snapshots of servers that left',
+    { snapshots: [snapshotOf('master-09', 2)] },
+    'failed',
+    /master-01: none that can be used/,
+  ],
   [
     'k3s.snapshots',
     'a cluster too young for one',
-    { snapshots: [], born: new Date().toISOString() },
+    {
+      snapshots: [],
+      nodes: rightNodes.map((one) => ({
+        ...one,
+        metadata: { ...one.metadata, creationTimestamp: new Date().toISOString() },
+      })),
+    },
     'warning',
-    /younger/,
+    /^none yet; younger than the next scheduled one: master-01, master-02, master-03/,
   ],
   ['k3s.snapshots', 'a cluster without a list', { snapshots: undefined }, 'warning', /not proven/],
-  ['k3s.certificates', 'a certificate that ends', { certificate: days(6) }, 'failed', /master-01 6 days/],
-  ['k3s.certificates', 'one that ends soon', { certificate: days(29) }, 'warning', /29 days/],
   [
     'k3s.certificates',
-    'a server out of reach',
-    { certificate: undefined },
+    'a certificate of a worker that ends, while that of port 6443 is new',
+    { certificates: { 'k8s-worker-01': 13 } },
+    'failed',
+    /^k8s-worker-01: CN=kube-apiserver 13 days$/,
+  ],
+  [
+    'k3s.certificates',
+    'one that ends soon',
+    { certificates: { 'master-02': 59 } },
     'warning',
-    /not reached .* master-01/,
+    /^master-02: .* 59 days$/,
+  ],
+  [
+    'k3s.certificates',
+    'a node that tells none',
+    { certificates: { 'k8s-worker-02': null } },
+    'warning',
+    /^not proven: no metric k3s_certificate_expiration_seconds of k8s-worker-02$/,
+  ],
+  [
+    'k3s.certificates',
+    'a cluster of others whose API has one that ends',
+    {
+      certificates: Object.fromEntries(rightNodes.map(({ metadata }) => [metadata.name, null])),
+      certificate: days(13),
+    },
+    'failed',
+    /^master-01: port 6443 13 days$/,
+  ],
+  [
+    'k3s.certificates',
+    'a cluster of others that cannot be asked at all',
+    {
+      certificates: Object.fromEntries(rightNodes.map(({ metadata }) => [metadata.name, null])),
+      certificate: undefined,
+    },
+    'warning',
+    /^not proven: no metric .* of master-01, master-02, master-03, k8s-worker-01 and 1 more$/,
   ],
   [
     'k3s.pods',
@@ -534,6 +655,20 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
     'warning',
     /not proven on this cluster/,
   ],
+  [
+    'k3s.addons',
+    'one from a file somebody laid beside K3s’ own',
+    { addon: addonOf('my-dns') },
+    'failed',
+    /^coredns: another owner’s, metrics-server: another owner’s$/,
+  ],
+  [
+    'k3s.addons',
+    'the file of another addon',
+    { addon: addonOf('coredns') },
+    'failed',
+    /^metrics-server: another owner’s$/,
+  ],
   ['k3s.addons', 'a replaced addon', { addon: deploymentOf('kubectl') }, 'failed', /coredns: another owner/],
   ['k3s.addons', 'an addon that is gone', { addon: undefined }, 'failed', /metrics-server: not there/],
   [
@@ -612,10 +747,14 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
 
 for (const [id, what, world, result, evidence] of wrong) {
   test(`${id} sees ${what}`, async () => {
+    // What would be waited for is over after one look.
+    let clock = 0
+    const passing = mock.method(performance, 'now', () => (clock += 600_000))
     const [outcome] = await runChecks(
       checks.filter((check) => check.id === id),
       toolsOf(world),
     )
+    passing.mock.restore()
     assert.equal(outcome?.result, result)
     assert.match(outcome?.evidence ?? '', evidence)
   })
@@ -640,6 +779,23 @@ test('an ingress that was there before is asked at its own port alone', async ()
   assert.equal(outcome?.evidence, '25 ways')
 })
 
+test('policies that were enforced are looked at again: a firewall that was loaded anew lets all through for a while', async () => {
+  let looks = 0
+  const world = toolsOf({ recorded: 'true' })
+  const open = toolsOf({ recorded: 'true', enforced: false })
+  const list = (kind: string, where: { labels?: Record<string, string> }) => {
+    if (where.labels?.['app.kubernetes.io/component'] === 'guarded') looks += 1
+    return world.kube.list(kind, where)
+  }
+  const raw = (path: string) => (looks > 1 ? world : open).kube.raw(path)
+  const [outcome] = await runChecks(
+    checks.filter(({ id }) => id === 'k3s.network-policies'),
+    { ...world, kube: { ...world.kube, list, raw } },
+  )
+  assert.equal(outcome?.result, 'passed')
+  assert.equal(looks, 2)
+})
+
 test('every check of the cluster has a test that makes it fail', () => {
   const covered = new Set(wrong.filter(([, , , result]) => result === 'failed').map(([id]) => id))
   assert.deepEqual(
@@ -647,3 +803,24 @@ test('every check of the cluster has a test that makes it fail', () => {
     [],
   )
 })
+
+for (const [id, right, never] of [
+  // The API server reaches a kubelet by the connection the node opened to port 6443.
+  ['k3s.kubelets', /restart k3s-agent .* must reach port 6443 of every master/, /10250/],
+  // metrics-server runs on any node, and dials itself.
+  ['k3s.metrics', /every node must reach port 10250 of every node/, /masters/],
+  // Without its Deployment there are no names until the restart is over.
+  ['k3s.addons', /systemctl restart k3s on one master/, /delete deployment/],
+  [
+    'k3s.network-policies',
+    /Skipping network policy controller.*modprobe ip_set xt_set/,
+    /disable-network-policy/,
+  ],
+  ['k3s.certificates', /systemctl restart k3s \(on a worker k3s-agent\), one node after another/, /6443/],
+] as const) {
+  test(`the fix of ${id} is for the end that is wrong`, () => {
+    const fix = checks.find((check) => check.id === id)?.fix ?? ''
+    assert.match(fix, right)
+    assert.doesNotMatch(fix, never)
+  })
+}

@@ -15,7 +15,10 @@ const member = (last: number, more: object = {}) => ({
   ...more,
 })
 const healthy: Record<string, string> = {
-  restarts: '0',
+  ActiveState: 'active',
+  SubState: 'running',
+  NRestarts: '0',
+  InvocationID: 'second',
   program: 'v1.36.5+k3s1',
   readyz: 'ok',
   node: 'True v1.36.5+k3s1',
@@ -48,10 +51,10 @@ for (const [what, other, expected] of [
     members(member(1), { peerURLs: ['https://192.0.2.13:2380'] }),
     'the etcd member 192.0.2.13 has no vote',
   ],
-  ['a service that failed', { failed: 'yes', readyz: '' }, 'its service failed'],
+  ['a service that failed', { ActiveState: 'failed', readyz: '' }, 'its service failed'],
   [
     'a service that ends again and again',
-    { restarts: '4', readyz: '' },
+    { NRestarts: '4', readyz: '' },
     'its service ends again and again, its API does not answer yet',
   ],
 ] as const) {
@@ -61,7 +64,7 @@ for (const [what, other, expected] of [
 }
 
 test('a service that was restarted often and is healthy now is healthy', () => {
-  assert.equal(missing({ restarts: '9' }), '')
+  assert.equal(missing({ NRestarts: '9' }), '')
 })
 
 test('the vote of the server that is about to be started is not asked for', () => {

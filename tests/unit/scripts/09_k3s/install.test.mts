@@ -11,6 +11,7 @@ import { resolve, typed } from '../../../../lib/settings/settings.mts'
 import {
   agentConfig,
   serverConfig,
+  unitText,
   type NodeFacts,
   type WithTokens,
 } from '../../../../scripts/09_k3s/nodes/config.mts'
@@ -29,6 +30,9 @@ const state = (name: string, rest: Partial<HostState> = {}): HostState => ({
   addresses: [`192.0.2.${name.at(-1)}`],
   joined: [],
   active: false,
+  starting: false,
+  invocation: undefined,
+  fixed: new Map(),
   data: false,
   ca: undefined,
   tokens: { server: undefined, agent: undefined },
@@ -85,7 +89,6 @@ const settings = (more: Record<string, string> = {}) => {
   const sources = { env: 'staging', overrides: {}, saved: { ...saved, ...more }, variables: {} }
   return typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as WithTokens
 }
-const nodes: NodeFacts[] = [one, two, three]
 const own = [
   'cluster-init',
   'server',
@@ -97,7 +100,7 @@ const own = [
   'kube-proxy-arg',
 ]
 const configOf = (node: NodeFacts, origin: Parameters<typeof serverConfig>[3], given = settings()) =>
-  parse(serverConfig(given, nodes, node, origin)) as Record<string, unknown>
+  parse(serverConfig(given, 'v1.36.3+k3s1', node, origin)) as Record<string, unknown>
 
 test('the servers of one cluster differ only in what is a node’s own', () => {
   const first = configOf(one, { begins: true })
@@ -127,12 +130,31 @@ test('NodePorts answer at the private address of each node alone, on masters and
   assert.deepEqual(worker['kube-proxy-arg'], ['nodeport-addresses=192.0.2.1/32'])
 })
 
-test('the certificate covers every master and every name of the load balancers', () => {
-  assert.deepEqual(configOf(one, { begins: true })['tls-san'], [
-    ...nodes.flatMap(({ name, address }) => [name, address]),
-    '198.51.100.5',
-    'api.example.com',
-  ])
+test('the certificate is told of load balancers alone: a master more changes no other’s configuration', () => {
+  assert.deepEqual(configOf(one, { begins: true })['tls-san'], ['198.51.100.5', 'api.example.com'])
+  assert.equal('tls-san' in configOf(one, { begins: true }, settings({ API_ADDRESSES: '' })), false)
+})
+
+test('a host whose name YAML 1.1 takes for yes or no keeps it', () => {
+  for (const name of ['on', 'no', 'y']) {
+    const texts = [
+      serverConfig(settings(), 'v1.36.3+k3s1', { ...one, name }, { begins: true }),
+      agentConfig({ ...one, name }, '192.0.2.1', 'K10abc::node:agent'),
+    ]
+    for (const text of texts)
+      assert.equal((parse(text, { version: '1.1' }) as { 'node-name': unknown })['node-name'], name)
+  }
+})
+
+test('from 1.37 the Gateway API’s definitions are an addon of their own, and left out too', () => {
+  const disabled = (version: string) =>
+    (parse(serverConfig(settings(), version, one, { begins: true })) as { disable: string[] }).disable
+  assert.deepEqual(disabled('v1.36.5+k3s1'), ['traefik', 'servicelb'])
+  assert.deepEqual(disabled('v1.37.0+k3s1'), ['traefik', 'servicelb', 'gateway-api-crd'])
+})
+
+test('a service is stopped with the time systemd gives: K3s’ own unit names none', () => {
+  assert.doesNotMatch(unitText('server', false) + unitText('agent', false), /TimeoutStopSec/)
 })
 
 test('a worker gets the workers’ token, not the servers’', () => {

@@ -19,6 +19,12 @@ interface Machine {
   /** By path: what was put there. */
   files: Map<string, string>
   active: boolean
+  /** Its service is on its first try to start, and comes when it is asked for the next time. */
+  starting: boolean
+  /** Starts of its service. */
+  starts: number
+  /** The process that ends gives the next answer. */
+  echoing: boolean
   started: string
   /** It keeps the password of its Node. */
   registered: boolean
@@ -58,6 +64,9 @@ export interface World {
 export const bare = () => ({
   files: new Map<string, string>(),
   active: false,
+  starting: false,
+  starts: 0,
+  echoing: false,
   started: '',
   registered: false,
   data: false,
@@ -123,6 +132,9 @@ function startService(world: World, one: Machine): void {
     world.broken.push(`${one.name} joined under a name whose password is another's`)
   if (!one.registered && world.carrying.has(one.name))
     world.broken.push(`${one.name} began pods again whose volumes went with its old disk`)
+  if (one.starting) world.broken.push(`${one.name} was started anew while it came by itself`)
+  one.echoing = one.active
+  one.starts += 1
   one.active = true
   one.registered = true
   world.carrying.add(one.name)
@@ -172,9 +184,10 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   if (shown === 'read the kubeconfig') return one.data ? [0, 'kubeconfig'] : [1, '']
   if (/^read .*\/(agent-)?token$/.test(shown))
     return one.data ? [0, `${world.tokens[shown.endsWith('/agent-token') ? 'agent' : 'server']}\n`] : [1, '']
-  if (shown === 'read the token') return one.data ? [0, 'K10abc::server:token'] : [1, '']
+  if (shown === 'read the token') return one.data ? [0, 'K10abc::server:of-the-cluster'] : [1, '']
   if (shown === 'ask for the token and the Nodes of workers') return viewOfWorkers(world, one)
-  if (line.includes('is-active k3s-agent')) return [0, one.active ? 'active\n0\n' : 'activating\n0\n']
+  if (shown === 'ask whether the agent runs') return [0, saidAnew(one)]
+  if (line === 'systemctl is-active k3s') return [0, one.active ? 'active\n' : 'inactive\n']
   if (line.includes('get persistentvolumes')) return [0, '{"items": []}']
   if (line.includes('--property Restart ')) return [0, one.ending || !one.active ? 'no' : 'always']
   if (line.includes('on-demand-')) return [0, one.snapshot ? 'on-demand-1' : '']
@@ -201,7 +214,9 @@ export const documentOf = ({ address }: Pick<Host, 'address'>): string =>
 function viewOfWorkers(world: World, one: Machine): [number, string] {
   if (!one.data) return [1, '\n']
   const nodes = [...world.nodes].map((name) => `${name}=True `).join('')
-  return isHealthy(world, one) ? [0, `K10abc::agent:token\n${nodes}`] : [1, 'K10abc::agent:token\n']
+  return isHealthy(world, one)
+    ? [0, `K10abc::agent:of-the-cluster\n${nodes}`]
+    : [1, 'K10abc::agent:of-the-cluster\n']
 }
 
 /** Tokens of an operator's, as settings hold them. */
@@ -217,17 +232,37 @@ const imagesOf = ({ active, noted, gone }: Machine): string =>
 
 /** What it joined as, by its configuration. */
 const joinedAs = ({ files }: Machine): string[] => [
-  ...[...(files.get('/etc/rancher/k3s/config.yaml') ?? '').matchAll(/^(node-name|adv).*$/gm)].map(
-    ([line]) => `node ${line}`,
-  ),
+  ...[
+    ...(files.get('/etc/rancher/k3s/config.yaml') ?? '').matchAll(
+      /^(node-name|adv|[a-z]+-(cidr|dns|backend|encryption)).*$/gm,
+    ),
+  ].map(([line]) => `node ${line}`),
   'node etcd: ',
 ]
+
+/** What systemd says of its service. @param start which of its starts it tells of */
+const unitOf = (one: Machine, start = one.starts): string =>
+  [
+    `ActiveState=${one.active ? 'active' : one.starting ? 'activating' : 'inactive'}`,
+    `SubState=${one.active ? 'running' : one.starting ? 'start' : 'dead'}`,
+    'NRestarts=0',
+    `InvocationID=${start === 0 ? '' : `${one.name}-${start}`}`,
+  ].join('\n')
+
+/** The same when it is asked whether it came: first the start that is over answers, then one that was under way has come. */
+function saidAnew(one: Machine): string {
+  const said = unitOf(one, one.echoing ? one.starts - 1 : one.starts)
+  one.echoing = false
+  if (one.starting) Object.assign(one, { starting: false, active: true })
+  return said
+}
 
 const stateOf = (world: World, one: Machine): string =>
   [
     `address eth1 ${one.address}/24`,
     ...(one.registered ? joinedAs(one) : []),
-    ...(one.active ? ['active=k3s'] : []),
+    unitOf(one),
+    '',
     ...(one.data ? ['data=yes', 'ca=c0ffee', ...madeWith(world)] : []),
     ...(one.joins === '' ? [] : [`joins=${one.joins}`]),
     ...(one.started === '' ? [] : [`started=${one.started}`]),
@@ -245,11 +280,13 @@ function wholenessOf(world: World, one: Machine): string {
         .filter(({ name }) => world.ghosts.has(name))
         .map(({ address }) => ({ name: '', peerURLs: [`https://${address}:2380`] })),
     )
-  const healthy = isHealthy(world, one)
-  one.settling = false
+  // The process that ends is healthy to the last.
+  const healthy = isHealthy(world, one) || one.echoing
+  if (!one.echoing) one.settling = false
+  const unit = saidAnew(one)
   return healthy
-    ? `readyz=ok\nprogram=v1\nnode=True v1\nmembers=${JSON.stringify({ members })}\n`
-    : 'readyz=\nrestarts=0\n'
+    ? `${unit}\nreadyz=ok\nprogram=v1\nnode=True v1\nmembers=${JSON.stringify({ members })}\n`
+    : `${unit}\nreadyz=\n`
 }
 
 /** A run's view of the machines: its writes are counted, and it may be killed after one. */

@@ -1,0 +1,41 @@
+import type { Host } from '../../../lib/hosts/host.mts'
+import { paths } from '../host/paths.mts'
+import { kubectlWords } from './node-object.mts'
+import { hideToken } from './tokens.mts'
+
+/** What a server knows of the workers. */
+export interface WorkersView {
+  /** The join token of workers, in its full form. */
+  readonly token: string
+  /** The names of all Nodes that are Ready. */
+  readonly ready: ReadonlySet<string>
+  /** The names of all Nodes. */
+  readonly nodes: ReadonlySet<string>
+}
+
+const readyNodes = kubectlWords('--request-timeout=5s', 'get', 'nodes')
+  .concat(
+    '-o',
+    `'jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'`,
+  )
+  .join(' ')
+
+const viewScript = `echo "$(cat ${paths.server}/agent-token)" && ${readyNodes}`
+
+/** @returns without `ready` when its API does not answer, with an empty token when it carries no cluster yet */
+export async function viewOfWorkers(
+  server: Host,
+): Promise<Pick<WorkersView, 'token'> & Partial<WorkersView>> {
+  const shown = 'ask for the token and the Nodes of workers'
+  const { code, stdout } = await server.read(['sh', '-c', viewScript], { shown })
+  const [token = '', nodes = ''] = stdout.split('\n')
+  if (!token.startsWith('K10')) return { token: '' }
+  hideToken(token)
+  return code === 0 ? { token, ...nodesIn(nodes) } : { token }
+}
+
+function nodesIn(text: string): Pick<WorkersView, 'ready' | 'nodes'> {
+  const said = text.trim().split(/\s+/).filter(Boolean)
+  const named = (some: readonly string[]) => new Set(some.map((one) => one.replace(/=[^=]*$/, '')))
+  return { ready: named(said.filter((one) => one.endsWith('=True'))), nodes: named(said) }
+}
