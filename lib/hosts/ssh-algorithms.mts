@@ -11,10 +11,17 @@ const signatures: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * What is not offered, so that the first message of each connection is shorter: groups OpenSSH never had, SHA-1,
- * compression, and what no server offers without one that stays (aes256-ctr, group16, hmac-sha2-256).
+ * compression, and what no server offers without one that stays (curve25519, nistp256 and 384, groups 14 and 16,
+ * aes256-ctr, hmac-sha2-256).
  */
 const notOffered = {
-  kex: { remove: ['15', '17', '18'].map((group) => `diffie-hellman-group${group}-sha512`) },
+  kex: {
+    remove: [
+      ...['15', '17', '18'].map((group) => `diffie-hellman-group${group}-sha512`),
+      'diffie-hellman-group-exchange-sha256',
+      'ecdh-sha2-nistp521',
+    ],
+  },
   cipher: { remove: ['aes192-ctr'] },
   hmac: { remove: ['hmac-sha1', 'hmac-sha1-etm@openssh.com', 'hmac-sha2-512'] },
   compress: ['none'],

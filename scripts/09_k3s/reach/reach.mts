@@ -27,7 +27,7 @@ export interface Blocked extends Pick<Opening, 'protocol'> {
   readonly how: string
 }
 
-interface PortProbe extends Pick<Opening, 'protocol' | 'from'> {
+export interface PortProbe extends Pick<Opening, 'protocol' | 'from'> {
   readonly peer: Peer
   readonly port: string
   /** A listener of ours must stand in. */
@@ -118,15 +118,30 @@ async function probeFromHere(probe: PortProbe): Promise<Blocked[]> {
 export const isOpen = ({ peer }: Pick<PortProbe, 'peer'>, answer: string): boolean =>
   answer === 'open' || (answer === 'refused' && peer.said === undefined)
 
+const collected = (pairs: readonly (readonly [key: string, value: string])[]): [string, string][] => {
+  const values = new Map<string, string[]>()
+  for (const [key, value] of pairs) values.set(key, [...(values.get(key) ?? []), value])
+  return [...values].map(([key, list]) => [key, list.join(',')])
+}
+
+/** `tcp:6443,2379:ADDRESS,ADDRESS`: machines with the same ports are one word, for a host gets these in every run. Pure. */
+export function probeWords(probes: readonly PortProbe[]): string[] {
+  const machines = collected(
+    probes.map(({ protocol, port, peer }) => [`${protocol} ${peer.address}`, port] as const),
+  )
+  const words = collected(
+    machines.map(([machine, ports]) => {
+      const [protocol = '', address = ''] = machine.split(' ')
+      return [`${protocol}:${ports}`, address] as const
+    }),
+  )
+  return words.map((pair) => pair.join(':'))
+}
+
 async function probePorts(prober: Peer, probes: readonly PortProbe[]): Promise<Blocked[]> {
   const own = probes.filter((probe) => mustReach(prober, probe))
   if (own.length === 0) return []
-  const ports = new Map<string, string[]>()
-  for (const { protocol, port, peer } of own) {
-    const machine = `${protocol}:${peer.address}`
-    ports.set(machine, [...(ports.get(machine) ?? []), port])
-  }
-  const words = [...ports].map(([machine, list]) => `${machine}:${list.join(',')}`)
+  const words = probeWords(own)
   const { stdout, stderr } = await readScript(prober.host, probeScript, [String(patience), ...words], {
     interpreter: 'perl',
     timeoutSeconds: patience + 25,

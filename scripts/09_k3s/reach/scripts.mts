@@ -29,13 +29,13 @@ while (time < $end) {
 }`
 
 /**
- * Knocks at KIND:ADDRESS:PORT,PORT... for at most SECONDS, at all ports at once. A line each: KIND ADDRESS PORT HOW,
+ * Knocks at KIND:PORT,PORT...:ADDRESS,ADDRESS... for at most SECONDS, at all at once. A line each: KIND ADDRESS PORT HOW,
  * where HOW is open, silent, refused or unreachable.
  */
 export const probeScript = String.raw`use strict; use IO::Socket::INET;
 my ($seconds, @probes) = @ARGV;
 my $end = time + $seconds;
-for (map { my ($kind, $address, @ports) = split /[:,]/; map { [$kind, $address, $_] } @ports } @probes) {
+for (map { my ($kind, $ports, $hosts) = split /:/; map { my $host = $_; map { [$kind, $host, $_] } split /,/, $ports } split /,/, $hosts } @probes) {
   defined(my $child = fork) or die "fork: $!";
   next if $child;
   my ($kind, $address, $port) = @$_;

@@ -22,6 +22,8 @@ import {
   blockedText,
   isOpen,
   probesFor,
+  probeWords,
+  type PortProbe,
   thisMachine,
   type Blocked,
   type Peer,
@@ -319,9 +321,10 @@ test('listener and probe meet over TCP and UDP; the listener ends with its stdin
   const [tcp, udp] = [await freePort(), await freePort()]
   const listener = spawn('perl', ['-e', listenScript, '20', '127.0.0.1', `tcp:${tcp}`, `udp:${udp}`])
   const other = await freePort()
-  const probes = [`tcp:127.0.0.1:${tcp},${other}`, `udp:127.0.0.1:${udp}`]
+  const probes = [`tcp:${tcp},${other}:127.0.0.1,127.0.0.2`, `udp:${udp}:127.0.0.1`]
   const said = (how: string) =>
     [
+      ...[tcp, other].map((port) => `tcp 127.0.0.2 ${port} refused`),
       `tcp 127.0.0.1 ${tcp} ${how}`,
       `tcp 127.0.0.1 ${other} refused`,
       `udp 127.0.0.1 ${udp} ${how}`,
@@ -341,6 +344,21 @@ const probes = (text: string, member = master) =>
   probesFor(peer(member, text), settingsWith()).map(
     ({ protocol, port, empty }) => `${protocol} ${port}${empty ? ' empty' : ''}`,
   )
+
+test('machines with the same ports are one word of the probe, others one of their own', () => {
+  const at = (address: string, port: string) =>
+    ({ peer: { address }, protocol: 'tcp', port }) as unknown as PortProbe
+  assert.deepEqual(
+    probeWords([
+      at('192.0.2.1', '22'),
+      at('192.0.2.2', '22'),
+      at('192.0.2.1', '80'),
+      at('192.0.2.2', '80'),
+      at('192.0.2.3', '22'),
+    ]),
+    ['tcp:22,80:192.0.2.1,192.0.2.2', 'tcp:22:192.0.2.3'],
+  )
+})
 
 test('a refusal is no wall: of a neighbour who was not asked it is let pass, of a listener of ours it is not', () => {
   const asked = peer(master, good)

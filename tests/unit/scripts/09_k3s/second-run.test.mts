@@ -135,9 +135,8 @@ test(
       await (wires.get(name) as Wire).host.lock(`${lockFolder}/installer.lock`, () => {})
     for (const host of [...all.masters, ...all.workers]) {
       if (all.workers.includes(host)) await (wires.get(host.name) as Wire).host.quiet()
-      const words = before.members
-        .filter(({ name }) => name !== host.name)
-        .map(({ address }) => `tcp:${address}:6443,2379,2380,2381,10250,80,443`)
+      const others = before.members.filter(({ name }) => name !== host.name).map(({ address }) => address)
+      const words = [`tcp:6443,2379,2380,2381,10250,80,443:${others.join(',')}`]
       await readScript(host, probeScript, ['10', ...words], { interpreter: 'perl', shown: 'probe' })
     }
     await install(all, true)
