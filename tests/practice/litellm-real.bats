@@ -50,12 +50,6 @@ complete() { ask_proxy "$1" /v1/chat/completions --json "{\"model\":\"$2\",\"mes
   assert_output --partial 'config validation failed'
 }
 
-@test "with the address of its database LiteLLM ends here: Prisma has no engine, and the Job says so" {
-  run ! pod run migrate
-  run -0 cat "$SEALED_MACHINE/pods/migrate/log"
-  assert_output --regexp '[Pp]risma'
-}
-
 @test "two proxies start as the kit's pods: its user, a read-only root, no network but the machine's" {
   pod start checks
   pod start proxy-1
@@ -66,6 +60,20 @@ complete() { ask_proxy "$1" /v1/chat/completions --json "{\"model\":\"$2\",\"mes
   run ! pod exec proxy-1 touch /app/here
   run -0 probe proxy-1 livenessProbe
   assert_output passes
+}
+
+@test "Job migrate logs in to its database by a password with every sign, and finds as many migrations as the check counts" {
+  pod start migrate
+  # Then it wants Prisma's engine, by npm: there is no way to it here.
+  until_logged migrate 'Acquired the Prisma migration lock'
+  pod stop migrate
+  run -0 cat "$SEALED_MACHINE/pods/migrate/log"
+  assert_output --partial "Found $(pod exec checks python3 /etc/keybuzz/checks.py migrations) migrations"
+  spoiled migrate-wrong migrate 44
+  sed -i -z 's/^DATABASE_PASSWORD=.*/DATABASE_PASSWORD=another/' "$SEALED_MACHINE/pods/migrate-wrong/env"
+  pod start migrate-wrong
+  until_logged migrate-wrong 'password authentication failed'
+  pod stop migrate-wrong
 }
 
 @test "without a database readiness says 200 and Not connected: the start-up probe and the check see it" {

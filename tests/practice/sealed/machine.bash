@@ -41,6 +41,7 @@ machine_up() {
   SEALED_MACHINE=$(mktemp -d /tmp/keybuzz-sealed.XXXXXX)
   export SEALED_MACHINE SEALED_MODULE
   chmod 755 "$SEALED_MACHINE"
+  # shellcheck disable=SC2016  # the shell in there expands it
   unshare --net --mount --pid --fork --mount-proc --kill-child bash -c '
     ip link set lo up && ip link add br0 type bridge && ip address add 10.42.0.1/24 dev br0 && ip link set br0 up
     touch "$SEALED_MACHINE/up"; sleep infinity & wait' >/dev/null 2>&1 3>&- &
@@ -105,6 +106,15 @@ check() { words check "$@"; }
 
 # until_ready NAME...: until the readiness and start-up probes of these pods pass, by their own manifests.
 until_ready() { words ready "$@"; }
+
+# until_logged POD WORDS: until its log has them; three minutes at most.
+until_logged() {
+  for _ in {1..360}; do
+    if grep -qF "$2" "$SEALED_MACHINE/pods/$1/log" 2>/dev/null; then return; fi
+    sleep 0.5
+  done
+  echo "the log of $1 has not: $2" && return 1
+}
 
 # explain_sealed: belongs into the teardown of every file: a test that failed says what the programs said last.
 explain_sealed() {
