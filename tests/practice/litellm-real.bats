@@ -137,7 +137,7 @@ complete() { ask_proxy "$1" /v1/chat/completions --json "{\"model\":\"$2\",\"mes
   run check litellm.stream
   rm "$SEALED_MACHINE/ingress-fault"
   assert_equal "$status" 1
-  assert_output --partial 'something on the way collects it'
+  assert_output --partial 'something on the way collects them'
 }
 
 @test "a limit is counted over both proxies on Redis" {

@@ -46,6 +46,7 @@ machine_up() {
     ip link set lo up && ip link add br0 type bridge && ip address add 10.42.0.1/24 dev br0 && ip link set br0 up
     touch "$SEALED_MACHINE/up"; sleep infinity & wait' >/dev/null 2>&1 3>&- &
   echo $! >"$SEALED_MACHINE/holder"
+  disown
   for _ in {1..100}; do [[ ! -e $SEALED_MACHINE/up ]] || break; sleep 0.1; done
   bin/ts "$sealed/$1.mts" render "$(python_of "$1")"
   postgres_up
@@ -63,8 +64,8 @@ postgres_up() {
   chown postgres "$SEALED_MACHINE/password"
   "${as[@]}" "${programs[-1]}/initdb" -D "$data" -U admin --pwfile="$SEALED_MACHINE/password" -A scram-sha-256 -N >/dev/null
   echo 'host all all 10.42.0.0/24 scram-sha-256' >>"$data/pg_hba.conf"
-  inside "${as[@]}" "${programs[-1]}/postgres" -D "$data" -c listen_addresses=10.42.0.1 -c unix_socket_directories= -c fsync=off \
-    >"$SEALED_MACHINE/postgres.log" 2>&1 3>&- &
+  inside "${as[@]}" "${programs[-1]}/postgres" -D "$data" -c listen_addresses=10.42.0.1 -c unix_socket_directories= \
+    -c fsync=off -c max_connections=300 >"$SEALED_MACHINE/postgres.log" 2>&1 3>&- &
 }
 
 # machine_down: everything in it ends with the process that holds it, and nothing stays.

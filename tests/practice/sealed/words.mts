@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createPostgres } from '../../../lib/backends/postgres.mts'
 import { createRedis } from '../../../lib/backends/redis.mts'
 import type { BackendNeeds } from '../../../lib/backends/needs.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { pollUntil } from '../../../lib/base/poll.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
 import { runChecks, type Check, type Tools } from '../../../lib/checks/checks.mts'
@@ -72,12 +73,17 @@ async function makeBackends(
     if (needs.postgres !== undefined) await postgres.ensureDatabase(needs.postgres)
     if (needs.redis !== undefined) await redis.require(needs.redis)
   }
-  const last = await pollUntil(() => make().then(() => '', String), {
-    until: (problem) => problem === '',
-    milliseconds: 120_000,
-    every: 500,
-  })
-  if (last !== '') throw new Error(last)
+  const isStarting = (thrown: unknown) =>
+    thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable
+  const outcome = await pollUntil(
+    () =>
+      make().then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      ),
+    { until: (thrown) => !isStarting(thrown), milliseconds: 120_000, every: 500 },
+  )
+  if (outcome !== undefined) throw outcome
 }
 
 /** Asks these checks, one line each: `passed superset.login: ...`. */
