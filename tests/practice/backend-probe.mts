@@ -58,7 +58,11 @@ async function step(what: string, prove: () => Promise<void>): Promise<void> {
   console.log(`ok ${what}`)
 }
 
-const created = [`PostgreSQL role ${name}`, `PostgreSQL database ${name}`]
+const created = [
+  `PostgreSQL role ${name}`,
+  `PostgreSQL database ${name}`,
+  `PostgreSQL database ${name}, to ${name}`,
+]
 
 await forget()
 try {

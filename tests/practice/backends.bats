@@ -104,7 +104,7 @@ with_platform() { with_setting credentials/backends/platform.env "$@"; }
   run -5 deploy
   sql 'DROP OWNED BY n8n_backends' && sql 'DROP ROLE n8n_backends'
   assert_output --partial "role n8n_backends belongs to another application"
-  refute_output --partial 'Redis'
+  refute_output --partial 'Redis database'
 }
 
 # bats test_tags=long
