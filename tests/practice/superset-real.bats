@@ -134,10 +134,10 @@ spoil_ingress() {
   assert_equal "$form" 1
 }
 
-@test "forwarded headers: Superset knows its public address; none and two of them are told apart" {
+@test "forwarded headers: Superset knows its public address; an ingress that sets its own, or adds it, is found" {
   run -0 check superset.forwarded
-  spoil_ingress no-proto superset.forwarded
-  assert_output --partial 'the load balancer sends no X-Forwarded-Proto'
+  spoil_ingress untrusting superset.forwarded
+  assert_output --partial 'X-Forwarded-Proto ends with http'
   spoil_ingress two-protos superset.forwarded
   assert_output --partial 'X-Forwarded-Proto ends with http, as in "https,http"'
 }

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { host, machine } from './lay.mts'
 
 // A stand-in for the ingress controller: serves the rules of the module's own Ingress, to the pods of a Service in turn.
-// `ingress-fault` in the machine's folder spoils it: no-proto, two-protos, collect.
+// `ingress-fault` in the machine's folder spoils it: untrusting, two-protos, collect.
 
 /** One path of an Ingress, and where it leads. */
 export interface Rule {
@@ -45,7 +45,7 @@ function serve(incoming: IncomingMessage, outgoing: ServerResponse): void {
     ...incoming.headers,
     'x-forwarded-for': '192.0.2.7, 192.0.2.8',
   }
-  if (fault === 'no-proto') delete headers['x-forwarded-proto']
+  if (fault === 'untrusting') headers['x-forwarded-proto'] = 'http'
   if (fault === 'two-protos') headers['x-forwarded-proto'] = 'https,http'
   const [address, port] = target.split(':')
   const options = { host: address, port, path: url, method: incoming.method, headers, agent: false }

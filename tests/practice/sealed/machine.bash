@@ -108,9 +108,9 @@ check() { words check "$@"; }
 # until_ready NAME...: until the readiness and start-up probes of these pods pass, by their own manifests.
 until_ready() { words ready "$@"; }
 
-# until_logged POD WORDS: until its log has them; three minutes at most.
+# until_logged POD WORDS: until its log has them; five minutes at most.
 until_logged() {
-  for _ in {1..360}; do
+  for _ in {1..600}; do
     if grep -qF "$2" "$SEALED_MACHINE/pods/$1/log" 2>/dev/null; then return; fi
     sleep 0.5
   done

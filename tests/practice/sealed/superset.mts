@@ -15,7 +15,7 @@ import { answer } from './words.mts'
 
 const settings = settingsOf(superset, {
   SUPERSET_ADMIN_PASSWORD: awkwardPassword('admin '),
-  SUPERSET_POSTGRES_PASSWORD: awkwardPassword('role '),
+  SUPERSET_POSTGRES_PASSWORD: `role % @:/#?&=+"'$x`,
   SUPERSET_SECRET_KEY: 'a-key-of-the-tests-a-key-of-the-tests-a-key-of-the-tests',
   SUPERSET_GUEST_TOKEN_SECRET: 'a-guest-token-of-the-tests',
   SUPERSET_ASYNC_TOKEN_SECRET: 'an-async-token-of-the-tests',
@@ -46,10 +46,12 @@ await answer<SupersetSettings>({
     async drain(tools) {
       const one = { ...tools, once: createOnce() }
       await withConnection(one, async (api, { id }) => {
-        const json = { database_id: id, sql: 'SELECT pg_sleep(4)', client_id: 'drain', runAsync: false }
-        const asked = [1, 2].map(() =>
-          api.ask('/api/v1/sqllab/execute/', { method: 'POST', json, timeoutSeconds: 60 }),
-        )
+        // Superset refuses pg_sleep. One of the two goes to web-1.
+        const sql = 'SELECT count(*) FROM generate_series(1, 8000) a, generate_series(1, 8000) b'
+        const asked = [1, 2].map((number) => {
+          const json = { database_id: id, sql, client_id: `drain-${number}`, runAsync: false }
+          return api.ask('/api/v1/sqllab/execute/', { method: 'POST', json, timeoutSeconds: 90 })
+        })
         await pause(2000)
         spawn(join(import.meta.dirname, 'pod'), ['stop', 'web-1'], { stdio: 'inherit' })
         for (const { status } of await Promise.all(asked)) console.log(`answered ${status}`)
