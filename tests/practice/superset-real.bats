@@ -181,5 +181,5 @@ spoil_ingress() {
   run -0 words drain
   assert_line 'answered 200'
   refute_line --regexp 'answered [1345]'
-  assert_line --regexp '^ended 0 after [0-9] s$'
+  assert_line --regexp '^ended 0 after [0-9]+ s$'
 }
