@@ -17,7 +17,7 @@ export const publicPages: SupersetCheck = {
       return failed(`/health ${health.status} ${shortened(health.text, 80)}`)
     const page = await loginPage(tools)
     if (page.status !== 200) return failed(`/health 200, /login/ ${page.status} ${shortened(page.text, 80)}`)
-    const [file] = /\/static\/assets\/[\w./-]+\.(?:js|css)/.exec(page.text) ?? []
+    const [file] = /\/static\/assets\/[\w./-]+\.(?:js|css)\b/.exec(page.text) ?? []
     if (file === undefined) return failed('/login/ 200 names no file of /static/assets')
     const { status } = await askServed(tools, file)
     return status === 200 ? passedOver(`/login/ and ${file} 200`, page) : failed(`${file} ${status}`)

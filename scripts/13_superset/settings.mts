@@ -84,6 +84,11 @@ export const own = [
     title: 'Password of the role superset',
     kind: 'sensitive',
     generate: () => password(),
+    // Its SQLAlchemy writes such a sign into an address as it is, and reads it there as another one.
+    validate: (value) =>
+      /%[0-9A-Fa-f]{2}/.test(value)
+        ? 'must not have % before two hexadecimal digits: Superset cannot store a connection with such a password'
+        : undefined,
   },
   {
     key: 'SUPERSET_REDIS_DB',

@@ -59,28 +59,45 @@ async function storedModels({ postgres, settings }: Tools): Promise<string[]> {
 
 /** The stream of the checks' own provider takes 1.75 s. Something that collects it gives all of it at once. */
 const leastSpread = 700
+/** Streams asked for, at most: the first one of a pod loads code first, while the words already arrive behind it. */
+const streams = 4
 
 export const stream: LlmCheck = {
   id: 'litellm.stream',
   title: 'A stream reaches the caller piece by piece',
   fix: 'a proxy on the way collects answers: buffering off at the load balancer and the ingress; kubectl -n NAMESPACE describe ingress litellm',
-  async ask({ http, settings }) {
-    const answer = await askByName(http, settings.LITELLM_HOST, '/v1/chat/completions', {
+  async ask(tools) {
+    let longest = 0
+    for (let left = streams; left > 0; left -= 1) {
+      const spread = await askStream(tools)
+      if (typeof spread === 'string') return failed(spread)
+      longest = Math.max(longest, spread)
+      if (spread >= leastSpread) return passed(`first piece ${spread} ms before the last`)
+    }
+    return failed(
+      `first piece ${longest} ms before the last, at most, of ${streams} streams: something on the way collects them`,
+    )
+  },
+}
+
+/** Milliseconds between the first piece of a stream and its last, or what is wrong with it. */
+async function askStream({ http, settings }: Tools): Promise<number | string> {
+  const { status, headers, text, spreadMilliseconds } = await askByName(
+    http,
+    settings.LITELLM_HOST,
+    '/v1/chat/completions',
+    {
       method: 'POST',
       headers: { authorization: `Bearer ${settings.LITELLM_MASTER_KEY.reveal()}` },
       json: { model: checkModels.plain, stream: true, messages: [{ role: 'user', content: 'count' }] },
       timeoutSeconds: 30,
-    })
-    const { status, headers, text, spreadMilliseconds = 0 } = answer
-    if (status !== 200) return failed(`${status} ${shortened(text, 120)}`)
-    const type = String(headers['content-type'] ?? 'no type')
-    if (!type.startsWith('text/event-stream'))
-      return failed(`it is ${shortened(type, 60)}, not text/event-stream`)
-    if (!text.includes('[DONE]')) return failed(`it ended early: ${shortened(text.slice(-80), 80)}`)
-    return spreadMilliseconds >= leastSpread
-      ? passed(`first piece ${spreadMilliseconds} ms before the last`)
-      : failed(`first piece ${spreadMilliseconds} ms before the last: something on the way collects it`)
-  },
+    },
+  )
+  if (status !== 200) return `${status} ${shortened(text, 120)}`
+  const type = String(headers['content-type'] ?? 'no type')
+  if (!type.startsWith('text/event-stream')) return `it is ${shortened(type, 60)}, not text/event-stream`
+  if (!text.includes('[DONE]')) return `it ended early: ${shortened(text.slice(-80), 80)}`
+  return spreadMilliseconds ?? 0
 }
 
 export const hidden: LlmCheck = {

@@ -27,8 +27,9 @@ export interface Reply {
 
 export type Route = (request: Request) => Reply
 
+// The manifest comes first, as in the real page: its name begins like that of a script.
 const page =
-  '<script src="/static/assets/spa.js"></script><input name="csrf_token" id="csrf_token" value="crumb">'
+  '<link rel="manifest" href="/static/assets/pwa-manifest.json"><script src="/static/assets/spa.js"></script><input name="csrf_token" id="csrf_token" value="crumb">'
 const cookie = { 'set-cookie': ['session=form; Secure; HttpOnly; Path=/; SameSite=Lax'] }
 const signedIn = { 'set-cookie': ['session=admin; Secure; HttpOnly; Path=/; SameSite=Lax'] }
 const isAdmin = ({ headers }: Request) =>

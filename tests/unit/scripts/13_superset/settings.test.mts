@@ -36,6 +36,11 @@ const bad: [what: string, more: Record<string, string>, said: RegExp][] = [
     { SUPERSET_SECRET_KEY: 'CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET' },
     /^SUPERSET_SECRET_KEY is Superset’s public default/,
   ],
+  [
+    'a password that a stored connection would not keep',
+    { SUPERSET_POSTGRES_PASSWORD: 'a-role%40password' },
+    /^SUPERSET_POSTGRES_PASSWORD must not have % before two hexadecimal digits/,
+  ],
   ['root', { SUPERSET_UID: '0' }, /^SUPERSET_UID "0" must be from 1 to 65535/],
   ['a user by name', { SUPERSET_UID: 'superset' }, /^SUPERSET_UID "superset" must be a whole number/],
   ['a host that is none', { SUPERSET_HOST: 'Superset' }, /^SUPERSET_HOST "Superset" must be a DNS name/],
