@@ -23,8 +23,11 @@ import { listedSum } from '../../lib/settings/release-files.mts'
 import { problemWithImage } from '../../lib/settings/versions.mts'
 import { unreachedIn } from '../../scripts/10_keybuzz/inside.mts'
 import { parseDocument } from '../../scripts/09_k3s/host/document.mts'
+import { fixedIn } from '../../scripts/09_k3s/host/fixed.mts'
+import { imagesIn } from '../../scripts/09_k3s/host/held-images.mts'
 import { lastWordsIn } from '../../scripts/09_k3s/nodes/journal.mts'
 import { missingIn } from '../../scripts/09_k3s/nodes/readiness.mts'
+import { unitIn } from '../../scripts/09_k3s/nodes/unit-state.mts'
 import { memberProblems, membersIn } from '../../scripts/09_k3s/nodes/members.mts'
 import { volumesIn, volumesOn } from '../../scripts/09_k3s/remove/volumes.mts'
 import { readConnection } from '../../scripts/13_superset/connection.mts'
@@ -138,6 +141,14 @@ test('what hosts say of themselves, of etcd and of volumes: read, or exit 6 with
     lastWordsIn(damagedText(random, 'time="x" level=fatal msg="a \\"b\\" c"\nplain\n'))
     unreachedIn(damagedText(random, '192.0.2.1:5432 ok\r\ndb:1 no answer'), [['192.0.2.1', '5432']] as never)
     cutAt('mark', damagedText(random, 'markmotd\nmark0.'))
+    given = damagedText(
+      random,
+      `image ${'0a'.repeat(32)} docker.io/a:1\nnode cluster-cidr: "10.42.0.0/16" # ours\n`,
+    )
+    imagesIn(given)
+    fixedIn(given)
+    given = damagedText(random, 'ActiveState=active\nSubState=running\nNRestarts=1\nInvocationID=0a1b\n\n')
+    assert.ok(unitIn(given).restarts >= 0)
     given = damagedText(random, 'cpu 4\nmemory 4096\nport 6443 open\nend\n')
     parseDocument('k8s-1', given).number('cpu')
     given = any(volumes)

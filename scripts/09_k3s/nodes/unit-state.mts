@@ -21,7 +21,7 @@ export function unitIn(text: string): UnitState {
     ([block]) => {
       const said = (key: string) => new RegExp(`^${key}=(.+)$`, 'm').exec(block)?.[1]
       const state = said('ActiveState') ?? ''
-      const restarts = Number(said('NRestarts') ?? 0)
+      const restarts = Number(/^\d+$/.exec(said('NRestarts') ?? '')?.[0] ?? 0)
       const isFirstTry = state === 'activating' && said('SubState') === 'start' && restarts === 0
       return { state, restarts, invocation: said('InvocationID'), isFirstTry }
     },
