@@ -58,7 +58,11 @@ export const failed = (evidence: string, places: Places = {}): Answer => ({
   evidence,
   places,
 })
-export const warning = (evidence: string): Answer => ({ result: 'warning', evidence })
+export const warning = (evidence: string, places: Places = {}): Answer => ({
+  result: 'warning',
+  evidence,
+  places,
+})
 
 /** Passed, or a warning when a certificate of these responses expires soon. */
 export function passedOver(evidence: string, ...answers: Pick<HttpAnswer, 'certificateEnd'>[]): Answer {

@@ -38,7 +38,7 @@ export const addons: Check<K3sSettings> = {
     )
     if (wrong.length === 0) return passed(names.join(', '))
     const [NAME = ''] = wrong.map((one) => one.split(':')[0] ?? '')
-    return (await isKitMade(tools)) ? failed(wrong.join(', '), { NAME }) : warning(wrong.join(', '))
+    return (await isKitMade(tools)) ? failed(wrong.join(', '), { NAME }) : warning(wrong.join(', '), { NAME })
   },
 }
 

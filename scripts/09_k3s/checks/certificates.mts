@@ -57,7 +57,7 @@ export const certificates: Check<K3sSettings> = {
     if ((near[0]?.days ?? tooLate) < tooLate) return failed(seen, { NAME: near[0]?.name ?? '' })
     const silent = nodes.filter((_, at) => ends[at] === undefined).map(({ metadata }) => metadata.name)
     if (silent.length > 0) return unproven(tools, silent, seen)
-    if (near.length > 0) return warning(seen)
+    if (near.length > 0) return warning(seen, { NAME: near[0]?.name ?? '' })
     return passed(`${nodes.length} nodes, the first ends in ${known[0]?.days} days`)
   },
 }
@@ -77,5 +77,5 @@ async function unproven(tools: Tools, silent: readonly string[], seen: string): 
   if (first !== undefined && first.days < tooLate)
     return failed(`${first.name}: port 6443 ${first.days} days`, { NAME: first.name })
   const what = `not proven: no metric k3s_certificate_expiration_seconds of ${few(silent, 4)}`
-  return warning([seen, what].filter(Boolean).join('; '))
+  return warning([seen, what].filter(Boolean).join('; '), { NAME: silent[0] ?? '' })
 }

@@ -52,8 +52,12 @@ export const snapshots: Check<K3sSettings> = {
   fix: 'on NAME: df -h /var/lib/rancher/k3s/server/db/snapshots; journalctl -u k3s tells why none was saved; then k3s etcd-snapshot save there',
   async ask(tools) {
     const all = await snapshotsIn(tools.kube)
-    if (all === undefined) return warning('not proven: the cluster keeps no list of its snapshots')
-    const servers = (await serversOf(tools)).map((node) => ({
+    const nodes = await serversOf(tools)
+    if (all === undefined)
+      return warning('not proven: the cluster keeps no list of its snapshots', {
+        NAME: nodes[0]?.metadata.name ?? '',
+      })
+    const servers = nodes.map((node) => ({
       name: node.metadata.name,
       young: isYoung(node),
       ...standingOf(node, all),
@@ -78,6 +82,8 @@ export const snapshots: Check<K3sSettings> = {
       ages.length === 0 ? 'none yet' : `on ${ages.length} servers, at most ${Math.max(...ages)} h old`
     return without.length === 0
       ? passed(seen)
-      : warning(`${seen}; younger than the next scheduled one: ${without.join(', ')}`)
+      : warning(`${seen}; younger than the next scheduled one: ${without.join(', ')}`, {
+          NAME: without[0] ?? '',
+        })
   },
 }

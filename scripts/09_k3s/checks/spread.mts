@@ -53,7 +53,7 @@ export const dnsNodes: Check<K3sSettings> = {
 export const metricsNodes: Check<K3sSettings> = {
   id: 'k3s.metrics-nodes',
   title: 'metrics-server runs on two nodes: autoscalers go on when one is lost',
-  fix: 'run module 9 again, its step 04 sets the number of pods; when both are on one node: kubectl -n kube-system delete pod NAME of one of them',
+  fix: 'run module 9 again, its step 04 sets the number of pods; when both are on one node: kubectl -n kube-system rollout restart deployment/metrics-server',
   ask: (tools) => answer(tools, 'metrics'),
 }
 

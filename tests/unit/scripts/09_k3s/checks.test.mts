@@ -757,6 +757,8 @@ for (const [id, what, world, result, evidence] of wrong) {
     passing.mock.restore()
     assert.equal(outcome?.result, result)
     assert.match(outcome?.evidence ?? '', evidence)
+    // What it says to do can be typed as it stands.
+    if (result !== 'passed') assert.doesNotMatch(outcome?.fix ?? '', /\b(NAMESPACE|POD|NAME)\b/)
   })
 }
 
