@@ -85,7 +85,7 @@ recording_kubectl() {
   assert_output --regexp 'Met: (a stand-in|the real program)'
   assert_output --partial 'Not proven'
   run -0 node -e "const r = JSON.parse(require('fs').readFileSync('validation/practice/MODULE12_VALIDATION.json')); console.log(r.outcomes.length, r.verdict)"
-  assert_output --regexp '^14 passed'
+  assert_output --regexp '^15 passed'
 }
 
 @test "a second install sends nothing and changes nothing" {
