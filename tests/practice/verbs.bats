@@ -37,7 +37,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_regex "$stderr" 'Revision +1 validated'
   assert_regex "$stderr" 'Version +n8n keybuzz-practice/n8n-twin:2.41.1'
   assert_regex "$stderr" 'Now +healthy'
-  assert_regex "$stderr" 'Checks +14 of 14 passed'
+  assert_regex "$stderr" 'Checks +15 of 15 passed'
   refute_regex "$stderr" 'Pending'
   assert_equal "$(versions_of_objects)" "$before"
 }
@@ -51,7 +51,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   assert_line --index 1 'status 12_n8n healthy'
   run -0 --separate-stderr kit --module 12 --plan --json
   assert_equal "${#lines[@]}" 1
-  assert_regex "$output" '"changes":\[\],"unchanged":12'
+  assert_regex "$output" '"changes":\[\],"unchanged":14'
   # Of several modules: 4 when one of them would change something.
   run -4 --separate-stderr kit --module 9,12 --plan --json --set N8N_WEBHOOKS_MAX=9
   assert_equal "${#lines[@]}" 2
