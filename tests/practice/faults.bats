@@ -16,8 +16,6 @@ teardown() {
   if [[ -z ${BATS_TEST_COMPLETED:-} ]]; then
     master 'iptables -D INPUT -s 10.77.0.1 -p tcp --dport 6443 -j REJECT --reject-with tcp-reset; pkill -CONT -f "[k]3s etcd"; systemctl start k3s'
     in_backend 'systemctl start postgresql@15-main redis-server'
-    let_nodes_in
-    no_own_probes
     "$practice" ssh practice-worker-02 'systemctl start k3s-agent'
     for folder in logs/practice validation/practice credentials/full; do
       ! mountpoint -q "$folder" || umount "$folder"
@@ -101,61 +99,6 @@ ends_well() {
   assert_equal "$status" 6
   assert_output --partial 'PostgreSQL 10.77.0.10:5432 cannot be reached'
   assert_equal "$(versions_of_objects)" "$before"
-}
-
-# probes_on_nodes: those of module 9, laid here where it has not made the cluster.
-probes_on_nodes() {
-  if kubectl get daemonset probe --namespace keybuzz-probe >&2; then return; fi
-  touch "$BATS_FILE_TMPDIR/own-probes"
-  bin/ts tests/practice/node-probes.mts | kubectl apply -f - >&2
-  kubectl rollout status daemonset/probe --namespace keybuzz-probe --timeout=90s >&2
-}
-
-no_own_probes() {
-  [[ ! -e $BATS_FILE_TMPDIR/own-probes ]] || kubectl delete namespace keybuzz-probe --timeout=90s >&2
-  rm -f "$BATS_FILE_TMPDIR/own-probes"
-}
-
-# The rule by which PostgreSQL takes new connections from this computer alone: those that are there stay.
-only_here="INPUT -p tcp --syn --dport 5432 ! -s 10.77.0.1 -j REJECT --reject-with tcp-reset"
-
-# let_nodes_in: whatever the test below shut.
-let_nodes_in() {
-  in_backend "while iptables -D $only_here 2>/dev/null; do :; done
-    sed -i '/# shut by a test/d' /etc/postgresql/15/main/pg_hba.conf && systemctl reload postgresql@15-main"
-}
-
-# bats test_tags=long
-@test "PostgreSQL lets in this computer and not the pods: exit 6 and 8 with node and address, nothing written" {
-  probes_on_nodes
-  kit --module 12 --yes
-  before=$(versions_of_objects)
-  change=(--set "N8N_OWNER_LAST_NAME=Of$RANDOM")
-  # Without a change to send no node is asked.
-  run -0 kit --module 12 --yes
-  assert_output --partial 'nothing to do'
-  refute_output --partial 'pods on '
-  in_backend "iptables -I $only_here"
-  run kit --module 12 --yes "${change[@]}"
-  let_nodes_in
-  assert_equal "$status" 6
-  assert_output --partial 'PostgreSQL 10.77.0.10:5432 cannot be reached by pods on practice-'
-  assert_output --partial 'From this machine it answers.'
-  assert_output --regexp 'let 10\.77\.0\.[0-9, .]+ in on port 5432 '
-  assert_equal "$(versions_of_objects)" "$before"
-
-  in_backend "sed -i -e '1i host all n8n_practice 10.77.0.16/28 reject # shut by a test' -e '1i host all n8n_practice 10.42.0.0/16 reject # shut by a test' /etc/postgresql/15/main/pg_hba.conf && systemctl reload postgresql@15-main"
-  run kit --module 12 --yes "${change[@]}"
-  let_nodes_in
-  assert_equal "$status" 8
-  assert_output --regexp 'PostgreSQL 10\.77\.0\.10:5432 does not let pods on practice-.* in as n8n_practice: its pg_hba\.conf'
-  assert_equal "$(versions_of_objects)" "$before"
-
-  run -0 kit --module 12 --yes "${change[@]}"
-  assert_output --regexp 'pods on [0-9]+ nodes? reach PostgreSQL, Redis'
-  run -0 kit --module 12 --yes
-  assert_output --partial 'nothing to do'
-  no_own_probes
 }
 
 # on_full_disk FOLDER KIB COMMAND...: runs it while FOLDER is a disk of KIB.

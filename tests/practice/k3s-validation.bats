@@ -16,6 +16,7 @@ setup_file() {
 setup() { load helper; }
 
 teardown() {
+  let_nodes_in
   explain_failure keybuzz-probe
   explain_services master-01 master-02 master-03 worker-01
 }
@@ -48,6 +49,45 @@ not_believed_from_a_node() {
   refute_output --partial 192.0.2.7
   assert_output --partial 'proto=http'
   refute_output --partial https
+}
+
+# The rule by which PostgreSQL takes new connections from this computer alone: those that are there stay.
+only_here="INPUT -p tcp --syn --dport 5432 ! -s 10.77.0.1 -j REJECT --reject-with tcp-reset"
+
+# let_nodes_in: whatever the test below shut.
+let_nodes_in() {
+  in_backend "while iptables -D $only_here 2>/dev/null; do :; done
+    sed -i '/# shut by a test/d' /etc/postgresql/15/main/pg_hba.conf && systemctl reload postgresql@15-main"
+}
+
+@test "PostgreSQL lets in this computer and not the pods: exit 6 and 8 with node and address, nothing written" {
+  kit --module 12 --yes
+  before=$(versions_of_objects)
+  change=(--set "N8N_OWNER_LAST_NAME=Of$RANDOM")
+  # Without a change to send no node is asked.
+  run -0 kit --module 12 --yes
+  assert_output --partial 'nothing to do'
+  refute_output --partial 'pods on '
+  in_backend "iptables -I $only_here"
+  run kit --module 12 --yes "${change[@]}"
+  let_nodes_in
+  assert_equal "$status" 6
+  assert_output --partial 'PostgreSQL 10.77.0.10:5432 cannot be reached by pods on practice-'
+  assert_output --partial 'From this machine it answers.'
+  assert_output --regexp 'let 10\.77\.0\.[0-9, .]+ in on port 5432 '
+  assert_equal "$(versions_of_objects)" "$before"
+
+  in_backend "sed -i -e '1i host all n8n_practice 10.77.0.16/28 reject # shut by a test' -e '1i host all n8n_practice 10.42.0.0/16 reject # shut by a test' /etc/postgresql/15/main/pg_hba.conf && systemctl reload postgresql@15-main"
+  run kit --module 12 --yes "${change[@]}"
+  let_nodes_in
+  assert_equal "$status" 8
+  assert_output --regexp 'PostgreSQL 10\.77\.0\.10:5432 does not let pods on practice-.* in as n8n_practice: its pg_hba\.conf'
+  assert_equal "$(versions_of_objects)" "$before"
+
+  run -0 kit --module 12 --yes "${change[@]}"
+  assert_output --regexp 'pods on [0-9]+ nodes? reach PostgreSQL, Redis'
+  run -0 kit --module 12 --yes
+  assert_output --partial 'nothing to do'
 }
 
 @test "a drill that is killed while a master is away leaves it to the host, whose timer is armed" {
