@@ -73,11 +73,11 @@ exit_of_run() {
 # bats test_tags=long
 @test "a disk that is full during an upload: the old file stays whole, exit 9 names the disk" {
   images=/var/lib/rancher/k3s/agent/images
-  on worker-01 "mount -t tmpfs -o size=64k tmpfs $images && echo old >$images/keybuzz-traefik.tar"
+  on worker-01 "mount -t tmpfs -o size=64k tmpfs $images && echo old >$images/keybuzz-k3s-images.tar"
   run k3s_step 03_join_workers
   on worker-01 "cat $images/*; umount $images" >"$BATS_TEST_TMPDIR/left"
   assert_equal "$status" 9
-  assert_output --partial "practice-worker-01: writing $images/keybuzz-traefik.tar failed"
+  assert_output --partial "practice-worker-01: writing $images/keybuzz-k3s-images.tar failed"
   assert_output --partial "mounted at $images, has 0 KiB left"
   run cat "$BATS_TEST_TMPDIR/left"
   assert_output old
