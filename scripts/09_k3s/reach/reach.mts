@@ -118,25 +118,36 @@ async function probeFromHere(probe: PortProbe): Promise<Blocked[]> {
 export const isOpen = ({ peer }: Pick<PortProbe, 'peer'>, answer: string): boolean =>
   answer === 'open' || (answer === 'refused' && peer.said === undefined)
 
-const collected = (pairs: readonly (readonly [key: string, value: string])[]): [string, string][] => {
+const collected = (pairs: readonly (readonly [key: string, value: string])[]): [string, string[]][] => {
   const values = new Map<string, string[]>()
   for (const [key, value] of pairs) values.set(key, [...(values.get(key) ?? []), value])
-  return [...values].map(([key, list]) => [key, list.join(',')])
+  return [...values]
 }
 
-/** `tcp:6443,2379:ADDRESS,ADDRESS`: machines with the same ports are one word, for a host gets these in every run. Pure. */
-export function probeWords(probes: readonly PortProbe[]): string[] {
-  const machines = collected(
-    probes.map(({ protocol, port, peer }) => [`${protocol} ${peer.address}`, port] as const),
-  )
-  const words = collected(
-    machines.map(([machine, ports]) => {
-      const [protocol = '', address = ''] = machine.split(' ')
-      return [`${protocol}:${ports}`, address] as const
-    }),
-  )
-  return words.map((pair) => pair.join(':'))
+/** One port of one machine, of some kind. No part has a `|` or a comma. */
+interface Way {
+  readonly kind: string
+  readonly machine: string
+  readonly port: string
 }
+
+/** Machines whose ports of a kind are the same, together. */
+const alike = (ways: readonly Way[]): { kind: string; ports: string[]; machines: string[] }[] =>
+  collected(
+    collected(ways.map(({ kind, machine, port }) => [`${kind}|${machine}`, port])).map(([key, ports]) => {
+      const [kind = '', machine = ''] = key.split('|')
+      return [`${kind}|${ports.join(',')}`, machine]
+    }),
+  ).map(([key, machines]) => {
+    const [kind = '', ports = ''] = key.split('|')
+    return { kind, ports: ports.split(','), machines }
+  })
+
+/** `tcp:6443,2379:ADDRESS,ADDRESS`: machines with the same ports are one word, for a host gets these in every run. Pure. */
+export const probeWords = (probes: readonly PortProbe[]): string[] =>
+  alike(probes.map(({ protocol, port, peer }) => ({ kind: protocol, machine: peer.address, port }))).map(
+    ({ kind, ports, machines }) => `${kind}:${ports.join(',')}:${machines.join(',')}`,
+  )
 
 async function probePorts(prober: Peer, probes: readonly PortProbe[]): Promise<Blocked[]> {
   const own = probes.filter((probe) => mustReach(prober, probe))
@@ -159,23 +170,12 @@ async function probePorts(prober: Peer, probes: readonly PortProbe[]): Promise<B
 
 /** `no answer to k8s-worker-01, k8s-worker-02 on tcp 6443, tcp 10250`: who probed in vain, and where. Pure. */
 export function blockedText({ name, blocked }: { name: string; blocked: readonly Blocked[] }): string {
-  const portsOf = new Map<string, string[]>()
-  for (const one of blocked) {
-    const way = one.to === name ? `to|${one.from}` : `from|${one.to}`
-    const key = `${how[one.how] ?? one.how} ${way}`
-    portsOf.set(key, [...(portsOf.get(key) ?? []), `${one.protocol} ${one.port}`])
-  }
-  const machines = new Map<string, string[]>()
-  for (const [key, ports] of portsOf) {
-    const [way = '', machine = ''] = key.split('|')
-    const same = `${way}|${ports.join(', ')}`
-    machines.set(same, [...(machines.get(same) ?? []), machine])
-  }
-  return [...machines]
-    .map(([key, names]) => {
-      const [way = '', ports = ''] = key.split('|')
-      return `${way} ${names.join(', ')} on ${ports}`
-    })
+  const ways = blocked.map((one) => {
+    const [way, machine] = one.to === name ? ['to', one.from] : ['from', one.to]
+    return { kind: `${how[one.how] ?? one.how} ${way}`, machine, port: `${one.protocol} ${one.port}` }
+  })
+  return alike(ways)
+    .map(({ kind, ports, machines }) => `${kind} ${machines.join(', ')} on ${ports.join(', ')}`)
     .join('; ')
 }
 
