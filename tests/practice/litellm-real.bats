@@ -149,7 +149,8 @@ complete() { ask_proxy "$1" /v1/chat/completions --json "{\"model\":\"$2\",\"mes
 }
 
 @test "Redis away: requests of a limited model are not answered, others are; the check fails" {
-  redis proxy-1 shutdown nosave || true
+  # It ends the connection it is asked by.
+  run redis proxy-1 shutdown nosave
   run -1 check litellm.limits
   assert_output --partial 'failed litellm.limits'
   run -0 complete 11 gpt-4o

@@ -73,7 +73,7 @@ machine_down() {
   local holder
   [[ -n ${SEALED_MACHINE:-} ]] || return 0
   holder=$(<"$SEALED_MACHINE/holder")
-  kill -KILL "$holder" || true
+  [[ ! -e /proc/$holder ]] || kill -KILL "$holder"
   while [[ -e /proc/$holder ]]; do sleep 0.1; done
   rm -rf --one-file-system "$SEALED_MACHINE"
 }

@@ -4,19 +4,14 @@ import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import { provenText } from '../../../lib/state/gate.mts'
 import { createRunRevision } from '../../../lib/state/run-revision.mts'
 import type { Revision } from '../../../lib/state/revision.mts'
+import { revisionOf } from './revisions.mts'
 
-const revision = (more: Partial<Revision> = {}): Revision => ({
-  number: 1,
-  module: '09_k3s',
-  env: 'dev',
-  state: 'validated',
-  who: 'root@admin',
-  when: '2026-11-23T10:00:00Z',
-  kit: '0.1.0',
-  images: {},
-  manifests: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }],
-  ...more,
-})
+const revision = (more: Partial<Revision> = {}): Revision =>
+  revisionOf({
+    module: '09_k3s',
+    manifests: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }],
+    ...more,
+  })
 
 /** What a module's revision is after verifications in which so many checks failed. */
 async function after(start: Revision, ...failures: number[]): Promise<Revision> {

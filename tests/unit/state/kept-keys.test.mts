@@ -13,6 +13,7 @@ import { own as chatwoot } from '../../../scripts/11_chatwoot/settings.mts'
 import { own as n8n } from '../../../scripts/12_n8n/settings.mts'
 import { own as superset } from '../../../scripts/13_superset/settings.mts'
 import { own as llm } from '../../../scripts/15_llm/settings.mts'
+import { revisionOf } from './revisions.mts'
 
 const key = 'N8N_ENCRYPTION_KEY'
 const [original, generated] = ['a'.repeat(64), 'b'.repeat(64)]
@@ -22,18 +23,8 @@ const keyOf = n8n.filter((one) => one.key === key)
 const madeWith = (value: string, by = fingerprint) =>
   recordOf(resolve(keyOf, { env: 'dev', overrides: {}, saved: { [key]: value }, variables: {} }), by)
 
-const revision = (number: number, state: Revision['state'], more: Partial<Revision> = {}): Revision => ({
-  number,
-  module: '12_n8n',
-  env: 'dev',
-  state,
-  who: 'root@admin',
-  when: '2026-11-23T10:00:00Z',
-  kit: '0.1.0',
-  images: {},
-  manifests: [],
-  ...more,
-})
+const revision = (number: number, state: Revision['state'], more: Partial<Revision> = {}): Revision =>
+  revisionOf({ number, state, ...more })
 
 const unproven = (revisions: Revision[], value: string, since = '2026-11-20T10:00:00Z') => [
   ...unprovenKeys(revisions, { values: { [key]: value }, since: { [key]: since } }, fingerprint),

@@ -11,6 +11,7 @@ import { createRecordCheck, type Revision } from '../../../lib/state/revision.mt
 import { createRunRevision, mergeManifests } from '../../../lib/state/run-revision.mts'
 import { newestTarget, targetOf } from '../../../lib/verbs/rollback-target.mts'
 import { isOlder } from '../../../lib/settings/versions.mts'
+import { revisionOf } from './revisions.mts'
 
 const configMap = (name: string, value: string, step = '01_deploy'): Manifest =>
   ({
@@ -25,18 +26,7 @@ const revision = (
   state: Revision['state'],
   value: string,
   more: Partial<Revision> = {},
-): Revision => ({
-  number,
-  module: '12_n8n',
-  env: 'dev',
-  state,
-  who: 'root@admin',
-  when: '2026-11-23T10:00:00Z',
-  kit: '0.1.0',
-  images: {},
-  manifests: [configMap('one', value)],
-  ...more,
-})
+): Revision => revisionOf({ number, state, manifests: [configMap('one', value)], ...more })
 
 const target = (all: Revision[], number?: number) =>
   targetOf({ all, current: all.at(-1) } as never, number, '12 n8n').number

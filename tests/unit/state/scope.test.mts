@@ -5,18 +5,10 @@ import { foreignOwner, requireOwner } from '../../../lib/state/scope.mts'
 import type { Revision } from '../../../lib/state/revision.mts'
 import { k3s } from '../../../scripts/09_k3s/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
+import { revisionOf } from './revisions.mts'
 
-const revision = (module: string, env: string, state: Revision['state'], number = 1): Revision => ({
-  number,
-  module,
-  env,
-  state,
-  who: 'ops@admin',
-  when: '2026-11-26T12:00:00Z',
-  kit: '0.1.0',
-  images: {},
-  manifests: [],
-})
+const revision = (module: string, env: string, state: Revision['state'], number = 1): Revision =>
+  revisionOf({ number, module, env, state, who: 'ops@admin', when: '2026-11-26T12:00:00Z' })
 
 test('a cluster module acts from the environment it was installed from; others are told which', () => {
   const known = [revision('09_k3s', 'blue', 'validated')]

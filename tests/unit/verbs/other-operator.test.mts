@@ -3,18 +3,10 @@ import { test } from 'node:test'
 import type { Change } from '../../../lib/base/writes.mts'
 import type { Revision } from '../../../lib/state/revision.mts'
 import { othersRevision } from '../../../lib/verbs/other-operator.mts'
+import { revisionOf } from '../state/revisions.mts'
 
-const revision = (who: string, state: Revision['state'] = 'validated'): Revision => ({
-  number: 4,
-  module: '12_n8n',
-  env: 'staging',
-  state,
-  who,
-  when: '2026-11-29T09:12:00Z',
-  kit: '0.1.0',
-  images: {},
-  manifests: [],
-})
+const revision = (who: string, state: Revision['state'] = 'validated'): Revision =>
+  revisionOf({ number: 4, env: 'staging', state, who, when: '2026-11-29T09:12:00Z' })
 const timezone: Change = {
   sign: '~',
   what: 'Deployment n8n-staging/n8n',
