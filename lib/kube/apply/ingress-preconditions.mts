@@ -19,7 +19,10 @@ import { written } from '../../base/written.mts'
  */
 export async function requireFreeAddresses(session: KubeSession, wanted: readonly Manifest[]): Promise<void> {
   if (wanted.every((one) => addressesOf(one).length === 0)) return
-  const live = await session.reader.list('ingresses.networking.k8s.io', {})
+  // The module's own from before go with this run: one of another name may hand its host on.
+  const own = new Set((await session.recorded()).map(nameOf))
+  const found = await session.reader.list('ingresses.networking.k8s.io', {})
+  const live = found.filter((one) => !own.has(nameOf(one)))
   const rivals = rivalsOf(wanted, live)
   const [first] = rivals
   if (first?.isSame === true) throw rivalError(first)

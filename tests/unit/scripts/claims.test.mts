@@ -46,7 +46,10 @@ test('without a setting for it, no two applications have one host or one Redis d
 })
 
 const refusal = async (wanted: readonly LiveObject[], live: readonly LiveObject[]): Promise<KitError> => {
-  const session = { reader: { list: () => Promise.resolve(live) } } as unknown as KubeSession
+  const session = {
+    reader: { list: () => Promise.resolve(live) },
+    recorded: () => Promise.resolve([]),
+  } as unknown as KubeSession
   const thrown = await requireFreeAddresses(session, wanted).catch((error: unknown) => error)
   assert.ok(thrown instanceof KitError, String(thrown))
   return thrown

@@ -50,9 +50,15 @@ test('another host, another class, the very same object, and a path beside ours 
   assert.equal(rivals([ofClass('nginx', wanted[0] as LiveObject)], [theirs]).length, 1)
 })
 
+/** A session of a module whose revisions name some of the Ingresses of the cluster. */
+const sessionOf = (recorded: readonly LiveObject[], live: readonly LiveObject[]) =>
+  ({
+    reader: { list: () => Promise.resolve(live) },
+    recorded: () => Promise.resolve(recorded),
+  }) as unknown as KubeSession
+
 /** A session on a cluster with these Ingresses. */
-const session = (...live: LiveObject[]) =>
-  ({ reader: { list: () => Promise.resolve(live) } }) as unknown as KubeSession
+const session = (...live: LiveObject[]) => sessionOf([], live)
 
 test('asked before any write: exit 5 for our address, also when it is ours already; a part is a warning', async (t) => {
   const ours = ingress('n8n-green', 'n8n.example.com', '/')
@@ -68,6 +74,13 @@ test('asked before any write: exit 5 for our address, also when it is ours alrea
   await requireFreeAddresses(session(ours, ingress('docs', 'n8n.example.com', '/docs')), [ours])
   t.mock.restoreAll()
   assert.match(screen, /n8n\.example\.com\/docs is answered by Ingress docs\/n8n too/)
+})
+
+test('an object of the module itself that gets another name hands its host on; a copy nobody recorded does not', async () => {
+  const before = ingress('llm', 'ai.example.com', '/')
+  const renamed = { ...before, metadata: { ...before.metadata, name: 'ai-agent' } }
+  await requireFreeAddresses(sessionOf([before], [before]), [renamed])
+  await assert.rejects(requireFreeAddresses(sessionOf([], [before]), [renamed]), { exitCode: 5 })
 })
 
 test('a host of another module of the kit is refused whatever the paths are; an operator’s own Ingress is not', async (t) => {
