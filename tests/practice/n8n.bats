@@ -100,7 +100,7 @@ recording_kubectl() {
 # bats test_tags=long
 @test "--plan on what is installed: exit 0; a changed setting is shown field by field, exit 4, and nothing is written" {
   run -0 --separate-stderr kit --module 12 --plan
-  assert_line '  12 unchanged'
+  assert_line '  14 unchanged'
   before=$(versions_of_objects; sha256sum "$credentials"/*.env)
   run -4 --separate-stderr kit --module 12 --plan --set N8N_WEBHOOKS_MAX=3
   assert_line '  ~ HorizontalPodAutoscaler n8n-practice/n8n-webhook'
