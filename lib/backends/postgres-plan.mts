@@ -45,19 +45,18 @@ export function planDatabase(
     if (facts.roleLimit !== connections) statements.push(`ALTER ROLE ${role} CONNECTION LIMIT ${connections}`)
   }
   const [isNew, isOwned] = [facts.owner === undefined, facts.owner === owner]
-  if (!isOwned) {
+  // One that is not handed over yet is opened by whom it was made; its owner may have shut his own on purpose.
+  const isOpened = isNew || (!isOwned && !facts.takesConnections)
+  if (isNew) {
     changes.push({ sign: '+', what: `PostgreSQL database ${name}` })
     // No connections until CONNECT is revoked from PUBLIC, even when the run is killed in between.
-    if (isNew) {
-      statements.push(
-        `CREATE DATABASE ${database} ENCODING 'UTF8' TEMPLATE template0 ALLOW_CONNECTIONS false`,
-      )
-    }
+    statements.push(`CREATE DATABASE ${database} ENCODING 'UTF8' TEMPLATE template0 ALLOW_CONNECTIONS false`)
   } else {
     const kept = facts.words === '' ? [] : ['its comment stays, below the claim']
     const fields = [
       ...(facts.claim === undefined ? [`claim   (none) -> ${claim}`, ...kept] : []),
       ...facts.publicRights.map((right) => `${right} of every role   granted -> revoked`),
+      ...(isOpened ? ['connections   refused -> accepted'] : []),
     ]
     if (fields.length > 0) changes.push({ sign: '~', what: `PostgreSQL database ${name}`, fields })
   }
@@ -68,9 +67,7 @@ export function planDatabase(
   if (facts.claim === undefined) {
     statements.push(`COMMENT ON DATABASE ${database} IS ${quoteText(commentOf(facts.words, claim))}`)
   }
-  if (isNew || !facts.takesConnections) {
-    statements.push(`ALTER DATABASE ${database} WITH ALLOW_CONNECTIONS true`)
-  }
+  if (isOpened) statements.push(`ALTER DATABASE ${database} WITH ALLOW_CONNECTIONS true`)
   return { changes, statements, handover: isOwned ? [] : handOver(role, database, facts.superuser) }
 }
 

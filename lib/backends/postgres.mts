@@ -22,7 +22,7 @@ import type { Sensitive } from '../base/sensitive.mts'
 import { tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { Reporter } from '../base/log.mts'
-import type { Writes } from '../base/writes.mts'
+import type { Change, Writes } from '../base/writes.mts'
 
 export interface PostgresReader {
   /** The server's major version: 16. @throws KitError exit 6, 7, 8 or 9 */
@@ -163,13 +163,16 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
         // Under --plan the role may still have another password.
         if (fits || !writes.planning)
           await asked(ensureExtensions(writes, inside, extensions, { trusted, isOwners: true }), where)
-      } else if (writes.planning) {
-        await writes.make(changesOf(extensions, name), () => Promise.resolve())
       } else {
-        await asked(extendBeforeHandover(database, available), where)
-        await writes.make([{ sign: '~', what: `PostgreSQL database ${name}, to ${owner}` }], () =>
-          run(handover),
-        )
+        const given: Change = { sign: '~', what: `PostgreSQL database ${name}, to ${owner}` }
+        if (writes.planning) {
+          // A new one is told already, with its owner.
+          const half = facts.owner === undefined ? [] : [given]
+          await writes.make([...changesOf(extensions, name), ...half], () => Promise.resolve())
+        } else {
+          await asked(extendBeforeHandover(database, available), where)
+          await writes.make([given], () => run(handover))
+        }
       }
       if (writes.planning) return
       if (handover.length > 0 || !fits) await requireOwnSchema(loginOf(database, name), where)

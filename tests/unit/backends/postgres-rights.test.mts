@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { readFacts } from '../../../lib/backends/postgres-facts.mts'
+import { readFacts, type Database } from '../../../lib/backends/postgres-facts.mts'
 import { logIn } from '../../../lib/backends/postgres-login.mts'
 import { planDatabase } from '../../../lib/backends/postgres-plan.mts'
 import { createPostgres } from '../../../lib/backends/postgres.mts'
@@ -36,14 +36,23 @@ const forget = async () => {
   await server.sql('DROP ROLE IF EXISTS n8n_dev')
 }
 
-/** One run of the kit. @returns what it changed */
-async function ensure(): Promise<string[]> {
-  const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
+const killed = new KitError('killed', { exitCode: exitCodes.locked })
+
+/**
+ * One run of the kit. @returns what it changed
+ * @param atMost writes it does until it is killed
+ */
+async function ensure(wanted: Database = database, atMost = Infinity): Promise<string[]> {
+  let done = 0
+  const writes = createWrites({
+    planning: false,
+    guard: () => (++done > atMost ? Promise.reject(killed) : Promise.resolve()),
+  })
   warnings.length = 0
   const reporter = { warn: (text: string) => void warnings.push(text), ok: () => {} }
   const postgres = createPostgres(server.settings, writes, { ...reporter, claim })
   try {
-    await postgres.ensureDatabase(database)
+    await postgres.ensureDatabase(wanted)
   } finally {
     await postgres.close()
   }
@@ -103,6 +112,23 @@ test(
       assert.deepEqual(await standing(), wanted)
       assert.deepEqual(await ensure(), [])
     }
+  },
+)
+
+test(
+  'runs killed at each of their second writes get through: no write is done for nothing',
+  options,
+  async () => {
+    await forget()
+    const extended = {
+      ...database,
+      extensions: [{ name: 'pg_trgm', packageFor: () => 'postgresql-contrib' }],
+    }
+    let kills = 0
+    while (kills < 5 && (await ensure(extended, 1).catch((thrown: unknown) => thrown)) === killed) kills++
+    // The role and its database, then the extension: the third run hands it over.
+    assert.equal(kills, 2)
+    assert.deepEqual(await ensure(extended), [])
   },
 )
 

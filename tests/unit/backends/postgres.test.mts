@@ -136,6 +136,11 @@ test('a second run plans nothing', () => {
 test('a run that was killed anywhere between CREATE DATABASE and its handover goes on from there', () => {
   const begun = { owner: 'admin', roleLimit: 37, takesConnections: false, publicRights: ['CONNECT'] }
   requireUsable('here', 'admin', { ...facts, ...begun }, database, claim)
+  assert.deepEqual(plan(begun, true).changes[0]?.fields, [
+    `claim   (none) -> ${claim}`,
+    'CONNECT of every role   granted -> revoked',
+    'connections   refused -> accepted',
+  ])
   assert.deepEqual(plan(begun, true).statements, [
     'REVOKE CONNECT ON DATABASE "n8n_dev" FROM PUBLIC',
     `COMMENT ON DATABASE "n8n_dev" IS '${claim}'`,
@@ -144,6 +149,8 @@ test('a run that was killed anywhere between CREATE DATABASE and its handover go
   const closed = { owner: 'admin', roleLimit: 37, claim }
   requireUsable('here', 'admin', { ...facts, ...closed }, database, claim)
   assert.deepEqual(plan(closed, true).statements, [])
+  // A write that changes nothing would be done again by every next run.
+  assert.deepEqual(plan(closed, true).changes, [])
   assert.deepEqual(plan(closed, true).handover, ['ALTER DATABASE "n8n_dev" OWNER TO "n8n_dev"'])
   // One that anybody may work in, or that has words of an operator, is not half made: it is somebody's.
   refuses({ owner: 'admin' }, exitCodes.worldMoved, /belongs to admin/, /ALTER DATABASE/)
