@@ -63,6 +63,19 @@ export const newestOf = (
 ): Revision | undefined =>
   revisions.findLast((one) => one.module === module && (env === undefined || one.env === env))
 
+/**
+ * The images that stay until an upgrade. A first install that did not come through chose none: what an operator corrects
+ * in versions.json after it is taken. One that was to upgrade did: the next run goes on with them.
+ * @param all the revisions of one module in one environment, oldest first
+ */
+export function installedImages(all: readonly Revision[]): Revision['images'] {
+  const [current, before] = [all.at(-1), all.at(-2)]
+  const deciding = current?.state === 'pending' ? before : current
+  return current === undefined || deciding === undefined || deciding.state === 'uninstalled'
+    ? {}
+    : current.images
+}
+
 /** True when the checks passed on what this revision applied. */
 export const isValidated = (revision: Revision | undefined): boolean =>
   revision?.state === 'validated' || revision?.state === 'adopted'

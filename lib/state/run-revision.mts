@@ -2,7 +2,7 @@ import type { RecordedSettings } from '../settings/recorded.mts'
 import { nameOf, type Manifest } from '../kube/types.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import { deleteRevisions, saveRevision } from './revision-store.mts'
-import { isValidated, lastPassed, operator, type Revision } from './revision.mts'
+import { installedImages, isValidated, lastPassed, operator, type Revision } from './revision.mts'
 
 /** The revision of this run: begun at the first write, applied after the last, validated by the tests. */
 export interface RunRevision {
@@ -104,7 +104,7 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
       return current
     },
     all,
-    images: current === undefined || current.state === 'uninstalled' ? {} : current.images,
+    images: installedImages(all),
     expect: (names) => void (expected = names),
     intend: (one) => void (target = one),
     async begin() {

@@ -66,7 +66,7 @@ test('a revision keeps a fingerprint of what may never be replaced, of nothing e
   })
   const record = recordOf(resolved, fingerprint)
   assert.deepEqual(Object.keys(record.kept ?? {}), [key])
-  assert.doesNotMatch(JSON.stringify(record), new RegExp(`${original}|Owner-password-1`))
+  for (const secret of [original, 'Owner-password-1']) assert.ok(!JSON.stringify(record).includes(secret))
   assert.equal(recordOf(resolved).kept, undefined)
   const { head } = encode(revision(1, 'validated', { madeWith: record }))
   const { revisions, damaged } = decodeAll([head as never])
@@ -137,7 +137,8 @@ test('every key: the file is believed over what a failed start left, and this is
       screen.replaceAll(/\s+/g, ' '),
       new RegExp(`${name} differs from the live one, which no validated`),
     )
-    assert.doesNotMatch(screen, new RegExp(`${theirs}|${live}`))
+    // Random base64: no expression.
+    for (const value of [theirs, live]) assert.ok(!screen.includes(value))
     for (const given of [{}, { [name]: theirs }])
       await assert.rejects(complete(module, theirs, live, false, given), {
         exitCode: 5,

@@ -271,3 +271,30 @@ test('a revision keeps the settings it was made with, a rollback those of its ta
   await runWith([older]).uninstalled()
   assert.equal(kept.at(-1)?.madeWith, undefined)
 })
+
+test('images stay until an upgrade, those of a first install that did not come through do not', () => {
+  const one = (number: number, state: Revision['state'], tag: string) =>
+    revision(number, state, 'x', { images: { n8n: `n8n:${tag}` } })
+  const installed = (...known: Revision[]) =>
+    createRunRevision({
+      kubectl: {} as Kubectl,
+      module: '12_n8n',
+      env: 'dev',
+      kit: '0.1.0',
+      images: () => ({}),
+      settings: () => ({ values: {}, secrets: [] }),
+      guard: () => Promise.resolve(),
+      known,
+    }).images
+  assert.deepEqual(installed(), {})
+  assert.deepEqual(installed(one(1, 'pending', 'bad')), {})
+  assert.deepEqual(
+    installed(one(1, 'validated', '1'), one(2, 'uninstalled', '1'), one(3, 'pending', 'bad')),
+    {},
+  )
+  for (const state of ['applied', 'validated', 'adopted'] as const) {
+    assert.deepEqual(installed(one(1, state, '1')), { n8n: 'n8n:1' })
+    // An upgrade that was killed goes on.
+    assert.deepEqual(installed(one(1, state, '1'), one(2, 'pending', '2')), { n8n: 'n8n:2' })
+  }
+})
