@@ -200,7 +200,7 @@ nothing_written() {
 # bats test_tags=long
 @test "a migration that fails: its line and what it means, exit 9, the old pods keep serving; the next run makes it again" {
   use_llm 1.109.0
-  sql 'CREATE TABLE practice_moved (id int)' llm_practice
+  sql 'CREATE TABLE practice_moved (id int); ALTER TABLE practice_moved OWNER TO llm_practice' llm_practice
   run -9 llm --upgrade
   assert_output --partial 'job/litellm-migrate-'
   assert_output --partial 'P3018'
