@@ -23,7 +23,7 @@ export async function takeMajority(
     throw new KitError(`${masters.length} of ${all} masters let this run in: that is no majority`, {
       exitCode: exitCodes.unreachable,
       details: [`Another run could work on the others meanwhile. ${written()}`],
-      hint: 'bring the masters back first; the lines above say why each could not be connected to',
+      hint: 'bring the masters back first; the lines above say why each could not be connected to. Machines that are gone for good: scripts/09_k3s/README.md, "When most servers are lost"',
     })
   }
   let held = masters.length

@@ -4,6 +4,7 @@ import type { LiveObject } from '../../../lib/kube/types.mts'
 import { itemsOf } from '../../../lib/settings/validators.mts'
 import { probesOf } from '../../../lib/kube/probes.mts'
 import { parts, probeNamespace } from '../probes/probe.mts'
+import { quorumLost } from '../host/quorum-lost.mts'
 import { nodesOf, type Tools } from './nodes.mts'
 import type { K3sSettings } from '../settings.mts'
 import { waitingOf } from './images.mts'
@@ -20,7 +21,7 @@ async function addon({ kube }: Tools, name: string) {
 export const api: Check<K3sSettings> = {
   id: 'k3s.api',
   title: 'The API server is ready',
-  fix: 'journalctl -u k3s on the masters; kubectl get --raw /readyz?verbose names the part that is not ready',
+  fix: `journalctl -u k3s on the masters; kubectl get --raw /readyz?verbose names the part that is not ready. ${quorumLost}`,
   async ask({ kube }) {
     const answer = await kube.raw('/readyz')
     return answer.trim() === 'ok' ? passed('/readyz: ok') : failed(`/readyz: ${answer.trim()}`)

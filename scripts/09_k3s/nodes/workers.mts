@@ -8,7 +8,7 @@ import type { Until } from '../../../lib/base/poll.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import { agentConfig } from './config.mts'
 import { ensureImages } from './images.mts'
-import { forgetNode } from './node-object.mts'
+import { forgetNode } from './forget-node.mts'
 import { readState, requireNodes } from './host-state.mts'
 import {
   artifactsOf,
@@ -149,7 +149,7 @@ async function join({
   const server = await gate()
   if (starts) {
     // The Node of a machine that is still this one stays: another would give its pods other addresses.
-    if (!state.registered) await forgetNode(server, worker.name)
+    if (!state.registered) await forgetNode(server, worker, until)
     await start(worker, wanted)
   }
   await until(readyWorker(worker, server, starts ? state.invocation : undefined))
