@@ -58,7 +58,6 @@ for name in token agent-token; do
 done
 sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev/null
 [ -s ${paths.started} ] && echo "started=$(cat ${paths.started})"
-[ -s ${paths.etc}/node/password ] && echo registered=yes
 [ -e ${paths.leaving} ] && echo leaving=yes
 if ! grep -qs '${signature}' ${paths.config} && [ ! -e ${paths.leaving} ]; then
   for path in ${paths.config} /etc/systemd/system/k3s.service /etc/systemd/system/k3s-agent.service "$dir/db"; do
@@ -99,6 +98,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     })
   }
   const addresses = wordsOf(looked.said, 'address')
+  const joined = wordsOf(looked.said, 'node')
   const has = (path: string) => looked.said.includes(`\n${path}\n`)
   const tombstone = has(`${paths.etcd}/tombstone`)
   const data = has(`${paths.etcd}/member/wal`) && !tombstone
@@ -107,7 +107,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     address,
     interface: addresses.find(([, one = '']) => one.split('/')[0] === address)?.[0] ?? '',
     addresses: addresses.map(([, one = '']) => one.split('/')[0] ?? ''),
-    joined: wordsOf(looked.said, 'node'),
+    joined,
     active: unit.state === 'active',
     starting: unit.isFirstTry && !tombstone,
     invocation: unit.invocation,
@@ -119,7 +119,8 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     fixed: fixedIn(looked.said),
     joins: data || has(paths.balancer) ? said('joins') : undefined,
     started: said('started'),
-    registered: said('registered') !== undefined,
+    // The question says nothing before there is a password.
+    registered: joined.length > 0,
     program: looked.sums.get(paths.binary),
     images: imagesIn(looked.said),
     leaving: said('leaving') !== undefined,

@@ -369,7 +369,6 @@ const stateOf = (world: World, one: Machine): string =>
     ...(one.data ? ['ca=c0ffee', ...madeWith(world)] : []),
     ...(one.joins === '' ? [] : [`joins=${one.joins}`]),
     ...(one.started === '' ? [] : [`started=${one.started}`]),
-    ...(one.registered ? ['registered=yes'] : []),
     ...(one.files.has('/etc/rancher/keybuzz.leaving') ? ['leaving=yes'] : []),
     imagesOf(one),
   ].join('\n')
