@@ -8,6 +8,7 @@ import { requireSameFixed } from '../host/fixed.mts'
 import { paths } from '../host/paths.mts'
 import { quorumLost } from '../host/quorum-lost.mts'
 import { serverConfig, type Origin } from './config.mts'
+import { departureOf } from './departure.mts'
 import { forgetNode } from './forget-node.mts'
 import { planFormation } from './formation.mts'
 import { readState, requireNodes, type HostState } from './host-state.mts'
@@ -83,8 +84,7 @@ export async function ensureServers({
     const wanted: DesiredState = { role: 'server', config, artifacts, pods: settings.CLUSTER_CIDR, proxy }
     await writeConfig(host, wanted)
     const lacks = needsStart(state, wanted) ? undefined : await missingOf(host)
-    // A kubelet registers only as it starts: one whose Node was taken away by force never comes back by itself.
-    const starts = lacks === undefined || (state.active && lacks.includes(nodeless))
+    const starts = lacks === undefined || (lacks.includes(nodeless) && (await lostItsNode(host, state)))
     if (starts) {
       await requireOthersWhole(state, states, servers)
       const member = order.find(({ data, name }) => data && name !== state.name)
@@ -107,6 +107,13 @@ export async function ensureServers({
   }
   if (untouched > 0) log.ok(`${untouched} of ${masters.length} servers run as they should, untouched`)
 }
+
+/**
+ * It runs, and the cluster has no Node of its name: a kubelet registers only as it starts, so one whose Node was taken
+ * away by force never comes back by itself. An API that is slow to answer says nothing of the kind.
+ */
+const lostItsNode = async (host: Host, { active }: HostState): Promise<boolean> =>
+  active && (await departureOf(host, host)).node === 'gone'
 
 /** A running cluster keeps its version: a newer one is for an upgrade, server by server with a snapshot first. */
 function requireSameProgram(order: readonly HostState[], artifacts: readonly Artifact[]): void {

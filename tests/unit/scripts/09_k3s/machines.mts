@@ -222,12 +222,12 @@ function act(
     if (world.nameless.has(name)) world.ending.add(name)
     else forget(world, name)
   } else if (what === 'stop k3s') Object.assign(one, { active: false, starting: false, failing: false })
-  else if (
-    what.startsWith('tell the Node of ') &&
-    words.some((word) => word.endsWith('node-name=' + strayOf(what.split(' ')[4] ?? '')))
-  )
-    letGo(world, what.split(' ')[4] ?? '', true)
-  else if (what.startsWith('let the Node of ')) letGo(world, what.split(' ')[4] ?? '', false)
+  else if (what.startsWith('tell the Node of ')) {
+    const name = what.split(' ')[4] ?? ''
+    const member = words.find((word) => word.includes('/node-name='))?.split('=')[1] ?? ''
+    if (![name, strayOf(name)].includes(member)) world.broken.push(`${name} was told another member`)
+    letGo(world, name, true)
+  } else if (what.startsWith('let the Node of ')) letGo(world, what.split(' ')[4] ?? '', false)
   else if (what.startsWith('remove the member '))
     for (const [at, { name }] of world.machines.entries()) {
       if (words.at(-1) !== String(at + 1)) continue
