@@ -1,8 +1,8 @@
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
+import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import { isServer } from '../../../lib/kube/cluster-view.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { nodesOf, type Tools } from './nodes.mts'
-import { quorumLost } from '../host/quorum-lost.mts'
 import { isKitMade } from '../probes/cluster-facts.mts'
 import type { K3sSettings } from '../settings.mts'
 

@@ -21,6 +21,8 @@ export const memberAnnotations = {
 export interface Departure {
   /** `ending`: it is deleted, and finalizers hold it; undefined where the server did not say. */
   readonly node: 'gone' | 'there' | 'ending' | undefined
+  /** Of the Node that is there: another one is a machine that has come back. */
+  readonly uid: string
   /** It is a server's and says of no member: K3s cannot take one out by it, and holds it for ever. */
   readonly nameless: boolean
   /** The members of etcd that are this machine's; undefined where etcd gives no list. */
@@ -32,6 +34,7 @@ const field = (...names: readonly string[]): string =>
 
 const fields = [
   field('name'),
+  field('uid'),
   field('deletionTimestamp'),
   field('labels', 'node-role.kubernetes.io/etcd'),
   field('annotations', memberAnnotations.name),
@@ -51,10 +54,11 @@ export async function departureOf(server: Host, leaving: Leaving): Promise<Depar
 /** The same, of what a server said. Pure. */
 export function departureIn(said: string, leaving: Leaving): Departure {
   const line = /^node=(.*)$/m.exec(said)?.[1]
-  const [, ending = '', isServer = '', ...annotations] = (line ?? '').split('|')
+  const [, uid = '', ending = '', isServer = '', ...annotations] = (line ?? '').split('|')
   const members = membersIn(said)?.filter((one) => isMemberOf(one, leaving))
   return {
     node: line === undefined ? undefined : line === '' ? 'gone' : ending === '' ? 'there' : 'ending',
+    uid,
     nameless: isServer === 'true' && (annotations.length < 2 || annotations.includes('')),
     members,
   }
@@ -67,13 +71,16 @@ export const ownMember = ({ members = [] }: Departure, { name }: Leaving): Membe
 /** Seconds until a Node is given up: K3s' controllers move to another server first when this one led them, in some 50 s. */
 const patience = 180
 
-/** The Node of a machine is gone, and with it its member; K3s does both where the Node has its annotations. */
-export const nodeGone = (server: Host, leaving: Leaving): Condition => ({
+/**
+ * The Node of a machine is gone, and with it its member; K3s does both where the Node has its annotations.
+ * @param uid of that Node: an agent that tries on may have made another within moments
+ */
+export const nodeGone = (server: Host, leaving: Leaving, uid: string): Condition => ({
   what: `the Node of ${leaving.name}: it is deleted`,
   seconds: patience,
   async missing() {
-    const { node } = await departureOf(server, leaving)
-    if (node === 'gone') return ''
+    const { node, uid: now } = await departureOf(server, leaving)
+    if (node === 'gone' || (node !== undefined && uid !== '' && now !== uid)) return ''
     return node === undefined
       ? `${server.name} does not say`
       : 'its member of etcd goes first, which takes up to a minute where it led the controllers of K3s'

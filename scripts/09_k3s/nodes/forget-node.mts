@@ -43,7 +43,7 @@ export async function forgetNode(server: Host, leaving: Leaving, until: Until): 
 async function deleteNode(
   server: Host,
   leaving: Leaving,
-  { node, nameless }: Departure,
+  { node, nameless, uid }: Departure,
   until: Until,
 ): Promise<void> {
   if (node !== 'ending') {
@@ -53,7 +53,7 @@ async function deleteNode(
   // Under --plan it is not deleted, and nothing holds it.
   const held = nameless ? await departureOf(server, leaving) : undefined
   if (held?.nameless === true && held.node === 'ending') await release(server, leaving, held)
-  await until(nodeGone(server, leaving))
+  await until(nodeGone(server, leaving, uid))
 }
 
 /**

@@ -1,5 +1,5 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { quorumLost } from '../host/quorum-lost.mts'
+import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import type { HostState } from './host-state.mts'
 import { written } from '../../../lib/base/written.mts'
 

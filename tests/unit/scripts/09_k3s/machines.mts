@@ -289,7 +289,7 @@ function nodeOf(world: World, name: string): string {
   const isServer = world.machines.some((one) => one.name === name && one.role === 'master')
   const told = isServer && !world.nameless.has(name) ? [strayOf(name), '192.0.2.1'] : ['', '']
   const ending = world.ending.has(name) ? '2026-01-01T00:00:00Z' : ''
-  return `node=${[name, ending, isServer ? 'true' : '', ...told].join('|')}`
+  return `node=${[name, 'uid', ending, isServer ? 'true' : '', ...told].join('|')}`
 }
 
 /** The list of etcd: who holds its database and has a Node, and those that were left. */

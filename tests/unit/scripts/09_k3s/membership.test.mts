@@ -232,13 +232,18 @@ test('how far a machine is out of the cluster is read from its Node and the list
     `members=${JSON.stringify({ members: names.map((name, at) => ({ ID: `${at}7`, name, peerURLs: [`https://192.0.2.1${at}:2380`] })) })}`
   const node = (said: string) => departureIn(`node=${said}\n${list('m1-0a1b2c3d')}`, leaving).node
   assert.equal(node(''), 'gone')
-  assert.equal(node('m2||true|m2-0a1b2c3d|192.0.2.12'), 'there')
-  assert.equal(node('m2|2026-01-01T00:00:00Z|true|m2-0a1b2c3d|192.0.2.12'), 'ending')
+  assert.equal(node('m2|u||true|m2-0a1b2c3d|192.0.2.12'), 'there')
+  assert.equal(node('m2|u|2026-01-01T00:00:00Z|true|m2-0a1b2c3d|192.0.2.12'), 'ending')
   // A server that does not answer says nothing of the Node: it is not gone.
   assert.equal(departureIn(list('m1-0a1b2c3d'), leaving).node, undefined)
   const nameless = (said: string) => departureIn(`node=${said}\n`, leaving).nameless
   assert.deepEqual(
-    [nameless('m2||true||'), nameless('m2||true|m2-0a1b2c3d|'), nameless('m2||true|a|b'), nameless('w1||||')],
+    [
+      nameless('m2|u||true||'),
+      nameless('m2|u||true|m2-0a1b2c3d|'),
+      nameless('m2|u||true|a|b'),
+      nameless('w1|u||||'),
+    ],
     [true, true, false, false],
   )
   const { members = [] } = departureIn(`node=\n${list('m1-0a1b2c3d', '', 'm2-99999999')}`, leaving)
@@ -253,10 +258,12 @@ test('a Node that is long in going is told why: exit 9 names what to look at', a
   const server = {
     name: 'm1',
     read: () =>
-      Promise.resolve({ code: 0, stdout: 'node=m2|2026|true|m2-0a1b2c3d|192.0.2.12\n', stderr: '' }),
+      Promise.resolve({ code: 0, stdout: 'node=m2|old|2026|true|m2-0a1b2c3d|192.0.2.12\n', stderr: '' }),
   } as unknown as Host
-  const awaited = nodeGone(server, { name: 'm2', address: '192.0.2.12' })
+  const awaited = nodeGone(server, { name: 'm2', address: '192.0.2.12' }, 'old')
   assert.equal(awaited.seconds, 180)
+  // A machine that came back has another Node.
+  assert.equal(await nodeGone(server, { name: 'm2', address: '192.0.2.12' }, 'older').missing(), '')
   await assert.rejects(createUntil(false)({ ...awaited, seconds: 0 }), (thrown) => {
     assert.ok(thrown instanceof KitError)
     assert.equal(thrown.exitCode, exitCodes.rolloutFailed)
@@ -276,7 +283,7 @@ test('under --plan a Node is only told as to be deleted, and its member is not',
     read: (words: readonly string[]) =>
       Promise.resolve({
         code: 0,
-        stdout: words.includes('get') ? '' : `node=m2||true|m2-0a1b2c3d|192.0.2.12\nmembers=${members}\n`,
+        stdout: words.includes('get') ? '' : `node=m2|u||true|m2-0a1b2c3d|192.0.2.12\nmembers=${members}\n`,
         stderr: '',
       }),
     change: (what: string) => Promise.resolve(void planned.push(what)),
