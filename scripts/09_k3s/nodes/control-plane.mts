@@ -27,6 +27,7 @@ import { withMembership } from './membership.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { leaderless, missingOf, nodeless, serverIsHealthy } from './readiness.mts'
+import { deleteStrayPods } from './pod-addresses.mts'
 import { hideToken, requireSameTokens, withTokens } from './tokens.mts'
 import { written } from '../../../lib/base/written.mts'
 
@@ -103,6 +104,7 @@ export async function ensureServers({
     // A start with a database of before may find that it was put out of the cluster: then it takes a second one.
     const onTombstone = starts && !state.tombstone ? () => start(host, wanted) : undefined
     await until(serverIsHealthy(host, { before, members, onTombstone }))
+    if (starts && state.registered) await deleteStrayPods(host, state.name)
     await ensureImages(host, artifacts, until)
   }
   if (untouched > 0) log.ok(`${untouched} of ${masters.length} servers run as they should, untouched`)

@@ -22,6 +22,7 @@ import {
 } from './install.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
+import { deleteStrayPods } from './pod-addresses.mts'
 import { healthyServer, readyWorker } from './readiness.mts'
 import { viewOfWorkers, type WorkersView } from './workers-view.mts'
 
@@ -153,6 +154,7 @@ async function join({
     await start(worker, wanted)
   }
   await until(readyWorker(worker, server, starts ? state.invocation : undefined))
+  if (starts && state.registered) await deleteStrayPods(server, worker.name)
   await ensureImages(worker, artifacts, until)
   return true
 }

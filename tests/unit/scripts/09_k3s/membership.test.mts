@@ -16,6 +16,7 @@ import { readState } from '../../../../scripts/09_k3s/nodes/host-state.mts'
 import { lastWordsOf } from '../../../../scripts/09_k3s/nodes/journal.mts'
 import { membersPart, removeMember } from '../../../../scripts/09_k3s/nodes/member-list.mts'
 import { membersIn } from '../../../../scripts/09_k3s/nodes/members.mts'
+import { strayPods } from '../../../../scripts/09_k3s/nodes/pod-addresses.mts'
 import { missingIn, nodeless, serverIsHealthy } from '../../../../scripts/09_k3s/nodes/readiness.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { removeNode } from '../../../../scripts/09_k3s/remove/leave.mts'
@@ -31,13 +32,21 @@ const shared = {
   keep: () => assert.fail('the settings have both tokens'),
 }
 
-/** Steps 02 and 03; what was done on each host, in order. */
-async function install(world: World): Promise<string[]> {
+type Answer = (host: Host, options: Parameters<Host['read']>[1], last: string) => string | undefined
+
+/** Steps 02 and 03; what was done on each host, in order. @param other answers in the place of the machines */
+async function install(world: World, other: Answer = () => undefined): Promise<string[]> {
   const done: string[] = []
   const hosts = hostsOf(world)
   const told = (some: readonly Host[]) =>
     some.map((one): Host => ({
       ...one,
+      read: (words, options) => {
+        const stdout = other(one, options, words.at(-1) ?? '')
+        return stdout === undefined
+          ? one.read(words, options)
+          : Promise.resolve({ code: 0, stdout, stderr: '' })
+      },
       change: async (what, words, options) => {
         await one.change(what, words, options)
         if (what !== 'systemctl daemon-reload') done.push(`${one.name}: ${what}`)
@@ -224,6 +233,39 @@ test('a server that is taken out leaves no member behind, whatever its Node says
     assert.deepEqual(world.broken, [])
     assert.ok(!world.nodes.has('master-03'))
   }
+})
+
+test('a pod that took an address of the range its machine had before is deleted once the node is back; others stay', async () => {
+  const said = [
+    'range=10.42.2.0/24',
+    'pod=kube-system|coredns-1||10.42.4.6',
+    'pod=keybuzz-ingress|traefik-1|true|192.0.2.13',
+    'pod=default|good||10.42.2.7',
+    'pod=default|starting||',
+    'pod=default|six||2001:db8::7',
+  ].join('\n')
+  assert.deepEqual(strayPods(said), [['kube-system', 'coredns-1']])
+  // A node without a range yet says nothing of its pods.
+  assert.deepEqual(strayPods(said.replace('range=10.42.2.0/24', 'range=')), [])
+  const world = await installed(3, 1)
+  putOut(world, 'master-03')
+  world.nodes.delete('worker-01')
+  const asking = { 'master-03': 'master-03', 'worker-01': 'master-01' }
+  const asked: string[] = []
+  const done = await install(world, (one, options, node) => {
+    if (options?.shown !== 'ask for pods whose address is of another range') return undefined
+    asked.push(`${one.name} of ${node}`)
+    return said
+  })
+  assert.deepEqual(
+    asked,
+    Object.entries(asking).map(([node, by]) => `${by} of ${node}`),
+  )
+  const deleted = 'delete pod kube-system/coredns-1, whose address no other node reaches'
+  assert.deepEqual(
+    done.filter((one) => one.endsWith(deleted)),
+    [`master-03: ${deleted}`, `master-01: ${deleted}`],
+  )
 })
 
 test('how far a machine is out of the cluster is read from its Node and the list of members', () => {
