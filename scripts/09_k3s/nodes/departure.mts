@@ -76,7 +76,7 @@ const patience = 180
  * @param uid of that Node: an agent that tries on may have made another within moments
  */
 export const nodeGone = (server: Host, leaving: Leaving, uid: string): Condition => ({
-  what: `the Node of ${leaving.name}: it is deleted`,
+  what: `the cluster without ${leaving.name}’s Node`,
   seconds: patience,
   async missing() {
     const { node, uid: now } = await departureOf(server, leaving)
@@ -90,7 +90,7 @@ export const nodeGone = (server: Host, leaving: Leaving, uid: string): Condition
 
 /** etcd lists the machine no more. Where it gives no list nothing is waited for. */
 export const memberForgotten = (server: Host, leaving: Leaving): Condition => ({
-  what: `etcd without ${leaving.name}`,
+  what: `etcd without ${leaving.name}’s member`,
   seconds: patience,
   missing: async () =>
     ((await departureOf(server, leaving)).members ?? []).length === 0 ? '' : 'it is still a member',
