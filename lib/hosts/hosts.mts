@@ -1,6 +1,7 @@
 import { connectHost, type Entry, loginOf } from './login.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { takeMajority } from './masters-lock.mts'
+import { quorumLost } from './quorum-lost.mts'
 import type { Host } from './host.mts'
 import { log, say } from '../base/log.mts'
 import { type Server, limited, readServers, type Limited } from './servers.mts'
@@ -69,7 +70,7 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
     const lost = connected.flatMap((one, at) =>
       one.status === 'rejected' ? [lostOne(all[at], masters, one.reason)] : [],
     )
-    if (!options.withoutLost && masters.limited.length > 0) requireMasters(lost)
+    if (!options.withoutLost && masters.limited.length > 0) requireMasters(lost, masters.all.length)
     const hosts = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value.host] : []))
     const of = (servers: readonly Server[]) =>
       hosts.filter(({ name }) => servers.some(({ hostname }) => hostname === name))
@@ -116,15 +117,21 @@ function lostOne(server: Server | undefined, masters: Limited['masters'], reason
   return { name, address, role, limited: role === 'worker' || masters.limited.includes(server), why: reason }
 }
 
-/** @throws KitError with the exit code of the first unreachable master, naming why each could not be connected to */
-function requireMasters(lost: readonly UnreachableHost[]): void {
+/**
+ * @param all how many masters servers.tsv has
+ * @throws KitError with the exit code of the first unreachable master, naming why each could not be connected to
+ */
+export function requireMasters(lost: readonly UnreachableHost[], all: number): void {
   const masters = lost.filter(({ role }) => role === 'master').map(({ why }) => why)
   const [first] = masters
   if (first === undefined) return
   if (masters.length === 1) throw first
   throw new KitError(`${masters.length} masters could not be connected to`, {
     exitCode: first.exitCode,
-    details: masters.flatMap(({ message, details }) => [message, ...details]),
+    details: [
+      ...masters.flatMap(({ message, details }) => [message, ...details]),
+      ...((all - masters.length) * 2 > all ? [] : [quorumLost]),
+    ],
     ...(first.hint === undefined ? {} : { hint: first.hint }),
   })
 }

@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { lockFolder, type Host } from './host.mts'
 import { log } from '../base/log.mts'
+import { quorumLost } from './quorum-lost.mts'
 import { written } from '../base/written.mts'
 
 /** Locked on masters while a run changes hosts: there may be no API server to keep a Lease. */
@@ -23,7 +24,7 @@ export async function takeMajority(
     throw new KitError(`${masters.length} of ${all} masters let this run in: that is no majority`, {
       exitCode: exitCodes.unreachable,
       details: [`Another run could work on the others meanwhile. ${written()}`],
-      hint: 'bring the masters back first; the lines above say why each could not be connected to',
+      hint: `bring the masters back first; the lines above say why each could not be connected to. ${quorumLost}`,
     })
   }
   let held = masters.length

@@ -68,6 +68,29 @@ lost_seconds() {
   awk '$NF == "lost" && from == "" { from = $1 } $NF == "ok" && from != "" { sum += $1 - from; from = "" } END { print sum + 0 }' "$BATS_TEST_TMPDIR/$1"
 }
 
+# typed NAME: the lines an operator types there, as the README of module 9 has them.
+typed() {
+  awk -v mark="<!-- typed: $1 -->" '{ sub(/^ +/, "") } $0 == mark { on = 1; next }
+    on && /^```/ { if (inside) exit; inside = 1; next } inside' scripts/09_k3s/README.md
+}
+
+# type_on MACHINE NAME: types them there as root, up to the first that fails.
+type_on() {
+  local lines
+  lines=$(typed "$2")
+  [[ -n $lines ]] || fail "the README has no lines $2"
+  on "$1" "set -e
+$lines"
+}
+
+# assert_three_members: etcd lists the three masters, by the line of the README, and all three vote.
+assert_three_members() {
+  run -0 type_on master-01 members
+  assert_equal "$(grep -o '"peerURLs"' <<<"$output" | wc -l)" 3
+  refute_output --partial isLearner
+  kubectl wait node --all --for=condition=Ready --timeout=240s
+}
+
 @test "bare machines become a validated cluster, and the report names what answered" {
   if [[ ! -e $credentials/kubeconfig ]]; then
     started=$SECONDS
@@ -146,6 +169,108 @@ lost_seconds() {
 @test "a drill: one master away, everything serves; then it is healthy again" {
   run -0 kit --module 9 --drill --confirm k3s
   assert_output --partial 'drill k3s.master-away'
+}
+
+# bats test_tags=long
+@test "a master whose Node was deleted, while it ran or while it was off, is brought back by the next run" {
+  kubectl delete node practice-master-03
+  on master-03 'timeout 60 sh -c "until [ -e /var/lib/rancher/k3s/server/db/etcd/tombstone ]; do sleep 1; done"'
+  assert_equal "$(on master-03 'systemctl is-active k3s')" active
+  run -0 k3s_step 02_install_control_plane
+  assert_three_members
+  # The one that began: it has no server to join in its configuration, and may lead the controllers.
+  on master-01 'systemctl stop k3s'
+  through master-02 delete node practice-master-01
+  run -0 k3s_step 02_install_control_plane
+  assert_three_members
+}
+
+# bats test_tags=long
+@test "a master installed anew joins, whether its Node does not name its member or is gone and its member stays" {
+  local annotations='etcd.k3s.cattle.io/node-name- etcd.k3s.cattle.io/node-address-'
+  on master-03 'systemctl stop k3s'
+  # shellcheck disable=SC2086 # two words
+  through master-01 annotate node practice-master-03 $annotations
+  "$practice" reinstall practice-master-03
+  k3s_step 01_prepare
+  run -0 k3s_step 02_install_control_plane
+  assert_three_members
+  on master-03 'systemctl stop k3s'
+  # shellcheck disable=SC2086 # two words
+  through master-01 annotate node practice-master-03 $annotations
+  through master-01 delete node practice-master-03 --wait=false
+  through master-01 patch node practice-master-03 --type=merge --patch '{"metadata":{"finalizers":null}}'
+  "$practice" reinstall practice-master-03
+  k3s_step 01_prepare
+  run -0 k3s_step 02_install_control_plane
+  assert_three_members
+}
+
+# bats test_tags=long
+@test "two masters destroyed: the kit leads to the README, and its lines to three whole ones with all that was written" {
+  kubectl create configmap written-last --namespace default
+  "$practice" cut practice-master-02
+  "$practice" cut practice-master-03
+  run k3s_step 02_install_control_plane
+  assert_equal "$status" 6
+  assert_output --partial 'When most servers are lost'
+  type_on master-01 survivor
+  run -0 type_on master-01 reset
+  assert_output --partial 'Managed etcd cluster membership has been reset'
+  type_on master-01 start
+  "$practice" reinstall practice-master-02
+  "$practice" reinstall practice-master-03
+  k3s_step 01_prepare
+  run -0 k3s_step 02_install_control_plane
+  assert_three_members
+  kubectl get configmap written-last --namespace default
+}
+
+# bats test_tags=long
+@test "a snapshot is restored by the README's lines while the others live: what came after it is gone" {
+  on master-02 '/usr/local/bin/k3s etcd-snapshot save'
+  kubectl create configmap after-it --namespace default
+  type_on master-01 others
+  type_on master-03 others
+  run on master-02 'systemctl stop k3s; /usr/local/bin/k3s server --cluster-reset'
+  assert_equal "$status" 1
+  assert_output --partial 'cannot perform cluster-reset while server URL is set'
+  type_on master-02 survivor
+  run -0 type_on master-02 restore
+  assert_output --partial 'Managed etcd cluster membership has been reset'
+  run type_on master-02 restore
+  assert_equal "$status" 1
+  assert_output --partial 'reset-flag'
+  type_on master-02 again
+  run -0 type_on master-02 restore
+  type_on master-02 start
+  run -0 k3s_step 02_install_control_plane
+  assert_three_members
+  kubectl get configmap written-last --namespace default
+  run ! kubectl get configmap after-it --namespace default
+}
+
+# bats test_tags=long
+@test "no server is left: a snapshot and the tokens of its time bring the cluster back; with another token nothing starts" {
+  local machine identity snapshots=/var/lib/rancher/k3s/server/db/snapshots
+  identity=$(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}')
+  on master-01 "/usr/local/bin/k3s etcd-snapshot save >&2 && cat $snapshots/\$(ls -t $snapshots | head -n 1)" >"$BATS_TEST_TMPDIR/snapshot"
+  for machine in master-01 master-02 master-03; do "$practice" reinstall "practice-$machine"; done
+  mv "$credentials/cluster.env" "$credentials/kubeconfig" "$BATS_TEST_TMPDIR/"
+  k3s_step 01_prepare
+  run -0 k3s_step 02_install_control_plane --limit practice-master-01
+  on master-01 'mkdir -p /var/backups/keybuzz-k3s && cat >/var/backups/keybuzz-k3s/snapshot' <"$BATS_TEST_TMPDIR/snapshot"
+  on master-01 'cp -p /etc/rancher/k3s/config.yaml /root/config.yaml && sed -i "s/^token: .*/token: of-another-cluster/" /etc/rancher/k3s/config.yaml'
+  run type_on master-01 bare
+  assert_equal "$status" 1
+  assert_output --partial 'bootstrap data already found and encrypted with different token'
+  on master-01 'cp -p /root/config.yaml /etc/rancher/k3s/config.yaml'
+  run -0 type_on master-01 bare
+  mv "$BATS_TEST_TMPDIR/cluster.env" "$BATS_TEST_TMPDIR/kubeconfig" "$credentials/"
+  run -0 k3s_step 02_install_control_plane
+  assert_three_members
+  assert_equal "$(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}')" "$identity"
+  kubectl get configmap written-last --namespace default
 }
 
 # bats test_tags=long

@@ -27,6 +27,7 @@ import { fixedIn } from '../../scripts/09_k3s/host/fixed.mts'
 import { imagesIn } from '../../scripts/09_k3s/host/held-images.mts'
 import { lastWordsIn } from '../../scripts/09_k3s/nodes/journal.mts'
 import { missingIn } from '../../scripts/09_k3s/nodes/readiness.mts'
+import { departureIn } from '../../scripts/09_k3s/nodes/departure.mts'
 import { unitIn } from '../../scripts/09_k3s/nodes/unit-state.mts'
 import { memberProblems, membersIn } from '../../scripts/09_k3s/nodes/members.mts'
 import { volumesIn, volumesOn } from '../../scripts/09_k3s/remove/volumes.mts'
@@ -129,13 +130,14 @@ documents('the list of services', '15_llm.services.yml', parse(services), string
 )
 
 test('what hosts say of themselves, of etcd and of volumes: read, or exit 6 with the host’s name', async () => {
-  const list = { members: [{ name: 'k8s-1', peerURLs: ['https://192.0.2.1:2380'], isLearner: false }] }
+  const list = { members: [{ ID: '7', name: 'k8s-1', peerURLs: ['https://192.0.2.1:2380'], isLearner: false }] }
   const volumes = { items: [{ metadata: { name: 'pv' }, spec: { claimRef: { namespace: 'a', name: 'b' } } }] }
   let given = ''
   const any = (value: unknown) =>
     random.next() < 0.5 ? JSON.stringify(damaged(random, value)) : damagedText(random, JSON.stringify(value))
   const read = () => {
     given = `node=True v1\nmembers=${any(list)}\nvoters=k8s-1:True\n`
+    departureIn(given, { name: 'k8s-1', address: '192.0.2.1' })
     memberProblems(membersIn(given), 'k8s-1:True', '192.0.2.1', 'others')
     missingIn(damagedText(random, `readyz=ok\nprogram=v1\nrestarts=1\n${given}`), { address: 'k8s-1' }, [])
     lastWordsIn(damagedText(random, 'time="x" level=fatal msg="a \\"b\\" c"\nplain\n'))

@@ -2,13 +2,13 @@ import { failed, passed, warning, type Check } from '../../../lib/checks/checks.
 import { pollUntil } from '../../../lib/base/poll.mts'
 import { isKitMade } from '../probes/cluster-facts.mts'
 import type { K3sSettings } from '../settings.mts'
-import { patience, recordedVerdict } from '../probes/policy-verdict.mts'
+import { patience, recordedVerdict, skipped } from '../probes/policy-verdict.mts'
 import { verdictOf, provePolicies } from '../probes/policies.mts'
 
 export const networkPolicies: Check<K3sSettings> = {
   id: 'k3s.network-policies',
   title: 'NetworkPolicies do what they say, and modules know whether',
-  fix: 'on each node: journalctl -u k3s -u k3s-agent | grep "Skipping network policy controller": K3s leaves policies alone where ipset does not work; modprobe ip_set xt_set, then restart K3s there; after a firewall was loaded anew restart K3s too; then module 9 again: it records what is true',
+  fix: `${skipped}. After a firewall was loaded anew restart K3s too; then module 9 again: it records what is true`,
   async ask(tools) {
     const { kube } = tools
     const known = await recordedVerdict(kube)

@@ -1,4 +1,5 @@
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
+import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import { isServer } from '../../../lib/kube/cluster-view.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { nodesOf, type Tools } from './nodes.mts'
@@ -28,7 +29,7 @@ async function memberOf({ kube }: Tools, { metadata: { name } }: LiveObject) {
 export const members: Check<K3sSettings> = {
   id: 'k3s.etcd',
   title: 'Every server votes in etcd, and no other member does',
-  fix: 'journalctl -u k3s on the server named; a member whose machine is gone for good: kubectl delete node with its name takes it out',
+  fix: `journalctl -u k3s on the server named, then module 9 again. More members than servers: scripts/09_k3s/README.md, "Members of etcd". No leader: systemctl start k3s on every master. ${quorumLost}`,
   async ask(tools) {
     const servers = await serversOf(tools)
     const all = await Promise.all(servers.map((server) => memberOf(tools, server)))

@@ -1,5 +1,6 @@
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
 import { pollUntil } from '../../../lib/base/poll.mts'
+import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { itemsOf } from '../../../lib/settings/validators.mts'
 import { probesOf } from '../../../lib/kube/probes.mts'
@@ -20,7 +21,7 @@ async function addon({ kube }: Tools, name: string) {
 export const api: Check<K3sSettings> = {
   id: 'k3s.api',
   title: 'The API server is ready',
-  fix: 'journalctl -u k3s on the masters; kubectl get --raw /readyz?verbose names the part that is not ready',
+  fix: `journalctl -u k3s on the masters; kubectl get --raw /readyz?verbose names the part that is not ready. ${quorumLost}`,
   async ask({ kube }) {
     const answer = await kube.raw('/readyz')
     return answer.trim() === 'ok' ? passed('/readyz: ok') : failed(`/readyz: ${answer.trim()}`)

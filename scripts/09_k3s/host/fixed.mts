@@ -32,7 +32,7 @@ const settingOf: Readonly<Record<Key, keyof K3sSettings | undefined>> = {
 export const fixedKeys = '[a-z]+-(cidr|dns|backend|encryption)'
 
 /** A line of a POSIX script: what a host that holds the database tells its K3s of them, as lines `node KEY: VALUE`. */
-export const fixedScript = `[ -d ${paths.server}/db/etcd ] && sed -nE 's/^${fixedKeys}/node &/p' ${paths.config} 2>/dev/null`
+export const fixedScript = `[ -e ${paths.etcd}/member/wal ] && sed -nE 's/^${fixedKeys}/node &/p' ${paths.config} 2>/dev/null`
 
 /** What a host says of them, by key: nothing where it is no member. */
 export type Fixed = ReadonlyMap<string, string>

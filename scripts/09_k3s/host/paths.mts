@@ -7,6 +7,9 @@ export const paths = {
   resolvConf: '/etc/rancher/k3s/resolv.conf',
   images: '/var/lib/rancher/k3s/agent/images',
   server: '/var/lib/rancher/k3s/server',
+  etcd: '/var/lib/rancher/k3s/server/db/etcd',
+  /** Of an agent: the servers it knows of, since it has joined. */
+  balancer: '/var/lib/rancher/k3s/agent/etc/k3s-agent-load-balancer.json',
   kubeconfig: '/etc/rancher/k3s/k3s.yaml',
   etc: '/etc/rancher',
   /** Ours: the proxy K3s goes through, where one is set. */

@@ -1,5 +1,6 @@
 import { exitCodes, KitError, NotYet } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
+import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import { log } from '../../../lib/base/log.mts'
 import type { Until } from '../../../lib/base/poll.mts'
 import type { RawValues } from '../../../lib/settings/settings.mts'
@@ -7,10 +8,11 @@ import { requireVersion, type Versions } from '../../../lib/settings/versions.mt
 import { requireSameFixed } from '../host/fixed.mts'
 import { paths } from '../host/paths.mts'
 import { serverConfig, type Origin } from './config.mts'
-import { forgetNode } from './node-object.mts'
-import { ensureImages } from './images.mts'
+import { departureOf } from './departure.mts'
+import { forgetNode } from './forget-node.mts'
 import { planFormation } from './formation.mts'
 import { readState, requireNodes, type HostState } from './host-state.mts'
+import { ensureImages } from './images.mts'
 import {
   artifactsOf,
   imagesOf,
@@ -21,9 +23,11 @@ import {
   start,
   type DesiredState,
 } from './install.mts'
+import { withMembership } from './membership.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
-import { leaderless, missingOf, serverIsHealthy } from './readiness.mts'
+import { leaderless, missingOf, nodeless, serverIsHealthy } from './readiness.mts'
+import { deleteStrayPods } from './pod-addresses.mts'
 import { hideToken, requireSameTokens, withTokens } from './tokens.mts'
 import { written } from '../../../lib/base/written.mts'
 
@@ -55,7 +59,8 @@ export async function ensureServers({
   known,
 }: ControlPlane): Promise<void> {
   const artifacts = artifactsOf(versions)
-  const states = await Promise.all(servers.map((server) => readState(server, imagesOf(artifacts))))
+  const asked = await Promise.all(servers.map((server) => readState(server, imagesOf(artifacts))))
+  const states = await withMembership(asked, servers)
   const changes = ({ name }: HostState) => masters.some((master) => master.name === name)
   requireNodes(states, 'master', given.ENV, servers.length)
   requireSameTokens(states, given)
@@ -79,23 +84,38 @@ export async function ensureServers({
     const config = serverConfig(settings, version, state, await originOf(state, begins, order, tokenOf))
     const wanted: DesiredState = { role: 'server', config, artifacts, pods: settings.CLUSTER_CIDR, proxy }
     await writeConfig(host, wanted)
-    const starts = needsStart(state, wanted)
+    const lacks = needsStart(state, wanted) ? undefined : await missingOf(host)
+    const starts = lacks === undefined || (lacks.includes(nodeless) && (await lostItsNode(host, state)))
     if (starts) {
       await requireOthersWhole(state, states, servers)
       const member = order.find(({ data, name }) => data && name !== state.name)
-      if (!state.data && member !== undefined) await forgetNode(hostOf(servers, member.name), state.name)
+      if (!state.data && member !== undefined) {
+        // One that tries on would be back before its old Node is gone, and lose its new member with that.
+        if (!state.stopped) await host.change('stop k3s', ['systemctl', 'stop', 'k3s'])
+        await forgetNode(hostOf(servers, member.name), state, until)
+      }
       await start(host, wanted)
-    } else if ((await missingOf(host)) === '') {
+    } else if (lacks === '') {
       if (!(await ensureImages(host, artifacts, until, state.images))) untouched += 1
       continue
     }
     // Also one that an earlier run had started, and did not live to see ready.
     const before = starts ? state.invocation : undefined
-    await until(serverIsHealthy(host, { before, members }))
+    // A start with a database of before may find that it was put out of the cluster: then it takes a second one.
+    const onTombstone = starts && !state.tombstone ? () => start(host, wanted) : undefined
+    await until(serverIsHealthy(host, { before, members, onTombstone }))
+    if (starts && state.registered) await deleteStrayPods(host, state.name)
     await ensureImages(host, artifacts, until)
   }
   if (untouched > 0) log.ok(`${untouched} of ${masters.length} servers run as they should, untouched`)
 }
+
+/**
+ * It runs, and the cluster has no Node of its name: a kubelet registers only as it starts, so one whose Node was taken
+ * away by force never comes back by itself. An API that is slow to answer says nothing of the kind.
+ */
+const lostItsNode = async (host: Host, { active }: HostState): Promise<boolean> =>
+  active && (await departureOf(host, host)).node === 'gone'
 
 /** A running cluster keeps its version: a newer one is for an upgrade, server by server with a snapshot first. */
 function requireSameProgram(order: readonly HostState[], artifacts: readonly Artifact[]): void {
@@ -160,7 +180,7 @@ export async function requireOthersWhole(
     exitCode: exitCodes.preflight,
     details: ['Two servers away at once could end the quorum. No service was touched.'],
     hint: missing[at]?.includes(leaderless)
-      ? 'etcd needs most of its servers: systemctl start k3s on those that do not run; then run the same command again'
+      ? `etcd needs most of its servers: systemctl start k3s on those that do not run; then run the same command again. ${quorumLost}`
       : `repair ${other} first: journalctl -u k3s; then run the same command again`,
   })
 }

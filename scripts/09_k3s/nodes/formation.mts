@@ -1,4 +1,5 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import type { HostState } from './host-state.mts'
 import { written } from '../../../lib/base/written.mts'
 
@@ -44,5 +45,5 @@ const undecidable = (what: string, seen: readonly string[]): KitError =>
   new KitError(what, {
     exitCode: exitCodes.worldMoved,
     details: [...seen, `A new cluster is begun only where none can be. ${written()}`],
-    hint: 'put the right machines into servers.tsv, or restore a snapshot on the first master; to begin anew on purpose, remove cluster.env and kubeconfig of this environment',
+    hint: `put the right machines into servers.tsv; to begin anew on purpose, remove cluster.env and kubeconfig of this environment. ${quorumLost}`,
   })

@@ -19,15 +19,22 @@ export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'join
   readonly starting: boolean
   /** The start that runs or is under way, as systemd names it; each one is another. */
   readonly invocation: string | undefined
-  /** It holds a copy of the cluster's database. */
+  /** Its unit neither runs nor tries to. */
+  readonly stopped: boolean
+  /** It holds a copy of the cluster's database: etcd has a log there, and was not put out of the cluster. */
   readonly data: boolean
+  /** Its etcd was put out of the cluster, and has written that down: started anew it joins anew, without what it held. */
+  readonly tombstone: boolean
   /** sha256 of the CA the cluster signs with; undefined without one. */
   readonly ca: string | undefined
   /** sha256 of the passwords in the tokens its cluster was made with: none of them leaves the host. */
   readonly tokens: { readonly server: string | undefined; readonly agent: string | undefined }
   /** What its configuration says of what K3s fixes for good. */
   readonly fixed: Fixed
-  /** The server its configuration joins; undefined for the one that began, and without configuration. */
+  /**
+   * The server its configuration joins; undefined for the one that began, without configuration, and on a host that has
+   * not joined yet: K3s asks that server for ever, also one that has left since.
+   */
   readonly joins: string | undefined
   /** What the service was last started with. */
   readonly started: string | undefined
@@ -44,15 +51,13 @@ export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'join
 const script = `dir=${paths.server}
 ${addressesPart}
 ${joinedPart}${unitWords('k3s', 'k3s-agent')}
-[ -d "$dir/db/etcd" ] && echo data=yes
-[ -e "$dir/db/etcd/tombstone" ] && echo removed=yes
+ls -d "$dir/db/etcd/member/wal" "$dir/db/etcd/tombstone" ${paths.balancer} 2>/dev/null
 [ -s "$dir/tls/server-ca.crt" ] && echo "ca=$(sha256sum <"$dir/tls/server-ca.crt" | cut -d' ' -f1)"
 for name in token agent-token; do
   [ -s "$dir/$name" ] && echo "$name=$(sed 's/.*://' "$dir/$name" | tr -d '\\n' | sha256sum)"
 done
 sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev/null
 [ -s ${paths.started} ] && echo "started=$(cat ${paths.started})"
-[ -s ${paths.etc}/node/password ] && echo registered=yes
 [ -e ${paths.leaving} ] && echo leaving=yes
 if ! grep -qs '${signature}' ${paths.config} && [ ! -e ${paths.leaving} ]; then
   for path in ${paths.config} /etc/systemd/system/k3s.service /etc/systemd/system/k3s-agent.service "$dir/db"; do
@@ -93,22 +98,29 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     })
   }
   const addresses = wordsOf(looked.said, 'address')
+  const joined = wordsOf(looked.said, 'node')
+  const has = (path: string) => looked.said.includes(`\n${path}\n`)
+  const tombstone = has(`${paths.etcd}/tombstone`)
+  const data = has(`${paths.etcd}/member/wal`) && !tombstone
   return {
     name,
     address,
     interface: addresses.find(([, one = '']) => one.split('/')[0] === address)?.[0] ?? '',
     addresses: addresses.map(([, one = '']) => one.split('/')[0] ?? ''),
-    joined: wordsOf(looked.said, 'node'),
+    joined,
     active: unit.state === 'active',
-    starting: unit.isFirstTry && said('removed') === undefined,
+    starting: unit.isFirstTry && !tombstone,
     invocation: unit.invocation,
-    data: said('data') !== undefined,
+    stopped: unit.isStopped,
+    data,
+    tombstone,
     ca: said('ca'),
     tokens: { server: firstWord(said('token')), agent: firstWord(said('agent-token')) },
     fixed: fixedIn(looked.said),
-    joins: said('joins'),
+    joins: data || has(paths.balancer) ? said('joins') : undefined,
     started: said('started'),
-    registered: said('registered') !== undefined,
+    // The question says nothing before there is a password.
+    registered: joined.length > 0,
     program: looked.sums.get(paths.binary),
     images: imagesIn(looked.said),
     leaving: said('leaving') !== undefined,

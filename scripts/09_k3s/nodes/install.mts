@@ -74,9 +74,9 @@ export interface DesiredState {
 
 /** True when the service of this host must be started, or started anew. */
 export const needsStart = (
-  { active, starting, started }: Pick<HostState, 'active' | 'starting' | 'started'>,
+  { active, starting, tombstone, started }: Pick<HostState, 'active' | 'starting' | 'tombstone' | 'started'>,
   wanted: DesiredState,
-): boolean => (!active && !starting) || started !== startHash(wanted)
+): boolean => (!active && !starting) || tombstone || started !== startHash(wanted)
 
 /** Lays the program and the images; nothing is started. */
 export async function copyArtifacts(host: Host, artifacts: readonly Artifact[]): Promise<void> {

@@ -39,12 +39,18 @@ const reasons: readonly Reason[] = [
   {
     says: /duplicate node name found/,
     means: 'etcd has a member by its name from before it was installed anew',
-    fix: (name) => `kubectl delete node ${name} takes that member out`,
+    fix: () => 'run module 9 again: it takes that member out, and lets this machine join anew',
   },
   {
     says: /has been removed from the cluster|tombstone file has been detected/,
     means: 'etcd has put it out of the cluster',
-    fix: (name) => `on ${name}: systemctl restart k3s, where ${paths.config} has server:`,
+    fix: () => 'run module 9 again: it lets this machine join anew',
+  },
+  {
+    says: /member has been permanently removed|data inconsistency with peers|cluster ID mismatch/,
+    means: 'its database is not of the cluster the others are now, as after a reset or a restored snapshot',
+    fix: (name) =>
+      `on ${name}: systemctl stop k3s; mv ${paths.server}/db ${paths.server}/db.away; then run module 9 again: it joins anew`,
   },
   {
     says: /encrypted with different token|newer than datastore/,

@@ -3,6 +3,8 @@ import { nodeOfMember } from '../host/joined.mts'
 
 /** One member of etcd, as its own list has it. */
 export interface Member {
+  /** Digits; empty where its list gave none. */
+  readonly id: string
   /** Empty until it has started for the first time. */
   readonly name: string
   /** The host part of its peer URL. */
@@ -14,7 +16,14 @@ const flag: Shape<unknown> = (value) => value
 
 const answer = fields({
   members: optional(
-    listOf(fields({ name: optional(anyText), peerURLs: optional(listOf(text)), isLearner: optional(flag) })),
+    listOf(
+      fields({
+        ID: optional(anyText),
+        name: optional(anyText),
+        peerURLs: optional(listOf(text)),
+        isLearner: optional(flag),
+      }),
+    ),
   ),
 })
 
@@ -23,7 +32,8 @@ export function membersIn(said: string): Member[] | undefined {
   const json = /^members=(\{.*\})$/m.exec(said)?.[1]
   if (json === undefined) return undefined
   try {
-    return answer(JSON.parse(json), '').members?.map(({ name = '', peerURLs = [], isLearner }) => ({
+    return answer(JSON.parse(json), '').members?.map(({ ID = '', name = '', peerURLs = [], isLearner }) => ({
+      id: /^\d+$/.test(ID) ? ID : '',
       name,
       address: new URL(peerURLs[0] ?? 'https://unknown').hostname.replace(/^\[|\]$/g, ''),
       learner: isLearner === true,

@@ -1,9 +1,11 @@
 import type { Host } from '../../../lib/hosts/host.mts'
+import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import { readScript } from '../../../lib/hosts/remote-script.mts'
 import type { Condition } from '../../../lib/base/poll.mts'
 import { paths, unitOf } from '../host/paths.mts'
-import { kubectlWords } from './node-object.mts'
+import { kubectlWords } from './kubectl.mts'
 import { lastWordsOf, reasonIn } from './journal.mts'
+import { membersPart } from './member-list.mts'
 import { isMemberOf, membersIn, memberProblems, type Without } from './members.mts'
 import { unitIn, unitWords } from './unit-state.mts'
 import { viewOfWorkers } from './workers-view.mts'
@@ -24,10 +26,11 @@ const notAnew = 'its service has not started anew yet'
 /** What it says that waits for the votes of others. It comes by itself with them, and no start of it helps. */
 export const leaderless = 'its etcd has no leader'
 
+/** What it says of a Node that nobody knows. */
+export const nodeless = 'it has no Node yet'
+
 /** How often an agent was refused until that is no passing matter of a server that starts: it asks every 2 to 6 s. */
 const mostRefusals = 3
-
-const etcdKeys = `${paths.server}/tls/etcd`
 
 /** Everything one server says of itself, in one round trip: a line `key=value` each. */
 const serverScript = `k() { ${kubectlWords('--request-timeout=5s').join(' ')} "$@" 2>/dev/null; }
@@ -39,10 +42,7 @@ echo "readyz=$r"
 echo
 echo "node=$(k get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.nodeInfo.kubeletVersion}')"
 echo "voters=$(k get nodes -o 'jsonpath={range .items[*]}{.metadata.name}:{.status.conditions[?(@.type=="EtcdIsVoter")].status} {end}')"
-for port in 2379 2382; do
-  curl -fsS --max-time 5 --cacert ${etcdKeys}/server-ca.crt --cert ${etcdKeys}/client.crt --key ${etcdKeys}/client.key \\
-    -d '{}' "https://127.0.0.1:$port/v3/cluster/member/list" 2>/dev/null | tr -d '\\n' | sed 's/^/members=/' && echo
-done`
+${membersPart}`
 
 /**
  * What a server still lacks; empty when it is healthy: service, API, Node, version, its vote in etcd.
@@ -75,13 +75,13 @@ export function missingIn(
     said('readyz') === 'ok'
       ? [
           ...(unit.state === 'active' ? [] : ['its service is not active yet']),
-          ...(ready === 'True' ? [] : ['its Node is not Ready yet']),
+          ...(ready === 'True' ? [] : [ready === '' ? nodeless : 'its Node is not Ready yet']),
           ...(ready !== 'True' || version === said('program')
             ? []
             : [`its Node still tells ${version}, not ${said('program')}`]),
           ...memberProblems(membersIn(text), said('voters'), address, without),
         ]
-      : [text.includes('RAFT NO LEADER') ? leaderless : 'its API does not answer yet']
+      : [text.includes('RAFT NO LEADER') ? leaderless : silent]
   if (missing.length === 0) return []
   if (unit.state === 'failed') return [failed]
   return unit.restarts >= mostRestarts ? [again, ...missing] : missing
@@ -92,16 +92,41 @@ export interface Waiting {
   readonly before?: string | undefined
   /** Every server that holds the database: how many of them run is told while there is no leader. */
   readonly members?: readonly Host[]
+  /** Called once, when its etcd writes down that it was put out of the cluster: it needs another start to join anew. */
+  readonly onTombstone?: (() => Promise<void>) | undefined
 }
 
+const silent = 'its API does not answer yet'
+
 /** A server that is healthy: its service, by a start of now, API, Node, version, votes. */
-export const serverIsHealthy = (server: Host, { before, members = [] }: Waiting = {}): Condition => ({
-  ...awaited(server, 'server'),
-  async missing() {
-    const missing = missingIn(await ask(server), server, 'others', before).join(', ')
-    return missing.includes(leaderless) ? `${missing}${await running(members)}` : missing
-  },
-})
+export function serverIsHealthy(
+  server: Host,
+  { before, members = [], onTombstone }: Waiting = {},
+): Condition {
+  let isPutOut = false
+  let hasLeader = true
+  return {
+    ...awaited(server, 'server'),
+    async missing() {
+      const missing = missingIn(await ask(server), server, 'others', before).join(', ')
+      const isSilent = missing.includes(silent) || missing.includes(leaderless)
+      if (onTombstone !== undefined && isSilent && !isPutOut && (await hasTombstone(server))) {
+        isPutOut = true
+        await onTombstone()
+        return 'etcd has put it out of the cluster: it starts once more, to join anew'
+      }
+      hasLeader = !missing.includes(leaderless)
+      return hasLeader ? missing : `${missing}${await running(members)}`
+    },
+    lastLogLines: async () => [
+      ...(await lastWordsOf(server, unitOf('server'))),
+      ...(hasLeader ? [] : [quorumLost]),
+    ],
+  }
+}
+
+const hasTombstone = async (server: Host): Promise<boolean> =>
+  (await server.read(['test', '-e', `${paths.etcd}/tombstone`])).code === 0
 
 /** How many servers run or start: etcd has a leader once most of them do. */
 async function running(members: readonly Host[]): Promise<string> {

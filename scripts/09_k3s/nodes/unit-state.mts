@@ -13,6 +13,8 @@ export interface UnitState {
   readonly invocation: string | undefined
   /** It starts, and never ended since it was told to. */
   readonly isFirstTry: boolean
+  /** It neither runs nor tries to. */
+  readonly isStopped: boolean
 }
 
 /** The block of a unit that runs or starts; else of one that is not at rest, as after a failure. Pure. */
@@ -23,10 +25,11 @@ export function unitIn(text: string): UnitState {
       const state = said('ActiveState') ?? ''
       const restarts = Number(/^\d+$/.exec(said('NRestarts') ?? '')?.[0] ?? 0)
       const isFirstTry = state === 'activating' && said('SubState') === 'start' && restarts === 0
-      return { state, restarts, invocation: said('InvocationID'), isFirstTry }
+      const isStopped = ['', 'inactive', 'failed'].includes(state)
+      return { state, restarts, invocation: said('InvocationID'), isFirstTry, isStopped }
     },
   )
-  const nothing = { state: '', restarts: 0, invocation: undefined, isFirstTry: false }
+  const nothing = { state: '', restarts: 0, invocation: undefined, isFirstTry: false, isStopped: true }
   return (
     blocks.find(({ state }) => state.startsWith('activ')) ??
     blocks.find(({ state }) => state !== 'inactive') ??

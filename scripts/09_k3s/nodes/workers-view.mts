@@ -1,6 +1,6 @@
 import type { Host } from '../../../lib/hosts/host.mts'
 import { paths } from '../host/paths.mts'
-import { kubectlWords } from './node-object.mts'
+import { kubectlWords } from './kubectl.mts'
 import { hideToken } from './tokens.mts'
 
 /** What a server knows of the workers. */

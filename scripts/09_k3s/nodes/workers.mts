@@ -8,7 +8,7 @@ import type { Until } from '../../../lib/base/poll.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import { agentConfig } from './config.mts'
 import { ensureImages } from './images.mts'
-import { forgetNode } from './node-object.mts'
+import { forgetNode } from './forget-node.mts'
 import { readState, requireNodes } from './host-state.mts'
 import {
   artifactsOf,
@@ -22,6 +22,7 @@ import {
 } from './install.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
+import { deleteStrayPods } from './pod-addresses.mts'
 import { healthyServer, readyWorker } from './readiness.mts'
 import { viewOfWorkers, type WorkersView } from './workers-view.mts'
 
@@ -149,10 +150,11 @@ async function join({
   const server = await gate()
   if (starts) {
     // The Node of a machine that is still this one stays: another would give its pods other addresses.
-    if (!state.registered) await forgetNode(server, worker.name)
+    if (!state.registered) await forgetNode(server, worker, until)
     await start(worker, wanted)
   }
   await until(readyWorker(worker, server, starts ? state.invocation : undefined))
+  if (starts && state.registered) await deleteStrayPods(server, worker.name)
   await ensureImages(worker, artifacts, until)
   return true
 }

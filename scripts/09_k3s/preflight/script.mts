@@ -1,16 +1,15 @@
 import { addressesPart, joinedPart } from '../host/joined.mts'
 import { signature } from '../host/paths.mts'
-import { preparedPart, prologue } from '../prepare/script.mts'
+import { policyModules } from '../prepare/kernel.mts'
+import { modules, preparedPart, prologue } from '../prepare/script.mts'
 
 // What is asked of a host before anything is written to it: one POSIX script, one round trip, one document of
 // `key value` lines. It only reads, but for a probe of the disk and a link of the overlay's kind, both taken away again.
 
-const modules = ['overlay', 'br_netfilter', 'vxlan', 'wireguard', 'nf_conntrack', 'nf_tables']
-
 /** What rules of kube-proxy, flannel and kube-router are made of. */
 export const netfilter = [
-  'ip_set',
-  ...['set', 'comment', 'conntrack', 'addrtype', 'multiport', 'statistic', 'mark', 'MASQUERADE'].map(
+  ...policyModules,
+  ...['comment', 'conntrack', 'addrtype', 'multiport', 'statistic', 'mark', 'MASQUERADE'].map(
     (one) => `xt_${one}`,
   ),
 ]

@@ -20,6 +20,12 @@ const modulesOf = ({ FLANNEL_BACKEND }: K3sSettings): string[] => [
   ...(overlays[FLANNEL_BACKEND] ?? []),
 ]
 
+/**
+ * What K3s' network policy controller is made of: where they cannot be used when K3s starts, it leaves NetworkPolicies
+ * alone and says so in its journal only. A kernel may have them built in and list them nowhere, so none is required.
+ */
+export const policyModules = ['ip_set', 'xt_set']
+
 /** What each setting must be at least, and why. */
 export const leastSettings: readonly {
   readonly name: string
@@ -52,7 +58,7 @@ const file = (path: string, lines: readonly string[]) => ({
 
 /** Modules that are not loaded; the file that loads them at every start. Pure. */
 export function moduleWorks(said: HostDocument, settings: K3sSettings): Task[] {
-  const wanted = modulesOf(settings)
+  const wanted = [...modulesOf(settings), ...policyModules.filter((name) => said.has('module', name))]
   const lacking = wanted.filter((name) => !said.has('loaded', name))
   return [
     { what: modulesFile, files: [file(modulesFile, wanted)] },

@@ -34,13 +34,20 @@ const line = ({ source, protocol, ports }: Rule): string =>
     ? `ip saddr ${source} accept`
     : `ip saddr ${source} ${protocol} dport { ${ports.join(', ')} } accept`
 
-/** What is let in, and what is let through: pods both ways. */
-const linesOf = (rules: readonly Rule[]): Readonly<Record<string, readonly string[]>> => ({
-  input: rules.map(line),
-  forward: rules
-    .filter(({ protocol }) => protocol === undefined)
-    .flatMap(({ source }) => [`ip saddr ${source} accept`, `ip daddr ${source} accept`]),
-})
+/**
+ * What is let in, and what is let through: all that pods begin, and to pods what hosts of the cluster, load balancers and
+ * administrators begin. What comes to a NodePort has the address of its pod by then: from anywhere else it ends here.
+ */
+function linesOf(rules: readonly Rule[]): Readonly<Record<string, readonly string[]>> {
+  const ranges = rules.flatMap(({ source, protocol }) => (protocol === undefined ? [source] : []))
+  const visitors = new Set(rules.flatMap(({ source, protocol }) => (protocol === undefined ? [] : [source])))
+  const forward = ranges.flatMap((range) => [
+    `ip saddr ${range} accept`,
+    `ip daddr ${range} ct state established,related accept`,
+    ...[...visitors].map((source) => `ip saddr ${source} ip daddr ${range} accept`),
+  ])
+  return { input: rules.map(line), forward }
+}
 
 /** Of the unit too: a host where another one was enabled is laid anew, and with it the links of its unit. */
 const markOf = (rules: readonly Rule[]): string =>

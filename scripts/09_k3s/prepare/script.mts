@@ -1,9 +1,12 @@
-import { leastSettings, sysctlFile } from './kernel.mts'
+import { leastSettings, policyModules, sysctlFile } from './kernel.mts'
 import { chainsOf } from './nftables.mts'
 
 // How a host stands that is to be prepared: lines for the document preflight reads, and read again when it is done.
 
-const modules = ['overlay', 'br_netfilter', 'nf_conntrack', 'vxlan', 'wireguard', 'nf_tables']
+/** What every host is asked for; its order is that of the other question about modules: a list sent twice packs well. */
+export const modules = ['overlay', 'br_netfilter', 'nf_conntrack', 'vxlan', 'wireguard', 'nf_tables']
+
+const names = [...modules, ...policyModules]
 
 const resolver = (path: string, server: string): string =>
   `awk '/^nameserver/ { print "${server}", $2 } /^search/ { print "search", NF - 1; $1 = "domain"; print }' ${path}`
@@ -36,7 +39,7 @@ makes_link() {
   ip link delete keybuzz-try
   ip link add keybuzz-try type $kind && ip link delete keybuzz-try
 }
-for name in ${modules.join(' ')}; do
+for name in ${names.join(' ')}; do
   { listed "$name" || makes_link "$name"; } && say loaded "$name"
 done
 [ -d /proc/sys/net/bridge ] && say loaded br_netfilter

@@ -10,6 +10,10 @@ import { provePolicies, verdictObject, verdictOf } from './policies.mts'
 /** Milliseconds a cluster may take until a policy that was just made holds on every node; a loaded node takes long. */
 export const patience = 60_000
 
+/** Where K3s says that it enforces none, which it does nowhere else. */
+export const skipped =
+  'On each node: journalctl -u k3s -u k3s-agent | grep "Skipping network policy controller": K3s leaves policies alone where ipset does not work; modprobe --all ip_set xt_set, then restart K3s there'
+
 /** The verdict of an earlier run: `true`, `false`, or undefined. */
 export async function recordedVerdict(kube: KubeReader): Promise<string | undefined> {
   const recorded = await kube.get('configmaps', verdictName, systemNamespace)
@@ -35,6 +39,6 @@ export async function policyVerdict(kube: KubeReader): Promise<{ enforced: boole
     waiting: ({ reason }) => `NetworkPolicies: ${reason}`,
   })
   if (verdict.enforced) log.ok(`NetworkPolicies are enforced: ${verdict.reason}`, started)
-  else log.warn(`NetworkPolicies: ${verdict.reason}`, 'modules leave theirs off')
+  else log.warn(`NetworkPolicies: ${verdict.reason}`, `modules leave theirs off. ${skipped}`)
   return { enforced: verdict.enforced, record: verdictObject(verdict) }
 }

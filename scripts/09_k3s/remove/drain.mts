@@ -2,7 +2,7 @@ import { KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { log } from '../../../lib/base/log.mts'
 import { paths } from '../host/paths.mts'
-import { kubectlWords } from '../nodes/node-object.mts'
+import { kubectlWords } from '../nodes/kubectl.mts'
 
 /**
  * Moves the pods of a Node to others, as far as their disruption budgets let them go. When they do not go in time

@@ -7,7 +7,7 @@ import type { TeardownRun } from '../../../lib/hosts/take-down.mts'
 import { paths } from '../host/paths.mts'
 import { requireOthersWhole } from '../nodes/control-plane.mts'
 import { drain } from './drain.mts'
-import { forgetNode } from '../nodes/node-object.mts'
+import { forgetNode } from '../nodes/forget-node.mts'
 import { carries, readState } from '../nodes/host-state.mts'
 import type { K3sSettings } from '../settings.mts'
 import { healthyServer, memberGone } from '../nodes/readiness.mts'
@@ -30,13 +30,13 @@ export async function removeNode(host: Host, role: UnreachableHost['role'], run:
   if (role === 'master') await leaveQuorum(host, server, run)
   await uninstallK3s(host, run)
   // A master's Node is gone since its vote is.
-  if (role === 'worker') await forgetNode(server, host.name)
+  if (role === 'worker') await forgetNode(server, host, run.until)
   if (!run.planning) log.ok(`${host.name} is out of the cluster`, started)
 }
 
 /** Takes a host that cannot be connected to out of the cluster: its pods were given up by the cluster already. */
 export async function leaveUnseen({ role, ...lost }: UnreachableHost, run: TeardownRun): Promise<void> {
-  await forgetNode(await survivor(lost, role, run), lost.name)
+  await forgetNode(await survivor(lost, role, run), lost, run.until)
   if (!run.planning) log.ok(`${lost.name} is out of the cluster`)
 }
 
@@ -88,7 +88,7 @@ async function leaveQuorum(host: Host, server: Host, { until }: TeardownRun): Pr
       '-ec',
       `mkdir -p ${folder}; printf '[Service]\\nRestart=no\\n' >${folder}/leaving.conf; systemctl daemon-reload; systemctl disable --quiet k3s`,
     ])
-  await forgetNode(server, host.name)
+  await forgetNode(server, host, until)
   await until(memberGone(host, server))
 }
 

@@ -2,7 +2,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { shortened } from '../../../lib/base/sensitive.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import { kubectlWords } from '../nodes/node-object.mts'
+import { kubectlWords } from '../nodes/kubectl.mts'
 
 interface VolumeSpec {
   claimRef?: { namespace: string; name: string }

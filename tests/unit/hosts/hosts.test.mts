@@ -4,6 +4,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { takeMajority } from '../../../lib/hosts/masters-lock.mts'
 import { createFiles } from '../../../lib/hosts/host-files.mts'
 import { createHost, type Host } from '../../../lib/hosts/host.mts'
+import { requireMasters } from '../../../lib/hosts/hosts.mts'
 import { type Server, limited } from '../../../lib/hosts/servers.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
 
@@ -84,6 +85,27 @@ test('a run that reaches no majority of the masters works on none, exit 6', asyn
     (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable,
   )
   assert.equal(held.size, 0)
+})
+
+test('where most masters cannot be connected to, the way out is named; where one is missing, only that one', () => {
+  const away = (name: string) => {
+    const why = new KitError(`${name} cannot be reached`, { exitCode: exitCodes.unreachable })
+    return { name, address: '192.0.2.1', role: 'master', limited: true, why } as const
+  }
+  const saidOf = (lost: Parameters<typeof requireMasters>[0], all: number): string => {
+    try {
+      requireMasters(lost, all)
+    } catch (thrown) {
+      assert.ok(thrown instanceof KitError)
+      assert.equal(thrown.exitCode, exitCodes.unreachable)
+      return [thrown.message, ...thrown.details].join('\n')
+    }
+    return ''
+  }
+  assert.match(saidOf([away('m2'), away('m3')], 3), /master.*When most servers are lost/s)
+  assert.doesNotMatch(saidOf([away('m2'), away('m3')], 5), /When most/)
+  assert.equal(saidOf([away('m2')], 3), 'm2 cannot be reached')
+  assert.equal(saidOf([{ ...away('w1'), role: 'worker' }], 3), '')
 })
 
 /** A host whose commands end with these codes, one after the other; their words are in `said`. */

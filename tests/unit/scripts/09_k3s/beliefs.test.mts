@@ -135,7 +135,10 @@ test('what a member is told is read from its config.yaml by a real sed, as hands
       `# ours\ntoken: cluster-cidr\ncluster-cidr: "10.42.0.0/16"\nservice-cidr: '10.43.0.0/16' # Services\nflannel-backend:   vxlan\nsecrets-encryption: true\n`,
     )
     assert.equal(ask().size, 0)
+    // A host that has not joined yet has the folder already.
     mkdirSync(join(folder, 'var/lib/rancher/k3s/server/db/etcd'), { recursive: true })
+    assert.equal(ask().size, 0)
+    mkdirSync(join(folder, 'var/lib/rancher/k3s/server/db/etcd/member/wal'), { recursive: true })
     assert.deepEqual(Object.fromEntries(ask()), {
       'cluster-cidr': '10.42.0.0/16',
       'service-cidr': '10.43.0.0/16',

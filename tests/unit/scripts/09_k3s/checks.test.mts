@@ -815,7 +815,7 @@ for (const [id, right, never] of [
   ['k3s.addons', /systemctl restart k3s on one master/, /delete deployment/],
   [
     'k3s.network-policies',
-    /Skipping network policy controller.*modprobe ip_set xt_set/,
+    /Skipping network policy controller.*modprobe --all ip_set xt_set/,
     /disable-network-policy/,
   ],
   ['k3s.certificates', /systemctl restart k3s \(on a worker k3s-agent\), one node after another/, /6443/],

@@ -42,7 +42,7 @@ test('a server that has all missing nothing', () => {
 for (const [what, other, expected] of [
   ['no API', { readyz: '' }, 'its API does not answer yet'],
   ['a Node that is not Ready', { node: 'False v1.36.5+k3s1' }, 'its Node is not Ready yet'],
-  ['no Node', { node: '' }, 'its Node is not Ready yet'],
+  ['no Node', { node: '' }, 'it has no Node yet'],
   ['an old version', { node: 'True v1.36.4+k3s1' }, 'its Node still tells v1.36.4+k3s1, not v1.36.5+k3s1'],
   ['its own vote missing', members(member(1, { isLearner: true }), member(2)), 'its etcd has no vote yet'],
   ['it is no member', members(member(2), member(3)), 'etcd does not list it as a member'],

@@ -5,6 +5,7 @@ import { root } from '../../../../lib/base/files.mts'
 import type { Host } from '../../../../lib/hosts/host.mts'
 import type { Hosts } from '../../../../lib/hosts/hosts.mts'
 import type { Until } from '../../../../lib/base/poll.mts'
+import { paths } from '../../../../scripts/09_k3s/host/paths.mts'
 
 // Machines in memory that answer what module 9 asks and do what it tells them, so that a run can be killed after
 // each of its writes, and every start of a server be looked at.
@@ -28,7 +29,12 @@ interface Machine {
   started: string
   /** It keeps the password of its Node. */
   registered: boolean
+  /** etcd has a log there. */
   data: boolean
+  /** Its etcd was put out of the cluster, and it has written that down. */
+  tombstone: boolean
+  /** Its service ends again and again. */
+  failing: boolean
   joins: string
   /** Asked once more before it is healthy. */
   settling: boolean
@@ -49,6 +55,11 @@ export interface World {
   readonly carrying: Set<string>
   /** Machines etcd lists as members without a vote: they were killed while they joined. */
   readonly ghosts: Set<string>
+  /** Machines etcd lists as members by name, which no Node stands for or tells of: K3s takes none of them out. */
+  readonly strays: Set<string>
+  /** Names of servers whose Nodes do not say which member is theirs; once they are deleted, they stay as `ending`. */
+  readonly nameless: Set<string>
+  readonly ending: Set<string>
   /** What K3s was begun with, and keeps for good. */
   tokens: { readonly server: string; readonly agent: string }
   /** Clusters that were begun: more than one is a split brain. */
@@ -70,6 +81,8 @@ export const bare = () => ({
   started: '',
   registered: false,
   data: false,
+  tombstone: false,
+  failing: false,
   joins: '',
   settling: false,
   drained: false,
@@ -93,6 +106,9 @@ export function makeWorld(masters: number, workers: number): World {
     nodes: new Set(),
     carrying: new Set(),
     ghosts: new Set(),
+    strays: new Set(),
+    nameless: new Set(),
+    ending: new Set(),
     tokens: { server: '', agent: '' },
     begun: 0,
     broken: [],
@@ -102,7 +118,16 @@ export function makeWorld(masters: number, workers: number): World {
 }
 
 const isHealthy = (world: World, one: Machine): boolean =>
-  one.active && !one.settling && world.nodes.has(one.name)
+  one.active && !one.settling && !one.tombstone && world.nodes.has(one.name)
+
+/** Its Node is deleted, and etcd has put it out: it holds a log of no use. One that runs finds that out at once. */
+export function putOut(world: World, name: string): void {
+  world.nodes.delete(name)
+  for (const one of world.machines) if (one.name === name) one.tombstone = one.active
+}
+
+/** It has a log, and etcd does not list it. */
+const isOut = (world: World, one: Machine): boolean => one.data && !world.nodes.has(one.name)
 
 const tokensIn = (config: string): World['tokens'] => ({
   server: /^token: (.*)$/m.exec(config)?.[1] ?? '',
@@ -112,12 +137,33 @@ const tokensIn = (config: string): World['tokens'] => ({
 /** What the service does when it is told to start. */
 function startService(world: World, one: Machine): void {
   const away = world.machines.filter(
-    (other) => other !== one && other.role === 'master' && other.data && !isHealthy(world, other),
+    (other) =>
+      other !== one &&
+      other.role === 'master' &&
+      other.data &&
+      !isOut(world, other) &&
+      !isHealthy(world, other),
   )
   if (one.role === 'master' && away.length > 0)
     world.broken.push(`${one.name} started while ${away.map(({ name }) => name).join(', ')} was not healthy`)
   const config = one.files.get('/etc/rancher/k3s/config.yaml') ?? ''
   one.joins = /^server: https:\/\/([^:]*)/m.exec(config)?.[1] ?? ''
+  if (isOut(world, one)) {
+    one.starts += 1
+    if (!one.tombstone) return void Object.assign(one, { active: false, starting: true, tombstone: true })
+    if (one.joins === '') world.broken.push(`${one.name} started with a tombstone and no server to join`)
+    Object.assign(one, {
+      data: false,
+      tombstone: false,
+      active: false,
+      starting: false,
+      starts: one.starts - 1,
+    })
+  }
+  if (!one.data && world.strays.has(one.name))
+    world.broken.push(`${one.name} joined while etcd had a member by its name`)
+  if (world.ending.has(one.name)) world.broken.push(`${one.name} joined before its old Node was gone`)
+  one.failing = false
   const told = tokensIn(config)
   if (one.role === 'master' && !one.data && one.joins === '') {
     world.begun += 1
@@ -133,7 +179,7 @@ function startService(world: World, one: Machine): void {
   if (!one.registered && world.carrying.has(one.name))
     world.broken.push(`${one.name} began pods again whose volumes went with its old disk`)
   if (one.starting) world.broken.push(`${one.name} was started anew while it came by itself`)
-  one.echoing = one.active
+  one.echoing = one.active && !one.tombstone
   one.starts += 1
   one.active = true
   one.registered = true
@@ -150,6 +196,17 @@ function forget(world: World, name: string): void {
   world.nodes.delete(name)
 }
 
+/** What the member of a machine is called that no Node stands for. */
+const strayOf = (name: string): string => `${name}-0a1b2c3d`
+
+/** What held a Node is gone, and so is the Node; where K3s did it, its member too. */
+function letGo(world: World, name: string, byK3s: boolean): void {
+  world.ending.delete(name)
+  world.nameless.delete(name)
+  world.nodes.delete(name)
+  if (byK3s) world.strays.delete(name)
+}
+
 function act(
   world: World,
   one: Machine,
@@ -159,7 +216,24 @@ function act(
   if (what.startsWith('start ')) {
     startService(world, one)
     one.started = input.trim()
-  } else if (what.startsWith('delete node ')) forget(world, what.slice('delete node '.length))
+  } else if (what.startsWith('delete node ')) {
+    const name = what.slice('delete node '.length)
+    if (!words.includes('--wait=false')) world.broken.push(`${name} was deleted by a command that waits`)
+    if (world.nameless.has(name)) world.ending.add(name)
+    else forget(world, name)
+  } else if (what === 'stop k3s') Object.assign(one, { active: false, starting: false, failing: false })
+  else if (what.startsWith('tell the Node of ')) {
+    const name = what.split(' ')[4] ?? ''
+    const member = words.find((word) => word.includes('/node-name='))?.split('=')[1] ?? ''
+    if (![name, strayOf(name)].includes(member)) world.broken.push(`${name} was told another member`)
+    letGo(world, name, true)
+  } else if (what.startsWith('let the Node of ')) letGo(world, what.split(' ')[4] ?? '', false)
+  else if (what.startsWith('remove the member '))
+    for (const [at, { name }] of world.machines.entries()) {
+      if (words.at(-1) !== String(at + 1)) continue
+      world.strays.delete(name)
+      world.ghosts.delete(name)
+    }
   else if (what.startsWith('delete the pods of '))
     world.carrying.delete(what.slice('delete the pods of '.length))
   else if (what.startsWith('drain ')) {
@@ -179,6 +253,10 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   if (shown === 'ask whether the host is prepared' || shown === 'ask the host about itself')
     return [0, documentOf(one)]
   const line = words.join(' ')
+  if (shown === 'ask etcd for its members') return [0, isHealthy(world, one) ? membersOf(world) : '']
+  if (shown === 'ask for a Node and its member of etcd')
+    return [0, `${nodeOf(world, words.at(-1) ?? '')}\n${membersOf(world)}\n`]
+  if (line.startsWith('test -e ')) return [one.tombstone ? 0 : 1, '']
   if (shown === 'ask which images are missing') return [0, imagesOf(one)]
   if (shown === 'ask whether this server is healthy') return [0, wholenessOf(world, one)]
   if (shown === 'read the kubeconfig') return one.data ? [0, 'kubeconfig'] : [1, '']
@@ -203,6 +281,28 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   }
   const node = /get node (\S+)/.exec(line)?.[1]
   return [0, node !== undefined && world.nodes.has(node) ? `node/${node}` : '']
+}
+
+/** What a server says of a Node. */
+function nodeOf(world: World, name: string): string {
+  if (!world.nodes.has(name)) return 'node='
+  const isServer = world.machines.some((one) => one.name === name && one.role === 'master')
+  const told = isServer && !world.nameless.has(name) ? [strayOf(name), '192.0.2.1'] : ['', '']
+  const ending = world.ending.has(name) ? '2026-01-01T00:00:00Z' : ''
+  return `node=${[name, 'uid', ending, isServer ? 'true' : '', ...told].join('|')}`
+}
+
+/** The list of etcd: who holds its database and has a Node, and those that were left. */
+function membersOf(world: World): string {
+  const members = world.machines.flatMap(({ name, address, data, role }, at) => {
+    const member = { ID: String(at + 1), peerURLs: [`https://${address}:2380`] }
+    return [
+      ...(data && world.nodes.has(name) ? [{ ...member, name }] : []),
+      ...(world.strays.has(name) ? [{ ...member, name: strayOf(name) }] : []),
+      ...(world.ghosts.has(name) && role === 'master' ? [{ ...member, name: '' }] : []),
+    ]
+  })
+  return `members=${JSON.stringify({ members })}`
 }
 
 const good = readFileSync(join(root, 'tests/fixtures/hosts/good.txt'), 'utf8')
@@ -243,9 +343,9 @@ const joinedAs = ({ files }: Machine): string[] => [
 /** What systemd says of its service. @param start which of its starts it tells of */
 const unitOf = (one: Machine, start = one.starts): string =>
   [
-    `ActiveState=${one.active ? 'active' : one.starting ? 'activating' : 'inactive'}`,
-    `SubState=${one.active ? 'running' : one.starting ? 'start' : 'dead'}`,
-    'NRestarts=0',
+    `ActiveState=${one.active ? 'active' : one.starting || one.failing ? 'activating' : 'inactive'}`,
+    `SubState=${one.active ? 'running' : one.starting ? 'start' : one.failing ? 'auto-restart' : 'dead'}`,
+    `NRestarts=${one.failing ? 3 : 0}`,
     `InvocationID=${start === 0 ? '' : `${one.name}-${start}`}`,
   ].join('\n')
 
@@ -253,7 +353,7 @@ const unitOf = (one: Machine, start = one.starts): string =>
 function saidAnew(one: Machine): string {
   const said = unitOf(one, one.echoing ? one.starts - 1 : one.starts)
   one.echoing = false
-  if (one.starting) Object.assign(one, { starting: false, active: true })
+  if (one.starting && !one.tombstone) Object.assign(one, { starting: false, active: true })
   return said
 }
 
@@ -263,29 +363,23 @@ const stateOf = (world: World, one: Machine): string =>
     ...(one.registered ? joinedAs(one) : []),
     unitOf(one),
     '',
-    ...(one.data ? ['data=yes', 'ca=c0ffee', ...madeWith(world)] : []),
+    ...(one.data ? [`${paths.etcd}/member/wal`] : []),
+    ...(one.tombstone ? [`${paths.etcd}/tombstone`] : []),
+    ...(one.role === 'worker' && one.registered ? [paths.balancer] : []),
+    ...(one.data ? ['ca=c0ffee', ...madeWith(world)] : []),
     ...(one.joins === '' ? [] : [`joins=${one.joins}`]),
     ...(one.started === '' ? [] : [`started=${one.started}`]),
-    ...(one.registered ? ['registered=yes'] : []),
     ...(one.files.has('/etc/rancher/keybuzz.leaving') ? ['leaving=yes'] : []),
     imagesOf(one),
   ].join('\n')
 
 function wholenessOf(world: World, one: Machine): string {
-  const members = world.machines
-    .filter(({ name, data }) => data && world.nodes.has(name))
-    .map(({ name, address }) => ({ name, peerURLs: [`https://${address}:2380`] }))
-    .concat(
-      world.machines
-        .filter(({ name }) => world.ghosts.has(name))
-        .map(({ address }) => ({ name: '', peerURLs: [`https://${address}:2380`] })),
-    )
   // The process that ends is healthy to the last.
   const healthy = isHealthy(world, one) || one.echoing
   if (!one.echoing) one.settling = false
   const unit = saidAnew(one)
   return healthy
-    ? `${unit}\nreadyz=ok\nprogram=v1\nnode=True v1\nmembers=${JSON.stringify({ members })}\n`
+    ? `${unit}\nreadyz=ok\nprogram=v1\nnode=True v1\n${membersOf(world)}\n`
     : `${unit}\nreadyz=\n`
 }
 

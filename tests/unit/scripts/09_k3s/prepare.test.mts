@@ -96,7 +96,22 @@ test('preflight looks at every file that preparation may write', () => {
 test('modules that are not loaded are loaded, and named for every start of the host', () => {
   const works = tasksFor(said(without('loaded br_netfilter', without('loaded vxlan'))))
   assert.deepEqual(commands(works), ['modprobe --all br_netfilter vxlan'])
-  assert.match(contentOf(works, modulesFile) ?? '', /^overlay\nbr_netfilter\nnf_conntrack\nvxlan$/m)
+  assert.match(
+    contentOf(works, modulesFile) ?? '',
+    /^overlay\nbr_netfilter\nnf_conntrack\nvxlan\nip_set\nxt_set$/m,
+  )
+})
+
+test('what the network policy controller is made of is loaded where the kernel has it, and asked for nowhere else', () => {
+  const lacking = without('loaded ip_set', without('loaded xt_set'))
+  const works = tasksFor(said(lacking))
+  assert.deepEqual(commands(works), ['modprobe --all ip_set xt_set'])
+  assert.match(contentOf(works, modulesFile) ?? '', /^ip_set\nxt_set$/m)
+  const absent = tasksFor(said(without('module ip_set', without('module xt_set', lacking))))
+  assert.deepEqual(commands(absent), [])
+  assert.doesNotMatch(contentOf(absent, modulesFile) ?? '', /_set/)
+  // Asked again after the writes the kernel's list is not: what could not be loaded holds nobody up.
+  assert.match(preparedScript, /for name in [a-z_ ]* ip_set xt_set; do/)
 })
 
 test('settings are raised, never lowered: the file holds what was too low, also on the next run', () => {
@@ -255,7 +270,7 @@ test('nftables: openings are laid once; a line that was taken out of them is see
   )
   const rules = rulesFor(master, members, settingsWith())
   const mark = /comment \\"keybuzz ([0-9a-f]+)\\"/.exec(scriptText(rules))?.[1] ?? ''
-  const laid = found.replace('none 0', `${mark} 6`).replace('none 0', `${mark} 4`)
+  const laid = found.replace('none 0', `${mark} 6`).replace('none 0', `${mark} 8`)
   assert.deepEqual(commands(worksWith(laid)), [])
   assert.equal(commands(worksWith(laid.replace(`${mark} 6`, `${mark} 5`))).length, 1)
   assert.equal(commands(worksWith(laid, settingsWith({ ADMIN_ADDRESSES: '198.51.100.9' }))).length, 1)
@@ -271,8 +286,25 @@ test('nftables: stopped and started, it brings the openings with it, also on hos
     .update(JSON.stringify(openingLines(rules)))
     .digest('hex')
     .slice(0, 12)
-  const laid = chainLines(ruleset).replace('none 0', `${before} 6`).replace('none 0', `${before} 4`)
+  const laid = chainLines(ruleset).replace('none 0', `${before} 6`).replace('none 0', `${before} 8`)
   assert.match(commands(worksWith(laid)).join('\n'), /systemctl reenable/)
+})
+
+test('nftables: to pods passes what hosts of the cluster, load balancers and administrators begin, and no stranger by a NodePort', () => {
+  const settings = settingsWith({ ADMIN_ADDRESSES: '198.51.100.9' })
+  const { forward } = openingLines(rulesFor(worker, members, settings))
+  assert.deepEqual(
+    forward.filter((one) => one.includes('10.42.0.0/16')),
+    [
+      'ip saddr 10.42.0.0/16 accept',
+      // The answers to what pods began.
+      'ip daddr 10.42.0.0/16 ct state established,related accept',
+      'ip saddr 192.0.2.1 ip daddr 10.42.0.0/16 accept',
+      'ip saddr 192.0.2.2 ip daddr 10.42.0.0/16 accept',
+      'ip saddr 198.51.100.9 ip daddr 10.42.0.0/16 accept',
+    ],
+  )
+  assert.ok(forward.every((one) => /saddr|established/.test(one)))
 })
 
 /** What scriptText lays in each chain, as its mark is made of. */
