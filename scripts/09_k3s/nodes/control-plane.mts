@@ -6,6 +6,7 @@ import type { Until } from '../../../lib/base/poll.mts'
 import type { RawValues } from '../../../lib/settings/settings.mts'
 import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
 import { requireSameFixed } from '../host/fixed.mts'
+import type { HeldImages } from '../host/held-images.mts'
 import { paths } from '../host/paths.mts'
 import { serverConfig, type Origin } from './config.mts'
 import { departureOf } from './departure.mts'
@@ -78,7 +79,7 @@ export async function ensureServers({
   const proxy = proxyEnvironment(settings)
   const { version } = requireVersion(versions, 'k3s')
   const members = order.filter(({ data }) => data).map(({ name }) => hostOf(servers, name))
-  let untouched = 0
+  const whole: { host: Host; held: HeldImages | undefined }[] = []
   for (const state of order.filter(changes)) {
     const host = hostOf(servers, state.name)
     const config = serverConfig(settings, version, state, await originOf(state, begins, order, tokenOf))
@@ -96,7 +97,7 @@ export async function ensureServers({
       }
       await start(host, wanted)
     } else if (lacks === '') {
-      if (!(await ensureImages(host, artifacts, until, state.images))) untouched += 1
+      whole.push({ host, held: state.images })
       continue
     }
     // Also one that an earlier run had started, and did not live to see ready.
@@ -105,8 +106,13 @@ export async function ensureServers({
     const onTombstone = starts && !state.tombstone ? () => start(host, wanted) : undefined
     await until(serverIsHealthy(host, { before, members, onTombstone }))
     if (starts && state.registered) await deleteStrayPods(host, state.name)
-    await ensureImages(host, artifacts, until)
+    whole.push({ host, held: undefined })
   }
+  // Of all at once: no server waits for the images of another.
+  const imported = await Promise.all(
+    whole.map(({ host, held }) => ensureImages(host, artifacts, until, held)),
+  )
+  const untouched = whole.filter(({ held }, at) => held !== undefined && imported[at] === false).length
   if (untouched > 0) log.ok(`${untouched} of ${masters.length} servers run as they should, untouched`)
 }
 
