@@ -131,8 +131,9 @@ refused() {
   refused 2 in_colour green --set N8N_WEBHOOKS_MAX=3
   assert_output --partial 'green is protected: its name was not typed'
   assert_output --partial 'add --confirm green'
-  run -2 in_colour green --confirm blue
+  # The refused run has saved nothing either.
+  refused 2 in_colour green --set N8N_WEBHOOKS_MAX=3 --confirm blue
   assert_output --partial 'was not "blue"'
-  run -0 in_colour green --confirm green
+  run -0 in_colour green --set N8N_WEBHOOKS_MAX=3 --confirm green
   sed -i "s/^PROTECTED=.*/PROTECTED='false'/" credentials/green/platform.env
 }
