@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto'
+import { messageOf } from '../../lib/base/errors.mts'
+import { pollUntil } from '../../lib/base/poll.mts'
+import { sensitive, shortened } from '../../lib/base/sensitive.mts'
+import { failed, passed } from '../../lib/checks/checks.mts'
+import type { Drill } from '../../lib/checks/drills.mts'
+import type { DrillsOf } from '../../lib/run/module.mts'
+import { intervalSeconds } from './check-pod.mts'
+import { addedTo } from './checks-injection.mts'
+import { refused as refusedBy } from './api/vault.mts'
+import type { vault } from './module.mts'
+import { checkNamespace, injectorName, injectorNamespace } from './names.mts'
+import { checkPath } from './roles.mts'
+import { asCheck, hashInPod, hashOf, readyPod } from './session.mts'
+import type { VaultSettings } from './settings.mts'
+
+type VaultDrill = Drill<VaultSettings>
+
+/** Milliseconds until a new leader has made a certificate and the API server has its CA. */
+const newLeader = 40_000
+
+const lost: VaultDrill = {
+  id: 'vault.lost',
+  title: 'Injection works again after both pods of the injector were lost',
+  fix: 'kubectl -n vault-injector logs -l app.kubernetes.io/name=vault-injector; then checks vault.leader and vault.webhook',
+  async run(tools) {
+    await tools.breaking.losePods(injectorNamespace, [injectorName])
+    const started = performance.now()
+    const last = await pollUntil(
+      () => addedTo(tools, checkNamespace, true).then((names) => names.join(' and '), messageOf),
+      { until: (text) => text.startsWith('vault-agent'), milliseconds: newLeader, every: 2000 },
+    )
+    return last.startsWith('vault-agent')
+      ? passed(`${last} added, ${Math.round((performance.now() - started) / 1000)} s after they were ready`)
+      : failed(shortened(last, 200))
+  },
+}
+
+const down: VaultDrill = {
+  id: 'vault.down',
+  title: 'Without an injector, pods that ask are refused, and no other pod is',
+  fix: 'the webhook: failurePolicy must be Fail, with matchConditions; run 14_vault_01_deploy again',
+  async run(tools) {
+    await tools.breaking.scaleDown(injectorNamespace, injectorName)
+    try {
+      const asking = await pollUntil(
+        () => addedTo(tools, checkNamespace, true).then(() => 'was made', messageOf),
+        { until: (text) => text !== 'was made', milliseconds: 10_000, every: 1000 },
+      )
+      if (asking === 'was made') return failed('a pod that asks for secrets would start without them')
+      await addedTo(tools, checkNamespace, false)
+      return passed('refused with the annotation, made without it')
+    } finally {
+      await tools.breaking.restore(injectorNamespace, injectorName)
+    }
+  },
+}
+
+const rotation: VaultDrill = {
+  id: 'vault.rotation',
+  title: 'A new value in Vault reaches the file of a running pod',
+  fix: 'kubectl -n vault-check logs deployment/vault-check -c vault-agent',
+  async run(tools) {
+    const client = await asCheck(tools)
+    const pod = await readyPod(tools)
+    const next = sensitive(randomBytes(18).toString('hex'))
+    const reply = await client.ask('POST', checkPath(tools.settings), { data: { value: next.reveal() } })
+    if (reply.status !== 200) throw refusedBy(client, 'a new value of the checks', reply)
+    const started = performance.now()
+    const isThere = await pollUntil(async () => (await hashInPod(tools, pod)) === hashOf(next), {
+      until: (there) => there,
+      milliseconds: (intervalSeconds + 10) * 1000,
+      every: 1500,
+    })
+    return isThere
+      ? passed(`after ${Math.round((performance.now() - started) / 1000)} s, in the same pod`)
+      : failed(`not after ${intervalSeconds + 10} s`)
+  },
+}
+
+export const drills: DrillsOf<typeof vault> = [rotation, lost, down]
