@@ -6,17 +6,21 @@ import { vault } from './module.mts'
 import { checkName, checkNamespace } from './names.mts'
 import { proveVault } from './preflight.mts'
 import { reviewer } from './reviewer.mts'
+import { injectionWorks } from './trial.mts'
 
 export default step(
   import.meta,
   vault,
   'Open Vault to pods of this cluster, and inject a first value',
-  async ({ settings, images, kube, writes }) => {
+  async ({ settings, images, kube, writes, until }) => {
     // Vault may refuse, and nothing has been written yet.
     const proved = await proveVault(settings)
     await kube.apply([...reviewer(), ...checkAccount(settings)])
     await openAccess({ settings, kube, writes, proved })
-    await kube.apply([checkPod(settings, images)])
+    const pod = checkPod(settings, images)
+    // A pod that is made before the injector answers is refused.
+    await until(injectionWorks(kube, pod))
+    await kube.apply([pod])
     await kube.waitForRollout(checkNamespace, checkName)
   },
 )

@@ -1,4 +1,4 @@
-import { exitCodes, KitError, NotYet } from '../../lib/base/errors.mts'
+import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import { log } from '../../lib/base/log.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import type { Writes } from '../../lib/base/writes.mts'
@@ -30,12 +30,16 @@ export interface Making {
  * Makes Vault take the tokens of this cluster, and proves it by a login. Without a token for the set-up nothing is
  * written, and the login alone proves that nothing need be.
  * @throws KitError exit 2 when Vault must be changed and this run has no token for it; exit 3, 5, 6, 7 or 8, see
- *   requireReview and writesFor; NotYet under --plan before the service accounts are there
+ *   requireReview and writesFor
  */
 export async function openAccess(making: Making): Promise<void> {
   const { settings, kube, writes } = making
   const { vault, admin } = making.proved
   const reviewer = await awaitReviewer(making)
+  if (reviewer === undefined) {
+    const what = `Vault logins of this cluster, at auth/${settings.VAULT_AUTH_PATH}`
+    return writes.make([{ sign: '+', what }], () => Promise.resolve())
+  }
   await requireReview(reviewer)
   const started = performance.now()
   const login = await tryLogin(kube, vault, settings)
@@ -52,16 +56,20 @@ export async function openAccess(making: Making): Promise<void> {
   log.ok(`Vault: ${wanted.length} written, a login works`, started)
 }
 
-/** Kubernetes writes the token a moment after the Secret. @throws NotYet under --plan; KitError exit 9 */
-async function awaitReviewer({ settings, kube, writes, settlingMs = settling }: Making): Promise<Reviewer> {
+/** Kubernetes writes the token a moment after the Secret; undefined under --plan before that. @throws KitError exit 9 */
+async function awaitReviewer({
+  settings,
+  kube,
+  writes,
+  settlingMs = settling,
+}: Making): Promise<Reviewer | undefined> {
   const { planning } = writes
   const found = await pollUntil(() => findReviewer(kube, settings), {
     until: (one) => one !== undefined || planning,
     milliseconds: settlingMs,
     every: 500,
   })
-  if (found !== undefined) return found
-  if (planning) throw new NotYet('14_vault_02_configure_injection')
+  if (found !== undefined || planning) return found
   throw new KitError('Kubernetes has written no token for Vault’s reviewer', {
     exitCode: exitCodes.rolloutFailed,
     details: [

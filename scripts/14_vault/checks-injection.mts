@@ -2,10 +2,10 @@ import { pollUntil } from '../../lib/base/poll.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import { explainLines } from '../../lib/kube/rollout/failure.mts'
-import type { Deployment, LiveObject, Manifest, Pod, PodSpec } from '../../lib/kube/types.mts'
+import type { LiveObject, Pod } from '../../lib/kube/types.mts'
 import { failures } from './failures.mts'
 import { secretsFolder } from './injection.mts'
-import { checkFile, checkName, checkNamespace, reviewerNamespace } from './names.mts'
+import { checkFile, checkNamespace, reviewerNamespace } from './names.mts'
 import {
   asCheck,
   hashInPod,
@@ -16,37 +16,7 @@ import {
   type Tools,
   type VaultCheck,
 } from './session.mts'
-
-/** The containers the injector adds to a pod. */
-const added: readonly string[] = ['vault-agent-init', 'vault-agent']
-
-/** A pod like that of the checks, for a trial. @param asks false: without the annotations */
-export async function trialPod(
-  { kube }: Pick<Tools, 'kube'>,
-  namespace: string,
-  asks: boolean,
-): Promise<Manifest> {
-  const live = await kube.get('deployments.apps', checkName, checkNamespace)
-  const template = (live as unknown as Deployment | undefined)?.spec?.template
-  const annotations = asks ? { annotations: template?.metadata?.annotations ?? {} } : {}
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'keybuzz-trial', namespace, ...annotations },
-    spec: { ...template?.spec, serviceAccountName: namespace === checkNamespace ? checkName : 'default' },
-  } as Manifest
-}
-
-/** Which containers the injector adds to such a pod. @throws KitError exit 8 or 9 when the pod is refused */
-export async function addedTo(
-  tools: Pick<Tools, 'kube'>,
-  namespace: string,
-  asks: boolean,
-): Promise<string[]> {
-  const stored = await tools.kube.wouldCreate(await trialPod(tools, namespace, asks))
-  const { containers, initContainers = [] } = stored['spec'] as PodSpec
-  return [...initContainers, ...containers].map(({ name }) => name).filter((name) => added.includes(name))
-}
+import { added, addedTo, liveCheckPod } from './trial.mts'
 
 export const injects: VaultCheck = {
   id: 'vault.injects',
@@ -58,9 +28,10 @@ export const injects: VaultCheck = {
       ['without the annotation', checkNamespace, false, 0],
       ['in a namespace without the label', reviewerNamespace, true, 0],
     ] as const
+    const one = await liveCheckPod(tools.kube)
     const problems: string[] = []
     for (const [what, namespace, asks, wanted] of trials) {
-      const found = await addedTo(tools, namespace, asks)
+      const found = await addedTo(tools.kube, one, { namespace, asks })
       if (found.length !== wanted)
         problems.push(`a pod ${what} gets ${found.length === 0 ? 'nothing' : found.join(' and ')}`)
     }

@@ -6,15 +6,18 @@ import { failed, passed } from '../../lib/checks/checks.mts'
 import type { Drill } from '../../lib/checks/drills.mts'
 import type { DrillsOf } from '../../lib/run/module.mts'
 import { intervalSeconds } from './check-pod.mts'
-import { addedTo } from './checks-injection.mts'
 import { refused as refusedBy } from './api/vault.mts'
 import type { vault } from './module.mts'
 import { checkNamespace, injectorName, injectorNamespace } from './names.mts'
 import { checkPath } from './roles.mts'
 import { asCheck, hashInPod, hashOf, readyPod } from './session.mts'
+import { addedTo, liveCheckPod } from './trial.mts'
 import type { VaultSettings } from './settings.mts'
 
 type VaultDrill = Drill<VaultSettings>
+
+/** A pod that asks, where it may. */
+const asking = { namespace: checkNamespace, asks: true }
 
 /** Milliseconds until a new leader has made a certificate and the API server has its CA. */
 const newLeader = 40_000
@@ -25,9 +28,10 @@ const lost: VaultDrill = {
   fix: 'kubectl -n vault-injector logs -l app.kubernetes.io/name=vault-injector; then checks vault.leader and vault.webhook',
   async run(tools) {
     await tools.breaking.losePods(injectorNamespace, [injectorName])
+    const one = await liveCheckPod(tools.kube)
     const started = performance.now()
     const last = await pollUntil(
-      () => addedTo(tools, checkNamespace, true).then((names) => names.join(' and '), messageOf),
+      () => addedTo(tools.kube, one, asking).then((names) => names.join(' and '), messageOf),
       { until: (text) => text.startsWith('vault-agent'), milliseconds: newLeader, every: 2000 },
     )
     return last.startsWith('vault-agent')
@@ -41,14 +45,16 @@ const down: VaultDrill = {
   title: 'Without an injector, pods that ask are refused, and no other pod is',
   fix: 'the webhook: failurePolicy must be Fail, with matchConditions; run 14_vault_01_deploy again',
   async run(tools) {
+    const one = await liveCheckPod(tools.kube)
     await tools.breaking.scaleDown(injectorNamespace, injectorName)
     try {
-      const asking = await pollUntil(
-        () => addedTo(tools, checkNamespace, true).then(() => 'was made', messageOf),
-        { until: (text) => text !== 'was made', milliseconds: 10_000, every: 1000 },
-      )
-      if (asking === 'was made') return failed('a pod that asks for secrets would start without them')
-      await addedTo(tools, checkNamespace, false)
+      const last = await pollUntil(() => addedTo(tools.kube, one, asking).then(() => 'was made', messageOf), {
+        until: (text) => text !== 'was made',
+        milliseconds: 10_000,
+        every: 1000,
+      })
+      if (last === 'was made') return failed('a pod that asks for secrets would start without them')
+      await addedTo(tools.kube, one, { namespace: checkNamespace, asks: false })
       return passed('refused with the annotation, made without it')
     } finally {
       await tools.breaking.restore(injectorNamespace, injectorName)
