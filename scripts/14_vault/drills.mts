@@ -22,7 +22,8 @@ const asking = { namespace: checkNamespace, asks: true }
 /** Milliseconds until a new leader has made a certificate and the API server has its CA. */
 const newLeader = 40_000
 
-const lost: VaultDrill = {
+/** @param milliseconds until a pod must be injected again */
+export const lostWithin = (milliseconds: number): VaultDrill => ({
   id: 'vault.lost',
   title: 'Injection works again after both pods of the injector were lost',
   fix: 'kubectl -n vault-injector logs -l app.kubernetes.io/name=vault-injector; then checks vault.leader and vault.webhook',
@@ -32,15 +33,16 @@ const lost: VaultDrill = {
     const started = performance.now()
     const last = await pollUntil(
       () => addedTo(tools.kube, one, asking).then((names) => names.join(' and '), messageOf),
-      { until: (text) => text.startsWith('vault-agent'), milliseconds: newLeader, every: 2000 },
+      { until: (text) => text.startsWith('vault-agent'), milliseconds, every: 2000 },
     )
     return last.startsWith('vault-agent')
       ? passed(`${last} added, ${Math.round((performance.now() - started) / 1000)} s after they were ready`)
       : failed(shortened(last, 200))
   },
-}
+})
 
-const down: VaultDrill = {
+/** @param milliseconds until a pod that asks must be refused */
+export const downWithin = (milliseconds: number): VaultDrill => ({
   id: 'vault.down',
   title: 'Without an injector, pods that ask are refused, and no other pod is',
   fix: 'the webhook: failurePolicy must be Fail, with matchConditions; run 14_vault_01_deploy again',
@@ -50,7 +52,7 @@ const down: VaultDrill = {
     try {
       const last = await pollUntil(() => addedTo(tools.kube, one, asking).then(() => 'was made', messageOf), {
         until: (text) => text !== 'was made',
-        milliseconds: 10_000,
+        milliseconds,
         every: 1000,
       })
       if (last === 'was made') return failed('a pod that asks for secrets would start without them')
@@ -60,9 +62,10 @@ const down: VaultDrill = {
       await tools.breaking.restore(injectorNamespace, injectorName)
     }
   },
-}
+})
 
-const rotation: VaultDrill = {
+/** @param seconds until the file must have it */
+export const rotationWithin = (seconds: number): VaultDrill => ({
   id: 'vault.rotation',
   title: 'A new value in Vault reaches the file of a running pod',
   fix: 'kubectl -n vault-check logs deployment/vault-check -c vault-agent',
@@ -75,13 +78,17 @@ const rotation: VaultDrill = {
     const started = performance.now()
     const isThere = await pollUntil(async () => (await hashInPod(tools, pod)) === hashOf(next), {
       until: (there) => there,
-      milliseconds: (intervalSeconds + 10) * 1000,
+      milliseconds: seconds * 1000,
       every: 1500,
     })
     return isThere
       ? passed(`after ${Math.round((performance.now() - started) / 1000)} s, in the same pod`)
-      : failed(`not after ${intervalSeconds + 10} s`)
+      : failed(`not after ${seconds} s`)
   },
-}
+})
 
-export const drills: DrillsOf<typeof vault> = [rotation, lost, down]
+export const drills: DrillsOf<typeof vault> = [
+  rotationWithin(intervalSeconds + 10),
+  lostWithin(newLeader),
+  downWithin(10_000),
+]

@@ -127,6 +127,24 @@ test('a reviewer’s token that Vault has no longer: only a login tells, and the
   assert.equal(vault.state.documents.get('auth/kubernetes/config')?.['kubernetes_ca_cert'], vault.ca)
 })
 
+test('a run that ends after any of its writes is continued by the next one, with what is left', async () => {
+  for (const at of everything.keys()) {
+    vault.reset()
+    vault.wrong(({ method, path }) =>
+      vault.state.writes.length === at && `${method} ${path}` === everything[at]
+        ? { status: 500, json: { errors: ['ended here'] } }
+        : undefined,
+    )
+    await refusal(open(settingsOf()))
+    assert.deepEqual(vault.state.writes, everything.slice(0, at))
+    vault.wrong(() => undefined)
+    await open(settingsOf())
+    // Without its role no login works, and the configuration is written again: whole, as always.
+    const again = at === 2 || at === 3 ? [everything[1]] : []
+    assert.deepEqual(vault.state.writes.slice(at), [...again, ...everything.slice(at)])
+  }
+})
+
 test('the value of the checks is made once', async () => {
   await open(settingsOf())
   const before = vault.state.documents.get('kv/data/keybuzz/check')

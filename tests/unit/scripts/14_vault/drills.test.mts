@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { createOnce, type Outcome } from '../../../../lib/checks/checks.mts'
 import { runDrills, type DrillTools } from '../../../../lib/checks/drills.mts'
-import { drills } from '../../../../scripts/14_vault/drills.mts'
+import { downWithin, drills, lostWithin, rotationWithin } from '../../../../scripts/14_vault/drills.mts'
 import type { VaultSettings } from '../../../../scripts/14_vault/settings.mts'
 import { startStandIn, type StandIn } from './server.mts'
 import { configured, settingsOf, toolsOf, type World } from './world.mts'
@@ -15,7 +15,12 @@ afterEach(() => vault.reset())
 after(() => vault.stop())
 
 /** Runs one drill. The injector is down between scaleDown and restore. @param world as it is while that lasts */
-async function drillOf(id: string, world: World, whileDown: World = { down: true }) {
+async function drillOf(
+  id: string,
+  world: World,
+  whileDown: World = { down: true },
+  all: typeof drills = drills,
+) {
   configured(vault, settingsOf(vault), 'the-value-before')
   const done: string[] = []
   let now = toolsOf(vault, world)
@@ -41,7 +46,7 @@ async function drillOf(id: string, world: World, whileDown: World = { down: true
     },
   } as unknown as DrillTools<VaultSettings>
   const [outcome] = await runDrills(
-    drills.filter((drill) => drill.id === id),
+    all.filter((drill) => drill.id === id),
     tools,
   )
   assert.ok(outcome, id)
@@ -91,3 +96,31 @@ test('Vault refuses the new value: the drill fails with its words', async () => 
   assert.equal(outcome.result, failed)
   assert.match(outcome.evidence, /refuses a new value of the checks: 403 permission denied/)
 })
+
+/** The same drills, without their patience. */
+const hasty = [rotationWithin(0), lostWithin(0), downWithin(0)]
+
+test('an injector that does not come back fails the drill, with what the API server says', async () => {
+  const { outcome } = await drillOf('vault.lost', { down: true }, {}, hasty)
+  assert.equal(outcome.result, failed)
+  assert.match(outcome.evidence, /no endpoints available/)
+})
+
+test('a pod that asks and is made without its secrets fails the drill, and the injector comes back', async () => {
+  const { outcome, done } = await drillOf('vault.down', {}, { adds: () => [] }, hasty)
+  assert.equal(outcome.result, failed)
+  assert.match(outcome.evidence, /would start without them/)
+  assert.equal(done.at(-1), 'restored vault-injector/vault-injector')
+})
+
+test('a file that does not follow fails the drill', async () => {
+  const { outcome } = await drillOf('vault.rotation', { value: 'the-value-before' }, {}, hasty)
+  assert.equal(outcome.result, failed)
+  assert.match(outcome.evidence, /not after 0 s/)
+})
+
+test('every drill fails in a test, and keeps its patience otherwise', () =>
+  assert.deepEqual(
+    drills.map(({ id }) => id),
+    hasty.map(({ id }) => id),
+  ))
