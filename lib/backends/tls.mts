@@ -62,10 +62,17 @@ const unproven =
 
 const where = ({ backend, host, port }: TlsTarget): string => `${tlsBackends[backend]} ${host}:${port}`
 
+/** True for an error of TLS about a certificate that is not trusted or is for another name. */
+export const isUntrusted = (cause: unknown): boolean => unproven.test(codeOf(cause))
+
+/** The code of a Node error; empty without one. */
+export const codeOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+
 /** Exit 7 for a certificate that is not trusted or is for another name; undefined for any other error. */
 export function tlsFailure(cause: unknown, target: TlsTarget): KitError | undefined {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  if (!unproven.test(code)) return undefined
+  if (!isUntrusted(cause)) return undefined
+  const code = codeOf(cause)
   const { backend, host, port } = target
   const isName = code === 'ERR_TLS_CERT_ALTNAME_INVALID'
   const what = isName ? `shows a certificate that is not for ${host}` : 'is not proven by its CA'

@@ -21,13 +21,25 @@ export const step = <const M extends Module>(
   run: (context: ContextOf<M>) => Promise<void>,
 ): Step<M> => declared(meta, { module, kind: 'apply', title, run })
 
-/** Declares the first step: it completes the module's settings, and tries its backends with typed answers. */
+/**
+ * Declares the first step: it completes the module's settings, and tries its backends with typed answers.
+ * @param prove asks a server that is no backend of lib whether these settings are right; it writes nothing
+ */
 export const credentialsStep = <const M extends Module>(
   meta: ImportMeta,
   module: M,
   title: string,
+  prove: (context: ContextOf<M>) => Promise<void> = () => Promise.resolve(),
 ): Step<M> =>
-  declared(meta, { module, kind: 'credentials', title, run: ({ credentials }) => credentials.ensure() })
+  declared(meta, {
+    module,
+    kind: 'credentials',
+    title,
+    async run(context) {
+      await context.credentials.ensure()
+      await prove(context)
+    },
+  })
 
 /**
  * Declares the last step: checks, with --drill the drills, and the report.

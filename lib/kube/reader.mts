@@ -1,5 +1,7 @@
+import { exitCodes, KitError } from '../base/errors.mts'
+import { sensitive, type Sensitive } from '../base/sensitive.mts'
 import { itemsOf } from './objects.mts'
-import type { LiveObject } from './types.mts'
+import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl, KubectlOptions } from './kubectl.mts'
 
 /** How a program is run in a pod. */
@@ -29,6 +31,18 @@ export interface KubeReader {
    * @throws KitError exit 9 when it exits non-zero
    */
   runIn(pod: LiveObject, argv: readonly string[], options: RunInOptions): Promise<string>
+  /**
+   * What the API server would store if this object was created (--dry-run=server), as its webhooks change it. Nothing is
+   * written.
+   * @throws KitError exit 8 or 9 with the API server's words when it refuses it
+   */
+  wouldCreate(object: Manifest): Promise<LiveObject>
+  /**
+   * A token of a service account for 10 minutes; nothing is stored.
+   * @param audience who may read it: `vault`
+   * @throws KitError exit 9 when there is no such service account
+   */
+  tokenOf(account: string, namespace: string, audience: string): Promise<Sensitive>
 }
 
 /** A KubeReader of the cluster of `kubectl`. */
@@ -45,4 +59,16 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   raw: (path, options) => kubectl.run(['get', '--raw', path], options),
   runIn: ({ metadata: { namespace = '', name } }, argv, { isRepeatable }) =>
     kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: !isRepeatable }),
+  async wouldCreate(object) {
+    const found = await kubectl.json<LiveObject>(['create', '--dry-run=server', '-f', '-'], { input: object })
+    if (found !== undefined) return found
+    throw new KitError(`the API server answered nothing to a trial of ${nameOf(object)}`, {
+      exitCode: exitCodes.rolloutFailed,
+      hint: 'look at the log of this run: it has the command',
+    })
+  },
+  async tokenOf(account, namespace, audience) {
+    const words = ['create', 'token', account, '--namespace', namespace, '--audience', audience]
+    return sensitive((await kubectl.run([...words, '--duration', '600s'])).trim())
+  },
 })

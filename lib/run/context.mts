@@ -3,6 +3,7 @@ import type { Kube } from '../kube/apply/kube.mts'
 import type { Fetched } from '../kube/save-kubeconfig.mts'
 import type { ChecksOf, DrillsOf, Module, SettingsOf } from './module.mts'
 import type { Until } from '../base/poll.mts'
+import type { Writes } from '../base/writes.mts'
 import type { RawValues } from '../settings/settings.mts'
 import type { Versions } from '../settings/versions.mts'
 
@@ -21,6 +22,8 @@ export interface StepContext<M extends Module> {
   readonly kube: Kube
   readonly backends: OwnBackends
   readonly pulls: Pulls
+  /** The gate of this run, for what a module changes outside the cluster. */
+  readonly writes: Writes
   /** Polls a condition until it holds. @throws KitError exit 9 when it does not hold in time */
   readonly until: Until
   readonly tests: Tests<M>

@@ -44,6 +44,7 @@ export function createContext<M extends Module>(
       return kubeOf()
     },
     versions,
+    writes,
     until: createUntil(writes.planning),
     pulls: { require: (more = []) => requirePulls(session, more) },
     backends: {

@@ -76,13 +76,15 @@ export async function openInputs<M extends Module>(
   const looking = onlyLooks(options)
   /** Values of the last revision that this run uses again. */
   let restored: RawValues = {}
+  /** Answers that no file holds, see Setting.transient. */
+  let transient: RawValues = {}
   /** Keys of lost settings that were decided about. */
   const decided = new Set<string>()
   /** Keys of settings that `ensure` saved although nothing had said their value. */
   const unsaid = new Set<string>()
   const sources = (): Sources => ({
     env,
-    overrides: { ...restored, ...fromRun },
+    overrides: { ...transient, ...restored, ...fromRun },
     saved: savedSettings(env, module),
     variables: variables(),
   })
@@ -135,6 +137,7 @@ export async function openInputs<M extends Module>(
       })
       settings = undefined
       for (const one of resolved) if (isUnsaid(one)) unsaid.add(one.setting.key)
+      transient = transientOf(resolved)
       if (looking) planned = resolved
       else await keepSettings(env, module, resolved, hold)
     },
@@ -150,3 +153,10 @@ export async function openInputs<M extends Module>(
     },
   }
 }
+
+const transientOf = (resolved: readonly Resolved[]): RawValues =>
+  Object.fromEntries(
+    resolved.flatMap(({ setting, text }) =>
+      setting.transient === true && text !== undefined ? [[setting.key, text]] : [],
+    ),
+  )

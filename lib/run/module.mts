@@ -18,6 +18,11 @@ export interface Module extends Declares {
   readonly scope: 'cluster' | 'environment'
   /** Works on the hosts of servers.tsv, and may therefore begin before there is a cluster. */
   readonly machines?: MachineWork
+  /**
+   * Kinds of its objects beside those of every module (prunableKinds), as kubectl names them: `roles.rbac...`. They are
+   * read, pruned and uninstalled with the others.
+   */
+  readonly moreKinds?: readonly string[]
   /** Names in versions.json that this module installs. */
   readonly images: readonly string[]
   /** These images are the operator's own: no public registry has them. */

@@ -68,7 +68,7 @@ export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> 
   const { module, env, options, permit, versions } = opening
   const cluster = await connectCluster(env, versions)
   const { kubectl } = cluster
-  const first = await readCluster(kubectl)
+  const first = await readCluster(kubectl, module)
   const noteIdentity = requireIdentity(env, cluster, first.look)
   say(`KeyBuzz ${headingOf(module)}   ${env}   cluster ${cluster.name} (${first.look.summary})`)
   requireNeeded(opening, first)
@@ -101,6 +101,7 @@ export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> 
       namespaces: look.namespaces,
       objects: records.objects,
       checksumKey: checksumKey.value,
+      moreKinds: module.moreKinds ?? [],
       isRecorded: createRecordCheck(revisions.all),
     })
     const network = { network: readClusterNetwork(records.objects), nodes: look.nodes }
@@ -117,8 +118,8 @@ interface Reading {
   readonly records: Awaited<ReturnType<typeof readRecords>>
 }
 
-async function readCluster(kubectl: Kubectl): Promise<Reading> {
-  const [look, records] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
+async function readCluster(kubectl: Kubectl, { moreKinds }: Pick<Module, 'moreKinds'>): Promise<Reading> {
+  const [look, records] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl, moreKinds)])
   return { look, records }
 }
 
@@ -142,7 +143,7 @@ function requireNeeded({ module, env, options }: OpenOptions, { look, records }:
 
 /** Acquires the lock and reads the cluster again when another run held it: what was read before is outdated then. */
 async function readUnderLock(
-  { options }: OpenOptions,
+  { options, module }: OpenOptions,
   lock: ClusterLock,
   kubectl: Kubectl,
   first: Reading,
@@ -150,7 +151,7 @@ async function readUnderLock(
   const { lease } = first.records
   const isBusy = lease !== undefined && isHeld(lease)
   if (onlyLooks(options) || !(isBusy || options.wait)) return first
-  return (await lock.acquireAndRefresh()) ? readCluster(kubectl) : first
+  return (await lock.acquireAndRefresh()) ? readCluster(kubectl, module) : first
 }
 
 const revisionsOf = (

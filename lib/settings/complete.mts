@@ -103,13 +103,18 @@ function fillIn(settings: readonly Setting[], sources: Sources, live: RawValues)
   })
 }
 
-/** The settings to ask for: missing ones, and the module's own that only have a default, which Enter keeps. */
+/**
+ * The settings to ask for: missing ones, the module's own that only have a default, which Enter keeps, and those no file
+ * holds.
+ */
 const questionsFor = (module: Declares, resolved: readonly Resolved[]): Setting[] => {
   const absent = missing(resolved)
   return resolved
     .filter(
       ({ setting, origin }) =>
-        absent.includes(setting) || (origin === 'default' && module.settings.includes(setting)),
+        absent.includes(setting) ||
+        (origin === 'default' && module.settings.includes(setting)) ||
+        (origin === undefined && setting.transient === true),
     )
     .map(({ setting }) => setting)
 }

@@ -121,8 +121,8 @@ export function changedFiles(
     const before = readSettings(path)
     const values: Record<string, string> = { ...before }
     for (const { setting, text } of resolved) {
-      if (text !== undefined && settings.includes(setting) && setting.kind !== 'file')
-        values[setting.key] = text
+      const isWritten = setting.kind !== 'file' && setting.transient !== true
+      if (text !== undefined && settings.includes(setting) && isWritten) values[setting.key] = text
     }
     if (Object.keys(values).some((key) => before[key] !== values[key])) changed.set(path, envText(values))
   }

@@ -34,7 +34,8 @@ export function recordOf(
   fingerprint?: (secret: string) => string,
 ): RecordedSettings {
   const given = resolved.filter(
-    ({ text, origin }) => text !== undefined && text !== '' && origin !== 'default',
+    ({ setting, text, origin }) =>
+      text !== undefined && text !== '' && origin !== 'default' && setting.transient !== true,
   )
   const plain = given.filter(({ setting, text = '' }) => !isSecret(setting) && !holdsPassword(text))
   const keys = fingerprint === undefined ? [] : given.filter(({ setting }) => setting.keep === true)

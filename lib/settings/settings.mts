@@ -21,6 +21,8 @@ export interface Setting {
   readonly optional?: true
   /** Never replaced by any flag once it exists: an encryption key. */
   readonly keep?: true
+  /** Used by this run only: the kit never writes it to a file or revision. An operator may put it in the file. */
+  readonly transient?: true
 }
 
 /** What defaults and rules may read: the text of other settings, and the environment's name. */

@@ -130,10 +130,11 @@ export interface Records {
 /**
  * Reads all records and objects of the kit in a cluster, in one command. kubectl requests the kinds in the order given:
  * the lock first.
+ * @param moreKinds of the module that runs, see Module
  * @throws KitError exit 3 or 5 to 9 from kubectl
  */
-export async function readRecords(kubectl: Kubectl): Promise<Records> {
-  const kinds = ['leases.coordination.k8s.io', ...prunableKinds, ...lastingKinds].join(',')
+export async function readRecords(kubectl: Kubectl, moreKinds: readonly string[] = []): Promise<Records> {
+  const kinds = ['leases.coordination.k8s.io', ...prunableKinds, ...lastingKinds, ...moreKinds].join(',')
   const words = ['get', kinds, '--all-namespaces', '--selector', everyObject, '--show-managed-fields']
   const objects = itemsOf(await kubectl.json(words))
   // In other namespaces, a user with rights there alone could write such Secrets.

@@ -108,8 +108,9 @@ function requireNobodyNeeds(module: Module, { known }: OpenedCluster): void {
   })
 }
 
-/** Kinds in the order of deletion: traffic first; kinds not listed here, such as Secrets, last. */
+/** Kinds in the order of deletion: what the API server itself asks, then traffic; kinds not listed here, such as Secrets, last. */
 const order = [
+  'MutatingWebhookConfiguration',
   'Ingress',
   'HorizontalPodAutoscaler',
   'PodDisruptionBudget',

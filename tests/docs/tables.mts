@@ -18,6 +18,8 @@ import { checks as n8nChecks } from '../../scripts/12_n8n/checks.mts'
 import { n8n } from '../../scripts/12_n8n/module.mts'
 import { checks as supersetChecks } from '../../scripts/13_superset/checks.mts'
 import { superset } from '../../scripts/13_superset/module.mts'
+import { checks as vaultChecks } from '../../scripts/14_vault/checks.mts'
+import { vault } from '../../scripts/14_vault/module.mts'
 import { checks as llmChecks } from '../../scripts/15_llm/checks.mts'
 import { llm } from '../../scripts/15_llm/module.mts'
 
@@ -39,6 +41,7 @@ const documented: readonly Documented[] = [
   { module: chatwoot, checks: chatwootChecks },
   { module: n8n, checks: n8nChecks },
   { module: superset, checks: supersetChecks },
+  { module: vault, checks: vaultChecks },
   { module: llm, checks: llmChecks },
 ]
 
@@ -56,6 +59,7 @@ function defaultOf({ kind, default: fallback, generate, optional, keep, when }: 
 
 const fileOf = (module: Module, setting: Setting): string => {
   if (setting.kind === 'file') return `\`${ownFileName(module, setting)}\``
+  if (setting.transient === true) return 'not saved'
   return module.settings.includes(setting) ? 'own' : 'platform.env'
 }
 

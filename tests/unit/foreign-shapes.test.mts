@@ -10,7 +10,7 @@ import { after, test } from 'node:test'
 import { parse, stringify } from 'yaml'
 import { askRegistry, imageName, problemWithOwnImage } from '../../lib/backends/image-registry.mts'
 import { readComment } from '../../lib/backends/postgres-facts.mts'
-import { exitCodes } from '../../lib/base/errors.mts'
+import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import { cutAt } from '../../lib/hosts/frame.mts'
 import { withLines } from '../../lib/hosts/known-hosts-file.mts'
 import { fingerprint, hostKeysIn } from '../../lib/hosts/known-hosts.mts'
@@ -31,6 +31,10 @@ import { departureIn } from '../../scripts/09_k3s/nodes/departure.mts'
 import { unitIn } from '../../scripts/09_k3s/nodes/unit-state.mts'
 import { memberProblems, membersIn } from '../../scripts/09_k3s/nodes/members.mts'
 import { volumesIn, volumesOn } from '../../scripts/09_k3s/remove/volumes.mts'
+import { requireKv, requireRights, signIn } from '../../scripts/14_vault/api/admin.mts'
+import { readHealth } from '../../scripts/14_vault/api/health.mts'
+import { readReply, tokenIn, type Vault } from '../../scripts/14_vault/api/vault.mts'
+import { writesFor } from '../../scripts/14_vault/configure.mts'
 import { readConnection } from '../../scripts/13_superset/connection.mts'
 import { readModels } from '../../scripts/15_llm/models.mts'
 import { readServices } from '../../scripts/15_llm/services.mts'
@@ -240,5 +244,47 @@ test('a registry that says anything is answered by one of four words', async () 
   } finally {
     server.closeAllConnections()
     server.close()
+  }
+})
+
+test('Vault, or a page in its place: every answer is read or refused, never a bug', async () => {
+  const reviewer = { host: 'https://10.0.0.20:6443', ca: 'ca', token: { reveal: () => 'token' } }
+  const settings = {
+    VAULT_AUTH_PATH: 'kubernetes',
+    VAULT_KV_MOUNT: 'kv',
+    VAULT_KV_PREFIX: 'keybuzz',
+    VAULT_TOKEN: { reveal: () => 'token' },
+  } as never
+  const valid = {
+    auth: { client_token: 'token' },
+    version: '2.7.2',
+    server_time_utc: 1,
+    data: { 'kubernetes/': { type: 'kubernetes' }, ttl: 3600, type: 'kv', options: { version: '2' } },
+  }
+  let json: unknown
+  const vault: Vault = {
+    where: 'Vault https://vault.example.com',
+    ask: () => Promise.resolve({ status: 200, json, words: '' }),
+    with: () => vault,
+  }
+  const readers: readonly (() => unknown)[] = [
+    () => readHealth(vault),
+    () => signIn(vault, settings),
+    () => requireRights(vault, [{ path: 'sys/auth', capabilities: ['read'] }]),
+    () => requireKv(vault, 'kv'),
+    () => writesFor(vault, settings, reviewer as never, true),
+    () => tokenIn(vault, { status: 200, json, words: '' }),
+    () => readReply(vault, 'anything', (value) => value, { status: 200, json, words: '' }),
+  ]
+  for (let round = 0; round < 200; round += 1) {
+    json = random.next() < 0.3 ? anyValue(random) : damaged(random, valid)
+    for (const read of readers) {
+      try {
+        await read()
+      } catch (thrown) {
+        assert.ok(thrown instanceof KitError, `${JSON.stringify(json)}\n${(thrown as Error).stack}`)
+        assert.ok([3, 5, 8].includes(thrown.exitCode), String(thrown.exitCode))
+      }
+    }
   }
 })

@@ -27,7 +27,7 @@ type SendWhat = [planned: readonly Planned[], live: ReadonlyMap<string, LiveObje
 export function createKube(options: KubeOptions): KubeSession {
   const { kubectl, writes, owner, forceConflicts, failures } = options
   const manifests: Manifest[] = []
-  const ours = createOurObjects(kubectl, owner, options.objects)
+  const ours = createOurObjects(kubectl, owner, options.objects, options.moreKinds)
   const planner = createPlanner({ kubectl, ours, namespaces: options.namespaces })
   /** Names of what this run has sent. */
   const sent = new Set<string>()

@@ -87,6 +87,8 @@ export interface KubeOptions {
   readonly objects: readonly LiveObject[]
   /** The key of the checksums of pods. */
   readonly checksumKey: Sensitive
+  /** Kinds the module makes beside those of every module. */
+  readonly moreKinds?: readonly string[]
   /** Whether a revision of the module names a live object. */
   readonly isRecorded: (live: LiveObject) => boolean
 }

@@ -111,16 +111,21 @@ export interface OurObjects {
   invalidate(): void
 }
 
-/** The OurObjects of one module. @param read the live objects of every module, with managedFields */
+/**
+ * The OurObjects of one module.
+ * @param read the live objects of every module, with managedFields
+ * @param moreKinds that the module makes beside those above
+ */
 export function createOurObjects(
   kubectl: Kubectl,
   owner: Omit<Owner, 'step'>,
   read: readonly LiveObject[],
+  moreKinds: readonly string[] = [],
 ): OurObjects {
   const isOurs = (live: LiveObject): boolean =>
     ownerOf(live).module === owner.module && ownerOf(live).env === owner.env
   let found: Promise<Map<string, LiveObject>> | undefined = Promise.resolve(byName(read.filter(isOurs)))
-  const kinds = [...prunableKinds, ...lastingKinds].join(',')
+  const kinds = [...prunableKinds, ...lastingKinds, ...moreKinds].join(',')
   const words = ['get', kinds, '--all-namespaces', '--selector', moduleSelector(owner)]
   const ask = async () => byName(itemsOf(await kubectl.json([...words, '--show-managed-fields'])))
   return {

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { NetworkPolicy } from '../types.mts'
 import { sha256 } from './objects.mts'
 import {
+  apiServer,
   block,
   internet,
   tcp,
@@ -43,8 +44,14 @@ interface FlowOut {
   readonly to: 'internet' | readonly Endpoint[]
 }
 
+/** Pods that ask the API server, at the nodes where it listens. */
+interface FlowToApi {
+  readonly from: Pods
+  readonly to: 'api-server'
+}
+
 /** One row of a module's table of flows. One end, at least, is in the module's own namespace. */
-export type Flow = FlowToPods | FlowOut
+export type Flow = FlowToPods | FlowOut | FlowToApi
 
 /** A port of a host outside; empty without a host (SMTP_HOST is optional). */
 export const endpoint = (host: string | undefined, port: number): Endpoint[] =>
@@ -140,6 +147,7 @@ const ingressOf = (namespace: string, { from, port }: FlowToPods, { sources }: S
 function egressOf(namespace: string, flow: Flow, surroundings: Surroundings): Egress[] {
   if ('port' in flow) return [{ to: [peer(namespace, flow.to)], ports: [tcp(flow.port)] }]
   if (flow.to === 'internet') return internet(surroundings)
+  if (flow.to === 'api-server') return apiServer(surroundings)
   return flow.to.map(({ host, port }) => ({
     to: [block(isIP(host) === 4 ? host : '0.0.0.0/0')],
     ports: [tcp(port)],

@@ -64,3 +64,10 @@ export function internet({ nodes, ranges, targets }: Surroundings): Egress[] {
     })),
   ]
 }
+
+/** The port of K3s' API server on its nodes. Its Service's address is translated before policies are asked (kube-router). */
+const apiPort = 6443
+
+/** Egress to the API server, see Flow. */
+export const apiServer = ({ nodes }: Surroundings): Egress[] =>
+  nodes.length === 0 ? [] : [{ to: nodes.map((address) => block(address)), ports: [tcp(apiPort)] }]

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { afterEach, beforeEach, test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { sensitive } from '../../../lib/base/sensitive.mts'
+import { redact, sensitive } from '../../../lib/base/sensitive.mts'
 import { createKubectl } from '../../../lib/kube/kubectl.mts'
 import { createKubeReader } from '../../../lib/kube/reader.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
@@ -94,4 +94,28 @@ test('a kubectl that writes something else than its answer is named, with what i
     exitCode: exitCodes.preflight,
     details: ['welcome'],
   })
+})
+
+test('a trial of an object is a dry run on the server; a token is asked for one audience, and redacted from then on', async () => {
+  const asked: { words: readonly string[]; input?: unknown }[] = []
+  const reader = createKubeReader({
+    words: [],
+    json: (words, options) => {
+      asked.push({ words, input: options?.input })
+      return Promise.resolve({ kind: 'Pod' } as never)
+    },
+    run: (words) => {
+      asked.push({ words })
+      return Promise.resolve('token-of-an-account\n')
+    },
+  })
+  await reader.wouldCreate({ kind: 'Pod', metadata: { name: 'trial' } })
+  const token = await reader.tokenOf('app', 'app-dev', 'vault')
+  assert.equal(token.reveal(), 'token-of-an-account')
+  assert.equal(redact('Bearer token-of-an-account'), 'Bearer ***')
+  assert.deepEqual(
+    asked.map(({ words }) => words.join(' ')),
+    ['create --dry-run=server -f -', 'create token app --namespace app-dev --audience vault --duration 600s'],
+  )
+  assert.deepEqual(asked[0]?.input, { kind: 'Pod', metadata: { name: 'trial' } })
 })

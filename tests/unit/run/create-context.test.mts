@@ -13,7 +13,7 @@ test('what a check gets cannot write: neither objects, nor databases, nor a buck
   const sources = { settings: {}, kubectl: anything, http: anything }
   const backends = { postgres: anything, redis: anything, s3: anything }
   const { kube, postgres, redis, s3 } = readersOf({ ...sources, backends } as never)
-  assert.deepEqual(Object.keys(kube).toSorted(), ['get', 'list', 'raw', 'runIn'])
+  assert.deepEqual(Object.keys(kube).toSorted(), ['get', 'list', 'raw', 'runIn', 'tokenOf', 'wouldCreate'])
   assert.deepEqual(Object.keys(postgres).toSorted(), ['findText', 'majorVersion'])
   assert.deepEqual(Object.keys(redis), ['evictionPolicy'])
   assert.deepEqual(Object.keys(s3), ['roundTrip'])

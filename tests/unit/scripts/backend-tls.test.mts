@@ -5,7 +5,7 @@ import { problemsOfFile } from '../../../scripts/10_keybuzz/env-files.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import type { N8nSettings } from '../../../scripts/12_n8n/settings.mts'
 import { makeAuthority } from '../backends/authority.mts'
-import { environmentOf, podsOf, rendered, settingsOf } from './rendered.mts'
+import { applications, environmentOf, podsOf, rendered, settingsOf } from './rendered.mts'
 
 // How the settings of TLS reach pods: each application by its own variables, the CAs as files nobody can write.
 
@@ -29,7 +29,7 @@ function workingEnvironment(module: string, mode: string): Record<string, string
 const tlsWords = /SSL|TLS|_CA$|NODE_EXTRA/
 const folder = '/etc/keybuzz/backends'
 
-for (const module of Object.keys(rendered)) {
+for (const module of Object.keys(applications)) {
   test(`${module}: without TLS nothing about it is said, and no CA is mounted`, () => {
     const environment = workingEnvironment(module, 'off')
     assert.deepEqual(

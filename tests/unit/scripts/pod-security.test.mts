@@ -71,7 +71,7 @@ for (const [module, render] of Object.entries(rendered)) {
   test(`${module}: its namespace forbids what restricted forbids, and its pods need none of it`, () => {
     const manifests = render({})
     assert.equal(levelOf(manifests), 'restricted')
-    assert.ok(podsOf(manifests).length >= 3)
+    assert.ok(podsOf(manifests).length >= 2)
     for (const pod of podsOf(manifests)) assert.deepEqual(againstRestricted(pod), [])
   })
 }

@@ -16,6 +16,7 @@ import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
 import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import { superset } from '../../../scripts/13_superset/module.mts'
+import { vault } from '../../../scripts/14_vault/module.mts'
 import { llm } from '../../../scripts/15_llm/module.mts'
 import { modules } from '../../../scripts/modules.mjs'
 import { isAllowed, type End } from '../kube/manifests/evaluate-policies.mts'
@@ -340,6 +341,22 @@ test('Superset: without reports no worker asks the web pods', () => {
   const all = policiesOf(superset, settingsOf(superset, { ...more, SUPERSET_REPORTS: 'false' }))
   assert.equal(isAllowed(all, { from: supersetWorker, to: supersetWeb, port: 8088 }), false)
   assert.equal(isAllowed(all, { from: supersetWorker, to: host('10.0.0.11'), port: 6379 }), true)
+})
+
+test('the injector: API server and kubelet reach it, it reaches the API server, and nothing else passes', () => {
+  const all = policiesOf(vault, settingsOf(vault, more))
+  const injector = pod('vault-injector', selector('vault-injector', 'injector'))
+  const passes = (from: End, to: End, port: number) => isAllowed(all, { from, to, port })
+  for (const from of otherHosts) assert.ok(passes(from, injector, 8080))
+  for (const address of ['10.0.0.21', '10.0.0.22']) assert.ok(passes(injector, host(address), 6443))
+  for (const from of strangers('vault-injector')) assert.ok(!passes(from, injector, 8080))
+  for (const [to, port] of [
+    ['10.0.0.22', 443],
+    ['10.0.0.22', 10_250],
+    ['203.0.113.5', 443],
+    ['10.0.0.10', 8200],
+  ] as const)
+    assert.ok(!passes(injector, host(to), port), to)
 })
 
 test('LiteLLM: an external vector store is open to the services, and none of the kit’s own is there', () => {

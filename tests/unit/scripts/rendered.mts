@@ -5,6 +5,7 @@ import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
 import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import { superset } from '../../../scripts/13_superset/module.mts'
+import { vault } from '../../../scripts/14_vault/module.mts'
 import { llm } from '../../../scripts/15_llm/module.mts'
 
 // The objects of the modules of an environment, for tests that ask something of all of them.
@@ -13,6 +14,8 @@ const hosts = {
   POSTGRES_HOST: 'db.example.com',
   REDIS_HOST: 'redis.example.com',
   RABBITMQ_HOST: 'mq.example.com',
+  VAULT_ADDR: 'https://vault.example.com:8200',
+  VAULT_KUBERNETES_URL: 'https://10.0.0.20:6443',
 }
 const roles = [
   'API_POSTGRES',
@@ -74,10 +77,13 @@ export function settingsOf(module: Module, more: Record<string, string>): Settin
 /** The modules of an environment, by their slug. */
 export const applications: Readonly<Record<string, Module>> = { keybuzz, chatwoot, n8n, superset, llm }
 
+/** These, and the one of the whole cluster that makes objects alone. */
+export const all: Readonly<Record<string, Module>> = { ...applications, vault }
+
 /** Every object a module declares, by the module's word. */
 export const rendered: Readonly<Record<string, (more: Record<string, string>) => Manifest[]>> =
   Object.fromEntries(
-    Object.entries(applications).map(([word, module]) => {
+    Object.entries(all).map(([word, module]) => {
       const images = Object.fromEntries(module.images.map((name) => [name, `${name}:1`]))
       return [
         word,

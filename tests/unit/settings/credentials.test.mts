@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodes } from '../../../lib/base/errors.mts'
 import { inEnvironment, systemNamespace } from '../../../lib/base/names.mts'
-import { chooseEnvironment } from '../../../lib/settings/credentials.mts'
+import { changedFiles, chooseEnvironment } from '../../../lib/settings/credentials.mts'
+import type { Setting } from '../../../lib/settings/settings.mts'
 import { probeNamespace } from '../../../scripts/09_k3s/probes/probe.mts'
 
 test('an environment whose namespaces would be the kit’s own is refused, whichever module is meant', () => {
@@ -12,4 +13,20 @@ test('an environment whose namespaces would be the kit’s own is refused, which
     assert.throws(() => chooseEnvironment(env), { exitCode: exitCodes.usage, message: /own namespace/ })
   }
   assert.equal(chooseEnvironment('staging'), 'staging')
+})
+
+test('what a run was given for itself alone is written to no file', () => {
+  const settings: readonly Setting[] = [
+    { key: 'HOST', title: 'Host', kind: 'text' },
+    { key: 'TOKEN', title: 'Token', kind: 'sensitive', optional: true, transient: true },
+  ]
+  const module = { number: 20, slug: 'shop', title: 'Shop', shared: [], settings }
+  const resolved = settings.map((setting) => ({
+    setting,
+    text: `the-${setting.key}`,
+    origin: 'variable' as const,
+  }))
+  const changed = [...changedFiles('no-such-environment', module, resolved).values()].join('')
+  assert.match(changed, /HOST='the-HOST'/)
+  assert.ok(!changed.includes('TOKEN'))
 })

@@ -73,3 +73,17 @@ test('an optional setting may be empty on purpose, whatever its rule says of a v
   assert.equal(problemWith({ ...rule, optional: true }, 'no url', view), 'must be a URL')
   assert.equal(problemWith(rule, '', view), 'must be a URL')
 })
+
+test('what a run was given for itself alone is in no revision, not even by its name', () => {
+  const token: Setting = { key: 'TOKEN', title: 'Token', kind: 'sensitive', optional: true, transient: true }
+  const resolved = resolve([token], {
+    env: 'dev',
+    overrides: {},
+    saved: {},
+    variables: { TOKEN: 'token-of-one-run' },
+  })
+  assert.deepEqual(
+    recordOf(resolved, () => 'fingerprint'),
+    { values: {}, secrets: [] },
+  )
+})

@@ -210,3 +210,12 @@ test('the evaluator: named ports, port ranges, exceptions, selectors, and what n
   // A node reaches its own pods whatever the policies say.
   assert.equal(asks({ podSelector }, { address: '10.42.0.1', node: 'k8s-1' }, 8080), true)
 })
+
+test('pods that ask the API server reach it at every node, on its port alone', () => {
+  const own = policies('app', [{ from: { pods: { part: 'web' } }, to: 'api-server' }], surroundings)
+  const passes = (from: End, address: string, port: number) => isAllowed(own, { from, to: at(address), port })
+  for (const node of surroundings.nodes) assert.ok(passes(web, node, 6443))
+  assert.ok(!passes(web, '10.0.0.21', 443))
+  assert.ok(!passes(web, '10.0.0.99', 6443))
+  assert.ok(!passes(store, '10.0.0.21', 6443))
+})

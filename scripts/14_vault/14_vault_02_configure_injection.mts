@@ -1,0 +1,26 @@
+#!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
+import { step } from '../../lib/cli/step.mts'
+import { openAccess } from './access.mts'
+import { checkAccount, checkPod } from './check-pod.mts'
+import { vault } from './module.mts'
+import { checkName, checkNamespace } from './names.mts'
+import { proveVault } from './preflight.mts'
+import { reviewer } from './reviewer.mts'
+import { injectionWorks } from './trial.mts'
+
+export default step(
+  import.meta,
+  vault,
+  'Open Vault to pods of this cluster, and inject a first value',
+  async ({ settings, images, kube, writes, until }) => {
+    // Vault may refuse, and nothing has been written yet.
+    const proved = await proveVault(settings)
+    await kube.apply([...reviewer(), ...checkAccount(settings)])
+    await openAccess({ settings, kube, writes, proved })
+    const pod = checkPod(settings, images)
+    // A pod that is made before the injector answers is refused.
+    await until(injectionWorks(kube, pod))
+    await kube.apply([pod])
+    await kube.waitForRollout(checkNamespace, checkName)
+  },
+)

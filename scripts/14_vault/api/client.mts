@@ -1,0 +1,125 @@
+import { request as requestHttps } from 'node:https'
+import { mostErrorBytes, textOf } from '../../../lib/base/collect.mts'
+import { exitCodes, KitError, messageOf } from '../../../lib/base/errors.mts'
+import { shortened } from '../../../lib/base/sensitive.mts'
+import { codeOf, isUntrusted } from '../../../lib/backends/tls.mts'
+
+// HTTPS with JSON, to Vault and to the API server as Vault asks it. Tokens travel in headers, and are in no error.
+
+/** A server by its address. */
+export interface Server {
+  /** As operators know it, with its address: `Vault https://vault.example.com:8200`. */
+  readonly where: string
+  readonly url: string
+  /** PEM of the CA that signs it; undefined: a public one. */
+  readonly ca: string | undefined
+  /** What makes its CA known to the kit. */
+  readonly caHint: string
+}
+
+/** One request. */
+export interface Request {
+  readonly method: 'GET' | 'POST' | 'PUT'
+  /** Without the server: `/v1/sys/health`. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
+}
+
+/** Its response. */
+export interface Reply {
+  readonly status: number
+  /** The parsed body; undefined when it is empty or no JSON. */
+  readonly json: unknown
+  /** Why it was refused, in the server's own words, shortened; empty without any. */
+  readonly words: string
+}
+
+/** Milliseconds for one request, with its response. */
+const patience = 10_000
+
+/**
+ * Sends one request. A redirect is not followed: a token belongs to one address.
+ * @param milliseconds until it fails: 10 s unless given
+ * @throws KitError exit 6 when there is no response in 10 s, or one of more than 1 MiB; exit 7 when its certificate is
+ *   not trusted
+ */
+export async function send(
+  server: Server,
+  { method, path, headers = {}, body }: Request,
+  milliseconds = patience,
+): Promise<Reply> {
+  const text = body === undefined ? '' : JSON.stringify(body)
+  const signal = AbortSignal.timeout(milliseconds)
+  try {
+    const { status, content } = await new Promise<{ status: number; content: string }>((resolve, reject) => {
+      const sent = requestHttps(
+        new URL(path, server.url),
+        {
+          method,
+          signal,
+          agent: false,
+          headers: {
+            ...headers,
+            accept: 'application/json',
+            ...(text === '' ? {} : { 'content-type': 'application/json' }),
+          },
+          ...(server.ca === undefined ? {} : { ca: server.ca }),
+        },
+        (response) => {
+          textOf(response, mostErrorBytes).then(
+            (received) => resolve({ status: response.statusCode ?? 0, content: received }),
+            reject,
+          )
+        },
+      )
+      sent.on('error', reject)
+      sent.end(text)
+    })
+    const json = jsonOf(content)
+    return { status, json, words: wordsIn(json, content) }
+  } catch (cause) {
+    if (isUntrusted(cause)) throw untrusted(server, cause)
+    throw unreachable(
+      server,
+      signal.aborted ? `no answer within ${milliseconds / 1000} s` : messageOf(cause),
+      cause,
+    )
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Vault lists its errors; the API server has one message; anything else is a proxy between. */
+function wordsIn(json: unknown, text: string): string {
+  const { errors, message } = (json ?? {}) as { errors?: unknown; message?: unknown }
+  if (Array.isArray(errors)) return shortened(errors.filter((one) => typeof one === 'string').join('; '), 300)
+  if (typeof message === 'string') return shortened(message, 300)
+  return json === undefined ? shortened(text.replaceAll(/\s+/g, ' ').trim(), 120) : ''
+}
+
+const untrusted = ({ where, url, caHint }: Server, cause: unknown): KitError => {
+  const { hostname, port } = new URL(url)
+  const isName = codeOf(cause) === 'ERR_TLS_CERT_ALTNAME_INVALID'
+  const what = isName ? `shows a certificate that is not for ${hostname}` : 'is not proven by its CA'
+  return new KitError(`${where} ${what}: ${messageOf(cause)}`, {
+    exitCode: exitCodes.trust,
+    details: ['No token was sent to it. Nothing was written.'],
+    hint: `${caHint}; what the server shows: openssl s_client -connect ${hostname}:${port === '' ? '443' : port} -showcerts </dev/null`,
+    cause,
+  })
+}
+
+const unreachable = ({ where, url }: Server, words: string, cause: unknown): KitError =>
+  new KitError(`${where} cannot be reached: ${words}`, {
+    exitCode: exitCodes.unreachable,
+    details: ['Pods that run keep their files. Nothing was written.'],
+    hint: `is it up, and open to this machine? curl --insecure --max-time 5 ${url}`,
+    cause,
+  })

@@ -1,0 +1,79 @@
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { sensitive, type Sensitive } from '../../../lib/base/sensitive.mts'
+import { fields, readShape, text, type Shape } from '../../../lib/base/shape.mts'
+import type { VaultSettings } from '../settings.mts'
+import { send, type Reply, type Request, type Server } from './client.mts'
+
+// Vault's HTTP API, as far as the kit uses it: HashiCorp Vault and OpenBao alike.
+
+/** Vault, asked with or without a token. */
+export interface Vault {
+  readonly where: string
+  /** Sends one request to `/v1/PATH`. @throws KitError exit 6 or 7, see send */
+  ask(method: Request['method'], path: string, body?: unknown): Promise<Reply>
+  /** The same server, asked with this token. */
+  with(token: Sensitive): Vault
+}
+
+/** The Vault of these settings, without a token. */
+export function openVault(settings: VaultSettings): Vault {
+  const { VAULT_ADDR: url, VAULT_CA, VAULT_NAMESPACE: namespace } = settings
+  const server: Server = {
+    where: `Vault ${url}`,
+    url,
+    ca: VAULT_CA?.reveal(),
+    caHint: `lay the CA that signed it at credentials/${settings.ENV}/14_vault.vault.ca`,
+  }
+  const asked = (token?: Sensitive): Vault => ({
+    where: server.where,
+    ask: (method, path, body) =>
+      send(server, {
+        method,
+        path: `/v1/${path}`,
+        headers: {
+          'x-vault-request': 'true',
+          // Of the system backend, health and seal state are known in the root namespace only.
+          ...(namespace === undefined || path === 'sys/health' ? {} : { 'x-vault-namespace': namespace }),
+          ...(token === undefined ? {} : { 'x-vault-token': token.reveal() }),
+        },
+        ...(body === undefined ? {} : { body }),
+      }),
+    with: asked,
+  })
+  return asked()
+}
+
+/**
+ * Reads a response of Vault.
+ * @param what was asked: `its list of auth methods`
+ * @throws KitError exit 3 when it has another shape: something between answers in its place
+ */
+export const readReply = <T,>({ where }: Vault, what: string, shape: Shape<T>, { json }: Reply): T =>
+  readShape(`${where}: ${what}`, shape, json, {
+    exitCode: exitCodes.preflight,
+    hint: 'is VAULT_ADDR the address of Vault itself, and not of a page in front of it?',
+  })
+
+const login = fields({ auth: fields({ client_token: text }) })
+
+/** The token of a login. @throws KitError exit 3 when the response has none */
+export const tokenIn = (vault: Vault, reply: Reply): Sensitive =>
+  sensitive(readReply(vault, 'the answer to a login', login, reply).auth.client_token)
+
+/**
+ * Logs in as a pod does.
+ * @param path of the Kubernetes auth method: `kubernetes`
+ * @param jwt the token of a service account
+ * @returns the response: 200 with a token, or why not (README, "A login that is refused")
+ * @throws KitError exit 6 or 7
+ */
+export const logInByKubernetes = (vault: Vault, path: string, role: string, jwt: Sensitive): Promise<Reply> =>
+  vault.ask('POST', `auth/${path}/login`, { role, jwt: jwt.reveal() })
+
+/** The error for a request that Vault refused, although the rights were there before. */
+export const refused = ({ where }: Vault, what: string, { status, words }: Reply): KitError =>
+  new KitError(`${where} refuses ${what}: ${status} ${words}`.trimEnd(), {
+    exitCode: status === 403 ? exitCodes.denied : exitCodes.preflight,
+    details: ['What was written before stays; another run goes on from there.'],
+    hint: 'Vault’s own log says more (log_level debug); then run the same command again',
+  })

@@ -1,0 +1,78 @@
+import { selector } from '../../lib/kube/manifests/objects.mts'
+import { container, deployment, podDefaults, resources } from '../../lib/kube/manifests/pods.mts'
+import { applicationNamespace, pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
+import type { Deployment, Manifest } from '../../lib/kube/types.mts'
+import { injected, type Injection } from './injection.mts'
+import { checkFile, checkName, checkNamespace, injectionLabel, type Images } from './names.mts'
+import { checkPath, checkRole } from './roles.mts'
+import type { VaultSettings } from './settings.mts'
+
+// A pod that gets one value of Vault: it proves the whole way, and is all that the checks need of one.
+
+export const checkLabels = selector(checkName, 'check')
+
+/** uid and gid of its container, and of the agent beside it. */
+const user = 100
+
+/** Seconds until a changed value is in the file. */
+export const intervalSeconds = 20
+
+/** The namespace of the checks, whose pods may ask for injection, and the account that logs in to Vault. */
+export const checkAccount = (settings: VaultSettings): Manifest[] => [
+  ...applicationNamespace(checkNamespace, settings).map(withLabel),
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace: checkNamespace, name: checkName } },
+]
+
+/** The pod. It becomes ready only with its file, so not before Vault knows that account. */
+export const checkPod = (settings: VaultSettings, images: Images): Deployment =>
+  injected(plain(settings, images), injectionOf(settings))
+
+/** The label is what makes the API server ask the injector. */
+const withLabel = (one: Manifest): Manifest =>
+  one.kind === 'Namespace'
+    ? { ...one, metadata: { ...one.metadata, labels: { ...one.metadata?.labels, ...injectionLabel } } }
+    : one
+
+/** What that pod gets. */
+export const injectionOf = (settings: VaultSettings): Injection => ({
+  role: checkRole,
+  container: 'check',
+  user,
+  files: [{ name: checkFile, path: checkPath(settings), field: 'value' }],
+  intervalSeconds,
+})
+
+function plain(settings: VaultSettings, images: Images): Deployment {
+  return deployment({
+    namespace: checkNamespace,
+    name: checkName,
+    labels: checkLabels,
+    replicas: 1,
+    // The containers of the agent keep the address and the CA they were made with.
+    restartOn: [
+      settings.VAULT_ADDR,
+      settings.VAULT_NAMESPACE,
+      settings.VAULT_AUTH_PATH,
+      settings.VAULT_CA?.reveal(),
+    ],
+    pod: {
+      ...podDefaults({
+        labels: checkLabels,
+        user,
+        graceSeconds: 5,
+        scratch: {},
+        pullSecret: pullSecretName(settings),
+        containers: [
+          container({
+            name: 'check',
+            image: images['vault-agent'],
+            // The first process hears no signal that it does not ask for.
+            command: ['/bin/sh', '-c', "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"],
+            resources: resources('10m', '16Mi', '100m', '64Mi'),
+          }),
+        ],
+      }),
+      serviceAccountName: checkName,
+    },
+  })
+}

@@ -1,0 +1,137 @@
+import { X509Certificate } from 'node:crypto'
+import { systemNamespace } from '../../lib/base/names.mts'
+import { shortened } from '../../lib/base/sensitive.mts'
+import { failed, passed, warning, type Answer } from '../../lib/checks/checks.mts'
+import { podsOf, type CheckedApplication } from '../../lib/checks/standard.mts'
+import { isPodReady } from '../../lib/kube/rollout/progress.mts'
+import { conditionOf, type LiveObject, type Pod } from '../../lib/kube/types.mts'
+import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap, webhookName } from './names.mts'
+import { labelledNamespaces, type Tools, type VaultCheck } from './session.mts'
+import type { VaultSettings } from './settings.mts'
+
+/** The injector, as the checks see it that every application has. */
+export const application: CheckedApplication<VaultSettings> = {
+  name: injectorName,
+  namespace: () => injectorNamespace,
+  parts: ['injector'],
+  readiness: 'ready means that it has a certificate; "failed to find any PEM data" in its first 30 s is none',
+}
+
+/** The pod that the ConfigMap of the election names; undefined without one. */
+const leaderOf = ({ kube, once }: Tools): Promise<string | undefined> =>
+  once('vault.leader', async () => {
+    const live = await kube.get('configmaps', leaderConfigMap, injectorNamespace)
+    return live?.metadata.ownerReferences?.find(({ kind }) => kind === 'Pod')?.name
+  })
+
+const clear = (base64: unknown): string =>
+  typeof base64 === 'string' ? Buffer.from(base64, 'base64').toString() : ''
+
+const certificatesIn = (pem: string): X509Certificate[] =>
+  (pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []).map(
+    (one) => new X509Certificate(one),
+  )
+
+/** Hours before its end in which it should have been renewed: vault-k8s does that at a tenth of its 24 h. */
+const lateHours = 2
+
+/** What is wrong with a serving certificate. @param bundle PEM of the CAs in the webhook */
+function judge(certificate: string, bundle: string, now: number): Answer {
+  const [leaf] = certificatesIn(certificate)
+  if (leaf === undefined) return failed(`Secret ${certificateSecret} has no certificate`)
+  const hours = (new Date(leaf.validTo).getTime() - now) / 3_600_000
+  const end = new Date(leaf.validTo).toISOString().slice(0, 16)
+  if (hours < 0) return failed(`the certificate ended ${(-hours).toFixed(1)} h ago, at ${end} UTC`)
+  const name = `${injectorName}.${injectorNamespace}.svc`
+  if (leaf.checkHost(name) === undefined) return failed(`the certificate is not for ${name}`)
+  const isProven = certificatesIn(bundle).some((ca) => leaf.checkIssued(ca) && leaf.verify(ca.publicKey))
+  if (!isProven) return failed('the certificate is not proven by the CA in the webhook')
+  return hours < lateHours
+    ? warning(`the certificate ends at ${end} UTC and has not been renewed`)
+    : passed(`for ${name}, until ${end} UTC`)
+}
+
+export const webhookTrust: VaultCheck = {
+  id: 'vault.webhook',
+  title: 'The API server can trust the injector: its certificate, and the CA in the webhook',
+  fix: 'kubectl -n NAMESPACE delete pod POD: that is the leader, and the next one makes both anew within 16 s. Nobody else does',
+  async ask(tools) {
+    const { kube } = tools
+    const [live, secret, leader] = await Promise.all([
+      kube.get('mutatingwebhookconfigurations.admissionregistration.k8s.io', webhookName),
+      kube.get('secrets', certificateSecret, injectorNamespace),
+      leaderOf(tools),
+    ])
+    const { webhooks = [] } = (live ?? {}) as { webhooks?: { clientConfig?: { caBundle?: unknown } }[] }
+    const bundle = clear(webhooks[0]?.clientConfig?.caBundle)
+    const { cert } = (secret?.['data'] ?? {}) as { cert?: unknown }
+    const answer =
+      live === undefined
+        ? { ...failed(`there is no MutatingWebhookConfiguration ${webhookName}`), fix: again }
+        : bundle === ''
+          ? failed('the injector has not written its CA into the webhook: right to patch it?')
+          : secret === undefined
+            ? failed(`Secret ${certificateSecret} is gone: the leader makes it again only when it renews`)
+            : judge(clear(cert), bundle, Date.now())
+    return { ...answer, places: { NAMESPACE: injectorNamespace, POD: leader ?? '--all' } }
+  },
+}
+
+const again = 'run 14_vault_01_deploy again'
+
+export const leader: VaultCheck = {
+  id: 'vault.leader',
+  title: 'One pod of the injector is the leader, and it runs',
+  fix: `kubectl -n NAMESPACE delete pod POD. Never ConfigMap ${leaderConfigMap} while that pod lives: two leaders would write against each other`,
+  async ask(tools) {
+    const [name, pods] = await Promise.all([leaderOf(tools), podsOf(application, tools)])
+    const places = { NAMESPACE: injectorNamespace, POD: name ?? '--all' }
+    if (name === undefined) return failed('no pod is the leader: the certificate will not be renewed', places)
+    const pod = pods.find(({ metadata }) => metadata.name === name)
+    if (pod === undefined) return failed(`${name} is the leader, and is not there any more`, places)
+    return isPodReady(pod as unknown as Pod)
+      ? passed(name)
+      : failed(`${name} is the leader, and does not run (evicted, or its node is away)`, places)
+  },
+}
+
+/** Namespaces whose pods must start whatever the injector does. */
+const never: readonly string[] = [
+  'kube-system',
+  'kube-public',
+  'kube-node-lease',
+  injectorNamespace,
+  systemNamespace,
+]
+
+export const labels: VaultCheck = {
+  id: 'vault.labels',
+  title: 'Only namespaces of applications ask the injector',
+  fix: 'kubectl label namespace NAME keybuzz.io/vault-injection-',
+  async ask(tools) {
+    const names = await labelledNamespaces(tools)
+    const bad = names.filter((name) => never.includes(name))
+    return bad.length === 0
+      ? passed(names.join(', '))
+      : failed(`${bad.join(', ')} would depend on the injector`, { NAME: bad.join(' ') })
+  },
+}
+
+export const refused: VaultCheck = {
+  id: 'vault.refused',
+  title: 'No pod is refused where injection is asked for',
+  fix: 'kubectl -n vault-injector get pods: with no injector ready, pods that ask for secrets are refused, and made when it is back',
+  async ask(tools) {
+    const names = await labelledNamespaces(tools)
+    const all = (
+      await Promise.all(names.map((namespace) => tools.kube.list('deployments.apps', { namespace })))
+    ).flat()
+    const problems = all.flatMap((one) => {
+      const condition = conditionOf(one, 'ReplicaFailure')
+      return condition?.status === 'True' ? [`${where(one)}: ${shortened(condition.message ?? '', 240)}`] : []
+    })
+    return problems.length === 0 ? passed(`${all.length} Deployments`) : failed(problems.join('; '))
+  },
+}
+
+const where = ({ metadata }: LiveObject): string => `${metadata.namespace}/${metadata.name}`

@@ -1,0 +1,26 @@
+import { standardChecks } from '../../lib/checks/standard.mts'
+import type { ChecksOf } from '../../lib/run/module.mts'
+import { intervalSeconds } from './check-pod.mts'
+import { injects, valueWithin, waiting } from './checks-injection.mts'
+import { application, labels, leader, refused, webhookTrust } from './checks-injector.mts'
+import { health, logins, scope } from './checks-vault.mts'
+import type { vault } from './module.mts'
+import { injectorNamespace } from './names.mts'
+
+export const checks: ChecksOf<typeof vault> = [
+  // The namespace has no environment in its name.
+  ...standardChecks(application).map((check) => ({
+    ...check,
+    fix: check.fix.replaceAll('NAMESPACE', injectorNamespace),
+  })),
+  webhookTrust,
+  leader,
+  injects,
+  labels,
+  health,
+  logins,
+  scope,
+  valueWithin(intervalSeconds + 10),
+  waiting,
+  refused,
+]

@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto'
+import { messageOf } from '../../lib/base/errors.mts'
+import { pollUntil } from '../../lib/base/poll.mts'
+import { sensitive, shortened } from '../../lib/base/sensitive.mts'
+import { failed, passed } from '../../lib/checks/checks.mts'
+import type { Drill } from '../../lib/checks/drills.mts'
+import type { DrillsOf } from '../../lib/run/module.mts'
+import { intervalSeconds } from './check-pod.mts'
+import { refused as refusedBy } from './api/vault.mts'
+import type { vault } from './module.mts'
+import { checkNamespace, injectorName, injectorNamespace } from './names.mts'
+import { checkPath } from './roles.mts'
+import { asCheck, hashInPod, hashOf, readyPod } from './session.mts'
+import { addedTo, liveCheckPod } from './trial.mts'
+import type { VaultSettings } from './settings.mts'
+
+type VaultDrill = Drill<VaultSettings>
+
+/** A pod that asks, where it may. */
+const asking = { namespace: checkNamespace, asks: true }
+
+/** Milliseconds until a new leader has made a certificate and the API server has its CA. */
+const newLeader = 40_000
+
+/** @param milliseconds until a pod must be injected again */
+export const lostWithin = (milliseconds: number): VaultDrill => ({
+  id: 'vault.lost',
+  title: 'Injection works again after both pods of the injector were lost',
+  fix: 'kubectl -n vault-injector logs -l app.kubernetes.io/name=vault-injector; then checks vault.leader and vault.webhook',
+  async run(tools) {
+    await tools.breaking.losePods(injectorNamespace, [injectorName])
+    const one = await liveCheckPod(tools.kube)
+    const started = performance.now()
+    const last = await pollUntil(
+      () => addedTo(tools.kube, one, asking).then((names) => names.join(' and '), messageOf),
+      { until: (text) => text.startsWith('vault-agent'), milliseconds, every: 2000 },
+    )
+    return last.startsWith('vault-agent')
+      ? passed(`${last} added, ${Math.round((performance.now() - started) / 1000)} s after they were ready`)
+      : failed(shortened(last, 200))
+  },
+})
+
+/** @param milliseconds until a pod that asks must be refused */
+export const downWithin = (milliseconds: number): VaultDrill => ({
+  id: 'vault.down',
+  title: 'Without an injector, pods that ask are refused, and no other pod is',
+  fix: 'the webhook: failurePolicy must be Fail, with matchConditions; run 14_vault_01_deploy again',
+  async run(tools) {
+    const one = await liveCheckPod(tools.kube)
+    await tools.breaking.scaleDown(injectorNamespace, injectorName)
+    try {
+      const last = await pollUntil(() => addedTo(tools.kube, one, asking).then(() => 'was made', messageOf), {
+        until: (text) => text !== 'was made',
+        milliseconds,
+        every: 1000,
+      })
+      if (last === 'was made') return failed('a pod that asks for secrets would start without them')
+      await addedTo(tools.kube, one, { namespace: checkNamespace, asks: false })
+      return passed('refused with the annotation, made without it')
+    } finally {
+      await tools.breaking.restore(injectorNamespace, injectorName)
+    }
+  },
+})
+
+/** @param seconds until the file must have it */
+export const rotationWithin = (seconds: number): VaultDrill => ({
+  id: 'vault.rotation',
+  title: 'A new value in Vault reaches the file of a running pod',
+  fix: 'kubectl -n vault-check logs deployment/vault-check -c vault-agent',
+  async run(tools) {
+    const client = await asCheck(tools)
+    const pod = await readyPod(tools)
+    const next = sensitive(randomBytes(18).toString('hex'))
+    const reply = await client.ask('POST', checkPath(tools.settings), { data: { value: next.reveal() } })
+    if (reply.status !== 200) throw refusedBy(client, 'a new value of the checks', reply)
+    const started = performance.now()
+    const isThere = await pollUntil(async () => (await hashInPod(tools, pod)) === hashOf(next), {
+      until: (there) => there,
+      milliseconds: seconds * 1000,
+      every: 1500,
+    })
+    return isThere
+      ? passed(`after ${Math.round((performance.now() - started) / 1000)} s, in the same pod`)
+      : failed(`not after ${seconds} s`)
+  },
+})
+
+export const drills: DrillsOf<typeof vault> = [
+  rotationWithin(intervalSeconds + 10),
+  lostWithin(newLeader),
+  downWithin(10_000),
+]

@@ -1,0 +1,55 @@
+import { defineModule } from '../../lib/run/module.mts'
+import { checkAccount, checkPod } from './check-pod.mts'
+import { failures } from './failures.mts'
+import { flows } from './flows.mts'
+import { injector } from './manifests.mts'
+import { certificateSecret, identity, injectorNamespace, type Images } from './names.mts'
+import { reviewer } from './reviewer.mts'
+import { accesses, checkPath } from './roles.mts'
+import { own, shared, type VaultSettings } from './settings.mts'
+
+export const vault = defineModule({
+  ...identity,
+  title: 'Vault Agent injection',
+  scope: 'cluster',
+  shared,
+  settings: own,
+  images: ['vault-k8s', 'vault-agent'],
+  moreKinds: [
+    'mutatingwebhookconfigurations.admissionregistration.k8s.io',
+    ...['clusterroles', 'clusterrolebindings', 'roles', 'rolebindings'].map(
+      (kind) => `${kind}.rbac.authorization.k8s.io`,
+    ),
+  ],
+  validate: ({ VAULT_ROLE_ID, VAULT_SECRET_ID, VAULT_TOKEN }: VaultSettings) => [
+    ...((VAULT_ROLE_ID === undefined) === (VAULT_SECRET_ID === undefined)
+      ? []
+      : ['VAULT_ROLE_ID and VAULT_SECRET_ID belong together: give both, or none']),
+    ...(VAULT_TOKEN !== undefined && VAULT_ROLE_ID !== undefined
+      ? ['VAULT_TOKEN and VAULT_ROLE_ID exclude each other: give one of the two']
+      : []),
+  ],
+  objects: (settings: VaultSettings, images: Images) => ({
+    '01_deploy': injector(settings, images),
+    '02_configure_injection': [...reviewer(), ...checkAccount(settings), checkPod(settings, images)],
+  }),
+  flows,
+  failures,
+  notProven: () => [
+    'No other module takes its secrets from Vault yet: their Kubernetes Secrets are as they were.',
+    'The way from other namespaces’ pods to Vault: one pod, in vault-check, proves it from its node.',
+    'vault-check and vault-reviewer have no NetworkPolicies: only the injector’s namespace has.',
+    'That a certificate of the injector is renewed after 24 h: the check sees its end, not its renewal.',
+  ],
+  stays: (settings: VaultSettings) => [
+    `in Vault ${settings.VAULT_ADDR}: auth method ${settings.VAULT_AUTH_PATH}, ${accesses(settings)
+      .map(({ role, policy }) => `role ${role}, policy ${policy}`)
+      .join(', ')}, value ${checkPath(settings)}`,
+    `Secret ${certificateSecret}, which the injector made: kubectl --namespace ${injectorNamespace} delete secret ${certificateSecret}`,
+  ],
+  information: (settings: VaultSettings) => [
+    ['Vault', settings.VAULT_ADDR],
+    ['Values', `${settings.VAULT_KV_MOUNT}/${settings.VAULT_KV_PREFIX}/`],
+    ['Logins', `auth/${settings.VAULT_AUTH_PATH}, asked back at ${settings.VAULT_KUBERNETES_URL}`],
+  ],
+})

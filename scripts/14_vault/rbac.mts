@@ -1,0 +1,60 @@
+import type { Manifest } from '../../lib/kube/types.mts'
+import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap, webhookName } from './names.mts'
+
+// The rights of the injector. Pure. Each was tried with vault-k8s 1.7.6: one less, and it fails (README, "Rights").
+
+const group = 'rbac.authorization.k8s.io'
+const subjects = [{ kind: 'ServiceAccount', namespace: injectorNamespace, name: injectorName }]
+
+/** Over the cluster: its own webhook object, and whether the node of a leader is still there. */
+const cluster = [
+  // A request for a list has no name that a rule could compare.
+  {
+    apiGroups: ['admissionregistration.k8s.io'],
+    resources: ['mutatingwebhookconfigurations'],
+    verbs: ['list', 'watch'],
+  },
+  {
+    apiGroups: ['admissionregistration.k8s.io'],
+    resources: ['mutatingwebhookconfigurations'],
+    resourceNames: [webhookName],
+    verbs: ['get', 'patch'],
+  },
+  { apiGroups: [''], resources: ['nodes'], verbs: ['get'] },
+]
+
+/** In its namespace: the Secret with its certificate, and the ConfigMap that says which pod is the leader. */
+const own = [
+  { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['secrets'], resourceNames: [certificateSecret], verbs: ['update'] },
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
+  // delete: of a leader on a node that is gone. Without it there is no new leader for as long as that lasts.
+  {
+    apiGroups: [''],
+    resources: ['configmaps'],
+    resourceNames: [leaderConfigMap],
+    verbs: ['get', 'delete'],
+  },
+  { apiGroups: [''], resources: ['pods'], verbs: ['get', 'delete'] },
+]
+
+const clusterName = `keybuzz-${injectorName}`
+const inNamespace = { namespace: injectorNamespace, name: injectorName }
+const binding = (kind: 'ClusterRole' | 'Role', metadata: Manifest['metadata']) => ({
+  apiVersion: `${group}/v1`,
+  kind: `${kind}Binding`,
+  metadata,
+  roleRef: { apiGroup: group, kind, name: metadata?.name },
+  subjects,
+})
+
+/** The injector's service account and its rights. */
+export const rights = (): Manifest[] => [
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: inNamespace },
+  ...([
+    { apiVersion: `${group}/v1`, kind: 'ClusterRole', metadata: { name: clusterName }, rules: cluster },
+    binding('ClusterRole', { name: clusterName }),
+    { apiVersion: `${group}/v1`, kind: 'Role', metadata: inNamespace, rules: own },
+    binding('Role', inNamespace),
+  ] as Manifest[]),
+]

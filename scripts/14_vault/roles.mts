@@ -1,0 +1,42 @@
+import { audience, checkFile, checkName, checkNamespace } from './names.mts'
+import type { VaultSettings } from './settings.mts'
+
+// What one module may read in Vault: a policy, and a role that binds it to one service account of one namespace. Pure.
+
+/** A role and its policy. */
+export interface Access {
+  /** The name of the role, below the auth path. */
+  readonly role: string
+  /** The name of the policy; policies of all clusters that use this Vault are in one list. */
+  readonly policy: string
+  readonly rules: string
+  readonly account: string
+  readonly namespace: string
+}
+
+/** The role of the checks. */
+export const checkRole = 'keybuzz-check'
+
+/** The path of the checks' own value, for reading and writing it. */
+export const checkPath = ({ VAULT_KV_MOUNT, VAULT_KV_PREFIX }: VaultSettings): string =>
+  `${VAULT_KV_MOUNT}/data/${VAULT_KV_PREFIX}/${checkFile}`
+
+/** Every role the kit keeps. That of the checks may change its value too: a drill proves that pods follow. */
+export const accesses = (settings: VaultSettings): Access[] => [
+  {
+    role: checkRole,
+    policy: `keybuzz-${settings.VAULT_AUTH_PATH}-check`,
+    rules: `path "${checkPath(settings)}" {\n  capabilities = ["create", "read", "update"]\n}\n`,
+    account: checkName,
+    namespace: checkNamespace,
+  },
+]
+
+/** The fields of a role, as Vault takes and returns them. */
+export const roleFields = ({ account, namespace, policy }: Access) => ({
+  bound_service_account_names: [account],
+  bound_service_account_namespaces: [namespace],
+  audience,
+  token_policies: [policy],
+  token_ttl: 3600,
+})

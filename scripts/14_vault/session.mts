@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto'
+import { exitCodes, KitError } from '../../lib/base/errors.mts'
+import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
+import { fields, text } from '../../lib/base/shape.mts'
+import type { Check, CheckTools } from '../../lib/checks/checks.mts'
+import { readPods } from '../../lib/checks/pods.mts'
+import { isPodReady } from '../../lib/kube/rollout/progress.mts'
+import type { LiveObject, Pod } from '../../lib/kube/types.mts'
+import { logInByKubernetes, openVault, readReply, tokenIn, type Vault } from './api/vault.mts'
+import { secretsFolder } from './injection.mts'
+import { audience, checkFile, checkName, checkNamespace, injectionLabel } from './names.mts'
+import { checkPath, checkRole } from './roles.mts'
+import type { VaultSettings } from './settings.mts'
+
+export type Tools = CheckTools<VaultSettings>
+export type VaultCheck = Check<VaultSettings>
+
+const wrong = (what: string): KitError => new KitError(what, { exitCode: exitCodes.validationFailed })
+
+/** Vault, asked as the pod of the checks asks it. @throws KitError exit 10 when the login is refused; exit 3, 6 or 7 */
+export async function asCheck({ settings, kube }: Tools): Promise<Vault> {
+  const vault = openVault(settings)
+  const token = await kube.tokenOf(checkName, checkNamespace, audience)
+  const reply = await logInByKubernetes(vault, settings.VAULT_AUTH_PATH, checkRole, token)
+  if (reply.status !== 200)
+    throw wrong(`Vault refuses the login of ${checkName}: ${reply.status} ${reply.words}`)
+  return vault.with(tokenIn(vault, reply))
+}
+
+const stored = fields({ data: fields({ data: fields({ value: text }) }) })
+
+/** The value of the checks in Vault. @throws KitError exit 10 when it cannot be read; exit 3, 6 or 7 */
+export async function readValue(vault: Vault, settings: VaultSettings): Promise<Sensitive> {
+  const path = checkPath(settings)
+  const reply = await vault.ask('GET', path)
+  if (reply.status !== 200) throw wrong(`${path} cannot be read: ${reply.status} ${reply.words}`)
+  return sensitive(readReply(vault, path, stored, reply).data.data.value)
+}
+
+/** The SHA-256 of a value, as sha256sum prints it. */
+export const hashOf = (value: Sensitive): string => createHash('sha256').update(value.reveal()).digest('hex')
+
+/** The file with that value, in the pod. */
+const file = `${secretsFolder}/${checkFile}`
+
+/** The SHA-256 of the file in the pod: the value itself never leaves it. @throws KitError exit 9 */
+export async function hashInPod({ kube }: Tools, pod: LiveObject): Promise<string> {
+  const said = await kube.runIn(pod, ['sha256sum', file], { isRepeatable: true })
+  return said.split(' ')[0] ?? ''
+}
+
+/** The pod of the checks. @throws KitError exit 10 when none is ready */
+export async function readyPod(tools: Tools): Promise<LiveObject> {
+  const pods = await readPods(tools, checkNamespace, checkName)
+  const pod = pods.find((one) => isPodReady(one as unknown as Pod))
+  if (pod !== undefined) return pod
+  throw wrong(`no pod of ${checkName} is ready: kubectl -n ${checkNamespace} get pods`)
+}
+
+/** The names of the namespaces whose pods may ask for injection. */
+export const labelledNamespaces = ({ kube, once }: Tools): Promise<string[]> =>
+  once('vault.namespaces', async () =>
+    (await kube.list('namespaces', { labels: injectionLabel })).map(({ metadata }) => metadata.name),
+  )

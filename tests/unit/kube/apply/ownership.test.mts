@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createOurObjects, prunableKinds } from '../../../../lib/kube/apply/ownership.mts'
+import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
+import { readRecords } from '../../../../lib/state/revision-store.mts'
+
+/** A kubectl that finds nothing, and keeps the kinds it was asked for. */
+function counting(): { kubectl: Kubectl; kinds: string[][] } {
+  const kinds: string[][] = []
+  const json = (words: readonly string[]) => {
+    kinds.push((words[1] ?? '').split(','))
+    return Promise.resolve({ kind: 'List', items: [] } as never)
+  }
+  return { kubectl: { words: [], run: () => Promise.resolve(''), json }, kinds }
+}
+const own = ['roles.rbac.authorization.k8s.io']
+
+test('kinds of one module are read with those of every module, at the start and again', async () => {
+  const { kubectl, kinds } = counting()
+  await readRecords(kubectl, own)
+  const ours = createOurObjects(kubectl, { module: '20_shop', env: 'dev' }, [], own)
+  ours.invalidate()
+  await ours.find()
+  assert.equal(kinds.length, 2)
+  for (const asked of kinds) {
+    assert.equal(asked.at(-1), own[0])
+    for (const kind of prunableKinds) assert.ok(asked.includes(kind), kind)
+  }
+})
+
+test('a module without such kinds asks for none of them', async () => {
+  const { kubectl, kinds } = counting()
+  await readRecords(kubectl)
+  const ours = createOurObjects(kubectl, { module: '20_shop', env: 'dev' }, [])
+  ours.invalidate()
+  await ours.find()
+  for (const asked of kinds) assert.ok(!asked.some((kind) => kind.includes('rbac')))
+})

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { afterEach, test } from 'node:test'
+import { isSensitive } from '../../../lib/base/sensitive.mts'
+import { openInputs } from '../../../lib/run/inputs.mts'
+import { defineModule } from '../../../lib/run/module.mts'
+import type { Arguments } from '../../../lib/run/request.mts'
+
+const module = defineModule({
+  number: 20,
+  slug: 'shop',
+  title: 'Shop',
+  scope: 'cluster',
+  shared: [],
+  settings: [{ key: 'SHOP_TOKEN', title: 'Token', kind: 'sensitive', optional: true, transient: true }],
+  images: [],
+  objects: () => ({}),
+})
+const options = { verb: 'install', confirm: [], set: [], noInput: true, plan: false } as unknown as Arguments
+afterEach(() => void delete process.env['KEYBUZZ_SHOP_TOKEN'])
+
+test('a value for one run is there in all of its steps, although no file holds it', async () => {
+  process.env['KEYBUZZ_SHOP_TOKEN'] = 'token-of-one-run'
+  const inputs = await openInputs(module, 'no-such-environment', options)
+  await inputs.ensure({}, () => assert.fail('a file would be written'))
+  delete process.env['KEYBUZZ_SHOP_TOKEN']
+  const { SHOP_TOKEN: token } = inputs.current()
+  assert.ok(isSensitive(token) && token.reveal() === 'token-of-one-run')
+  const next = await openInputs(module, 'no-such-environment', options)
+  assert.equal(next.current().SHOP_TOKEN, undefined)
+})
