@@ -17,6 +17,6 @@ export const modules = [
   { number: 11, slug: 'chatwoot', title: 'Chatwoot', inFullRun: 'required', needs: [9] },
   { number: 12, slug: 'n8n', title: 'n8n workflows', inFullRun: 'required', needs: [9] },
   { number: 13, slug: 'superset', title: 'Superset', inFullRun: 'optional', needs: [9] },
-  { number: 14, slug: 'vault', title: 'Vault Agent injection', inFullRun: 'recommended', needs: [9] },
+  { number: 14, slug: 'vault', title: 'Vault Agent injection', inFullRun: 'optional', needs: [9] },
   { number: 15, slug: 'llm', title: 'LiteLLM & AI services', inFullRun: 'optional', needs: [9] },
 ]

@@ -172,6 +172,7 @@ until_whole() { kubectl wait node --all --for=condition=Ready --timeout=90s && u
   assert_equal "$status" 7
   assert_output --partial 'is not the file versions.json names'
   run -2 on master-01 'ls /usr/local/bin/k3s'
+  run ! grep -q TOKEN "$credentials/09_k3s.env"
 }
 
 # killed_until_through STEP: that step again and again, each run killed at its 9th write, until one has fewer left. Sets $killed.

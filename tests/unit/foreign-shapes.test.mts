@@ -134,7 +134,9 @@ documents('the list of services', '15_llm.services.yml', parse(services), string
 )
 
 test('what hosts say of themselves, of etcd and of volumes: read, or exit 6 with the host’s name', async () => {
-  const list = { members: [{ ID: '7', name: 'k8s-1', peerURLs: ['https://192.0.2.1:2380'], isLearner: false }] }
+  const list = {
+    members: [{ ID: '7', name: 'k8s-1', peerURLs: ['https://192.0.2.1:2380'], isLearner: false }],
+  }
   const volumes = { items: [{ metadata: { name: 'pv' }, spec: { claimRef: { namespace: 'a', name: 'b' } } }] }
   let given = ''
   const any = (value: unknown) =>

@@ -17,6 +17,7 @@ import { ensureImages } from './images.mts'
 import {
   artifactsOf,
   imagesOf,
+  proveAll,
   copyArtifacts,
   writeConfig,
   needsStart,
@@ -68,6 +69,8 @@ export async function ensureServers({
   requireSameFixed(states, given)
   const { begins, order } = planFormation(states, known, changes)
   requireSameProgram(order, artifacts)
+  // A file that is not its publisher's ends the run before anything is saved, on this machine too.
+  if (states.some(({ program }) => program === undefined)) await proveAll(artifacts)
   const settings = await withTokens({ states, servers, settings: given, keep })
   await Promise.all(masters.map((master) => copyArtifacts(master, artifacts)))
   const tokens = new Map<string, Promise<string>>()

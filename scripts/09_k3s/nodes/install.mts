@@ -78,6 +78,10 @@ export const needsStart = (
   wanted: DesiredState,
 ): boolean => (!active && !starting) || tombstone || started !== startHash(wanted)
 
+/** Compares every file with its checksum. @throws KitError as PinnedFile.prove */
+export const proveAll = async (artifacts: readonly Artifact[]): Promise<void> =>
+  void (await Promise.all(artifacts.map(({ prove }) => prove())))
+
 /** Lays the program and the images; nothing is started. */
 export async function copyArtifacts(host: Host, artifacts: readonly Artifact[]): Promise<void> {
   for (const { path, mode, ...content } of artifacts) await host.put(path, mode, content)

@@ -81,6 +81,25 @@ test('steps 02 and 03, killed after every write in turn: one healthy cluster, an
   }
 })
 
+test('a program that is not its publisher’s: exit 7 before the tokens are saved, and no host is written to', async () => {
+  const world = makeWorld(3, 0)
+  const { K3S_TOKEN: _server, K3S_AGENT_TOKEN: _agent, ...others } = settings
+  const k3sOfSomebody = { ...versions.k3s, sha256: 'a'.repeat(64) }
+  const keep = () => assert.fail('nothing is saved')
+  await assert.rejects(
+    ensureServers({
+      ...shared,
+      keep,
+      settings: others as K3sSettings,
+      versions: { ...versions, k3s: k3sOfSomebody },
+      ...hostsOf(world),
+      known: false,
+    }),
+    { exitCode: exitCodes.trust },
+  )
+  assert.equal(world.writes, 0)
+})
+
 for (const key of ['K3S_TOKEN', 'K3S_AGENT_TOKEN'] as const) {
   test(`another ${key} than the cluster was made with: exit 5, and no host is written to`, async () => {
     const world = await installed(3, 0)

@@ -1,3 +1,8 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
 import { resolve, typed } from '../../../../lib/settings/settings.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
@@ -12,8 +17,15 @@ export const saved = {
 }
 export const sources = { env: 'staging', overrides: {}, saved, variables: {} }
 export const settings = typed('staging', resolve([...k3s.shared, ...k3s.settings], sources)) as K3sSettings
-/** What is installed on them. */
-export const versions = {
-  k3s: { version: 'v1', file: 'artifacts/k3s', sha256: '0'.repeat(64) },
-  'k3s-images': { version: 'v1', file: 'artifacts/images.tar', sha256: '1'.repeat(64) },
+const folder = mkdtempSync(join(tmpdir(), 'keybuzz-artifacts-'))
+after(() => rmSync(folder, { recursive: true }))
+
+/** A file of this machine, and its checksum. */
+function artifact(name: string) {
+  const file = join(folder, name)
+  writeFileSync(file, name)
+  return { version: 'v1', file, sha256: createHash('sha256').update(name).digest('hex') }
 }
+
+/** What is installed on them. */
+export const versions = { k3s: artifact('k3s'), 'k3s-images': artifact('images.tar') }
