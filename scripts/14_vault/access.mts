@@ -3,6 +3,7 @@ import { log } from '../../lib/base/log.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import type { Writes } from '../../lib/base/writes.mts'
 import type { KubeReader } from '../../lib/kube/reader.mts'
+import { written } from '../../lib/base/written.mts'
 import { logInByKubernetes, type Vault } from './api/vault.mts'
 import type { Reply } from './api/client.mts'
 import { sendWrite, writesFor } from './configure.mts'
@@ -98,9 +99,7 @@ const settledLogin = (vault: Vault, { settings, kube, settlingMs = settling }: M
 const needsToken = ({ where }: Vault, { status, words }: Reply): KitError =>
   new KitError(`${where} does not take the tokens of this cluster yet: ${status} ${words}`, {
     exitCode: exitCodes.usage,
-    details: [
-      'Changing that takes a token for the set-up, and this run has none. Nothing was written to Vault.',
-    ],
+    details: [`Changing that takes a token for the set-up, and this run has none. ${written()}`],
     hint: 'give it in the variable KEYBUZZ_VAULT_TOKEN: read -rs KEYBUZZ_VAULT_TOKEN; export KEYBUZZ_VAULT_TOKEN; then run the same command again',
   })
 

@@ -4,6 +4,7 @@ import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import { fields, mapOf, type Shape } from '../../lib/base/shape.mts'
 import type { Change } from '../../lib/base/writes.mts'
+import { written } from '../../lib/base/written.mts'
 import { readReply, refused, type Vault } from './api/vault.mts'
 import type { Reviewer } from './review.mts'
 import { accesses, checkPath, roleFields, type Access } from './roles.mts'
@@ -100,7 +101,7 @@ async function hasAuth(admin: Vault, path: string): Promise<boolean> {
   const other = typeof type === 'string' ? shortened(type, 40) : 'unknown'
   throw new KitError(`the auth method at ${path} of ${admin.where} is of type ${other}, not kubernetes`, {
     exitCode: exitCodes.worldMoved,
-    details: ['Nothing was written.'],
+    details: [written()],
     hint: 'set VAULT_AUTH_PATH to another word, such as kubernetes-keybuzz',
   })
 }

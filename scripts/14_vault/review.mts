@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
 import type { KubeReader } from '../../lib/kube/reader.mts'
+import { written } from '../../lib/base/written.mts'
 import { send, type Server } from './api/client.mts'
 import { reviewerNamespace, reviewerSecret } from './names.mts'
 import type { VaultSettings } from './settings.mts'
@@ -53,7 +54,7 @@ export async function requireReview({ host, ca, token }: Reviewer): Promise<void
   if (reply.status === 201 && status?.authenticated === true) return
   throw new KitError(`${server.where} does not let Vault’s reviewer ask: ${reply.status} ${reply.words}`, {
     exitCode: reply.status === 401 || reply.status === 403 ? exitCodes.denied : exitCodes.preflight,
-    details: [meaningOf(reply.status), 'Nothing was written to Vault.'],
+    details: [meaningOf(reply.status), written()],
     hint: `kubectl --namespace ${reviewerNamespace} delete secret ${reviewerSecret}; then run 14_vault_02_configure_injection again: it makes a new one`,
   })
 }

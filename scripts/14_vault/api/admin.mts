@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { fields, listOf, mapOf, optionalOrNull, text, wholeNumber } from '../../../lib/base/shape.mts'
+import { written } from '../../../lib/base/written.mts'
 import type { VaultSettings } from '../settings.mts'
 import { readReply, tokenIn, type Vault } from './vault.mts'
 
@@ -42,7 +43,7 @@ export async function signIn(vault: Vault, settings: VaultSettings): Promise<Vau
 const denied = ({ where }: Vault, what: string, details: string[]): KitError =>
   new KitError(`${where} ${what}`, {
     exitCode: exitCodes.denied,
-    details: [...details, 'Nothing was written.'],
+    details: [...details, written()],
     hint: 'make a token for one hour: vault token create -policy=keybuzz-setup -ttl=1h; then give it in the variable KEYBUZZ_VAULT_TOKEN',
   })
 
@@ -73,7 +74,7 @@ export async function requireRights(admin: Vault, rights: readonly Right[]): Pro
   if (missing.length === 0) return
   throw new KitError(`the token for the set-up lacks rights in ${admin.where}`, {
     exitCode: exitCodes.denied,
-    details: [...missing, 'Nothing was written.'],
+    details: [...missing, written()],
     hint: 'add these capabilities to its policy; README of this module, "Rights", has the whole policy',
   })
 }
@@ -93,7 +94,7 @@ export async function requireKv(admin: Vault, mount: string): Promise<void> {
       `${admin.where} has no mount ${mount}, or not for this token: ${reply.status} ${reply.words}`,
       {
         exitCode: exitCodes.denied,
-        details: ['Vault does not tell the two apart. Nothing was written.'],
+        details: [`Vault does not tell the two apart. ${written()}`],
         hint: `vault secrets list; make one: vault secrets enable -version=2 -path=${mount} kv`,
       },
     )
@@ -101,7 +102,7 @@ export async function requireKv(admin: Vault, mount: string): Promise<void> {
   if (type === 'kv' && options?.['version'] === '2') return
   throw new KitError(`${mount} is ${type === 'kv' ? 'KV version 1' : `of type ${type}`}, not KV version 2`, {
     exitCode: exitCodes.preflight,
-    details: ['A template for version 2 reads nothing there. Nothing was written.'],
+    details: [`A template for version 2 reads nothing there. ${written()}`],
     hint: 'set VAULT_KV_MOUNT to a mount of version 2, or make one: vault secrets enable -version=2 -path=keybuzz-kv kv',
   })
 }

@@ -3,6 +3,7 @@ import { mostErrorBytes, textOf } from '../../../lib/base/collect.mts'
 import { exitCodes, KitError, messageOf } from '../../../lib/base/errors.mts'
 import { shortened } from '../../../lib/base/sensitive.mts'
 import { codeOf, isUntrusted } from '../../../lib/backends/tls.mts'
+import { written } from '../../../lib/base/written.mts'
 
 // HTTPS with JSON, to Vault and to the API server as Vault asks it. Tokens travel in headers, and are in no error.
 
@@ -110,7 +111,7 @@ const untrusted = ({ where, url, caHint }: Server, cause: unknown): KitError => 
   const what = isName ? `shows a certificate that is not for ${hostname}` : 'is not proven by its CA'
   return new KitError(`${where} ${what}: ${messageOf(cause)}`, {
     exitCode: exitCodes.trust,
-    details: ['No token was sent to it. Nothing was written.'],
+    details: [`No token was sent to it. ${written()}`],
     hint: `${caHint}; what the server shows: openssl s_client -connect ${hostname}:${port === '' ? '443' : port} -showcerts </dev/null`,
     cause,
   })
@@ -119,7 +120,7 @@ const untrusted = ({ where, url, caHint }: Server, cause: unknown): KitError => 
 const unreachable = ({ where, url }: Server, words: string, cause: unknown): KitError =>
   new KitError(`${where} cannot be reached: ${words}`, {
     exitCode: exitCodes.unreachable,
-    details: ['Pods that run keep their files. Nothing was written.'],
+    details: [`Pods that run keep their files. ${written()}`],
     hint: `is it up, and open to this machine? curl --insecure --max-time 5 ${url}`,
     cause,
   })

@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { fields, optional, text, wholeNumber } from '../../../lib/base/shape.mts'
+import { written } from '../../../lib/base/written.mts'
 import { readReply, type Vault } from './vault.mts'
 
 // Whether Vault can work: sys/health tells it by its status (Vault, "/sys/health").
@@ -51,7 +52,7 @@ export async function requireHealthy(
   if (problem !== undefined)
     throw new KitError(`${vault.where} ${problem.what}`, {
       exitCode: exitCodes.preflight,
-      details: ['Pods that run keep their files. Nothing was written.'],
+      details: [`Pods that run keep their files. ${written()}`],
       hint: problem.hint,
     })
   const apart = Math.abs(health.secondsAhead)
@@ -83,7 +84,7 @@ function problemOf({ state }: Health): { what: string; hint: string } | undefine
 const notVault = ({ where }: Vault, status: number, words: string): KitError =>
   new KitError(`${where} does not answer as Vault does: ${status} ${words}`.trimEnd(), {
     exitCode: exitCodes.preflight,
-    details: ['Nothing was written.'],
+    details: [written()],
     hint:
       status >= 300 && status < 400
         ? 'it sends requests elsewhere: set VAULT_ADDR to the active server, or to a load balancer that knows it'
