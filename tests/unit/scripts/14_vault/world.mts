@@ -164,7 +164,7 @@ export function toolsOf(vault: StandIn, world: World): Tools<VaultSettings> {
       raw: () => Promise.resolve(world.log ?? ''),
       runIn(_pod: LiveObject, [program]: string[]) {
         if (program === 'ls') return Promise.resolve(world.files ?? 'check\n')
-        if (program === 'find') return Promise.resolve(world.tokens ?? '')
+        if (program === 'sh') return Promise.resolve(world.tokens ?? '')
         return Promise.resolve(
           `${createHash('sha256').update(value()).digest('hex')}  /vault/secrets/check\n`,
         )
