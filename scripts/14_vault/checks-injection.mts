@@ -42,7 +42,8 @@ export const injects: VaultCheck = {
 }
 
 /** Where Kubernetes mounts a token; an image may have neither folder. */
-const findTokens = 'for folder in /run /var/run; do [ ! -d $folder ] || find $folder/ -name token 2>/dev/null || :; done'
+const findTokens =
+  'for folder in /run /var/run; do [ ! -d $folder ] || find $folder/ -name token 2>/dev/null || :; done'
 
 /** @param seconds until a file that differs from Vault is an error: a changed value takes its time */
 export const valueWithin = (seconds: number): VaultCheck => ({
