@@ -8,6 +8,8 @@ setup_file() {
   "$practice" up --images n8n-twin,contract,vault
   ensure_ground
   forget_vault
+  # One that a killed run left.
+  end_vault
   name_images
   start_vault
   printf "VAULT_ADDR='https://10.77.0.10:8200'\nVAULT_KUBERNETES_URL='https://10.77.0.11:6443'\n" |
@@ -19,7 +21,7 @@ teardown_file() {
   load helper
   injector_is_at_hand || return 0
   forget_vault
-  in_backend 'systemctl stop practice-vault; rm -rf /etc/practice-vault /var/lib/practice-vault /usr/local/bin/bao'
+  end_vault
   # It also writes versions.json as it was.
   "$practice" up --images n8n-twin,contract
 }
@@ -106,6 +108,12 @@ systemd-run --quiet --unit practice-vault /usr/local/bin/bao server -config=/etc
     node -p 'JSON.parse(process.argv[1]).unseal_keys_b64[0]' "$answers" >"$BATS_FILE_TMPDIR/unseal-key")
   unseal
   bao secrets enable -version=2 -path=kv kv
+}
+
+# end_vault: and everything of it.
+end_vault() {
+  in_backend 'if systemctl is-active --quiet practice-vault; then systemctl stop practice-vault; fi
+    rm -rf /etc/practice-vault /var/lib/practice-vault /usr/local/bin/bao'
 }
 
 # unseal: and waits until it is active.
