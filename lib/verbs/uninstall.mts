@@ -48,8 +48,19 @@ export async function uninstall<M extends Module>(session: Session<M>): Promise<
   if (options.plan) return
   log.done(`${headingOf(module)} uninstalled`, started)
   if (machinery === undefined) sayNamespaces(objects)
-  for (const line of module.stays?.(session.inputs.current()) ?? []) say(`  Kept      ${line}`)
+  for (const line of staysOf(session)) say(`  Kept      ${line}`)
   if (existsSync(settingsFile(env, module))) say(`  Kept      ${shownPath(settingsFile(env, module))}`)
+}
+
+/** What the module leaves outside the cluster. Its file may be lost: what is done is done, and no failure. */
+function staysOf<M extends Module>({ module, inputs }: Session<M>): readonly string[] {
+  if (module.stays === undefined) return []
+  try {
+    return module.stays(inputs.current())
+  } catch (thrown) {
+    if (!(thrown instanceof KitError)) throw thrown
+    return [`what it has outside the cluster, which cannot be named: ${thrown.message}`]
+  }
 }
 
 /** An object being deleted already is said before the name is asked: its finalizers may hold the uninstall for long. */

@@ -133,7 +133,9 @@ state() {
   assert_equal "$status" 5
   assert_output --partial 'It can never be replaced'
   rm "$credentials/13_superset.env"
-  run -0 scripts/13_superset/13_superset_00_setup_credentials.mts --env practice
+  run -5 scripts/13_superset/13_superset_00_setup_credentials.mts --env practice
+  assert_output --partial "SUPERSET_QUERY_SECONDS_MAX='120'"
+  run -0 scripts/13_superset/13_superset_00_setup_credentials.mts --env practice --set SUPERSET_QUERY_SECONDS_MAX=120
   run -0 grep -F "$(grep ^SUPERSET_SECRET_KEY= <<<"$before")" "$credentials/13_superset.env"
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
 import { deletedText } from '../../../lib/kube/objects.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
@@ -19,6 +20,7 @@ async function shown(
   live: LiveObject[],
   plan: boolean,
   taken = '',
+  more: object = {},
 ) {
   let screen = ''
   context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
@@ -34,11 +36,24 @@ async function shown(
     revisions: { current: { state: 'validated' }, uninstalled: () => Promise.resolve() },
   }
   await uninstall({
-    module: { number: 20, slug: 'shop', title: 'Shop', scope: 'environment', settings: [], shared: [] },
+    module: {
+      number: 20,
+      slug: 'shop',
+      title: 'Shop',
+      scope: 'environment',
+      settings: [],
+      shared: [],
+      ...more,
+    },
     env: 'dev',
     options: { plan },
     answers: { confirm: ['shop'], yes: false, canAsk: false },
     writes: createWrites({ planning: plan, guard: () => Promise.resolve() }),
+    inputs: {
+      current: () => {
+        throw new KitError('2 settings are missing for 20 Shop (dev)', { exitCode: exitCodes.usage })
+      },
+    },
     opened,
     requireOpened: () => opened,
   } as unknown as Session<never>)
@@ -71,4 +86,10 @@ test('how many objects were deleted is what the API server has taken, not what w
     /2 objects of 01_deploy: 1 deleted, 1 were gone before/,
   )
   assert.equal(deletedText(0, 8), '0 deleted, 8 were gone before')
+})
+
+test('an uninstall whose settings file was lost ends well, and says that it cannot name what stays', async (context) => {
+  const stays = { stays: () => assert.fail('without settings nothing can be named') }
+  const screen = await shown(context as never, [object('Secret')], false, 'secret/shop\n', stays)
+  assert.match(screen, /Kept +what it has outside the cluster, which cannot be named: 2 settings are missing/)
 })
