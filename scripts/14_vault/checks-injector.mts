@@ -5,6 +5,7 @@ import { failed, passed, warning, type Answer } from '../../lib/checks/checks.mt
 import { podsOf, type CheckedApplication } from '../../lib/checks/standard.mts'
 import { isPodReady } from '../../lib/kube/rollout/progress.mts'
 import { conditionOf, type LiveObject, type Pod } from '../../lib/kube/types.mts'
+import { fromBase64 } from './base64.mts'
 import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap, webhookName } from './names.mts'
 import { labelledNamespaces, type Tools, type VaultCheck } from './session.mts'
 import type { VaultSettings } from './settings.mts'
@@ -23,9 +24,6 @@ const leaderOf = ({ kube, once }: Tools): Promise<string | undefined> =>
     const live = await kube.get('configmaps', leaderConfigMap, injectorNamespace)
     return live?.metadata.ownerReferences?.find(({ kind }) => kind === 'Pod')?.name
   })
-
-const clear = (base64: unknown): string =>
-  typeof base64 === 'string' ? Buffer.from(base64, 'base64').toString() : ''
 
 const certificatesIn = (pem: string): X509Certificate[] =>
   (pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []).map(
@@ -63,7 +61,7 @@ export const webhookTrust: VaultCheck = {
       leaderOf(tools),
     ])
     const { webhooks = [] } = (live ?? {}) as { webhooks?: { clientConfig?: { caBundle?: unknown } }[] }
-    const bundle = clear(webhooks[0]?.clientConfig?.caBundle)
+    const bundle = fromBase64(webhooks[0]?.clientConfig?.caBundle)
     const { cert } = (secret?.['data'] ?? {}) as { cert?: unknown }
     const answer =
       live === undefined
@@ -72,7 +70,7 @@ export const webhookTrust: VaultCheck = {
           ? failed('the injector has not written its CA into the webhook: right to patch it?')
           : secret === undefined
             ? failed(`Secret ${certificateSecret} is gone: the leader makes it again only when it renews`)
-            : judge(clear(cert), bundle, Date.now())
+            : judge(fromBase64(cert), bundle, Date.now())
     return { ...answer, places: { NAMESPACE: injectorNamespace, POD: leader ?? '--all' } }
   },
 }

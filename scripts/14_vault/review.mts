@@ -3,6 +3,7 @@ import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
 import type { KubeReader } from '../../lib/kube/reader.mts'
 import { written } from '../../lib/base/written.mts'
 import { send, type Server } from './api/client.mts'
+import { fromBase64 } from './base64.mts'
 import { reviewerNamespace, reviewerSecret } from './names.mts'
 import type { VaultSettings } from './settings.mts'
 
@@ -17,15 +18,12 @@ export interface Reviewer {
   readonly token: Sensitive
 }
 
-const clear = (base64: unknown): string =>
-  typeof base64 === 'string' ? Buffer.from(base64, 'base64').toString() : ''
-
 /** The reviewer's token and the API server's CA; undefined while Kubernetes has not written the token yet. */
 export async function findReviewer(kube: KubeReader, settings: VaultSettings): Promise<Reviewer | undefined> {
   const secret = await kube.get('secrets', reviewerSecret, reviewerNamespace)
   const { token, 'ca.crt': ca } = (secret?.['data'] ?? {}) as { token?: string; 'ca.crt'?: string }
   if (token === undefined || ca === undefined) return undefined
-  return { host: settings.VAULT_KUBERNETES_URL, ca: clear(ca), token: sensitive(clear(token)) }
+  return { host: settings.VAULT_KUBERNETES_URL, ca: fromBase64(ca), token: sensitive(fromBase64(token)) }
 }
 
 /**

@@ -20,7 +20,7 @@ import { requireSameCluster } from '../../../../scripts/09_k3s/preflight/same-cl
 import { removeNode } from '../../../../scripts/09_k3s/remove/leave.mts'
 import { teardown } from '../../../../scripts/09_k3s/remove/take-down.mts'
 import { tokenProblem } from '../../../../scripts/09_k3s/settings-tokens.mts'
-import { hostsOf, makeWorld, untilNow, type World } from './machines.mts'
+import { hostsOf, machineOf, makeWorld, untilNow, type World } from './machines.mts'
 import { settings, versions } from './staging.mts'
 
 // Where K3s does otherwise than one would think, as it was seen on K3s v1.36.3: what it fixes for good, starts that
@@ -44,12 +44,6 @@ const installed = async (masters: number, workers: number): Promise<World> => {
   await install(world)
   world.writes = 0
   return world
-}
-
-const machineOf = (world: World, name: string) => {
-  const found = world.machines.find((one) => one.name === name)
-  assert.ok(found)
-  return found
 }
 
 const exit5 =

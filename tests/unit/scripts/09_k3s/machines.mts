@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -433,4 +434,11 @@ export function hostsOf(world: World, limit?: readonly string[]): Hosts {
 export const untilNow: Until = async ({ what, missing }) => {
   for (let times = 0; times < 5; times += 1) if ((await missing()) === '') return
   throw new Error(`${what} did not become ready: ${await missing()}`)
+}
+
+/** The machine of that name, which must be there. */
+export function machineOf(world: World, name: string) {
+  const found = world.machines.find((one) => one.name === name)
+  assert.ok(found)
+  return found
 }

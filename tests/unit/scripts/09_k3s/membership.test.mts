@@ -20,7 +20,7 @@ import { strayPods } from '../../../../scripts/09_k3s/nodes/pod-addresses.mts'
 import { missingIn, nodeless, serverIsHealthy } from '../../../../scripts/09_k3s/nodes/readiness.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { removeNode } from '../../../../scripts/09_k3s/remove/leave.mts'
-import { bare, hostsOf, Killed, makeWorld, putOut, untilNow, type World } from './machines.mts'
+import { bare, hostsOf, Killed, machineOf, makeWorld, putOut, untilNow, type World } from './machines.mts'
 import { settings, versions } from './staging.mts'
 
 // Who is a member of the cluster: what etcd lists, and what its log on a machine says, as K3s v1.36.3 was seen to do.
@@ -63,12 +63,6 @@ const installed = async (masters: number, workers: number): Promise<World> => {
   await install(world)
   world.writes = 0
   return world
-}
-
-const machineOf = (world: World, name: string) => {
-  const found = world.machines.find((one) => one.name === name)
-  assert.ok(found)
-  return found
 }
 
 /** One cluster of all machines, and nothing left to do. */
