@@ -2,6 +2,7 @@ import { changeOf, countLine, createPlanner } from './planner.mts'
 import type { Planned } from './diff.mts'
 import { conflictLine, conflictsOf, requireNoConflict } from './conflicts.mts'
 import { ensureJob } from '../rollout/job.mts'
+import { evictPod } from '../evict.mts'
 import { keyed } from './keyed.mts'
 import { nameOf, type LiveObject, type Manifest } from '../types.mts'
 import { createKubeReader } from '../reader.mts'
@@ -135,6 +136,7 @@ export function createKube(options: KubeOptions): KubeSession {
     ...reader,
     apply: (wanted) => applyBatch(wanted.map((manifest) => ready(owned(manifest, { ...owner, step })))),
     setFields: (fields) => setForeignFields(options, fields),
+    evict: (pod) => evictPod(kubectl, writes, pod),
     async ensureJob(wanted, alone = []) {
       jobs.add(nameOf(wanted))
       const one = ready(owned(wanted, { ...owner, step }))

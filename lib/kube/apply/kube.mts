@@ -26,6 +26,11 @@ export interface Kube extends KubeReader {
    */
   ensureJob(job: Job, alone?: readonly string[]): Promise<void>
   /**
+   * Evicts a pod, so that its controller makes another one where the scheduler wants it now.
+   * @throws KitError exit 9 when a PodDisruptionBudget needs it; see also evictPod
+   */
+  evict(pod: LiveObject): Promise<void>
+  /**
    * Waits until workloads serve with what was applied.
    * @param workloads names of Deployments, or `statefulset/qdrant`
    * @throws KitError exit 5 or 9, see waitForDeployments

@@ -3,15 +3,18 @@ import type { Kube } from '../../../lib/kube/apply/kube.mts'
 import { isReady } from '../../../lib/kube/cluster-view.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
-import { addonObjects, addons, nearDns, placementOf, renewed, spreadOf, staysTooLong } from './spread.mts'
+import { crowdedPods, placementOf } from './placement.mts'
+import { addonObjects, addons, nearDns, renewed, spreadOf, staysTooLong } from './spread.mts'
 
 /** The pods of one addon. @throws KitError, see Kubectl.run */
 export const podsOf = (kube: KubeReader, addon: keyof typeof addons): Promise<LiveObject[]> =>
   kube.list('pods', { namespace: 'kube-system', labels: addons[addon].labels })
 
 /**
- * Puts DNS and metrics on as many nodes as are there now, and has every node ask its own CoreDNS.
- * @throws KitError exit 5 when somebody else set the field of kube-dns; exit 9 when K3s has not made its addons
+ * Puts DNS and metrics on as many nodes as are there now, brings pods apart that came to stand on one node, and has
+ * every node ask its own CoreDNS.
+ * @throws KitError exit 5 when somebody else set the field of kube-dns; exit 9 when K3s has not made its addons, or a
+ *   budget lets no pod be evicted
  */
 export async function spreadAddons(kube: Kube): Promise<void> {
   const nodes = await kube.list('nodes', {})
@@ -20,8 +23,21 @@ export async function spreadAddons(kube: Kube): Promise<void> {
   if (nodes.every(isReady)) await kube.waitForRollout('kube-system', 'coredns', 'metrics-server')
   if (spreadOf(nodes).near) await kube.setFields([nearDns])
   for (const addon of ['dns', 'metrics'] as const) {
-    if ((await podsOf(kube, addon)).some(staysTooLong))
-      await kube.setFields([renewed(addons[addon].deployment)])
+    const pods = await podsOf(kube, addon)
+    if (pods.some(staysTooLong)) await kube.setFields([renewed(addons[addon].deployment)])
+    else await bringApart(kube, addon, crowdedPods(nodes, pods))
+  }
+}
+
+/** One after another: meanwhile the others serve. */
+async function bringApart(
+  kube: Kube,
+  addon: keyof typeof addons,
+  pods: readonly LiveObject[],
+): Promise<void> {
+  for (const pod of pods) {
+    await kube.evict(pod)
+    await kube.waitForRollout('kube-system', addons[addon].deployment)
   }
 }
 

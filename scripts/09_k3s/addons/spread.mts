@@ -1,8 +1,7 @@
-import { isReady } from '../../../lib/kube/cluster-view.mts'
 import type { HorizontalPodAutoscaler, LiveObject, Manifest } from '../../../lib/kube/types.mts'
 import { leaveAfterSeconds } from '../settings-timing.mts'
 
-// On how many nodes DNS and metrics are to run, and where they lack. Pure.
+// On how many nodes DNS and metrics are to run. Pure.
 
 /** Most pods of CoreDNS: beyond ten nodes an eleventh adds memory and no safety. */
 const mostDns = 10
@@ -43,7 +42,7 @@ const minorOf = ({ status }: LiveObject): number => {
 const tolerated = /^(CriticalAddonsOnly|node-role\.kubernetes\.io\/control-plane|node\.kubernetes\.io\/.*)$/
 
 /** True for a node on which the scheduler may place pods of CoreDNS and metrics-server. */
-function takesAddons({ spec }: LiveObject): boolean {
+export function takesAddons({ spec }: LiveObject): boolean {
   const { taints = [] } = (spec ?? {}) as { taints?: { key: string; effect: string }[] }
   return taints.every(({ key, effect }) => effect === 'PreferNoSchedule' || tolerated.test(key))
 }
@@ -123,55 +122,4 @@ export const staysTooLong = ({ spec }: LiveObject): boolean =>
     ({ key, tolerationSeconds = 0 }) =>
       /^node\.kubernetes\.io\/(not-ready|unreachable)$/.test(key ?? '') &&
       tolerationSeconds > leaveAfterSeconds,
-  )
-
-/** Where pods of an addon serve, and what is lacking. */
-export interface Placement {
-  /** Names of Ready nodes with a ready pod. */
-  readonly serving: readonly string[]
-  /** In a few words what lacks, though the nodes for it are Ready; empty when nothing does. */
-  readonly lacking: string
-  /** Names of the nodes that are not Ready, for which a pod waits. */
-  readonly waitingFor: readonly string[]
-}
-
-/**
- * @param nodes as for spreadOf
- * @param pods of one addon
- * @param wanted pods of it, as spreadOf has them
- */
-export function placementOf(
-  nodes: readonly LiveObject[],
-  pods: readonly LiveObject[],
-  wanted: number,
-): Placement {
-  const usable = nodes.filter(takesAddons)
-  const up = usable.filter(isReady).map(({ metadata }) => metadata.name)
-  const down = usable.filter((node) => !isReady(node)).map(({ metadata }) => metadata.name)
-  const on = new Set(pods.filter(isServing).map(nodeOf))
-  const serving = up.filter((name) => on.has(name))
-  const without = up.filter((name) => !on.has(name))
-  const least = Math.min(wanted, up.length)
-  const lacking =
-    serving.length >= least
-      ? ''
-      : wanted >= usable.length
-        ? `none on ${without.join(', ')}`
-        : `${serving.length} of ${least} nodes`
-  return { serving, lacking, waitingFor: pods.some(isPending) ? down : [] }
-}
-
-const nodeOf = ({ spec }: LiveObject): string => (spec as { nodeName?: string }).nodeName ?? ''
-
-interface PodStatus {
-  phase?: string
-  conditions?: { type: string; status: string }[]
-}
-
-const isPending = ({ status }: LiveObject): boolean => (status as PodStatus | undefined)?.phase === 'Pending'
-
-const isServing = (pod: LiveObject): boolean =>
-  pod.metadata.deletionTimestamp === undefined &&
-  ((pod['status'] as PodStatus | undefined)?.conditions ?? []).some(
-    ({ type, status }) => type === 'Ready' && status === 'True',
   )

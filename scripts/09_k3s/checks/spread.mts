@@ -2,7 +2,8 @@ import { pollUntil } from '../../../lib/base/poll.mts'
 import { failed, passed, warning, type Answer, type Check } from '../../../lib/checks/checks.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { podsOf } from '../addons/apply.mts'
-import { placementOf, spreadOf, type Placement } from '../addons/spread.mts'
+import { placementOf, type Placement } from '../addons/placement.mts'
+import { spreadOf } from '../addons/spread.mts'
 import { isKitMade } from '../probes/cluster-facts.mts'
 import type { K3sSettings } from '../settings.mts'
 import { nodesOf, type Tools } from './nodes.mts'
@@ -46,14 +47,14 @@ async function answer(tools: Tools, addon: 'dns' | 'metrics'): Promise<Answer> {
 export const dnsNodes: Check<K3sSettings> = {
   id: 'k3s.dns-nodes',
   title: 'CoreDNS runs on every node, on ten at most: a lost node takes no names away',
-  fix: 'run module 9 again, its step 04 sets the number of pods; kubectl -n kube-system describe pods -l k8s-app=kube-dns shows why one does not run',
+  fix: 'run module 9 again, its step 04 sets the number of pods and brings them apart; kubectl -n kube-system describe pods -l k8s-app=kube-dns shows why one does not run',
   ask: (tools) => answer(tools, 'dns'),
 }
 
 export const metricsNodes: Check<K3sSettings> = {
   id: 'k3s.metrics-nodes',
   title: 'metrics-server runs on two nodes: autoscalers go on when one is lost',
-  fix: 'run module 9 again, its step 04 sets the number of pods; when both are on one node: kubectl -n kube-system rollout restart deployment/metrics-server',
+  fix: 'run module 9 again, its step 04 sets the number of pods and brings them apart; kubectl -n kube-system describe pods -l k8s-app=metrics-server shows why one does not run',
   ask: (tools) => answer(tools, 'metrics'),
 }
 

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Kube } from '../../../../lib/kube/apply/kube.mts'
 import { nameOf, type LiveObject, type Manifest } from '../../../../lib/kube/types.mts'
 import { addonsAreSpread, spreadAddons } from '../../../../scripts/09_k3s/addons/apply.mts'
+import { crowdedPods } from '../../../../scripts/09_k3s/addons/placement.mts'
 import { addonObjects, spreadOf } from '../../../../scripts/09_k3s/addons/spread.mts'
 
 // On how many nodes DNS and metrics are put, and what is sent for it.
@@ -94,6 +95,7 @@ function clusterOf(nodes: LiveObject[], pods: { dns: LiveObject[]; metrics: Live
     apply: (all: readonly Manifest[]) => Promise.resolve(void done.push(`apply ${all.length}`)),
     waitForRollout: (_: string, ...names: string[]) =>
       Promise.resolve(void done.push(`wait ${names.join(' ')}`)),
+    evict: (one: LiveObject) => Promise.resolve(void done.push(`evict ${one.metadata.name}`)),
     setFields: (all: readonly Manifest[]) => Promise.resolve(void done.push(`set ${all.map(nameOf).join()}`)),
   }
   return { kube: kube as unknown as Kube, done }
@@ -133,3 +135,34 @@ test('what lacks is named, by node while every node is to have one', async () =>
   const { kube } = clusterOf(many(3), { dns: right.dns.slice(1), metrics: right.metrics.slice(1) })
   assert.equal(await addonsAreSpread(kube).missing(), 'coredns: none on node-0; metrics-server: 1 of 2 nodes')
 })
+
+const aged = (name: string, nodeName: string, second: number): LiveObject => ({
+  ...pod(nodeName),
+  metadata: { name, creationTimestamp: `2026-11-29T10:00:${String(second).padStart(2, '0')}Z` },
+})
+
+test('pods that came to stand on one node are brought apart, one after another, the youngest of them', async () => {
+  const dns = [aged('old', 'node-0', 1), aged('young', 'node-0', 9), aged('other', 'node-1', 5)]
+  const { kube, done } = clusterOf(many(3), { ...right, dns })
+  await spreadAddons(kube)
+  assert.deepEqual(done.slice(3), ['evict young', 'wait coredns'])
+})
+
+const crowded = [aged('old', 'node-0', 1), aged('young', 'node-0', 9), aged('younger', 'node-0', 10)]
+const waiting: LiveObject = { ...aged('new', '', 11), status: { phase: 'Pending' } }
+const cordoned = node('node-1', {
+  taints: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }],
+})
+for (const [what, nodes, pods, moved] of [
+  ['no more than there is room for', many(2), crowded, ['younger']],
+  ['a node each, the youngest first', many(4), crowded, ['younger', 'young']],
+  ['nothing while a pod waits for its node', many(2), [...crowded, waiting], []],
+  ['nothing to a node that is cordoned', [node('node-0'), cordoned], crowded, []],
+  ['nothing to a node that is lost', [node('node-0'), node('node-1', { ready: false })], crowded, []],
+  ['nothing where every node has one', many(1), crowded, []],
+] as const)
+  test(`brought apart: ${what}`, () =>
+    assert.deepEqual(
+      crowdedPods(nodes, pods).map(({ metadata }) => metadata.name),
+      moved,
+    ))

@@ -1,0 +1,22 @@
+import type { Writes } from '../base/writes.mts'
+import type { Kubectl } from './kubectl.mts'
+import { nameOf, type LiveObject } from './types.mts'
+
+/**
+ * Evicts one pod: unlike a deletion, the API server refuses it while a PodDisruptionBudget needs the pod.
+ * @param pod as it was read: another pod that has its name by now stays
+ * @throws KitError exit 9 when a budget refuses it or it is gone; see also Kubectl.run and Writes.make
+ */
+export async function evictPod(kubectl: Kubectl, writes: Writes, pod: LiveObject): Promise<void> {
+  const { name, namespace = '', uid } = pod.metadata
+  const eviction = {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { name, namespace },
+    deleteOptions: { preconditions: { uid } },
+  }
+  const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`
+  await writes.make([{ sign: '-', what: nameOf(pod) }], async () => {
+    await kubectl.run(['create', '--raw', path, '-f', '-'], { input: eviction, once: true })
+  })
+}

@@ -1,0 +1,85 @@
+import { isReady } from '../../../lib/kube/cluster-view.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
+import { takesAddons } from './spread.mts'
+
+// On which nodes the pods of DNS and metrics serve, and which of them stand on one that has another. Pure.
+
+/** Where pods of an addon serve, and what is lacking. */
+export interface Placement {
+  /** Names of Ready nodes with a ready pod. */
+  readonly serving: readonly string[]
+  /** In a few words what lacks, though the nodes for it are Ready; empty when nothing does. */
+  readonly lacking: string
+  /** Names of the nodes that are not Ready, for which a pod waits. */
+  readonly waitingFor: readonly string[]
+}
+
+/**
+ * @param nodes as for spreadOf
+ * @param pods of one addon
+ * @param wanted pods of it, as spreadOf has them
+ */
+export function placementOf(
+  nodes: readonly LiveObject[],
+  pods: readonly LiveObject[],
+  wanted: number,
+): Placement {
+  const usable = nodes.filter(takesAddons)
+  const up = usable.filter(isReady).map(({ metadata }) => metadata.name)
+  const down = usable.filter((node) => !isReady(node)).map(({ metadata }) => metadata.name)
+  const on = new Set(pods.filter(isServing).map(nodeOf))
+  const serving = up.filter((name) => on.has(name))
+  const without = up.filter((name) => !on.has(name))
+  const least = Math.min(wanted, up.length)
+  const lacking =
+    serving.length >= least
+      ? ''
+      : wanted >= usable.length
+        ? `none on ${without.join(', ')}`
+        : `${serving.length} of ${least} nodes`
+  return { serving, lacking, waitingFor: pods.some(isPending) ? down : [] }
+}
+
+/**
+ * Pods that stand on a node with another one of the addon while a node that could take one has none: the scheduler
+ * moves no pod when a node comes back or is new.
+ * @param nodes as for spreadOf
+ * @param pods of one addon
+ * @returns the youngest of each crowded node, at most one for each node without
+ */
+export function crowdedPods(nodes: readonly LiveObject[], pods: readonly LiveObject[]): LiveObject[] {
+  if (pods.some(isPending)) return []
+  const serving = pods.filter(isServing)
+  const on = new Set(serving.map(nodeOf))
+  const empty = nodes.filter((node) => takesAddons(node) && isOpen(node) && !on.has(node.metadata.name))
+  const oldestFirst = serving.toSorted((one, other) => madeAt(one) - madeAt(other))
+  const seen = new Set<string>()
+  const surplus = oldestFirst.filter((pod) => seen.size === seen.add(nodeOf(pod)).size)
+  return surplus.toReversed().slice(0, empty.length)
+}
+
+/** True for a node that is Ready and takes new pods: neither cordoned nor short of anything. */
+const isOpen = (node: LiveObject): boolean => {
+  const { taints = [] } = (node['spec'] ?? {}) as { taints?: { key: string; effect: string }[] }
+  const isClosed = taints.some(
+    ({ key, effect }) => effect !== 'PreferNoSchedule' && key.startsWith('node.kubernetes.io/'),
+  )
+  return isReady(node) && !isClosed
+}
+
+const madeAt = ({ metadata }: LiveObject): number => Date.parse(metadata.creationTimestamp ?? '')
+
+const nodeOf = ({ spec }: LiveObject): string => (spec as { nodeName?: string }).nodeName ?? ''
+
+interface PodStatus {
+  phase?: string
+  conditions?: { type: string; status: string }[]
+}
+
+const isPending = ({ status }: LiveObject): boolean => (status as PodStatus | undefined)?.phase === 'Pending'
+
+const isServing = (pod: LiveObject): boolean =>
+  pod.metadata.deletionTimestamp === undefined &&
+  ((pod['status'] as PodStatus | undefined)?.conditions ?? []).some(
+    ({ type, status }) => type === 'Ready' && status === 'True',
+  )
