@@ -160,7 +160,7 @@ SHELL
 
 @test "a drill: one master away, the API answers, a write succeeds, the canary and n8n serve; then it is healthy again" {
   run -0 kit --module 9 --drill --confirm k3s
-  assert_output --partial 'practice-master-03 away and whole again'
+  assert_output --partial 'practice-master-03 away and healthy again'
   run -3 on master-03 'systemctl is-active keybuzz-drill-undo.timer'
 }
 
