@@ -262,7 +262,10 @@ what_runs() {
 
 # bats test_tags=long
 @test "an expired client certificate: exit 7 for any module; an install of module 9 fetches another, 0600" {
-  certificate=$(base64 -w0 tests/fixtures/expired.pem)
+  # Of the key that stands beside it.
+  key=$BATS_TEST_TMPDIR/key
+  (umask 077 && sed -n 's/.*client-key-data: //p' "$credentials/kubeconfig" | base64 -d >"$key")
+  certificate=$(openssl req -new -key "$key" -subj /CN=expired | openssl x509 -req -signkey "$key" -days -1 2>/dev/null | base64 -w0)
   sed -i -E "s/(client-certificate-data: ).*/\1$certificate/" "$credentials/kubeconfig"
   run -7 kit --module 12 --plan
   assert_output --partial 'client certificate in credentials/practice/kubeconfig expired'
