@@ -177,16 +177,23 @@ verify() { NODE_EXTRA_CA_CERTS=$trusted kit --module 12 --verify; }
 # serial NODE: of the certificate that node answers with.
 serial() { served "$1" | openssl x509 -noout -serial; }
 
-# until_renewed SECONDS SERIAL: every node answers with another certificate, and with none that has ended meanwhile.
+# until_renewed SECONDS SERIAL: every node answers with another certificate of the issuer, and meanwhile with none that has
+# ended, nor with the ingress controller's own.
 until_renewed() {
-  local node until=$((SECONDS + $1))
-  for node in 10.77.0.21 10.77.0.22; do
-    until [[ $(serial "$node") == serial=* && $(serial "$node") != "$2" ]]; do
-      ((SECONDS < until)) || fail "$node still answers with $2"
-      served "$node" | openssl x509 -noout -checkend 0 || fail "the certificate $node answers with has ended"
-      sleep 1
+  local node found old deadline=$((SECONDS + $1))
+  while :; do
+    old=''
+    for node in 10.77.0.21 10.77.0.22; do
+      found=$(served "$node") || fail "$node has no certificate on port 443"
+      [[ $(openssl x509 -noout -issuer <<<"$found") == *Pebble* ]] || fail "$node answers with a certificate of another issuer: $found"
+      openssl x509 -noout -checkend 0 <<<"$found" >/dev/null || fail "$node answers with a certificate that has ended: $found"
+      [[ $(openssl x509 -noout -serial <<<"$found") != "$2" ]] || old=$node
     done
+    [[ -n $old ]] || break
+    ((SECONDS < deadline)) || fail "$old still answers with $2"
+    sleep 1
   done
+  assert_served "$(signed)"
 }
 
 @test "by ACME: the report says when the certificate ends; one that is asked for reaches visitors without a run of the kit" {

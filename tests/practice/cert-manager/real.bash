@@ -95,7 +95,7 @@ refuse() { name_leads_to 10.77.0.10; }
 ask_again() {
   kubectl wait certificate/n8n-tls --namespace n8n-practice --for=condition=Issuing=False --timeout=60s >&2
   name_leads_to 10.77.0.21
-  kubectl --namespace n8n-practice delete certificate n8n-tls --cascade=foreground
+  kubectl --namespace n8n-practice delete certificate n8n-tls --cascade=foreground --timeout=60s
 }
 
 # sign: it does by itself.
