@@ -24,7 +24,9 @@ prepare_cert_manager() {
 
 remove_cert_manager() {
   end_pebble
-  if kubectl get customresourcedefinition challenges.acme.cert-manager.io >/dev/null 2>&1; then forget_certificates; fi
+  if kubectl get customresourcedefinitions {certificates,clusterissuers}.cert-manager.io challenges.acme.cert-manager.io >/dev/null 2>&1; then
+    forget_certificates
+  fi
   kubectl delete -f "$objects" --ignore-not-found --timeout=120s >&2
   kubectl delete namespace cert-manager --ignore-not-found --timeout=120s
   kubectl delete leases --namespace kube-system cert-manager-controller cert-manager-cainjector-leader-election --ignore-not-found
@@ -35,11 +37,12 @@ end_cert_manager() {
   "$practice" up --images n8n-twin,contract
 }
 
-# forget_certificates: whether or not somebody works on them yet: without its pods the webhook refuses every change, and a
-# Challenge waits for cert-manager before it goes.
+# forget_certificates: whatever works on them ends first, or an Ingress that still asks for one would get another. Without
+# the webhook's pod its configuration refuses every change; a Challenge waits for cert-manager before it goes.
 forget_certificates() {
   local name names
   kubectl delete validatingwebhookconfiguration,mutatingwebhookconfiguration cert-manager-webhook --ignore-not-found
+  kubectl delete deployment cert-manager --namespace cert-manager --ignore-not-found --cascade=foreground --timeout=60s
   names=$(kubectl get challenges.acme.cert-manager.io --namespace n8n-practice -o name)
   for name in $names; do
     kubectl patch "$name" --namespace n8n-practice --type=merge --patch '{"metadata":{"finalizers":null}}' ||
