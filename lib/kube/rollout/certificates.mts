@@ -24,10 +24,14 @@ export async function awaitCertificates(
       seconds: patience,
       missing: () => certificateLacks(kube, namespace, secretName, host),
       isFatal: (missing) => missing.startsWith(refusal),
-      hint: `kubectl --namespace ${namespace} describe certificates,orders,challenges; then run the same command again`,
+      hint: hintFor(namespace, secretName),
     })
   }
 }
+
+/** cert-manager gives the Certificate the name of its Secret, and requests a deleted one anew at once. */
+const hintFor = (namespace: string, name: string): string =>
+  `kubectl --namespace ${namespace} describe certificates,orders,challenges; after a refusal, once its cause is gone: kubectl --namespace ${namespace} delete certificate ${name} --cascade=foreground; then run the same command again`
 
 /** Prefix of a state that is final for this wait: cert-manager itself tries again only after an hour. */
 const refusal = 'refused: '

@@ -92,6 +92,14 @@ part() {
   fi
 }
 
+# require_part WHAT NAME SOURCE: part NAME, which WHAT cannot be made without; where it comes from when it is not there.
+require_part() {
+  local code=0
+  part "$2" || code=$?
+  ((code != 1)) || fail "$1 needs PRACTICE_PARTS=FOLDER with $2, or $2.xz" "build it from $3" 3
+  return "$code"
+}
+
 # lend_to_k3s UPPER: what a container does not give K3s itself, from before its service starts. Below /usr/lib, where
 # whoever takes K3s off the machine has no business.
 lend_to_k3s() {

@@ -50,6 +50,17 @@ test('another host, another class, the very same object, and a path beside ours 
   assert.equal(rivals([ofClass('nginx', wanted[0] as LiveObject)], [theirs]).length, 1)
 })
 
+test('what cert-manager has for a challenge is none; its label alone hides no other path', () => {
+  const wanted = [ingress('n8n-green', 'n8n.example.com', '/')]
+  const solver = (...paths: string[]): LiveObject => {
+    const one = ingress('n8n-green', 'n8n.example.com', ...paths)
+    const labels = { 'acme.cert-manager.io/http01-solver': 'true' }
+    return { ...one, metadata: { ...one.metadata, name: 'cm-acme-http-solver-x', labels } }
+  }
+  assert.deepEqual(rivals(wanted, [solver('/.well-known/acme-challenge/token')]), [])
+  assert.equal(rivals(wanted, [solver('/.well-known/acme-challenge/token', '/docs')]).length, 2)
+})
+
 /** A session of a module whose revisions name some of the Ingresses of the cluster. */
 const sessionOf = (recorded: readonly LiveObject[], live: readonly LiveObject[]) =>
   ({

@@ -149,6 +149,16 @@ test('what cert-manager will not try again for an hour ends the wait at once', a
   assert.deepEqual(await lacking(unready, [ours]), { missing: 'refused: no key', final: true })
 })
 
+test('after a refusal the hint deletes the Certificate with what worked on it: cert-manager itself waits an hour', async () => {
+  let hint = ''
+  const until = (awaited: Condition) => Promise.resolve(void (hint = awaited.hint))
+  await awaitCertificates([published('le')], { kube: {} as KubeReader, until })
+  assert.match(
+    hint,
+    /kubectl --namespace n8n delete certificate n8n-tls --cascade=foreground; then run the same/,
+  )
+})
+
 test('an earlier try that was refused is not taken for the one under way, in whatever order they come', async () => {
   const old = dated(order({ state: 'invalid', reason: 'no such name' }), '2026-11-01T00:00:00Z')
   const now = dated(order({ state: 'pending', reason: 'waiting' }), '2026-11-02T00:00:00Z')
