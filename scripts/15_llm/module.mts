@@ -60,8 +60,9 @@ export const llm = defineModule({
       'select migration_name from _prisma_migrations where finished_at is not null order by finished_at desc, migration_name desc limit 1',
     ...databaseDump({
       settings,
-      database: names.database(settings.ENV),
-      file: 'llm.dump',
+      database: databaseOf(settings),
+      password: `LITELLM_POSTGRES_PASSWORD in credentials/${settings.ENV}/15_llm.env`,
+      file: 'llm',
       namespace: names.namespace(settings.ENV),
       beside: [
         `a copy of credentials/${settings.ENV}/15_llm.env: LITELLM_SALT_KEY belongs to that dump`,
