@@ -89,10 +89,7 @@ async function adopt(
   if (host === undefined || text === '' || sha256(sensitive(text)) !== holder?.tokens[kind]) {
     throw new KitError(`${key} is missing, and no master has the one its cluster was made with`, {
       exitCode: exitCodes.worldMoved,
-      details: [
-        `${path} was looked for on ${states.map(({ name }) => name).join(', ')}.`,
-        written(),
-      ],
+      details: [`${path} was looked for on ${states.map(({ name }) => name).join(', ')}.`, written()],
       hint: `put 09_k3s.env of this environment back from your backup, or write ${key} into it`,
     })
   }
