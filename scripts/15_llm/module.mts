@@ -6,6 +6,7 @@ import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
+import { inClear } from './in-clear.mts'
 import { jobs } from './jobs.mts'
 import { aiServices, hasQdrant, qdrantClaim, servicesOf } from './manifests-services.mts'
 import { ingress, prerequisites, workload } from './manifests.mts'
@@ -39,6 +40,7 @@ export const llm = defineModule({
   }),
   flows,
   backends,
+  inClear,
   failures,
   notProven: (settings: LlmSettings) => [
     'The providers answer: a request to them costs money, and no check sends one.',
