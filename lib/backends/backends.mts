@@ -27,8 +27,11 @@ export interface BackendOpener {
   readonly warnings: readonly Warning[]
   /** Prints each warning once and keeps it in `warnings`; prints `ok` lines unless the run is planning. */
   readonly reporter: Reporter
-  /** The backends of these settings. Warns of each that is used without TLS. No connection is made yet. */
-  open(settings: Settings): Backends
+  /**
+   * The backends of these settings. Warns of each that is used without TLS. No connection is made yet.
+   * @param inClear warnings of what else the module sends unencrypted
+   */
+  open(settings: Settings, inClear?: readonly Warning[]): Backends
   /** Closes the connections of all backends that were opened. */
   close(): Promise<void>
 }
@@ -56,8 +59,9 @@ export function createBackendOpener(writes: Writes, { cluster, owner }: Claimant
   return {
     warnings,
     reporter,
-    open(settings) {
+    open(settings, inClear = []) {
       warnOfClear(settings, reporter)
+      for (const { text, fix } of inClear) reporter.warn(text, fix)
       const backends = {
         postgres: createPostgres(settings, writes, { ...reporter, claim: claimOf(cluster, owner) }),
         redis: createRedis(settings, writes, { ...reporter, cluster }),

@@ -1,6 +1,7 @@
 import { mostErrorBytes, textOf } from '../base/collect.mts'
 import { messageOf } from '../base/errors.mts'
-import { sensitive } from '../base/sensitive.mts'
+import { isLoopback } from '../base/loopback.mts'
+import { sensitive, shortened } from '../base/sensitive.mts'
 import { fields, optional, text } from '../base/shape.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
 
@@ -33,7 +34,7 @@ export async function askRegistry(image: string, account: RegistrySettings): Pro
   try {
     const first = await ask(url, undefined)
     if (first.status !== 401) return offerOf(first, url)
-    const authorization = await authorizationFor(first.headers.get('www-authenticate') ?? '', basic)
+    const authorization = await authorizationFor(url, first.headers.get('www-authenticate') ?? '', basic)
     return authorization === undefined ? offerOf(first, url) : offerOf(await ask(url, authorization), url)
   } catch (thrown) {
     const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown
@@ -63,8 +64,16 @@ function basicFor(registry: string, account: RegistrySettings): string | undefin
   return `Basic ${Buffer.from(`${REGISTRY_USER}:${REGISTRY_PASSWORD.reveal()}`).toString('base64')}`
 }
 
-/** The Authorization header for a registry's challenge: the account itself, or a token (also an anonymous one). */
-async function authorizationFor(challenge: string, basic: string | undefined): Promise<string | undefined> {
+/**
+ * The Authorization header for a registry's challenge: the account itself, or a token (also an anonymous one).
+ * @param asked the address that gave the challenge
+ * @throws Error when the account would be sent in clear to where tokens are given
+ */
+async function authorizationFor(
+  asked: string,
+  challenge: string,
+  basic: string | undefined,
+): Promise<string | undefined> {
   if (!/^bearer /i.test(challenge)) return basic
   const fields = Object.fromEntries(
     [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = '', value = '']) => [key, value] as const),
@@ -73,6 +82,12 @@ async function authorizationFor(challenge: string, basic: string | undefined): P
   for (const key of ['service', 'scope']) {
     const value = fields[key]
     if (value !== undefined) realm.searchParams.set(key, value)
+  }
+  // Docker Hub's is another host than the registry: only that it is encrypted can be asked of it.
+  const staysHere = isLoopback(new URL(asked).hostname) && isLoopback(realm.hostname)
+  if (basic !== undefined && realm.protocol !== 'https:' && !staysHere) {
+    const where = shortened(realm.host, 120)
+    throw new Error(`it wants the account sent to http://${where}, not encrypted: it was not sent`)
   }
   const answer = await fetch(realm, {
     headers: basic === undefined ? {} : { authorization: basic },

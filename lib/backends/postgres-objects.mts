@@ -46,7 +46,7 @@ export async function requireOwnTables(
         shortened(few(names, 5), 400),
         'A migration of the application would end with "must be owner". A restore by the superuser leaves them so.',
       ],
-      hint: `as superuser: psql --dbname ${quoteName(database)}, and there: ${handOver}`,
+      hint: `as superuser: psql --dbname ${quoteName(database)}, and there: SET search_path = pg_catalog; ${handOver}`,
     },
   )
 }

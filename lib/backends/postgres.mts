@@ -58,7 +58,10 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
   const [host, port] = [String(settings['POSTGRES_HOST']), Number(settings['POSTGRES_PORT'])]
   const where = `PostgreSQL ${host}:${port}`
   const tls = tlsOf(settings, 'POSTGRES')
+  // Where PUBLIC may CREATE in schema public (PostgreSQL 14 and older) any role can put a function or an operator there
+  // that fits a query better than pg_catalog's own, and it would run as superuser.
   const superuser = {
+    onlyCatalog: true,
     tls,
     user: String(settings['POSTGRES_SUPERUSER']),
     password: settings['POSTGRES_PASSWORD'] as Sensitive,
@@ -116,11 +119,10 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
   }
 
   /**
-   * The only login of the superuser to a database of an application: no other role has connected to it yet, and
-   * search_path is pg_catalog only.
+   * The only login of the superuser to a database of an application: no other role has connected to it yet.
    */
   const extendBeforeHandover = ({ name, extensions = [] }: Database, { trusted }: ExtensionFacts) =>
-    ensureExtensions(writes, { host, port, ...superuser, database: name, onlyCatalog: true }, extensions, {
+    ensureExtensions(writes, { host, port, ...superuser, database: name }, extensions, {
       trusted,
       isOwners: false,
     })

@@ -8,6 +8,7 @@ import { removeFile } from '../base/remove-file.mts'
 import { fields, readShape, text } from '../base/shape.mts'
 import { findKubectl, requireFittingKubectl } from './find-kubectl.mts'
 import { daysLeft, parseKubeconfig, type Kubeconfig } from './kubeconfig.mts'
+import { requireTrusted } from './kubeconfig-trust.mts'
 import { createKubectl, type Kubectl } from './kubectl.mts'
 import { log } from '../base/log.mts'
 import type { Versions } from '../settings/versions.mts'
@@ -38,8 +39,8 @@ export const kubeconfigPath = (env: string): string => join(credentialsFolder(en
 /**
  * The cluster of an environment's kubeconfig, by an endpoint that answers now.
  * @throws KitError exit 3 without kubeconfig or a kubectl of a supported version, exit 2 when the kubeconfig is damaged
- * or readable by others, exit 7 when the pinned K3s binary has another sha256; CertificateExpired (7); what kubectl
- * throws when its version must be compared and the cluster does not answer
+ * or readable by others, exit 7 when an endpoint need not prove who it is or the pinned K3s binary has another sha256;
+ * CertificateExpired (7); what kubectl throws when its version must be compared and the cluster does not answer
  */
 export async function connectCluster(env: string, versions: Versions, now = new Date()): Promise<Cluster> {
   const path = kubeconfigPath(env)
@@ -51,6 +52,7 @@ export async function connectCluster(env: string, versions: Versions, now = new 
     })
   }
   const kubeconfig = parseKubeconfig(path, text)
+  requireTrusted(path, kubeconfig)
   requireCurrent(path, kubeconfig, now)
   const another = chooserOf(kubeconfig)
   const [program, context] = await Promise.all([findKubectl(versions), another()])

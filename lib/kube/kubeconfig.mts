@@ -4,7 +4,7 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { shownPath } from '../base/files.mts'
 import { daysUntil, isCertificate, keyProblem } from '../base/certificate.mts'
 import { sensitive } from '../base/sensitive.mts'
-import { fields, listOf, optionalOrNull, readShape, text } from '../base/shape.mts'
+import { fields, listOf, optionalOrNull, readShape, text, type Shape } from '../base/shape.mts'
 
 /** One address of the cluster's API: a context of the kubeconfig. */
 export interface Endpoint {
@@ -15,6 +15,8 @@ export interface Endpoint {
   readonly tlsName?: string | undefined
   /** `proxy-url`: kubectl asks a proxy for it. */
   readonly proxied?: boolean
+  /** `insecure-skip-tls-verify`: kubectl takes any certificate there. */
+  readonly insecure?: boolean
 }
 
 /** The part of a kubeconfig about the cluster of its current context. */
@@ -25,11 +27,16 @@ export interface Kubeconfig {
   readonly ca: string | undefined
   readonly certificate: string | undefined
   readonly key: string | undefined
+  /** The program that kubectl starts for credentials (`exec`), as the file writes it. */
+  readonly loginProgram?: string | undefined
   /** sha256 of the CA as the file writes it, or of the server's address without one. */
   readonly caHash: string
 }
 
 const data = optionalOrNull(text)
+
+/** Anything but false: kubectl reads YAML 1.1, to which also `yes` and `on` are true. */
+const isSet: Shape<boolean> = (value) => value !== undefined && value !== null && value !== false
 
 /** The fields of a kubeconfig that are read here; kubectl reads the rest. An empty list is written as null. */
 const document = fields({
@@ -43,6 +50,7 @@ const document = fields({
           'certificate-authority-data': data,
           'tls-server-name': optionalOrNull(text),
           'proxy-url': optionalOrNull(text),
+          'insecure-skip-tls-verify': isSet,
         }),
       }),
     ),
@@ -60,6 +68,7 @@ const document = fields({
             'client-key-data': data,
             token: optionalOrNull(text),
             password: optionalOrNull(text),
+            exec: optionalOrNull(fields({ command: optionalOrNull(text) })),
           }),
         ),
       }),
@@ -132,6 +141,7 @@ export function parseKubeconfig(path: string, content: string): Kubeconfig {
     ca: pem('certificate-authority-data', `cluster ${current.context.cluster}`, ca, certificateDataProblem),
     certificate,
     key: key && sensitive(key).reveal(),
+    loginProgram: user?.exec?.command,
     caHash: createHash('sha256')
       .update(ca ?? cluster.server)
       .digest('hex'),
@@ -140,12 +150,18 @@ export function parseKubeconfig(path: string, content: string): Kubeconfig {
 
 const endpoint = (
   context: string,
-  cluster: { server: string; 'tls-server-name'?: string | undefined; 'proxy-url'?: string | undefined },
+  cluster: {
+    server: string
+    'tls-server-name'?: string | undefined
+    'proxy-url'?: string | undefined
+    'insecure-skip-tls-verify': boolean
+  },
 ): Endpoint => ({
   context,
   server: cluster.server,
   tlsName: cluster['tls-server-name'],
   proxied: cluster['proxy-url'] !== undefined,
+  insecure: cluster['insecure-skip-tls-verify'],
 })
 
 type PemRule = (decoded: string) => string | undefined

@@ -3,6 +3,7 @@ import type { Drill } from '../checks/drills.mts'
 import type { Declares, Setting, Settings } from '../settings/settings.mts'
 import type { Teardown } from '../hosts/take-down.mts'
 import type { KnownFailure } from '../kube/rollout/failure.mts'
+import type { Warning } from '../backends/backends.mts'
 import type { BackendNeeds } from '../backends/needs.mts'
 import type { Database } from '../backends/postgres-facts.mts'
 import type { Flow } from '../kube/manifests/policies.mts'
@@ -44,6 +45,8 @@ export interface Module extends Declares {
   flows?(settings: Settings): readonly Flow[]
   /** The backends it uses outside the cluster. */
   backends?(settings: Settings): BackendNeeds
+  /** What its pods send unencrypted to other addresses than the backends: a warning of every report. */
+  inClear?(settings: Settings): readonly Warning[]
   /** Known failures of its containers, by their last log lines. */
   readonly failures?: readonly KnownFailure[]
   /** What no check of this module proves, one line each, in every report. */

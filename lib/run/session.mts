@@ -101,7 +101,8 @@ export async function openSession<M extends Module>(
     cluster: found?.cluster.caHash ?? '',
     owner: namesOf(module).owner(env),
   })
-  const ownBackends = lazily(() => opener.open(inputs.current()))
+  const openBackends = (settings: SettingsOf<M>) => opener.open(settings, module.inClear?.(settings))
+  const ownBackends = lazily(() => openBackends(inputs.current()))
   let connected: Machines | undefined
   const connect = async () => void (opened === undefined && !writes.planning && (await open()))
 
@@ -128,7 +129,7 @@ export async function openSession<M extends Module>(
       opened === undefined
         ? { off: 'there is no cluster yet' }
         : choosePolicies(module, inputs.current(), opened.network),
-    backends: (settings) => (settings === undefined ? ownBackends() : opener.open(settings)),
+    backends: (settings) => (settings === undefined ? ownBackends() : openBackends(settings)),
     reporter: opener,
     machines: () =>
       (connected ??= createMachines(

@@ -50,8 +50,9 @@ export const keybuzz = defineModule({
           lastMigration: tablesAndColumns,
           ...databaseDump({
             settings,
-            database: names.database(settings.ENV),
-            file: 'keybuzz.dump',
+            database: databaseOf(settings),
+            password: `API_POSTGRES_PASSWORD in credentials/${settings.ENV}/10_keybuzz.env`,
+            file: 'keybuzz',
             namespace: names.namespace(settings.ENV),
             stopped: 'keybuzz-api',
             started: [['keybuzz-api', 2]],

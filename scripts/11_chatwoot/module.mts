@@ -42,8 +42,9 @@ export const chatwoot = defineModule({
     lastMigration: 'select version from schema_migrations order by version desc limit 1',
     ...databaseDump({
       settings,
-      database: names.database(settings.ENV),
-      file: 'chatwoot.dump',
+      database: databaseOf(settings),
+      password: `CHATWOOT_POSTGRES_PASSWORD in credentials/${settings.ENV}/11_chatwoot.env`,
+      file: 'chatwoot',
       namespace: names.namespace(settings.ENV),
       beside: [
         `a copy of credentials/${settings.ENV}/11_chatwoot.env: its keys belong to that dump, and so does the bucket`,

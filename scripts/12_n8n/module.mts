@@ -44,8 +44,9 @@ export const n8n = defineModule({
     lastMigration: 'select name from migrations order by id desc limit 1',
     ...databaseDump({
       settings,
-      database: names.database(settings.ENV),
-      file: 'n8n.dump',
+      database: databaseOf(settings),
+      password: `N8N_POSTGRES_PASSWORD in credentials/${settings.ENV}/12_n8n.env`,
+      file: 'n8n',
       namespace: names.namespace(settings.ENV),
       beside: [`a copy of credentials/${settings.ENV}/12_n8n.env: N8N_ENCRYPTION_KEY belongs to that dump`],
       stopped: '--all',

@@ -43,8 +43,9 @@ export const superset = defineModule({
     lastMigration: "select string_agg(version_num, ' ' order by version_num) from alembic_version",
     ...databaseDump({
       settings,
-      database: names.database(settings.ENV),
-      file: 'superset.dump',
+      database: databaseOf(settings),
+      password: `SUPERSET_POSTGRES_PASSWORD in credentials/${settings.ENV}/13_superset.env`,
+      file: 'superset',
       namespace: names.namespace(settings.ENV),
       beside: [
         'test -s superset.dump   # an empty file is no backup: do not go on',

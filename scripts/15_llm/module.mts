@@ -6,6 +6,7 @@ import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
+import { inClear } from './in-clear.mts'
 import { jobs } from './jobs.mts'
 import { aiServices, hasQdrant, qdrantClaim, servicesOf } from './manifests-services.mts'
 import { ingress, prerequisites, workload } from './manifests.mts'
@@ -39,6 +40,7 @@ export const llm = defineModule({
   }),
   flows,
   backends,
+  inClear,
   failures,
   notProven: (settings: LlmSettings) => [
     'The providers answer: a request to them costs money, and no check sends one.',
@@ -60,8 +62,9 @@ export const llm = defineModule({
       'select migration_name from _prisma_migrations where finished_at is not null order by finished_at desc, migration_name desc limit 1',
     ...databaseDump({
       settings,
-      database: names.database(settings.ENV),
-      file: 'llm.dump',
+      database: databaseOf(settings),
+      password: `LITELLM_POSTGRES_PASSWORD in credentials/${settings.ENV}/15_llm.env`,
+      file: 'llm',
       namespace: names.namespace(settings.ENV),
       beside: [
         `a copy of credentials/${settings.ENV}/15_llm.env: LITELLM_SALT_KEY belongs to that dump`,

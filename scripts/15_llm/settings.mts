@@ -101,7 +101,7 @@ export const own = [
   {
     key: 'VECTOR_STORE_URL',
     title: 'External vector store',
-    help: 'Empty: the kit installs Qdrant. Services get this address as QDRANT_URL',
+    help: 'Empty: the kit installs Qdrant. Services get this address as QDRANT_URL; http:// outside the cluster is a warning of every report',
     kind: 'text',
     optional: true,
     validate: isUrl,

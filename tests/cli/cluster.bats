@@ -55,6 +55,28 @@ stub_kubectl() {
   assert_regex "$stderr" 'client certificate in credentials/dev/kubeconfig expired'
 }
 
+@test "a kubeconfig that takes any certificate, or sends its token in clear: exit 7, no kubectl is started" {
+  use_kubeconfig
+  stub_kubectl <<<'started'
+  sed -i 's/certificate-authority-data: [^ ]*/insecure-skip-tls-verify: true/' credentials/dev/kubeconfig
+  run -7 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'insecure-skip-tls-verify takes any certificate of 192.0.2.1:6443'
+  refute_regex "$stderr" 'started'
+  use_kubeconfig
+  sed -i 's,https://,http://,' credentials/dev/kubeconfig
+  run -7 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'http:// to 192.0.2.1:6443 is not encrypted'
+  refute_regex "$stderr" 'started'
+}
+
+@test "a kubeconfig that logs in by a program: the program is named before kubectl starts it" {
+  use_kubeconfig
+  stub_kubectl <<<'error: You must be logged in to the server (Unauthorized)'
+  sed -i 's,{ token: example-token },{ exec: { command: cluster-login } },' credentials/dev/kubeconfig
+  run -8 --separate-stderr "$apply_all" --env dev
+  assert_regex "$stderr" 'credentials/dev/kubeconfig logs in by a program of this machine: cluster-login'
+}
+
 @test "no kubectl anywhere: exit 3" {
   use_kubeconfig
   mkdir bin-only

@@ -1,12 +1,15 @@
 import { written } from '../../base/written.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
-import { log } from '../../base/log.mts'
+import { log, record } from '../../base/log.mts'
 import type { Writes } from '../../base/writes.mts'
 import type { Kubectl } from '../kubectl.mts'
+import { ObjectModified } from '../kubectl-errors.mts'
 import { findLive, sendObjects } from '../objects.mts'
-import { nameOf, type Manifest } from '../types.mts'
+import { nameOf, type LiveObject, type Manifest } from '../types.mts'
 import { conflictLine, conflictsOf, requireNoConflict } from './conflicts.mts'
+import type { Planned } from './diff.mts'
 import { changeOf, planObjects } from './planner.mts'
+import { inVersion } from './send.mts'
 
 /** What setForeignFields works with. */
 export interface FieldWriter {
@@ -16,17 +19,56 @@ export interface FieldWriter {
   readonly forceConflicts: boolean
 }
 
+/** Comparisons of the fields, at most: the status of a Deployment may be written between one and what is sent then. */
+const mostCompared = 5
+
+/** What an object would change, and the objects in the resourceVersion that was compared, by nameOf. */
+interface Compared {
+  readonly changed: readonly Planned[]
+  readonly live: ReadonlyMap<string, LiveObject>
+}
+
 /**
  * Sets single fields of objects that belong to somebody else, by server-side apply of these fields alone. The objects
- * get no label and are in no revision, so nothing of the kit ever deletes them.
+ * get no label and are in no revision, so nothing of the kit ever deletes them. Each is sent in the resourceVersion it
+ * was compared in; one that somebody changed meanwhile is compared again.
  * @param fields partial objects: identity, and the fields to set
  * @throws KitError exit 5 when another manager owns such a field with another value; exit 9 when an object does not
- *   exist; see also Kubectl.run and Writes.make
+ *   exist; ObjectModified (5) for one that changes with every comparison; see also Kubectl.run and Writes.make
  */
-export async function setForeignFields(
+export async function setForeignFields(writer: FieldWriter, fields: readonly Manifest[]): Promise<void> {
+  const { writes } = writer
+  const compared = await compare(writer, fields, false)
+  if (compared.changed.length === 0) return
+  await writes.make(
+    compared.changed.flatMap((one) => changeOf(one) ?? []),
+    () => sendCompared(writer, compared),
+  )
+  if (!writes.planning)
+    log.ok(`fields set: ${compared.changed.map(({ manifest }) => nameOf(manifest)).join(', ')}`)
+}
+
+async function sendCompared(writer: FieldWriter, first: Compared): Promise<void> {
+  let { changed, live } = first
+  for (let tries = 1; changed.length > 0; tries += 1) {
+    const manifests = changed.map(({ manifest }) => manifest)
+    try {
+      const versioned = manifests.map((one) => inVersion(one, live.get(nameOf(one))))
+      return void (await sendObjects(writer.kubectl, versioned, { dryRun: false }))
+    } catch (thrown) {
+      if (!(thrown instanceof ObjectModified) || tries === mostCompared) throw thrown
+      record(`compared again (${tries}): ${thrown.details.join(' ')}`)
+      ;({ changed, live } = await compare(writer, manifests, true))
+    }
+  }
+}
+
+/** @param hasWritten for the error: true once an object may have been sent */
+async function compare(
   { kubectl, writes, forceConflicts }: FieldWriter,
   fields: readonly Manifest[],
-): Promise<void> {
+  hasWritten: boolean,
+): Promise<Compared> {
   const live = await findLive(kubectl, fields)
   const absent = fields.map(nameOf).filter((name) => !live.has(name))
   if (absent.length > 0) {
@@ -39,13 +81,6 @@ export async function setForeignFields(
   const planned = await planObjects(kubectl, fields, live, new Set())
   const conflicts = conflictsOf(planned)
   if (writes.planning) for (const one of conflicts) writes.note({ sign: '!', what: conflictLine(one) })
-  else if (!forceConflicts) requireNoConflict(conflicts)
-  const changed = planned.filter(({ comparison }) => comparison.status !== 'unchanged')
-  if (changed.length === 0) return
-  const manifests = changed.map(({ manifest }) => manifest)
-  await writes.make(
-    changed.flatMap((one) => changeOf(one) ?? []),
-    async () => void (await sendObjects(kubectl, manifests, { dryRun: false })),
-  )
-  if (!writes.planning) log.ok(`fields set: ${manifests.map(nameOf).join(', ')}`)
+  else if (!forceConflicts) requireNoConflict(conflicts, hasWritten)
+  return { changed: planned.filter(({ comparison }) => comparison.status !== 'unchanged'), live }
 }

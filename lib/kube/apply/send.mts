@@ -58,7 +58,7 @@ const changedOf = (planned: readonly Planned[]): Manifest[] =>
   planned.filter(({ comparison }) => comparison.status !== 'unchanged').map(({ manifest }) => manifest)
 
 /** The API server refuses an apply with another resourceVersion than the object's (HTTP 409). */
-const inVersion = (manifest: Manifest, now: LiveObject | undefined): Manifest => {
+export const inVersion = (manifest: Manifest, now: LiveObject | undefined): Manifest => {
   const resourceVersion = now?.metadata.resourceVersion
   if (resourceVersion === undefined) return manifest
   return { ...manifest, metadata: { ...manifest.metadata, resourceVersion } as Manifest['metadata'] & object }

@@ -219,6 +219,40 @@ test('a registry that wants a token gets the one its challenge names, for the ac
   assert.equal((await askRegistry(`${server}/keybuzz/api:1.4.0`, wrong)).is, 'refused')
 })
 
+test('an account goes in clear to no other machine that a challenge names; without an account it may be asked', async () => {
+  const asked: string[] = []
+  const { fetch } = globalThis
+  globalThis.fetch = async (address, init) => {
+    const url = new URL(address instanceof Request ? address.url : address)
+    if (url.hostname === '127.0.0.1') return fetch(address, init)
+    asked.push(`${url.origin} ${new Headers(init?.headers).get('authorization') ?? 'nobody'}`)
+    return Response.json({ token: 'one-hour' })
+  }
+  try {
+    for (const realm of ['http://auth.example.com/token', 'https://auth.example.com/token']) {
+      const server = await registry(({ headers }) =>
+        headers.authorization === 'Bearer one-hour'
+          ? [200]
+          : [401, { 'www-authenticate': `Bearer realm="${realm}",service="s"` }],
+      )
+      const image = `${server}/keybuzz/api:1.4.0`
+      const offer = await askRegistry(image, account(server))
+      if (realm.startsWith('https:')) assert.deepEqual(offer, { is: 'there' })
+      else {
+        assert.equal(offer.is, 'silent')
+        assert.match(
+          offer.words,
+          /account sent to http:\/\/auth\.example\.com, not encrypted: it was not sent/,
+        )
+        assert.deepEqual(await askRegistry(image, {}), { is: 'there' })
+      }
+    }
+  } finally {
+    globalThis.fetch = fetch
+  }
+  assert.deepEqual(asked, ['http://auth.example.com nobody', `https://auth.example.com ${basic}`])
+})
+
 test('404 is absent, 403 is refused, 500 and no server at all are silent', async () => {
   for (const [status, is] of [
     [404, 'absent'],

@@ -47,6 +47,12 @@ test(
     await server.sql('CREATE TABLE "A workflow" (id serial primary key)', 'n8n_dev')
     await server.sql('CREATE VIEW active AS SELECT 1 AS one', 'n8n_dev')
     await server.sql('CREATE SEQUENCE alone', 'n8n_dev')
+    // Of whoever broke into the application: it fits better than pg_catalog's own.
+    await server.sql(
+      `CREATE FUNCTION public.format(text, regclass, text) RETURNS text LANGUAGE plpgsql AS
+         $$ BEGIN ALTER ROLE n8n_dev SUPERUSER; RETURN 'SELECT 1'; END $$`,
+      'n8n_dev',
+    )
     // What an extension made is the extension's.
     await server.sql('CREATE EXTENSION IF NOT EXISTS pg_stat_statements', 'n8n_dev').catch(() => {})
     const error = (await ensure('tryOut').catch((thrown: unknown) => thrown)) as KitError

@@ -226,6 +226,38 @@ test('a role that may connect by its own name stays, and the report names it', o
   assert.match(warnings.join('\n'), /role stranger has CONNECT on database n8n_dev/)
 })
 
+// PostgreSQL 14 and older let every role CREATE in schema public.
+test(
+  'a function that a role put into schema public of the database postgres does not run as superuser',
+  options,
+  async () => {
+    await forget()
+    await ensure()
+    await server.sql('GRANT CREATE ON SCHEMA public TO PUBLIC')
+    const planted = [
+      `CREATE FUNCTION public.taken(text[], text) RETURNS text[] LANGUAGE plpgsql AS
+         $$ BEGIN ALTER ROLE stranger SUPERUSER; RETURN $1 || $2; END $$`,
+      // The catalog's own takes any type: one for text fits better.
+      `CREATE AGGREGATE public.array_agg(text) (sfunc = public.taken, stype = text[], initcond = '{}')`,
+    ]
+    const { port } = server
+    const login = { host: '127.0.0.1', port, user: 'stranger', password: sensitive('stranger'), tls: off }
+    const stranger = await logIn({ ...login, database: 'postgres' })
+    try {
+      for (const statement of planted) await stranger.query(statement)
+      await server.sql('GRANT CONNECT ON DATABASE n8n_dev TO PUBLIC')
+      await ensure()
+      const [row] = await server.sql(`select rolsuper from pg_roles where rolname = 'stranger'`)
+      assert.deepEqual(row, { rolsuper: false })
+    } finally {
+      await stranger.query('DROP FUNCTION public.taken CASCADE')
+      await stranger.end()
+      await server.sql('REVOKE CREATE ON SCHEMA public FROM PUBLIC')
+      await forget()
+    }
+  },
+)
+
 test(
   'what an application’s database says: a text, and nothing where the value is NULL',
   options,

@@ -12,7 +12,7 @@ import { freePort } from '../free-port.mts'
 // A real PostgreSQL on loopback, in a folder of its own: what a role may do is the server's to say.
 
 /** The newest PostgreSQL of Debian's packages; undefined where there is none. */
-const programs = ['15', '16', '17', '18']
+export const programs = ['15', '16', '17', '18']
   .map((version) => `/usr/lib/postgresql/${version}/bin`)
   .findLast((folder) => existsSync(join(folder, 'initdb')))
 

@@ -189,16 +189,24 @@ test('rights of another role are refused, with the statement that takes them awa
 
 // Whatever lies in an application's database is its own: a view, an operator or a cast there would run with the
 // rights of who asks.
-test('the superuser logs in to the database postgres, and to an application’s own before it is handed over', () => {
-  const folder = join(import.meta.dirname, '../../../lib/backends')
-  const logins = readdirSync(folder).flatMap((file) =>
-    [...readFileSync(join(folder, file), 'utf8').matchAll(/\{ host, port, \.\.\.superuser[^}]*\}/g)].map(
-      ([text]) => text,
-    ),
+test('the superuser logs in to the database postgres, and to an application’s own before it is handed over; with search_path pg_catalog', () => {
+  const root = join(import.meta.dirname, '../../..')
+  const sources = ['lib', 'scripts'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.mts'))
+      .map((file) => [`${folder}/${file}`, readFileSync(join(root, folder, file), 'utf8')] as const),
   )
-  assert.deepEqual(logins, [
-    "{ host, port, ...superuser, database: 'postgres' }",
-    '{ host, port, ...superuser, database: name, onlyCatalog: true }',
+  const finding = (words: RegExp) =>
+    sources.flatMap(([file, text]) => [...text.matchAll(words)].map(([found]) => `${file}: ${found}`))
+  assert.deepEqual(finding(/(\.|\[['"])POSTGRES_(SUPERUSER|PASSWORD)\b/g), [
+    "lib/backends/postgres.mts: ['POSTGRES_SUPERUSER",
+    "lib/backends/postgres.mts: ['POSTGRES_PASSWORD",
+  ])
+  assert.equal(finding(/^ +const superuser = \{\n +onlyCatalog: true,/gm).length, 1)
+  assert.deepEqual(finding(/\bonlyCatalog: (?!true)\w+/g), [])
+  assert.deepEqual(finding(/\{[^{}]*\.\.\.superuser[^{}]*\}/g), [
+    "lib/backends/postgres.mts: { host, port, ...superuser, database: 'postgres' }",
+    'lib/backends/postgres.mts: { host, port, ...superuser, database: name }',
   ])
 })
 

@@ -235,6 +235,10 @@ for (const backend of ['POSTGRES', 'REDIS', 'RABBITMQ']) {
     const encrypted = createBackendOpener(writes, { cluster: 'c', owner: 'dev/12_n8n' })
     encrypted.open(settingsOf(backend, 1, { mode: 'require' }))
     assert.deepEqual(encrypted.warnings, [])
+    const more = { text: 'the vector store is not encrypted', fix: 'an https:// address' }
+    for (let again = 0; again < 2; again += 1)
+      encrypted.open(settingsOf(backend, 1, { mode: 'require' }), [more])
+    assert.deepEqual(encrypted.warnings, [more])
   })
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
+import { ObjectModified } from '../../../../lib/kube/kubectl-errors.mts'
 import { setForeignFields } from '../../../../lib/kube/apply/foreign-fields.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import type { LiveObject, Manifest } from '../../../../lib/kube/types.mts'
@@ -15,8 +16,14 @@ const wanted = {
   spec: { trafficDistribution: 'PreferSameNode' },
 } as Manifest
 
-function apiServer(spec: Record<string, unknown> | undefined, owner = 'deploy@master-01') {
+/** @param between what another client does, in turn, each after a comparison and before what is sent then */
+function apiServer(
+  spec: Record<string, unknown> | undefined,
+  owner = 'deploy@master-01',
+  between: (() => void)[] = [],
+) {
   const sent: Manifest[] = []
+  let version = 1
   const live = (now: object): LiveObject =>
     ({
       apiVersion: 'v1',
@@ -24,6 +31,7 @@ function apiServer(spec: Record<string, unknown> | undefined, owner = 'deploy@ma
       metadata: {
         namespace: 'kube-system',
         name: 'kube-dns',
+        resourceVersion: String(version),
         labels: { 'k8s-app': 'kube-dns' },
         managedFields: [
           {
@@ -42,8 +50,17 @@ function apiServer(spec: Record<string, unknown> | undefined, owner = 'deploy@ma
     if (!words.includes('apply')) return Promise.resolve({ kind: 'List', items: [live(spec)] })
     const [one] = (input as { items: (Manifest & { spec: object })[] }).items
     if (!words.includes('--dry-run=server')) {
-      sent.push(one as Manifest)
+      const other = between.shift()
+      if (other !== undefined) {
+        other()
+        version += 1
+      }
+      const { resourceVersion, ...metadata } = (one as LiveObject & Manifest).metadata
+      if (resourceVersion !== undefined && resourceVersion !== String(version))
+        return Promise.reject(new ObjectModified(['the object has been modified']))
+      sent.push({ ...one, metadata } as Manifest)
       Object.assign(spec, one?.spec)
+      version += 1
     }
     return Promise.resolve({ kind: 'List', items: [live({ ...spec, ...one?.spec })] })
   }
@@ -83,6 +100,38 @@ test('a value somebody else set is exit 5, and taken back with --force-conflicts
   assert.deepEqual(sent, [])
   await setForeignFields(writer(kubectl, false, true), [wanted])
   assert.equal(sent.length, 1)
+})
+
+test('a value somebody sets between comparison and sending is exit 5 too, and left as it is', async () => {
+  const spec: Record<string, unknown> = { clusterIP: '10.43.0.10' }
+  const { kubectl, sent } = apiServer(spec, 'kubectl-edit', [
+    () => (spec['trafficDistribution'] = 'PreferClose'),
+  ])
+  await assert.rejects(setForeignFields(writer(kubectl), [wanted]), (thrown) => {
+    assert.ok(thrown instanceof KitError)
+    assert.equal(thrown.exitCode, exitCodes.worldMoved)
+    assert.match(thrown.details.join('\n'), /owned by kubectl-edit[^]*changed while this run was writing/)
+    return true
+  })
+  assert.deepEqual(sent, [])
+  assert.equal(spec['trafficDistribution'], 'PreferClose')
+})
+
+test('another field somebody sets meanwhile, such as the status, is no conflict: compared again, and sent', async () => {
+  const spec: Record<string, unknown> = { clusterIP: '10.43.0.10' }
+  const { kubectl, sent } = apiServer(spec, 'deploy@master-01', [
+    () => (spec['internalTrafficPolicy'] = 'Cluster'),
+    () => (spec['internalTrafficPolicy'] = 'Local'),
+  ])
+  await setForeignFields(writer(kubectl), [wanted])
+  assert.deepEqual(sent, [wanted])
+  const restless = apiServer(
+    { ...spec, trafficDistribution: undefined },
+    'deploy@master-01',
+    Array.from({ length: 9 }, () => () => {}),
+  )
+  await assert.rejects(setForeignFields(writer(restless.kubectl), [wanted]), ObjectModified)
+  assert.deepEqual(restless.sent, [])
 })
 
 test('an object that is not there is never made by a part of it', async () => {

@@ -223,6 +223,33 @@ test('with an external vector store there is no Qdrant, and services get its add
   assert.match(llm.notProven(settings).join('\n'), /external vector store/)
 })
 
+test('a key that leaves the cluster unencrypted is a warning with the address and the file', () => {
+  const withStore = (VECTOR_STORE_URL: string) =>
+    llm.inClear(settingsFor({ VECTOR_STORE_URL, SERVICES_YML: services.replace(', QDRANT_API_KEY', '') }))
+  const [warning, ...others] = withStore('http://10.0.0.70:6333')
+  assert.deepEqual(others, [])
+  assert.match(warning?.text ?? '', /vector store 10\.0\.0\.70:6333 is not encrypted: its key/)
+  assert.match(
+    warning?.fix ?? '',
+    /VECTOR_STORE_URL an https:\/\/ address in credentials\/staging\/15_llm\.env$/,
+  )
+  for (const url of ['https://10.0.0.70:6333', 'http://qdrant.vectors.svc:6333', 'http://qdrant:6333'])
+    assert.deepEqual(withStore(url), [], url)
+  const model = (base: string, key = '    key: OPENAI_API_KEY\n') =>
+    llm.inClear(
+      settingsFor({
+        MODELS_YML: `models:\n  - alias: near\n    model: openai/near\n${key}    base: ${base}\n`,
+      }),
+    )
+  assert.match(
+    model('http://gpu.example.com:8000/v1')[0]?.text ?? '',
+    /model near at gpu\.example\.com:8000 /,
+  )
+  assert.match(model('http://gpu.example.com:8000/v1')[0]?.fix ?? '', /15_llm\.models\.yml$/)
+  assert.deepEqual(model('http://gpu.example.com:8000/v1', ''), [])
+  assert.deepEqual(model('http://vllm:8000/v1'), [])
+})
+
 test('a service: Deployment, Service, probes, its own keys, a budget with two pods; an Ingress only with a host', () => {
   const manifests = all(settingsFor({ SERVICES_YML: services }))
   const one = find<Deployment>(manifests, 'Deployment', 'embedder')
