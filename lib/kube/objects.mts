@@ -3,6 +3,7 @@ import { log } from '../base/log.mts'
 import { pauseFor } from '../base/poll.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
+import { DeniedUnnamed } from './kubectl-errors.mts'
 
 /** kubectl's JSON for several objects. */
 interface List {
@@ -62,11 +63,22 @@ export async function sendObjects(
     '-f',
     '-',
   ]
-  const found = await kubectl.json<List | LiveObject>(
-    dryRun ? [...words, '--dry-run=server', '--show-managed-fields'] : words,
-    { input: list(manifests), timeoutSeconds: 120 },
-  )
+  const dry = [...words, '--dry-run=server', '--show-managed-fields']
+  const send = (some: readonly Manifest[], how: readonly string[], once = false) =>
+    kubectl.json<List | LiveObject>(how, { input: list(some), timeoutSeconds: 120, once })
+  const found = await send(manifests, dryRun ? dry : words).catch(async (thrown: unknown) => {
+    if (thrown instanceof DeniedUnnamed)
+      for (const one of manifests) await send([one], dry, true).catch(throwDenial)
+    throw thrown
+  })
   return byName(itemsOf(found))
+}
+
+/** Throws the denial of a dry run of one object, or an interruption; no other failure tells which object is denied. */
+function throwDenial(thrown: unknown): void {
+  const { denied, interrupted, terminated } = exitCodes
+  const codes: readonly unknown[] = [denied, interrupted, terminated]
+  if (!(thrown instanceof KitError) || codes.includes(thrown.exitCode)) throw thrown
 }
 
 /** The field manager every write of the kit carries. */
