@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { log } from '../base/log.mts'
+import { createHeldCheck } from './dead-node.mts'
 import { pauseFor } from '../base/poll.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
@@ -90,6 +91,9 @@ export const replicasManager = 'keybuzz-handover'
 /** Seconds a deleted Deployment's pods may take to end: the longest grace period, and a margin. */
 const longest = 900
 
+/** How often the objects are asked about until the pods they wait for are. */
+const looksBetween = 5
+
 /**
  * Deletes objects, in this order.
  * @param wait until they and everything they own are gone (up to 900 s): no pod uses a backend any more then
@@ -136,7 +140,7 @@ export function deletionText(live: LiveObject): string {
  * whenever that changes.
  * @param seconds until the wait fails
  * @param everyMs milliseconds between two requests
- * @throws KitError exit 9 naming what is left; exit 130 or 143 on a signal; see also Kubectl.run
+ * @throws KitError exit 9 naming what is left, or the pod it waits for when that one's node does not answer; exit 130 or 143 on a signal; see also Kubectl.run
  */
 export async function waitUntilGone(
   kubectl: Kubectl,
@@ -144,7 +148,8 @@ export async function waitUntilGone(
   seconds: number,
   everyMs = 1000,
 ): Promise<void> {
-  const until = performance.now() + seconds * 1000
+  const started = performance.now()
+  const failIfHeld = createHeldCheck(kubectl, (everyMs * looksBetween) / 1000)
   let said = ''
   for (;;) {
     const live = await findLive(
@@ -162,7 +167,9 @@ export async function waitUntilGone(
     })
     if (left.length === 0) return
     const text = left.map(deletionText).join(', ')
-    if (performance.now() > until) throw notGone(left, seconds)
+    const passed = (performance.now() - started) / 1000
+    if (passed > seconds) throw notGone(left, seconds)
+    await failIfHeld(left, passed)
     if (text !== said) log.waiting(`still being deleted: ${text}`)
     said = text
     await pauseFor(everyMs)
