@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { log } from '../base/log.mts'
 import { createHeldCheck } from './dead-node.mts'
+import { deletionText } from './deletion-text.mts'
 import { pauseFor } from '../base/poll.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
@@ -117,22 +118,6 @@ export async function deleteObjects(
   // `kubectl delete --wait` would wait silently; that objects are gone is read from the API server here.
   if (wait) await waitUntilGone(kubectl, objects, longest)
   return taken.split('\n').filter((line) => line !== '').length
-}
-
-/** `deleted`, or how many of them were. @param taken what deleteObjects returned @param all number of objects */
-export const deletedText = (taken: number, all: number): string =>
-  taken === all ? 'deleted' : `${taken} deleted, ${all - taken} were gone before`
-
-/** Finalizers the API server itself sets for the propagation policies Foreground and Orphan. */
-const ownFinalizers = ['foregroundDeletion', 'orphan']
-
-/** `Secret n8n/n8n (waits for its finalizers: example.com/backup)` @param live an object that is being deleted */
-export function deletionText(live: LiveObject): string {
-  const foreign = (live.metadata.finalizers ?? []).filter((one) => !ownFinalizers.includes(one))
-  if (live.metadata.deletionTimestamp === undefined) return `${nameOf(live)} (nobody is deleting it)`
-  return foreign.length === 0
-    ? nameOf(live)
-    : `${nameOf(live)} (waits for its finalizers: ${foreign.join(', ')})`
 }
 
 /**
