@@ -1,6 +1,7 @@
 import { answerTo, type Answer, type CheckTools, type Outcome } from './checks.mts'
 import { rollOver, scaleDown, undoDrills } from './drill-undo.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
+import { waitUntilGone } from '../kube/objects.mts'
 import { nameOf, type LiveObject } from '../kube/types.mts'
 import { resourceOf, workloadOf } from '../kube/workloads.mts'
 import type { KubeSession } from '../kube/apply/kube.mts'
@@ -66,21 +67,16 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
   }
   /** Deletes the pods of a workload and waits until they are gone, including those already terminating. */
   async function endPods(live: LiveObject): Promise<void> {
-    const { matchLabels = {} } = (live['spec'] as { selector: { matchLabels?: object } }).selector
+    const { namespace = '' } = live.metadata
+    const { selector: selected } = live['spec'] as { selector: { matchLabels?: Record<string, string> } }
+    const { matchLabels = {} } = selected
     const selector = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
-    const words = [
-      'delete',
-      'pods',
-      '--namespace',
-      live.metadata.namespace ?? '',
-      '--selector',
-      selector.join(','),
-    ]
+    const words = ['delete', 'pods', '--namespace', namespace, '--selector', selector.join(',')]
     // Once: repeated after a lost answer, it would delete the pods made meanwhile too.
-    await kubectl.run([...words, '--wait=true', `--timeout=${longest}s`], {
-      once: true,
-      timeoutSeconds: longest,
-    })
+    await kubectl.run([...words, '--wait=false'], { once: true })
+    const pods = await kube.reader.list('pods', { namespace, labels: matchLabels })
+    const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+    await waitUntilGone(kubectl, ending, longest)
   }
   return {
     async losePods(namespace, workloads) {

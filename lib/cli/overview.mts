@@ -1,7 +1,6 @@
 import { hasKubeconfig, connectCluster } from '../kube/cluster.mts'
 import { isReady, lookAtCluster } from '../kube/cluster-view.mts'
 import { healthOf } from '../kube/rollout/health.mts'
-import { isWorkload } from '../kube/workloads.mts'
 import { createKubeReader } from '../kube/reader.mts'
 import { folderOf } from '../base/names.mts'
 import { ownerOf } from '../kube/apply/ownership.mts'
@@ -49,7 +48,7 @@ export async function lookAtModules(env: string, rows: readonly Row[]): Promise<
     now: `${nodes.filter(isReady).length} of ${nodes.length} nodes ready`,
     version: kubernetes.join(' and '),
   }
-  const workloads = objects.filter((live) => isWorkload(live) && ownerOf(live).env === env)
+  const ofEnvironment = objects.filter((live) => ownerOf(live).env === env)
   const modules: ModuleState[] = []
   for (const row of rows) {
     const revision = newestOf(revisions, folderOf(row), env)
@@ -58,9 +57,10 @@ export async function lookAtModules(env: string, rows: readonly Row[]): Promise<
       modules.push({ ...row, revision, ...(isInstalled ? ofNodes : { now: '' }) })
       continue
     }
-    const own = workloads.filter((live) => ownerOf(live).module === folderOf(row))
+    const own = ofEnvironment.filter((live) => ownerOf(live).module === folderOf(row))
     const { state, problems } = await healthOf(createKubeReader(kubectl), own)
-    modules.push({ ...row, revision, now: own.length > 0 || isInstalled ? (problems[0] ?? state) : '' })
+    const isThere = state !== 'not installed' || problems.length > 0 || isInstalled
+    modules.push({ ...row, revision, now: isThere ? (problems[0] ?? state) : '' })
   }
   return { cluster: name, modules }
 }

@@ -2,7 +2,9 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { nameOf, type Ingress, type LiveObject, type Manifest } from './types.mts'
 
 // Two Ingresses for one host and path: the ingress controller uses one of them, and which one is not defined. One for a
-// longer path of the same host takes that part away.
+// longer path of the same host takes that part away. An alias (nginx.ingress.kubernetes.io/server-alias) does neither: a
+// name that is the host of any Ingress is no alias any more (Traefik ingress-nginx/kubernetes.go buildRule; ingress-nginx
+// does the same). IngressRoutes are not read: the ingress of module 9 has no provider for them.
 
 /** Another Ingress that claims an address of ours. */
 export interface Rival {

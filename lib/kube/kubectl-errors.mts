@@ -1,7 +1,9 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { Finished } from '../base/command.mts'
-import { away, refusals } from './kubectl-refusals.mts'
+import { nameOf, type LiveObject } from './types.mts'
+import { away, namedIn, objectIn, refusals } from './kubectl-refusals.mts'
 import { shortened } from '../base/sensitive.mts'
+import { written } from '../base/written.mts'
 
 // What kubectl's errors mean, and their exit codes.
 
@@ -38,9 +40,13 @@ export class ObjectModified extends KitError {
   }
 }
 
+/** Exit 8: a rule of the cluster denies one of the objects that were sent, and does not say which. */
+export class DeniedUnnamed extends KitError {}
+
 /**
  * The error for a kubectl command that failed: what its stderr means and what to do.
  * @param words the command's arguments: `get`, `pods`
+ * @param input the object or list on its stdin
  * @returns ObjectModified (5), or KitError exit 3 (a login program is missing), 5 (namespace is being deleted), 6 (API
  * server or proxy unreachable), 7 (certificate not trusted), 8 (unauthorized, forbidden, denied by a policy), 9 (all others: quota, webhook,
  * etcd is full, unknown)
@@ -48,6 +54,7 @@ export class ObjectModified extends KitError {
 export function kubectlError(
   words: readonly string[],
   { code, stderr: said }: Pick<Finished, 'code' | 'stderr'>,
+  input?: unknown,
 ): KitError {
   const stderr = shortened(said, mostWords)
   const reasons = reasonsIn(stderr).join('\n')
@@ -75,12 +82,22 @@ export function kubectlError(
       hint: 'the lines above are kubectl’s own; the log has the whole command',
     })
   }
-  const { what, exitCode, hint } = known
-  return new KitError(typeof what === 'string' ? what : what(found, reasons), {
-    exitCode,
-    details,
-    hint: typeof hint === 'string' ? hint : hint(found),
-  })
+  const { what, exitCode, hint, isAdmission = false } = known
+  const sent = isAdmission ? namesOf(input) : []
+  if (isAdmission) details.push(written())
+  const isUnnamed = exitCode === exitCodes.denied && sent.length > 1 && namedIn(reasons) === undefined
+  return new (isUnnamed ? DeniedUnnamed : KitError)(
+    typeof what === 'string' ? what : what(found, objectIn(reasons, sent)),
+    { exitCode, details, hint: typeof hint === 'string' ? hint : hint(found) },
+  )
+}
+
+/** Names of the objects on kubectl's stdin; none when it is something else. */
+function namesOf(input: unknown): string[] {
+  const { items = [input] } = (input ?? {}) as { items?: unknown[] }
+  return (items as (Partial<LiveObject> | undefined)[]).flatMap((one) =>
+    one?.metadata?.name === undefined ? [] : [nameOf(one as LiveObject)],
+  )
 }
 
 const hasProxy = (): boolean =>

@@ -1,14 +1,17 @@
 import { exitCodes, type ExitCode } from '../base/errors.mts'
+import { few } from '../base/few.mts'
 
 // kubectl's messages, what they mean, and their exit codes: a table.
 
 /** One of kubectl's messages and its meaning. */
 export interface Refusal {
   readonly words: RegExp
-  /** @param found the match of `words` @param text all that was searched */
-  readonly what: string | ((found: RegExpExecArray, text: string) => string)
+  /** @param found the match of `words` @param object what was refused, see objectIn */
+  readonly what: string | ((found: RegExpExecArray, object: string) => string)
   readonly exitCode: ExitCode
   readonly hint: string | ((found: RegExpExecArray) => string)
+  /** A rule of the cluster refuses an object that was to be written: what has been written before is said. */
+  readonly isAdmission?: true
 }
 
 /** Errors of an API server that may answer again in a moment: Go's network errors, and its own for overload. */
@@ -81,39 +84,45 @@ export const refusals: readonly Refusal[] = [
   },
   {
     words: /exceeded quota/,
-    what: 'the namespace’s quota does not allow it',
+    what: (_found, object) => `the namespace’s quota does not allow ${object}`,
     exitCode: exitCodes.rolloutFailed,
+    isAdmission: true,
     hint: 'raise the ResourceQuota named above, or lower the module’s maxima',
   },
   {
     words: /ValidatingAdmissionPolicy '([^']+)' with binding '([^']+)' denied request/,
-    what: ([, policy], text) => `the admission policy ${policy} of the cluster denies ${objectIn(text)}`,
+    what: ([, policy], object) => `the admission policy ${policy} of the cluster denies ${object}`,
     exitCode: exitCodes.denied,
+    isAdmission: true,
     hint: ([, policy, binding]) =>
       `kubectl get validatingadmissionpolicy ${policy} -o yaml   shows its rule, validatingadmissionpolicybinding ${binding} where it counts: ask its owner for an exception, or meet it`,
   },
   {
     words: /admission webhook "([^"]+)" denied the request/,
-    what: ([, webhook], text) => `the admission webhook ${webhook} of the cluster denies ${objectIn(text)}`,
+    what: ([, webhook], object) => `the admission webhook ${webhook} of the cluster denies ${object}`,
     exitCode: exitCodes.denied,
+    isAdmission: true,
     hint: 'its words are above: it belongs to another software of the cluster. Ask its owner for an exception, or meet its rule',
   },
   {
     words: /violates PodSecurity "([^"]+)"/,
-    what: ([, level], text) => `Pod Security (${level}) of the namespace denies ${objectIn(text)}`,
+    what: ([, level], object) => `Pod Security (${level}) of the namespace denies ${object}`,
     exitCode: exitCodes.denied,
+    isAdmission: true,
     hint: 'the fields it objects to are above: another tool has changed the namespace’s pod-security labels, or what is asked for needs more',
   },
   {
     words: /failed calling webhook/,
     what: 'an admission webhook of the cluster does not answer',
     exitCode: exitCodes.rolloutFailed,
+    isAdmission: true,
     hint: 'the webhook named above belongs to another software of the cluster: repair it, or take it away',
   },
   {
     words: /forbidden: \[?(maximum|minimum) \S+ usage per (Container|Pod)/,
-    what: 'a LimitRange of the namespace does not allow it',
+    what: (_found, object) => `a LimitRange of the namespace does not allow ${object}`,
     exitCode: exitCodes.rolloutFailed,
+    isAdmission: true,
     hint: 'kubectl get limitranges --all-namespaces   shows it: change it, or the module’s settings',
   },
   {
@@ -160,10 +169,22 @@ export const refusals: readonly Refusal[] = [
   },
 ]
 
-/** The object of a refusal: `deployments "n8n"`. */
-function objectIn(text: string): string {
+/** How many of the objects that were sent a message names. */
+const mostNamed = 3
+
+/** The object that a refusal itself names: `deployments "n8n"`, or the file it came from. */
+export function namedIn(text: string): string | undefined {
   const [, kind, name] = /(?:The )?([\w.]+) "([^"]+)" is (?:invalid|forbidden)/.exec(text) ?? []
   const [, path] = /error when \w+ "([^"]+)"/.exec(text) ?? []
   if (kind !== undefined) return `${kind} "${name}"`
-  return path === undefined || path === 'STDIN' ? 'it' : path
+  return path === 'STDIN' ? undefined : path
+}
+
+/**
+ * The object of a refusal. A webhook's words need not name it ("admission webhook ... denied the request: ..."): then
+ * it is one of those that were sent. @param sent their names
+ */
+export function objectIn(text: string, sent: readonly string[]): string {
+  const [only = 'it', ...others] = sent
+  return namedIn(text) ?? (others.length === 0 ? only : `one of ${few(sent, mostNamed)}`)
 }

@@ -102,7 +102,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
       `${shownWords(['kubectl', ...more])} -> ${finished.code} (${Math.round(performance.now() - started)} ms)`,
     )
     warned(more, finished.stderr)
-    if (finished.code !== 0) throw await errorOf(kubectlError(more, finished))
+    if (finished.code !== 0) throw await errorOf(kubectlError(more, finished, input))
     answered = true
     return finished.stdout
   }

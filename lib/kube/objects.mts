@@ -1,8 +1,11 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { log } from '../base/log.mts'
+import { createHeldCheck } from './dead-node.mts'
+import { deletionText } from './deletion-text.mts'
 import { pauseFor } from '../base/poll.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
+import { DeniedUnnamed } from './kubectl-errors.mts'
 
 /** kubectl's JSON for several objects. */
 interface List {
@@ -62,11 +65,22 @@ export async function sendObjects(
     '-f',
     '-',
   ]
-  const found = await kubectl.json<List | LiveObject>(
-    dryRun ? [...words, '--dry-run=server', '--show-managed-fields'] : words,
-    { input: list(manifests), timeoutSeconds: 120 },
-  )
+  const dry = [...words, '--dry-run=server', '--show-managed-fields']
+  const send = (some: readonly Manifest[], how: readonly string[], once = false) =>
+    kubectl.json<List | LiveObject>(how, { input: list(some), timeoutSeconds: 120, once })
+  const found = await send(manifests, dryRun ? dry : words).catch(async (thrown: unknown) => {
+    if (thrown instanceof DeniedUnnamed)
+      for (const one of manifests) await send([one], dry, true).catch(throwDenial)
+    throw thrown
+  })
   return byName(itemsOf(found))
+}
+
+/** Throws the denial of a dry run of one object, or an interruption; no other failure tells which object is denied. */
+function throwDenial(thrown: unknown): void {
+  const { denied, interrupted, terminated } = exitCodes
+  const codes: readonly unknown[] = [denied, interrupted, terminated]
+  if (!(thrown instanceof KitError) || codes.includes(thrown.exitCode)) throw thrown
 }
 
 /** The field manager every write of the kit carries. */
@@ -77,6 +91,9 @@ export const replicasManager = 'keybuzz-handover'
 
 /** Seconds a deleted Deployment's pods may take to end: the longest grace period, and a margin. */
 const longest = 900
+
+/** How often the objects are asked about until the pods they wait for are. */
+const looksBetween = 5
 
 /**
  * Deletes objects, in this order.
@@ -103,28 +120,12 @@ export async function deleteObjects(
   return taken.split('\n').filter((line) => line !== '').length
 }
 
-/** `deleted`, or how many of them were. @param taken what deleteObjects returned @param all number of objects */
-export const deletedText = (taken: number, all: number): string =>
-  taken === all ? 'deleted' : `${taken} deleted, ${all - taken} were gone before`
-
-/** Finalizers the API server itself sets for the propagation policies Foreground and Orphan. */
-const ownFinalizers = ['foregroundDeletion', 'orphan']
-
-/** `Secret n8n/n8n (waits for its finalizers: example.com/backup)` @param live an object that is being deleted */
-export function deletionText(live: LiveObject): string {
-  const foreign = (live.metadata.finalizers ?? []).filter((one) => !ownFinalizers.includes(one))
-  if (live.metadata.deletionTimestamp === undefined) return `${nameOf(live)} (nobody is deleting it)`
-  return foreign.length === 0
-    ? nameOf(live)
-    : `${nameOf(live)} (waits for its finalizers: ${foreign.join(', ')})`
-}
-
 /**
  * Waits until deleted objects are gone. Objects still being deleted are logged, with the finalizers they wait for,
  * whenever that changes.
  * @param seconds until the wait fails
  * @param everyMs milliseconds between two requests
- * @throws KitError exit 9 naming what is left; exit 130 or 143 on a signal; see also Kubectl.run
+ * @throws KitError exit 9 naming what is left, or the pod it waits for when that one's node does not answer; exit 130 or 143 on a signal; see also Kubectl.run
  */
 export async function waitUntilGone(
   kubectl: Kubectl,
@@ -132,7 +133,8 @@ export async function waitUntilGone(
   seconds: number,
   everyMs = 1000,
 ): Promise<void> {
-  const until = performance.now() + seconds * 1000
+  const started = performance.now()
+  const failIfHeld = createHeldCheck(kubectl, (everyMs * looksBetween) / 1000)
   let said = ''
   for (;;) {
     const live = await findLive(
@@ -150,7 +152,9 @@ export async function waitUntilGone(
     })
     if (left.length === 0) return
     const text = left.map(deletionText).join(', ')
-    if (performance.now() > until) throw notGone(left, seconds)
+    const passed = (performance.now() - started) / 1000
+    if (passed > seconds) throw notGone(left, seconds)
+    await failIfHeld(left, passed)
     if (text !== said) log.waiting(`still being deleted: ${text}`)
     said = text
     await pauseFor(everyMs)

@@ -10,7 +10,8 @@ import { folderOf, headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import { dependentsOf } from '../run/modules.mts'
 import { ownerOf } from '../kube/apply/ownership.mts'
-import { deletionText, deletedText, deleteObjects } from '../kube/objects.mts'
+import { deletedText, deletionText, endingText, isEnding } from '../kube/deletion-text.mts'
+import { deleteObjects } from '../kube/objects.mts'
 import { requireOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
 import { machineryOf, uninstallHosts } from './uninstall-hosts.mts'
@@ -67,12 +68,10 @@ function staysOf<M extends Module>({ module, inputs }: Session<M>): readonly str
 function sayEnding(objects: readonly LiveObject[]): void {
   for (const one of objects.filter(isEnding))
     log.warn(
-      `${deletionText(one)} is being deleted since ${one.metadata.deletionTimestamp}`,
+      endingText(one),
       `see what it waits for: kubectl get ${one.kind.toLowerCase()} ${one.metadata.name} --namespace ${one.metadata.namespace ?? ''} -o yaml`,
     )
 }
-
-const isEnding = ({ metadata }: LiveObject): boolean => metadata.deletionTimestamp !== undefined
 
 const removalLine = (one: LiveObject): string => (isEnding(one) ? deletionText(one) : nameOf(one))
 

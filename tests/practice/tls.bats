@@ -134,7 +134,7 @@ pods() { kubectl get pods --namespace n8n-practice -o name | sort; }
   kubectl create configmap theirs --namespace n8n-practice
   kubectl get secret n8n-certificate --namespace n8n-practice
   run -0 kit --module 12 --yes --set TLS_MODE=load-balancer --set "INGRESS_ADDRESSES=$addresses"
-  assert_output --partial '1 objects no longer wanted: deleted'
+  assert_output --partial '1 objects no longer wanted: deletion accepted'
   run -1 kubectl get secret n8n-certificate --namespace n8n-practice
   run -0 kubectl get configmap theirs --namespace n8n-practice
   kubectl delete configmap theirs --namespace n8n-practice

@@ -12,7 +12,8 @@ import { log, record } from '../../base/log.mts'
 import type { Change } from '../../base/writes.mts'
 import { setForeignFields } from './foreign-fields.mts'
 import { createOurObjects, owned, ownerOf } from './ownership.mts'
-import { deletedText, deleteObjects } from '../objects.mts'
+import { acceptedText } from '../deletion-text.mts'
+import { deleteObjects } from '../objects.mts'
 import { isServing } from '../rollout/progress.mts'
 import { pauseDeployments } from './pause.mts'
 import { sendChanged, sendStartingReplicas } from './send.mts'
@@ -119,8 +120,7 @@ export function createKube(options: KubeOptions): KubeSession {
       left.map((live) => ({ sign: '-', what: nameOf(live) })),
       async () => void (accepted = await deleteObjects(kubectl, left, { wait: false })),
     )
-    if (!writes.planning)
-      log.ok(`${left.length} objects no longer wanted: ${deletedText(accepted, left.length)}`)
+    if (!writes.planning) log.ok(`${left.length} objects no longer wanted: ${acceptedText(accepted, left)}`)
   }
 
   async function waitForRollout(namespace: string, ...workloads: string[]): Promise<void> {

@@ -1,14 +1,19 @@
 import { exitCodes, KitError } from '../../base/errors.mts'
+import { few } from '../../base/few.mts'
 import { log } from '../../base/log.mts'
 import { pollUntil } from '../../base/poll.mts'
 import type { Writes } from '../../base/writes.mts'
+import { createDeadNodeCheck, PodCannotEnd } from '../dead-node.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { replicasManager, sendObjects } from '../objects.mts'
 import { createKubeReader } from '../reader.mts'
-import { nameOf, type LiveObject, type Manifest } from '../types.mts'
+import { nameOf, type LiveObject, type Manifest, type Pod } from '../types.mts'
 
 /** Seconds for the pods of a Deployment to end: the longest grace period, and a margin. */
 const longest = 3700
+
+/** How many pods a line names. */
+const named = 3
 
 interface DeploymentSpec {
   readonly replicas?: number
@@ -21,7 +26,7 @@ const specOf = (live: LiveObject): DeploymentSpec => live['spec'] as unknown as 
  * Scales Deployments to 0 and waits until their pods are gone. Applying them brings them back: an autoscaled one to its
  * minimum, another to the replicas it declares. A run killed in between is continued by the next one in the same way.
  * @param seconds until the wait fails
- * @throws KitError exit 9 when pods are still there after that time; what the write gate throws; see also Kubectl.run
+ * @throws KitError exit 9 when pods are still there after that time, or cannot end because their node does not answer; what the write gate throws; see also Kubectl.run
  */
 export async function pauseDeployments(
   deployments: readonly LiveObject[],
@@ -41,18 +46,33 @@ export async function pauseDeployments(
   }
   if (writes.planning) return
   const names = deployments.map(({ metadata }) => `deployment/${metadata.name}`).join(', ')
-  const left = await pollUntil(() => podsOf(kubectl, deployments), {
+  const onDeadNode = createDeadNodeCheck(kubectl)
+  const ask = async () => {
+    const pods = await podsOf(kubectl, deployments)
+    const found = await onDeadNode(pods as unknown as Pod[], (performance.now() - started) / 1000)
+    if (found !== undefined) throw new PodCannotEnd(names, found, [notStarted])
+    return pods
+  }
+  const left = await pollUntil(ask, {
     until: ({ length }) => length === 0,
     milliseconds: seconds * 1000,
     every: 1000,
-    waiting: (pods) => `${names}: ${pods.length} pods are still ending`,
+    waiting: (pods) => `${names}: ${pods.length} pods are still ending: ${few(pods.map(placeOf), named)}`,
   })
   if (left.length === 0) return log.ok(`${names} at 0 until the Job is done`, started)
   throw new KitError(`${names}: ${left.length} pods have not ended after ${seconds} s`, {
     exitCode: exitCodes.rolloutFailed,
-    details: [...left.map(nameOf), 'The Job was not started.'],
+    details: [...left.map(placeOf), notStarted],
     hint: 'see why: kubectl describe that pod; then run the same command again',
   })
+}
+
+const notStarted = 'The Job was not started.'
+
+/** `Pod a/worker-1 on k8s-2` */
+function placeOf(pod: LiveObject): string {
+  const { nodeName } = (pod['spec'] ?? {}) as NonNullable<Pod['spec']>
+  return `${nameOf(pod)}${nodeName === undefined ? '' : ` on ${nodeName}`}`
 }
 
 const withoutPods = ({ apiVersion, kind, metadata: { name, namespace } }: LiveObject): Manifest =>

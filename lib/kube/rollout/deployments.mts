@@ -1,6 +1,6 @@
 import { diagnoseDeployment, diagnosePod } from './diagnosis.mts'
 import { createAbsenceCheck, deletedMeanwhile, usualAbsenceSeconds } from './absence.mts'
-import { createDeadNodeCheck } from './dead-node.mts'
+import { createDeadNodeCheck } from '../dead-node.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { LiveObject } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'

@@ -1,5 +1,6 @@
 import { diagnosePod } from './diagnosis.mts'
 import { isReady, type Look } from '../cluster-view.mts'
+import { endingText, isEnding } from '../deletion-text.mts'
 import { nameOf, type Deployment, type LiveObject, type Pod } from '../types.mts'
 import type { KubeReader } from '../reader.mts'
 import { isPodReady, isScaledToZero, isServing } from './progress.mts'
@@ -8,20 +9,22 @@ import { isWorkload } from '../workloads.mts'
 /** The current state of a module. */
 export interface Health {
   readonly state: 'not installed' | 'healthy' | 'degraded'
-  /** One line for each Deployment or StatefulSet that does not serve as it should. */
+  /** One line for each object that is being deleted, and for each Deployment or StatefulSet that does not serve as it should. */
   readonly problems: readonly string[]
 }
 
 /**
- * The health of a module by its workloads, and by the pods of those that do not serve.
+ * The health of a module by its workloads, by the pods of those that do not serve, and by what of it is being deleted:
+ * that still serves, and will not.
  * @param objects the module's live objects
  * @throws KitError, see Kubectl.run
  */
 export async function healthOf(kube: KubeReader, objects: readonly LiveObject[]): Promise<Health> {
   const workloads = objects.filter(isWorkload)
-  if (workloads.length === 0) return { state: 'not installed', problems: [] }
-  const problems: string[] = []
-  for (const live of workloads.filter((one) => !isServing(one) || isScaledToZero(one)))
+  const problems = objects.filter(isEnding).map(endingText)
+  if (workloads.length === 0) return { state: 'not installed', problems }
+  const staying = workloads.filter((one) => !isEnding(one))
+  for (const live of staying.filter((one) => !isServing(one) || isScaledToZero(one)))
     problems.push(await problemOf(kube, live))
   return { state: problems.length === 0 ? 'healthy' : 'degraded', problems }
 }

@@ -1,5 +1,6 @@
 import { diagnosePod, waitingReason } from './diagnosis.mts'
 import { createAbsenceCheck, deletedMeanwhile } from './absence.mts'
+import { createDeadNodeCheck, PodCannotEnd } from '../dead-node.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
 import { failureOf, jobState } from '../manifests/jobs.mts'
 import type { LiveObject, Pod } from '../types.mts'
@@ -23,7 +24,7 @@ export interface AwaitedJob {
  * Watches a Job to its end. A pod state that does not end by itself ends the wait within seconds, with its cause.
  * @param failures known log lines of the module
  * @throws KitError exit 9 when the Job fails, cannot start or does not end in time, with its last log lines and their
- * meaning; exit 5 when it is deleted meanwhile; exit 130 or 143 on a signal
+ * meaning, or its pod's node when that does not answer; exit 5 when it is deleted meanwhile; exit 130 or 143 on a signal
  */
 export async function waitForJob(
   kubectl: Kubectl,
@@ -32,6 +33,7 @@ export async function waitForJob(
 ): Promise<void> {
   const started = performance.now()
   const isAbsent = createAbsenceCheck(kubectl, 'jobs.batch', namespace)
+  const onDeadNode = createDeadNodeCheck(kubectl)
   await waitWatching((onChange) => {
     const jobs = watchKind(kubectl, 'jobs.batch', namespace, onChange)
     const pods = watchKind(kubectl, 'pods', namespace, onChange)
@@ -45,6 +47,8 @@ export async function waitForJob(
           throw deletedMeanwhile(`job/${name}`)
         if (isIn('failed', live)) throw await jobError(kubectl, live as LiveObject, failures)
         await failIfStuck(kubectl, namespace, name, podsOfJob(), failures)
+        const found = await onDeadNode(podsOfJob() as unknown as Pod[], seconds)
+        if (found !== undefined) throw new PodCannotEnd(`job/${name}`, found)
       },
       line: () => `job/${name} ${reasonOf(podsOfJob())}`,
       failIfLate(line, seconds) {

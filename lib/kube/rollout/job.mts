@@ -1,4 +1,5 @@
 import { sendObjects, deleteObjects } from '../objects.mts'
+import { PodCannotEnd } from '../dead-node.mts'
 import { exitCodes, KitError, messageOf } from '../../base/errors.mts'
 import { jobError, waitForJob } from './job-wait.mts'
 import { jobLabel, jobState } from '../manifests/jobs.mts'
@@ -85,10 +86,14 @@ const awaited = ({ metadata, spec }: Job, name: string) => ({
 /** When an object was created (ISO 8601, UTC); empty where it is not known. */
 const createdAt = ({ metadata }: LiveObject): string => metadata.creationTimestamp ?? ''
 
-/** True for a Job none of whose pods runs yet: it would do its work later, whatever was done meanwhile. */
+/**
+ * True for a Job none of whose pods runs yet: it would do its work later, whatever was done meanwhile. A pod that is
+ * being deleted has begun, and may still run on a node that does not answer.
+ */
 function hasNotBegun(live: LiveObject): boolean {
-  const { ready, succeeded = 0 } = (live['status'] ?? {}) as NonNullable<Job['status']>
-  return jobState(live) === 'active' && ready === 0 && succeeded === 0
+  const status = (live['status'] ?? {}) as NonNullable<Job['status']> & { terminating?: number }
+  const { ready, succeeded = 0, terminating = 0 } = status
+  return jobState(live) === 'active' && ready === 0 && succeeded === 0 && terminating === 0
 }
 
 function change(job: Job, found: LiveObject | undefined, later: LiveObject | undefined): Change {
@@ -139,7 +144,10 @@ async function letOthersEnd(
   for (const one of others) {
     if (jobState(one) !== 'active') continue
     log.waiting(`job/${one.metadata.name} of an earlier run is still there: until it has ended`)
-    await wait(one.metadata.name).catch((thrown: unknown) => log.warn(messageOf(thrown)))
+    await wait(one.metadata.name).catch((thrown: unknown) => {
+      if (thrown instanceof PodCannotEnd) throw thrown
+      log.warn(messageOf(thrown))
+    })
   }
 }
 

@@ -77,10 +77,14 @@ export function newestPods(state: Rollouts, name: string): Pod[] {
   )
 }
 
-/** Old pods that a Deployment with strategy Recreate waits for: it has no new one while they are being deleted. */
+/**
+ * Old pods that a workload waits for while they are being deleted: each of a StatefulSet, whose next pod has the same
+ * name; of a Deployment with strategy Recreate those before its first new one.
+ */
 export function podsBefore(state: Rollouts, name: string): Pod[] {
   const deployment = state.workloads.objects.get(name) as unknown as Deployment | undefined
-  if (deployment?.spec?.strategy?.type !== 'Recreate' || newestPods(state, name).length > 0) return []
+  const isRecreated = deployment?.spec?.strategy?.type === 'Recreate' && newestPods(state, name).length === 0
+  if ((deployment as LiveObject | undefined)?.kind !== 'StatefulSet' && !isRecreated) return []
   return podsOf(state, name).filter(({ metadata }) => metadata?.deletionTimestamp !== undefined)
 }
 

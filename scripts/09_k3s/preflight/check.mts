@@ -3,6 +3,7 @@ import type { Member } from '../../../lib/hosts/hosts.mts'
 import type { K3sSettings } from '../settings.mts'
 import type { HostDocument } from '../host/document.mts'
 import type { Blocked } from '../reach/reach.mts'
+import type { OpenPort } from '../reach/public.mts'
 
 /** One question about one host, answered from its document alone. */
 export interface HostCheck {
@@ -33,8 +34,8 @@ export interface HostFacts {
   readonly blocked: readonly Blocked[]
   /** The processor the program of K3s is made for, as `uname -m` names it. */
   readonly program: string
-  /** TCP ports of K3s that answered this machine at its public address. */
-  readonly publicPorts: readonly number[]
+  /** TCP ports of K3s that answered this machine at its public addresses. */
+  readonly publicPorts: readonly OpenPort[]
 }
 
 /** Wrong is a failure. */

@@ -6,7 +6,7 @@ import { balancersOf, rulesFor } from '../host/openings.mts'
 import { firewallTasks, lacking } from '../prepare/tasks.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
 import { policyOf, stoppedAtInput, stoppingRule } from './iptables.mts'
-import { isPublic } from '../reach/public.mts'
+import { publicAddressesOf, type OpenPort } from '../reach/public.mts'
 import { blockedText, thisMachine } from '../reach/reach.mts'
 
 // The firewall of a host: which, what it lacks, and whether the others come through it.
@@ -47,6 +47,16 @@ const opensForUs = (host: HostFacts): boolean => {
   return us !== undefined && api.some(({ source }) => isInRange(us, source))
 }
 
+/** How many addresses are named. */
+const mostNamed = 3
+
+/** `198.51.100.1 answers this machine on tcp 6443, 10250`, for each address. */
+function answersText(open: readonly OpenPort[]): string {
+  const portsAt = (address: string) => open.filter((one) => one.address === address).map(({ port }) => port)
+  const addresses = [...new Set(open.map(({ address }) => address))]
+  return addresses.map((one) => `${one} answers this machine on tcp ${portsAt(one).join(', ')}`).join('; ')
+}
+
 export const firewall: readonly HostCheck[] = [
   {
     id: 'host.firewall',
@@ -69,16 +79,18 @@ export const firewall: readonly HostCheck[] = [
     waivable: true,
     ask(host) {
       const { publicAddress } = host.members.find(({ name }) => name === host.name) ?? {}
-      if (!isPublic(publicAddress)) return passed('no public address')
+      const addresses = publicAddressesOf({ ...host, publicAddress })
+      if (addresses.length === 0) return passed('no public address')
+      const named = few(addresses, mostNamed)
       const active = activeOn(host).join(' and ')
       // A firewall that lets this machine in to the API does what it was told.
-      const open = host.publicPorts.filter((port) => port !== 6443 || active === '' || !opensForUs(host))
-      if (open.length > 0) return warning(`${publicAddress} answers this machine on tcp ${open.join(', ')}`)
+      const open = host.publicPorts.filter(({ port }) => port !== 6443 || active === '' || !opensForUs(host))
+      if (open.length > 0) return warning(answersText(open))
       return should(
         active !== '',
         active === ''
-          ? `${publicAddress} and no firewall: ${listeningPorts[host.role]} will be open to everybody`
-          : `${publicAddress}, behind ${active}`,
+          ? `${named} and no firewall: ${listeningPorts[host.role]} will be open to everybody`
+          : `${named}, behind ${active}`,
       )
     },
   },

@@ -8,7 +8,7 @@ import { judge, requireNone, tell } from './judge.mts'
 import { parseDocument, type HostDocument } from '../host/document.mts'
 import { requireSameIdentity, type Identity } from '../host/joined.mts'
 import { preparedFiles } from '../prepare/tasks.mts'
-import { openInPublic } from '../reach/public.mts'
+import { openInPublic, publicAddressesOf, type OpenPort } from '../reach/public.mts'
 import { findBlocked, peersOf } from '../reach/reach.mts'
 import { preflightScript } from './script.mts'
 import { waivedOf } from '../settings-waived.mts'
@@ -21,7 +21,7 @@ export interface Answered {
   readonly ahead: number
   /** How wrong that may be: half of the time on the way. */
   readonly within: number
-  readonly publicPorts: readonly number[]
+  readonly publicPorts: readonly OpenPort[]
 }
 
 /** A host that may be written to, and what it said of itself. */
@@ -93,7 +93,7 @@ async function withBlocked(
 }
 
 /**
- * Asks one host about itself, looks at what preparation may write there, and probes its public address meanwhile.
+ * Asks one host about itself, looks at what preparation may write there, and probes its public addresses.
  * @throws KitError exit 6 or 9
  */
 export async function ask(
@@ -102,7 +102,6 @@ export async function ask(
   members: readonly Member[],
 ): Promise<Answered> {
   const { publicAddress } = members.find(({ name }) => name === host.name) ?? {}
-  const knocking = openInPublic({ role, publicAddress })
   const sent = Date.now()
   const question = {
     script: preflightScript,
@@ -119,7 +118,7 @@ export async function ask(
     role,
     said,
     ahead: (begun - sent + ended - received) / 2,
-    publicPorts: await knocking,
+    publicPorts: await openInPublic(role, publicAddressesOf({ address: host.address, publicAddress, said })),
     within: Math.max(0, received - sent - (ended - begun)) / 2,
   }
 }

@@ -3,27 +3,69 @@ import { test } from 'node:test'
 import { createWrites } from '../../../lib/base/writes.mts'
 import { createBreaking } from '../../../lib/checks/drills.mts'
 import type { Kubectl, KubectlOptions } from '../../../lib/kube/kubectl.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
 
-test('a drill that deletes pods by their labels does it once: after a lost answer the new ones have the same labels', async () => {
+const live = {
+  kind: 'Deployment',
+  metadata: { name: 'web', namespace: 'a' },
+  spec: { selector: { matchLabels: { app: 'web' } } },
+}
+const pod = (name: string, more: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'a', uid: name, ...more },
+})
+
+/** A stand-in for a cluster in which one pod of web is being deleted and another is new, for so many looks. */
+function cluster(looks: number) {
   const asked: [readonly string[], KubectlOptions][] = []
+  const ending = pod('web-1', { deletionTimestamp: '2026-11-29T10:00:00Z' })
   const kubectl = {
     run: (words: readonly string[], options: KubectlOptions) => {
       asked.push([words, options])
       return Promise.resolve('')
     },
+    json: (words: readonly string[], options: KubectlOptions) => {
+      asked.push([words, options])
+      return Promise.resolve({ kind: 'List', items: (looks -= 1) < 0 ? [] : [ending] })
+    },
   } as unknown as Kubectl
-  const live = {
-    kind: 'Deployment',
-    metadata: { name: 'web', namespace: 'a' },
-    spec: { selector: { matchLabels: { app: 'web' } } },
-  }
   const kube = {
-    reader: { get: () => Promise.resolve(live) },
+    reader: {
+      get: () => Promise.resolve(live),
+      list: () => Promise.resolve([ending, pod('web-2')]),
+    },
     waitForRolloutUncached: () => Promise.resolve(),
   }
   const repairs = createWrites({ planning: false, guard: () => Promise.resolve() })
-  await createBreaking({ kubectl, kube: kube as never, repairs }).losePods('a', ['web'])
-  assert.equal(asked.length, 1)
-  assert.deepEqual(asked[0]?.[0].slice(0, 2), ['delete', 'pods'])
-  assert.equal(asked[0]?.[1].once, true)
+  return { asked, breaking: createBreaking({ kubectl, kube: kube as never, repairs }) }
+}
+
+test('a drill that deletes pods by their labels does it once: after a lost answer the new ones have the same labels', async () => {
+  const { asked, breaking } = cluster(0)
+  await breaking.losePods('a', ['web'])
+  const deletions = asked.filter(([words]) => words[0] === 'delete')
+  assert.equal(deletions.length, 1)
+  assert.deepEqual(deletions[0]?.[0], [
+    'delete',
+    'pods',
+    '--namespace',
+    'a',
+    '--selector',
+    'app=web',
+    '--wait=false',
+  ])
+  assert.equal(deletions[0]?.[1].once, true)
+})
+
+test('the pods that are being deleted are waited for by waitUntilGone, which knows of dead nodes; new ones are not', async () => {
+  const { asked, breaking } = cluster(1)
+  await breaking.losePods('a', ['web'])
+  const looks = asked.filter(([words]) => words[0] === 'get')
+  assert.deepEqual(
+    looks.map(([, { input }]) =>
+      (input as { items: LiveObject[] }).items.map(({ metadata }) => metadata.name),
+    ),
+    [['web-1'], ['web-1']],
+  )
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodes } from '../../../lib/base/errors.mts'
-import { kubectlError } from '../../../lib/kube/kubectl-errors.mts'
+import { noteBegun } from '../../../lib/base/written.mts'
+import { DeniedUnnamed, kubectlError } from '../../../lib/kube/kubectl-errors.mts'
 
 const refused = (stderr: string) => kubectlError(['replace', '-f', '-'], { code: 1, stderr })
 
@@ -172,5 +173,36 @@ for (const [stderr, words] of [
     assert.equal(error.exitCode, exitCodes.denied)
     assert.match(error.message, words)
     assert.doesNotMatch(error.hint ?? '', /cluster-admin/)
+    assert.equal(error.details.at(-1), 'Nothing was written.')
   })
 }
+
+const named = (name: string) => ({ kind: 'Secret', metadata: { name, namespace: 'n8n' } })
+const denied = 'Error from server: admission webhook "w.example.com" denied the request: no cost centre'
+const denial = (input: unknown) => kubectlError(['apply', '-f', '-'], { code: 1, stderr: denied }, input)
+
+test('kubectl: a webhook that does not name what it denies: the object that was sent is named', () => {
+  for (const input of [named('a'), { kind: 'List', items: [named('a')] }]) {
+    assert.match(denial(input).message, /denies Secret n8n\/a$/)
+    assert.ok(!(denial(input) instanceof DeniedUnnamed))
+  }
+})
+
+test('kubectl: of several that were sent, those it can be are named, and the error says that it is one of them', () => {
+  const error = denial({ kind: 'List', items: ['a', 'b', 'c', 'd'].map(named) })
+  assert.match(error.message, /denies one of Secret n8n\/a, Secret n8n\/b, Secret n8n\/c and 1 more$/)
+  assert.ok(error instanceof DeniedUnnamed)
+})
+
+test('kubectl: every refusal by a rule of the cluster says what was written, and no other does', () => {
+  const quota = 'Error from server (Forbidden): pods "n8n" is forbidden: exceeded quota: small'
+  assert.match(refused(quota).message, /^the namespace’s quota does not allow pods "n8n"$/)
+  const away = 'Error from server (InternalError): failed calling webhook "w.example.com": no answer'
+  const limits = 'pods "n8n" is forbidden: maximum cpu usage per Container is 1, but limit is 2'
+  for (const stderr of [quota, away, limits])
+    assert.equal(refused(stderr).details.at(-1), 'Nothing was written.')
+  noteBegun('Secret n8n/a')
+  assert.equal(denial(named('b')).details.at(-1), 'This run had begun to write: Secret n8n/a.')
+  const reading = 'Error from server (Forbidden): leases is forbidden: User "x" cannot list'
+  assert.deepEqual(refused(reading).details, [reading])
+})

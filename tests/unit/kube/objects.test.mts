@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exitCodes } from '../../../lib/base/errors.mts'
+import { exitCodes, type KitError } from '../../../lib/base/errors.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
-import { deleteObjects, waitUntilGone } from '../../../lib/kube/objects.mts'
+import { kubectlError } from '../../../lib/kube/kubectl-errors.mts'
+import { deleteObjects, sendObjects, waitUntilGone } from '../../../lib/kube/objects.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 
 const secret = (metadata: Partial<LiveObject['metadata']> = {}): LiveObject => ({
@@ -47,5 +48,37 @@ test('an object nobody is deleting, after a deletion that did nothing, is not ca
   await assert.rejects(waitUntilGone(apiServer(secret()).kubectl, [secret()], 0.05, 10), {
     exitCode: exitCodes.rolloutFailed,
     details: ['Secret n8n-dev/n8n (nobody is deleting it)'],
+  })
+})
+
+/** An API server whose webhook denies the Secret named b and does not say so; `failing` fails alone, in another way. */
+function withWebhook(failing = 'none') {
+  const asked: string[] = []
+  const json = (words: string[], { input }: { input: { items: LiveObject[] } }) => {
+    const names = input.items.map(({ metadata }) => metadata.name)
+    asked.push(`${names.join(',')}${words.includes('--dry-run=server') ? ' dry' : ''}`)
+    const stderr =
+      names.join() === failing
+        ? 'Error from server (Conflict): the object has been modified'
+        : 'Error from server: admission webhook "w.example.com" denied the request: no'
+    return names.includes('b') || names.join() === failing
+      ? Promise.reject(kubectlError(words, { code: 1, stderr }, input))
+      : Promise.resolve(undefined)
+  }
+  return { kubectl: { json } as unknown as Kubectl, asked }
+}
+
+test('of several objects, the one a webhook denies without naming it is found by dry runs, and named', async () => {
+  const several = ['a', 'b', 'c'].map((name) => secret({ name }))
+  const { kubectl, asked } = withWebhook('a')
+  await assert.rejects(sendObjects(kubectl, several, { dryRun: false }), (thrown) => {
+    assert.match((thrown as KitError).message, /w\.example\.com of the cluster denies Secret n8n-dev\/b$/)
+    assert.equal((thrown as KitError).exitCode, exitCodes.denied)
+    return true
+  })
+  assert.deepEqual(asked, ['a,b,c', 'a dry', 'b dry'])
+  const alone = withWebhook('b')
+  await assert.rejects(sendObjects(alone.kubectl, several, { dryRun: true }), {
+    message: /denies one of Secret n8n-dev\/a, Secret n8n-dev\/b, Secret n8n-dev\/c$/,
   })
 })

@@ -107,6 +107,7 @@ test('a drill loses the pods of a StatefulSet, and says when there is none', asy
         asked.push(`${kind} ${name}`)
         return Promise.resolve(name === 'store' ? live('StatefulSet', 1) : undefined)
       },
+      list: () => Promise.resolve([pod(true)]),
     },
     waitForRolloutUncached: (_namespace: string, names: readonly string[]) => (
       asked.push(...names),

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import type { KubeReader } from '../../../lib/kube/reader.mts'
+import { healthOf as healthOfObjects } from '../../../lib/kube/rollout/health.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { Session } from '../../../lib/run/session.mts'
 import { showStatus, type StatusDocument } from '../../../lib/verbs/status.mts'
@@ -28,15 +30,22 @@ const deployment = (available: number): LiveObject => ({
   },
 })
 
+/** How --status is asked, what is available, and further objects of the module. */
+interface Stated {
+  readonly json?: boolean
+  readonly available?: number
+  readonly own?: readonly LiveObject[]
+}
+
 /** What --status says, as data or as text. @param others the Ingresses beside the module's own */
 async function statusOf(
   { mock }: TestContext,
   others: readonly LiveObject[],
-  { json = true, available = 1 } = {},
+  { json = true, available = 1, own: more = [] }: Stated = {},
 ): Promise<string> {
   const own = ingress('shop-dev', '/')
   const kube = {
-    recorded: () => Promise.resolve([deployment(available), own]),
+    recorded: () => Promise.resolve([deployment(available), own, ...more]),
     reader: {
       list: (kind: string) => Promise.resolve(kind === 'ingresses.networking.k8s.io' ? [own, ...others] : []),
     },
@@ -90,4 +99,32 @@ test('one path of the public name is enough; what does not serve is told beside 
 
 test('its own Ingress, and those of another class, leave it healthy', async (t) => {
   assert.deepEqual(await healthOf(t, [ingress('blue', '/', 'internal')]), { state: 'healthy', problems: [] })
+})
+
+test('an object that is being deleted degrades a module that still serves, with the finalizers it waits for', async (t) => {
+  const deletionTimestamp = '2026-11-29T10:00:00Z'
+  const secret: LiveObject = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace: 'shop-dev', name: 'shop', deletionTimestamp, finalizers: ['example.com/backup'] },
+  }
+  const another = deployment(1)
+  const ending = { ...another, metadata: { ...another.metadata, name: 'old', deletionTimestamp } }
+  assert.deepEqual(await healthOf(t, [], { own: [secret, ending] }), {
+    state: 'degraded',
+    problems: [
+      `Secret shop-dev/shop (waits for its finalizers: example.com/backup) is being deleted since ${deletionTimestamp}`,
+      `Deployment shop-dev/old is being deleted since ${deletionTimestamp}`,
+    ],
+  })
+})
+
+test('what an uninstall left is told of a module that is not installed', async () => {
+  const deletionTimestamp = '2026-11-29T10:00:00Z'
+  const metadata = { namespace: 'shop-dev', name: 'shop', deletionTimestamp }
+  const secret: LiveObject = { apiVersion: 'v1', kind: 'Secret', metadata }
+  assert.deepEqual(await healthOfObjects({} as KubeReader, [secret]), {
+    state: 'not installed',
+    problems: [`Secret shop-dev/shop is being deleted since ${deletionTimestamp}`],
+  })
 })

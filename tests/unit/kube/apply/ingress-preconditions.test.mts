@@ -31,6 +31,19 @@ test('the same host and path in another Ingress is a rival, and so is a part of 
   ])
 })
 
+test('a host name that another Ingress has as an alias is ours: a controller leaves an alias out that is a host', () => {
+  const aliased = (alias: string) => {
+    const one = ingress('n8n-blue', 'n8n.blue.example.com', '/webhook')
+    return {
+      ...one,
+      metadata: { ...one.metadata, annotations: { 'nginx.ingress.kubernetes.io/server-alias': alias } },
+    }
+  }
+  const wanted = [ingress('n8n-green', 'n8n.example.com', '/')]
+  for (const alias of ['n8n.example.com', 'a.example.com,n8n.example.com'])
+    assert.deepEqual(rivals(wanted, [aliased(alias)]), [])
+})
+
 test('another host, another class, the very same object, and a path beside ours are none', () => {
   const wanted = [ingress('n8n-green', 'n8n.example.com', '/webhook')]
   const ofClass = (name: string, one: LiveObject) => ({

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
 import { createKube } from '../../../../lib/kube/apply/kube-session.mts'
+import { acceptedText } from '../../../../lib/kube/deletion-text.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { ObjectModified } from '../../../../lib/kube/kubectl-errors.mts'
 import { owned } from '../../../../lib/kube/apply/ownership.mts'
@@ -41,6 +42,36 @@ test('only what a revision names is deleted; a restored backup with the same lab
   )
   assert.deepEqual((await session.recorded()).map(nameOf), ['ConfigMap n8n-dev/old'])
   assert.equal((await session.objects()).length, 2)
+})
+
+test('what is no longer wanted: its deletion was accepted, and what its finalizers hold is not called deleted', async (t) => {
+  const old = object('n8n-dev', 'old')
+  const held = object('n8n-dev', 'held')
+  const metadata = { ...held.metadata, finalizers: ['example.com/backup', 'foregroundDeletion'] }
+  const said: string[] = []
+  t.mock.method(process.stderr, 'write', (text: unknown) => Boolean(said.push(String(text))))
+  const session = createKube({
+    kubectl: { run: () => Promise.resolve('configmap/old\nconfigmap/held\n') } as unknown as Kubectl,
+    writes: createWrites({ planning: false, guard: () => Promise.resolve() }),
+    owner: { module: '12_n8n', env: 'dev' },
+    forceConflicts: false,
+    failures: [],
+    namespaces: [],
+    objects: [old, { ...held, metadata }],
+    checksumKey: sensitive('the-key-of-this-cluster'),
+    isRecorded: () => true,
+  })
+  await session.prune()
+  assert.match(
+    said.join(''),
+    /2 objects no longer wanted: deletion accepted; ConfigMap n8n-dev\/held waits for its finalizers: example\.com\/backup\s/,
+  )
+})
+
+test('what was gone before is counted apart from what was accepted', () => {
+  const both = [object('n8n-dev', 'old'), object('n8n-dev', 'held')]
+  assert.equal(acceptedText(1, both), 'deletion of 1 accepted, 1 were gone before')
+  assert.equal(acceptedText(2, both), 'deletion accepted')
 })
 
 /** An API server with a Deployment controller that writes each Deployment's status behind every apply. */

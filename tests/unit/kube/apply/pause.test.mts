@@ -103,6 +103,36 @@ test('pods that do not end: exit 9 with their names, and the Job was not started
   )
 })
 
+test('pods whose node is off: told at once with the node and the way, and the Job was not started', async () => {
+  const { kubectl } = cluster({ worker: 1 }, 100)
+  const dead = {
+    ...pod('worker-0'),
+    metadata: { ...pod('worker-0').metadata, deletionTimestamp: new Date(0).toISOString() },
+    spec: { nodeName: 'k8s-2' },
+  }
+  const node = { metadata: { name: 'k8s-2' }, status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } }
+  const json = (words: readonly string[]) =>
+    words[1] === 'pods' || words[1] === 'node'
+      ? Promise.resolve(words[1] === 'node' ? node : { kind: 'List', items: [dead] })
+      : kubectl.json(words)
+  await assert.rejects(
+    pauseDeployments([deployment('worker', 0)], {
+      kubectl: { ...kubectl, json } as unknown as Kubectl,
+      writes: writesOf(),
+      seconds: 3,
+    }),
+    {
+      exitCode: exitCodes.rolloutFailed,
+      message: 'deployment/worker: a pod cannot end, its node does not answer',
+      details: [
+        'worker-0 on k8s-2: Node k8s-2 is not Ready: it has not said why',
+        'The Job was not started.',
+      ],
+      hint: /kubectl delete node k8s-2/,
+    },
+  )
+})
+
 test('under --plan it is announced, and nothing is sent or waited for', async () => {
   const { kubectl, did } = cluster({ worker: 2 }, 100)
   const writes = writesOf(true)

@@ -208,6 +208,14 @@ test('a Job of an earlier run that has not begun is deleted first: it would run 
   assert.deepEqual(did, [`deleted ${other}`, `deleted ${name}`, `made ${name}`])
 })
 
+test('a Job whose pod is being deleted has begun: it may still run on a node that does not answer', async () => {
+  const [there, back] = [make('app:1'), make('app:1', 'two')]
+  const held = { ...back, status: { active: 1, ready: 0, terminating: 1 } } as unknown as LiveObject
+  const { did, ensure } = cluster([held])
+  await ensure(there)
+  assert.equal(did[0], `made ${there.metadata?.name}`)
+})
+
 test('a run that gives up on a Job that has not begun does not leave it to run alone', async () => {
   const wanted = make('app:1')
   const { did, ensure } = cluster([], { reason: 'ErrImageNeverPull' })

@@ -1,0 +1,120 @@
+import { exitCodes, KitError } from '../base/errors.mts'
+import { conditionOf, type LiveObject, type Pod } from './types.mts'
+import type { Kubectl } from './kubectl.mts'
+
+// Pods end by their kubelet. On a node that is off nobody ends them: they stay Terminating until the node is back or its
+// Node object is gone, and so does what waits for them: the next pod of a StatefulSet or of a Deployment with strategy
+// Recreate, a Job, an object that is being deleted. The kit never forces that: such a pod may still run and write to the
+// same volume.
+
+/** Seconds between two questions about a node. */
+const usualSeconds = 5
+
+/** Seconds the kubelet has beyond a pod's own grace period. */
+const graceSeconds = 2
+
+/** A pod that cannot end, in the order an operator needs it. */
+export interface DeadNode {
+  readonly what: string
+  /** `n8n-old on k8s-2` */
+  readonly where: string
+  /** The message of the node's condition. */
+  readonly words: string
+  readonly next: string
+}
+
+/**
+ * Makes a check for pods that cannot end because their node does not answer, for waits.
+ * @returns a function of the pods that are waited for and the seconds since the wait began: what was found, or undefined
+ * while they may still end. It throws the errors of Kubectl.run
+ */
+export function createDeadNodeCheck(
+  kubectl: Pick<Kubectl, 'json'>,
+  everySeconds = usualSeconds,
+): (pods: readonly Pod[], seconds: number) => Promise<DeadNode | undefined> {
+  let askedAt = -everySeconds
+  return async (pods, seconds) => {
+    const overdue = pods.filter(isOverdue)
+    if (overdue.length === 0 || seconds - askedAt < everySeconds) return undefined
+    askedAt = seconds
+    for (const pod of overdue) {
+      const name = pod.spec?.nodeName ?? ''
+      const node = await kubectl.json<LiveObject>(['get', 'node', name, '--ignore-not-found'], { once: true })
+      const found = node && diagnoseEnding(pod, node)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+}
+
+/**
+ * Makes a check for objects that are being deleted and wait for pods that cannot end. It first asks after
+ * `everySeconds`: most deletions are done by then.
+ * @returns a function of what is left and the seconds since the wait began. It throws PodCannotEnd (9) and the
+ * errors of Kubectl.run
+ */
+export function createHeldCheck(
+  kubectl: Pick<Kubectl, 'json'>,
+  everySeconds = usualSeconds,
+): (left: readonly LiveObject[], seconds: number) => Promise<void> {
+  const onDeadNode = createDeadNodeCheck(kubectl, 0)
+  let askedAt = 0
+  return async (left, seconds) => {
+    if (seconds - askedAt < everySeconds) return
+    askedAt = seconds
+    for (const namespace of new Set(left.flatMap((live) => namespaceOf(live) ?? []))) {
+      const words = ['get', 'pods', '--namespace', namespace]
+      const pods = (await kubectl.json<{ items?: LiveObject[] }>(words))?.items ?? []
+      const holding = pods.filter((pod) => left.some((live) => isHeldBy(live, pod)))
+      const found = await onDeadNode(holding as unknown as Pod[], seconds)
+      if (found !== undefined) throw new PodCannotEnd(`${left.length} objects are not gone`, found)
+    }
+  }
+}
+
+/** Exit 9: a pod that is waited for cannot end, and may still run. */
+export class PodCannotEnd extends KitError {
+  /** @param waiting what waits for it: `job/chatwoot-prepare-1a2b` @param more further lines */
+  constructor(waiting: string, { where, words, next }: DeadNode, more: readonly string[] = []) {
+    super(`${waiting}: a pod cannot end, its node does not answer`, {
+      exitCode: exitCodes.rolloutFailed,
+      details: [`${where}: ${words}`, ...more],
+      hint: next,
+    })
+  }
+}
+
+/** True for a pod on a node whose time to end has passed. */
+function isOverdue({ metadata, spec }: Pod): boolean {
+  const at = metadata?.deletionTimestamp
+  return at !== undefined && spec?.nodeName !== undefined && Date.parse(at) + graceSeconds * 1000 < Date.now()
+}
+
+/** What a pod that is being deleted waits for, by its node; undefined while the node answers. */
+function diagnoseEnding(pod: Pod, node: LiveObject): DeadNode | undefined {
+  const ready = conditionOf(node, 'Ready')
+  if (ready === undefined || ready.status === 'True') return undefined
+  const { name } = node.metadata
+  return {
+    what: 'its old pod cannot end: its node does not answer',
+    where: `${pod.metadata?.name} on ${name}`,
+    words: `Node ${name} is not Ready: ${ready.message ?? 'it has not said why'}`,
+    next: `start ${name} again, then run the same command; when that machine is off for good, and only then: kubectl delete node ${name}   (a machine that still runs would write to the same data)`,
+  }
+}
+
+const namespaceOf = ({ kind, metadata }: LiveObject): string | undefined =>
+  kind === 'Namespace' ? metadata.name : metadata.namespace
+
+/** True when an object that is being deleted is gone only after this pod. */
+function isHeldBy(live: LiveObject, pod: LiveObject): boolean {
+  const { kind, metadata } = live
+  if (pod.metadata.namespace !== namespaceOf(live)) return false
+  if (kind === 'Namespace') return true
+  if (kind === 'Pod') return pod.metadata.name === metadata.name
+  return (pod.metadata.ownerReferences ?? []).some((owner) =>
+    kind === 'Deployment'
+      ? owner.kind === 'ReplicaSet' && owner.name.replace(/-[^-]*$/, '') === metadata.name
+      : owner.kind === kind && owner.name === metadata.name,
+  )
+}

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { createHeldCheck } from '../../../lib/kube/dead-node.mts'
+import { createWrites } from '../../../lib/base/writes.mts'
+import type { Kubectl } from '../../../lib/kube/kubectl.mts'
+import { waitUntilGone } from '../../../lib/kube/objects.mts'
+import { waitForDeployments } from '../../../lib/kube/rollout/deployments.mts'
+import { waitForJob } from '../../../lib/kube/rollout/job-wait.mts'
+import { ensureJob } from '../../../lib/kube/rollout/job.mts'
+import type { Job, LiveObject } from '../../../lib/kube/types.mts'
+
+const folder = mkdtempSync(join(tmpdir(), 'dead-node-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const deployment = (type: string) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'n8n', generation: 2 },
+  spec: { replicas: 1, strategy: { type }, selector: { matchLabels: { app: 'n8n' } }, template: {} },
+  status: { observedGeneration: 2, replicas: 0 },
+})
+
+/** A pod of an older template on k8s-2 that is being deleted; its time to end is over, or still runs. */
+const ending = (at: number) => ({
+  kind: 'Pod',
+  metadata: {
+    name: 'n8n-old',
+    labels: { app: 'n8n' },
+    annotations: { 'keybuzz.io/checksum': 'old' },
+    deletionTimestamp: new Date(at).toISOString(),
+  },
+  spec: { nodeName: 'k8s-2' },
+})
+
+const node = (status: string) => ({
+  kind: 'Node',
+  metadata: { name: 'k8s-2' },
+  status: { conditions: [{ type: 'Ready', status, message: 'Kubelet stopped posting node status.' }] },
+})
+
+let files = 0
+
+/** A stand-in of kubectl that watches these objects for ever, and knows this node. */
+function watching(kind: string, workload: object, pods: readonly object[], ready: string): Kubectl {
+  const here = join(folder, String((files += 1)))
+  const added = (objects: readonly object[]) =>
+    objects.map((object) => JSON.stringify({ type: 'ADDED', object })).join('\n')
+  writeFileSync(`${here}-${kind}`, added([workload]))
+  writeFileSync(`${here}-pods`, added(pods))
+  const script = `if [ -f ${here}-"$2" ]; then cat ${here}-"$2"; fi; exec sleep 20`
+  const json = (words: readonly string[]) => Promise.resolve(words[1] === 'node' ? node(ready) : workload)
+  return { words: ['sh', '-c', script, 'kubectl'], json } as unknown as Kubectl
+}
+
+const limits = { deadline: 4, noProgress: 60 }
+
+function waitFor(strategy: string, deletedAt: number, ready: string): Promise<void> {
+  const kubectl = watching('deployments.apps', deployment(strategy), [ending(deletedAt)], ready)
+  return waitForDeployments(kubectl, 'a', ['n8n'], [], limits)
+}
+
+test('a Recreate Deployment whose old pod is on a node that is off is told at once, with the node and the way', async () => {
+  const started = performance.now()
+  await assert.rejects(waitFor('Recreate', Date.now() - 60_000, 'Unknown'), (thrown) => {
+    assert.ok(thrown instanceof KitError)
+    assert.equal(thrown.exitCode, exitCodes.rolloutFailed)
+    assert.match(thrown.message, /old pod cannot end: its node does not answer/)
+    assert.match(thrown.details[0] ?? '', /^n8n-old on k8s-2: Node k8s-2 is not Ready/)
+    assert.match(thrown.hint ?? '', /kubectl delete node k8s-2/)
+    return true
+  })
+  assert.ok(performance.now() - started < 3500, 'in seconds')
+})
+
+test('an old pod that may still end is waited for, and named', async () => {
+  const late = { exitCode: exitCodes.rolloutFailed, message: /4 s have passed/ }
+  await Promise.all([
+    assert.rejects(waitFor('Recreate', Date.now() + 60_000, 'Unknown'), late),
+    assert.rejects(waitFor('Recreate', Date.now() - 60_000, 'True'), (thrown) => {
+      assert.ok(thrown instanceof KitError)
+      assert.match(thrown.details[0] ?? '', /its old pod n8n-old on k8s-2 is still ending/)
+      return true
+    }),
+    assert.rejects(waitFor('RollingUpdate', Date.now() - 60_000, 'Unknown'), late),
+  ])
+})
+
+test('a StatefulSet waits for each old pod: the next one has its name, whether or not another is new', async () => {
+  const live = { ...deployment(''), kind: 'StatefulSet', metadata: { name: 'qdrant', generation: 2 } }
+  const other = { ...ending(0), metadata: { name: 'qdrant-1', labels: { app: 'n8n' } } }
+  for (const pods of [[], [other]]) {
+    const all = [ending(Date.now() - 60_000), ...pods]
+    const kubectl = watching('statefulsets.apps', live, all, 'Unknown')
+    await assert.rejects(waitForDeployments(kubectl, 'a', ['statefulset/qdrant'], [], limits), {
+      message: /^statefulset\/qdrant cannot start: its old pod cannot end: its node does not answer$/,
+      hint: /kubectl delete node k8s-2/,
+    })
+  }
+})
+
+test('a Job whose pod is on a node that is off is told at once; one that may still end is waited for', async () => {
+  const live = { kind: 'Job', metadata: { name: 'prepare' }, status: { active: 1, ready: 0, terminating: 1 } }
+  const labels = { 'batch.kubernetes.io/job-name': 'prepare' }
+  const pod = { ...ending(0), metadata: { ...ending(Date.now() - 60_000).metadata, labels } }
+  const wait = (ready: string) =>
+    waitForJob(
+      watching('jobs.batch', live, [pod], ready),
+      { namespace: 'a', name: 'prepare', deadlineSeconds: -58 },
+      [],
+    )
+  await assert.rejects(wait('Unknown'), {
+    exitCode: exitCodes.rolloutFailed,
+    message: 'job/prepare: a pod cannot end, its node does not answer',
+    details: ['n8n-old on k8s-2: Node k8s-2 is not Ready: Kubelet stopped posting node status.'],
+    hint: /kubectl delete node k8s-2/,
+  })
+  await assert.rejects(wait('True'), { message: /^job\/prepare did not end/ })
+})
+
+test('a Job is not made while the pod of an earlier one cannot end: both would do the same at once', async () => {
+  const metadata = { name: 'prepare-1', namespace: 'a', labels: { 'keybuzz.io/job': 'prepare' } }
+  const older = { ...left('Job', ''), metadata, status: { active: 1, ready: 0, terminating: 1 } }
+  const labels = { 'batch.kubernetes.io/job-name': 'prepare-1' }
+  const pod = { ...ending(0), metadata: { ...ending(Date.now() - 60_000).metadata, labels } }
+  const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
+  const made = ensureJob({ kind: 'Job', metadata: { ...metadata, name: 'prepare-2' } } as Job, {
+    kubectl: watching('jobs.batch', older, [pod], 'Unknown'),
+    writes,
+    failures: [],
+    live: () => Promise.resolve(new Map([['Job a/prepare-1', older]])),
+  })
+  await assert.rejects(made, { message: 'job/prepare-1: a pod cannot end, its node does not answer' })
+  assert.deepEqual(writes.changes, [])
+})
+
+const owned = (kind: string, name: string, at = Date.now() - 60_000) =>
+  ({
+    ...ending(at),
+    metadata: { ...ending(at).metadata, namespace: 'a', ownerReferences: [{ kind, name }] },
+  }) as unknown as LiveObject
+const left = (kind: string, name: string): LiveObject => ({
+  apiVersion: 'apps/v1',
+  kind,
+  metadata: { name, ...(kind === 'Namespace' ? {} : { namespace: 'a' }), uid: '1', deletionTimestamp: 'now' },
+})
+
+/** An API server with one pod, in which the objects being deleted stay. */
+const holding = (pod: LiveObject, ...objects: LiveObject[]) => {
+  const json = (words: readonly string[]) =>
+    Promise.resolve(
+      words[1] === 'node' ? node('Unknown') : { kind: 'List', items: words[1] === 'pods' ? [pod] : objects },
+    )
+  return { json } as unknown as Kubectl
+}
+
+test('objects that are not gone because a pod of theirs is on a node that is off: told in seconds, with the node', async () => {
+  for (const [live, pod] of [
+    [left('Deployment', 'n8n'), owned('ReplicaSet', 'n8n-6f9c')],
+    [left('StatefulSet', 'qdrant'), owned('StatefulSet', 'qdrant')],
+    [left('Job', 'prepare'), owned('Job', 'prepare')],
+    [left('Pod', 'n8n-old'), owned('ReplicaSet', 'n8n-6f9c')],
+    [left('Namespace', 'a'), owned('ReplicaSet', 'n8n-6f9c')],
+  ] as const) {
+    await assert.rejects(waitUntilGone(holding(pod, live), [live], 4, 10), {
+      exitCode: exitCodes.rolloutFailed,
+      message: '1 objects are not gone: a pod cannot end, its node does not answer',
+      details: ['n8n-old on k8s-2: Node k8s-2 is not Ready: Kubelet stopped posting node status.'],
+    })
+  }
+})
+
+test('a pod that is not theirs, or may still end, ends no wait; and nothing is asked before the time', async () => {
+  const check = (live: LiveObject, pod: LiveObject, seconds = 9) =>
+    createHeldCheck(holding(pod), 5)([live], seconds)
+  await check(left('Deployment', 'n8n'), owned('ReplicaSet', 'n8n-worker-6f9c'))
+  await check(left('Deployment', 'n8n'), owned('StatefulSet', 'n8n'))
+  await check(left('Secret', 'n8n'), owned('ReplicaSet', 'n8n-6f9c'))
+  await check(left('Deployment', 'n8n'), owned('ReplicaSet', 'n8n-6f9c', Date.now() + 60_000))
+  await check(left('Deployment', 'n8n'), owned('ReplicaSet', 'n8n-6f9c'), 4)
+})
