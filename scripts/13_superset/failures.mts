@@ -8,8 +8,7 @@ const build =
 export const failures: readonly KnownFailure[] = [
   {
     line: /preflight: no module psycopg2|No module named '?psycopg2/,
-    meaning:
-      'The image has no PostgreSQL driver, or has it outside /app/.venv. The database was not touched.',
+    meaning: 'The image has no PostgreSQL driver, or has it outside /app/.venv.',
     next: build,
   },
   {
@@ -29,7 +28,7 @@ export const failures: readonly KnownFailure[] = [
   },
   {
     line: /preflight: /,
-    meaning: 'The image cannot run Superset as the kit starts it. The database was not touched.',
+    meaning: 'The image cannot run Superset as the kit starts it.',
     next: build,
   },
   {

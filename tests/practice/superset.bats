@@ -52,7 +52,7 @@ state() {
 }
 
 # bats test_tags=long
-@test "an image without the driver: exit 9, what to build, and the database was not touched" {
+@test "an image without the driver: exit 9, what to build, and the database has no table" {
   use 6.1.2
   run -9 superset
   cp -p "$BATS_FILE_TMPDIR/versions.json" "$credentials/versions.json"

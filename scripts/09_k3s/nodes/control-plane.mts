@@ -187,7 +187,7 @@ export async function requireOthersWhole(
   const other = others[at]?.name
   throw new KitError(`${name} must be started or stopped, but ${other} is not healthy: ${missing[at]}`, {
     exitCode: exitCodes.preflight,
-    details: ['Two servers away at once could end the quorum. No service was touched.'],
+    details: [`Two servers away at once could end the quorum. ${written()}`],
     hint: missing[at]?.includes(leaderless)
       ? `etcd needs most of its servers: systemctl start k3s on those that do not run; then run the same command again. ${quorumLost}`
       : `repair ${other} first: journalctl -u k3s; then run the same command again`,

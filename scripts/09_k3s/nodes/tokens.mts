@@ -3,6 +3,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { log } from '../../../lib/base/log.mts'
 import { sensitive, type Sensitive } from '../../../lib/base/sensitive.mts'
+import { written } from '../../../lib/base/written.mts'
 import type { RawValues } from '../../../lib/settings/settings.mts'
 import { paths } from '../host/paths.mts'
 import type { K3sSettings } from '../settings.mts'
@@ -39,7 +40,7 @@ export function requireSameTokens(states: readonly HostState[], settings: K3sSet
       exitCode: exitCodes.worldMoved,
       details: [
         'K3s started with another token does not come back, and its snapshots open with the old one alone.',
-        'No server was changed.',
+        written(),
       ],
       hint: `give ${key} in 09_k3s.env of this environment the value that this shows on ${other.name}: sed 's/.*://' ${paths.server}/${file}`,
     })
@@ -88,10 +89,7 @@ async function adopt(
   if (host === undefined || text === '' || sha256(sensitive(text)) !== holder?.tokens[kind]) {
     throw new KitError(`${key} is missing, and no master has the one its cluster was made with`, {
       exitCode: exitCodes.worldMoved,
-      details: [
-        `${path} was looked for on ${states.map(({ name }) => name).join(', ')}.`,
-        'No server was changed.',
-      ],
+      details: [`${path} was looked for on ${states.map(({ name }) => name).join(', ')}.`, written()],
       hint: `put 09_k3s.env of this environment back from your backup, or write ${key} into it`,
     })
   }
