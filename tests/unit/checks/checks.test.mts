@@ -142,6 +142,29 @@ test('a report names the Kubernetes that answered; the module that makes it neve
   assert.match(met('v1.35.1+rke2r1'), /- Kubernetes: Kubernetes v1\.35\.1\+rke2r1/)
 })
 
+test('no line of a report can hold a link, code or HTML of a host or pod; the URLs it gives itself are links', () => {
+  const foreign = '`[a](https://b.example) <i>'
+  const text = reportText({
+    ...report([outcome('a', failed(foreign))], [{ text: foreign, fix: foreign }]),
+    kubernetes: [kubernetesBuild(`v1.36.5+k3s-${foreign}`)],
+    makesCluster: true,
+    access: [
+      ['Open', 'https://n8n.staging.example.com'],
+      ['Back up', foreign],
+    ],
+    notProven: [foreign],
+  })
+  assert.equal(text.split(String.raw`\`\[a\](`).length - 1, 9)
+  assert.doesNotMatch(text, /(?<!\\)(\[a|<i|`\[)/)
+  // Of its own words, fixes and access points: what an operator may want to follow.
+  assert.ok(text.includes('- Open: https://n8n.staging.example.com\n'))
+  const lines = text.split('\n').filter((line) => line.includes('https://b'))
+  assert.deepEqual(
+    lines.filter((line) => /failed|Kubernetes|stand-in/.test(line)),
+    [],
+  )
+})
+
 test('versions that are this environment’s own are named', () => {
   const text = reportText({ ...report([]), ownVersions: ['k3s', 'n8n'] })
   assert.match(text, /credentials\/staging\/versions\.json\): k3s, n8n/)
