@@ -45,7 +45,7 @@ export interface Module extends Declares {
   /** The backends it uses outside the cluster. */
   backends?(settings: Settings): BackendNeeds
   /** Known failures of its containers, by their last log lines. */
-  readonly failures?: readonly KnownFailure[]
+  failures?(settings: Settings): readonly KnownFailure[]
   /** What no check of this module proves, one line each, in every report. */
   notProven?(settings: Settings): readonly string[]
   /** The database whose schema this application migrates by itself when a newer image starts. */

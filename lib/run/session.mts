@@ -79,7 +79,18 @@ export async function openSession<M extends Module>(
   /** @throws KitError as openCluster and putBackDrills; the lock is released then */
   async function open(): Promise<OpenedCluster> {
     const settings = (fingerprint: Fingerprint) => inputs.record(fingerprint)
-    const made = await openCluster({ module, env, options, permit, versions, images, settings, writes })
+    const failures = () => module.failures?.(inputs.current()) ?? []
+    const made = await openCluster({
+      module,
+      env,
+      options,
+      permit,
+      versions,
+      images,
+      settings,
+      failures,
+      writes,
+    })
     opened = made
     try {
       if (!writes.planning) await putBackDrills(made, repairs)

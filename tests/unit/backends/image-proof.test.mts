@@ -75,7 +75,7 @@ async function proveWith(nodes: LiveObject[], offer: Offer, images = [image], bu
     { images, builtByOperator },
     {
       nodes,
-      settings: {},
+      settings: { ENV: 'staging' },
       reporter: { warn: (text) => void warned.push(text), ok: () => {} },
       ask: (one) => {
         asked.push(one)

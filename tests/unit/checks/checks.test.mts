@@ -27,6 +27,32 @@ test('a check that throws has failed, with what it threw', async () => {
   assert.equal(outcome?.evidence, 'no answer')
 })
 
+test('the words of a fix are filled in by the answer, else by the check, else by the module; also when it threw', async () => {
+  const about = (ask: () => Promise<Answer>) => ({
+    ...check('a', ask),
+    fix: 'kubectl -n NAMESPACE logs POD, on NAME',
+    places: () => ({ NAMESPACE: 'vault-injector', POD: '--all' }),
+  })
+  const outcomes = await runChecks(
+    [
+      about(() => Promise.resolve(failed('x', { POD: 'pod-1' }))),
+      about(() => Promise.reject(new Error('x'))),
+      { ...check('a', () => Promise.resolve(failed('x'))), fix: 'kubectl -n NAMESPACE logs' },
+    ],
+    { ...noTools, settings: { ENV: 'staging' } },
+    () => {},
+    { NAMESPACE: 'vault-staging', POD: '--selector a', NAME: 'k8s-1' },
+  )
+  assert.deepEqual(
+    outcomes.map(({ fix }) => fix),
+    [
+      'kubectl -n vault-injector logs pod-1, on k8s-1',
+      'kubectl -n vault-injector logs --all, on k8s-1',
+      'kubectl -n vault-staging logs',
+    ],
+  )
+})
+
 test('once makes a thing a single time for all checks', async () => {
   let logins = 0
   const login = ({ once }: CheckTools) => once('login', () => Promise.resolve((logins += 1)))
