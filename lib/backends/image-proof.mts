@@ -18,7 +18,7 @@ export interface ImagesToProve {
 export interface ProofOptions {
   /** The Node objects of the cluster, with `status.images`. */
   readonly nodes: readonly LiveObject[]
-  readonly settings: RegistrySettings
+  readonly settings: RegistrySettings & { readonly ENV: string }
   readonly reporter: Reporter
   readonly ask?: typeof askRegistry
 }
@@ -33,7 +33,7 @@ export async function provePulls(
   { images, builtByOperator }: ImagesToProve,
   { nodes, settings, reporter, ask = askRegistry }: ProofOptions,
 ): Promise<void> {
-  if (builtByOperator) for (const image of images) requireOwn(image)
+  if (builtByOperator) for (const image of images) requireOwn(image, settings.ENV)
   const usable = nodes.filter(takesPods)
   for (const image of images) {
     const having = usable.filter((node) => has(node, image)).length
@@ -53,13 +53,13 @@ export async function provePulls(
   reporter.ok(`${images.join(', ')} can be pulled`)
 }
 
-function requireOwn(image: string): void {
+function requireOwn(image: string, env: string): void {
   const problem = problemWithOwnImage(image)
   if (problem === undefined) return
   throw new KitError(`${image} cannot be installed: ${problem}`, {
     exitCode: exitCodes.usage,
     details: [written()],
-    hint: 'name the image you built in credentials/ENV/versions.json',
+    hint: `name the image you built in credentials/${env}/versions.json`,
   })
 }
 

@@ -16,8 +16,14 @@ export const visible = (text: string): string =>
     return code === 0x7f ? '␡' : `\\u${code.toString(16).padStart(4, '0')}`
   })
 
-/** Text from outside for one line of Markdown: it can form no link, image, HTML or table. */
+/** Text for one line of Markdown: it can form no hidden link, image, code, HTML or table; a bare URL becomes a link. */
 export const inMarkdown = (text: string): string =>
   visible(text)
     .replaceAll(/[\\`[\]<>|]/g, String.raw`\$&`)
     .replaceAll(/\s*\n\s*/g, ' ')
+
+/** The same for text from outside: no URL in it becomes a link (GitHub Flavored Markdown 6.9, autolinks). */
+export const foreignInMarkdown = (text: string): string =>
+  inMarkdown(text)
+    .replaceAll('://', String.raw`:\/\/`)
+    .replaceAll(/\bwww(?=\.)/gi, '$&\\')

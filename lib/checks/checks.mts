@@ -18,6 +18,8 @@ export interface Check<S extends Settings = Settings> {
   readonly ask: (tools: CheckTools<S>) => Promise<Answer>
   /** What to do when it fails. */
   readonly fix: string
+  /** What the words of the fix stand for where no answer knows better: also an error of the asking leaves none. */
+  readonly places?: (settings: S) => Places
 }
 
 /** The tools of a check: readers only. */
@@ -121,7 +123,7 @@ export async function runChecks<S extends Settings>(
 }
 
 async function outcomeOf<S extends Settings>(
-  { id, title, fix, ask }: Check<S>,
+  { id, title, fix, ask, places: own }: Check<S>,
   tools: CheckTools<S>,
   places: Places,
 ): Promise<Outcome> {
@@ -131,7 +133,7 @@ async function outcomeOf<S extends Settings>(
     id,
     title,
     ...answer,
-    fix: placed(answer.fix ?? fix, { ...places, ...found }),
+    fix: placed(answer.fix ?? fix, { ...places, ...own?.(tools.settings), ...found }),
     milliseconds: Math.round(performance.now() - started),
   }
 }

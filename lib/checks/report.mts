@@ -5,7 +5,7 @@ import { shortTime } from '../state/revision.mts'
 import type { KubernetesBuild } from '../kube/kubernetes-build.mts'
 import { masterCommand } from '../base/names.mts'
 import { redact } from '../base/sensitive.mts'
-import { inMarkdown } from '../base/visible.mts'
+import { foreignInMarkdown, inMarkdown } from '../base/visible.mts'
 
 /** The content of a report. Only observed facts, never a placeholder (legacy.md 8.3). */
 export interface Report {
@@ -90,12 +90,13 @@ export function reportText(report: Report): string {
     ...section(
       'Warnings',
       report.warnings.map(
-        ({ text, fix }) => `- ${inMarkdown(text)}${fix === undefined ? '' : `. Fix: \`${fix}\``}`,
+        ({ text, fix }) =>
+          `- ${foreignInMarkdown(text)}${fix === undefined ? '' : `. Fix: ${inMarkdown(fix)}`}`,
       ),
     ),
     ...section(
       'Access',
-      report.access.map(([label, text]) => `- ${label}: ${text}`),
+      report.access.map(([label, text]) => `- ${label}: ${inMarkdown(text)}`),
     ),
     ...section('Credentials', [
       `- credentials/${report.env}/ on the admin host: platform.env and ${folder(report)}.env. Values are never in a report.`,
@@ -108,7 +109,7 @@ export function reportText(report: Report): string {
             `${title}: drill not run, ${proven === undefined ? 'never proven here' : `not proven since ${shortTime(proven)}`}`,
         ),
         ...report.notProven,
-      ].map((line) => `- ${line}`),
+      ].map((line) => `- ${inMarkdown(line)}`),
     ),
     ...section('Run it again', [`    ${masterCommand(report.number, report.env, '--verify')}`]),
     '',
@@ -123,7 +124,7 @@ function summary(report: Report): string[] {
   return [
     `- When: ${when}`,
     `- Environment: ${env}, cluster ${cluster}, revision ${revisionText}, kit ${kit}`,
-    ...kubernetes.map(({ text }) => `- Kubernetes: ${text}`),
+    ...kubernetes.map(({ text }) => `- Kubernetes: ${foreignInMarkdown(text)}`),
     ...(ownVersions.length === 0
       ? []
       : [
@@ -148,9 +149,10 @@ function summary(report: Report): string[] {
 const metAsCluster = ({ kubernetes, makesCluster }: Report): string[] =>
   kubernetes.flatMap(({ kind, text }) => {
     if (!makesCluster || kind === 'release') return []
+    const build = foreignInMarkdown(text)
     return kind === 'source'
-      ? [`- Met: ${text}`]
-      : [`- **Met: a stand-in, not the real program** (Kubernetes): ${text}`]
+      ? [`- Met: ${build}`]
+      : [`- **Met: a stand-in, not the real program** (Kubernetes): ${build}`]
   })
 
 const isReal = ({ images, kubernetes, makesCluster }: Report): boolean =>
@@ -163,7 +165,7 @@ const isHidden = ({ hiddenBy }: Outcome): boolean => hiddenBy !== undefined
 
 function row(outcome: Outcome): string {
   const { result, id, title, evidence, fix, milliseconds } = outcome
-  const words = inMarkdown(evidence)
+  const words = foreignInMarkdown(evidence)
   const seen = result === 'passed' || isHidden(outcome) ? words : `${words}<br>fix: ${inMarkdown(fix)}`
   return `| ${isHidden(outcome) ? '-' : mark[result]} | ${title} (${id}) | ${seen} | ${(milliseconds / 1000).toFixed(1)} s |`
 }

@@ -96,7 +96,7 @@ export async function runTests<S extends Settings>(module: Declares, testing: Te
 }
 
 /** What the words of a fix stand for: the module's namespace, and all its pods where an answer names none. */
-const placesOf = (module: Declares, env: string): Places => ({
+export const placesOf = (module: Declares, env: string): Places => ({
   NAMESPACE: namesOf(module).namespace(env),
   POD: `--selector app.kubernetes.io/name=${module.slug}`,
 })

@@ -145,7 +145,7 @@ export async function trustNewcomers(
 /** The command that shows the keys of these hosts: all of them use the same port. */
 function keyscan(newcomers: readonly Newcomer[]): string {
   const [port = 22] = newcomers.map(({ target }) => target.port)
-  return `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}-t ed25519 ADDRESS`
+  return `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}-t ed25519 ${newcomers.map(({ target }) => target.address).join(' ')}`
 }
 
 const namesOf = ({ name, address, port }: Target): string[] =>

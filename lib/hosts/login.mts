@@ -1,4 +1,5 @@
 import { exitCodes, KitError } from '../base/errors.mts'
+import { fromRoot, shownPath } from '../base/files.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import type { Server } from './servers.mts'
 import type { Settings } from '../settings/settings.mts'
@@ -22,7 +23,8 @@ export function loginOf(
     port: Number(settings['SSH_PORT']),
     user: server.user ?? String(settings['SSH_USER']),
   }
-  return { ...target, privateKey, keys: trustedKeys(env, target) }
+  const keyFile = shownPath(fromRoot(String(settings['SSH_KEY'])))
+  return { ...target, privateKey, keyFile, keys: trustedKeys(env, target) }
 }
 
 /** What is needed to connect to the machines of an environment. */

@@ -1,4 +1,5 @@
 import { inMebibytes, mostOutputBytes } from '../base/collect.mts'
+import { shownWords } from '../base/command.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 
 /** User, address and port of a connection, and the host's name in messages. */
@@ -7,6 +8,11 @@ export interface Target {
   readonly address: string
   readonly port: number
   readonly user: string
+}
+
+/** The file of the private key, as messages name it. */
+export interface KeyFile {
+  readonly keyFile: string
 }
 
 /** A host in messages: `k8s-1 (10.0.0.1)`. */
@@ -42,21 +48,22 @@ interface Ssh2Error extends Error {
  * other reason.
  * @param thrown the error of ssh2
  */
-export function connectError(target: Target, thrown: unknown): KitError {
+export function connectError(target: Target & KeyFile, thrown: unknown): KitError {
   const cause = thrown as Ssh2Error
   const { port, user } = target
+  const key = shownWords([target.keyFile])
   // The SSH library reads the key before it connects.
   if (cause.message.includes('privateKey')) {
     return new KitError('the file SSH_KEY names is damaged, or of a kind SSH here does not know', {
       exitCode: exitCodes.usage,
-      hint: 'by hand: ssh-keygen -y -f KEY; ed25519, ECDSA and RSA are known, in the forms of OpenSSH and PKCS#8',
+      hint: `by hand: ssh-keygen -y -f ${key}; ed25519, ECDSA and RSA are known, in the forms of OpenSSH and PKCS#8`,
       cause,
     })
   }
   if (cause.level === 'client-authentication') {
     return new KitError(`${shownTarget(target)} does not let ${user} in with this key`, {
       exitCode: exitCodes.denied,
-      hint: `check SSH_USER and SSH_KEY, or USER_SSH in servers.tsv; by hand: ${sshTo(target, '-i KEY ')}`,
+      hint: `check SSH_USER and SSH_KEY, or USER_SSH in servers.tsv; by hand: ${sshTo(target, `-i ${key} `)}`,
       cause,
     })
   }

@@ -19,12 +19,20 @@ import { cutAt, errorsOf, framed, newMark } from './frame.mts'
 import { requirePlainShell, type Raw } from './login-shell.mts'
 import { createSessions, isSessionRefused } from './sessions.mts'
 import { runHeld, type HeldOptions } from './ssh-held-command.mts'
-import { connectError, lostLink, noAnswer, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
+import {
+  connectError,
+  lostLink,
+  noAnswer,
+  outputTooLong,
+  sshTo,
+  type KeyFile,
+  type Target,
+} from './ssh-errors.mts'
 
 // The only importer of node-ssh. One connection per host, no tunnel, one key offered: what an sshd with MaxSessions
 // 2, MaxAuthTries 3 and no forwarding accepts. node-ssh's own quoting drops empty words: frame.mts has the kit's own.
 
-export interface Login extends Target {
+export interface Login extends Target, KeyFile {
   /** The private key's text, without a passphrase. */
   readonly privateKey: string
   /** The host's keys in known_hosts: without a known key there is no connection. */

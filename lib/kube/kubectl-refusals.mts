@@ -126,10 +126,11 @@ export const refusals: readonly Refusal[] = [
     hint: 'kubectl get limitranges --all-namespaces   shows it: change it, or the module’s settings',
   },
   {
-    words: /because it is being terminated/,
+    words: /(?:in namespace (\S+) )?because it is being terminated/,
     what: 'its namespace is being deleted',
     exitCode: exitCodes.worldMoved,
-    hint: 'kubectl get namespace NAME -o yaml   shows which finalizer it still waits for; run again when it is gone',
+    hint: ([, namespace = '']) =>
+      `kubectl get namespaces ${namespace} -o yaml   shows which finalizer it still waits for; run again when it is gone`,
   },
   {
     words: proxyRefuses,

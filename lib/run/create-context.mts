@@ -83,7 +83,7 @@ const requirePulls = <M extends Module>(session: Session<M>, more: readonly stri
     },
     {
       nodes: session.requireOpened().look.nodes,
-      settings: session.inputs.current() as RegistrySettings,
+      settings: session.inputs.current() as SettingsOf<M> & RegistrySettings,
       reporter: session.reporter.reporter,
     },
   )

@@ -48,7 +48,7 @@ export interface Module extends Declares {
   /** What its pods send unencrypted to other addresses than the backends: a warning of every report. */
   inClear?(settings: Settings): readonly Warning[]
   /** Known failures of its containers, by their last log lines. */
-  readonly failures?: readonly KnownFailure[]
+  failures?(settings: Settings): readonly KnownFailure[]
   /** What no check of this module proves, one line each, in every report. */
   notProven?(settings: Settings): readonly string[]
   /** The database whose schema this application migrates by itself when a newer image starts. */

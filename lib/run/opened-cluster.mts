@@ -10,6 +10,7 @@ import { interruption } from '../base/signals.mts'
 import { createKube } from '../kube/apply/kube-session.mts'
 import type { KubeSession } from '../kube/apply/kube.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
+import type { KnownFailure } from '../kube/rollout/failure.mts'
 import { isHeld } from '../state/lease.mts'
 import { log, say } from '../base/log.mts'
 import { folderOf, headingOf, systemNamespace } from '../base/names.mts'
@@ -53,6 +54,8 @@ export interface OpenOptions {
   readonly images: () => Readonly<Record<string, string>>
   /** The settings this run works with, read when its revision begins. */
   readonly settings: (fingerprint: Fingerprint) => RecordedSettings
+  /** Known failures of the module's containers, read when one fails. */
+  readonly failures: () => readonly KnownFailure[]
   /** The gate of writes that belong to this run's revision. */
   readonly writes: Writes
 }
@@ -97,7 +100,7 @@ export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> 
       writes: opening.writes,
       owner: { module: folderOf(module), env },
       forceConflicts: options.forceConflicts,
-      failures: module.failures ?? [],
+      failures: opening.failures,
       namespaces: look.namespaces,
       objects: records.objects,
       checksumKey: checksumKey.value,

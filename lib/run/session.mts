@@ -1,8 +1,9 @@
 import { onlyLooks, type Arguments } from './request.mts'
 import type { BackendOpener, Backends } from '../backends/backends.mts'
 import { hasKubeconfig } from '../kube/cluster.mts'
+import type { KnownFailure } from '../kube/rollout/failure.mts'
 import { confirmProtected, type Answers } from '../base/confirm.mts'
-import { NotYet } from '../base/errors.mts'
+import { KitError, NotYet } from '../base/errors.mts'
 import { openCluster, putBackDrills, type OpenedCluster } from './opened-cluster.mts'
 import { openInputs, type Inputs } from './inputs.mts'
 import { lazily } from '../base/lazy.mts'
@@ -50,6 +51,16 @@ export interface Session<M extends Module> {
   close(): Promise<void>
 }
 
+/** Known failures of the module's containers; none while settings are missing: what failed is shown all the same. */
+function failuresOf<M extends Module>(module: M, inputs: Inputs<M>): readonly KnownFailure[] {
+  try {
+    return module.failures?.(inputs.current()) ?? []
+  } catch (thrown) {
+    if (thrown instanceof KitError) return []
+    throw thrown
+  }
+}
+
 /**
  * Opens a run: inputs, cluster, gate, lock. Nothing of the module is written before a step writes.
  * @param withoutCluster true for step 00 alone, which may run before there is a cluster
@@ -79,7 +90,18 @@ export async function openSession<M extends Module>(
   /** @throws KitError as openCluster and putBackDrills; the lock is released then */
   async function open(): Promise<OpenedCluster> {
     const settings = (fingerprint: Fingerprint) => inputs.record(fingerprint)
-    const made = await openCluster({ module, env, options, permit, versions, images, settings, writes })
+    const failures = () => failuresOf(module, inputs)
+    const made = await openCluster({
+      module,
+      env,
+      options,
+      permit,
+      versions,
+      images,
+      settings,
+      failures,
+      writes,
+    })
     opened = made
     try {
       if (!writes.planning) await putBackDrills(made, repairs)

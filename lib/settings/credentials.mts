@@ -36,7 +36,7 @@ export function chooseEnvironment(given: string | undefined): string {
     throw new KitError('which environment?', {
       exitCode: exitCodes.usage,
       details: found.length === 0 ? [] : [`there are: ${found.join(', ')}`],
-      hint: 'add --env NAME, e.g. --env dev, --env staging or --env prod',
+      hint: `add its name: ${(found.length === 0 ? ['dev', 'staging', 'prod'] : found).map((one) => `--env ${one}`).join(', or ')}`,
     })
   }
   if (reservedEnvironments.includes(env)) {

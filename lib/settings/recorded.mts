@@ -1,4 +1,4 @@
-import { redact } from '../base/sensitive.mts'
+import { redact, shortened } from '../base/sensitive.mts'
 import { isSecret, type RawValues, type Resolved, type Setting } from './settings.mts'
 
 // Pure: which settings the last revision was made with, and which of them a run no longer has.
@@ -46,6 +46,28 @@ export function recordOf(
     ...(kept.length === 0 ? {} : { kept: Object.fromEntries(kept) }),
   }
 }
+
+/**
+ * The settings that are not what a revision was made with, one line each: `TIMEZONE   'Europe/Paris' -> 'UTC'`. A secret is
+ * named only where one of them has it: whether two of them are equal is not known.
+ */
+export function differingSettings(before: RecordedSettings, now: RecordedSettings): string[] {
+  const keys = new Set([...Object.keys(before.values), ...Object.keys(now.values)])
+  const plain = [...keys].flatMap((key) => {
+    const [from, to] = [before.values[key], now.values[key]]
+    return from === to ? [] : [`${key}   ${shown(from)} -> ${shown(to)}`]
+  })
+  const gone = before.secrets.filter((key) => !now.secrets.includes(key))
+  const come = now.secrets.filter((key) => !before.secrets.includes(key))
+  return [
+    ...plain.toSorted(),
+    ...gone.map((key) => `${key}, a secret   set -> not set`),
+    ...come.map((key) => `${key}, a secret   not set -> set`),
+  ]
+}
+
+const shown = (text: string | undefined): string =>
+  text === undefined ? 'not set' : `'${shortened(text, 60)}'`
 
 /** True when no file, variable, flag, answer or live Secret has a value: an empty one on purpose counts as one. */
 export const isUnsaid = ({ origin }: Resolved): boolean =>

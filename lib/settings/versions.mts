@@ -81,7 +81,7 @@ export function requireVersion(versions: Versions, name: string): Version {
   if (version === undefined) {
     throw new KitError(`versions.json has no entry ${name}`, {
       exitCode: exitCodes.usage,
-      hint: `add it there, or for one environment to credentials/ENV/versions.json: "${name}": { "version": "1.4.0", "image": "registry.example.com/${name}:1.4.0" }`,
+      hint: `add it there, or for one environment to a versions.json beside its settings: "${name}": { "version": "1.4.0", "image": "registry.example.com/${name}:1.4.0" }`,
     })
   }
   return version

@@ -73,7 +73,8 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   for (const one of asked) if (one.status === 'rejected') throw one.reason
   const [, , planned, buffer] = asked
   if (buffer.status === 'fulfilled' && buffer.value !== undefined) refuseOrNote(session, buffer.value)
-  if (planned.status === 'fulfilled') warnOfOthers(opened.revisions.current, planned.value)
+  if (planned.status === 'fulfilled')
+    warnOfOthers(opened.revisions.current, planned.value, () => session.inputs.record())
   opened.revisions.expect(objects.map(nameOf))
 }
 

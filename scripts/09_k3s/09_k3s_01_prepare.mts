@@ -13,7 +13,7 @@ export default step(
   'Prepare the hosts',
   async ({ settings, versions, cluster, hosts, until }) => {
     // What is wrong with the files of this machine is told before a host is asked.
-    const program = await requireRelease(versions, !cluster.known)
+    const program = await requireRelease(versions, settings.ENV, !cluster.known)
     const connected = await hosts()
     const fit = await requireFit(connected, settings, program)
     await requireSameCluster(connected.servers, fit, settings)

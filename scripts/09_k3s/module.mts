@@ -14,7 +14,7 @@ type Images = Readonly<Record<'traefik' | 'probe', string>>
 /** What a host keeps when K3s is taken off it. */
 const kept = [
   `snapshots of the database in ${paths.backups} of each master; K3S_TOKEN of 09_k3s.env opens them`,
-  'what firewalld lets through, here and for this host on the others, for its rules carry no name of the kit: firewall-cmd --zone=trusted --remove-source=ADDRESS, and again with --permanent',
+  'what firewalld lets through, here and for this host on the others, for its rules carry no name of the kit: firewall-cmd --zone=trusted --remove-source= with its address, and again with --permanent',
   'kernel modules and settings, until the host starts anew',
   'the row in servers.tsv: while it is there, the next install of module 9 makes the host a node again',
 ]

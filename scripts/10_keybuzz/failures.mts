@@ -1,8 +1,10 @@
 import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
+import { names } from './names.mts'
+import type { KeybuzzSettings } from './settings.mts'
 
 /** Last lines of an API or front that cannot start, as common servers and clients write them. */
-export const failures: readonly KnownFailure[] = [
+export const failures = ({ ENV }: KeybuzzSettings): readonly KnownFailure[] => [
   {
     line: /ACCESS_REFUSED|PLAIN login refused/i,
     meaning: 'RabbitMQ refuses RABBITMQ_USER or its password.',
@@ -23,5 +25,9 @@ export const failures: readonly KnownFailure[] = [
     meaning: 'It wants a variable the kit does not give.',
     next: 'put it into 10_keybuzz.api.env or 10_keybuzz.front.env, then install again',
   },
-  ...backendFailures({ passwordSetting: 'API_POSTGRES_PASSWORD', program: '10_keybuzz_01_deploy_api' }),
+  ...backendFailures({
+    passwordSetting: 'API_POSTGRES_PASSWORD',
+    program: '10_keybuzz_01_deploy_api',
+    database: names.database(ENV),
+  }),
 ]

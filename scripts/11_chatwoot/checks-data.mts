@@ -21,7 +21,8 @@ export const prepared: ChatwootCheck = {
 export const database: ChatwootCheck = {
   id: 'chatwoot.database',
   title: 'The database has its extensions, and its owner no right beyond it',
-  fix: 'run 11_chatwoot_01_deploy: it makes them; ALTER ROLE NAME NOSUPERUSER takes the right away again',
+  fix: 'run 11_chatwoot_01_deploy: it makes what is missing, or names the statement for a superuser; ALTER ROLE NAME NOSUPERUSER takes the right away again',
+  places: ({ ENV }) => ({ NAME: names.database(ENV) }),
   async ask({ postgres, settings }) {
     const name = names.database(settings.ENV)
     const found = await postgres.findText(
@@ -30,10 +31,8 @@ export const database: ChatwootCheck = {
     )
     const words = new Set((found ?? '').split(' '))
     const absent = extensions.filter((one) => !words.has(one.name)).map((one) => one.name)
-    if (absent.length > 0) return failed(`missing: ${absent.join(', ')}`, { NAME: name })
-    return words.has('SUPERUSER')
-      ? failed(`the role ${name} is a superuser`, { NAME: name })
-      : passed([...words].join(', '))
+    if (absent.length > 0) return failed(`missing: ${absent.join(', ')}`)
+    return words.has('SUPERUSER') ? failed(`the role ${name} is a superuser`) : passed([...words].join(', '))
   },
 }
 

@@ -1,8 +1,10 @@
 import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
+import { names } from './names.mts'
+import type { ChatwootSettings } from './settings.mts'
 
 /** What the last lines of Chatwoot's processes and Jobs mean. */
-export const failures: readonly KnownFailure[] = [
+export const failures = ({ ENV }: ChatwootSettings): readonly KnownFailure[] => [
   {
     line: /relation "installation_configs" does not exist/,
     meaning: 'The pods run on a database that was never prepared.',
@@ -11,12 +13,7 @@ export const failures: readonly KnownFailure[] = [
   {
     line: /extension "\w+" is not available|permission denied to create extension/,
     meaning: 'The database lacks an extension, and its owner may not make it.',
-    next: 'run 11_chatwoot_01_deploy again: it makes them as superuser, or names the package that is missing',
-  },
-  {
-    line: /InsufficientPrivilege|permission denied for (table|schema)/,
-    meaning: 'Tables of the database belong to another role than Chatwoot’s own.',
-    next: 'give them back, as superuser in that database: REASSIGN OWNED BY THE_OTHER TO the role; then install again',
+    next: 'run 11_chatwoot_01_deploy again: it names the package that is missing, or the statement for a superuser, who alone may make that one',
   },
   {
     line: /canceling statement due to statement timeout/,
@@ -38,5 +35,9 @@ export const failures: readonly KnownFailure[] = [
     meaning: 'This version writes where its container may not.',
     next: 'set CHATWOOT_ROOT=true in 11_chatwoot.env, then install again',
   },
-  ...backendFailures({ passwordSetting: 'CHATWOOT_POSTGRES_PASSWORD', program: '11_chatwoot_01_deploy' }),
+  ...backendFailures({
+    passwordSetting: 'CHATWOOT_POSTGRES_PASSWORD',
+    program: '11_chatwoot_01_deploy',
+    database: names.database(ENV),
+  }),
 ]

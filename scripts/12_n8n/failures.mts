@@ -1,8 +1,10 @@
 import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
+import { names } from './names.mts'
+import type { N8nSettings } from './settings.mts'
 
 /** What the last lines of an n8n that does not start mean. */
-export const failures: readonly KnownFailure[] = [
+export const failures = ({ ENV }: N8nSettings): readonly KnownFailure[] => [
   {
     line: /cannot be read with this instance encryption key|Mismatching encryption keys/,
     meaning:
@@ -14,5 +16,9 @@ export const failures: readonly KnownFailure[] = [
     meaning: 'The owner’s password hash was refused.',
     next: 'set N8N_OWNER_PASSWORD again with 12_n8n_00_setup_credentials',
   },
-  ...backendFailures({ passwordSetting: 'N8N_POSTGRES_PASSWORD', program: '12_n8n_01_deploy' }),
+  ...backendFailures({
+    passwordSetting: 'N8N_POSTGRES_PASSWORD',
+    program: '12_n8n_01_deploy',
+    database: names.database(ENV),
+  }),
 ]

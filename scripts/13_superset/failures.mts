@@ -1,11 +1,13 @@
 import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
+import { names } from './names.mts'
+import type { SupersetSettings } from './settings.mts'
 
 const build =
   'build it with scripts/13_superset/Dockerfile (README, "The image"), and name it in versions.json'
 
 /** What the last lines of Superset's processes and Jobs mean. The preflight's own lines come first. */
-export const failures: readonly KnownFailure[] = [
+export const failures = ({ ENV }: SupersetSettings): readonly KnownFailure[] => [
   {
     line: /preflight: no module psycopg2|No module named '?psycopg2/,
     meaning:
@@ -53,11 +55,6 @@ export const failures: readonly KnownFailure[] = [
     next: 'end what works on that database (pg_stat_activity), then run the same command again',
   },
   {
-    line: /InsufficientPrivilege|permission denied for (table|schema|relation)/,
-    meaning: 'Tables of the database belong to another role than Superset’s own.',
-    next: 'give them back, as superuser in that database: REASSIGN OWNED BY THE_OTHER TO the role; then install again',
-  },
-  {
     line: /Invalid decryption key/,
     meaning:
       'The database was written with another SUPERSET_SECRET_KEY. Its stored connections need the old key.',
@@ -71,12 +68,16 @@ export const failures: readonly KnownFailure[] = [
   {
     line: /CERTIFICATE_VERIFY_FAILED|certificate verify failed/,
     meaning: 'A backend’s certificate is not signed by the CA that the pods have.',
-    next: 'lay the CA that signs it at credentials/ENV/platform.redis.ca or platform.postgres.ca, then install again',
+    next: `lay the CA that signs it at credentials/${ENV}/platform.redis.ca or platform.postgres.ca, then install again`,
   },
   {
     line: /is not a valid port number/,
     meaning: 'A variable SUPERSET_PORT comes from somewhere other than the kit.',
     next: 'look for it in the image (docker inspect): the kit’s pods have no service links',
   },
-  ...backendFailures({ passwordSetting: 'SUPERSET_POSTGRES_PASSWORD', program: '13_superset_01_deploy' }),
+  ...backendFailures({
+    passwordSetting: 'SUPERSET_POSTGRES_PASSWORD',
+    program: '13_superset_01_deploy',
+    database: names.database(ENV),
+  }),
 ]

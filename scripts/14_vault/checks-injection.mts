@@ -5,7 +5,7 @@ import { explainLines } from '../../lib/kube/rollout/failure.mts'
 import type { LiveObject, Pod } from '../../lib/kube/types.mts'
 import { failures } from './failures.mts'
 import { secretsFolder } from './injection.mts'
-import { checkFile, checkNamespace, reviewerNamespace } from './names.mts'
+import { checkFile, checkName, checkNamespace, reviewerNamespace } from './names.mts'
 import {
   asCheck,
   hashInPod,
@@ -78,6 +78,7 @@ export const waiting: VaultCheck = {
   id: 'vault.waiting',
   title: 'No pod waits for Vault',
   fix: 'kubectl -n NAMESPACE logs POD -c vault-agent-init: it tries again for ever, and the pod starts by itself',
+  places: () => ({ NAMESPACE: checkNamespace, POD: `deployment/${checkName}` }),
   async ask(tools) {
     const names = await labelledNamespaces(tools)
     const pods = (await Promise.all(names.map((namespace) => tools.kube.list('pods', { namespace })))).flat()
@@ -89,7 +90,7 @@ export const waiting: VaultCheck = {
       `/api/v1/namespaces/${namespace}/pods/${name}/log?container=vault-agent-init&tailLines=20`,
     )
     const lines = log.split('\n').filter((line) => line.trim() !== '')
-    const { known } = explainLines(lines, failures)
+    const { known } = explainLines(lines, failures(tools.settings))
     const words = `${stuck.length} of ${pods.length} pods; ${namespace}/${name}: ${shortened(lines.at(-1) ?? 'no log yet', 240)}`
     return {
       ...failed(words, { NAMESPACE: namespace, POD: name }),

@@ -49,10 +49,14 @@ function judge(certificate: string, bundle: string, now: number): Answer {
     : passed(`for ${name}, until ${end} UTC`)
 }
 
+/** Where no pod is known as the leader, the next one is elected when all of them are new. */
+const anyLeader = { NAMESPACE: injectorNamespace, POD: '--all' }
+
 export const webhookTrust: VaultCheck = {
   id: 'vault.webhook',
   title: 'The API server can trust the injector: its certificate, and the CA in the webhook',
   fix: 'kubectl -n NAMESPACE delete pod POD: that is the leader, and the next one makes both anew within 16 s. Nobody else does',
+  places: () => anyLeader,
   async ask(tools) {
     const { kube } = tools
     const [live, secret, leader] = await Promise.all([
@@ -71,7 +75,7 @@ export const webhookTrust: VaultCheck = {
           : secret === undefined
             ? failed(`Secret ${certificateSecret} is gone: the leader makes it again only when it renews`)
             : judge(fromBase64(cert), bundle, Date.now())
-    return { ...answer, places: { NAMESPACE: injectorNamespace, POD: leader ?? '--all' } }
+    return leader === undefined ? answer : { ...answer, places: { POD: leader } }
   },
 }
 
@@ -81,10 +85,11 @@ export const leader: VaultCheck = {
   id: 'vault.leader',
   title: 'One pod of the injector is the leader, and it runs',
   fix: `kubectl -n NAMESPACE delete pod POD. Never ConfigMap ${leaderConfigMap} while that pod lives: two leaders would write against each other`,
+  places: () => anyLeader,
   async ask(tools) {
     const [name, pods] = await Promise.all([leaderOf(tools), podsOf(application, tools)])
-    const places = { NAMESPACE: injectorNamespace, POD: name ?? '--all' }
-    if (name === undefined) return failed('no pod is the leader: the certificate will not be renewed', places)
+    if (name === undefined) return failed('no pod is the leader: the certificate will not be renewed')
+    const places = { POD: name }
     const pod = pods.find(({ metadata }) => metadata.name === name)
     if (pod === undefined) return failed(`${name} is the leader, and is not there any more`, places)
     return isPodReady(pod as unknown as Pod)
@@ -106,6 +111,7 @@ export const labels: VaultCheck = {
   id: 'vault.labels',
   title: 'Only namespaces of applications ask the injector',
   fix: 'kubectl label namespace NAME keybuzz.io/vault-injection-',
+  places: () => ({ NAME: never.join(' ') }),
   async ask(tools) {
     const names = await labelledNamespaces(tools)
     const bad = names.filter((name) => never.includes(name))

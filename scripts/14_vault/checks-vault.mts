@@ -41,7 +41,7 @@ export const logins: VaultCheck = {
       )
     const own = await tried(checkName, checkNamespace, audience)
     if (own.status !== 200) {
-      const { known } = explainLines([own.words], failures)
+      const { known } = explainLines([own.words], failures(settings))
       return {
         ...failed(`${checkNamespace}/${checkName} is refused: ${own.status} ${own.words}`),
         ...(known === undefined ? {} : { fix: `${known.meaning} ${known.next}` }),

@@ -5,13 +5,14 @@ import { injects, valueWithin, waiting } from './checks-injection.mts'
 import { application, labels, leader, refused, webhookTrust } from './checks-injector.mts'
 import { health, logins, scope } from './checks-vault.mts'
 import type { vault } from './module.mts'
-import { injectorNamespace } from './names.mts'
+import { injectorName, injectorNamespace } from './names.mts'
 
 export const checks: ChecksOf<typeof vault> = [
   // The namespace has no environment in its name.
   ...standardChecks(application).map((check) => ({
     ...check,
     fix: check.fix.replaceAll('NAMESPACE', injectorNamespace),
+    places: () => ({ POD: `--selector app.kubernetes.io/name=${injectorName}` }),
   })),
   webhookTrust,
   leader,

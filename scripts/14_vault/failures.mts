@@ -1,8 +1,9 @@
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { leaderConfigMap } from './names.mts'
+import type { VaultSettings } from './settings.mts'
 
 /** What the last lines of the injector and of the agents it adds mean; specific ones first. */
-export const failures: readonly KnownFailure[] = [
+export const failures = ({ ENV, VAULT_ADDR }: VaultSettings): readonly KnownFailure[] => [
   {
     line: /map has no entry for key/,
     meaning: 'The path in Vault has no such field: the agent ends, so that no pod starts with <no value>.',
@@ -36,7 +37,7 @@ export const failures: readonly KnownFailure[] = [
   {
     line: /x509: certificate signed by unknown authority/,
     meaning: 'What answers at VAULT_ADDR is not signed by VAULT_CA; or the agents still have an older CA.',
-    next: 'lay the CA that signed it at credentials/ENV/14_vault.vault.ca, then install again: a rollout gives it to the pods',
+    next: `lay the CA that signed it at credentials/${ENV}/14_vault.vault.ca, then install again: a rollout gives it to the pods`,
   },
   {
     line: /permission denied/,
@@ -51,6 +52,6 @@ export const failures: readonly KnownFailure[] = [
   {
     line: /dial tcp|connection refused|context deadline exceeded|i\/o timeout/,
     meaning: 'Pods do not reach Vault. It is tried again for ever.',
-    next: 'from a node: curl --insecure --max-time 5 VAULT_ADDR; firewall, or Vault is down',
+    next: `from a node: curl --insecure --max-time 5 ${VAULT_ADDR}/v1/sys/health; firewall, or Vault is down`,
   },
 ]

@@ -44,6 +44,7 @@ export const services: LlmCheck = {
   id: 'litellm.services',
   title: 'Every AI service answers on its health path',
   fix: 'kubectl -n NAMESPACE logs deployment/NAME; port and health in 15_llm.services.yml must be those of its image',
+  places: () => ({ NAME: 'litellm' }),
   async ask({ kube, settings }) {
     const wanted = servicesOf(settings)
     if (wanted.length === 0) return passed('none is set')
@@ -51,14 +52,15 @@ export const services: LlmCheck = {
     const answers = await Promise.all(
       wanted.map(({ name, port, health }) =>
         kube.raw(`/api/v1/namespaces/${namespace}/services/${name}:${port}/proxy${health}`).then(
-          () => '',
-          (thrown: unknown) => `${name}: ${shortened(messageOf(thrown), 120)}`,
+          () => [],
+          (thrown: unknown) => [{ name, why: shortened(messageOf(thrown), 120) }],
         ),
       ),
     )
-    const problems = answers.filter((one) => one !== '')
-    return problems.length === 0
+    const problems = answers.flat()
+    const [first] = problems
+    return first === undefined
       ? passed(wanted.map(({ name }) => name).join(', '))
-      : failed(problems.join('; '))
+      : failed(problems.map(({ name, why }) => `${name}: ${why}`).join('; '), { NAME: first.name })
   },
 }

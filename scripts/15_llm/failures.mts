@@ -1,18 +1,22 @@
-import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
+import { backendFailures, ownerFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
+import { names } from './names.mts'
+import type { LlmSettings } from './settings.mts'
+
+const words = (env: string) => ({
+  passwordSetting: 'LITELLM_POSTGRES_PASSWORD',
+  program: '15_llm_01_deploy_litellm',
+  database: names.database(env),
+})
 
 /** What the last lines of LiteLLM's processes and Jobs mean, and those of Qdrant. */
-export const failures: readonly KnownFailure[] = [
+export const failures = ({ ENV }: LlmSettings): readonly KnownFailure[] => [
   {
     line: /P3009/,
     meaning: 'A migration failed before and stands between LiteLLM and its database; the log names it.',
     next: 'restore the backup from before the upgrade, or repair what the log names and mark it: update "_prisma_migrations" set rolled_back_at = now() where finished_at is null; then run 15_llm_01_deploy_litellm again',
   },
-  {
-    line: /42501|permission denied for (table|schema|database)|must be owner of/,
-    meaning: 'LiteLLM’s role does not own its database or what is in it: a right is missing.',
-    next: 'give it back, as superuser in that database: REASSIGN OWNED BY THE_OTHER TO the role; then install again',
-  },
+  ...ownerFailures(words(ENV)),
   {
     line: /P3018|42P07|relation ".*" already exists/,
     meaning: 'A migration failed: two programs migrated this database, or it was restored in part.',
@@ -63,5 +67,5 @@ export const failures: readonly KnownFailure[] = [
     meaning: 'This version writes where its container may not.',
     next: 'go back to the version in versions.json that ran before; the folders it may write into are in environment.mts',
   },
-  ...backendFailures({ passwordSetting: 'LITELLM_POSTGRES_PASSWORD', program: '15_llm_01_deploy_litellm' }),
+  ...backendFailures(words(ENV)),
 ]

@@ -14,7 +14,7 @@ import { identity, names, type Images } from './names.mts'
 import { own, shared, type LlmSettings } from './settings.mts'
 
 const snapshot = (ENV: string): string =>
-  `Qdrant by its API, never its folder: kubectl --namespace ${names.namespace(ENV)} port-forward service/qdrant 6333, then POST /collections/NAME/snapshots`
+  `Qdrant by its API, never its folder: kubectl --namespace ${names.namespace(ENV)} port-forward service/qdrant 6333, then GET /collections, and POST /snapshots below each of them`
 
 export const llm = defineModule({
   ...identity,

@@ -25,9 +25,9 @@ import { llm } from '../../scripts/15_llm/module.mts'
 
 // The tables of the READMEs, made from the code they describe. `npm run docs` writes them; a unit test compares.
 
-type Titled = Pick<Check, 'id' | 'title' | 'fix'>
+type Titled = Pick<Check<never>, 'id' | 'title' | 'fix' | 'places'>
 
-interface Documented {
+export interface Documented {
   readonly module: Module
   readonly checks: readonly Titled[]
   /** What is asked of hosts, by a module that works on them. */
@@ -35,7 +35,7 @@ interface Documented {
 }
 
 /** Every README with tables, and what its tables are made from. */
-const documented: readonly Documented[] = [
+export const documented: readonly Documented[] = [
   { module: k3s, checks: k3sChecks, hostChecks },
   { module: keybuzz, checks: keybuzzChecks },
   { module: chatwoot, checks: chatwootChecks },

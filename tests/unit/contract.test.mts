@@ -212,6 +212,11 @@ test('lib knows no module by its number, name or folder; nothing knows the pract
   )
 })
 
+test('no module has a timer of its own: pauses and deadlines of lib hear Ctrl-C', () => {
+  const files = graph.files.filter((file) => file.startsWith('scripts/'))
+  assert.deepEqual(linesWith(root, files, /timers\/promises|(?<![.\w])set(Timeout|Interval|Immediate)\(/), [])
+})
+
 test('process.exit is called nowhere but where a second Ctrl-C ends at once', () => {
   const found = linesWith(root, sources, /process\.exit\(/)
   assert.deepEqual(

@@ -206,7 +206,7 @@ test('Ingresses and objects of other tools: whatever fields they have, they are 
       assert.ok(rivalText(one) !== '' && rivalHint(one) !== '')
     compare(given as LiveObject, ours)
     given = thinned(labelled)
-    requireNoOtherTool(given as LiveObject)
+    requireNoOtherTool(given as LiveObject, 'staging')
     volumesOn([given as LiveObject], ['k8s-1'])
   }
   await neverABug('sh.helm.release.v1.n8n.v3', exitCodes.worldMoved, read, () => given)

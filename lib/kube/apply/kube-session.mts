@@ -127,7 +127,7 @@ export function createKube(options: KubeOptions): KubeSession {
     if (writes.planning) return
     const serving = await Promise.all(workloads.map((name) => servingUnchanged(namespace, name)))
     if (!serving.includes(undefined)) return sayReady(serving.flatMap((live) => live ?? []))
-    await waitForDeployments(kubectl, namespace, workloads, failures)
+    await waitForDeployments(kubectl, namespace, workloads, failures())
   }
 
   const reader = createKubeReader(kubectl)
@@ -141,7 +141,7 @@ export function createKube(options: KubeOptions): KubeSession {
       jobs.add(nameOf(wanted))
       const one = ready(owned(wanted, { ...owner, step }))
       const before = () => pause(wanted.metadata?.namespace ?? '', alone)
-      await ensureJob(one, { kubectl, writes, failures, live: () => ours.find(), before })
+      await ensureJob(one, { kubectl, writes, failures: failures(), live: () => ours.find(), before })
     },
     waitForRollout,
   })
@@ -185,6 +185,6 @@ export function createKube(options: KubeOptions): KubeSession {
     invalidate: () => ours.invalidate(),
     waitForRollout,
     waitForRolloutUncached: (namespace, workloads) =>
-      waitForDeployments(kubectl, namespace, workloads, failures),
+      waitForDeployments(kubectl, namespace, workloads, failures()),
   }
 }

@@ -85,7 +85,8 @@ export interface KubeOptions {
   readonly writes: Writes
   readonly owner: Omit<Owner, 'step'>
   readonly forceConflicts: boolean
-  readonly failures: readonly KnownFailure[]
+  /** Known failures of the module's containers, read when one fails. */
+  readonly failures: () => readonly KnownFailure[]
   /** The live namespaces. */
   readonly namespaces: readonly LiveObject[]
   /** The live objects of every module, with managedFields. */

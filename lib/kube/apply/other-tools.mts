@@ -42,9 +42,10 @@ const tools: readonly Tool[] = [
 
 /**
  * Requires that no other tool installs a live object.
+ * @param env the environment that would take it over, for the hint
  * @throws KitError exit 5 naming the tool and its release, and how to move to the kit with data and keys
  */
-export function requireNoOtherTool(live: LiveObject): void {
+export function requireNoOtherTool(live: LiveObject, env: string): void {
   const { labels = {}, annotations = {}, namespace = '' } = live.metadata
   for (const { of, leave } of tools) {
     const maker = of(labels, annotations)
@@ -56,7 +57,7 @@ export function requireNoOtherTool(live: LiveObject): void {
         'Both would install it, and each would revert the other. It was left as it is.',
         'Moving keeps data and keys: README.md, "Moving from another installation".',
       ],
-      hint: `save what it holds: kubectl get secrets,configmaps --namespace ${namespace} -o yaml >saved.yaml (it has passwords: chmod 600), and a dump of its database; write its keys into credentials/ENV; ${leave(home, maker.split(' ').at(-1) ?? '')}; then run the same command again. To keep both, give this environment another name`,
+      hint: `save what it holds: kubectl get secrets,configmaps --namespace ${namespace} -o yaml >saved.yaml (it has passwords: chmod 600), and a dump of its database; write its keys into credentials/${env}; ${leave(home, maker.split(' ').at(-1) ?? '')}; then run the same command again. To keep both, give this environment another name`,
     })
   }
 }

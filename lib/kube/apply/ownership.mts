@@ -53,7 +53,7 @@ export function ownerOf({ metadata }: Manifest | LiveObject): Owner {
 export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
   const labels = live?.metadata.labels ?? {}
   if (live === undefined || live.kind === 'Namespace') return
-  if (labels[labelOf.module] === undefined) return requireNoOtherTool(live)
+  if (labels[labelOf.module] === undefined) return requireNoOtherTool(live, owner.env)
   const theirs = `${labels[labelOf.env]}/${labels[labelOf.module]}_${labels[labelOf.step]}`
   const ours = `${owner.env}/${owner.module}_${owner.step}`
   if (theirs === ours) return

@@ -6,17 +6,36 @@ export interface BackendWords {
   readonly passwordSetting: string
   /** The program that sets the role's password: `12_n8n_01_deploy`. */
   readonly program: string
+  /** Its database, and the role that owns it: `n8n_dev`. */
+  readonly database: string
 }
+
+/**
+ * Known log lines of a role that does not own what is in its database. backendFailures has them; a module whose own
+ * lines would match first lists them before.
+ */
+export const ownerFailures = ({ program, database }: BackendWords): readonly KnownFailure[] => [
+  {
+    line: /permission denied for schema|must be owner of schema/,
+    meaning: 'The schema of the database belongs to another role than the application’s own.',
+    next: `as superuser: psql --dbname ${database} --command 'ALTER SCHEMA public OWNER TO ${database}'; then install again`,
+  },
+  {
+    line: /must be owner of|permission denied for (table|relation|sequence|view|database)|InsufficientPrivilege|\b42501\b/,
+    meaning: 'The application’s role does not own its database or what is in it.',
+    next: `run ${program} again: it names what belongs to another role, and the statement that hands it over`,
+  },
+]
 
 /**
  * Known log lines about a backend, as the common clients of PostgreSQL and Redis write them. A module lists its own
  * KnownFailures before these.
  */
-export const backendFailures = ({ passwordSetting, program }: BackendWords): readonly KnownFailure[] => [
+export const backendFailures = (words: BackendWords): readonly KnownFailure[] => [
   {
     line: /password authentication failed for user/,
     meaning: 'PostgreSQL refuses the password of the application’s role.',
-    next: `run ${program} again: it sets the role’s password to ${passwordSetting}`,
+    next: `run ${words.program} again: it sets the role’s password to ${words.passwordSetting}`,
   },
   {
     line: /WRONGPASS|NOAUTH/,
@@ -33,4 +52,5 @@ export const backendFailures = ({ passwordSetting, program }: BackendWords): rea
     meaning: 'PostgreSQL could not be reached from the pod.',
     next: 'check POSTGRES_HOST and POSTGRES_PORT, and pg_hba.conf for the addresses of nodes and pods',
   },
+  ...ownerFailures(words),
 ]

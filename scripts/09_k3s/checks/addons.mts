@@ -28,6 +28,7 @@ export const addons: Check<K3sSettings> = {
   id: 'k3s.addons',
   title: 'DNS and metrics are the ones K3s brings, not replaced',
   fix: 'systemctl restart k3s on one master lays K3s’ own over the one that is there; a file of your own for NAME in /var/lib/rancher/k3s/server/manifests goes first; then module 9 again, for the number of pods',
+  places: () => ({ NAME: 'coredns and metrics-server' }),
   async ask(tools) {
     const names = ['coredns', 'metrics-server'] as const
     const found = await Promise.all(

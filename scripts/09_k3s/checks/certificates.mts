@@ -45,6 +45,7 @@ export const certificates: Check<K3sSettings> = {
   id: 'k3s.certificates',
   title: 'The certificates of every node are good for two months at least',
   fix: 'on NAME: systemctl restart k3s (on a worker k3s-agent), one node after another; K3s renews what ends within 120 days when it starts, and at no other time',
+  places: () => ({ NAME: 'each node' }),
   async ask(tools) {
     const nodes = await nodesOf(tools)
     const ends = await Promise.all(nodes.map((node) => firstEnding(tools, node)))

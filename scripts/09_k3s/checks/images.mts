@@ -34,6 +34,7 @@ export const images: Check<K3sSettings> = {
   id: 'k3s.images',
   title: 'Every node has the images of the cluster’s own pods',
   fix: 'run module 9 again: it imports the images of its tarballs that a node has lost, without restarting K3s; one no tarball holds comes from a registry: kubectl -n NAMESPACE describe pod NAME',
+  places: () => ({ NAMESPACE: 'kube-system', NAME: '' }),
   async ask({ kube }) {
     const namespaces = ['kube-system', ingressNamespace, probeNamespace]
     const pods = (await Promise.all(namespaces.map((namespace) => kube.list('pods', { namespace })))).flat()

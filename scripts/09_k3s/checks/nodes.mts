@@ -38,6 +38,7 @@ export const nodes: Check<K3sSettings> = {
   id: 'k3s.nodes',
   title: 'Every node is Ready',
   fix: 'kubectl describe node NAME shows why; journalctl -u k3s or k3s-agent on that host',
+  places: () => ({ NAME: '' }),
   async ask(tools) {
     const all = await nodesOf(tools)
     const down = all.filter((node) => !isReady(node))

@@ -43,6 +43,7 @@ export const kubelets: Check<K3sSettings> = {
   id: 'k3s.kubelets',
   title: 'The API server reaches the kubelet of every node',
   fix: 'on NAME: systemctl restart k3s-agent (on a master k3s); it must reach port 6443 of every master: its kubelet is asked through the connection it opens there',
+  places: () => ({ NAME: 'each node' }),
   async ask(tools) {
     const nodes = await nodesOf(tools)
     const down = await pollUntil(() => silentKubelets(tools, nodes), {
@@ -118,7 +119,8 @@ export const registry: Check<K3sSettings> = {
 export const crashing: Check<K3sSettings> = {
   id: 'k3s.system-pods',
   title: 'The cluster’s own pods do not crash',
-  fix: 'kubectl -n kube-system describe pod NAME, and its logs with --previous',
+  fix: 'kubectl -n kube-system describe pod NAME; its logs with --previous',
+  places: () => ({ NAME: '' }),
   async ask({ kube }) {
     const pods = await kube.list('pods', { namespace: 'kube-system' })
     // Those without an image are told by k3s.images.

@@ -50,6 +50,7 @@ export const snapshots: Check<K3sSettings> = {
   id: 'k3s.snapshots',
   title: 'Every server has a recent snapshot of etcd that can be used',
   fix: 'on NAME: df -h /var/lib/rancher/k3s/server/db/snapshots; journalctl -u k3s tells why none was saved; then k3s etcd-snapshot save there',
+  places: () => ({ NAME: 'each server' }),
   async ask(tools) {
     const all = await snapshotsIn(tools.kube)
     const nodes = await serversOf(tools)

@@ -16,13 +16,14 @@ const inNames: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aar
 
 /**
  * Requires that the program and the images of K3s are whole, belong together, and are the version versions.json names.
+ * @param env the environment, for messages
  * @param isNew no cluster was installed for this environment before: every file is compared with its checksum now.
  *   Later each is when it is sent.
  * @returns the processor they are made for, as `uname -m` names it
  * @throws KitError exit 3 when a file is missing, or is another kind of file, processor or version; exit 7 when a
  *   checksum differs or is not known
  */
-export async function requireRelease(versions: Versions, isNew: boolean): Promise<string> {
+export async function requireRelease(versions: Versions, env: string, isNew: boolean): Promise<string> {
   const artifacts = artifactsOf(versions)
   const { version } = requireVersion(versions, 'k3s')
   const program = artifacts.find(({ path }) => path === paths.binary)
@@ -31,9 +32,9 @@ export async function requireRelease(versions: Versions, isNew: boolean): Promis
   if (isNew) await Promise.all(artifacts.map(({ prove }) => prove()))
   const processor = await processorOf(program.file)
   for (const { file } of artifacts) requireSameProcessor(file, processor)
-  requireImagesOf(versions)
+  requireImagesOf(versions, env)
   if (isNew) {
-    await requireVersionOf(versions, processor)
+    await requireVersionOf(versions, env, processor)
     log.ok(`K3s ${version} for ${processor}: ${artifacts.length} files on this machine are whole`, started)
   }
   return processor
@@ -69,7 +70,7 @@ function requireSameProcessor(file: string, processor: string): void {
   })
 }
 
-function requireImagesOf(versions: Versions): void {
+function requireImagesOf(versions: Versions, env: string): void {
   const { version } = requireVersion(versions, 'k3s')
   const images = versions['k3s-images']
   if (images?.file === undefined)
@@ -81,12 +82,12 @@ function requireImagesOf(versions: Versions): void {
   throw new KitError(`versions.json names K3s ${version} and images of ${images.version}`, {
     exitCode: exitCodes.preflight,
     details: [`images: ${shownPath(images.file)}`, 'No host was asked.'],
-    hint: 'write the same version into k3s and k3s-images of credentials/ENV/versions.json',
+    hint: `write the same version into k3s and k3s-images of credentials/${env}/versions.json`,
   })
 }
 
 /** The version that the program itself tells, where this machine can run it. */
-async function requireVersionOf(versions: Versions, processor: string): Promise<void> {
+async function requireVersionOf(versions: Versions, env: string, processor: string): Promise<void> {
   const { version, ...entry } = requireVersion(versions, 'k3s')
   const pinned = pinnedFile('k3s', { version, ...entry })
   if (pinned === undefined || process.platform !== 'linux' || processor !== thisProcessor()) return
@@ -96,6 +97,6 @@ async function requireVersionOf(versions: Versions, processor: string): Promise<
   throw new KitError(`${shownPath(pinned.file)} is ${told ?? 'not K3s'}, versions.json names ${version}`, {
     exitCode: exitCodes.preflight,
     details: ['No host was asked.'],
-    hint: `download ${version}; or write the version you want into credentials/ENV/versions.json: k3s and k3s-images`,
+    hint: `download ${version}; or write the version you want into credentials/${env}/versions.json: k3s and k3s-images`,
   })
 }

@@ -122,6 +122,9 @@ rm -f ${paths.binary} ${paths.started} ${paths.held} ${paths.held}.new ${paths.l
 rmdir ${paths.etc} 2>/dev/null || :
 # Its rules carry no name of ours; a source of this zone may do everything.
 if command -v firewall-cmd >/dev/null && sources=$(firewall-cmd --permanent --zone=trusted --list-sources 2>/dev/null) && [ -n "$sources" ]; then
-  warn "firewalld still trusts $sources: firewall-cmd --zone=trusted --remove-source=ADDRESS, and again with --permanent"
+  warn "firewalld still trusts $sources:"
+  for source in $sources; do
+    warn "  firewall-cmd --permanent --zone=trusted --remove-source=$source; firewall-cmd --zone=trusted --remove-source=$source"
+  done
 fi
 `

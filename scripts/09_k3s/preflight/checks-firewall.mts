@@ -75,7 +75,7 @@ export const firewall: readonly HostCheck[] = [
   {
     id: 'host.public-ports',
     title: 'The ports of K3s are closed to the internet',
-    fix: 'ufw enable, with a rule for SSH, before this step: it then opens what the cluster needs and nothing else. Behind a firewall that lets these ports through: take that rule away. Where the provider’s firewall closes them: --set WAIVED="host.public-ports: REASON"',
+    fix: 'ufw enable, with a rule for SSH, before this step: it then opens what the cluster needs and nothing else. Behind a firewall that lets these ports through: take that rule away. Where the provider’s firewall closes them: --set WAIVED="host.public-ports: closed by the firewall of the provider"',
     waivable: true,
     ask(host) {
       const { publicAddress } = host.members.find(({ name }) => name === host.name) ?? {}
@@ -97,7 +97,7 @@ export const firewall: readonly HostCheck[] = [
   {
     id: 'host.firewall-balancers',
     title: 'A firewall knows the load balancers it must let through to the ingress',
-    fix: '--set TRUSTED_PROXIES=RANGE,...: the private addresses of the load balancers',
+    fix: 'set TRUSTED_PROXIES to the private addresses of the load balancers, comma-separated',
     waivable: true,
     ask: (host) =>
       should(
@@ -123,7 +123,7 @@ export const firewall: readonly HostCheck[] = [
   {
     id: 'host.input',
     title: 'Rules made with iptables alone let pods reach their node',
-    fix: 'iptables -I INPUT -s RANGE -j ACCEPT for each range that is named, and where the rules are kept for the next start: the kit does not write to them',
+    fix: 'iptables -I INPUT -j ACCEPT -s with each range that is named, and where the rules are kept for the next start: the kit does not write to them',
     waivable: true,
     ask(host) {
       const { said, settings } = host
@@ -136,7 +136,7 @@ export const firewall: readonly HostCheck[] = [
   {
     id: 'host.firewall-reload',
     title: 'A reload of the firewall leaves the rules of K3s alone',
-    fix: 'after each reload, restart or start of it, on this host: systemctl restart k3s (k3s-agent on workers). Until then Services fail for up to a minute and NetworkPolicies let everything pass for up to five. In /etc/nftables.conf for good: "add table inet NAME; delete table inet NAME" for each table of yours in the place of "flush ruleset"; firewalld: 2.0 or newer (on RHEL 1.2.5), FirewallBackend=nftables',
+    fix: 'after each reload, restart or start of it, on this host: systemctl restart k3s (k3s-agent on workers). Until then Services fail for up to a minute and NetworkPolicies let everything pass for up to five. In /etc/nftables.conf for good: "add table inet filter; delete table inet filter" for your table filter, and so for each other one, in the place of "flush ruleset"; firewalld: 2.0 or newer (on RHEL 1.2.5), FirewallBackend=nftables',
     waivable: true,
     ask(host) {
       const flushed = flushedBy(host)
@@ -146,7 +146,7 @@ export const firewall: readonly HostCheck[] = [
   {
     id: 'host.firewall-trusted',
     title: 'firewalld trusts no host that left',
-    fix: 'firewall-cmd --zone=trusted --remove-source=ADDRESS, and again with --permanent: its rules carry no name, so the kit takes none away',
+    fix: 'firewall-cmd --zone=trusted --remove-source= with each address that is named, and again with --permanent: its rules carry no name, so the kit takes none away',
     waivable: true,
     ask(host) {
       const known = new Set(rulesFor(host, host.members, host.settings).map(({ source }) => source))

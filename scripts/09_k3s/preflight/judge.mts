@@ -60,6 +60,15 @@ export function tell(findings: readonly Finding[]): void {
   }
 }
 
+/** `; what cannot matter here: --set WAIVED="host.memory: why"`; empty where nothing that failed can be waived. */
+function waiverOf(failed: readonly Finding[]): string {
+  const ids = failed.flatMap(({ id }) =>
+    hostChecks.some((one) => one.id === id && one.waivable) ? [id] : [],
+  )
+  const words = ids.map((id) => `${id}: why`).join('; ')
+  return ids.length === 0 ? '' : `; what cannot matter here: --set WAIVED="${words}"`
+}
+
 /** @throws KitError exit 3 when a check failed and nobody waived it */
 export function requireNone(findings: readonly Finding[], many: number): void {
   const failed = findings.filter(({ result, waived }) => result === 'failed' && waived === undefined)
@@ -74,6 +83,6 @@ export function requireNone(findings: readonly Finding[], many: number): void {
       ]),
       written(),
     ],
-    hint: 'repair these, then run the same command again; what cannot matter here: --set WAIVED="ID: REASON; ..."',
+    hint: `repair these, then run the same command again${waiverOf(failed)}`,
   })
 }

@@ -8,6 +8,9 @@ import { healthyServer } from '../nodes/readiness.mts'
 import { localVolumes } from './volumes.mts'
 import { written } from '../../../lib/base/written.mts'
 
+/** Takes K3s off the host it is run on; the script asks for its name. */
+const byHand = `${paths.uninstall} "$(uname -n)"`
+
 /** How module 9 leaves machines: single ones while the cluster goes on, or all of them. */
 export const teardown: Teardown = {
   async losses({ hosts: { servers, masters, workers, lost } }) {
@@ -57,7 +60,7 @@ function requireNobodyLeft(states: readonly HostState[], { hosts: { servers, los
   throw new KitError('the cluster does not answer, and its masters still hold it', {
     exitCode: exitCodes.unreachable,
     details: [`${holding.join(', ')}: a database`, `What runs on it cannot be asked. ${written()}`],
-    hint: `repair it first; or, to give it up unseen, on each host as root: ${paths.uninstall} NAME`,
+    hint: `repair it first; or, to give it up unseen, on each host as root: ${byHand}`,
   })
 }
 
@@ -108,7 +111,7 @@ async function saveSnapshot(
   throw new KitError('no last snapshot of etcd could be saved', {
     exitCode: exitCodes.rolloutFailed,
     details: [...why, `K3s goes on on every host. ${written()}`],
-    hint: `df -h ${snapshotFolder} and journalctl -u k3s on a master, then run the same command again; to end the cluster without one, on each host as root: ${paths.uninstall} NAME`,
+    hint: `df -h ${snapshotFolder} and journalctl -u k3s on a master, then run the same command again; to end the cluster without one, on each host as root: ${byHand}`,
   })
 }
 
@@ -132,7 +135,7 @@ function requireAllSeen({ hosts }: TeardownRun): void {
     {
       exitCode: exitCodes.rolloutFailed,
       details: lost.map(({ why }) => why.message),
-      hint: `before they come back to this network: ${paths.uninstall} NAME on each, or install them anew`,
+      hint: `before they come back to this network: ${byHand} on each, as root, or install them anew`,
     },
   )
 }

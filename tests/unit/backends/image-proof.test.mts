@@ -75,7 +75,7 @@ async function proveWith(nodes: LiveObject[], offer: Offer, images = [image], bu
     { images, builtByOperator },
     {
       nodes,
-      settings: {},
+      settings: { ENV: 'staging' },
       reporter: { warn: (text) => void warned.push(text), ok: () => {} },
       ask: (one) => {
         asked.push(one)
@@ -172,6 +172,7 @@ test('a placeholder is refused though every node has it', async () => {
   ])
   assert.ok(thrown instanceof KitError)
   assert.equal(thrown.exitCode, exitCodes.usage)
+  assert.equal(thrown.hint, 'name the image you built in credentials/staging/versions.json')
 })
 
 async function registry(

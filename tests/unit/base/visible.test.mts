@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { inMarkdown, visible } from '../../../lib/base/visible.mts'
+import { foreignInMarkdown, inMarkdown, visible } from '../../../lib/base/visible.mts'
 
 // What a pod could write to be read by an operator's terminal.
 const clipboard = '\u001b]52;c;cm0gLXJmIC8=\u0007'
@@ -38,4 +38,33 @@ test('a report holds no link, HTML or table cell of anybody else', () => {
     inMarkdown('[fix](https://example.com) <img src=x> `rm` a | b\nnext'),
     String.raw`\[fix\](https://example.com) \<img src=x\> \`rm\` a \| b next`,
   )
+  assert.equal(
+    foreignInMarkdown('fix at https://example.com or WWW.example.com, not newww.'),
+    String.raw`fix at https:\/\/example.com or WWW\.example.com, not newww.`,
+  )
+})
+
+test('questions show no control character and no secret of what they quote', () => {
+  const base = join(import.meta.dirname, '../../../lib/base')
+  const text = JSON.stringify(`${clipboard}hunter-22`)
+  const script = `
+    import { prompt } from '${base}/prompt.mts'
+    import { sensitive } from '${base}/sensitive.mts'
+    sensitive('hunter-22')
+    const text = ${text}
+    prompt.intro(text); prompt.note(text, text); prompt.outro(text)
+    const validate = () => text
+    void prompt.text(text, { fallback: text, validate })
+    void prompt.password(text, validate)
+    void prompt.confirm(text)
+    void prompt.choose(text, [{ value: 'a', label: text }, { value: 'b', label: text }])`
+  const runtime = join(import.meta.dirname, '../../../bin/runtime.mjs')
+  const words = ['--import', runtime, '--input-type=module', '--eval', script]
+  // Without a terminal each question is shown once, and the program ends unanswered: exit 13.
+  const seen = execFileSync('sh', ['-c', '"$@" 2>&1 </dev/null || :', 'sh', process.execPath, ...words], {
+    env: { ...process.env, CI: 'true' },
+    encoding: 'utf8',
+  })
+  assert.doesNotMatch(seen, /\u001b\]|\u0007|hunter-22/)
+  assert.equal(seen.split('␛]52;c;').length - 1, 11, seen)
 })

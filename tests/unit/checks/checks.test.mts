@@ -27,6 +27,32 @@ test('a check that throws has failed, with what it threw', async () => {
   assert.equal(outcome?.evidence, 'no answer')
 })
 
+test('the words of a fix are filled in by the answer, else by the check, else by the module; also when it threw', async () => {
+  const about = (ask: () => Promise<Answer>) => ({
+    ...check('a', ask),
+    fix: 'kubectl -n NAMESPACE logs POD, on NAME',
+    places: () => ({ NAMESPACE: 'vault-injector', POD: '--all' }),
+  })
+  const outcomes = await runChecks(
+    [
+      about(() => Promise.resolve(failed('x', { POD: 'pod-1' }))),
+      about(() => Promise.reject(new Error('x'))),
+      { ...check('a', () => Promise.resolve(failed('x'))), fix: 'kubectl -n NAMESPACE logs' },
+    ],
+    { ...noTools, settings: { ENV: 'staging' } },
+    () => {},
+    { NAMESPACE: 'vault-staging', POD: '--selector a', NAME: 'k8s-1' },
+  )
+  assert.deepEqual(
+    outcomes.map(({ fix }) => fix),
+    [
+      'kubectl -n vault-injector logs pod-1, on k8s-1',
+      'kubectl -n vault-injector logs --all, on k8s-1',
+      'kubectl -n vault-staging logs',
+    ],
+  )
+})
+
 test('once makes a thing a single time for all checks', async () => {
   let logins = 0
   const login = ({ once }: CheckTools) => once('login', () => Promise.resolve((logins += 1)))
@@ -140,6 +166,29 @@ test('a report names the Kubernetes that answered; the module that makes it neve
   })
   assert.doesNotMatch(unseen, /- Met: the real program/)
   assert.match(met('v1.35.1+rke2r1'), /- Kubernetes: Kubernetes v1\.35\.1\+rke2r1/)
+})
+
+test('no line of a report can hold a link, code or HTML of a host or pod; the URLs it gives itself are links', () => {
+  const foreign = '`[a](https://b.example) <i>'
+  const text = reportText({
+    ...report([outcome('a', failed(foreign))], [{ text: foreign, fix: foreign }]),
+    kubernetes: [kubernetesBuild(`v1.36.5+k3s-${foreign}`)],
+    makesCluster: true,
+    access: [
+      ['Open', 'https://n8n.staging.example.com'],
+      ['Back up', foreign],
+    ],
+    notProven: [foreign],
+  })
+  assert.equal(text.split(String.raw`\`\[a\](`).length - 1, 9)
+  assert.doesNotMatch(text, /(?<!\\)(\[a|<i|`\[)/)
+  // Of its own words, fixes and access points: what an operator may want to follow.
+  assert.ok(text.includes('- Open: https://n8n.staging.example.com\n'))
+  const lines = text.split('\n').filter((line) => line.includes('https://b'))
+  assert.deepEqual(
+    lines.filter((line) => /failed|Kubernetes|stand-in/.test(line)),
+    [],
+  )
 })
 
 test('versions that are this environment’s own are named', () => {

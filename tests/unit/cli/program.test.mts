@@ -38,3 +38,33 @@ startProgram('step', '', async () => {
     rmSync(folder, { recursive: true })
   }
 })
+
+/** A program whose body is never settled, with nothing left to wait for. */
+function runUnsettled(body: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'program-'))
+  try {
+    const program = join(folder, 'program.mts')
+    writeFileSync(
+      program,
+      `import { startProgram } from '${root}/lib/cli/program.mts'
+import { questions } from '${root}/lib/base/terminal.mts'
+startProgram('step', '', () => ${body})`,
+    )
+    const words = ['--import', join(root, 'bin/runtime.mjs'), program]
+    return spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 60_000 })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+test('input that ends at a question is told as that: exit 130', () => {
+  const { status, stderr } = runUnsettled('questions.during(new Promise(() => {}))')
+  assert.match(stderr, /cancelled: the input ended at a question; nothing was written {3}exit 130/)
+  assert.equal(status, 130)
+})
+
+test('a run with nothing left to wait for has failed, also when no question is open', () => {
+  const { status, stderr } = runUnsettled('new Promise(() => {})')
+  assert.match(stderr, /the run stopped before its end {3}exit 1/)
+  assert.equal(status, 1)
+})

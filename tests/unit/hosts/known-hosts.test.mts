@@ -133,7 +133,7 @@ test('what to do about a host nobody knows names its port', async () => {
     yes: false,
   }).catch((thrown: unknown) => thrown)) as KitError
   assert.equal(error.exitCode, exitCodes.trust)
-  assert.ok(error.hint?.includes(`ssh-keyscan -p ${sshd.login.port} -t ed25519`), error.hint)
+  assert.ok(error.hint?.includes(`ssh-keyscan -p ${sshd.login.port} -t ed25519 127.0.0.1;`), error.hint)
   const changed = await refused({ known: [{ type: 'ssh-ed25519', blob: blob('E') }], revoked: [] })
   assert.ok(changed.hint?.includes(`ssh-keygen -R '[127.0.0.1]:${sshd.login.port}'`), changed.hint)
 })

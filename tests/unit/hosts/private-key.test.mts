@@ -7,7 +7,8 @@ import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import ssh2 from 'ssh2'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { openPrivateKey } from '../../../lib/hosts/private-key.mts'
+import { redact } from '../../../lib/base/sensitive.mts'
+import { openPrivateKey, readSshKey } from '../../../lib/hosts/private-key.mts'
 import { connect } from '../../../lib/hosts/ssh.mts'
 import { startSshd } from './sshd.mts'
 
@@ -115,4 +116,14 @@ test('what is not a private key is told with the way to one: exit 2', async () =
   assert.match((await refused(damaged, 'a-passphrase')).message, /is damaged/)
   const pkcs8 = openssl('damaged8', '', '-algorithm', 'ed25519').replace(/\n[^-]{8}/, '\n')
   assert.match((await refused(pkcs8)).message, /is damaged/)
+})
+
+test('the key that opens the hosts is hidden from its reading on, whole and line by line', async () => {
+  const text = sshKeygen('hidden', '', '-t', 'ed25519')
+  const lines = text.split('\n').filter((line) => line.length > 16 && !line.startsWith('-----'))
+  // The first line is the same for every key of this kind.
+  assert.ok(lines.slice(1).some((line) => redact(line) === line))
+  await readSshKey({ ENV: 'staging', SSH_KEY: join(folder, 'hidden') })
+  assert.equal(redact(text), '***')
+  for (const line of lines) assert.equal(redact(`log: ${line}`), 'log: ***')
 })

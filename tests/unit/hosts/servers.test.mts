@@ -64,6 +64,7 @@ const bad: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = 
     withCell('\tk3s\tmaster', '\tk3s-worker\t'),
     /column ROLE: "k3s-worker" is not a role/,
   ],
+  'an agent by its own name': [withCell('\tk3s\tmaster', '\tagent\t'), /column ROLE: "agent" is not a role/],
   'a private IPv6 address': [
     withCell('192.0.2.1\t', '2001:db8::1\t'),
     /"2001:db8::1" is an IPv6 address: IPv6 is not supported/,

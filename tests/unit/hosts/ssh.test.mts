@@ -26,6 +26,7 @@ const refused = (privateKey: string): Promise<KitError> =>
     port: 1,
     user: 'root',
     privateKey,
+    keyFile: '/root/my keys/id_ed25519',
     keys: { known: [], revoked: [] },
   }).then(
     () => assert.fail('it is in'),
@@ -37,6 +38,7 @@ test('a damaged key is told as that: exit 2', async () => {
   const error = await refused(whole.replace(/\n[^-]{60}/, '\n'))
   assert.match(error.message, /is damaged/)
   assert.equal(error.exitCode, exitCodes.usage)
+  assert.match(error.hint ?? '', /ssh-keygen -y -f '\/root\/my keys\/id_ed25519';/)
 })
 
 test('a host that writes without an end is given up: exit 9; a character in two pieces is whole', async () => {

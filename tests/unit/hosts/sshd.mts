@@ -81,7 +81,7 @@ export async function startSshd(
   const keys = { known: [key], revoked: [] }
   return {
     key,
-    login: { ...target, privateKey: user.private, keys },
+    login: { ...target, privateKey: user.private, keyFile: 'ssh/id_ed25519', keys },
     drop() {
       for (const client of clients) client.end()
     },

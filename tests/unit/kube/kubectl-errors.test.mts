@@ -112,6 +112,13 @@ test('kubectl: a volume that would shrink, or whose class does not let it grow, 
   assert.match(fixed.hint ?? '', /allowVolumeExpansion/)
 })
 
+test('kubectl: a namespace that is being deleted is named in the command that shows what holds it', () => {
+  const { hint } = refused(
+    'Error from server (Forbidden): configmaps "env" is forbidden: unable to create new content in namespace n8n-dev because it is being terminated',
+  )
+  assert.match(hint ?? '', /^kubectl get namespaces n8n-dev -o yaml {3}shows/)
+})
+
 test('kubectl: words nobody knows stay whole, with exit 9 and the log to look at', () => {
   const error = refused('W1126 12:00:00.1 noise\nerror: something new')
   assert.equal(error.exitCode, exitCodes.rolloutFailed)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { isSensitive } from '../../../lib/base/sensitive.mts'
+import { general } from '../../../lib/settings/platform.mts'
 import { openInputs } from '../../../lib/run/inputs.mts'
 import { defineModule } from '../../../lib/run/module.mts'
 import type { Arguments } from '../../../lib/run/request.mts'
@@ -27,4 +28,18 @@ test('a value for one run is there in all of its steps, although no file holds i
   assert.ok(isSensitive(token) && token.reveal() === 'token-of-one-run')
   const next = await openInputs(module, 'no-such-environment', options)
   assert.equal(next.current().SHOP_TOKEN, undefined)
+})
+
+test('no variable and no flag takes the protection of prod away, where no file says anything', async (context) => {
+  context.after(() => void delete process.env['KEYBUZZ_PROTECTED'])
+  const shop = { ...module, shared: [...general] }
+  const isProtected = async (env: string, set: string[] = []) =>
+    (await openInputs(shop, env, { ...options, set })).isProtected()
+  assert.equal(await isProtected('prod'), true)
+  assert.equal(await isProtected('no-such-environment'), false)
+  process.env['KEYBUZZ_PROTECTED'] = 'false'
+  assert.equal(await isProtected('prod'), true)
+  assert.equal(await isProtected('prod', ['PROTECTED=false']), true)
+  process.env['KEYBUZZ_PROTECTED'] = 'true'
+  assert.equal(await isProtected('no-such-environment'), true)
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Look } from '../../../lib/kube/cluster-view.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
-import { provenText } from '../../../lib/state/gate.mts'
+import { provenText, requireGate } from '../../../lib/state/gate.mts'
 import { createRunRevision } from '../../../lib/state/run-revision.mts'
 import type { Revision } from '../../../lib/state/revision.mts'
 import { revisionOf } from './revisions.mts'
@@ -64,4 +65,22 @@ test('a revision of before passes were kept: the newest verification is one, or 
   const unknown = provenText('9 K3s', revision({ tested: { ...first, failed: 3 } }))
   assert.equal(unknown.validated, '9 K3s validated, when is not known any more')
   assert.match(unknown.failedSince ?? '', /3 of 26 checks/)
+})
+
+test('the gate opens on a verification that passed, and says on a line of its own that a newer one failed', async (context) => {
+  const seen: string[] = []
+  context.mock.method(process.stderr, 'write', (text: string) => seen.push(text) > 0)
+  const node = {
+    metadata: { name: 'k8s-1', labels: { 'node-role.kubernetes.io/control-plane': 'true' } },
+    spec: {},
+    status: { conditions: [{ type: 'Ready', status: 'True' }] },
+  }
+  const look = { nodes: [node], ingressClasses: ['traefik'], dnsReady: true } as unknown as Look
+  const k3s = { number: 9, slug: 'k3s', title: 'K3s HA core' }
+  requireGate('dev', look, [k3s], [await after(validated, 1)])
+  assert.match(seen.join(''), /9 K3s HA core validated 2026-11-23 10:30, 26 checks/)
+  assert.match(seen.join(''), /9 K3s HA core: a newer verification failed, .*: 1 of 27 checks/)
+  assert.match(seen.join(''), /--module 9 --env dev --verify {3}shows each check/)
+  assert.throws(() => requireGate('dev', { ...look, dnsReady: false }, [k3s], [validated]), { exitCode: 3 })
+  assert.throws(() => requireGate('dev', look, [k3s], []), { exitCode: 3, message: /is not validated/ })
 })

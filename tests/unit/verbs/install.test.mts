@@ -8,6 +8,7 @@ import type { PolicyChoice } from '../../../lib/run/policies.mts'
 import type { Session } from '../../../lib/run/session.mts'
 import type { Step } from '../../../lib/run/step.mts'
 import { install } from '../../../lib/verbs/install.mts'
+import { revisionOf } from '../state/revisions.mts'
 
 const declared = [configMap('shop', 'one', {}), configMap('shop', 'two', {})]
 
@@ -140,4 +141,27 @@ test('settings that were lost since the last revision end a single step too, bef
   const step = { ...stepOf(module, declared), run: () => Promise.resolve(void (applied += 1)) }
   await assert.rejects(install(session, [step]), { exitCode: 5, message: /that revision 4 was made with/ })
   assert.deepEqual([applied, pruned], [0, []])
+})
+
+test('an install says before its first step whose revision it changes, and which settings differ', async (context) => {
+  const { session, module } = runOf()
+  const seen: string[] = []
+  context.mock.method(process.stderr, 'write', (text: string) => seen.push(text) > 0)
+  const change = { sign: '~', what: 'ConfigMap shop/one', fields: ['data.TZ   a -> b'] }
+  Object.assign(session.inputs, {
+    record: () => ({ values: { TIMEZONE: 'UTC' }, secrets: [] }),
+    lost: () => [],
+  })
+  Object.assign(session.opened?.kube ?? {}, { planAhead: () => Promise.resolve([change]) })
+  Object.assign(session.opened ?? {}, { look: { namespaces: [] } })
+  Object.assign(session.opened?.revisions ?? {}, {
+    current: revisionOf({
+      who: 'marie@admin-2',
+      madeWith: { values: { TIMEZONE: 'Europe/Paris' }, secrets: [] },
+    }),
+  })
+  let before = ''
+  const step = { ...stepOf(module, declared), run: () => Promise.resolve(void (before = seen.join(''))) }
+  await assert.rejects(install(session, [step]))
+  assert.match(before, /revision 1 was made by marie@admin-2[^]*TIMEZONE {3}'Europe\/Paris' -> 'UTC'/)
 })

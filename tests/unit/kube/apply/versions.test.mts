@@ -37,7 +37,7 @@ async function open(): Promise<{ api: ApiServer; apply: (...wanted: Manifest[]) 
       writes: createWrites({ planning: false, guard: () => Promise.resolve() }),
       owner: { module: '12_n8n', env: 'dev' },
       forceConflicts: false,
-      failures: [],
+      failures: () => [],
       namespaces: [namespace],
       objects: [...(await findLive(api.kubectl, wanted)).values()],
       checksumKey: sensitive('the-key-of-this-cluster'),

@@ -40,7 +40,7 @@ const fails = (exitCode: ExitCode, message: RegExp) => (thrown: unknown) =>
   thrown instanceof KitError && thrown.exitCode === exitCode && message.test(thrown.message)
 
 test('files as downloaded, with the list of checksums beside them, are right, for whichever processor', async () => {
-  assert.equal(await requireRelease(versions(), true), other)
+  assert.equal(await requireRelease(versions(), 'staging', true), other)
   assert.equal(await elfMachine(process.execPath), here)
 })
 
@@ -77,7 +77,7 @@ for (const [what, spoil, exitCode, message] of [
 ] as const) {
   test(`${what}: told before any host is asked, exit ${exitCode}`, async () => {
     spoil()
-    await assert.rejects(requireRelease(versions(), true), fails(exitCode, message))
+    await assert.rejects(requireRelease(versions(), 'staging', true), fails(exitCode, message))
   })
 }
 
@@ -87,13 +87,16 @@ test('images of another processor than the program’s are told by their name, a
   list(['k3s', foreign], [file.slice(folder.length + 1), 'images'])
   const given = versions({ 'k3s-images': { version: 'v1.36.5+k3s1', file } })
   for (const isNew of [true, false])
-    await assert.rejects(requireRelease(given, isNew), fails(exitCodes.preflight, /holds images for/))
+    await assert.rejects(
+      requireRelease(given, 'staging', isNew),
+      fails(exitCodes.preflight, /holds images for/),
+    )
 })
 
 test('images of another version than the program’s are told', async () => {
   const given = versions({ 'k3s-images': { version: 'v1.36.3+k3s1', file: images } })
   await assert.rejects(
-    requireRelease(given, true),
+    requireRelease(given, 'staging', true),
     fails(exitCodes.preflight, /K3s v1\.36\.5\+k3s1 and images of v1\.36\.3\+k3s1/),
   )
 })
@@ -104,7 +107,7 @@ test('a program that tells another version than versions.json names is told; it 
   chmodSync(program, 0o644)
   list(['k3s', own], ['images.tar.zst', 'images'])
   await assert.rejects(
-    requireRelease(versions(), true),
+    requireRelease(versions(), 'staging', true),
     fails(exitCodes.preflight, /k3s is not K3s, versions\.json names v1\.36\.5\+k3s1/),
   )
   assert.equal(statSync(program).mode & 0o777, 0o755)
@@ -112,5 +115,5 @@ test('a program that tells another version than versions.json names is told; it 
 
 test('once the cluster is there, checksums are compared when a file is sent: a run of every day reads headers only', async () => {
   writeFileSync(images, 'imagez')
-  assert.equal(await requireRelease(versions(), false), other)
+  assert.equal(await requireRelease(versions(), 'staging', false), other)
 })

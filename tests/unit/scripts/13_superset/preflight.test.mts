@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { explainLines } from '../../../../lib/kube/rollout/failure.mts'
-import { failures } from '../../../../scripts/13_superset/failures.mts'
+import { failures as failuresOf } from '../../../../scripts/13_superset/failures.mts'
 import { aliveCommand } from '../../../../scripts/13_superset/pods.mts'
 import { preflight } from '../../../../scripts/13_superset/python.mts'
+import type { SupersetSettings } from '../../../../scripts/13_superset/settings.mts'
 import { packages, runPython, withoutPython } from './python.mts'
+
+const failures = failuresOf({ ENV: 'staging' } as SupersetSettings)
 
 // The preflight by real Python, in an image that is right and in images that are wrong in one thing.
 
@@ -99,7 +102,10 @@ const lines: [line: string, next: RegExp][] = [
     /newer image|restore the dump/,
   ],
   ['psycopg2.errors.DuplicateTable: relation "task" already exists', /restore the dump/],
-  ['psycopg2.errors.InsufficientPrivilege: permission denied for table ab_user', /REASSIGN OWNED/],
+  [
+    'psycopg2.errors.InsufficientPrivilege: permission denied for table ab_user',
+    /13_superset_01_deploy again: it names/,
+  ],
   ['psycopg2.errors.LockNotAvailable: canceling statement due to lock timeout', /pg_stat_activity/],
   ['ValueError: Invalid decryption key', /original key/],
   ['Refusing to start due to insecure SECRET_KEY', /openssl rand -base64 42/],
@@ -109,7 +115,7 @@ const lines: [line: string, next: RegExp][] = [
   ],
   [
     'redis.exceptions.ConnectionError: SSL: CERTIFICATE_VERIFY_FAILED certificate verify failed',
-    /platform\.redis\.ca/,
+    /credentials\/staging\/platform\.redis\.ca/,
   ],
   ["gunicorn: 'tcp://10.43.0.1:8088' is not a valid port number.", /service links/],
 ]

@@ -336,3 +336,9 @@ test('requests go to both pods in turn, each at its own address', async () => {
     [0, 1, 0, 1, 0, 1],
   )
 })
+
+test('the service that does not answer is the one whose log is to be read', async () => {
+  const away = () => Promise.reject(new KitError('503', { exitCode: exitCodes.rolloutFailed }))
+  const { fix } = await outcomeOf('litellm.services', { service: away })
+  assert.match(fix, / logs deployment\/embedder;/)
+})

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { explainLines } from '../../../../lib/kube/rollout/failure.mts'
 import { failures } from '../../../../scripts/15_llm/failures.mts'
+import type { LlmSettings } from '../../../../scripts/15_llm/settings.mts'
 
 // Last lines as LiteLLM, Prisma and Qdrant write them, and what an operator is told.
 
@@ -13,7 +14,7 @@ for (const [lines, meaning] of [
   ],
   [
     ['Error: P3018', 'Database error code: 42501', 'permission denied for schema public'],
-    /a right is missing/,
+    /The schema of the database belongs to another role/,
   ],
   [['Error: P3005', 'The database schema is not empty.'], /not empty and has no history/],
   [
@@ -43,7 +44,7 @@ for (const [lines, meaning] of [
   [['FATAL: password authentication failed for user "llm"'], /refuses the password/],
 ] as const)
   test(`"${lines.at(-1)}" is explained, with what to do`, () => {
-    const { known } = explainLines(lines, failures)
+    const { known } = explainLines(lines, failures({ ENV: 'staging' } as LlmSettings))
     assert.match(known?.meaning ?? '', meaning)
     assert.ok((known?.next.length ?? 0) > 20)
   })
