@@ -52,6 +52,7 @@ const report = (outcomes: Report['outcomes'], warnings: Report['warnings'] = [])
   kubernetes: [kubernetesBuild('v1.36.5+k3s1')],
   makesCluster: false,
   ownVersions: [],
+  files: [],
   images: [{ name: 'n8n', image: 'n8n:1', standIn: 'quick twin for tests', signature: 'keyless' }],
   access: [['Open', 'https://n8n.staging.example.com']],
   notProven: ['mail delivery'],
