@@ -1,4 +1,4 @@
-import { lstatSync, statfsSync } from 'node:fs'
+import { lstatSync, statfsSync, type Stats } from 'node:fs'
 import { chmod, open, rename, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { diskError, readIfThere, shownPath, writePrivate } from './files.mts'
@@ -26,9 +26,10 @@ const noteOf = (path: string): string => `${partOf(path)}.json`
 /**
  * What was fetched of a file before, from the same address.
  * @returns undefined for nothing, and for a part that does not say of what it is one
+ * @throws KitError exit 12 for a folder that may not be looked into
  */
 export function findPart(path: string, url: string): (PartOrigin & { readonly done: number }) | undefined {
-  const status = lstatSync(partOf(path), { throwIfNoEntry: false })
+  const status = statusOf(partOf(path))
   if (status?.isFile() !== true) return undefined
   let note: Partial<Record<keyof PartOrigin, unknown>> | null
   try {
@@ -41,6 +42,14 @@ export function findPart(path: string, url: string): (PartOrigin & { readonly do
     return undefined
   const origin = { url, validator: note.validator, bytes: note.bytes }
   return status.size > 0 && status.size <= origin.bytes ? { ...origin, done: status.size } : undefined
+}
+
+function statusOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })
+  } catch (cause) {
+    throw diskError(path, cause)
+  }
 }
 
 /** Removes the part of a file, and its note. @throws KitError exit 12 when they cannot be removed */
