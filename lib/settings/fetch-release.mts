@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { sha256Of } from '../base/checksum.mts'
 import { fetchPart } from '../base/download.mts'
 import { NotThere, type Fetching } from '../base/download-errors.mts'
@@ -23,9 +23,7 @@ export interface ReleaseFile {
 export interface ReleaseSource {
   /** Address of the folder; ends with a slash. */
   readonly base: URL
-  /** Absolute path of this machine's folder. */
-  readonly folder: string
-  /** Name of the list of checksums, the same in both folders. */
+  /** Name of the list of checksums, there and beside the files here. */
   readonly list: string
   readonly files: readonly ReleaseFile[]
   /** Bytes the longest file may have. */
@@ -46,12 +44,11 @@ const mostListBytes = 1024 * 1024
  * @throws KitError exit 7 when a checksum differs or is not known; else as fetchPart
  */
 export async function fetchRelease(source: ReleaseSource): Promise<boolean> {
-  try {
-    mkdirSync(source.folder, { recursive: true })
-  } catch (cause) {
-    throw diskError(source.folder, cause)
+  let fetched = false
+  for (const folder of new Set(source.files.map(({ path }) => dirname(path)))) {
+    const files = source.files.filter(({ path }) => dirname(path) === folder)
+    if (await ensureList({ ...source, files }, folder)) fetched = true
   }
-  const fetched = await ensureList(source)
   // One after another: together they would share the line, and a break would leave two halves.
   for (const file of source.files) await fetchOne(source, file)
   return fetched
@@ -65,10 +62,15 @@ const fetchingOf = ({ base, safe, instead }: ReleaseSource, path: string): Fetch
   instead,
 })
 
-/** Makes the list of checksums lie beside the files. @returns true when it was fetched */
-async function ensureList(source: ReleaseSource): Promise<boolean> {
-  const { folder, list, files, silentSeconds, safe, base } = source
+/** Makes the list of checksums lie beside the files of one folder. @returns true when it was fetched */
+async function ensureList(source: ReleaseSource, folder: string): Promise<boolean> {
+  const { list, files, silentSeconds, safe, base } = source
   const path = join(folder, list)
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (cause) {
+    throw diskError(folder, cause)
+  }
   const wanted = files.filter((file) => listedSum(file.path) === undefined)
   if (wanted.length === 0) return false
   const there = readIfThere(path)
@@ -133,7 +135,7 @@ const withoutSum = (
 
 async function fetchOne(source: ReleaseSource, file: ReleaseFile): Promise<void> {
   const { path, mode, pinned } = file
-  const { mostBytes, silentSeconds, folder, list, safe } = source
+  const { mostBytes, silentSeconds, list, safe } = source
   const fetching = fetchingOf(source, path)
   await fetchPart({ ...fetching, mostBytes, silentSeconds })
   // Put there by hand in the meantime: that one counts, and is compared as any other.
@@ -157,6 +159,6 @@ async function fetchOne(source: ReleaseSource, file: ReleaseFile): Promise<void>
       `sha256 found: ${found}`,
       `What came was deleted. ${safe}`,
     ],
-    hint: `rm ${join(folder, list)}   if it is of another version, then run the same command again`,
+    hint: `rm ${join(dirname(path), list)}   if it is of another version, then run the same command again`,
   })
 }

@@ -51,7 +51,7 @@ export async function planOffline<M extends Module>(
 }
 
 /** Says which files for the hosts an install would fetch: they do not lie on this machine. */
-function tellMissing(versions: Versions): void {
+export function tellMissing(versions: Versions): void {
   for (const [name, { version, file, places = [] }] of Object.entries(versions))
     if (file === undefined && places.length > 0)
       log.warn(

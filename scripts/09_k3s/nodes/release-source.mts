@@ -64,18 +64,17 @@ export async function findMissing(
   if (first === undefined) return undefined
   const { version } = requireVersion(versions, 'k3s')
   const base = baseOf(settings.ARTIFACTS_URL, version)
-  const [folder, { list }] = [dirname(first.path), names[arch]]
+  const { list } = names[arch]
   const byHand = [...files.map(({ path }) => basename(path)), list].join(', ')
   return {
     processor: processors[arch] ?? arch,
     base,
-    folder,
     list,
     files,
     mostBytes,
     silentSeconds,
     safe: 'No host was asked.',
-    instead: `or put ${byHand} of K3s ${version} into ${shownPath(folder)}/ by hand`,
+    instead: `or put ${byHand} of K3s ${version} into ${shownPath(dirname(first.path))}/ by hand`,
   }
 }
 

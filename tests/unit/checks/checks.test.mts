@@ -143,6 +143,12 @@ test('a report names the Kubernetes that answered; the module that makes it neve
   assert.match(met('v1.35.1+rke2r1'), /- Kubernetes: Kubernetes v1\.35\.1\+rke2r1/)
 })
 
+test('which checksum of a file was trusted, and how it was known, is in the report', () => {
+  const files = [{ file: 'artifacts/k3s', sha256: '0a'.repeat(32), known: 'checksum file beside it' }]
+  const text = reportText({ ...report([]), files })
+  assert.match(text, /- File: artifacts\/k3s, sha256 (0a){32} \(checksum file beside it\)/)
+})
+
 test('versions that are this environment’s own are named', () => {
   const text = reportText({ ...report([]), ownVersions: ['k3s', 'n8n'] })
   assert.match(text, /credentials\/staging\/versions\.json\): k3s, n8n/)

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
@@ -44,7 +53,6 @@ const fileOf = (name: string, more: Partial<ReleaseFile> = {}): ReleaseFile => (
 const fetch = (files: readonly ReleaseFile[] = [fileOf('k3s'), fileOf('images.tar.zst')]) =>
   fetchRelease({
     base: server.base,
-    folder,
     list,
     files,
     mostBytes: 1e6,
@@ -70,6 +78,13 @@ test('the list comes first, then each file; they have the modes they need', asyn
   assert.equal(statSync(join(folder, 'images.tar.zst')).mode & 0o777, 0o644)
 })
 
+test('files of two folders get a list each', async () => {
+  const inner = join(folder, 'inner')
+  await fetch([fileOf('k3s'), fileOf('images.tar.zst', { path: join(inner, 'images.tar.zst') })])
+  assert.deepEqual(there(), ['inner', 'k3s', list])
+  assert.deepEqual(readdirSync(inner).toSorted(), ['images.tar.zst', list])
+})
+
 test('a list that lies there and names the file is used, and not fetched', async () => {
   await fetch()
   rmSync(join(folder, 'k3s'))
@@ -79,7 +94,7 @@ test('a list that lies there and names the file is used, and not fetched', async
 })
 
 test('a list that lies there and does not name the file: exit 7, it is not replaced', async () => {
-  await fetch([])
+  mkdirSync(folder)
   put(list, listOf({ other: 'of another one' }))
   await assert.rejects(fetch(), (thrown: unknown) => {
     fails(exitCodes.trust, /sha256sum-amd64\.txt does not name k3s, images\.tar\.zst/)(thrown)

@@ -10,6 +10,8 @@ import { createWrites } from '../../../../lib/base/writes.mts'
 import { located } from '../../../../lib/settings/release-files.mts'
 import { trustedFiles } from '../../../../lib/settings/trusted-files.mts'
 import type { Versions } from '../../../../lib/settings/versions.mts'
+import { tellMissing } from '../../../../lib/verbs/plan-offline.mts'
+import prepare from '../../../../scripts/09_k3s/09_k3s_01_prepare.mts'
 import { artifactsOf } from '../../../../scripts/09_k3s/nodes/install.mts'
 import { provideRelease } from '../../../../scripts/09_k3s/nodes/provide-release.mts'
 import { findMissing } from '../../../../scripts/09_k3s/nodes/release-source.mts'
@@ -172,6 +174,41 @@ test('no network: exit 6 before a host is asked, with what to do', async () => {
     return true
   })
   assert.deepEqual([there(), trustedFiles(env)], [[], []])
+})
+
+test('the step that prepares the hosts asks none of them before the files are there', async () => {
+  const ARTIFACTS_URL = `http://127.0.0.1:${await freePort()}/`
+  const context = {
+    settings: { ...settings, ARTIFACTS_URL },
+    versions: versions(),
+    writes: gate(false),
+    cluster: { known: false },
+    hosts: () => assert.fail('a host was asked'),
+  }
+  await assert.rejects(
+    prepare.run(context as unknown as Parameters<typeof prepare.run>[0]),
+    fails(exitCodes.unreachable, /connection refused/),
+  )
+})
+
+test('--plan --offline says what is missing and where to put it, and asks nobody', async () => {
+  const lines: string[] = []
+  const written = process.stderr.write.bind(process.stderr)
+  process.stderr.write = (text: string | Uint8Array) => lines.push(String(text)) > 0
+  try {
+    tellMissing(versions())
+  } finally {
+    process.stderr.write = written
+  }
+  const text = lines.join('')
+  for (const name of [ours.program, theirs.program, ours.images, theirs.images])
+    assert.ok(text.includes(name), text)
+  assert.deepEqual(mirror.asked, [])
+  lay(ours.program, own)
+  lay(ours.images, 'images')
+  lines.length = 0
+  tellMissing(versions())
+  assert.deepEqual(lines, [])
 })
 
 test('a program for another processor than its name says: exit 3, it is deleted', async () => {
