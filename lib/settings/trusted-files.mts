@@ -18,17 +18,21 @@ const pathOf = (env: string): string => join(credentialsFolder(env), 'trusted-fi
 export function trustedFiles(env: string): TrustedFile[] {
   try {
     const read = JSON.parse(readIfThere(pathOf(env)) ?? '[]') as unknown
-    return Array.isArray(read) ? read.filter(isTrusted) : []
+    return Array.isArray(read) ? read.filter(isRecord) : []
   } catch {
     return []
   }
 }
 
-function isTrusted(one: unknown): one is TrustedFile {
+function isRecord(one: unknown): one is TrustedFile {
   if (typeof one !== 'object' || one === null) return false
   const { file, sha256, known } = one as Partial<Record<keyof TrustedFile, unknown>>
   return [file, sha256, known].every((text) => typeof text === 'string')
 }
+
+/** True when the same checksum of a file was trusted before. */
+export const wasTrusted = (env: string, { file, sha256 }: Pick<TrustedFile, 'file' | 'sha256'>): boolean =>
+  trustedFiles(env).some((one) => one.file === file && one.sha256 === sha256)
 
 /**
  * Records files, when they are other ones than before.

@@ -148,6 +148,6 @@ export const ingressController = [
 export const shared = [...general, ...ingress, ...backendAddresses, ...registry] as const
 
 /** Settings of its own. */
-export const own = [...release, ...ssh, ...proxy, ...cluster, ...ingressController] as const
+export const own = [...ssh, ...release, ...proxy, ...cluster, ...ingressController] as const
 
 export type K3sSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

@@ -2,10 +2,10 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { shownPath } from '../../../lib/base/files.mts'
 import type { Writes } from '../../../lib/base/writes.mts'
 import { fetchRelease } from '../../../lib/settings/fetch-release.mts'
-import { recordTrusted } from '../../../lib/settings/trusted-files.mts'
+import { recordTrusted, wasTrusted } from '../../../lib/settings/trusted-files.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import type { K3sSettings } from '../settings.mts'
-import { artifactsOf } from './install.mts'
+import { artifactsOf, proveAll } from './install.mts'
 import { findMissing } from './release-source.mts'
 import { requireRelease } from './release.mts'
 
@@ -37,11 +37,10 @@ export async function provideRelease({ versions, settings, writes, isNew }: Rele
     return missing.processor
   }
   const fetched = missing !== undefined && (await fetchRelease(missing))
-  const processor = await requireRelease(versions, isNew || missing !== undefined)
-  if (!writes.planning) {
-    const source = fetched ? `release checksum file fetched from ${missing.base.host}` : undefined
-    record(versions, settings.ENV, source)
-  }
+  const compared = isNew || missing !== undefined
+  const processor = await requireRelease(versions, compared)
+  const list = fetched ? `release checksum file fetched from ${missing.base.host}` : undefined
+  if (!writes.planning) await record({ versions, env: settings.ENV, list, compared })
   return processor
 }
 
@@ -59,15 +58,24 @@ function requirePinned(versions: Versions, { STRICT_VERSIONS }: K3sSettings): vo
   })
 }
 
-/** @param source how the list was known that this run fetched */
-function record(versions: Versions, env: string, source: string | undefined): void {
+interface Recorded {
+  readonly versions: Versions
+  readonly env: string
+  /** How the list was known, when this run fetched it. */
+  readonly list: string | undefined
+  /** Every file was compared with its checksum in this run. */
+  readonly compared: boolean
+}
+
+/** Records what was trusted. A checksum that never was is compared first: a run of every day does not. */
+async function record({ versions, env, list, compared }: Recorded): Promise<void> {
   const pinned = new Set(Object.values(versions).map(({ sha256 }) => sha256))
-  recordTrusted(
-    env,
-    artifactsOf(versions).map(({ file, sha256 }) => ({
-      file: shownPath(file),
-      sha256,
-      known: pinned.has(sha256) ? 'pinned in versions.json' : source,
-    })),
-  )
+  const artifacts = artifactsOf(versions)
+  const files = artifacts.map(({ file, sha256 }) => ({
+    file: shownPath(file),
+    sha256,
+    known: pinned.has(sha256) ? 'pinned in versions.json' : list,
+  }))
+  if (!compared && !files.every((file) => wasTrusted(env, file))) await proveAll(artifacts)
+  recordTrusted(env, files)
 }

@@ -1,9 +1,11 @@
 import { fetchPart } from '../../../lib/base/download.mts'
 import { KitError } from '../../../lib/base/errors.mts'
+import { interruption } from '../../../lib/base/signals.mts'
 
 // A run that fetches one file, for tests with certificates: Node reads NODE_EXTRA_CA_CERTS when it starts. Arguments:
 // address, path. It prints the error as JSON.
 
+interruption.listen()
 const [url = '', path = ''] = process.argv.slice(2)
 try {
   await fetchPart({

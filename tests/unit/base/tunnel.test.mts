@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
@@ -9,7 +9,7 @@ import { exitCodes, type ExitCode } from '../../../lib/base/errors.mts'
 import { root } from '../../../lib/base/files.mts'
 import { makeAuthority } from '../backends/authority.mts'
 import { freePort } from '../free-port.mts'
-import { startProxy, startRelease } from './release-server.mts'
+import { cutServer, startProxy, startRelease } from './release-server.mts'
 
 // HTTPS, with a certificate of an authority made for the test, straight and through a proxy that leads every name to
 // loopback: each in a process of its own.
@@ -37,10 +37,16 @@ interface Ended {
   readonly hint?: string
 }
 
-async function fetchIn(environment: Readonly<Record<string, string>>, url: string): Promise<Ended> {
+/** @param meanwhile is called with the process while it runs */
+async function fetchIn(
+  environment: Readonly<Record<string, string>>,
+  url: string,
+  meanwhile: (child: ChildProcess) => void = () => {},
+): Promise<Ended> {
   const { PATH = '' } = process.env
   const words = ['--import', './bin/runtime.mjs', 'tests/unit/base/fetch-one.mts', url, path]
   const child = spawn(process.execPath, words, { cwd: root, env: { PATH, ...environment } })
+  meanwhile(child)
   let [out, err] = ['', '']
   child.stdout.on('data', (bytes) => (out += String(bytes)))
   child.stderr.on('data', (bytes) => (err += String(bytes)))
@@ -133,4 +139,22 @@ test('a proxy that is not there: exit 6', async () => {
   const { code, message } = await fetchIn(environment, byName)
   assert.equal(code, exitCodes.unreachable)
   assert.match(message ?? '', /connection refused/)
+})
+
+test('Ctrl-C while it is fetched: exit 130, and what has come stays', async () => {
+  const big = Buffer.alloc(200_000, 'a')
+  server.files.set('big', big)
+  const cut = cutServer(100_000, `${path}.part`, false)
+  const { code, message } = await fetchIn(trusting, `${server.base.href}big`, (child) => {
+    server.fault = (request, response, file) => cut(request, response, file)
+    const timer = setInterval(() => {
+      if ((statSync(`${path}.part`, { throwIfNoEntry: false })?.size ?? 0) < 100_000) return
+      clearInterval(timer)
+      child.kill('SIGINT')
+    }, 20)
+    child.on('close', () => clearInterval(timer))
+  })
+  assert.equal(code, exitCodes.interrupted)
+  assert.equal(message, 'interrupted')
+  assert.equal(readFileSync(`${path}.part`).length, 100_000)
 })

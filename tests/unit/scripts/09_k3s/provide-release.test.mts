@@ -144,6 +144,20 @@ test('files that lie there are proven as before, and how they were known is reco
   )
 })
 
+test('on a cluster that is there a checksum that was never trusted is compared before it is recorded, and only then', async () => {
+  lay(theirs.program, foreign)
+  lay(theirs.images, 'imagez')
+  lay(theirs.list, `${sumOf(foreign)}  ${theirs.program}\n${sumOf('images')}  ${theirs.images}\n`)
+  const run = () => provideRelease({ versions: versions(), settings, writes: gate(false), isNew: false })
+  await assert.rejects(run(), { exitCode: exitCodes.trust, message: /is not the file versions\.json names/ })
+  assert.deepEqual(trustedFiles(env), [])
+  lay(theirs.images, 'images')
+  assert.equal(await run(), other)
+  assert.equal(trustedFiles(env).length, 2)
+  lay(theirs.images, 'imagez')
+  assert.equal(await run(), other)
+})
+
 test('a file that versions.json names itself is never fetched', async () => {
   const given = { k3s: { version, file: join(folder, 'k3s'), sha256: sumOf(own) } }
   await assert.rejects(provide({}, given), { exitCode: exitCodes.preflight, message: /cannot read/ })
