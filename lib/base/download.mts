@@ -9,6 +9,7 @@ import {
   tooLong,
   type Fetching,
 } from './download-errors.mts'
+import { createTeller, type Counted } from './download-progress.mts'
 import { diskError, shownPath } from './files.mts'
 import { httpsGet } from './https-get.mts'
 import { log } from './log.mts'
@@ -54,11 +55,6 @@ export async function fetchPart(download: Download): Promise<void> {
     silence.end()
   }
   log.ok(`${shownPath(path)}: ${megabytes(progress.done)} from ${url.host}`, started)
-}
-
-interface Counted {
-  done: number
-  whole: number | undefined
 }
 
 /** The response with the file, or with the rest of it (206). @throws KitError as refusedBy, or the error of Node */
@@ -124,7 +120,7 @@ async function receive(
   const file = await openPart(path, origin, from)
   try {
     if (whole !== undefined && !hasRoom(path, whole - from)) throw noRoom(download, progress)
-    const tell = createTeller(shownPath(path), progress)
+    const tell = createTeller(shownPath(path), progress, log.waiting)
     for await (const piece of response as AsyncIterable<Buffer>) {
       silence.heard()
       if (progress.done + piece.length > mostBytes) {
@@ -147,25 +143,4 @@ async function writeWhole(file: FileHandle, piece: Uint8Array, at: number): Prom
   let written = 0
   while (written < piece.length)
     written += (await file.write(piece, written, piece.length - written, at + written)).bytesWritten
-}
-
-/** Milliseconds between two lines of progress. */
-const tellEvery = 5_000
-
-/** Makes a function that logs how far it came, not too often. @param name of the file */
-function createTeller(name: string, progress: Counted): () => void {
-  const [started, from] = [performance.now(), progress.done]
-  let next = started + tellEvery
-  return () => {
-    const now = performance.now()
-    if (now < next) return
-    next = now + tellEvery
-    const { done, whole } = progress
-    const left = whole === undefined ? 0 : ((whole - done) * (now - started)) / (done - from) / 1000
-    log.waiting(
-      whole === undefined
-        ? `${name}: ${megabytes(done)}`
-        : `${name}: ${megabytes(done)} of ${megabytes(whole)}, ${Math.ceil(left)} s left`,
-    )
-  }
 }

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { sha256Of } from '../base/checksum.mts'
 import { fetchPart } from '../base/download.mts'
 import { NotThere, type Fetching } from '../base/download-errors.mts'
-import { exitCodes, KitError } from '../base/errors.mts'
+import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { diskError, readIfThere, shownPath } from '../base/files.mts'
 import { dropPart, partOf, placePart } from '../base/part-file.mts'
 import { listedSum, sumIn } from './release-files.mts'
@@ -55,7 +55,6 @@ export async function fetchRelease(source: ReleaseSource): Promise<boolean> {
 }
 
 const fetchingOf = ({ base, safe, instead }: ReleaseSource, path: string): Fetching => ({
-  // A plus sign in a path means itself to some servers, a blank to others: %2B is read alike by all.
   url: new URL(encodeURIComponent(basename(path)), base),
   path,
   safe,
@@ -133,6 +132,19 @@ const withoutSum = (
     hint,
   })
 
+async function sumOfPart(path: string): Promise<string> {
+  try {
+    return await sha256Of(partOf(path))
+  } catch (cause) {
+    throw new KitError(`cannot read ${shownPath(partOf(path))}`, {
+      exitCode: exitCodes.localDisk,
+      details: [messageOf(cause), 'Another run may have fetched the same file and given it its name.'],
+      hint: 'run the same command again',
+      cause,
+    })
+  }
+}
+
 async function fetchOne(source: ReleaseSource, file: ReleaseFile): Promise<void> {
   const { path, mode, pinned } = file
   const { mostBytes, silentSeconds, list, safe } = source
@@ -140,7 +152,7 @@ async function fetchOne(source: ReleaseSource, file: ReleaseFile): Promise<void>
   await fetchPart({ ...fetching, mostBytes, silentSeconds })
   // Put there by hand in the meantime: that one counts, and is compared as any other.
   if (existsSync(path)) return dropPart(path)
-  const found = await sha256Of(partOf(path))
+  const found = await sumOfPart(path)
   const wanted = [pinned, listedSum(path)].filter((sum) => sum !== undefined)
   const [first = 'none'] = wanted
   if (wanted.length > 0 && wanted.every((sum) => sum === found)) {

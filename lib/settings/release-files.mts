@@ -22,8 +22,8 @@ export function located<
   }
 }
 
-/** `sha256sum-amd64.txt` of K3s; `SHA256SUMS` of others. */
-const listName = /^sha256sums?(-[\w.]+)?(\.txt)?$/i
+/** `sha256sum-amd64.txt` of K3s; `SHA256SUMS` of others. Not one that is being fetched: it is not proven, or was cut. */
+const listName = /^(?!.*\.part(\.json)?$)sha256sums?(-[\w.]+)?(\.txt)?$/i
 
 /** A list of checksums that names a file. */
 interface Listed {

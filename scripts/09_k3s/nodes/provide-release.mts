@@ -7,7 +7,7 @@ import type { Versions } from '../../../lib/settings/versions.mts'
 import type { K3sSettings } from '../settings.mts'
 import { artifactsOf, proveAll } from './install.mts'
 import { findMissing } from './release-source.mts'
-import { requireRelease } from './release.mts'
+import { requireRelease, requireSameVersion } from './release.mts'
 
 /** What a run has of the release of K3s. */
 export interface ReleaseOfRun {
@@ -26,8 +26,9 @@ export interface ReleaseOfRun {
  *   requireRelease and recordTrusted
  */
 export async function provideRelease({ versions, settings, writes, isNew }: ReleaseOfRun): Promise<string> {
-  const missing = await findMissing(versions, settings)
+  requireSameVersion(versions)
   requirePinned(versions, settings)
+  const missing = await findMissing(versions, settings)
   if (missing !== undefined && writes.planning) {
     for (const { path } of missing.files)
       writes.note({

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path'
 import { elfMachine, thisProcessor } from '../../../lib/base/elf.mts'
-import { exitCodes, hasCode, KitError } from '../../../lib/base/errors.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { fromRoot, shownPath } from '../../../lib/base/files.mts'
 import type { ReleaseFile, ReleaseSource } from '../../../lib/settings/fetch-release.mts'
 import { requireVersion, type Version, type Versions } from '../../../lib/settings/versions.mts'
@@ -93,7 +93,7 @@ async function requireProgram(part: string, place: string, arch: Arch): Promise<
 const placeOf = (entry: Version | undefined, name: string): string | undefined =>
   entry?.places?.find((place) => basename(place) === name)
 
-/** The folder of a release; the plus sign in its name is written %2B. */
+/** The folder of a release. A plus sign means itself to some servers, a blank to others: %2B is read alike by all. */
 function baseOf(mirror: string | undefined, version: string): URL {
   if (mirror !== undefined && mirror !== '') return new URL(mirror.replace(/\/*$/, '/'))
   return new URL(`https://github.com/k3s-io/k3s/releases/download/${encodeURIComponent(version)}/`)
@@ -101,36 +101,33 @@ function baseOf(mirror: string | undefined, version: string): URL {
 
 /** The processor whose files are fetched: HOSTS_ARCH, else that of what lies there, else this machine's. */
 async function archOf(versions: Versions, wanted: string | undefined): Promise<Arch> {
-  const there = await archThere(versions)
-  const chosen = (wanted === undefined || wanted === '' ? undefined : wanted) ?? there?.arch
-  if (there !== undefined && chosen !== there.arch)
-    throw new KitError(`${shownPath(there.file)} is for ${there.arch}, HOSTS_ARCH is ${chosen}`, {
+  const there = await archsThere(versions)
+  const chosen = wanted === undefined || wanted === '' ? there[0]?.arch : wanted
+  const others = there.filter(({ arch }) => wanted !== undefined && wanted !== '' && arch !== wanted)
+  const [other] = others
+  if (other !== undefined)
+    throw new KitError(`${shownPath(other.file)} is for ${other.arch}, HOSTS_ARCH is ${chosen}`, {
       exitCode: exitCodes.preflight,
       details: ['No host was asked; what lies there is never replaced.'],
-      hint: `rm ${there.file}   then run the same command again: it fetches the one for ${chosen}; or correct HOSTS_ARCH`,
+      hint: `rm ${others.map(({ file }) => shownPath(file)).join(' ')}   then run the same command again: it fetches what is for ${chosen}; or correct HOSTS_ARCH`,
     })
   const own = Object.keys(processors).find((arch) => processors[arch] === thisProcessor())
-  return (chosen ?? own ?? 'amd64') === 'arm64' ? 'arm64' : 'amd64'
+  return (chosen ?? own) === 'arm64' ? 'arm64' : 'amd64'
 }
 
-/** The processor of the first file that lies there and tells it. */
-async function archThere(versions: Versions): Promise<{ file: string; arch: string } | undefined> {
+/** The files that lie there and tell for which processor they are, the program first: its name does not count. */
+async function archsThere(versions: Versions): Promise<{ file: string; arch: string }[]> {
   const [program, images] = [versions['k3s']?.file, versions['k3s-images']?.file]
   const machine = program === undefined ? undefined : await machineOf(fromRoot(program))
   const ofProgram = Object.keys(processors).find((arch) => processors[arch] === machine)
-  if (program !== undefined && ofProgram !== undefined) return { file: fromRoot(program), arch: ofProgram }
   const ofImages = /-(amd64|arm64)\.tar/.exec(images ?? '')?.[1]
-  return images === undefined || ofImages === undefined
-    ? undefined
-    : { file: fromRoot(images), arch: ofImages }
+  return [
+    ...(program === undefined || ofProgram === undefined
+      ? []
+      : [{ file: fromRoot(program), arch: ofProgram }]),
+    ...(images === undefined || ofImages === undefined ? [] : [{ file: fromRoot(images), arch: ofImages }]),
+  ]
 }
 
-/** Undefined also for a file that is missing, which is told when it is compared. */
-async function machineOf(file: string): Promise<string | undefined> {
-  try {
-    return await elfMachine(file)
-  } catch (cause) {
-    if (hasCode(cause, 'ENOENT', 'EACCES')) return undefined
-    throw cause
-  }
-}
+/** Undefined for a file that is missing or cannot be read, which is told when it is compared. */
+const machineOf = (file: string): Promise<string | undefined> => elfMachine(file).catch(() => undefined)

@@ -69,17 +69,23 @@ function requireSameProcessor(file: string, processor: string, versions: Version
 }
 
 function requireImagesOf(versions: Versions): void {
-  const { version } = requireVersion(versions, 'k3s')
-  const images = versions['k3s-images']
-  if (images?.file === undefined)
-    return log.warn(
+  requireSameVersion(versions)
+  if (versions['k3s-images']?.file === undefined)
+    log.warn(
       'versions.json names no images of K3s: every host fetches them from the internet',
       'give its entry k3s-images "places": ["artifacts/k3s-airgap-images-amd64.tar.zst"], where they are fetched to',
     )
-  if (images.version === version) return
+}
+
+/** @throws KitError exit 3 when versions.json names images of another version than the program's */
+export function requireSameVersion(versions: Versions): void {
+  const { version } = requireVersion(versions, 'k3s')
+  const images = versions['k3s-images']
+  const from = images?.file ?? images?.places?.[0]
+  if (images === undefined || from === undefined || images.version === version) return
   throw new KitError(`versions.json names K3s ${version} and images of ${images.version}`, {
     exitCode: exitCodes.preflight,
-    details: [`images: ${shownPath(images.file)}`, 'No host was asked.'],
+    details: [`images: ${shownPath(from)}`, 'No host was asked.'],
     hint: 'write the same version into k3s and k3s-images of credentials/ENV/versions.json',
   })
 }

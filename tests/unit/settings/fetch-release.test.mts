@@ -78,6 +78,13 @@ test('the list comes first, then each file; they have the modes they need', asyn
   assert.equal(statSync(join(folder, 'images.tar.zst')).mode & 0o777, 0o644)
 })
 
+test('a list that was cut while it was fetched vouches for nothing', async () => {
+  mkdirSync(folder)
+  put(`${list}.part`, listOf({ k3s: 'of another one' }))
+  assert.equal(await fetch([fileOf('k3s')]), true)
+  assert.deepEqual(readFileSync(join(folder, 'k3s')), program)
+})
+
 test('files of two folders get a list each', async () => {
   const inner = join(folder, 'inner')
   await fetch([fileOf('k3s'), fileOf('images.tar.zst', { path: join(inner, 'images.tar.zst') })])

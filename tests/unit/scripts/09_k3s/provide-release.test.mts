@@ -246,18 +246,27 @@ test('a program of another version than versions.json names: exit 3, with the co
   assert.deepEqual(trustedFiles(env), [])
 })
 
-test('HOSTS_ARCH and what lies there disagree: exit 3, nothing is fetched', async () => {
-  for (const [name, content] of [
-    [theirs.program, foreign],
-    [theirs.images, 'images'],
-  ] as const) {
+test('HOSTS_ARCH and what lies there disagree: exit 3 naming every such file, nothing is fetched', async () => {
+  for (const files of [[theirs.program], [theirs.images], [theirs.program, theirs.images]]) {
     rmSync(folder, { recursive: true, force: true })
-    lay(name, content)
-    await assert.rejects(
-      provide({ HOSTS_ARCH: archOf(here) }),
-      fails(exitCodes.preflight, new RegExp(`is for ${archOf(other)}, HOSTS_ARCH is ${archOf(here)}`)),
-    )
+    for (const name of files) lay(name, foreign)
+    await assert.rejects(provide({ HOSTS_ARCH: archOf(here) }), (thrown: unknown) => {
+      fails(exitCodes.preflight, new RegExp(`is for ${archOf(other)}, HOSTS_ARCH is ${archOf(here)}`))(thrown)
+      const named = files.map((name) => join(folder, name)).join(' ')
+      assert.ok((thrown as KitError).hint?.startsWith(`rm ${named}   then`), (thrown as KitError).hint)
+      return true
+    })
   }
+  assert.deepEqual(mirror.asked, [])
+})
+
+test('images of another version than the program’s are told before anything is fetched: exit 3', async () => {
+  const { k3s, 'k3s-images': images } = versions()
+  const given = {
+    ...(k3s && { k3s }),
+    ...(images && { 'k3s-images': { ...images, version: 'v1.36.3+k3s1' } }),
+  }
+  await assert.rejects(provide({}, given), fails(exitCodes.preflight, /names K3s .* and images of v1\.36\.3/))
   assert.deepEqual(mirror.asked, [])
 })
 
