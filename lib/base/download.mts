@@ -120,7 +120,7 @@ async function receive(
   const file = await openPart(path, origin, from)
   try {
     if (whole !== undefined && !hasRoom(path, whole - from)) throw noRoom(download, progress)
-    const tell = createTeller(shownPath(path), progress, log.waiting)
+    const tell = createTeller(shownPath(path), progress, (text) => log.waiting(text))
     for await (const piece of response as AsyncIterable<Buffer>) {
       silence.heard()
       if (progress.done + piece.length > mostBytes) {
