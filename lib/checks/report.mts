@@ -27,6 +27,8 @@ export interface Report {
   readonly makesCluster: boolean
   /** Entries of versions.json that are this environment's own. */
   readonly ownVersions: readonly string[]
+  /** Files that hosts get: which checksum was trusted, and how it was known. */
+  readonly files: readonly { readonly file: string; readonly sha256: string; readonly known: string }[]
   readonly images: readonly {
     readonly name: string
     readonly image: string
@@ -119,7 +121,7 @@ export function reportText(report: Report): string {
 const folder = ({ number, slug }: Report): string => `${String(number).padStart(2, '0')}_${slug}`
 
 function summary(report: Report): string[] {
-  const { when, env, cluster, revision, kit, images, kubernetes, ownVersions } = report
+  const { when, env, cluster, revision, kit, images, files, kubernetes, ownVersions } = report
   const revisionText = revision === undefined ? 'none' : String(revision)
   return [
     `- When: ${when}`,
@@ -130,6 +132,7 @@ function summary(report: Report): string[] {
       : [
           `- Versions of this environment alone (credentials/${env}/versions.json): ${ownVersions.join(', ')}`,
         ]),
+    ...files.map(({ file, sha256, known }) => `- File: ${file}, sha256 ${sha256} (${inMarkdown(known)})`),
     ...images.map(
       ({ name, image }) =>
         `- Version: ${name} \`${image}\`${image.includes('@sha256:') ? '' : ' (tag, no digest)'}`,

@@ -4,6 +4,7 @@ import { kubernetesBuild } from '../kube/kubernetes-build.mts'
 import { policyLine } from './policies.mts'
 import type { Session } from './session.mts'
 import type { ReportFacts } from '../checks/tests.mts'
+import { trustedFiles } from '../settings/trusted-files.mts'
 import { describeImage, kitVersion } from '../settings/versions.mts'
 
 /** The content of a report beside its checks. @throws KitError exit 2 listing settings that are missing */
@@ -24,6 +25,8 @@ export function reportFacts<M extends Module>(session: Session<M>): ReportFacts 
     kubernetes: (opened?.look.kubernetes ?? []).map(kubernetesBuild),
     makesCluster: isKnownByNodes(module.number),
     ownVersions,
+    // Of a cluster that was there already, the kit has sent no file.
+    files: module.machines === undefined || current?.state === 'adopted' ? [] : trustedFiles(env),
     images: own.map((name) => describeImage(name, images[name] ?? '', versions)),
     access: module.information?.(settings) ?? [],
     notProven: [

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { dirname } from 'node:path'
-import { pipeline } from 'node:stream/promises'
+import { sha256Of } from '../base/checksum.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { fromRoot, shownPath } from '../base/files.mts'
 import { lazily } from '../base/lazy.mts'
@@ -37,9 +35,9 @@ export function pinnedFile(name: string, { file, ...entry }: Version): PinnedFil
 }
 
 async function prove(file: string, sha256: string): Promise<void> {
-  const hash = createHash('sha256')
+  let found: string
   try {
-    await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash)
+    found = await sha256Of(file)
   } catch (cause) {
     throw new KitError(`cannot read ${shownPath(file)}`, {
       exitCode: exitCodes.preflight,
@@ -47,7 +45,6 @@ async function prove(file: string, sha256: string): Promise<void> {
       cause,
     })
   }
-  const found = hash.digest('hex')
   if (found === sha256) return
   throw new KitError(`${shownPath(file)} is not the file versions.json names`, {
     exitCode: exitCodes.trust,

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { credentialsFolder, readIfThere, root, shownPath } from '../base/files.mts'
 import { shortened } from '../base/sensitive.mts'
-import { firstThere } from './release-files.mts'
+import { located } from './release-files.mts'
 import { listOf, mapOf, oneOf, onlyFields, optional, readShape, text } from '../base/shape.mts'
 import { denialOf } from './denied-versions.mts'
 
@@ -13,7 +13,7 @@ export interface Version {
   /** Image reference with tag or digest. */
   readonly image?: string
   /** Path of a binary on this machine, and its checksum. */
-  readonly file?: string
+  readonly file?: string | undefined
   readonly sha256?: string
   /** Where the file is looked for when `file` is not given: the first that is there. */
   readonly places?: readonly string[]
@@ -49,7 +49,9 @@ export type Versions = Readonly<Record<string, Version>>
 export function readVersions(env: string): { versions: Versions; overlaid: readonly string[] } {
   const base = readOne(join(root, 'versions.json')) ?? {}
   const own = readOne(join(credentialsFolder(env), 'versions.json')) ?? {}
-  const versions = located({ ...base, ...own })
+  const versions = Object.fromEntries(
+    Object.entries({ ...base, ...own }).map(([name, entry]) => [name, located(entry)]),
+  )
   for (const [name, { version, image }] of Object.entries(versions)) {
     const problem =
       image === undefined
@@ -65,15 +67,6 @@ export function readVersions(env: string): { versions: Versions; overlaid: reado
   }
   return { versions, overlaid: Object.keys(own) }
 }
-
-/** With the file of each entry that only says where it may be. */
-const located = (versions: Versions): Versions =>
-  Object.fromEntries(
-    Object.entries(versions).map(([name, entry]) => {
-      const file = entry.file ?? firstThere(entry.places ?? [])
-      return [name, file === undefined ? entry : { ...entry, file }]
-    }),
-  )
 
 /** The version of `name`. @throws KitError exit 2 when versions.json does not have it */
 export function requireVersion(versions: Versions, name: string): Version {

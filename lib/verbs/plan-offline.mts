@@ -10,7 +10,7 @@ import { manifestYaml } from '../kube/apply/plan-text.mts'
 import { objectsOf } from '../run/objects.mts'
 import { missing, resolve, typed } from '../settings/settings.mts'
 import type { Step } from '../run/step.mts'
-import { chooseImages, readVersions } from '../settings/versions.mts'
+import { chooseImages, readVersions, type Versions } from '../settings/versions.mts'
 
 /**
  * Prints every object a module would create, as YAML on stdout, without contacting a host or a cluster. A missing
@@ -38,6 +38,7 @@ export async function planOffline<M extends Module>(
   )
   const settings = typed(env, filled) as SettingsOf<M>
   const { versions } = readVersions(env)
+  if (module.machines !== undefined) tellMissing(versions)
   const unnamed = module.images.filter((name) => versions[name] === undefined)
   if (unnamed.length > 0) log.warn(`not in versions.json yet, shown as <name>: ${unnamed.join(', ')}`)
   const shown = Object.fromEntries(unnamed.map((name) => [name, { version: '', image: `<${name}>` }]))
@@ -47,4 +48,14 @@ export async function planOffline<M extends Module>(
   for (const manifest of objectsOf(module, steps, { settings, images, versions }))
     print(manifestYaml(keyed(manifest, undefined)).trimEnd())
   return exitCodes.done
+}
+
+/** Says which files for the hosts an install would fetch: they do not lie on this machine. */
+export function tellMissing(versions: Versions): void {
+  for (const [name, { version, file, places = [] }] of Object.entries(versions))
+    if (file === undefined && places.length > 0)
+      log.warn(
+        `${name} ${version} is not on this machine: an install fetches it`,
+        `where that cannot be, put it there by hand, with its list of checksums: ${places.join(' or ')}`,
+      )
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
 import { step } from '../../lib/cli/step.mts'
 import { k3s } from './module.mts'
-import { requireRelease } from './nodes/release.mts'
+import { provideRelease } from './nodes/provide-release.mts'
 import { tellBalancers } from './preflight/balancers.mts'
 import { requireFit } from './preflight/run.mts'
 import { requireSameCluster } from './preflight/same-cluster.mts'
@@ -11,9 +11,9 @@ export default step(
   import.meta,
   k3s,
   'Prepare the hosts',
-  async ({ settings, versions, cluster, hosts, until }) => {
-    // What is wrong with the files of this machine is told before a host is asked.
-    const program = await requireRelease(versions, settings.ENV, !cluster.known)
+  async ({ settings, versions, writes, cluster, hosts, until }) => {
+    // The files of K3s are fetched and proven before a host is asked.
+    const program = await provideRelease({ versions, settings, writes, isNew: !cluster.known })
     const connected = await hosts()
     const fit = await requireFit(connected, settings, program)
     await requireSameCluster(connected.servers, fit, settings)

@@ -3,6 +3,7 @@ import type { Setting } from '../../lib/settings/settings.mts'
 import { backendAddresses, registry } from '../../lib/settings/platform-backends.mts'
 import { general, ingress } from '../../lib/settings/platform.mts'
 import { proxy } from './settings-proxy.mts'
+import { release } from './settings-release.mts'
 import { ssh } from './settings-ssh.mts'
 import { tokenProblem } from './settings-tokens.mts'
 import { waivedProblem } from './settings-waived.mts'
@@ -147,6 +148,6 @@ export const ingressController = [
 export const shared = [...general, ...ingress, ...backendAddresses, ...registry] as const
 
 /** Settings of its own. */
-export const own = [...ssh, ...proxy, ...cluster, ...ingressController] as const
+export const own = [...ssh, ...release, ...proxy, ...cluster, ...ingressController] as const
 
 export type K3sSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

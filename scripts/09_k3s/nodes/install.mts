@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { exitCodes, KitError, NotYet } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { pinnedFile, type PinnedFile } from '../../../lib/settings/pinned-file.mts'
 import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
@@ -19,15 +19,17 @@ export interface Artifact extends PinnedFile {
 
 /**
  * The program and the image tarballs versions.json names.
- * @throws KitError exit 3 when it does not say where the program is, exit 7 without its checksum
+ * @throws NotYet when the step before has to fetch the program; KitError exit 3 when versions.json does not say where
+ *   it is, exit 7 without its checksum
  */
 export function artifactsOf(versions: Versions): Artifact[] {
-  const { version, file } = requireVersion(versions, 'k3s')
+  const { version, file, places } = requireVersion(versions, 'k3s')
+  if (file === undefined && places !== undefined) throw new NotYet('09_k3s_01_prepare')
   if (file === undefined) {
     throw new KitError(`versions.json does not say where the program of K3s ${version} is`, {
       exitCode: exitCodes.preflight,
       details: ['Hosts download nothing: this machine brings it, checked.'],
-      hint: `download k3s, k3s-airgap-images-amd64.tar.zst and sha256sum-amd64.txt (for aarch64: k3s-arm64, ...-arm64...) of ${version} into artifacts/, then run the same command again`,
+      hint: 'give its entry k3s a "places": ["artifacts/k3s"], where it is fetched to, or a "file"',
     })
   }
   return Object.entries(versions).flatMap(([name, version]) => {

@@ -1,18 +1,17 @@
 import { elfMachine, thisProcessor } from '../../../lib/base/elf.mts'
 import { run } from '../../../lib/base/command.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { shownPath } from '../../../lib/base/files.mts'
+import { fromRoot, shownPath } from '../../../lib/base/files.mts'
 import { log } from '../../../lib/base/log.mts'
 import { pinnedFile } from '../../../lib/settings/pinned-file.mts'
 import { runnable } from '../../../lib/settings/pinned-program.mts'
+import { listBeside } from '../../../lib/settings/release-files.mts'
 import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
 import { paths } from '../host/paths.mts'
 import { artifactsOf } from './install.mts'
+import { processors } from './release-source.mts'
 
 // The files of K3s' release on this machine, asked before any host is.
-
-/** Names of processors in the names of release files. */
-const inNames: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64' }
 
 /**
  * Requires that the program and the images of K3s are whole, belong together, and are the version versions.json names.
@@ -30,8 +29,8 @@ export async function requireRelease(versions: Versions, env: string, isNew: boo
   if (program === undefined) throw new Error('versions.json names no program')
   const started = performance.now()
   if (isNew) await Promise.all(artifacts.map(({ prove }) => prove()))
-  const processor = await processorOf(program.file)
-  for (const { file } of artifacts) requireSameProcessor(file, processor)
+  const processor = await processorOf(program.file, versions)
+  for (const { file } of artifacts) requireSameProcessor(file, processor, versions)
   requireImagesOf(versions, env)
   if (isNew) {
     await requireVersionOf(versions, env, processor)
@@ -40,7 +39,7 @@ export async function requireRelease(versions: Versions, env: string, isNew: boo
   return processor
 }
 
-async function processorOf(file: string): Promise<string> {
+async function processorOf(file: string, versions: Versions): Promise<string> {
   let processor: string | undefined
   try {
     processor = await elfMachine(file)
@@ -56,32 +55,41 @@ async function processorOf(file: string): Promise<string> {
   throw new KitError(`${shownPath(file)} is no program`, {
     exitCode: exitCodes.preflight,
     details: ['A page of an error, or another file of the release? No host was asked.'],
-    hint: 'download k3s (or k3s-arm64) of the release again',
+    hint: replacing([file], versions, 'the program of K3s'),
   })
 }
 
-function requireSameProcessor(file: string, processor: string): void {
-  const named = inNames[/-(amd64|arm64)\.tar/.exec(file)?.[1] ?? '']
+function requireSameProcessor(file: string, processor: string, versions: Versions): void {
+  const named = processors[/-(amd64|arm64)\.tar/.exec(file)?.[1] ?? '']
   if (named === undefined || named === processor) return
   throw new KitError(`${shownPath(file)} holds images for ${named}, the program of K3s is for ${processor}`, {
     exitCode: exitCodes.preflight,
     details: ['No host was asked.'],
-    hint: 'download both for the processor of the hosts: k3s and -amd64, or k3s-arm64 and -arm64',
+    hint: replacing([file], versions, `the images for ${processor}`),
   })
 }
 
 function requireImagesOf(versions: Versions, env: string): void {
+  requireSameVersion(versions, env)
+  if (versions['k3s-images']?.file === undefined)
+    log.warn(
+      'versions.json names no images of K3s: every host fetches them from the internet',
+      'give its entry k3s-images "places": ["artifacts/k3s-airgap-images-amd64.tar.zst"], where they are fetched to',
+    )
+}
+
+/**
+ * @param env the environment, for messages
+ * @throws KitError exit 3 when versions.json names images of another version than the program's
+ */
+export function requireSameVersion(versions: Versions, env: string): void {
   const { version } = requireVersion(versions, 'k3s')
   const images = versions['k3s-images']
-  if (images?.file === undefined)
-    return log.warn(
-      'versions.json names no images of K3s: every host fetches them from the internet',
-      'download k3s-airgap-images-amd64.tar.zst (or -arm64) of the release into artifacts/',
-    )
-  if (images.version === version) return
+  const from = images?.file ?? images?.places?.[0]
+  if (images === undefined || from === undefined || images.version === version) return
   throw new KitError(`versions.json names K3s ${version} and images of ${images.version}`, {
     exitCode: exitCodes.preflight,
-    details: [`images: ${shownPath(images.file)}`, 'No host was asked.'],
+    details: [`images: ${shownPath(from)}`, 'No host was asked.'],
     hint: `write the same version into k3s and k3s-images of credentials/${env}/versions.json`,
   })
 }
@@ -94,9 +102,25 @@ async function requireVersionOf(versions: Versions, env: string, processor: stri
   const { stdout } = await run([await runnable(pinned), '--version'])
   const told = /^\S+ version (v\S+)/.exec(stdout)?.[1]
   if (told === version) return
+  // The list of checksums is of the other version too: with it, what is fetched would look altered.
+  const files = artifactsOf(versions).flatMap(({ file }) => [file, listBeside(file)?.list ?? []].flat())
   throw new KitError(`${shownPath(pinned.file)} is ${told ?? 'not K3s'}, versions.json names ${version}`, {
     exitCode: exitCodes.preflight,
     details: ['No host was asked.'],
-    hint: `download ${version}; or write the version you want into credentials/${env}/versions.json: k3s and k3s-images`,
+    hint: `${replacing(files, versions, version)}; or write the version you want into credentials/${env}/versions.json: k3s and k3s-images`,
   })
+}
+
+/**
+ * What to do about files that are not the right ones.
+ * @param what would be right
+ */
+function replacing(files: readonly string[], versions: Versions, what: string): string {
+  const entries = Object.values(versions)
+  const isNamed = (path: string) =>
+    entries.some(({ file, places }) => places === undefined && file !== undefined && fromRoot(file) === path)
+  const names = [...new Set(files)].map((path) => shownPath(path)).join(' ')
+  return files.some(isNamed)
+    ? `put ${what} there instead of ${names}`
+    : `rm ${names}   then run the same command again: it fetches ${what}`
 }

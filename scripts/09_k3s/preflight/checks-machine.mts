@@ -51,7 +51,7 @@ export const machine: readonly HostCheck[] = [
   {
     id: 'host.program',
     title: 'The program of K3s is made for its processor',
-    fix: 'download k3s and k3s-airgap-images-amd64 for x86_64, k3s-arm64 and k3s-airgap-images-arm64 for aarch64, each with its list of checksums',
+    fix: '--set HOSTS_ARCH=arm64 for aarch64, --set HOSTS_ARCH=amd64 for x86_64: its files of K3s are fetched once those of the other processor are out of artifacts/',
     waivable: false,
     ask: ({ said, program }) =>
       must(said.one('arch') === program, `${said.one('arch') ?? 'unknown'}, the program is for ${program}`),

@@ -28,6 +28,7 @@ async function tested(checks: Check[], causes: KitError[]): Promise<{ error: Kit
     kubernetes: [],
     makesCluster: false,
     ownVersions: [],
+    files: [],
     images: [],
     access: [],
     notProven: [],

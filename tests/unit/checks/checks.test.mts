@@ -78,6 +78,7 @@ const report = (outcomes: Report['outcomes'], warnings: Report['warnings'] = [])
   kubernetes: [kubernetesBuild('v1.36.5+k3s1')],
   makesCluster: false,
   ownVersions: [],
+  files: [],
   images: [{ name: 'n8n', image: 'n8n:1', standIn: 'quick twin for tests', signature: 'keyless' }],
   access: [['Open', 'https://n8n.staging.example.com']],
   notProven: ['mail delivery'],
@@ -189,6 +190,12 @@ test('no line of a report can hold a link, code or HTML of a host or pod; the UR
     lines.filter((line) => /failed|Kubernetes|stand-in/.test(line)),
     [],
   )
+})
+
+test('which checksum of a file was trusted, and how it was known, is in the report', () => {
+  const files = [{ file: 'artifacts/k3s', sha256: '0a'.repeat(32), known: 'checksum file beside it' }]
+  const text = reportText({ ...report([]), files })
+  assert.match(text, /- File: artifacts\/k3s, sha256 (0a){32} \(checksum file beside it\)/)
 })
 
 test('versions that are this environment’s own are named', () => {

@@ -55,7 +55,7 @@ test('what is no longer wanted: its deletion was accepted, and what its finalize
     writes: createWrites({ planning: false, guard: () => Promise.resolve() }),
     owner: { module: '12_n8n', env: 'dev' },
     forceConflicts: false,
-    failures: [],
+    failures: () => [],
     namespaces: [],
     objects: [old, { ...held, metadata }],
     checksumKey: sensitive('the-key-of-this-cluster'),

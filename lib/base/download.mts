@@ -1,0 +1,146 @@
+import type { IncomingMessage } from 'node:http'
+import type { FileHandle } from 'node:fs/promises'
+import {
+  explainedFetch,
+  megabytes,
+  noRoom,
+  refusedBy,
+  silentFor,
+  tooLong,
+  type Fetching,
+} from './download-errors.mts'
+import { createTeller, type Counted } from './download-progress.mts'
+import { diskError, shownPath } from './files.mts'
+import { httpsGet } from './https-get.mts'
+import { log } from './log.mts'
+import { dropPart, findPart, hasRoom, openPart, partOf, type PartOrigin } from './part-file.mts'
+import { interruption } from './signals.mts'
+import { boundSilence, type Silence } from './silence.mts'
+
+/** A file to be fetched. */
+export interface Download extends Fetching {
+  /** Bytes it may have at most. */
+  readonly mostBytes: number
+  /** Seconds in which nothing may come. */
+  readonly silentSeconds: number
+  /** Writes one piece at its place; another one only in tests of a full disk. */
+  readonly write?: (file: FileHandle, piece: Uint8Array, at: number) => Promise<unknown>
+}
+
+/**
+ * Fetches a file into its part, on from where an earlier run ended. It gets its name by `placePart`, once it is proven.
+ * @throws KitError exit 6 without a network, or when the connection breaks or is silent; exit 3 (NotThere) when there is
+ *   no such file, exit 7 for a certificate, exit 8 when it or a proxy refuses, exit 12 for the disk, exit 130 or 143 on a
+ *   signal. What has come stays for the next run
+ */
+export async function fetchPart(download: Download): Promise<void> {
+  const { url, path, silentSeconds } = download
+  const found = findPart(path, url.href)
+  if (found !== undefined && found.done === found.bytes) return
+  const started = performance.now()
+  const silence = boundSilence(silentSeconds)
+  const progress = { done: found?.done ?? 0, whole: found?.bytes }
+  try {
+    const response = await open(download, found, silence)
+    const resumed = response.statusCode === 206
+    progress.done = resumed ? progress.done : 0
+    progress.whole = resumed ? found?.bytes : lengthOf(response)
+    await receive(response, download, silence, progress)
+  } catch (thrown) {
+    interruption.throwIfAsked()
+    throw silence.tooLong
+      ? silentFor(silentSeconds, download, progress)
+      : explainedFetch(thrown, download, progress)
+  } finally {
+    silence.end()
+  }
+  log.ok(`${shownPath(path)}: ${megabytes(progress.done)} from ${url.host}`, started)
+}
+
+/** The response with the file, or with the rest of it (206). @throws KitError as refusedBy, or the error of Node */
+async function open(
+  download: Download,
+  part: (PartOrigin & { readonly done: number }) | undefined,
+  silence: Silence,
+): Promise<IncomingMessage> {
+  const ask = (headers: Readonly<Record<string, string>>) =>
+    httpsGet(download.url, { 'user-agent': 'keybuzz-installer', ...headers }, silence.signal)
+  let response = await ask(
+    part === undefined ? {} : { range: `bytes=${part.done}-`, 'if-range': part.validator },
+  )
+  const { statusCode } = response
+  if (part !== undefined && (statusCode === 416 || (statusCode === 206 && !isRestOf(response, part)))) {
+    response.destroy()
+    response = await ask({})
+  }
+  silence.heard()
+  if (response.statusCode === 200 || (response.statusCode === 206 && part !== undefined)) return response
+  response.destroy()
+  throw refusedBy(response, download)
+}
+
+/** True for a part of the same whole that begins where ours ends. */
+function isRestOf({ headers }: IncomingMessage, part: PartOrigin & { readonly done: number }): boolean {
+  const [, from, whole] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers['content-range'] ?? '') ?? []
+  const validator = validatorOf(headers)
+  return (
+    Number(from) === part.done &&
+    Number(whole) === part.bytes &&
+    (validator === undefined || validator === part.validator)
+  )
+}
+
+/** What If-Range compares: a strong ETag, else the time of the last change (RFC 9110, 13.1.5). */
+const validatorOf = ({ etag, 'last-modified': changed }: IncomingMessage['headers']): string | undefined =>
+  etag !== undefined && !etag.startsWith('W/') ? etag : changed
+
+function lengthOf({ headers }: IncomingMessage): number | undefined {
+  const length = headers['content-length'] ?? ''
+  return /^\d+$/.test(length) ? Number(length) : undefined
+}
+
+/** Reads the body into the part. @throws KitError exit 3 or 12; the error of Node when the connection breaks */
+async function receive(
+  response: IncomingMessage,
+  download: Download,
+  silence: Silence,
+  progress: Counted,
+): Promise<void> {
+  const { path, mostBytes, write = writeWhole } = download
+  const { done: from, whole } = progress
+  if ((whole ?? 0) > mostBytes) {
+    response.destroy()
+    throw tooLong(mostBytes, download)
+  }
+  const validator = validatorOf(response.headers)
+  const origin =
+    validator === undefined || whole === undefined
+      ? undefined
+      : { url: download.url.href, validator, bytes: whole }
+  const file = await openPart(path, origin, from)
+  try {
+    if (whole !== undefined && !hasRoom(path, whole - from)) throw noRoom(download, progress)
+    const tell = createTeller(shownPath(path), progress, (text) => log.waiting(text))
+    for await (const piece of response as AsyncIterable<Buffer>) {
+      silence.heard()
+      if (progress.done + piece.length > mostBytes) {
+        dropPart(path)
+        throw tooLong(mostBytes, download)
+      }
+      await write(file, piece, progress.done).catch((cause: unknown) => {
+        throw diskError(partOf(path), cause)
+      })
+      progress.done += piece.length
+      tell()
+    }
+  } finally {
+    response.destroy()
+    await file.close()
+  }
+}
+
+async function writeWhole(file: FileHandle, piece: Uint8Array, at: number): Promise<void> {
+  let written = 0
+  while (written < piece.length)
+    written += (await file.write(piece, written, piece.length - written, at + written)).bytesWritten
+}

@@ -1,0 +1,56 @@
+import { join } from 'node:path'
+import { credentialsFolder, readIfThere, writePrivate } from '../base/files.mts'
+
+// Which checksum of each file was trusted in an environment, and how it was known: credentials/ENV/trusted-files.json.
+
+/** A file this environment's hosts get. */
+export interface TrustedFile {
+  /** As operators type it: `artifacts/k3s`. */
+  readonly file: string
+  readonly sha256: string
+  /** How it was known: `pinned in versions.json`. */
+  readonly known: string
+}
+
+const pathOf = (env: string): string => join(credentialsFolder(env), 'trusted-files.json')
+
+/** What is recorded for an environment; nothing where the record is missing or is none: the next run makes it anew. */
+export function trustedFiles(env: string): TrustedFile[] {
+  try {
+    const read = JSON.parse(readIfThere(pathOf(env)) ?? '[]') as unknown
+    return Array.isArray(read) ? read.filter(isRecord) : []
+  } catch {
+    return []
+  }
+}
+
+function isRecord(one: unknown): one is TrustedFile {
+  if (typeof one !== 'object' || one === null) return false
+  const { file, sha256, known } = one as Partial<Record<keyof TrustedFile, unknown>>
+  return [file, sha256, known].every((text) => typeof text === 'string')
+}
+
+/** True when the same checksum of a file was trusted before. */
+export const wasTrusted = (env: string, { file, sha256 }: Pick<TrustedFile, 'file' | 'sha256'>): boolean =>
+  trustedFiles(env).some((one) => one.file === file && one.sha256 === sha256)
+
+/**
+ * Records files, when they are other ones than before.
+ * @param files with `known` undefined where this run only found a checksum file beside one: what an earlier run knew of
+ *   the same checksum stays
+ * @throws KitError exit 12 when it cannot be written
+ */
+export function recordTrusted(
+  env: string,
+  files: readonly (Omit<TrustedFile, 'known'> & { readonly known: string | undefined })[],
+): void {
+  const before = trustedFiles(env)
+  const now = files.map(({ file, sha256, known }): TrustedFile => {
+    const same = before.find((one) => one.file === file && one.sha256 === sha256)
+    return { file, sha256, known: known ?? same?.known ?? 'checksum file beside it' }
+  })
+  if (
+    JSON.stringify(now) !== JSON.stringify(before.map(({ file, sha256, known }) => ({ file, sha256, known })))
+  )
+    writePrivate(pathOf(env), `${JSON.stringify(now, null, 2)}\n`)
+}
