@@ -18,7 +18,7 @@ const graceSeconds = 2
  * while they may still end. It throws the errors of Kubectl.run
  */
 export function createDeadNodeCheck(
-  kubectl: Pick<Kubectl, 'json'>,
+  kubectl: Pick<Kubectl, 'api'>,
   everySeconds = usualSeconds,
 ): (pods: readonly Pod[], seconds: number) => Promise<Diagnosis | undefined> {
   let askedAt = -everySeconds
@@ -28,7 +28,7 @@ export function createDeadNodeCheck(
     askedAt = seconds
     for (const pod of overdue) {
       const name = pod.spec?.nodeName ?? ''
-      const node = await kubectl.json<LiveObject>(['get', 'node', name, '--ignore-not-found'], { once: true })
+      const node = await kubectl.api.get('nodes', name, undefined, { once: true })
       const found = node && diagnoseEnding(pod, node)
       if (found !== undefined) return found
     }

@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { waitForDeployments } from '../../../../lib/kube/rollout/deployments.mts'
+import { fakeApi } from '../fake-api.mts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dead-node-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -44,9 +45,8 @@ function waitFor(strategy: string, deletedAt: number, ready: string): Promise<vo
   writeFileSync(`${here}-deployments.apps`, JSON.stringify({ type: 'ADDED', object: deployment(strategy) }))
   writeFileSync(`${here}-pods`, JSON.stringify({ type: 'ADDED', object: ending(deletedAt) }))
   const script = `if [ -f ${here}-"$2" ]; then cat ${here}-"$2"; fi; exec sleep 20`
-  const json = (words: readonly string[]) =>
-    Promise.resolve(words[1] === 'node' ? node(ready) : deployment(strategy))
-  const kubectl = { words: ['sh', '-c', script, 'kubectl'], json } as unknown as Kubectl
+  const api = fakeApi(({ kinds }) => [kinds === 'nodes' ? node(ready) : deployment(strategy)])
+  const kubectl = { words: ['sh', '-c', script, 'kubectl'], api } as unknown as Kubectl
   return waitForDeployments(kubectl, 'a', ['n8n'], [], { deadline: 4, noProgress: 60 })
 }
 
