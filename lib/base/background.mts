@@ -12,6 +12,8 @@ import { redact } from './sensitive.mts'
 export interface Background {
   /** Settles when the program has ended: its exit code, and the beginning of its stderr, redacted. Never rejects. */
   readonly ended: Promise<{ readonly code: number; readonly stderr: string }>
+  /** Keeps what it writes to stderr from now on. @returns a function that ends this, and gives the text, redacted */
+  listen(): () => string
   /** Ends the program and removes its folder. Safe to call twice. */
   end(): Promise<void>
 }
@@ -65,6 +67,15 @@ export function startInBackground(words: readonly string[], folder: string): Bac
   for (const one of handles) one.unref()
   const background: Background = {
     ended,
+    listen() {
+      const heard = createCollector(mostErrorBytes)
+      const hear = (piece: Buffer) => void heard.add(piece)
+      child.stderr.on('data', hear)
+      return () => {
+        child.stderr.off('data', hear)
+        return redact(heard.text())
+      }
+    },
     async end() {
       for (const one of handles) one.ref()
       child.stdin.end()

@@ -16,6 +16,8 @@ export interface Answer {
   readonly location?: string
   /** True for a plain text without the number of the API server's audit log: `kubectl proxy` reached no API server. */
   readonly isOfProxy: boolean
+  /** What kubectl, or the login program it has run, wrote to stderr meanwhile, where the answer is its own. */
+  readonly said?: string
 }
 
 /** What a request goes by. */

@@ -37,8 +37,8 @@ export const answerError = (words: readonly string[], answer: Answer): KitError 
   kubectlError(words, { code: 1, stderr: wordsOf(answer) })
 
 function wordsOf(answer: Answer): string {
-  const { status, body, isOfProxy } = answer
-  if (isOfProxy) return `Unable to connect to the server: ${body.trim()}`
+  const { status, body, isOfProxy, said: before = '' } = answer
+  if (isOfProxy) return `${before}\nUnable to connect to the server: ${body.trim()}`
   const said = statusIn(answer)
   if (said !== undefined) return serverSays(said.reason, said.message)
   const [reason, message] = reasons[status] ?? []

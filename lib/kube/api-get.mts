@@ -1,4 +1,5 @@
 import { Agent } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
 import { KitError, messageOf } from '../base/errors.mts'
 import { pauseFor } from '../base/poll.mts'
 import { interruption } from '../base/signals.mts'
@@ -46,8 +47,13 @@ export function createGet(wordsFor: (context: string) => readonly string[]): Get
     for (let starts = 1; ; starts += 1) {
       const proxy = proxyTo(context)
       const { socket, program } = await proxy
+      const heard = program.listen()
       try {
-        return await answerOf(socket, path, { agent, signal })
+        const answer = await answerOf(socket, path, { agent, signal })
+        if (!answer.isOfProxy) return answer
+        // What was written before the answer is read after it: it comes by another pipe.
+        await setImmediate()
+        return { ...answer, said: heard() }
       } catch (thrown) {
         interruption.throwIfAsked()
         if (thrown instanceof KitError) throw thrown
@@ -57,6 +63,8 @@ export function createGet(wordsFor: (context: string) => readonly string[]): Get
           throw unanswered(`connection reset by peer (${messageOf(thrown)})`)
         forget(proxy)
         await program.end()
+      } finally {
+        heard()
       }
     }
   }
