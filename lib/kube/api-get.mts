@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { Agent } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import { KitError, messageOf } from '../base/errors.mts'
@@ -24,28 +25,31 @@ const mostStarts = 3
 const mostRepeats = 10
 
 /**
- * Makes a Get by `kubectl proxy`. It is started at the first question; again for another context, and when it has ended.
+ * Makes a Get by `kubectl proxy`, which reads its kubeconfig when it is started: at the first question, for another
+ * context, after the file was written, and when it has ended.
+ * @param kubeconfig path of the file
  * @param wordsFor program, kubeconfig and context
  */
-export function createGet(wordsFor: (context: string) => readonly string[]): Get {
+export function createGet(kubeconfig: string, wordsFor: (context: string) => readonly string[]): Get {
   const agent = new Agent({ keepAlive: true, maxSockets: mostAtOnce })
-  let open: { readonly context: string; readonly proxy: Promise<ApiProxy> } | undefined
+  /** By context, and the time its kubeconfig was written. One that is no longer used ends with the run. */
+  const open = new Map<string, Promise<ApiProxy>>()
 
-  function proxyTo(context: string): Promise<ApiProxy> {
-    if (open?.context === context) return open.proxy
-    void open?.proxy.then(({ program }) => program.end()).catch(() => {})
-    const proxy = openApiProxy(wordsFor(context))
-    open = { context, proxy }
-    proxy.catch(() => forget(proxy))
-    return proxy
-  }
-  const forget = (proxy: Promise<ApiProxy>): void => {
-    if (open?.proxy === proxy) open = undefined
+  function proxyTo(context: string): { readonly proxy: Promise<ApiProxy>; readonly forget: () => void } {
+    const { mtimeMs = 0 } = statSync(kubeconfig, { throwIfNoEntry: false }) ?? {}
+    const key = `${mtimeMs} ${context}`
+    const proxy = open.get(key) ?? openApiProxy(wordsFor(context))
+    open.set(key, proxy)
+    const forget = () => {
+      if (open.get(key) === proxy) open.delete(key)
+    }
+    proxy.catch(forget)
+    return { proxy, forget }
   }
 
   async function ask(context: string, path: string, signal: AbortSignal): Promise<Answer> {
     for (let starts = 1; ; starts += 1) {
-      const proxy = proxyTo(context)
+      const { proxy, forget } = proxyTo(context)
       const { socket, program } = await proxy
       const heard = program.listen()
       try {
@@ -61,7 +65,7 @@ export function createGet(wordsFor: (context: string) => readonly string[]): Get
         // A connection that broke while the proxy still listens was broken behind it.
         if (starts === mostStarts || (await accepts(socket)))
           throw unanswered(`connection reset by peer (${messageOf(thrown)})`)
-        forget(proxy)
+        forget()
         await program.end()
       } finally {
         heard()

@@ -70,7 +70,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
   ]
   const warn = createWarnings()
   const patience = createPatience(way)
-  const get = createGet(wordsFor)
+  const get = createGet(kubeconfig, wordsFor)
 
   async function runOnce(
     context: string,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, utimesSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { endBackground } from '../../../lib/base/background.mts'
@@ -116,6 +116,16 @@ test('a server that has answered before is asked again by another context, by a 
   const impatient = await serveApi(inTurn(well, ofProxy('connection refused'), well))
   await impatient.kubectl.api.raw('/x')
   await assert.rejects(impatient.kubectl.api.raw('/x', { once: true }), { exitCode: exitCodes.unreachable })
+})
+
+test('after its kubeconfig was written anew another proxy is started, which reads it', async () => {
+  const { kubectl, kubeconfig, proxies } = await serveApi(() => well)
+  await kubectl.api.raw('/x')
+  await kubectl.api.raw('/x')
+  assert.equal(proxies().length, 1)
+  utimesSync(kubeconfig, 1, 1)
+  await kubectl.api.raw('/x')
+  assert.equal(proxies().length, 2)
 })
 
 test('an answer that does not come, or not to its end, is an API server that is away: exit 6 after the seconds given', async () => {

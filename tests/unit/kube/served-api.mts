@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -55,6 +55,8 @@ function discovered(path: string): Given | undefined {
 
 export interface Served {
   readonly kubectl: Kubectl
+  /** Path of the kubeconfig, which nobody reads here. */
+  readonly kubeconfig: string
   /** Paths that were asked for, but those of kinds. */
   readonly asked: string[]
   /** Paths that were asked for to find kinds. */
@@ -107,9 +109,12 @@ for word; do case "$word" in --unix-socket=*) path=\${word#*=} ;; esac; done
 echo "$$ $4" >>${folder}/proxies
 ln -s ${socket} "$path"
 exec sleep 600`
+  const kubeconfig = join(folder, 'kubeconfig')
+  writeFileSync(kubeconfig, '')
   const way = { context: 'test', another: () => Promise.resolve(another) }
   return {
-    kubectl: createKubectl(['sh', '-c', script, 'kubectl'], 'kubeconfig', way),
+    kubectl: createKubectl(['sh', '-c', script, 'kubectl'], kubeconfig, way),
+    kubeconfig,
     asked,
     discovered: found,
     proxies: () =>
