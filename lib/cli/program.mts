@@ -1,4 +1,5 @@
 import { readArguments } from './arguments.mts'
+import { endBackground } from '../base/background.mts'
 import type { Arguments, Program } from '../run/request.mts'
 import { Cancelled, exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
 import { questions } from '../base/terminal.mts'
@@ -58,6 +59,7 @@ async function main(program: Program, usage: string, body: Body): Promise<ExitCo
   } catch (thrown) {
     return explain(interruption.reasonOf(thrown))
   } finally {
+    await endBackground()
     const path = logPath()
     if (path !== undefined) say(`  log       ${path}`)
   }

@@ -1,8 +1,7 @@
-import { itemsOf } from './objects.mts'
 import type { LiveObject } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
 
-/** Facts about a cluster from one request. */
+/** Facts about a cluster at one moment. */
 export interface Look {
   /** uid of the namespace kube-system. */
   readonly uid: string
@@ -17,11 +16,10 @@ export interface Look {
   readonly dnsReady: boolean
 }
 
-/** Reads nodes, IngressClasses, namespaces and DNS endpoints in one request. @throws KitError, see Kubectl.run */
+/** Reads nodes, IngressClasses, namespaces and DNS endpoints. @throws KitError, see Kubectl.run */
 export async function lookAtCluster(kubectl: Kubectl): Promise<Look> {
   const kinds = 'nodes,ingressclasses.networking.k8s.io,namespaces,endpointslices.discovery.k8s.io'
-  const words = ['get', kinds, '--namespace', 'kube-system', '--show-managed-fields']
-  const found = itemsOf(await kubectl.json(words))
+  const found = await kubectl.api.list(kinds, { namespace: 'kube-system', managedFields: true })
   const ofKind = (kind: string) => found.filter((one) => one.kind === kind)
   const nodes = ofKind('Node')
   const servers = nodes.filter(isServer).length

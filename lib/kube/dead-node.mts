@@ -29,7 +29,7 @@ export interface DeadNode {
  * while they may still end. It throws the errors of Kubectl.run
  */
 export function createDeadNodeCheck(
-  kubectl: Pick<Kubectl, 'json'>,
+  kubectl: Pick<Kubectl, 'api'>,
   everySeconds = usualSeconds,
 ): (pods: readonly Pod[], seconds: number) => Promise<DeadNode | undefined> {
   let askedAt = -everySeconds
@@ -39,7 +39,7 @@ export function createDeadNodeCheck(
     askedAt = seconds
     for (const pod of overdue) {
       const name = pod.spec?.nodeName ?? ''
-      const node = await kubectl.json<LiveObject>(['get', 'node', name, '--ignore-not-found'], { once: true })
+      const node = await kubectl.api.get('nodes', name, undefined, { once: true })
       const found = node && diagnoseEnding(pod, node)
       if (found !== undefined) return found
     }
@@ -54,7 +54,7 @@ export function createDeadNodeCheck(
  * errors of Kubectl.run
  */
 export function createHeldCheck(
-  kubectl: Pick<Kubectl, 'json'>,
+  kubectl: Pick<Kubectl, 'api'>,
   everySeconds = usualSeconds,
 ): (left: readonly LiveObject[], seconds: number) => Promise<void> {
   const onDeadNode = createDeadNodeCheck(kubectl, 0)
@@ -63,8 +63,7 @@ export function createHeldCheck(
     if (seconds - askedAt < everySeconds) return
     askedAt = seconds
     for (const namespace of new Set(left.flatMap((live) => namespaceOf(live) ?? []))) {
-      const words = ['get', 'pods', '--namespace', namespace]
-      const pods = (await kubectl.json<{ items?: LiveObject[] }>(words))?.items ?? []
+      const pods = await kubectl.api.list('pods', { namespace })
       const holding = pods.filter((pod) => left.some((live) => isHeldBy(live, pod)))
       const found = await onDeadNode(holding as unknown as Pod[], seconds)
       if (found !== undefined) throw new PodCannotEnd(`${left.length} objects are not gone`, found)

@@ -1,15 +1,24 @@
-import { pauseFor } from '../base/poll.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
+import { answerError } from './api-errors.mts'
+import { createGet } from './api-get.mts'
+import { createApi, type Api } from './api.mts'
 import { kubectlError } from './kubectl-errors.mts'
-import { createWarnings } from './kubectl-warnings.mts'
-import { log, record } from '../base/log.mts'
-import { shortened } from '../base/sensitive.mts'
+import { createWarnings, warningsIn } from './kubectl-warnings.mts'
+import { record } from '../base/log.mts'
 import { run, shownWords } from '../base/command.mts'
+import { jsonIn } from './json-answer.mts'
+import { createPatience, isUnreachable, type Way } from './patience.mts'
+import type { Question } from './question.mts'
 
-/** Runs kubectl against one cluster. Words never hold a sensitive value: objects travel on stdin. */
+/**
+ * One cluster. Questions go to its API server by `api`; what writes, runs a program in a pod or goes on for ever is a
+ * kubectl process. Words never hold a sensitive value: objects travel on stdin.
+ */
 export interface Kubectl {
   /** The words every command begins with: program, kubeconfig, context. The context changes when its server is lost. */
   readonly words: readonly string[]
+  /** Questions to the API server. Tried again as `run` does. */
+  readonly api: Api
   /**
    * Runs and gives stdout. A server that has answered before is retried for 60 s, by another context if there is one.
    * @throws KitError of kubectlError: ObjectModified (5), exit 5, 6, 7, 8 or 9; exit 130 or 143 on a signal
@@ -34,9 +43,6 @@ export interface KubectlOptions {
   readonly runDespiteInterrupt?: boolean
 }
 
-const isUnreachable = (thrown: unknown): boolean =>
-  thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable
-
 const silentServer = (seconds: number, cause: unknown): KitError =>
   new KitError(`the API server accepted the request but did not respond within ${seconds} s`, {
     exitCode: exitCodes.unreachable,
@@ -45,30 +51,8 @@ const silentServer = (seconds: number, cause: unknown): KitError =>
     cause,
   })
 
-/** @throws KitError exit 3 when a wrapper around kubectl has written something else to stdout */
-function parsed(text: string, words: readonly string[]): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new KitError(`${shownWords(['kubectl', ...words])} did not answer in JSON`, {
-      exitCode: exitCodes.preflight,
-      details: [shortened(text.trim().split('\n')[0] ?? '', 200)],
-      hint: 'set KEYBUZZ_KUBECTL to the path of a kubectl that writes nothing else to stdout',
-      cause,
-    })
-  }
-}
-
-/** Seconds in which an API server that has answered before may come back: K3s restarts, a load balancer fails over. */
-const patience = 60
-
-/** The context of the kubeconfig to begin with, and how another is chosen when its server no longer answers. */
-export interface Way {
-  readonly context: string
-  readonly another: () => Promise<string>
-  /** Looks for another reason when the first command does not reach or trust the server. */
-  readonly explain?: (context: string) => Promise<KitError | undefined>
-}
+/** Seconds the API server may take to respond. */
+const usualSeconds = 60
 
 /**
  * A Kubectl bound to one kubeconfig; ~/.kube/config and KUBECONFIG are never read.
@@ -77,71 +61,69 @@ export interface Way {
  * @param way its first context, and how another is chosen
  */
 export function createKubectl(program: readonly string[], kubeconfig: string, way: Way): Kubectl {
-  let words = wordsFor(way.context)
-  const warned = createWarnings()
-  function wordsFor(context: string): readonly string[] {
-    return [...program, '--kubeconfig', kubeconfig, '--context', context]
-  }
-  /** Whether the API server has answered in this run. Only then is an unreachable one retried. */
-  let answered = false
+  const wordsFor = (context: string): readonly string[] => [
+    ...program,
+    '--kubeconfig',
+    kubeconfig,
+    '--context',
+    context,
+  ]
+  const warn = createWarnings()
+  const patience = createPatience(way)
+  const get = createGet(kubeconfig, wordsFor)
 
-  async function once(
+  async function runOnce(
+    context: string,
     more: readonly string[],
-    { input, timeoutSeconds = 60, runDespiteInterrupt = false }: KubectlOptions,
+    { input, timeoutSeconds = usualSeconds, runDespiteInterrupt = false }: KubectlOptions,
   ): Promise<string> {
     const started = performance.now()
     // Before the verb: after the -- of exec the option would be passed to the program in the pod.
-    const finished = await run([...words, `--request-timeout=${timeoutSeconds}s`, ...more], {
+    const finished = await run([...wordsFor(context), `--request-timeout=${timeoutSeconds}s`, ...more], {
       input: input === undefined ? undefined : JSON.stringify(input),
       timeoutSeconds: timeoutSeconds + 5,
       runDespiteInterrupt,
     }).catch((thrown: unknown) => {
       throw isUnreachable(thrown) ? silentServer(timeoutSeconds, thrown) : thrown
     })
-    record(
-      `${shownWords(['kubectl', ...more])} -> ${finished.code} (${Math.round(performance.now() - started)} ms)`,
-    )
-    warned(more, finished.stderr)
-    if (finished.code !== 0) throw await errorOf(kubectlError(more, finished, input))
-    answered = true
+    recordTimed(more, finished.code, started)
+    warn(warningsIn(more, finished.stderr))
+    if (finished.code !== 0) throw kubectlError(more, finished, input)
     return finished.stdout
   }
 
-  /** An error of a server that has not answered yet may have a cause that kubectl does not tell. */
-  async function errorOf(error: KitError): Promise<KitError> {
-    const isDoubtful = error.exitCode === exitCodes.unreachable || error.exitCode === exitCodes.trust
-    if (answered || !isDoubtful) return error
-    return (await way.explain?.(words.at(-1) ?? '')) ?? error
+  async function askOnce(
+    context: string,
+    { path, words, seconds, mayMiss }: Question,
+  ): Promise<string | undefined> {
+    const started = performance.now()
+    const answer = await get(context, path, seconds ?? usualSeconds)
+    recordTimed(words, answer.status, started)
+    warn(answer.warnings)
+    if (answer.status === 404 && mayMiss === true) return undefined
+    if (answer.status < 200 || answer.status > 299) throw answerError(words, answer)
+    return answer.body
   }
 
   const kubectl: Kubectl = {
     get words() {
-      return words
+      return wordsFor(patience.context)
     },
-    async run(more, options = {}) {
-      const until = performance.now() + patience * 1000
-      for (;;) {
-        try {
-          return await once(more, options)
-        } catch (thrown) {
-          if (
-            !isUnreachable(thrown) ||
-            !answered ||
-            options.once === true ||
-            options.runDespiteInterrupt === true ||
-            performance.now() > until
-          )
-            throw thrown
-          log.waiting(`the API server does not answer: trying again for ${patience} s`)
-          await pauseFor(2000)
-          words = wordsFor(await way.another())
-        }
-      }
+    api: createApi((question) =>
+      patience.attempt((context) => askOnce(context, question), question.once !== true),
+    ),
+    run(more, options = {}) {
+      const isRepeatable = options.once !== true && options.runDespiteInterrupt !== true
+      return patience.attempt((context) => runOnce(context, more, options), isRepeatable)
     },
     async json<T>(more: readonly string[], options?: KubectlOptions) {
       const text = await kubectl.run([...more, '-o', 'json'], options)
-      return text.trim() === '' ? undefined : (parsed(text, more) as T)
+      return text.trim() === '' ? undefined : (jsonIn(text, more) as T)
     },
   }
   return kubectl
 }
+
+/** One line of the log, which an operator can type. */
+const recordTimed = (words: readonly string[], answer: number, started: number): void =>
+  record(`${shownWords(['kubectl', ...words])} -> ${answer} (${Math.round(performance.now() - started)} ms)`)

@@ -24,12 +24,7 @@ export async function findLive(
   kubectl: Kubectl,
   manifests: readonly Manifest[],
 ): Promise<Map<string, LiveObject>> {
-  if (manifests.length === 0) return new Map()
-  const found = await kubectl.json<List | LiveObject>(
-    ['get', '-f', '-', '--ignore-not-found', '--show-managed-fields'],
-    { input: list(manifests) },
-  )
-  return byName(itemsOf(found))
+  return byName(await kubectl.api.find(manifests))
 }
 
 /** The objects in kubectl's JSON: a List for many, the bare object for one, undefined for none. */

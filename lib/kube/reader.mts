@@ -1,8 +1,8 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { sensitive, type Sensitive } from '../base/sensitive.mts'
-import { itemsOf } from './objects.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
-import type { Kubectl, KubectlOptions } from './kubectl.mts'
+import type { AskOptions } from './api.mts'
+import type { Kubectl } from './kubectl.mts'
 
 /** How a program is run in a pod. */
 export interface RunInOptions {
@@ -12,7 +12,7 @@ export interface RunInOptions {
 
 /** Reads from one cluster. Every method throws the KitError of Kubectl.run: exit 5 to 9, 130 or 143; 3 if not JSON. */
 export interface KubeReader {
-  /** Objects of a kind. @param kind as kubectl names it: `deployments.apps` @param where all namespaces unless given */
+  /** Objects of a kind. @param kind as kubectl names it, without version: `deployments.apps` @param where all namespaces unless given */
   list(
     kind: string,
     where: { namespace?: string; labels?: Readonly<Record<string, string>> },
@@ -24,7 +24,7 @@ export interface KubeReader {
    * @param options `once` with a short `timeoutSeconds`, where the caller asks again itself
    * @throws KitError exit 9 (or 8) when it is not 2xx
    */
-  raw(path: string, options?: Pick<KubectlOptions, 'once' | 'timeoutSeconds'>): Promise<string>
+  raw(path: string, options?: AskOptions): Promise<string>
   /**
    * The stdout of a program run in a pod's first container. Whether it ran is unknown when the link is lost: then only
    * a repeatable one is started again.
@@ -48,15 +48,11 @@ export interface KubeReader {
 /** A KubeReader of the cluster of `kubectl`. */
 export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   async list(kind, { namespace, labels = {} }) {
-    const where = namespace === undefined ? ['--all-namespaces'] : ['--namespace', namespace]
     const selector = Object.entries(labels).map(([key, value]) => `${key}=${value}`)
-    return itemsOf(await kubectl.json(['get', kind, ...where, '--selector', selector.join(',')]))
+    return kubectl.api.list(kind, { namespace, selector: selector.join(',') })
   },
-  async get(kind, name, namespace) {
-    const where = namespace === undefined ? [] : ['--namespace', namespace]
-    return kubectl.json(['get', kind, name, ...where, '--ignore-not-found'])
-  },
-  raw: (path, options) => kubectl.run(['get', '--raw', path], options),
+  get: (kind, name, namespace) => kubectl.api.get(kind, name, namespace),
+  raw: (path, options) => kubectl.api.raw(path, options),
   runIn: ({ metadata: { namespace = '', name } }, argv, { isRepeatable }) =>
     kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: !isRepeatable }),
   async wouldCreate(object) {

@@ -61,12 +61,11 @@ export function watchKind(
   }
   const relist = async () => {
     try {
-      const words = ['get', kind, '--namespace', namespace]
-      const list = await kubectl.json<{ items: LiveObject[] }>(words, { once: true })
+      const list = await kubectl.api.list(kind, { namespace }, { once: true })
       // The restarted watch may have delivered its list meanwhile.
       if (!renewing || stopped) return
       forget()
-      for (const one of list?.items ?? []) objects.set(one.metadata.name, one)
+      for (const one of list) objects.set(one.metadata.name, one)
       onChange()
     } catch (thrown) {
       record(`list of ${kind}: ${messageOf(thrown)}`)

@@ -100,7 +100,7 @@ async function askNodes<M extends Module>({ module, inputs, opened, reporter }: 
     kube: {
       list: (kind, where) => kube.reader.list(kind, where),
       // A probe that does not answer is no API server that is away: nothing is tried again for a minute.
-      raw: (path) => cluster.kubectl.run(['get', '--raw', path], { once: true, timeoutSeconds: nodeSeconds }),
+      raw: (path) => cluster.kubectl.api.raw(path, { once: true, timeoutSeconds: nodeSeconds }),
     },
     nodes: look.nodes,
     reporter: reporter.reporter,

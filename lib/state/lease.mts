@@ -80,8 +80,7 @@ export const processOf = ({ metadata }: Lease): string | undefined =>
 /** Reads the lease from the cluster; undefined when there is none. @throws KitError exit 3 or 5 to 9 from kubectl */
 export const readLease = async (kubectl: Kubectl): Promise<Lease | undefined> => {
   const { name, namespace } = leaseFor(undefined, '', undefined).metadata
-  const words = ['get', 'leases.coordination.k8s.io', name, '-n', namespace, '--ignore-not-found']
-  return leaseIn(await kubectl.json<LiveObject>(words))
+  return leaseIn(await kubectl.api.get('leases.coordination.k8s.io', name, namespace))
 }
 
 /**

@@ -3,7 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import type { LiveObject, Manifest, Secret } from '../kube/types.mts'
 import { systemNamespace } from '../base/names.mts'
 import type { Revision } from './revision.mts'
-import { itemsOf, sendObjects } from '../kube/objects.mts'
+import { sendObjects } from '../kube/objects.mts'
 import { manifestsIn, metaIn, type Meta } from './revision-shape.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import { leaseIn, type Lease } from './lease.mts'
@@ -128,15 +128,15 @@ export interface Records {
 }
 
 /**
- * Reads all records and objects of the kit in a cluster, in one command. kubectl requests the kinds in the order given:
- * the lock first.
+ * Reads all records and objects of the kit in a cluster: the lock first, then the kinds in parallel.
  * @param moreKinds of the module that runs, see Module
  * @throws KitError exit 3 or 5 to 9 from kubectl
  */
 export async function readRecords(kubectl: Kubectl, moreKinds: readonly string[] = []): Promise<Records> {
-  const kinds = ['leases.coordination.k8s.io', ...prunableKinds, ...lastingKinds, ...moreKinds].join(',')
-  const words = ['get', kinds, '--all-namespaces', '--selector', everyObject, '--show-managed-fields']
-  const objects = itemsOf(await kubectl.json(words))
+  const where = { selector: everyObject, managedFields: true }
+  const leases = await kubectl.api.list('leases.coordination.k8s.io', where)
+  const kinds = [...prunableKinds, ...lastingKinds, ...moreKinds].join(',')
+  const objects = [...leases, ...(await kubectl.api.list(kinds, where))]
   // In other namespaces, a user with rights there alone could write such Secrets.
   const kept = objects.filter(({ metadata }) => metadata.namespace === systemNamespace)
   const { revisions, damaged } = decodeAll(kept)

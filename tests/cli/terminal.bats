@@ -137,8 +137,8 @@ under_way() {
   rm -rf logs
   touch asked
   start "KEYBUZZ_KUBECTL=$kit/kubectl $1"
-  # A run begins with two questions at once.
-  for _ in {1..200}; do (($(wc -l <asked) < 2)) || break; sleep 0.1; done
+  # All questions of a run go by one kubectl.
+  for _ in {1..200}; do [[ ! -s asked ]] || break; sleep 0.1; done
 }
 
 # ends_in_order WORDS: the last ones of its log, once what it had begun has ended.

@@ -15,8 +15,11 @@ import { cutAt } from '../../lib/hosts/frame.mts'
 import { withLines } from '../../lib/hosts/known-hosts-file.mts'
 import { fingerprint, hostKeysIn } from '../../lib/hosts/known-hosts.mts'
 import { openPrivateKey } from '../../lib/hosts/private-key.mts'
+import { answerError } from '../../lib/kube/api-errors.mts'
+import { asPrinted, itemsIn, objectIn } from '../../lib/kube/api-objects.mts'
 import { compare } from '../../lib/kube/apply/diff.mts'
 import { requireNoOtherTool } from '../../lib/kube/apply/other-tools.mts'
+import { createDiscovery } from '../../lib/kube/discovery.mts'
 import { rivalHint, rivalsOf, rivalText } from '../../lib/kube/ingress-rivals.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
 import { listedSum } from '../../lib/settings/release-files.mts'
@@ -286,6 +289,40 @@ test('Vault, or a page in its place: every answer is read or refused, never a bu
       } catch (thrown) {
         assert.ok(thrown instanceof KitError, `${JSON.stringify(json)}\n${(thrown as Error).stack}`)
         assert.ok([3, 5, 8].includes(thrown.exitCode), String(thrown.exitCode))
+      }
+    }
+  }
+})
+
+test('kinds, objects and refusals of an API server: any shape is read, or refused with exit 3 or 9', async () => {
+  const words = ['get', 'pods.x']
+  const group = { preferredVersion: { groupVersion: 'x/v1' }, versions: [{ groupVersion: 'x/v1' }] }
+  const kinds = { resources: [{ name: 'pods', kind: 'Pod', namespaced: true }] }
+  const pods = { kind: 'PodList', apiVersion: 'v1', items: [{ metadata: { name: 'a', managedFields: [] } }] }
+  const no = { kind: 'Status', reason: 'NotFound', message: 'pods "a" not found', details: { name: 'a' } }
+  const given = (valid: unknown) => (random.next() < 0.3 ? anyValue(random) : damaged(random, valid))
+  const readers: readonly ((value: unknown) => unknown)[] = [
+    (value) =>
+      createDiscovery(({ path }) =>
+        Promise.resolve(JSON.stringify(path === '/apis/x' ? value : kinds)),
+      ).ofName('pods.x'),
+    (value) =>
+      createDiscovery(() => Promise.resolve(JSON.stringify(value))).ofKind({ apiVersion: 'v1', kind: 'Pod' }),
+    (value) => itemsIn(value, words).map((one) => asPrinted(one, false)),
+    (value) => asPrinted(objectIn(value, words), true),
+    (value) => {
+      const body = damagedText(random, JSON.stringify(value) ?? '')
+      throw answerError(words, { status: 404, body, warnings: [], isOfProxy: false })
+    },
+  ]
+  for (let round = 0; round < 200; round += 1) {
+    const values = [group, kinds, pods, pods.items[0], no].map(given)
+    for (const [at, read] of readers.entries()) {
+      try {
+        await read(values[at])
+      } catch (thrown) {
+        assert.ok(thrown instanceof KitError, `${JSON.stringify(values)}\n${(thrown as Error).stack}`)
+        assert.ok([3, 9].includes(thrown.exitCode), `${JSON.stringify(values)} ${thrown.exitCode}`)
       }
     }
   }

@@ -1,6 +1,6 @@
 import { exitCodes, KitError } from '../../base/errors.mts'
 import { nameOf, type LiveObject, type Manifest } from '../types.mts'
-import { byName, itemsOf } from '../objects.mts'
+import { byName } from '../objects.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { written } from '../../base/written.mts'
 import { requireNoOtherTool } from './other-tools.mts'
@@ -126,8 +126,8 @@ export function createOurObjects(
     ownerOf(live).module === owner.module && ownerOf(live).env === owner.env
   let found: Promise<Map<string, LiveObject>> | undefined = Promise.resolve(byName(read.filter(isOurs)))
   const kinds = [...prunableKinds, ...lastingKinds, ...moreKinds].join(',')
-  const words = ['get', kinds, '--all-namespaces', '--selector', moduleSelector(owner)]
-  const ask = async () => byName(itemsOf(await kubectl.json([...words, '--show-managed-fields'])))
+  const where = { selector: moduleSelector(owner), managedFields: true }
+  const ask = async () => byName(await kubectl.api.list(kinds, where))
   return {
     find: () => (found ??= ask()),
     invalidate: () => void (found = undefined),

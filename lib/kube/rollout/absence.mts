@@ -25,8 +25,7 @@ export function createAbsenceCheck(
     if (seconds - (asked.get(name) ?? 0) < everySeconds) return false
     asked.set(name, seconds)
     try {
-      const words = ['get', kind, name, '--namespace', namespace, '--ignore-not-found']
-      return (await kubectl.json(words, { once: true })) === undefined
+      return (await kubectl.api.get(kind, name, namespace, { once: true })) === undefined
     } catch (thrown) {
       if (thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable) return false
       throw thrown

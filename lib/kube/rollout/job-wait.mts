@@ -105,8 +105,8 @@ export async function jobError(
 async function linesOf(kubectl: Kubectl, { metadata }: LiveObject): Promise<string[]> {
   const namespace = metadata.namespace ?? ''
   const selector = `batch.kubernetes.io/job-name=${metadata.name}`
-  const words = ['get', 'pods', '--namespace', namespace, '--selector', selector]
-  const pod = (await kubectl.json<{ items: Pod[] }>(words))?.items.at(-1)
+  const pods = (await kubectl.api.list('pods', { namespace, selector })) as unknown as Pod[]
+  const pod = pods.at(-1)
   const [container] = pod?.spec?.containers ?? []
   if (pod?.metadata?.name === undefined || container === undefined) return []
   return lastLines(kubectl, namespace, { pod: pod.metadata.name, container: container.name, previous: false })

@@ -113,15 +113,8 @@ async function withoutIdleJob(
   { kubectl, writes }: Pick<JobsOptions, 'kubectl' | 'writes'>,
 ): Promise<unknown> {
   if (!(thrown instanceof KitError) || thrown.exitCode !== exitCodes.rolloutFailed) return thrown
-  const words = [
-    'get',
-    'jobs.batch',
-    name,
-    '--namespace',
-    job.metadata?.namespace ?? '',
-    '--ignore-not-found',
-  ]
-  const live = await kubectl.json<LiveObject>(words).catch(() => undefined)
+  const { namespace } = job.metadata ?? {}
+  const live = await kubectl.api.get('jobs.batch', name, namespace).catch(() => undefined)
   if (live === undefined || !hasNotBegun(live)) return thrown
   await writes.make(
     [{ sign: '-', what: nameOf(live) }],

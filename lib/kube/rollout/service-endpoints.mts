@@ -65,10 +65,7 @@ export async function waitForEndpoints(
   deployments: readonly string[],
 ): Promise<void> {
   const kinds = 'deployments.apps,statefulsets.apps,services,pods,endpointslices.discovery.k8s.io'
-  const ask = async () => {
-    const found = await kubectl.json<{ items: LiveObject[] }>(['get', kinds, '--namespace', namespace])
-    return endpointLag(found?.items ?? [], deployments)
-  }
+  const ask = async () => endpointLag(await kubectl.api.list(kinds, { namespace }), deployments)
   const lag = await pollUntil(ask, {
     until: (answer) => answer === '',
     milliseconds: patience,

@@ -25,7 +25,7 @@ import {
   start,
   type DesiredState,
 } from './install.mts'
-import { withMembership } from './membership.mts'
+import { markPutOut, withMembership } from './membership.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { leaderless, missingOf, nodeless, serverIsHealthy } from './readiness.mts'
@@ -97,6 +97,7 @@ export async function ensureServers({
         // One that tries on would be back before its old Node is gone, and lose its new member with that.
         if (!state.stopped) await host.change('stop k3s', ['systemctl', 'stop', 'k3s'])
         await forgetNode(hostOf(servers, member.name), state, until)
+        if (state.putOut === true) await markPutOut(host)
       }
       await start(host, wanted)
     } else if (lacks === '') {
@@ -106,7 +107,7 @@ export async function ensureServers({
     // Also one that an earlier run had started, and did not live to see ready.
     const before = starts ? state.invocation : undefined
     // A start with a database of before may find that it was put out of the cluster: then it takes a second one.
-    const onTombstone = starts && !state.tombstone ? () => start(host, wanted) : undefined
+    const onTombstone = starts && state.data ? () => start(host, wanted) : undefined
     await until(serverIsHealthy(host, { before, members, onTombstone }))
     if (starts && state.registered) await deleteStrayPods(host, state.name)
     whole.push({ host, held: undefined })

@@ -25,6 +25,8 @@ export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'join
   readonly data: boolean
   /** Its etcd was put out of the cluster, and has written that down: started anew it joins anew, without what it held. */
   readonly tombstone: boolean
+  /** Its database says that it is a member, and etcd lists it no more; only withMembership finds that out. */
+  readonly putOut?: boolean
   /** sha256 of the CA the cluster signs with; undefined without one. */
   readonly ca: string | undefined
   /** sha256 of the passwords in the tokens its cluster was made with: none of them leaves the host. */

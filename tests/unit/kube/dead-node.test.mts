@@ -12,6 +12,7 @@ import { waitForDeployments } from '../../../lib/kube/rollout/deployments.mts'
 import { waitForJob } from '../../../lib/kube/rollout/job-wait.mts'
 import { ensureJob } from '../../../lib/kube/rollout/job.mts'
 import type { Job, LiveObject } from '../../../lib/kube/types.mts'
+import { fakeApi } from './fake-api.mts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dead-node-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -52,8 +53,8 @@ function watching(kind: string, workload: object, pods: readonly object[], ready
   writeFileSync(`${here}-${kind}`, added([workload]))
   writeFileSync(`${here}-pods`, added(pods))
   const script = `if [ -f ${here}-"$2" ]; then cat ${here}-"$2"; fi; exec sleep 20`
-  const json = (words: readonly string[]) => Promise.resolve(words[1] === 'node' ? node(ready) : workload)
-  return { words: ['sh', '-c', script, 'kubectl'], json } as unknown as Kubectl
+  const api = fakeApi(({ kinds }) => [kinds === 'nodes' ? node(ready) : workload])
+  return { words: ['sh', '-c', script, 'kubectl'], api } as unknown as Kubectl
 }
 
 const limits = { deadline: 4, noProgress: 60 }
@@ -150,11 +151,10 @@ const left = (kind: string, name: string): LiveObject => ({
 
 /** An API server with one pod, in which the objects being deleted stay. */
 const holding = (pod: LiveObject, ...objects: LiveObject[]) => {
-  const json = (words: readonly string[]) =>
-    Promise.resolve(
-      words[1] === 'node' ? node('Unknown') : { kind: 'List', items: words[1] === 'pods' ? [pod] : objects },
-    )
-  return { json } as unknown as Kubectl
+  const api = fakeApi(({ kinds }) =>
+    kinds === 'nodes' ? [node('Unknown')] : kinds === 'pods' ? [pod] : objects,
+  )
+  return { api } as unknown as Kubectl
 }
 
 test('objects that are not gone because a pod of theirs is on a node that is off: told in seconds, with the node', async () => {

@@ -8,6 +8,7 @@ import { redact, sensitive } from '../../../lib/base/sensitive.mts'
 import { createKubectl } from '../../../lib/kube/kubectl.mts'
 import { createKubeReader } from '../../../lib/kube/reader.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
+import { fakeApi } from './fake-api.mts'
 
 // kubectl here is a stand-in that answers once, then finds nobody once, then answers again; it counts its calls.
 
@@ -100,6 +101,7 @@ test('a trial of an object is a dry run on the server; a token is asked for one 
   const asked: { words: readonly string[]; input?: unknown }[] = []
   const reader = createKubeReader({
     words: [],
+    api: fakeApi(() => []),
     json: (words, options) => {
       asked.push({ words, input: options?.input })
       return Promise.resolve({ kind: 'Pod' } as never)

@@ -5,6 +5,7 @@ import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import { kubectlError } from '../../../lib/kube/kubectl-errors.mts'
 import { deleteObjects, sendObjects, waitUntilGone } from '../../../lib/kube/objects.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
+import { fakeApi } from './fake-api.mts'
 
 const secret = (metadata: Partial<LiveObject['metadata']> = {}): LiveObject => ({
   apiVersion: 'v1',
@@ -18,7 +19,7 @@ function apiServer(...answers: (LiveObject | undefined)[]) {
   const deletions: string[][] = []
   const kubectl = {
     run: (words: string[]) => Promise.resolve('secret/n8n\n'.repeat(Math.sign(deletions.push(words)))),
-    json: () => Promise.resolve(answers.length > 1 ? answers.shift() : answers[0]),
+    api: fakeApi(() => (answers.length > 1 ? [answers.shift()] : [answers[0]]).flatMap((one) => one ?? [])),
   } as unknown as Kubectl
   return { kubectl, deletions, left: answers }
 }

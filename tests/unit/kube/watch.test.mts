@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import { watchKind } from '../../../lib/kube/watch.mts'
+import { fakeApi } from './fake-api.mts'
 
 const object = (name: string) => ({ kind: 'Pod', metadata: { name } })
 
@@ -40,11 +41,11 @@ test('objects come, change and go', async () => {
 })
 
 /** A watch that shows `one` and ends; begun again it says nothing. `list` is what the API server answers meanwhile. */
-async function begunAgain(list: () => Promise<unknown>) {
+async function begunAgain(list: () => unknown) {
   const folder = mkdtempSync(join(tmpdir(), 'watch-'))
   writeFileSync(join(folder, 'events'), JSON.stringify({ type: 'ADDED', object: object('one') }))
   const script = `cat ${folder}/events 2>/dev/null && rm ${folder}/events && exit 0; exec sleep 10`
-  const kubectl = { words: ['sh', '-c', script, 'kubectl'], json: list } as unknown as Kubectl
+  const kubectl = { words: ['sh', '-c', script, 'kubectl'], api: fakeApi(list) } as unknown as Kubectl
   const watched = watchKind(kubectl, 'pods', 'a', () => {}, 50)
   const end = async () => {
     await watched.stop()
@@ -62,7 +63,7 @@ test('a watch that is begun again and silent deletes nothing while the API serve
 })
 
 test('what an answered list missing is gone, what it holds is there', async () => {
-  const { watched, end } = await begunAgain(() => Promise.resolve({ items: [object('two')] }))
+  const { watched, end } = await begunAgain(() => [object('two')])
   while (!watched.objects.has('two')) await setTimeout(20)
   assert.deepEqual([...watched.objects.keys()], ['two'])
   await end()

@@ -15,6 +15,7 @@ import { endpointLag } from '../../../lib/kube/rollout/service-endpoints.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { isWorkload, namedBy, resourceOf, workloadOf } from '../../../lib/kube/workloads.mts'
 import { inRemovalOrder } from '../../../lib/verbs/uninstall.mts'
+import { fakeApi } from './fake-api.mts'
 
 // A StatefulSet is waited for, judged, broken and removed as a Deployment is; its volume outlives it.
 
@@ -66,8 +67,8 @@ function watching(available: number): Kubectl {
   writeFileSync(join(folder, `sets-${available}`), event(live('StatefulSet', available)))
   writeFileSync(join(folder, `pods-${available}`), event(pod(available > 0)))
   const script = `case "$2" in statefulsets.apps) cat ${folder}/sets-${available} ;; pods) cat ${folder}/pods-${available} ;; esac; exec sleep 10`
-  const json = () => Promise.resolve({ items: [live('StatefulSet', available), pod(true), service, slice] })
-  return { words: ['sh', '-c', script, 'kubectl'], json } as unknown as Kubectl
+  const api = fakeApi(() => [live('StatefulSet', available), pod(true), service, slice])
+  return { words: ['sh', '-c', script, 'kubectl'], api } as unknown as Kubectl
 }
 
 test('a StatefulSet is waited for by its own kind, and called by it', async () => {

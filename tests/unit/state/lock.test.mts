@@ -7,6 +7,7 @@ import { createClusterLock, takeLock } from '../../../lib/state/lock.mts'
 import type { Kubectl, KubectlOptions } from '../../../lib/kube/kubectl.mts'
 import { isHeld, leaseFor, type Lease } from '../../../lib/state/lease.mts'
 import { hasEnded, processIdentity } from '../../../lib/state/process-identity.mts'
+import { fakeApi } from '../kube/fake-api.mts'
 
 // The API server here is a stand-in that keeps one Lease and its version, and refuses to write over another one.
 
@@ -20,14 +21,19 @@ function apiServer(first?: Lease) {
       exitCode: exitCodes.rolloutFailed,
       details: ['Error from server (Conflict): modified'],
     })
+  const answerOrThrow = () => {
+    if (!away) return
+    away = false
+    throw new KitError('the API server is away', { exitCode: exitCodes.unreachable })
+  }
   const kubectl = {
     words: [],
-    async json([verb]: readonly string[], { input }: KubectlOptions = {}) {
-      if (away) {
-        away = false
-        throw new KitError('the API server is away', { exitCode: exitCodes.unreachable })
-      }
-      if (verb === 'get') return stored
+    api: fakeApi(() => {
+      answerOrThrow()
+      return stored === undefined ? [] : [stored]
+    }),
+    async json(_words: readonly string[], { input }: KubectlOptions = {}) {
+      answerOrThrow()
       const lease = input as Lease
       if (lease.metadata.resourceVersion !== stored?.metadata.resourceVersion) throw conflict()
       stored = withVersion(lease, (version += 1))

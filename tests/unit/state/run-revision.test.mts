@@ -12,6 +12,7 @@ import { createRunRevision, mergeManifests } from '../../../lib/state/run-revisi
 import { newestTarget, targetOf } from '../../../lib/verbs/rollback-target.mts'
 import { isOlder } from '../../../lib/settings/versions.mts'
 import { revisionOf } from './revisions.mts'
+import { fakeApi } from '../kube/fake-api.mts'
 
 const configMap = (name: string, value: string, step = '01_deploy'): Manifest =>
   ({
@@ -160,7 +161,10 @@ test('revisions and the lock are read from the kit’s own namespace alone: else
     { ...own, metadata: { ...own.metadata, namespace: 'tenant' } },
     own,
   ])
-  const kubectl = { json: () => Promise.resolve({ kind: 'List', items }) } as unknown as Kubectl
+  const api = fakeApi(({ kinds }) =>
+    items.filter(({ kind }) => (kind === 'Lease') === kinds.startsWith('leases')),
+  )
+  const kubectl = { api } as Kubectl
   const { revisions, lease: found, objects } = await readRecords(kubectl)
   assert.equal(revisions.length, 1)
   assert.equal(found?.metadata.namespace, 'keybuzz-system')

@@ -6,6 +6,7 @@ import { deletedText } from '../../../lib/kube/deletion-text.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { Session } from '../../../lib/run/session.mts'
 import { uninstall } from '../../../lib/verbs/uninstall.mts'
+import { fakeApi } from '../kube/fake-api.mts'
 
 const labels = { 'keybuzz.io/module': '20_shop', 'keybuzz.io/step': '01_deploy', 'keybuzz.io/env': 'dev' }
 const object = (kind: string, metadata: Partial<LiveObject['metadata']> = {}): LiveObject => ({
@@ -24,7 +25,7 @@ async function shown(
 ) {
   let screen = ''
   context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
-  const kubectl = { run: () => Promise.resolve(taken), json: () => Promise.resolve(undefined) }
+  const kubectl = { run: () => Promise.resolve(taken), api: fakeApi(() => []) }
   const opened = {
     cluster: { kubectl },
     known: [],

@@ -6,6 +6,7 @@ import { ObjectModified } from '../../../../lib/kube/kubectl-errors.mts'
 import { setForeignFields } from '../../../../lib/kube/apply/foreign-fields.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import type { LiveObject, Manifest } from '../../../../lib/kube/types.mts'
+import { fakeApi } from '../fake-api.mts'
 
 // A stand-in of the API server that merges what is applied into one Service, as server-side apply does.
 
@@ -46,8 +47,6 @@ function apiServer(
       spec: now,
     }) as unknown as LiveObject
   const json = (words: readonly string[], { input }: { input?: unknown } = {}) => {
-    if (spec === undefined) return Promise.resolve({ kind: 'List', items: [] })
-    if (!words.includes('apply')) return Promise.resolve({ kind: 'List', items: [live(spec)] })
     const [one] = (input as { items: (Manifest & { spec: object })[] }).items
     if (!words.includes('--dry-run=server')) {
       const other = between.shift()
@@ -59,12 +58,13 @@ function apiServer(
       if (resourceVersion !== undefined && resourceVersion !== String(version))
         return Promise.reject(new ObjectModified(['the object has been modified']))
       sent.push({ ...one, metadata } as Manifest)
-      Object.assign(spec, one?.spec)
+      Object.assign(spec ?? {}, one?.spec)
       version += 1
     }
     return Promise.resolve({ kind: 'List', items: [live({ ...spec, ...one?.spec })] })
   }
-  return { kubectl: { json } as unknown as Kubectl, sent }
+  const api = fakeApi(() => (spec === undefined ? [] : [live(spec)]))
+  return { kubectl: { api, json } as unknown as Kubectl, sent }
 }
 const writer = (kubectl: Kubectl, planning = false, forceConflicts = false) => ({
   kubectl,

@@ -10,6 +10,7 @@ import { owned } from '../../../../lib/kube/apply/ownership.mts'
 import { autoscaled, checksumAnnotation } from '../../../../lib/kube/manifests/objects.mts'
 import { deployment } from '../../../../lib/kube/manifests/pods.mts'
 import { nameOf, type Deployment, type LiveObject } from '../../../../lib/kube/types.mts'
+import { fakeApi } from '../fake-api.mts'
 
 const labels = {
   'app.kubernetes.io/managed-by': 'keybuzz',
@@ -80,8 +81,6 @@ function busyApiServer() {
   const replicas: number[] = []
   let dryRuns = 0
   const json = (words: readonly string[], { input }: { input?: unknown } = {}) => {
-    if (!words.includes('apply'))
-      return Promise.resolve({ kind: 'List', items: [...stored.values()].map((one) => structuredClone(one)) })
     if (words.includes('--dry-run=server')) dryRuns += 1
     const { items } = JSON.parse(JSON.stringify(input)) as { items: LiveObject[] }
     const applied = items.map((one): LiveObject => {
@@ -103,6 +102,7 @@ function busyApiServer() {
     return Promise.resolve({ kind: 'List', items: applied })
   }
   const kubectl = {
+    api: fakeApi(() => [...stored.values()].map((one) => structuredClone(one))),
     json: (...asked: Parameters<typeof json>) => Promise.resolve().then(() => json(...asked)),
   }
   return { kubectl: kubectl as unknown as Kubectl, replicas, stored, dryRuns: () => dryRuns }

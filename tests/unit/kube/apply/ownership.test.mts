@@ -3,15 +3,16 @@ import { test } from 'node:test'
 import { createOurObjects, prunableKinds } from '../../../../lib/kube/apply/ownership.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { readRecords } from '../../../../lib/state/revision-store.mts'
+import { fakeApi } from '../fake-api.mts'
 
 /** A kubectl that finds nothing, and keeps the kinds it was asked for. */
 function counting(): { kubectl: Kubectl; kinds: string[][] } {
   const kinds: string[][] = []
-  const json = (words: readonly string[]) => {
-    kinds.push((words[1] ?? '').split(','))
-    return Promise.resolve({ kind: 'List', items: [] } as never)
-  }
-  return { kubectl: { words: [], run: () => Promise.resolve(''), json }, kinds }
+  const api = fakeApi((asked) => {
+    if (asked.kinds !== 'leases.coordination.k8s.io') kinds.push(asked.kinds.split(','))
+    return []
+  })
+  return { kubectl: { api } as Kubectl, kinds }
 }
 const own = ['roles.rbac.authorization.k8s.io']
 

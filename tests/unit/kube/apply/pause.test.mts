@@ -14,6 +14,7 @@ import { job } from '../../../../lib/kube/manifests/jobs.mts'
 import { autoscaled } from '../../../../lib/kube/manifests/objects.mts'
 import { deployment as makeDeployment } from '../../../../lib/kube/manifests/pods.mts'
 import { nameOf, type LiveObject, type Manifest } from '../../../../lib/kube/types.mts'
+import { fakeApi } from '../fake-api.mts'
 
 // Deployments that have no pod while a Job runs.
 
@@ -44,26 +45,21 @@ function cluster(pods: Readonly<Record<string, number>>, turns = 1, job?: LiveOb
   let asked = 0
   const kubectl = {
     json(words: readonly string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) {
-      if (words[0] === 'apply') {
-        const manager = words.find((word) => word.startsWith('--field-manager='))?.split('=')[1]
-        const sent = options?.input?.items ?? [options?.input as LiveObject]
-        for (const { kind, metadata, spec } of sent)
-          did.push(
-            `${manager} ${kind} ${metadata.name} ${(spec as { replicas?: number }).replicas ?? ''}`.trim(),
-          )
-        return Promise.resolve({ kind: 'List', items: sent })
-      }
-      if (words[1] !== 'pods') return Promise.resolve({ kind: 'List', items: job === undefined ? [] : [job] })
-      asked += 1
-      const [name = ''] = [...left.keys()].filter((one) =>
-        words.some((word) => word.endsWith(`component=${one}`)),
-      )
-      const count = asked > turns * left.size ? 0 : (left.get(name) ?? 0)
-      return Promise.resolve({
-        kind: 'List',
-        items: Array.from({ length: count }, (_, at) => pod(`${name}-${at}`)),
-      })
+      const manager = words.find((word) => word.startsWith('--field-manager='))?.split('=')[1]
+      const sent = options?.input?.items ?? [options?.input as LiveObject]
+      for (const { kind, metadata, spec } of sent)
+        did.push(
+          `${manager} ${kind} ${metadata.name} ${(spec as { replicas?: number }).replicas ?? ''}`.trim(),
+        )
+      return Promise.resolve({ kind: 'List', items: sent })
     },
+    api: fakeApi(({ kinds, selector = '' }) => {
+      if (kinds !== 'pods') return job === undefined ? [] : [job]
+      asked += 1
+      const name = [...left.keys()].find((one) => selector.endsWith(`component=${one}`)) ?? ''
+      const count = asked > turns * left.size ? 0 : (left.get(name) ?? 0)
+      return Array.from({ length: count }, (_, at) => pod(`${name}-${at}`))
+    }),
   }
   return { kubectl: kubectl as unknown as Kubectl, did }
 }
@@ -111,13 +107,10 @@ test('pods whose node is off: told at once with the node and the way, and the Jo
     spec: { nodeName: 'k8s-2' },
   }
   const node = { metadata: { name: 'k8s-2' }, status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } }
-  const json = (words: readonly string[]) =>
-    words[1] === 'pods' || words[1] === 'node'
-      ? Promise.resolve(words[1] === 'node' ? node : { kind: 'List', items: [dead] })
-      : kubectl.json(words)
+  const api = fakeApi(({ kinds }) => [kinds === 'nodes' ? node : dead])
   await assert.rejects(
     pauseDeployments([deployment('worker', 0)], {
-      kubectl: { ...kubectl, json } as unknown as Kubectl,
+      kubectl: { ...kubectl, api } as unknown as Kubectl,
       writes: writesOf(),
       seconds: 3,
     }),
@@ -201,10 +194,6 @@ function apiServer(folder: string) {
   const stored = new Map<string, LiveObject>()
   const replicas: string[] = []
   const json = (words: readonly string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) => {
-    if (words[0] !== 'apply') {
-      const items = words[1] === 'pods' ? [] : [...stored.values()].map((one) => structuredClone(one))
-      return Promise.resolve({ kind: 'List', items })
-    }
     const sent = JSON.parse(JSON.stringify(options?.input?.items ?? [options?.input])) as LiveObject[]
     const items = sent.map((one): LiveObject => {
       const now = stored.get(nameOf(one))
@@ -224,7 +213,10 @@ function apiServer(folder: string) {
   }
   writeFileSync(join(folder, 'pods'), '')
   const words = ['sh', '-c', `cat ${folder}/$2; exec sleep 5`, 'kubectl']
-  return { kubectl: { words, json } as unknown as Kubectl, stored, replicas }
+  const api = fakeApi(({ kinds }) =>
+    kinds === 'pods' ? [] : [...stored.values()].map((one) => structuredClone(one)),
+  )
+  return { kubectl: { words, api, json } as unknown as Kubectl, stored, replicas }
 }
 
 const withOwner = <M extends Manifest>(one: M): M => ({

@@ -4,6 +4,7 @@ import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { createPlanner } from '../../../../lib/kube/apply/planner.mts'
 import { nameOf, type LiveObject, type Manifest } from '../../../../lib/kube/types.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
+import { fakeApi } from '../fake-api.mts'
 
 // What is asked of the API server about a batch; the answers are those of Kubernetes 1.36.
 
@@ -23,9 +24,8 @@ const namespace = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', meta
 /** A server that knows these namespaces, and no object. Notes what it is asked to try. */
 function planner(namespaces: string[], ...live: LiveObject[]) {
   const tried: string[] = []
-  const json = (words: readonly string[], { input }: { input: { items: Manifest[] } }) => {
+  const json = (_words: readonly string[], { input }: { input: { items: Manifest[] } }) => {
     const { items } = input
-    if (words[0] === 'get') return undefined
     for (const { metadata } of items) {
       if (!namespaces.includes(metadata?.namespace ?? ''))
         throw new Error(`Error from server (NotFound): namespaces "${metadata?.namespace}" not found`)
@@ -33,7 +33,10 @@ function planner(namespaces: string[], ...live: LiveObject[]) {
     }
     return { items }
   }
-  const kubectl = { json: async (...asked: Parameters<typeof json>) => json(...asked) } as unknown as Kubectl
+  const kubectl = {
+    api: fakeApi(() => []),
+    json: async (...asked: Parameters<typeof json>) => json(...asked),
+  } as unknown as Kubectl
   const ours = {
     find: async () => new Map(live.map((one) => [nameOf(one), one])),
     invalidate: () => undefined,

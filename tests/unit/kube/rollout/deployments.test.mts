@@ -11,6 +11,7 @@ import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { sayReady, waitForDeployments } from '../../../../lib/kube/rollout/deployments.mts'
 import { availableText } from '../../../../lib/kube/rollout/progress.mts'
 import { rolloutError } from '../../../../lib/kube/rollout/failure.mts'
+import { fakeApi } from '../fake-api.mts'
 
 // Every fatal state is seen on the real cluster (tests/practice/waits.bats); here are the two limits of a wait.
 
@@ -57,24 +58,23 @@ test('a wait ends at its deadline, and when nothing moves: both limits are named
 })
 
 /** A watch that never shows the Deployment, though it shows pods; `answer` is what the API server says when asked. */
-const unseen = (answer: () => Promise<unknown>) => {
+const unseen = (answer: () => unknown) => {
   const pod = { type: 'ADDED', object: { kind: 'Pod', metadata: { name: 'n8n-1' } } }
   writeFileSync(join(folder, 'pods'), JSON.stringify(pod))
   const script = `if [ "$2" = pods ]; then cat ${folder}/pods; fi; exec sleep 10`
-  const json = answer as Kubectl['json']
-  const asking = { words: ['sh', '-c', script, 'kubectl'], json } as unknown as Kubectl
+  const asking = { words: ['sh', '-c', script, 'kubectl'], api: fakeApi(answer) } as unknown as Kubectl
   return waitForDeployments(asking, 'a', ['n8n'], [], { deadline: 3, noProgress: 60, absence: 0.1 })
 }
 
 test('a Deployment the watch has not shown is gone only when the API server says so: exit 5', async () => {
   await Promise.all([
     assert.rejects(
-      unseen(() => Promise.resolve()),
+      unseen(() => []),
       { exitCode: exitCodes.worldMoved, message: /^deployment.n8n was deleted while/ },
     ),
     // Its list has not arrived yet; and an API server that is away says nothing.
     assert.rejects(
-      unseen(() => Promise.resolve(deployment)),
+      unseen(() => [deployment]),
       { exitCode: exitCodes.rolloutFailed, message: /3 s have passed/ },
     ),
     assert.rejects(

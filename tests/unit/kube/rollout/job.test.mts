@@ -10,6 +10,7 @@ import { nameOf, type LiveObject } from '../../../../lib/kube/types.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { container, podDefaults } from '../../../../lib/kube/manifests/pods.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
+import { fakeApi } from '../fake-api.mts'
 
 const folder = mkdtempSync(join(tmpdir(), 'jobs-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -80,12 +81,12 @@ function cluster(
   for (const one of held) show({ ...one, ...(jobState(one) === 'active' ? live(one as never, end) : {}) })
   const kubectl = {
     words: ['sh', '-c', `cat ${events}-$2; exec sleep 5`, 'kubectl'],
-    json: (words: string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) => {
-      if (words.includes('pods')) return Promise.resolve({ items: [pod('job')] })
-      if (words[1] === 'jobs.batch' && waiting !== undefined && words[2] === waiting.metadata.name)
-        return Promise.resolve(waiting)
-      // Whether what was deleted is gone.
-      if (words[0] === 'get') return Promise.resolve(undefined)
+    api: fakeApi(({ verb, kinds, name }) => {
+      if (kinds === 'pods') return [pod('job')]
+      // What was deleted is gone.
+      return verb === 'get' && waiting?.metadata.name === name ? [waiting] : []
+    }),
+    json: (_words: string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) => {
       const [sent] = options?.input?.items ?? [options?.input as LiveObject]
       did.push(`made ${sent?.metadata.name}`)
       show(live(sent as never, reason === '' ? end : 'active'))

@@ -151,7 +151,8 @@ function startService(world: World, one: Machine): void {
   one.joins = /^server: https:\/\/([^:]*)/m.exec(config)?.[1] ?? ''
   if (isOut(world, one)) {
     one.starts += 1
-    if (!one.tombstone) return void Object.assign(one, { active: false, starting: true, tombstone: true })
+    // It waits for a leader that the members do not let it hear.
+    if (!one.tombstone) return void Object.assign(one, { active: false, starting: true })
     if (one.joins === '') world.broken.push(`${one.name} started with a tombstone and no server to join`)
     Object.assign(one, {
       data: false,
@@ -223,7 +224,10 @@ function act(
     if (world.nameless.has(name)) world.ending.add(name)
     else forget(world, name)
   } else if (what === 'stop k3s') Object.assign(one, { active: false, starting: false, failing: false })
-  else if (what.startsWith('tell the Node of ')) {
+  else if (what === 'mark the database as put out of the cluster') {
+    if (one.active || one.starting) world.broken.push(`${one.name} was marked while K3s ran there`)
+    one.tombstone = true
+  } else if (what.startsWith('tell the Node of ')) {
     const name = what.split(' ')[4] ?? ''
     const member = words.find((word) => word.includes('/node-name='))?.split('=')[1] ?? ''
     if (![name, strayOf(name)].includes(member)) world.broken.push(`${name} was told another member`)

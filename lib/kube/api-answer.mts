@@ -1,0 +1,80 @@
+import { request, type Agent, type IncomingMessage } from 'node:http'
+import { createCollector, inMebibytes, mostOutputBytes } from '../base/collect.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+
+// One HTTP GET by a unix socket, and the fields of its answer that count.
+
+/** What the API server has answered, or `kubectl proxy` in its place. */
+export interface Answer {
+  readonly status: number
+  readonly body: string
+  /** What the API server warns of, without codes and quotes. */
+  readonly warnings: readonly string[]
+  /** Seconds after which the server wants to be asked again. */
+  readonly retryAfter?: number
+  /** The path it redirects to. */
+  readonly location?: string
+  /** True for a plain text without the number of the API server's audit log: `kubectl proxy` reached no API server. */
+  readonly isOfProxy: boolean
+  /** What kubectl, or the login program it has run, wrote to stderr meanwhile, where the answer is its own. */
+  readonly said?: string
+}
+
+/** What a request goes by. */
+export interface Asking {
+  readonly agent: Agent
+  readonly signal: AbortSignal
+}
+
+/**
+ * Sends one GET.
+ * @param socket path of the socket `kubectl proxy` listens on
+ * @throws KitError exit 9 for an answer of more than 64 MiB; the error of the connection, or of the aborted signal
+ */
+export async function answerOf(socket: string, path: string, asking: Asking): Promise<Answer> {
+  const response = await send(socket, path, asking)
+  const collector = createCollector(mostOutputBytes)
+  for await (const piece of response as AsyncIterable<Buffer>) if (!collector.add(piece)) throw larger(path)
+  const { statusCode: status = 0, headers } = response
+  const seconds = Number.parseInt(headers['retry-after'] ?? '', 10)
+  const isRedirect = status >= 300 && status < 400 && headers.location !== undefined
+  return {
+    status,
+    body: collector.text(),
+    warnings: warningsIn([headers['warning'] ?? ''].flat().join(', ')),
+    ...(Number.isNaN(seconds) ? {} : { retryAfter: seconds }),
+    ...(isRedirect ? { location: pathOf(headers.location ?? '', path) } : {}),
+    isOfProxy:
+      [500, 502].includes(status) &&
+      headers['audit-id'] === undefined &&
+      (headers['content-type'] ?? '').startsWith('text/plain'),
+  }
+}
+
+const send = (socketPath: string, path: string, { agent, signal }: Asking): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    // As kubectl asks. Its proxy accepts no other names of the host.
+    const headers = { host: 'localhost', accept: 'application/json, */*' }
+    const asked = request({ socketPath, path, agent, signal, headers }, resolve)
+    asked.on('error', reject)
+    asked.end()
+  })
+
+/** The texts of Warning headers: `299 - "would violate PodSecurity"` (RFC 7234, section 5.5). */
+const warningsIn = (header: string): string[] =>
+  [...header.matchAll(/\b299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) =>
+    text.replaceAll(/\\(.)/g, '$1'),
+  )
+
+/** The path a redirect leads to, of this API server whatever host it names. */
+function pathOf(location: string, from: string): string {
+  const base = new URL(from, 'http://localhost')
+  const to = URL.canParse(location, base.href) ? new URL(location, base) : base
+  return `${to.pathname}${to.search}`
+}
+
+const larger = (path: string): KitError =>
+  new KitError(`kubectl get --raw ${path}: more than ${inMebibytes(mostOutputBytes)} of output`, {
+    exitCode: exitCodes.rolloutFailed,
+    hint: 'run it by hand and see what it writes',
+  })

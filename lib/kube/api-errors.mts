@@ -1,0 +1,71 @@
+import type { Answer } from './api-answer.mts'
+import { kubectlError } from './kubectl-errors.mts'
+import type { KitError } from '../base/errors.mts'
+
+// An answer of the API server that is no success, in the words kubectl has for it: what they mean, and the exit code, is
+// looked up in one table for questions and for commands.
+
+/** The reason of an answer that gives none (apimachinery, NewGenericServerResponse), by its HTTP status. */
+const reasons: Readonly<Record<number, readonly [reason: string, message: string]>> = {
+  400: ['BadRequest', 'the server rejected our request for an unknown reason'],
+  401: ['Unauthorized', 'the server has asked for the client to provide credentials'],
+  403: ['Forbidden', 'forbidden'],
+  404: ['NotFound', 'the server could not find the requested resource'],
+  409: ['Conflict', 'the server reported a conflict'],
+  410: ['Gone', 'the requested resource is no longer available'],
+  413: ['RequestEntityTooLarge', 'Request entity too large'],
+  429: ['TooManyRequests', 'the server has received too many requests and has asked us to try again later'],
+  503: ['ServiceUnavailable', 'the server is currently unable to handle the request'],
+  504: [
+    'Timeout',
+    'the server was unable to return a response in the time allotted, but may still be processing the request',
+  ],
+}
+
+/** The part of a Status object that says why (Kubernetes API, meta/v1). */
+interface Status {
+  readonly reason: string
+  readonly message: string
+}
+
+/**
+ * The error for an answer that is no success.
+ * @param words the kubectl command that asks the same: `get`, `pods`
+ * @returns as kubectlError
+ */
+export const answerError = (words: readonly string[], answer: Answer): KitError =>
+  kubectlError(words, { code: 1, stderr: wordsOf(answer) })
+
+function wordsOf(answer: Answer): string {
+  const { status, body, isOfProxy, said: before = '' } = answer
+  if (isOfProxy) return `${before}\nUnable to connect to the server: ${body.trim()}`
+  const said = statusIn(answer)
+  if (said !== undefined) return serverSays(said.reason, said.message)
+  const [reason, message] = reasons[status] ?? []
+  if (reason !== undefined && message !== undefined) return serverSays(reason, `${message}\n${body}`)
+  return status >= 500
+    ? serverSays(
+        'InternalError',
+        `an error on the server (${JSON.stringify(body)}) has prevented the request`,
+      )
+    : serverSays(
+        '',
+        `the server responded with the status code ${status} but did not return more information`,
+      )
+}
+
+function serverSays(reason: string, message: string): string {
+  if (reason === 'Unauthorized') return `error: You must be logged in to the server (${message})`
+  return reason === '' ? `Error from server: ${message}` : `Error from server (${reason}): ${message}`
+}
+
+function statusIn({ body }: Answer): Status | undefined {
+  try {
+    const found = JSON.parse(body) as Record<string, unknown> | null
+    if (found?.['kind'] !== 'Status' || typeof found['message'] !== 'string') return undefined
+    const { reason, message } = found
+    return { reason: typeof reason === 'string' ? reason : '', message }
+  } catch {
+    return undefined
+  }
+}

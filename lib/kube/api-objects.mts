@@ -1,0 +1,55 @@
+import { exitCodes } from '../base/errors.mts'
+import { anyText, fields, listOf, optional, optionalOrNull, readShape, type Shape } from '../base/shape.mts'
+import type { LiveObject } from './types.mts'
+
+// Objects as kubectl prints them: the API server writes those of a list without their kind, and all with managedFields.
+
+const notOne = {
+  hint: 'something else than an API server answers there: check the server address in the kubeconfig',
+  exitCode: exitCodes.preflight,
+} as const
+
+const object: Shape<LiveObject> = (value, path) => {
+  fields({ metadata: fields({}) })(value, path)
+  return value as LiveObject
+}
+
+const list = fields({ kind: anyText, apiVersion: optional(anyText), items: optionalOrNull(listOf(object)) })
+
+/**
+ * The objects of a list, with the kind and version the list has for them.
+ * @param answer parsed
+ * @param words the kubectl command that asks the same, for the error
+ * @throws KitError exit 3 when it is not a list
+ */
+export function itemsIn(answer: unknown, words: readonly string[]): LiveObject[] {
+  const {
+    kind,
+    apiVersion = 'v1',
+    items = [],
+  } = readShape(`kubectl ${words.join(' ')}`, list, answer, notOne)
+  return items.map((one) => Object.assign({ apiVersion, kind: kind.replace(/List$/, '') }, one))
+}
+
+/** One object. @param words as for itemsIn @throws KitError exit 3 when it is none */
+export const objectIn = (answer: unknown, words: readonly string[]): LiveObject =>
+  readShape(`kubectl ${words.join(' ')}`, object, answer, notOne)
+
+/**
+ * An object as kubectl prints it: keys in alphabetical order, so that a plan names fields in one order wherever they
+ * come from, and managedFields only where they are asked for.
+ */
+export function asPrinted(live: LiveObject, managedFields: boolean): LiveObject {
+  const { managedFields: _dropped, ...metadata } = live.metadata
+  return sorted({ ...live, metadata: managedFields ? live.metadata : metadata }) as LiveObject
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, one]) => [key, sorted(one)]),
+  )
+}

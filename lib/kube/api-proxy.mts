@@ -1,0 +1,79 @@
+import { mkdtempSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startInBackground, type Background } from '../base/background.mts'
+import { pauseFor } from '../base/poll.mts'
+import { kubectlError } from './kubectl-errors.mts'
+
+// `kubectl proxy` on a unix socket: a question to the API server is one HTTP request then, and no process of its own.
+// kubectl keeps what it is good at: kubeconfig, client certificates, tokens, login programs, proxies.
+
+/** An open `kubectl proxy`. */
+export interface ApiProxy {
+  /** Path of its socket, in a folder that only this user may enter. */
+  readonly socket: string
+  readonly program: Background
+}
+
+/** Bytes of a unix socket's path (Linux has 108 with the last zero, macOS 104). */
+const longestPath = 103
+
+/** Seconds in which kubectl opens its socket: it reads a file and runs no login program before the first request. */
+const longestStart = 60
+
+/**
+ * Starts `kubectl proxy` and waits until its socket accepts. It lets only GET through, and none that runs a program in
+ * a pod.
+ * @param words program, kubeconfig and context
+ * @throws KitError of kubectlError when it does not start; exit 130 or 143 on a signal
+ */
+export async function openApiProxy(words: readonly string[]): Promise<ApiProxy> {
+  const folder = privateFolder()
+  const socket = join(folder, 'api')
+  const program = startInBackground([...words, ...proxyWords(socket)], folder)
+  let ended: Awaited<Background['ended']> | undefined
+  void program.ended.then((how) => (ended = how))
+  const until = performance.now() + longestStart * 1000
+  try {
+    while (!(await accepts(socket))) {
+      if (ended !== undefined) throw kubectlError(['proxy', '--unix-socket'], ended)
+      if (performance.now() > until) throw kubectlError(['proxy', '--unix-socket'], late)
+      await pauseFor(10)
+    }
+    return { socket, program }
+  } catch (thrown) {
+    await program.end()
+    throw thrown
+  }
+}
+
+const proxyWords = (socket: string): string[] => [
+  'proxy',
+  `--unix-socket=${socket}`,
+  // Rancher serves each cluster below a path of its own address.
+  '--append-server-path=true',
+  '--reject-methods=POST,PUT,PATCH,DELETE',
+  // kubectl's own default also rejects the path of an application in a pod that has such a word in it.
+  '--reject-paths=^/api/v1/namespaces/[^/]*/pods/[^/]*/(exec|attach|portforward)$',
+]
+
+const late = { code: 1, stderr: `Unable to connect to the server: no socket within ${longestStart} s` }
+
+/** A new folder, 0700, whose path leaves room for a socket's. */
+function privateFolder(): string {
+  const place = join(tmpdir(), 'keybuzz-XXXXXX', 'api').length > longestPath ? '/tmp' : tmpdir()
+  return mkdtempSync(join(place, 'keybuzz-'))
+}
+
+/** True when somebody listens on a unix socket. */
+export const accepts = (socket: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const trial = connect(socket)
+    const answer = (is: boolean) => {
+      trial.destroy()
+      resolve(is)
+    }
+    trial.on('connect', () => answer(true))
+    trial.on('error', () => answer(false))
+  })

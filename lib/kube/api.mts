@@ -1,0 +1,117 @@
+import { createDiscovery, type Resource } from './discovery.mts'
+import { jsonIn } from './json-answer.mts'
+import { asPrinted, itemsIn, objectIn } from './api-objects.mts'
+import type { Ask, Question } from './question.mts'
+import type { LiveObject, Manifest } from './types.mts'
+
+/** How one question is asked. */
+export interface AskOptions {
+  readonly once?: boolean
+  readonly timeoutSeconds?: number
+}
+
+/** Which objects of a kind are meant. */
+export interface Where {
+  /** All namespaces unless given. */
+  readonly namespace?: string | undefined
+  /** A label selector: `app=n8n,part in (web,worker)` */
+  readonly selector?: string | undefined
+  /** Whether the objects have their managedFields, which kubectl leaves out too unless asked. */
+  readonly managedFields?: boolean
+}
+
+/** Reads objects from the API server. Every method throws as Kubectl.run, and exit 3 when the answer is not JSON. */
+export interface Api {
+  /**
+   * Objects of one or more kinds, asked in parallel, in the order of the kinds.
+   * @param kinds as kubectl names them, without version: `deployments.apps,pods`
+   * @throws KitError exit 9 when the cluster has no such kind
+   */
+  list(kinds: string, where?: Where, options?: AskOptions): Promise<LiveObject[]>
+  /**
+   * One object, or undefined when it does not exist.
+   * @param kind as kubectl names it: `deployments.apps`
+   * @throws KitError exit 9 when the cluster has no such kind
+   */
+  get(kind: string, name: string, namespace?: string, options?: AskOptions): Promise<LiveObject | undefined>
+  /**
+   * Those of these objects that exist, with managedFields.
+   * @throws KitError exit 9 when the cluster has not the kind of one
+   */
+  find(objects: readonly Manifest[]): Promise<LiveObject[]>
+  /** The body of an API path, also of pod and Service proxies. @throws KitError exit 9 (or 8) when it is not 2xx */
+  raw(path: string, options?: AskOptions): Promise<string>
+}
+
+/** The Api of one cluster. */
+export function createApi(ask: Ask): Api {
+  const discovery = createDiscovery(ask)
+  const read = async (question: Question): Promise<unknown> => {
+    const body = await ask(question)
+    return body === undefined ? undefined : jsonIn(body, question.words)
+  }
+
+  async function listKind(kind: string, where: Where, { once, timeoutSeconds: seconds }: AskOptions) {
+    const resource = await discovery.ofName(kind)
+    const { namespace, selector = '', managedFields = false } = where
+    const query = selector === '' ? '' : `?labelSelector=${encodeURIComponent(selector)}`
+    const inNamespace = resource.namespaced ? namespace : undefined
+    const words = [
+      'get',
+      kind,
+      ...(inNamespace === undefined ? allNamespaces(resource) : ['--namespace', inNamespace]),
+      ...(selector === '' ? [] : ['--selector', selector]),
+    ]
+    const found = await read({ path: `${pathOf(resource, inNamespace)}${query}`, words, seconds, once })
+    return itemsIn(found, words).map((one) => asPrinted(one, managedFields))
+  }
+
+  async function one(
+    resource: Resource,
+    {
+      name,
+      namespace,
+      managedFields,
+    }: { name: string; namespace: string | undefined; managedFields: boolean },
+    { once, timeoutSeconds: seconds }: AskOptions,
+  ): Promise<LiveObject | undefined> {
+    const inNamespace = resource.namespaced ? (namespace ?? 'default') : undefined
+    const words = [
+      'get',
+      resource.called,
+      name,
+      ...(inNamespace === undefined ? [] : ['--namespace', inNamespace]),
+    ]
+    const path = `${pathOf(resource, inNamespace)}/${encodeURIComponent(name)}`
+    const found = await read({ path, words, seconds, once, mayMiss: true })
+    return found === undefined ? undefined : asPrinted(objectIn(found, words), managedFields)
+  }
+
+  return {
+    async list(kinds, where = {}, options = {}) {
+      const lists = await Promise.all(kinds.split(',').map((kind) => listKind(kind, where, options)))
+      return lists.flat()
+    },
+    async get(kind, name, namespace, options = {}) {
+      return one(await discovery.ofName(kind), { name, namespace, managedFields: false }, options)
+    },
+    async find(objects) {
+      const found = await Promise.all(
+        objects.map(async (object) => {
+          const { name = '', namespace } = object.metadata ?? {}
+          return one(await discovery.ofKind(object), { name, namespace, managedFields: true }, {})
+        }),
+      )
+      return found.flatMap((live) => live ?? [])
+    },
+    raw: async (path, { once, timeoutSeconds: seconds } = {}) =>
+      (await ask({ path, words: ['get', '--raw', path], seconds, once })) ?? '',
+  }
+}
+
+const allNamespaces = ({ namespaced }: Resource): string[] => (namespaced ? ['--all-namespaces'] : [])
+
+const pathOf = ({ version, plural }: Resource, namespace: string | undefined): string =>
+  namespace === undefined
+    ? `${version}/${plural}`
+    : `${version}/namespaces/${encodeURIComponent(namespace)}/${plural}`

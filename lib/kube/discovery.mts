@@ -1,0 +1,115 @@
+import { exitCodes } from '../base/errors.mts'
+import { fields, listOf, optional, optionalOrNull, readShape, text, type Shape } from '../base/shape.mts'
+import { jsonIn } from './json-answer.mts'
+import { kubectlError } from './kubectl-errors.mts'
+import type { Ask } from './question.mts'
+import type { Manifest } from './types.mts'
+
+// Where the API server has the objects of a kind: asked once a run for each group and version.
+
+/** A kind of objects of the API server. */
+export interface Resource {
+  /** The path of its group and version: `/apis/apps/v1`, `/api/v1` */
+  readonly version: string
+  /** `deployments` */
+  readonly plural: string
+  /** As kubectl names it: `deployments.apps` */
+  readonly called: string
+  readonly namespaced: boolean
+}
+
+/** Finds kinds. Both throw KitError exit 9 when the cluster has no such kind, and as Kubectl.run. */
+export interface Discovery {
+  /** @param called as kubectl names a kind, without version: `deployments.apps`, `pods` */
+  ofName(called: string): Promise<Resource>
+  /** The kind of an object. */
+  ofKind(object: Manifest): Promise<Resource>
+}
+
+const flag: Shape<boolean> = (value) => value === true
+
+/** The answer to `/apis/apps`. */
+const groupShape = fields({
+  preferredVersion: optionalOrNull(fields({ groupVersion: text })),
+  versions: listOf(fields({ groupVersion: text })),
+})
+
+/** The answer to `/apis/apps/v1`. A subresource is named `deployments/scale`. */
+const versionShape = fields({
+  resources: listOf(fields({ name: text, kind: text, namespaced: optional(flag) })),
+})
+
+type Listed = ReturnType<typeof versionShape>['resources']
+
+const hint = 'something else than an API server answers there: check the server address in the kubeconfig'
+
+/** The kinds of one cluster. What was not there when it was asked for is asked for again: a run may make it. */
+export function createDiscovery(ask: Ask): Discovery {
+  const known = new Map<string, Promise<unknown>>()
+
+  async function read<T>(path: string, shape: Shape<T>): Promise<T | undefined> {
+    const words = ['get', '--raw', path]
+    const asked = known.get(path) ?? ask({ path, words, mayMiss: true })
+    known.set(path, asked)
+    try {
+      const body = (await asked) as string | undefined
+      if (body === undefined) known.delete(path)
+      return body === undefined
+        ? undefined
+        : readShape(`the API server at ${path}`, shape, jsonIn(body, words), {
+            hint,
+            exitCode: exitCodes.preflight,
+          })
+    } catch (thrown) {
+      known.delete(path)
+      throw thrown
+    }
+  }
+
+  /** The first kind of a version that fits. */
+  async function find(
+    version: string,
+    fits: (one: Listed[number]) => boolean,
+  ): Promise<Resource | undefined> {
+    const listed = (await read(version, versionShape))?.resources ?? []
+    const found = listed.find((one) => !one.name.includes('/') && fits(one))
+    if (found === undefined) return void known.delete(version)
+    const [, group] = /^\/apis\/([^/]+)\//.exec(version) ?? []
+    const { name: plural, namespaced = false } = found
+    return { version, plural, namespaced, called: group === undefined ? plural : `${plural}.${group}` }
+  }
+
+  /** The paths of a group's versions, the preferred one first. */
+  async function versionsOf(group: string): Promise<readonly string[]> {
+    if (group === '') return ['/api/v1']
+    const found = await read(`/apis/${encodeURIComponent(group)}`, groupShape)
+    const names = [found?.preferredVersion, ...(found?.versions ?? [])].flatMap(
+      (one) => one?.groupVersion ?? [],
+    )
+    return [...new Set(names)].map((name) => `/apis/${name}`)
+  }
+
+  return {
+    async ofName(called) {
+      const [plural = '', ...group] = called.split('.')
+      for (const version of await versionsOf(group.join('.'))) {
+        const found = await find(version, ({ name }) => name === plural)
+        if (found !== undefined) return found
+      }
+      throw kubectlError(['get', called], {
+        code: 1,
+        stderr: `error: the server doesn't have a resource type "${plural}"`,
+      })
+    },
+    async ofKind({ apiVersion = '', kind, metadata = {} }) {
+      const path = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
+      const found = await find(path, (one) => one.kind === kind)
+      if (found !== undefined) return found
+      const { name = '', namespace = '' } = metadata
+      throw kubectlError(['get', '-f'], {
+        code: 1,
+        stderr: `error: resource mapping not found for name: "${name}" namespace: "${namespace}": no matches for kind "${kind}" in version "${apiVersion}"\nensure CRDs are installed first`,
+      })
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { after, test } from 'node:test'
+import { endBackground, startInBackground } from '../../../lib/base/background.mts'
+import { root } from '../../../lib/base/files.mts'
+
+// A program in the background keeps no event loop alive.
+const alive = setInterval(() => {}, 1000)
+after(() => clearInterval(alive))
+
+const newFolder = (): string => mkdtempSync(join(tmpdir(), 'keybuzz-background-'))
+
+/** A program that writes its process id down, and that of one it has started. */
+const program = (ids: string): string[] => ['sh', '-c', `sleep 77 & echo "$$ $!" >${ids}; wait`]
+
+async function idsIn(path: string): Promise<number[]> {
+  while (!existsSync(path) || !readFileSync(path, 'utf8').includes('\n')) await pause(10)
+  return readFileSync(path, 'utf8').trim().split(' ').map(Number)
+}
+
+const runs = (id: number): boolean => {
+  try {
+    return process.kill(id, 0)
+  } catch {
+    return false
+  }
+}
+const goneIn = async (ids: readonly number[], seconds: number): Promise<boolean> => {
+  const until = performance.now() + seconds * 1000
+  while (ids.some(runs) && performance.now() < until) await pause(20)
+  return !ids.some(runs)
+}
+
+test('a program in the background ends with all it started when it is ended, and its folder is gone', async () => {
+  const folder = newFolder()
+  const ids = join(newFolder(), 'ids')
+  startInBackground(program(ids), folder)
+  const started = await idsIn(ids)
+  assert.ok(started.every(runs))
+  await endBackground()
+  assert.ok(await goneIn(started, 5))
+  assert.ok(!existsSync(folder))
+})
+
+test('one that ends by itself says how, without its secrets of the environment, and its folder is gone', async () => {
+  const folder = newFolder()
+  process.env['KEYBUZZ_PLANTED'] = 'planted'
+  const { ended } = startInBackground(['sh', '-c', 'echo "no $KEYBUZZ_PLANTED way" >&2; exit 7'], folder)
+  assert.deepEqual(await ended, { code: 7, stderr: 'no  way\n' })
+  delete process.env['KEYBUZZ_PLANTED']
+  assert.ok(!existsSync(folder))
+})
+
+test('one that does not end when it is told to is killed', async () => {
+  const ids = join(newFolder(), 'ids')
+  const one = startInBackground(
+    ['sh', '-c', `trap '' TERM; echo "$$" >${ids}; while :; do sleep 1; done`],
+    newFolder(),
+  )
+  const started = await idsIn(ids)
+  await one.end()
+  assert.ok(await goneIn(started, 5))
+})
+
+test('when the kit is killed the program ends, and its folder is gone', async () => {
+  const folder = newFolder()
+  const place = newFolder()
+  const ids = join(place, 'ids')
+  const script = join(place, 'kit.mts')
+  writeFileSync(
+    script,
+    `import { startInBackground } from '${root}/lib/base/background.mts'
+startInBackground(${JSON.stringify(program(ids))}, '${folder}')
+setInterval(() => {}, 1000)`,
+  )
+  const kit = spawn(process.execPath, [...process.execArgv, script], { stdio: 'ignore' })
+  const started = await idsIn(ids)
+  kit.kill('SIGKILL')
+  await once(kit, 'exit')
+  assert.ok(await goneIn(started, 10))
+  for (let tries = 0; existsSync(folder) && tries < 200; tries += 1) await pause(20)
+  assert.ok(!existsSync(folder))
+})
