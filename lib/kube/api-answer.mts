@@ -51,11 +51,14 @@ export async function answerOf(socket: string, path: string, asking: Asking): Pr
   }
 }
 
+/** What HTTP does not allow in a path, percent-encoded: a path may come from a setting. */
+const encoded = (path: string): string => path.replaceAll(/[^!-~]/gu, encodeURIComponent)
+
 const send = (socketPath: string, path: string, { agent, signal }: Asking): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
     // As kubectl asks. Its proxy accepts no other names of the host.
     const headers = { host: 'localhost', accept: 'application/json, */*' }
-    const asked = request({ socketPath, path, agent, signal, headers }, resolve)
+    const asked = request({ socketPath, path: encoded(path), agent, signal, headers }, resolve)
     asked.on('error', reject)
     asked.end()
   })

@@ -33,7 +33,11 @@ export async function readingOf(
   { kube, settings }: Pick<Tools, 'kube' | 'settings'>,
   part: Part,
 ): Promise<Reading> {
-  const found = await kube.get('horizontalpodautoscalers.autoscaling', nameOf(part), names.namespace(settings.ENV))
+  const found = await kube.get(
+    'horizontalpodautoscalers.autoscaling',
+    nameOf(part),
+    names.namespace(settings.ENV),
+  )
   if (found === undefined) throw new Error(`there is no autoscaler ${nameOf(part)}`)
   const { spec, status = {} } = found as unknown as Autoscaler
   const active = status.conditions?.find(({ type }) => type === 'ScalingActive')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -13,7 +13,9 @@ import { root } from '../../../lib/base/files.mts'
 const alive = setInterval(() => {}, 1000)
 after(() => clearInterval(alive))
 
-const newFolder = (): string => mkdtempSync(join(tmpdir(), 'keybuzz-background-'))
+const place = mkdtempSync(join(tmpdir(), 'keybuzz-background-'))
+after(() => rmSync(place, { recursive: true }))
+const newFolder = (): string => mkdtempSync(join(place, 'one-'))
 
 /** A program that writes its process id down, and that of one it has started. */
 const program = (ids: string): string[] => ['sh', '-c', `sleep 77 & echo "$$ $!" >${ids}; wait`]
@@ -69,9 +71,9 @@ test('one that does not end when it is told to is killed', async () => {
 
 test('when the kit is killed the program ends, and its folder is gone', async () => {
   const folder = newFolder()
-  const place = newFolder()
-  const ids = join(place, 'ids')
-  const script = join(place, 'kit.mts')
+  const other = newFolder()
+  const ids = join(other, 'ids')
+  const script = join(other, 'kit.mts')
   writeFileSync(
     script,
     `import { startInBackground } from '${root}/lib/base/background.mts'

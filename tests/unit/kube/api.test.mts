@@ -116,12 +116,14 @@ test('a kind the cluster does not have: exit 9 in kubectl’s words, and asked f
 })
 
 test('a path gives its text, and an absent one is exit 9', async () => {
-  const { kubectl } = await serveApi(serve)
+  const { kubectl, asked } = await serveApi(serve)
   assert.equal(await kubectl.api.raw('/api/v1/namespaces/x/pods/a:80/proxy/health'), 'well')
   await assert.rejects(kubectl.api.raw('/nowhere'), {
     exitCode: exitCodes.rolloutFailed,
     details: ['Error from server (NotFound): pods "none" not found'],
   })
+  await assert.rejects(kubectl.api.raw('/a b/é?x=%20'), { exitCode: exitCodes.rolloutFailed })
+  assert.equal(asked.at(-1), '/a%20b/%C3%A9?x=%20')
 })
 
 test('a redirect is followed within the API server, whatever host it names', async () => {

@@ -62,9 +62,9 @@ export interface Served {
   /** Paths that were asked for to find kinds. */
   readonly discovered: string[]
   /** The process id and context of each `kubectl proxy` that was started. */
-  proxies(): { readonly id: number; readonly context: string }[]
+  readonly proxies: () => { readonly id: number; readonly context: string }[]
   /** Closes every connection, as a proxy that is killed does. */
-  cut(): void
+  readonly cut: () => void
 }
 
 const ending: (() => void)[] = []
