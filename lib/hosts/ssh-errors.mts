@@ -10,11 +10,6 @@ export interface Target {
   readonly user: string
 }
 
-/** The file of the private key, as messages name it. */
-export interface KeyFile {
-  readonly keyFile: string
-}
-
 /** A host in messages: `k8s-1 (10.0.0.1)`. */
 export const shownTarget = ({ name, address }: Target): string =>
   name === address ? name : `${name} (${address})`
@@ -46,9 +41,10 @@ interface Ssh2Error extends Error {
 /**
  * Why a connection could not be made: exit 2 for the private key, exit 8 when the login is refused, exit 6 for any
  * other reason.
+ * @param target with the file of the private key, as messages name it
  * @param thrown the error of ssh2
  */
-export function connectError(target: Target & KeyFile, thrown: unknown): KitError {
+export function connectError(target: Target & { readonly keyFile: string }, thrown: unknown): KitError {
   const cause = thrown as Ssh2Error
   const { port, user } = target
   const key = shownWords([target.keyFile])

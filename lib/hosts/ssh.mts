@@ -19,22 +19,15 @@ import { cutAt, errorsOf, framed, newMark } from './frame.mts'
 import { requirePlainShell, type Raw } from './login-shell.mts'
 import { createSessions, isSessionRefused } from './sessions.mts'
 import { runHeld, type HeldOptions } from './ssh-held-command.mts'
-import {
-  connectError,
-  lostLink,
-  noAnswer,
-  outputTooLong,
-  sshTo,
-  type KeyFile,
-  type Target,
-} from './ssh-errors.mts'
+import { connectError, lostLink, noAnswer, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
 // The only importer of node-ssh. One connection per host, no tunnel, one key offered: what an sshd with MaxSessions
 // 2, MaxAuthTries 3 and no forwarding accepts. node-ssh's own quoting drops empty words: frame.mts has the kit's own.
 
-export interface Login extends Target, KeyFile {
-  /** The private key's text, without a passphrase. */
+export interface Login extends Target {
+  /** The private key's text, without a passphrase; and its file, for messages. */
   readonly privateKey: string
+  readonly keyFile: string
   /** The host's keys in known_hosts: without a known key there is no connection. */
   readonly keys: Pick<HostKeys, 'known' | 'revoked'>
 }
@@ -69,8 +62,7 @@ const keepalive = 12_000
  */
 export async function connect(login: Login): Promise<Connection> {
   interruption.throwIfAsked()
-  const { address, port, user, privateKey } = login
-  const { known, revoked } = login.keys
+  const { address, port, user, privateKey, keys } = login
   const ssh = new NodeSSH()
   let met: HostKey | undefined
   const dial = (algorithms: ReturnType<typeof algorithmsOf>) =>
@@ -87,20 +79,20 @@ export async function connect(login: Login): Promise<Connection> {
       algorithms: algorithms as never,
       hostVerifier: (bytes: Buffer) => {
         met = hostKeyOf(bytes)
-        return includesKey(known, met)
+        return includesKey(keys.known, met)
       },
     })
   try {
-    await dial(algorithmsOf(known)).catch((thrown: unknown) => {
+    await dial(algorithmsOf(keys.known)).catch((thrown: unknown) => {
       if (!/no matching host key format/.test(messageOf(thrown))) throw thrown
       // It has the known key no longer: whichever it shows is refused by its name.
       return dial(algorithmsOf([]))
     })
   } catch (thrown) {
     ssh.dispose()
-    if (met === undefined || includesKey(known, met)) throw connectError(login, thrown)
-    if (includesKey(revoked, met)) throw revokedKey(login, met)
-    throw known.length === 0 ? new UnknownHost(login, met) : changedKey(login, known, met)
+    if (met === undefined || includesKey(keys.known, met)) throw connectError(login, thrown)
+    if (includesKey(keys.revoked, met)) throw revokedKey(login, met)
+    throw keys.known.length === 0 ? new UnknownHost(login, met) : changedKey(login, keys.known, met)
   }
   // Without a listener an error of the link would end the process; the commands under way report it.
   ssh.connection?.on('error', (error) => record(`ssh ${login.name}: ${error.message}`))
