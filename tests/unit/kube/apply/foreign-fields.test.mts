@@ -55,7 +55,7 @@ function apiServer(
         other()
         version += 1
       }
-      const { resourceVersion, ...metadata } = (one as LiveObject & Manifest).metadata
+      const { resourceVersion, ...metadata } = (one?.metadata ?? {}) as Partial<LiveObject['metadata']>
       if (resourceVersion !== undefined && resourceVersion !== String(version))
         return Promise.reject(new ObjectModified(['the object has been modified']))
       sent.push({ ...one, metadata } as Manifest)
