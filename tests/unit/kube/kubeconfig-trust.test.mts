@@ -34,7 +34,7 @@ const kubeconfigOf = (ways: readonly Way[], user: object = {}) =>
 /** What is written to stderr while this runs. */
 function saidBy(act: () => void): string {
   const said: string[] = []
-  const { write } = process.stderr
+  const write = process.stderr.write.bind(process.stderr)
   process.stderr.write = (text: string | Uint8Array) => said.push(String(text)) > 0
   try {
     act()
