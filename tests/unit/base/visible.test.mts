@@ -65,6 +65,6 @@ test('questions show no control character and no secret of what they quote', () 
     env: { ...process.env, CI: 'true' },
     encoding: 'utf8',
   })
-  assert.doesNotMatch(seen, /\u001b\]|\u0007|hunter-22/)
+  assert.ok(!['\u001b]', '\u0007', 'hunter-22'].some((one) => seen.includes(one)), seen)
   assert.equal(seen.split('␛]52;c;').length - 1, 11, seen)
 })
