@@ -42,7 +42,11 @@ until_spread() {
 }
 
 # through MASTER WORDS...: kubectl by that server: the one of the kubeconfig may be the one without power.
-through() { "$practice" kubectl --context "kb-practice-${address[$1]}" "${@:2}"; }
+through() {
+  local context=kb-practice
+  [[ $1 == master-01 ]] || context+=-${address[$1]}
+  "$practice" kubectl --context "$context" "${@:2}"
+}
 declare -gA address=([master-01]=10.77.0.11 [master-02]=10.77.0.12 [master-03]=10.77.0.13 [worker-01]=10.77.0.21 [worker-02]=10.77.0.22)
 
 watches=()
