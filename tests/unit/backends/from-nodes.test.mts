@@ -206,9 +206,11 @@ async function required(foreseen: number, says: string): Promise<{ wrote: string
       look: { nodes },
       cluster: {
         kubectl: {
-          run: (words: string[], options: object) => {
-            assert.deepEqual(options, { once: true, timeoutSeconds: 12 })
-            return cluster.kube.raw(words.at(-1) ?? '')
+          api: {
+            raw: (path: string, options: object) => {
+              assert.deepEqual(options, { once: true, timeoutSeconds: 12 })
+              return cluster.kube.raw(path)
+            },
           },
         },
       },
