@@ -1,11 +1,11 @@
 import { onlyLooks, type Arguments } from './request.mts'
 import type { BackendOpener, Backends } from '../backends/backends.mts'
 import { hasKubeconfig } from '../kube/cluster.mts'
-import type { KnownFailure } from '../kube/rollout/failure.mts'
 import { confirmProtected, type Answers } from '../base/confirm.mts'
-import { KitError, NotYet } from '../base/errors.mts'
+import { NotYet } from '../base/errors.mts'
 import { openCluster, putBackDrills, type OpenedCluster } from './opened-cluster.mts'
 import { openInputs, type Inputs } from './inputs.mts'
+import { failuresOf } from './known-failures.mts'
 import { lazily } from '../base/lazy.mts'
 import { createMachines, noCluster, whyNoCluster, openFor, type Machines } from './machines.mts'
 import { say } from '../base/log.mts'
@@ -49,16 +49,6 @@ export interface Session<M extends Module> {
   /** Releases the lock and continues without the cluster, before it is uninstalled. Never throws. */
   leaveCluster(): Promise<void>
   close(): Promise<void>
-}
-
-/** Known failures of the module's containers; none while settings are missing: what failed is shown all the same. */
-function failuresOf<M extends Module>(module: M, inputs: Inputs<M>): readonly KnownFailure[] {
-  try {
-    return module.failures?.(inputs.current()) ?? []
-  } catch (thrown) {
-    if (thrown instanceof KitError) return []
-    throw thrown
-  }
 }
 
 /**
@@ -123,7 +113,7 @@ export async function openSession<M extends Module>(
     cluster: found?.cluster.caHash ?? '',
     owner: namesOf(module).owner(env),
   })
-  const openBackends = (settings: SettingsOf<M>) => opener.open(settings, module.inClear?.(settings))
+  const openBackends = (values: SettingsOf<M>) => opener.open(values, module.inClear?.(values))
   const ownBackends = lazily(() => openBackends(inputs.current()))
   let connected: Machines | undefined
   const connect = async () => void (opened === undefined && !writes.planning && (await open()))
