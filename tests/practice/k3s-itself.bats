@@ -242,7 +242,8 @@ assert_three_members() {
   type_on master-02 survivor
   run -0 type_on master-02 restore
   assert_output --partial 'Managed etcd cluster membership has been reset'
-  run type_on master-02 restore
+  # Its own database is reset once; a restore does not ask for that.
+  run type_on master-02 reset
   assert_equal "$status" 1
   assert_output --partial 'reset-flag'
   type_on master-02 again
