@@ -115,7 +115,10 @@ test('a drill loses the pods of a StatefulSet, and says when there is none', asy
       Promise.resolve()
     ),
   }
-  const kubectl = { run: (words: string[]) => (asked.push(words.join(' ')), Promise.resolve('')) }
+  const kubectl = {
+    run: (words: string[]) => (asked.push(words.join(' ')), Promise.resolve('')),
+    api: fakeApi(() => []),
+  }
   const repairs = { make: (_changes: unknown, act: () => Promise<void>) => act() }
   const breaking = createBreaking({ kubectl, kube, repairs } as unknown as BreakingOptions)
   await breaking.losePods('a', ['statefulset/store'])
