@@ -56,7 +56,11 @@ export function startInBackground(words: readonly string[], folder: string): Bac
     detached: true,
   })
   const stderr = createCollector(mostErrorBytes)
-  child.stderr.on('data', (piece: Buffer) => void stderr.add(piece))
+  /** One for each who listens: as many as questions are under way, and more than a stream takes listeners. */
+  const listening = new Set([stderr])
+  child.stderr.on('data', (piece: Buffer) => {
+    for (const one of listening) one.add(piece)
+  })
   child.stdin.on('error', () => {})
   const ended = new Promise<{ code: number; stderr: string }>((resolve) => {
     child.on('error', (thrown) => resolve({ code: 127, stderr: messageOf(thrown) }))
@@ -69,10 +73,9 @@ export function startInBackground(words: readonly string[], folder: string): Bac
     ended,
     listen() {
       const heard = createCollector(mostErrorBytes)
-      const hear = (piece: Buffer) => void heard.add(piece)
-      child.stderr.on('data', hear)
+      listening.add(heard)
       return () => {
-        child.stderr.off('data', hear)
+        listening.delete(heard)
         return redact(heard.text())
       }
     },

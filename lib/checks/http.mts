@@ -2,6 +2,7 @@ import { exchange, type Target, type HttpAnswer, type Upgrade } from './http-exc
 import type { Settings } from '../settings/settings.mts'
 import { itemsOf } from '../settings/validators.mts'
 import { pollIngress } from '../base/poll.mts'
+import { hasCode, KitError } from '../base/errors.mts'
 import { connect } from 'node:tls'
 import { explained } from './http-errors.mts'
 import type { Announced } from './http-announce.mts'
@@ -98,19 +99,31 @@ function bodyOf({ json, form }: HttpRequest): string | undefined {
 
 /**
  * Requests a page of an application by its public name. Repeats it while the ingress controller answers with its own
- * error page: it receives a new Ingress, and pods that became ready, a moment after the API server.
+ * error page or its own certificate: it receives a new Ingress, a certificate, and pods that became ready, a moment after
+ * the API server.
  * @throws KitError exit 2, 6 or 7, see Http
  */
-export const askByName = (
+export async function askByName(
   http: Http,
   host: string,
   path: string,
   request?: HttpRequest,
-): Promise<HttpAnswer> =>
-  pollIngress(
-    () => http.ask(host, path, request),
-    (answer) => !isNobody(answer),
+): Promise<HttpAnswer> {
+  const found = await pollIngress<HttpAnswer | KitError>(
+    () =>
+      http.ask(host, path, request).catch((thrown: unknown) => {
+        if (isOwnCertificate(thrown)) return thrown
+        throw thrown
+      }),
+    (answer) => !(answer instanceof KitError) && !isNobody(answer),
   )
+  if (found instanceof KitError) throw found
+  return found
+}
+
+/** True for a certificate that nobody signed, as the ingress controller has one until it receives another. */
+const isOwnCertificate = (thrown: unknown): thrown is KitError =>
+  thrown instanceof KitError && hasCode(thrown.cause, 'DEPTH_ZERO_SELF_SIGNED_CERT')
 
 /** True for an error page of the ingress controller (Traefik, nginx): unknown name, or no response from a pod. */
 const isNobody = ({ status, text }: HttpAnswer): boolean =>

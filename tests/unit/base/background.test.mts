@@ -58,6 +58,21 @@ test('one that ends by itself says how, without its secrets of the environment, 
   assert.ok(!existsSync(folder))
 })
 
+test('many listen at once: each hears what is written meanwhile, and Node warns of nothing', async () => {
+  const warned: string[] = []
+  const warn = ({ message }: Error) => void warned.push(message)
+  process.on('warning', warn)
+  const go = join(newFolder(), 'go')
+  const waits = `until [ -e ${go} ]; do sleep 0.05; done; echo heard >&2`
+  const { ended, listen } = startInBackground(['sh', '-c', waits], newFolder())
+  const heard = Array.from({ length: 30 }, () => listen())
+  const early = listen()()
+  writeFileSync(go, '')
+  await ended
+  process.off('warning', warn)
+  assert.deepEqual([early, [...new Set(heard.map((one) => one()))], warned], ['', ['heard\n'], []])
+})
+
 test('one that does not end when it is told to is killed', async () => {
   const ids = join(newFolder(), 'ids')
   const one = startInBackground(

@@ -9,7 +9,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server as TcpSe
 import type { Duplex } from 'node:stream'
 import { after, test } from 'node:test'
 import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts'
-import { createHttp, type Http } from '../../../lib/checks/http.mts'
+import { askByName, createHttp, type Http } from '../../../lib/checks/http.mts'
 
 // Real requests, to small servers on 127.0.0.1.
 
@@ -292,4 +292,24 @@ test('a name in INGRESS_ADDRESSES is asked by plain HTTP only where it leads to 
     context.mock.restoreAll()
     syncBuiltinESMExports()
   }
+})
+
+test('the ingress controller’s own certificate is waited out while it receives the one just issued; another is not', async () => {
+  const refusedBy = (code: string) =>
+    new KitError('its certificate is not accepted', {
+      exitCode: exitCodes.trust,
+      cause: Object.assign(new Error('certificate'), { code }),
+    })
+  const answering = (...answers: (KitError | { status: number; text: string })[]) => {
+    const ask = () => {
+      const next = answers.length > 1 ? answers.shift() : answers[0]
+      return next instanceof KitError ? Promise.reject(next) : Promise.resolve(next)
+    }
+    return { ask } as unknown as Http
+  }
+  const own = refusedBy('DEPTH_ZERO_SELF_SIGNED_CERT')
+  const page = { status: 200, text: 'n8n' }
+  assert.equal(await askByName(answering(own, own, page), 'n8n.example.com', '/'), page)
+  const foreign = refusedBy('UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+  await assert.rejects(askByName(answering(foreign, page), 'n8n.example.com', '/'), foreign)
 })
