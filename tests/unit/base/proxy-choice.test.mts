@@ -51,7 +51,7 @@ for (const [list, url, isDirect] of [
   ['github.com:8443', 'https://github.com/', false],
   ['*', 'https://github.com/', true],
   ['10.0.0.0/8', 'https://10.1.2.3/', true],
-  ['10.0.0.0/8', 'https://11.1.2.3/', false],
+  ['10.0.0.0/8', 'https://192.0.2.3/', false],
   ['10.0.0.0/33', 'https://10.0.0.1/', false],
   ['2001:db8::/32', 'https://[2001:db8::5]/', true],
   ['2001:db8::5', 'https://[2001:db8::5]/', true],

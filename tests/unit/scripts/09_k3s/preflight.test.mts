@@ -268,9 +268,9 @@ const faults: Readonly<
   'host.cloud-setup': [also('unit nm-cloud-setup'), 'failed', /nm-cloud-setup/],
   'host.firewall': [also('ufw active\nzone public'), 'failed', /ufw and firewalld/],
   'host.public-ports': [
-    { publicAddress: '20.0.0.1' },
+    { publicAddress: '192.88.99.1' },
     'warning',
-    /20\.0\.0\.1 and no firewall: 6443, .* 8472\/udp will be open to everybody/,
+    /192\.88\.99\.1 and no firewall: 6443, .* 8472\/udp will be open to everybody/,
   ],
   'host.firewall-balancers': [also('ufw active'), 'warning', /none is named/],
   'host.reach': [{ blocked: [silent] }, 'failed', /no answer to k8s-master-02 on tcp 6443/],
@@ -696,9 +696,10 @@ test('ranges: overlap and membership', () => {
   assert.ok(!isInRange('192.0.3.0', '192.0.2.0/24'))
 })
 
-const answering = (...ports: number[]) => ports.map((port) => ({ address: '20.0.0.1', port }))
+// Of no private range, and nobody's: the relay address of 6to4 was withdrawn (RFC 7526).
+const answering = (...ports: number[]) => ports.map((port) => ({ address: '192.88.99.1', port }))
 const onPublicPorts = (given: SettingsView) =>
-  judge([host({ publicAddress: '20.0.0.1', ...given })], new Map()).filter(
+  judge([host({ publicAddress: '192.88.99.1', ...given })], new Map()).filter(
     ({ id }) => id === 'host.public-ports',
   )
 
@@ -706,7 +707,7 @@ test('ports that answer at the public address are named, behind a firewall too; 
   const behind = also('ufw active\nclient 203.0.113.7')
   const [open] = onPublicPorts({ ...behind, publicPorts: answering(6443, 10_250) })
   assert.equal(open?.result, 'warning')
-  assert.match(open?.seen[0] ?? '', /20\.0\.0\.1 answers this machine on tcp 6443, 10250$/)
+  assert.match(open?.seen[0] ?? '', /192\.88\.99\.1 answers this machine on tcp 6443, 10250$/)
   const settings = { ADMIN_ADDRESSES: '203.0.113.7' }
   assert.deepEqual(onPublicPorts({ ...behind, settings, publicPorts: answering(6443) }), [])
   assert.match(
@@ -718,7 +719,7 @@ test('ports that answer at the public address are named, behind a firewall too; 
     /answers this machine on tcp 6443$/,
   )
   const waived = judge(
-    [host({ publicAddress: '20.0.0.1', publicPorts: answering(6443) })],
+    [host({ publicAddress: '192.88.99.1', publicPorts: answering(6443) })],
     waivedOf('host.public-ports: the provider closes them'),
   ).find(({ id }) => id === 'host.public-ports')
   assert.equal(waived?.waived, 'the provider closes them')
@@ -730,24 +731,24 @@ test('this machine probes the public address of a host, once a port; at no priva
     probed.push(`${address}:${port}`)
     return Promise.resolve(port === 10_250 ? ('open' as const) : ('silent' as const))
   }
-  assert.deepEqual(await openInPublic('master', ['20.0.0.1'], probe), answering(10_250))
+  assert.deepEqual(await openInPublic('master', ['192.88.99.1'], probe), answering(10_250))
   assert.deepEqual(
     probed.toSorted(),
-    ['10250', '2379', '2380', '6443'].map((port) => `20.0.0.1:${port}`),
+    ['10250', '2379', '2380', '6443'].map((port) => `192.88.99.1:${port}`),
   )
   assert.deepEqual(await openInPublic('worker', [], probe), [])
   assert.equal(probed.length, 4)
 })
 
 test('a public address on an interface, or as IP_PRIVEE, is one whether or not servers.tsv names it', () => {
-  const carried = said('address eth0 198.51.100.1/24', 'address eth0 20.0.0.1/24')
+  const carried = said('address eth0 198.51.100.1/24', 'address eth0 192.88.99.1/24')
   const [found] = onPublicPorts({ ...carried, publicAddress: undefined })
-  assert.match(found?.seen[0] ?? '', /20\.0\.0\.1 and no firewall: 6443,/)
+  assert.match(found?.seen[0] ?? '', /192\.88\.99\.1 and no firewall: 6443,/)
   const document = (text: string) => ({ said: parseDocument('k8s', `${text}\nend`) })
-  const eth0 = document('address eth0 20.0.0.1/24\naddress cni0 10.42.0.1/24')
-  assert.deepEqual(publicAddressesOf({ address: '20.0.0.2', publicAddress: '20.0.0.1', ...eth0 }), [
-    '20.0.0.1',
-    '20.0.0.2',
+  const eth0 = document('address eth0 192.88.99.1/24\naddress cni0 10.42.0.1/24')
+  assert.deepEqual(publicAddressesOf({ address: '192.88.99.2', publicAddress: '192.88.99.1', ...eth0 }), [
+    '192.88.99.1',
+    '192.88.99.2',
   ])
   for (const address of ['10.0.0.4', '100.64.0.4', '169.254.0.4', '127.0.0.1', '192.0.2.4', '198.51.100.4'])
     assert.deepEqual(
