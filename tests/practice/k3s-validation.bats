@@ -161,6 +161,8 @@ SHELL
 @test "a drill: one master away, the API answers, a write succeeds, the canary and n8n serve; then it is healthy again" {
   run -0 kit --module 9 --drill --confirm k3s
   assert_output --partial 'practice-master-03 away and healthy again'
+  # The backend is no machine of the cluster: left out, and counted.
+  assert_output --partial 'servers.tsv: 1 of its rows are other machines: 1 db'
   run -3 on master-03 'systemctl is-active keybuzz-drill-undo.timer'
 }
 
