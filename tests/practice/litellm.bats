@@ -61,7 +61,7 @@ nothing_written() {
 # bats test_tags=long
 @test "a model that gets its key unencrypted is a warning of the plan" {
   with_file 15_llm.models.yml 's,http://llm-checks:8080,http://192.0.2.50:8080,; /alias: practice/a\    key: PRACTICE_KEY' llm --plan
-  assert_equal "$status" 0
+  assert_equal "$status" 4
   assert_output --partial 'model practice at 192.0.2.50:8080 is not encrypted'
   nothing_written
 }

@@ -22,6 +22,7 @@ teardown_file() {
   load_cert_manager
   kit --module 12 --yes --set TLS_MODE=load-balancer --set "INGRESS_ADDRESSES=$addresses"
   rm -f "$credentials"/12_n8n.tls.{crt,key}
+  sed -i '/^TLS_ISSUER=/d' "$credentials/platform.env"
   end_cert_manager
   kubectl delete secret n8n-tls --namespace n8n-practice --ignore-not-found
 }
