@@ -76,14 +76,21 @@ export function createGet(kubeconfig: string, wordsFor: (context: string) => rea
   return async (context, path, seconds) => {
     interruption.throwIfAsked()
     const until = performance.now() + seconds * 1000
-    const signal = AbortSignal.any([interruption.signal, AbortSignal.timeout(seconds * 1000)])
+    // AbortSignal.timeout within AbortSignal.any can be collected before it ends (nodejs/node#57736).
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), seconds * 1000)
+    const signal = AbortSignal.any([interruption.signal, late.signal])
     let asked = path
-    for (let repeats = 0; ; repeats += 1) {
-      const answer = await ask(context, asked, signal)
-      const pause = pauseBefore(answer)
-      if (repeats === mostRepeats || pause === undefined || performance.now() + pause > until) return answer
-      await pauseFor(pause)
-      asked = answer.location ?? asked
+    try {
+      for (let repeats = 0; ; repeats += 1) {
+        const answer = await ask(context, asked, signal)
+        const pause = pauseBefore(answer)
+        if (repeats === mostRepeats || pause === undefined || performance.now() + pause > until) return answer
+        await pauseFor(pause)
+        asked = answer.location ?? asked
+      }
+    } finally {
+      clearTimeout(timer)
     }
   }
 }

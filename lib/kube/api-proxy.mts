@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startInBackground, type Background } from '../base/background.mts'
+import { diskError } from '../base/files.mts'
 import { pauseFor } from '../base/poll.mts'
 import { kubectlError } from './kubectl-errors.mts'
 
@@ -26,7 +27,7 @@ const longestStart = 60
  * Starts `kubectl proxy` and waits until its socket accepts. It lets only GET through, and none that runs a program in
  * a pod.
  * @param words program, kubeconfig and context
- * @throws KitError of kubectlError when it does not start; exit 130 or 143 on a signal
+ * @throws KitError of kubectlError when it does not start; exit 12 for the temporary folder; exit 130 or 143 on a signal
  */
 export async function openApiProxy(words: readonly string[]): Promise<ApiProxy> {
   const folder = privateFolder()
@@ -63,7 +64,11 @@ const late = { code: 1, stderr: `Unable to connect to the server: no socket with
 /** A new folder, 0700, whose path leaves room for a socket's. */
 function privateFolder(): string {
   const place = join(tmpdir(), 'keybuzz-XXXXXX', 'api').length > longestPath ? '/tmp' : tmpdir()
-  return mkdtempSync(join(place, 'keybuzz-'))
+  try {
+    return mkdtempSync(join(place, 'keybuzz-'))
+  } catch (cause) {
+    throw diskError(place, cause)
+  }
 }
 
 /** True when somebody listens on a unix socket. */

@@ -39,7 +39,7 @@ export function createDeadNodeCheck(
     askedAt = seconds
     for (const pod of overdue) {
       const name = pod.spec?.nodeName ?? ''
-      const node = await kubectl.api.get('nodes', name, undefined, { once: true })
+      const node = await kubectl.api.get('nodes', name)
       const found = node && diagnoseEnding(pod, node)
       if (found !== undefined) return found
     }
@@ -92,7 +92,8 @@ function isOverdue({ metadata, spec }: Pod): boolean {
 /** What a pod that is being deleted waits for, by its node; undefined while the node answers. */
 function diagnoseEnding(pod: Pod, node: LiveObject): DeadNode | undefined {
   const ready = conditionOf(node, 'Ready')
-  if (ready === undefined || ready.status === 'True') return undefined
+  // False is written by a kubelet that lives, and ends the pod.
+  if (ready?.status !== 'Unknown') return undefined
   const { name } = node.metadata
   return {
     what: 'its old pod cannot end: its node does not answer',

@@ -35,8 +35,9 @@ export interface Kubeconfig {
 
 const data = optionalOrNull(text)
 
-/** Anything but false: kubectl reads YAML 1.1, to which also `yes` and `on` are true. */
-const isSet: Shape<boolean> = (value) => value !== undefined && value !== null && value !== false
+/** Anything but false: kubectl reads YAML 1.1, to which also `yes` and `on` are true, and `no` and `off` are not. */
+const isSet: Shape<boolean> = (value) =>
+  ![undefined, null, false].includes(value as undefined) && !/^(no?|off)$/i.test(String(value))
 
 /** The fields of a kubeconfig that are read here; kubectl reads the rest. An empty list is written as null. */
 const document = fields({

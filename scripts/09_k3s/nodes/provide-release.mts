@@ -28,7 +28,7 @@ export interface ReleaseOfRun {
 export async function provideRelease({ versions, settings, writes, isNew }: ReleaseOfRun): Promise<string> {
   requireSameVersion(versions, settings.ENV)
   requirePinned(versions, settings)
-  const missing = await findMissing(versions, settings)
+  const missing = await findMissing(versions, settings, isNew)
   if (missing !== undefined && writes.planning) {
     for (const { path } of missing.files)
       writes.note({

@@ -41,25 +41,30 @@ export interface MissingFiles extends ReleaseSource {
 
 /**
  * The files of K3s that versions.json only gives places for, and none of them is there.
+ * @param isNew no cluster was installed for this environment before. The hosts of one that was have its images, or fetch
+ *   what they lack: they are not fetched here
  * @returns undefined when nothing is missing
  * @throws KitError exit 3 when what lies there is for another processor than HOSTS_ARCH
  */
 export async function findMissing(
   versions: Versions,
   settings: Pick<K3sSettings, 'ARTIFACTS_URL' | 'HOSTS_ARCH'>,
+  isNew: boolean,
 ): Promise<MissingFiles | undefined> {
   const arch = await archOf(versions, settings.HOSTS_ARCH)
-  const files = (['k3s', 'k3s-images'] as const).flatMap((name): ReleaseFile[] => {
-    const entry = versions[name]
-    const place = entry?.file === undefined ? placeOf(entry, names[arch][name]) : undefined
-    if (place === undefined) return []
-    const file = { path: fromRoot(place), pinned: entry?.sha256 }
-    return [
-      name === 'k3s'
-        ? { ...file, mode: 0o755, require: (part) => requireProgram(part, place, arch) }
-        : { ...file, mode: 0o644 },
-    ]
-  })
+  const files = (isNew ? (['k3s', 'k3s-images'] as const) : (['k3s'] as const)).flatMap(
+    (name): ReleaseFile[] => {
+      const entry = versions[name]
+      const place = entry?.file === undefined ? placeOf(entry, names[arch][name]) : undefined
+      if (place === undefined) return []
+      const file = { path: fromRoot(place), pinned: entry?.sha256 }
+      return [
+        name === 'k3s'
+          ? { ...file, mode: 0o755, require: (part) => requireProgram(part, place, arch) }
+          : { ...file, mode: 0o644 },
+      ]
+    },
+  )
   const [first] = files
   if (first === undefined) return undefined
   const { version } = requireVersion(versions, 'k3s')

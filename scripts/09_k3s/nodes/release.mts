@@ -73,8 +73,8 @@ function requireImagesOf(versions: Versions, env: string): void {
   requireSameVersion(versions, env)
   if (versions['k3s-images']?.file === undefined)
     log.warn(
-      'versions.json names no images of K3s: every host fetches them from the internet',
-      'give its entry k3s-images "places": ["artifacts/k3s-airgap-images-amd64.tar.zst"], where they are fetched to',
+      'the images of K3s are not on this machine: hosts that lack them fetch them from the internet',
+      'put k3s-airgap-images-amd64.tar.zst (or -arm64) of the release into artifacts/',
     )
 }
 
@@ -85,7 +85,8 @@ function requireImagesOf(versions: Versions, env: string): void {
 export function requireSameVersion(versions: Versions, env: string): void {
   const { version } = requireVersion(versions, 'k3s')
   const images = versions['k3s-images']
-  const from = images?.file ?? images?.places?.[0]
+  // Beside a program of the operator's own, no images are an answer too: hosts fetch them.
+  const from = images?.file ?? (isGiven(versions['k3s']) ? undefined : images?.places?.[0])
   if (images === undefined || from === undefined || images.version === version) return
   throw new KitError(`versions.json names K3s ${version} and images of ${images.version}`, {
     exitCode: exitCodes.preflight,
@@ -111,6 +112,10 @@ async function requireVersionOf(versions: Versions, env: string, processor: stri
   })
 }
 
+/** True for an entry whose file an operator has named, in the place of those that are looked for. */
+const isGiven = (entry: Versions[string] | undefined): boolean =>
+  entry?.file !== undefined && entry.places === undefined
+
 /**
  * What to do about files that are not the right ones.
  * @param what would be right
@@ -118,7 +123,7 @@ async function requireVersionOf(versions: Versions, env: string, processor: stri
 function replacing(files: readonly string[], versions: Versions, what: string): string {
   const entries = Object.values(versions)
   const isNamed = (path: string) =>
-    entries.some(({ file, places }) => places === undefined && file !== undefined && fromRoot(file) === path)
+    entries.some((entry) => isGiven(entry) && fromRoot(entry.file ?? '') === path)
   const names = [...new Set(files)].map((path) => shownPath(path)).join(' ')
   return files.some(isNamed)
     ? `put ${what} there instead of ${names}`

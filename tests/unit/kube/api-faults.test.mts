@@ -177,6 +177,17 @@ test('a kubectl proxy that does not start is told in its own words', async () =>
   await assert.rejects(foreign.kubectl.api.list('pods'), { exitCode: exitCodes.trust })
 })
 
+test('a temporary folder in which nothing can be made is exit 12', async () => {
+  const before = process.env['TMPDIR']
+  process.env['TMPDIR'] = '/proc/self'
+  try {
+    await assert.rejects(openApiProxy(['true']), { exitCode: exitCodes.localDisk })
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = before
+  }
+})
+
 test('what the API server warns of with an answer is on the screen once a run', async (context) => {
   const headers = { warning: String.raw`299 - "v1 \"Endpoints\" is old", 299 - "and so is this"` }
   const { kubectl } = await serveApi(() => ({ ...well, headers }))

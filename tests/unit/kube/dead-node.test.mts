@@ -87,6 +87,8 @@ test('an old pod that may still end is waited for, and named', async () => {
       return true
     }),
     assert.rejects(waitFor('RollingUpdate', Date.now() - 60_000, 'Unknown'), late),
+    // Its kubelet says so itself: it lives.
+    assert.rejects(waitFor('Recreate', Date.now() - 60_000, 'False'), late),
   ])
 })
 

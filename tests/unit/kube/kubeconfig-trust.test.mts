@@ -97,6 +97,7 @@ test('a tunnel of this machine, a certificate that is looked at, and a context o
     [{ server: 'http://localhost:8001' }],
     [{ server: 'http://[::1]:8001' }],
     [{ server, cluster: { 'insecure-skip-tls-verify': false } }],
+    [{ server, cluster: { 'insecure-skip-tls-verify': 'no' } }],
     [{ server }, { server: 'http://192.0.2.2:8080', user: 'somebody', cluster: insecure }],
   ]
   for (const one of ways)

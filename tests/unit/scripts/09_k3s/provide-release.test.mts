@@ -13,6 +13,7 @@ import type { Versions } from '../../../../lib/settings/versions.mts'
 import { tellMissing } from '../../../../lib/verbs/plan-offline.mts'
 import prepare from '../../../../scripts/09_k3s/09_k3s_01_prepare.mts'
 import { artifactsOf } from '../../../../scripts/09_k3s/nodes/install.mts'
+import { requireSameVersion } from '../../../../scripts/09_k3s/nodes/release.mts'
 import { provideRelease } from '../../../../scripts/09_k3s/nodes/provide-release.mts'
 import { findMissing } from '../../../../scripts/09_k3s/nodes/release-source.mts'
 import { release } from '../../../../scripts/09_k3s/settings-release.mts'
@@ -124,7 +125,7 @@ test('what lies there stays, and decides for which processor the rest is fetched
 })
 
 test('without a word it is fetched for the processor of this machine', async () => {
-  const missing = await findMissing(versions(), { ARTIFACTS_URL: undefined, HOSTS_ARCH: undefined })
+  const missing = await findMissing(versions(), { ARTIFACTS_URL: undefined, HOSTS_ARCH: undefined }, true)
   assert.deepEqual(
     missing?.files.map(({ path }) => path),
     [ours.program, ours.images].map((name) => join(folder, name)),
@@ -258,6 +259,23 @@ test('HOSTS_ARCH and what lies there disagree: exit 3 naming every such file, no
     })
   }
   assert.deepEqual(mirror.asked, [])
+})
+
+test('a known cluster has its images: without them here nothing is fetched', async () => {
+  lay(ours.program, own)
+  lay(ours.list, `${sumOf(own)}  ${ours.program}\n`)
+  const writes = gate(false)
+  assert.equal(await provideRelease({ versions: versions(), settings, writes, isNew: false }), here)
+  assert.deepEqual([mirror.asked, there()], [[], [ours.program, ours.list].toSorted()])
+})
+
+test('a program of the operator’s own, of another version and without images, is not held against images that are not there', () => {
+  lay(ours.program, own)
+  const given = { ...versions(), k3s: located({ version: 'v1.36.3+k3s1', file: join(folder, ours.program) }) }
+  assert.doesNotThrow(() => requireSameVersion(given, env))
+  assert.throws(() =>
+    requireSameVersion({ ...given, k3s: located({ version: 'v1.36.3+k3s1', places: [] }) }, env),
+  )
 })
 
 test('images of another version than the program’s are told before anything is fetched: exit 3', async () => {
