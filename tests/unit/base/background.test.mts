@@ -64,11 +64,11 @@ test('many listen at once: each hears what is written meanwhile, and Node warns 
   process.on('warning', warn)
   const go = join(newFolder(), 'go')
   const waits = `until [ -e ${go} ]; do sleep 0.05; done; echo heard >&2`
-  const { ended, listen } = startInBackground(['sh', '-c', waits], newFolder())
-  const heard = Array.from({ length: 30 }, () => listen())
-  const early = listen()()
+  const program = startInBackground(['sh', '-c', waits], newFolder())
+  const heard = Array.from({ length: 30 }, () => program.listen())
+  const early = program.listen()()
   writeFileSync(go, '')
-  await ended
+  await program.ended
   process.off('warning', warn)
   assert.deepEqual([early, [...new Set(heard.map((one) => one()))], warned], ['', ['heard\n'], []])
 })
