@@ -1,6 +1,7 @@
 import { request as requestPlain, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { exitCodes, KitError } from './errors.mts'
+import { isLoopback } from './loopback.mts'
 import { proxyFor } from './proxy-choice.mts'
 import { shortened } from './sensitive.mts'
 import { openTunnel } from './tunnel.mts'
@@ -9,10 +10,6 @@ import { openTunnel } from './tunnel.mts'
 
 /** Redirects that are followed: a release page sends to its storage, which answers. */
 const mostRedirects = 5
-
-/** True for an address of this machine: only there plain HTTP is read by nobody else. */
-export const isLoopback = ({ hostname }: URL): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
 
 /**
  * Sends one GET and follows its redirects.
@@ -46,7 +43,10 @@ const shownUrl = ({ origin, pathname }: URL): string => shortened(`${origin}${pa
 
 function redirected(from: URL, location: string): URL {
   const to = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined
-  if (to?.protocol === 'https:' || (to?.protocol === 'http:' && from.protocol === 'http:' && isLoopback(to)))
+  if (
+    to?.protocol === 'https:' ||
+    (to?.protocol === 'http:' && from.protocol === 'http:' && isLoopback(to.hostname))
+  )
     return to
   throw new KitError(`${from.host} sends to an address without TLS`, {
     exitCode: exitCodes.trust,

@@ -1,4 +1,4 @@
-import { isLoopback } from '../../lib/base/https-get.mts'
+import { isLoopback } from '../../lib/base/loopback.mts'
 import type { Setting } from '../../lib/settings/settings.mts'
 
 // Where this machine takes the files of K3s' release from.
@@ -34,7 +34,7 @@ function mirrorProblem(value: string): string | undefined {
   if (url === undefined || /[?#\s]/.test(value))
     return 'must be an address such as https://mirror.example.com/k3s'
   if (url.username !== '' || url.password !== '') return 'must not hold an account: it is shown in reports'
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
     ? undefined
     : 'must begin with https://, for files without it can be replaced on the way'
 }

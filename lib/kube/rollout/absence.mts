@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
+import { isUnreachable } from '../patience.mts'
 
 // An empty list is not an event of a watch: only a response of the API server proves that an object is absent, never
 // the time a watch has been without events.
@@ -27,7 +28,7 @@ export function createAbsenceCheck(
     try {
       return (await kubectl.api.get(kind, name, namespace, { once: true })) === undefined
     } catch (thrown) {
-      if (thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable) return false
+      if (isUnreachable(thrown)) return false
       throw thrown
     }
   }

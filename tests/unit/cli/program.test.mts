@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { root } from '../../../lib/base/files.mts'
 
-test('what is thrown in a listener ends the run as a signal does: with its clean-up, one line, exit 1', () => {
+/** A program whose work is `body`, an expression of a function, in a process of its own. */
+function runProgram(body: string) {
   const folder = mkdtempSync(join(tmpdir(), 'program-'))
   try {
     const program = join(folder, 'program.mts')
@@ -14,41 +15,8 @@ test('what is thrown in a listener ends the run as a signal does: with its clean
       program,
       `import { startProgram } from '${root}/lib/cli/program.mts'
 import { pauseFor } from '${root}/lib/base/poll.mts'
-startProgram('step', '', async () => {
-  setTimeout(() => { throw new Error('late words') }, 50)
-  try {
-    await pauseFor(30_000)
-    return 0
-  } finally {
-    console.log('given back')
-  }
-})`,
-    )
-    const started = performance.now()
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ['--import', join(root, 'bin/runtime.mjs'), program],
-      { encoding: 'utf8', timeout: 60_000 },
-    )
-    assert.equal(stdout, 'given back\n')
-    assert.match(stderr, /a bug of the kit: late words {3}exit 1/)
-    assert.equal(status, 1)
-    assert.ok(performance.now() - started < 25_000)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-})
-
-/** A program whose body is never settled, with nothing left to wait for. */
-function runUnsettled(body: string) {
-  const folder = mkdtempSync(join(tmpdir(), 'program-'))
-  try {
-    const program = join(folder, 'program.mts')
-    writeFileSync(
-      program,
-      `import { startProgram } from '${root}/lib/cli/program.mts'
 import { questions } from '${root}/lib/base/terminal.mts'
-startProgram('step', '', () => ${body})`,
+startProgram('step', '', ${body})`,
     )
     const words = ['--import', join(root, 'bin/runtime.mjs'), program]
     return spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 60_000 })
@@ -57,14 +25,31 @@ startProgram('step', '', () => ${body})`,
   }
 }
 
+test('what is thrown in a listener ends the run as a signal does: with its clean-up, one line, exit 1', () => {
+  const started = performance.now()
+  const { status, stdout, stderr } = runProgram(`async () => {
+  setTimeout(() => { throw new Error('late words') }, 50)
+  try {
+    await pauseFor(30_000)
+    return 0
+  } finally {
+    console.log('given back')
+  }
+}`)
+  assert.equal(stdout, 'given back\n')
+  assert.match(stderr, /a bug of the kit: late words {3}exit 1/)
+  assert.equal(status, 1)
+  assert.ok(performance.now() - started < 25_000)
+})
+
 test('input that ends at a question is told as that: exit 130', () => {
-  const { status, stderr } = runUnsettled('questions.during(new Promise(() => {}))')
+  const { status, stderr } = runProgram('() => questions.during(new Promise(() => {}))')
   assert.match(stderr, /cancelled: the input ended at a question; nothing was written {3}exit 130/)
   assert.equal(status, 130)
 })
 
 test('a run with nothing left to wait for has failed, also when no question is open', () => {
-  const { status, stderr } = runUnsettled('new Promise(() => {})')
+  const { status, stderr } = runProgram('() => new Promise(() => {})')
   assert.match(stderr, /the run stopped before its end {3}exit 1/)
   assert.equal(status, 1)
 })
