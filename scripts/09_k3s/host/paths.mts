@@ -8,6 +8,8 @@ export const paths = {
   images: '/var/lib/rancher/k3s/agent/images',
   server: '/var/lib/rancher/k3s/server',
   etcd: '/var/lib/rancher/k3s/server/db/etcd',
+  /** Laid by K3s, or by the kit: etcd has put this server out, and its database is of no use. */
+  tombstone: '/var/lib/rancher/k3s/server/db/etcd/tombstone',
   /** Of an agent: the servers it knows of, since it has joined. */
   balancer: '/var/lib/rancher/k3s/agent/etc/k3s-agent-load-balancer.json',
   kubeconfig: '/etc/rancher/k3s/k3s.yaml',

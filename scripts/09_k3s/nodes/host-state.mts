@@ -102,7 +102,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
   const addresses = wordsOf(looked.said, 'address')
   const joined = wordsOf(looked.said, 'node')
   const has = (path: string) => looked.said.includes(`\n${path}\n`)
-  const tombstone = has(`${paths.etcd}/tombstone`)
+  const tombstone = has(paths.tombstone)
   const data = has(`${paths.etcd}/member/wal`) && !tombstone
   return {
     name,

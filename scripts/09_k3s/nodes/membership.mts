@@ -31,4 +31,4 @@ export async function withMembership(
  * learn nothing: the members reject its streams, and it waits for a leader for ever (seen on v1.36.3).
  */
 export const markPutOut = (host: Host): Promise<void> =>
-  host.change('mark the database as put out of the cluster', ['touch', `${paths.etcd}/tombstone`])
+  host.change('mark the database as put out of the cluster', ['touch', paths.tombstone])

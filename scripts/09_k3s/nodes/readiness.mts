@@ -126,7 +126,7 @@ export function serverIsHealthy(
 }
 
 const hasTombstone = async (server: Host): Promise<boolean> =>
-  (await server.read(['test', '-e', `${paths.etcd}/tombstone`])).code === 0
+  (await server.read(['test', '-e', paths.tombstone])).code === 0
 
 /** How many servers run or start: etcd has a leader once most of them do. */
 async function running(members: readonly Host[]): Promise<string> {

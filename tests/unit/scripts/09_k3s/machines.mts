@@ -369,7 +369,7 @@ const stateOf = (world: World, one: Machine): string =>
     unitOf(one),
     '',
     ...(one.data ? [`${paths.etcd}/member/wal`] : []),
-    ...(one.tombstone ? [`${paths.etcd}/tombstone`] : []),
+    ...(one.tombstone ? [paths.tombstone] : []),
     ...(one.role === 'worker' && one.registered ? [paths.balancer] : []),
     ...(one.data ? ['ca=c0ffee', ...madeWith(world)] : []),
     ...(one.joins === '' ? [] : [`joins=${one.joins}`]),

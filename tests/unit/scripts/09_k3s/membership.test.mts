@@ -384,7 +384,7 @@ test('who holds the database: not by its folder, which is there before a server 
   lay(`${paths.etcd}/member/wal/0.wal`, 'log')
   const member = await stateHere()
   assert.deepEqual([member.data, member.tombstone, member.joins], [true, false, '192.0.2.11'])
-  lay(`${paths.etcd}/tombstone`, '')
+  lay(paths.tombstone, '')
   const out = await stateHere()
   assert.deepEqual([out.data, out.tombstone, out.joins], [false, true, undefined])
 })
