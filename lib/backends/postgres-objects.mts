@@ -41,7 +41,7 @@ export async function requireOwnTables(
   throw new KitError(
     `${where}: ${rows.length} tables of database ${database} belong to ${owners.join(', ')}, not to ${user}`,
     {
-      exitCode: exitCodes.worldMoved,
+      exitCode: exitCodes.conflict,
       details: [
         shortened(few(names, 5), 400),
         'A migration of the application would end with "must be owner". A restore by the superuser leaves them so.',

@@ -44,14 +44,14 @@ export function requireUsable(
   }
   if (facts.owner !== undefined && facts.owner !== owner && !isHalfMade(facts, user, claim)) {
     throw new KitError(`${where}: database ${name} belongs to ${facts.owner}, not to ${owner}`, {
-      exitCode: exitCodes.worldMoved,
+      exitCode: exitCodes.conflict,
       details: [written()],
       hint: `if it is yours: ALTER DATABASE ${quoteName(name)} OWNER TO ${quoteName(owner)}; else use another environment name`,
     })
   }
   if (facts.claim !== undefined && facts.claim !== claim) {
     throw new KitError(`${where}: database ${name} is another installation's`, {
-      exitCode: exitCodes.worldMoved,
+      exitCode: exitCodes.conflict,
       details: [
         `claimed by: ${facts.claim}`,
         `this run is: ${claim}`,
@@ -85,7 +85,7 @@ const isHalfMade = (facts: Facts, user: string, claim: string): boolean =>
 export function requireNoMembership(where: string, { memberships }: Facts, role: string): void {
   if (memberships.length === 0) return
   throw new KitError(`${where}: role ${role} has the rights of ${memberships.join(', ')} too`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [`An application’s role has its own database and nothing else. ${written()}`],
     hint: `as superuser: REVOKE ${memberships.map(quoteName).join(', ')} FROM ${quoteName(role)};`,
   })
@@ -112,7 +112,7 @@ export function requireNoForeignRights(
     ...members.map((role) => `REVOKE ${quoteName(owner)} FROM ${quoteName(role)};`),
   ]
   throw new KitError(`${where}: ${found.join('; ')}`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [`Only its owner works in an application’s database. ${written()}`],
     hint: `as superuser: ${cures.join(' ')}`,
   })
@@ -143,7 +143,7 @@ export function requireOurRole(
 ): void {
   if (owner !== undefined || fits || !roleInUse) return
   throw new KitError(`${where}: role ${role} belongs to another application`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [`It owns or uses other databases, and has another password than ours. ${written()}`],
     hint: `use another environment name; if it is not needed any more: DROP OWNED BY ${quoteName(role)} in its databases, then DROP ROLE ${quoteName(role)}`,
   })

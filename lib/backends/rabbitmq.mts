@@ -47,7 +47,7 @@ export function createRabbitmq(settings: Settings, writes: Writes, reporter: Rep
 }
 
 /** Milliseconds for the connection, and again for the login. */
-const longest = 8000
+const timeoutMilliseconds = 8000
 
 export interface Login {
   readonly host: string
@@ -69,8 +69,11 @@ export async function logIn(login: Login): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   let refusal: Method | undefined
   try {
-    socket = await openSocket({ backend: 'RABBITMQ', ...login }, longest)
-    timer = setTimeout(() => socket?.destroy(new Error(`no answer within ${longest / 1000} s`)), longest)
+    socket = await openSocket({ backend: 'RABBITMQ', ...login }, timeoutMilliseconds)
+    timer = setTimeout(
+      () => socket?.destroy(new Error(`no answer within ${timeoutMilliseconds / 1000} s`)),
+      timeoutMilliseconds,
+    )
     socket.write(protocolHeader)
     for await (const method of methodsOf(socket)) {
       const answer = answerTo(method, login)

@@ -62,7 +62,7 @@ export function foreignDatabase(where: string, database: number, claimed: string
       ? 'it holds keys that no installation of the kit claims'
       : `it is claimed by ${shownOwner(claimed)}`
   return new KitError(`${where} database ${database} belongs to another: ${who}`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [written()],
     hint: 'choose another database number in the module’s settings; each application and environment needs its own',
   })

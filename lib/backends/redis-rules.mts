@@ -142,7 +142,7 @@ const refused = (
   ways: readonly string[],
 ): KitError =>
   new KitError(`${where} serves another installation of ${moduleIn(owner)} already`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [
       why,
       `Both would send on ${channels}, which no database number keeps apart: each would show the other’s messages.`,

@@ -34,7 +34,7 @@ interface Answer {
 }
 
 /** Milliseconds for one request. */
-const patience = 10_000
+const timeoutMilliseconds = 10_000
 
 /** Prefix of the kit's own objects, which are deleted at once. */
 const probePrefix = 'keybuzz-check-'
@@ -54,7 +54,7 @@ export function createS3(settings: Settings, writes: Writes, { ok }: Reporter): 
       },
     )
     try {
-      const signal = AbortSignal.timeout(patience)
+      const signal = AbortSignal.timeout(timeoutMilliseconds)
       const sent = method === 'PUT' ? { body } : {}
       const answer = await fetch(url, { method, headers, signal, redirect: 'manual', ...sent })
       return { status: answer.status, text: await textOf(answer.body, mostErrorBytes) }

@@ -39,7 +39,7 @@ rm -rf "$folder"
 exit "$code"`
 
 /** Milliseconds in which a program ends that has been told to. */
-const patience = 3000
+const endTimeoutMilliseconds = 3000
 
 const running = new Set<Background>()
 
@@ -82,7 +82,7 @@ export function startInBackground(words: readonly string[], folder: string): Bac
     async end() {
       for (const one of handles) one.ref()
       child.stdin.end()
-      const late = setTimeout(() => killGroup(child.pid), patience)
+      const late = setTimeout(() => killGroup(child.pid), endTimeoutMilliseconds)
       await ended
       clearTimeout(late)
       rmSync(folder, { recursive: true, force: true })

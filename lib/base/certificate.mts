@@ -5,12 +5,12 @@ export const daysUntil = (end: Date, now = new Date()): number =>
   Math.floor((end.getTime() - now.getTime()) / 86_400_000)
 
 /** Days before its end from which a certificate is warned about. cert-manager renews 30 days before. */
-const tell = 21
+const warnDays = 21
 
 /** The warning about a certificate that has ended or ends within 21 days, or undefined. */
 export function endNear(end: Date, now = new Date()): string | undefined {
   const days = daysUntil(end, now)
-  if (days >= tell) return undefined
+  if (days >= warnDays) return undefined
   const date = end.toISOString().slice(0, 10)
   return days < 0
     ? `the certificate ended on ${date}`

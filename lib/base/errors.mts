@@ -5,7 +5,7 @@ export const exitCodes = {
   usage: 2,
   preflight: 3,
   changesPending: 4,
-  worldMoved: 5,
+  conflict: 5,
   unreachable: 6,
   trust: 7,
   denied: 8,

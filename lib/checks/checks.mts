@@ -141,7 +141,7 @@ async function outcomeOf<S extends Settings>(
 /** Errors that keep a check from looking: the way to what it asks, not what it found there. */
 const stopping: readonly ExitCode[] = [
   exitCodes.preflight,
-  exitCodes.worldMoved,
+  exitCodes.conflict,
   exitCodes.unreachable,
   exitCodes.trust,
   exitCodes.denied,

@@ -11,7 +11,7 @@ import type { Settings } from '../settings/settings.mts'
 import type { Writes } from '../base/writes.mts'
 
 /** Seconds for deleted pods to end: a worker may wait minutes for its workflows. */
-const longest = 900
+const podsEndSeconds = 900
 
 /** A test that breaks something on purpose. It runs by --drill only, and only when everything is healthy. */
 export interface Drill<S extends Settings = Settings> {
@@ -76,7 +76,7 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
     await kubectl.run([...words, '--wait=false'], { once: true })
     const pods = await kube.reader.list('pods', { namespace, labels: matchLabels })
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
-    await waitUntilGone(kubectl, ending, longest)
+    await waitUntilGone(kubectl, ending, podsEndSeconds)
   }
   return {
     async losePods(namespace, workloads) {

@@ -1,13 +1,14 @@
 import { readArguments } from './arguments.mts'
 import { endBackground } from '../base/background.mts'
 import type { Arguments, Program } from '../run/request.mts'
-import { Cancelled, exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
+import { Cancelled, exitCodes, type ExitCode } from '../base/errors.mts'
 import { questions } from '../base/terminal.mts'
 import { helpText } from './flags.mjs'
+import { printFailure } from './hints.mts'
 import { rememberProxyPasswords } from '../base/proxies.mts'
 import { interruption } from '../base/signals.mts'
 import { writtenClause } from '../base/written.mts'
-import { log, logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
+import { logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
 
 type Body = (options: Arguments & { program: Program }) => Promise<ExitCode>
 
@@ -25,13 +26,13 @@ export function startProgram(program: Program, usage: string, body: Body): void 
   // Errors of event listeners, which no promise catches: an abrupt end would leave locks and pods behind.
   process.on('uncaughtException', (thrown) => {
     record(`in a listener: ${thrown.stack ?? thrown.message}`)
-    if (settled) process.exitCode = explain(thrown)
+    if (settled) process.exitCode = printFailure(thrown)
     else interruption.failWith(thrown)
   })
   // The event loop is empty and the run has not ended: its stdin has (Ctrl-D). Node would exit with 0, and the master
   // would continue with the next module.
   process.once('beforeExit', () => {
-    if (!settled) process.exitCode = explain(unsettled())
+    if (!settled) process.exitCode = printFailure(unsettled())
   })
   void main(program, usage, body).then((code) => {
     settled = true
@@ -55,37 +56,12 @@ async function main(program: Program, usage: string, body: Body): Promise<ExitCo
     }
     const code = await body({ ...options, program })
     const lost = logFailure()
-    return lost === undefined || code !== exitCodes.done ? code : explain(lost)
+    return lost === undefined || code !== exitCodes.done ? code : printFailure(lost)
   } catch (thrown) {
-    return explain(interruption.reasonOf(thrown))
+    return printFailure(interruption.reasonOf(thrown))
   } finally {
     await endBackground()
     const path = logPath()
     if (path !== undefined) say(`  log       ${path}`)
   }
-}
-
-/** Prints what failed, where, and what to do next; the stack goes to the log. @returns exit code, 1 for a bug */
-export function explain(thrown: unknown): ExitCode {
-  if (thrown instanceof KitError) {
-    log.fail(`${thrown.message}   exit ${thrown.exitCode}`, [
-      ...thrown.details,
-      ...(thrown.hint === undefined ? [] : [`next: ${thrown.hint}`]),
-    ])
-    recordCauses(thrown)
-    return thrown.exitCode
-  }
-  log.fail(`a bug of the kit: ${messageOf(thrown)}   exit ${exitCodes.bug}`, [
-    ...(logPath() === undefined && thrown instanceof Error
-      ? (thrown.stack ?? '').split('\n').slice(1, 5)
-      : []),
-    'next: run the same command again; if it stays, keep the log and report it',
-  ])
-  recordCauses(thrown)
-  return exitCodes.bug
-}
-
-/** Writes the stack of an error and of all its causes to the log. */
-function recordCauses(thrown: unknown): void {
-  for (let one = thrown; one instanceof Error; one = one.cause) record(one.stack ?? one.message)
 }

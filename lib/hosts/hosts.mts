@@ -7,7 +7,7 @@ import { log, say } from '../base/log.mts'
 import { type Server, limited, readServers, type Limited } from './servers.mts'
 import { connect } from './ssh.mts'
 import { readSshKey } from './private-key.mts'
-import { newcomerOf, trustNewcomers, type Newcomer } from './known-hosts.mts'
+import { untrustedHostOf, trustHosts, type UntrustedHost } from './known-hosts.mts'
 
 /** The machines of a cluster, connected. */
 export interface Hosts {
@@ -145,7 +145,7 @@ async function learnUnknownHosts(
   servers: readonly Server[],
 ): Promise<ReadonlyMap<Server, unknown>> {
   const unreachable = new Map<Server, unknown>()
-  const meet = async (server: Server): Promise<Newcomer[]> => {
+  const meet = async (server: Server): Promise<UntrustedHost[]> => {
     const login = loginOf(options, server)
     if (login.keys.known.length > 0) return []
     try {
@@ -153,13 +153,13 @@ async function learnUnknownHosts(
       await connect(login)
       return []
     } catch (thrown) {
-      if (!isUnreachable(thrown)) return [newcomerOf(login, thrown)]
+      if (!isUnreachable(thrown)) return [untrustedHostOf(login, thrown)]
       unreachable.set(server, thrown)
       return []
     }
   }
-  const newcomers = (await Promise.all(servers.map(meet))).flat()
-  if (newcomers.length > 0) await trustNewcomers(options.env, newcomers, options.answers)
+  const untrusted = (await Promise.all(servers.map(meet))).flat()
+  if (untrusted.length > 0) await trustHosts(options.env, untrusted, options.answers)
   return unreachable
 }
 

@@ -96,13 +96,13 @@ export const trustedKeys = (env: string, { address, port }: Target): HostKeys =>
   hostKeysIn(readKnownHosts(env), address, port)
 
 /** A host without a known key, and the key it presented. */
-export interface Newcomer {
+export interface UntrustedHost {
   readonly target: Target
   readonly key: HostKey
 }
 
 /** The new host in an `UnknownHost` error. @throws any other error unchanged */
-export function newcomerOf(target: Target, thrown: unknown): Newcomer {
+export function untrustedHostOf(target: Target, thrown: unknown): UntrustedHost {
   if (thrown instanceof UnknownHost) return { target, key: thrown.key }
   throw thrown
 }
@@ -112,12 +112,12 @@ export function newcomerOf(target: Target, thrown: unknown): Newcomer {
  * no key (DESIGN section 5).
  * @throws KitError exit 7 without a terminal, exit 2 when the answer is no, exit 12 when they cannot be saved
  */
-export async function trustNewcomers(
+export async function trustHosts(
   env: string,
-  newcomers: readonly Newcomer[],
+  untrusted: readonly UntrustedHost[],
   { canAsk, confirm }: Answers,
 ): Promise<void> {
-  const lines = newcomers.flatMap(({ target, key }) => [
+  const lines = untrusted.flatMap(({ target, key }) => [
     `${target.name} (${target.address})   ${key.type} ${fingerprint(key)}`,
     ...(trustedKeys(env, target).byAuthority
       ? [
@@ -127,25 +127,25 @@ export async function trustNewcomers(
   ])
   const path = shownPath(knownHostsPath(env))
   if (!canAsk) {
-    throw new KitError(`${newcomers.length} hosts are not known yet`, {
+    throw new KitError(`${untrusted.length} hosts are not known yet`, {
       exitCode: exitCodes.trust,
       details: [...lines, written()],
-      hint: `compare with ssh-keygen -lf on each host, then add to ${path}: ${keyscan(newcomers)}; or run on a terminal and answer`,
+      hint: `compare with ssh-keygen -lf on each host, then add to ${path}: ${keyscan(untrusted)}; or run on a terminal and answer`,
     })
   }
   for (const line of lines) say(`  ${line}`)
   say('  compare on each host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub')
-  await confirmYes(`Are these the keys of your ${newcomers.length} hosts?`, { canAsk, confirm, yes: false })
+  await confirmYes(`Are these the keys of your ${untrusted.length} hosts?`, { canAsk, confirm, yes: false })
   addKnownHosts(
     env,
-    newcomers.map(({ target, key }) => knownHostsLine(namesOf(target), key)),
+    untrusted.map(({ target, key }) => knownHostsLine(namesOf(target), key)),
   )
 }
 
 /** The command that shows the keys of these hosts: all of them use the same port. */
-function keyscan(newcomers: readonly Newcomer[]): string {
-  const [port = 22] = newcomers.map(({ target }) => target.port)
-  return `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}-t ed25519 ${newcomers.map(({ target }) => target.address).join(' ')}`
+function keyscan(untrusted: readonly UntrustedHost[]): string {
+  const [port = 22] = untrusted.map(({ target }) => target.port)
+  return `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}-t ed25519 ${untrusted.map(({ target }) => target.address).join(' ')}`
 }
 
 const namesOf = ({ name, address, port }: Target): string[] =>

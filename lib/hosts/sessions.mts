@@ -4,7 +4,7 @@ import { record } from '../base/log.mts'
 import { shownTarget, sshTo, type Target } from './ssh-errors.mts'
 
 /** Sessions at once on one connection: one fewer than an sshd with MaxSessions 4 allows. */
-const most = 3
+const mostChannels = 3
 
 /** An sshd closes a session a moment after its command has ended: until then it still counts. */
 const retryMs = 200
@@ -25,7 +25,7 @@ export const isSessionRefused = (thrown: unknown): boolean =>
  * are open at once as the sshd has allowed (MaxSessions of sshd_config).
  */
 export function createSessions(target: Target): Sessions {
-  let allowed = most
+  let allowed = mostChannels
   let running = 0
   const waiting: (() => void)[] = []
   return {

@@ -5,7 +5,7 @@ import { record } from '../base/log.mts'
 // Which of several endpoints of one cluster's API answers now. Each is requested, its certificate checked by the CA.
 
 /** Milliseconds an API server may take to answer /readyz. */
-const patience = 2000
+const timeoutMilliseconds = 2000
 
 /**
  * The endpoint to use: the preferred one when it answers, else the first of the others that answers. The preferred one
@@ -50,7 +50,7 @@ export function answers(
         cert: certificate,
         key,
         agent: false,
-        timeout: patience,
+        timeout: timeoutMilliseconds,
         ...(tlsName === undefined ? {} : { servername: tlsName }),
       },
       ({ statusCode = 0 }) => {
@@ -60,7 +60,7 @@ export function answers(
         else no(`HTTP ${statusCode}`)
       },
     )
-    asked.on('timeout', () => asked.destroy(new Error(`no answer within ${patience} ms`)))
+    asked.on('timeout', () => asked.destroy(new Error(`no answer within ${timeoutMilliseconds} ms`)))
     asked.on('error', (error) => no(error.message))
     asked.end()
   })

@@ -10,7 +10,7 @@ import type { Endpoint, Kubeconfig } from './kubeconfig.mts'
 // certificate first, "broken pipe". Which of both is chance: the certificates themselves tell.
 
 /** Milliseconds for one handshake. */
-const patience = 3000
+const timeoutMilliseconds = 3000
 
 /** OpenSSL's words for a chain that no known CA has signed. */
 const unknownAuthority = [
@@ -53,7 +53,7 @@ export function foreignAuthority(
       servername,
       ca,
       rejectUnauthorized: false,
-      timeout: patience,
+      timeout: timeoutMilliseconds,
     })
     const unseen = (why: string) => {
       record(`${server}: its certificate cannot be seen: ${why}`)
@@ -61,7 +61,7 @@ export function foreignAuthority(
       resolve(undefined)
     }
     socket.on('error', (error) => unseen(error.message))
-    socket.on('timeout', () => unseen(`no answer within ${patience} ms`))
+    socket.on('timeout', () => unseen(`no answer within ${timeoutMilliseconds} ms`))
     socket.on('secureConnect', () => {
       // Node's types say Error; it is the code of OpenSSL.
       const why = String(socket.authorizationError ?? '')

@@ -77,11 +77,11 @@ function chooserOf(kubeconfig: Kubeconfig): () => Promise<string> {
 }
 
 /** Days before the end of a client certificate from which every run warns of it. */
-const tell = 30
+const warnDays = 30
 
 function requireCurrent(path: string, kubeconfig: Kubeconfig, now: Date): void {
   const days = daysLeft(kubeconfig, now)
-  if (days === undefined || days >= tell) return
+  if (days === undefined || days >= warnDays) return
   if (days < 0) throw new CertificateExpired(path, days)
   log.warn(
     `the client certificate in ${shownPath(path)} ends in ${days} days`,
@@ -136,7 +136,7 @@ export function recordIdentity(env: string, { uid, ca }: Identity): void {
 export function requireSameCluster(env: string, recorded: Identity | undefined, met: Identity): void {
   if (recorded === undefined || (recorded.uid === met.uid && recorded.ca === met.ca)) return
   throw new KitError(`the kubeconfig of ${env} leads to another cluster than before`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [
       `recorded in credentials/${env}/cluster.env: ${recorded.uid}`,
       `met now: ${met.uid}`,

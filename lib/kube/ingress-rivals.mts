@@ -107,7 +107,7 @@ export const rivalHint = ({ theirs: { metadata } }: Rival): string =>
 /** Exit 5: another Ingress claims the address. */
 export const rivalError = (rival: Rival): KitError =>
   new KitError(rivalText(rival), {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [
       rival.isSame
         ? 'Visitors meet one or the other.'

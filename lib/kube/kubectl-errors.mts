@@ -33,7 +33,7 @@ const isModified = /the object has been modified/
 export class ObjectModified extends KitError {
   constructor(details: readonly string[]) {
     super('the object was changed by somebody else since it was compared', {
-      exitCode: exitCodes.worldMoved,
+      exitCode: exitCodes.conflict,
       details,
       hint: 'run the same command again; see who else writes to it: kubectl get ... -o yaml --show-managed-fields',
     })

@@ -55,13 +55,13 @@ export const refusals: readonly Refusal[] = [
   {
     words: /spec\.resources\.requests\.storage: Forbidden: field can not be less than/,
     what: 'a volume is larger than its setting says: volumes do not shrink',
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     hint: 'set the size back to what it was: kubectl get persistentvolumeclaims --all-namespaces   shows it',
   },
   {
     words: /only dynamically provisioned pvc can be resized/,
     what: 'the StorageClass of a volume does not let it grow',
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     hint: 'set the size back to what it was, or use a StorageClass with allowVolumeExpansion',
   },
   {
@@ -128,7 +128,7 @@ export const refusals: readonly Refusal[] = [
   {
     words: /(?:in namespace (\S+) )?because it is being terminated/,
     what: 'its namespace is being deleted',
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     hint: ([, namespace = '']) =>
       `kubectl get namespaces ${namespace} -o yaml   shows which finalizer it still waits for; run again when it is gone`,
   },

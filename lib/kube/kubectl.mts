@@ -7,7 +7,7 @@ import { createWarnings, warningsIn } from './kubectl-warnings.mts'
 import { record } from '../base/log.mts'
 import { run, shownWords } from '../base/command.mts'
 import { jsonIn } from './json-answer.mts'
-import { createPatience, isUnreachable, type Way } from './patience.mts'
+import { createRetry, isUnreachable, type Way } from './retry.mts'
 import type { Question } from './question.mts'
 
 /**
@@ -69,7 +69,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
     context,
   ]
   const warn = createWarnings()
-  const patience = createPatience(way)
+  const retry = createRetry(way)
   const get = createGet(kubeconfig, wordsFor)
 
   async function runOnce(
@@ -107,14 +107,14 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
 
   const kubectl: Kubectl = {
     get words() {
-      return wordsFor(patience.context)
+      return wordsFor(retry.context)
     },
     api: createApi((question) =>
-      patience.attempt((context) => askOnce(context, question), question.once !== true),
+      retry.attempt((context) => askOnce(context, question), question.once !== true),
     ),
     run(more, options = {}) {
       const isRepeatable = options.once !== true && options.runDespiteInterrupt !== true
-      return patience.attempt((context) => runOnce(context, more, options), isRepeatable)
+      return retry.attempt((context) => runOnce(context, more, options), isRepeatable)
     },
     async json<T>(more: readonly string[], options?: KubectlOptions) {
       const text = await kubectl.run([...more, '-o', 'json'], options)

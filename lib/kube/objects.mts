@@ -85,7 +85,7 @@ export const fieldManager = 'keybuzz'
 export const replicasManager = 'keybuzz-handover'
 
 /** Seconds a deleted Deployment's pods may take to end: the longest grace period, and a margin. */
-const longest = 900
+const podsEndSeconds = 900
 
 /** How often the objects are asked about until the pods they wait for are. */
 const looksBetween = 5
@@ -111,7 +111,7 @@ export async function deleteObjects(
   // One line for each object whose deletion was accepted.
   const taken = await kubectl.run(words, { input: { apiVersion: 'v1', kind: 'List', items } })
   // `kubectl delete --wait` would wait silently; that objects are gone is read from the API server here.
-  if (wait) await waitUntilGone(kubectl, objects, longest)
+  if (wait) await waitUntilGone(kubectl, objects, podsEndSeconds)
   return taken.split('\n').filter((line) => line !== '').length
 }
 

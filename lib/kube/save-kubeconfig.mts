@@ -73,7 +73,7 @@ function requireSameCa(env: string, own: Kubeconfig, saved: Kubeconfig | undefin
   const known = recordedIdentity(env)?.ca ?? saved?.caHash
   if (known === undefined || known === own.caHash) return
   throw new KitError(`the masters of ${env} belong to another cluster than its kubeconfig`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [`${shownPath(kubeconfigPath(env))} was left as it is.`],
     hint:
       recordedIdentity(env) === undefined

@@ -23,7 +23,7 @@ interface WatchEvent {
 }
 
 /** Milliseconds before a watch that ended is started again. */
-const pause = 1000
+const pauseMilliseconds = 1000
 
 /**
  * Milliseconds after which a restarted watch without events requests the list: neither an empty list nor an API server
@@ -97,7 +97,7 @@ export function watchKind(
             : `watch of ${kind} ended: ${kubectlError(words, { code, stderr }).message}`,
         )
       clearTimeout(silent)
-      if (!stopped) timer = setTimeout(beginAgain, pause)
+      if (!stopped) timer = setTimeout(beginAgain, pauseMilliseconds)
     })
   }
   const beginAgain = () => {

@@ -67,7 +67,7 @@ function lostError<M extends Module>(
       ? 'put these files back from your backup, then run the same command again'
       : `put these lines back into the files, or save them by: ${masterCommand(module.number, env, ...flags)}`
   return new KitError(titleOf(module, number, lost), {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [
       ...lines,
       written(),

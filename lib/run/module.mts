@@ -1,7 +1,7 @@
 import type { Check } from '../checks/checks.mts'
 import type { Drill } from '../checks/drills.mts'
 import type { Declares, Setting, Settings } from '../settings/settings.mts'
-import type { Teardown } from '../hosts/take-down.mts'
+import type { Teardown } from '../hosts/teardown.mts'
 import type { KnownFailure } from '../kube/rollout/failure.mts'
 import type { Warning } from '../backends/backends.mts'
 import type { BackendNeeds } from '../backends/needs.mts'

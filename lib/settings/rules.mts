@@ -60,7 +60,7 @@ export function requireLive(
       continue
     }
     throw new KitError(`${setting.key} is not the value the cluster runs with`, {
-      exitCode: exitCodes.worldMoved,
+      exitCode: exitCodes.conflict,
       details: [
         `${fileOf(sources.env, module, setting)} has another one. ${written()}`,
         ...(setting.keep === true ? ['It can never be replaced: what it encrypted would be lost.'] : []),

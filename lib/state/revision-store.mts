@@ -20,7 +20,7 @@ export const revisionLabel = 'keybuzz.io/revision'
 const [headType, partType] = ['keybuzz.io/revision', 'keybuzz.io/revision-part']
 
 /** Most bytes of manifests in one Secret: Kubernetes accepts 1 MiB, including everything else in it. */
-const most = 900 * 1024
+const maxBytes = 900 * 1024
 
 /** Most bytes of a revision's unpacked manifests: a damaged one must not exhaust the memory of the run. */
 const mostUnpacked = 64 * 1024 * 1024
@@ -36,8 +36,11 @@ export function withoutValues(manifest: Manifest): Manifest {
   return { ...rest, data: Object.fromEntries(Object.keys(data).map((key) => [key, ''])) } as Manifest
 }
 
-/** The Secrets of a revision. @param limit most bytes of manifests in one Secret */
-export function encode({ manifests, ...meta }: Revision, limit = most): { head: Secret; parts: Secret[] } {
+/** The Secrets of a revision. @param limit bytes at most of manifests in one Secret */
+export function encode(
+  { manifests, ...meta }: Revision,
+  limit = maxBytes,
+): { head: Secret; parts: Secret[] } {
   const bytes = gzipSync(JSON.stringify(manifests.map(withoutValues)))
   const pieces = Array.from({ length: Math.ceil(bytes.length / limit) }, (_, at) =>
     bytes.subarray(at * limit, (at + 1) * limit),

@@ -30,7 +30,7 @@ export function requireOwner(acting: Acting): void {
   const owner = foreignOwner(acting)
   if (owner === undefined) return
   throw new KitError(`${headingOf(acting.module)} was installed from environment ${owner}`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [`${acting.env} may verify it, not change it. ${written()}`],
     hint: `use --env ${owner}`,
   })

@@ -27,7 +27,7 @@ export function targetOf(
       ? `${heading} has no earlier validated revision to go back to`
       : `${heading} has no revision ${wanted} to go back to`,
     {
-      exitCode: exitCodes.worldMoved,
+      exitCode: exitCodes.conflict,
       details: usable.map(
         (one) => `revision ${one.number}, ${one.state}, ${shortTime(one.when)}, by ${one.who}`,
       ),

@@ -67,7 +67,7 @@ function withValues(manifest: Manifest, today: readonly Manifest[]): Manifest {
     throw new KitError(
       `${nameOf(manifest)} of that revision needs values that today's settings do not have`,
       {
-        exitCode: exitCodes.worldMoved,
+        exitCode: exitCodes.conflict,
         details: [`missing: ${lost.join(', ')}`, written()],
         hint: 'give these settings first (step 00), then roll back again',
       },

@@ -34,7 +34,7 @@ export async function requireSameSchema<M extends Module>(
   const now = await readSchema(session)
   if (schema === undefined || now === undefined || target.schema === now) return
   throw new KitError(`the database has moved on since revision ${target.number} of ${headingOf(module)}`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [
       `last migration then: ${target.schema ?? 'not recorded'}`,
       `last migration now: ${now}`,

@@ -6,7 +6,7 @@ import { log, say } from '../base/log.mts'
 import { headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import type { Session } from '../run/session.mts'
-import type { TeardownRun } from '../hosts/take-down.mts'
+import type { TeardownRun } from '../hosts/teardown.mts'
 
 /**
  * Removes the hosts in --limit from the cluster, which continues without them.

@@ -112,7 +112,7 @@ function requireNobodyNeeds(module: Module, { known }: OpenedCluster): void {
   )
   if (needing.length === 0) return
   throw new KitError(`${headingOf(module)} cannot be uninstalled: other modules need it`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [`installed on this cluster: ${needing.join(', ')}`, written()],
     hint: 'uninstall these first',
   })

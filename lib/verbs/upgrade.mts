@@ -48,7 +48,7 @@ async function requireForward<M extends Module>(session: Session<M>): Promise<vo
   })
   if (back === undefined) return
   throw new KitError(`${back.name} would go back from ${back.from} to ${back.to}`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [`An older image does not run on the newer schema. ${written()}`],
     hint: 'correct versions.json; the way back to an earlier revision is --rollback',
   })

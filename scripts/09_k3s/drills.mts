@@ -16,18 +16,18 @@ import { serverIsHealthy } from './nodes/readiness.mts'
 const undo = 'keybuzz-drill-undo'
 
 /** Seconds after which the host itself starts K3s again. */
-const patience = 90
+const armedSeconds = 90
 
 /** Breaks nothing before its undo is armed on the host. */
 async function stopServer(host: Host): Promise<void> {
   const armed = await host.read(['systemctl', 'is-active', '--quiet', `${undo}.timer`])
   if (armed.code === 0) await disarm(host)
-  await host.change(`arm the start of k3s in ${patience} s`, [
+  await host.change(`arm the start of k3s in ${armedSeconds} s`, [
     'systemd-run',
     '--quiet',
     '--collect',
     `--unit=${undo}`,
-    `--on-active=${patience}`,
+    `--on-active=${armedSeconds}`,
     '--timer-property=AccuracySec=1s',
     'systemctl',
     'start',
@@ -87,7 +87,7 @@ const recovery = 60
 async function lookWithout(host: Host, tools: DrillTools<K3sSettings>): Promise<string[]> {
   const lost = await lostWithout(host.name, tools)
   const { code } = await host.read(['systemctl', 'is-active', '--quiet', 'k3s'])
-  return code === 0 ? [...lost, `${host.name} came back within ${patience} s: too soon to tell`] : lost
+  return code === 0 ? [...lost, `${host.name} came back within ${armedSeconds} s: too soon to tell`] : lost
 }
 
 /** The public names of the kit's applications of this environment. */

@@ -25,7 +25,7 @@ export const k3s = defineModule({
   title: 'K3s HA core',
   scope: 'cluster',
   machines: {
-    teardown: async () => (await import('./remove/take-down.mts')).teardown,
+    teardown: async () => (await import('./remove/teardown.mts')).teardown,
     staysOnHost: () => kept,
   },
   shared,

@@ -5,7 +5,7 @@ import type { KeybuzzSettings } from './settings.mts'
 import { migrator, podOf } from './pods.mts'
 
 /** Seconds a migration may take: an index on a large table is made in minutes. */
-const longest = 3600
+const deadlineSeconds = 3600
 
 /** What migrates the API's database, once for each image and command; none where no command is set. */
 export function migrations(settings: KeybuzzSettings, images: Images): Job[] {
@@ -19,7 +19,7 @@ export function migrations(settings: KeybuzzSettings, images: Images): Job[] {
       name: 'migrate',
       pod: podOf(settings, 'api', labels, migrator(settings, images, command)),
       inputs: [names.database(ENV)],
-      deadlineSeconds: longest,
+      deadlineSeconds,
     }),
   ]
 }

@@ -68,7 +68,7 @@ async function importedFrom({ kube }: Tools, pod: LiveObject): Promise<string | 
 }
 
 /** Seconds within which beat must be seen sending: several ticks. */
-const patienceSeconds = 6 * tickSeconds
+const silenceSeconds = 6 * tickSeconds
 
 export const beat: SupersetCheck = {
   id: 'superset.beat',
@@ -82,17 +82,17 @@ export const beat: SupersetCheck = {
     const { startTime = '' } = pod['status'] as { startTime?: string }
     const age = Date.now() - (Date.parse(startTime) || 0)
     const sent = await pollUntil(
-      async () => countSent(await logOf(tools, pod, 'beat', `sinceSeconds=${patienceSeconds}`)),
+      async () => countSent(await logOf(tools, pod, 'beat', `sinceSeconds=${silenceSeconds}`)),
       {
         until: (count) => count > 0,
-        milliseconds: patienceSeconds * 1000 - age,
+        milliseconds: silenceSeconds * 1000 - age,
         every: 2000,
         waiting: () => `beat sends every ${tickSeconds} s: waiting for the first`,
       },
     )
     return sent > 0
-      ? passed(`1 pod, ${sent} tasks sent in the last ${patienceSeconds} s`)
-      : failed(`its log has no task sent within ${patienceSeconds} s`)
+      ? passed(`1 pod, ${sent} tasks sent in the last ${silenceSeconds} s`)
+      : failed(`its log has no task sent within ${silenceSeconds} s`)
   },
 }
 

@@ -37,7 +37,7 @@ export const key: SupersetCheck = {
 }
 
 /** Seconds a trivial query may wait for a worker and come back. */
-const patienceSeconds = 60
+const workerSeconds = 60
 
 interface QueryState {
   readonly status: string
@@ -80,7 +80,7 @@ const isOver = ({ status }: QueryState): boolean => !['pending', 'running', 'sch
 export async function finishQuery(
   api: Api,
   started: Started,
-  seconds = patienceSeconds,
+  seconds = workerSeconds,
 ): Promise<string | undefined> {
   const state = await pollUntil(() => stateOf(api, started), {
     until: isOver,

@@ -100,7 +100,7 @@ async function hasAuth(admin: Vault, path: string): Promise<boolean> {
   if (type === 'kubernetes') return true
   const other = typeof type === 'string' ? shortened(type, 40) : 'unknown'
   throw new KitError(`the auth method at ${path} of ${admin.where} is of type ${other}, not kubernetes`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [written()],
     hint: 'set VAULT_AUTH_PATH to another word, such as kubernetes-keybuzz',
   })

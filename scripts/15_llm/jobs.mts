@@ -6,7 +6,7 @@ import { podOf, withConfig, type Process } from './pods.mts'
 import type { LlmSettings } from './settings.mts'
 
 /** Seconds a migration may take: LiteLLM itself waits 600 s for the lock and 600 s for each attempt. */
-const longest = 1800
+const deadlineSeconds = 1800
 
 /** Everything done once before the pods, in this order. */
 export const jobs = (settings: LlmSettings, images: Images): Job[] => [
@@ -27,7 +27,7 @@ export const migrateJob = (settings: LlmSettings, images: Images): Job =>
     settings,
     images,
     { name: 'migrate', args: withConfig('--skip_server_startup'), config: migrateConfig },
-    longest,
+    deadlineSeconds,
   )
 
 /** The ConfigMap of the migration: it names no model. */

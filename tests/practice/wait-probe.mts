@@ -1,6 +1,6 @@
 import { connectCluster } from '../../lib/kube/cluster.mts'
 import { waitForJob } from '../../lib/kube/rollout/job-wait.mts'
-import { explain } from '../../lib/cli/program.mts'
+import { printFailure } from '../../lib/cli/hints.mts'
 import { readVersions } from '../../lib/settings/versions.mts'
 import { waitForDeployments } from '../../lib/kube/rollout/deployments.mts'
 
@@ -15,5 +15,5 @@ try {
   if (kind === 'job') await waitForJob(kubectl, { namespace, name, deadlineSeconds: limits.deadline }, [])
   else await waitForDeployments(kubectl, namespace, [name], [], limits)
 } catch (thrown) {
-  process.exitCode = explain(thrown)
+  process.exitCode = printFailure(thrown)
 }

@@ -212,7 +212,7 @@ test('Ingresses and objects of other tools: whatever fields they have, they are 
     requireNoOtherTool(given as LiveObject, 'staging')
     volumesOn([given as LiveObject], ['k8s-1'])
   }
-  await neverABug('sh.helm.release.v1.n8n.v3', exitCodes.worldMoved, read, () => given)
+  await neverABug('sh.helm.release.v1.n8n.v3', exitCodes.conflict, read, () => given)
 })
 
 test('comments of databases, and answers of Superset: any of them is read, or told as it is', async () => {

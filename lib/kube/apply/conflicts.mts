@@ -36,7 +36,7 @@ export const conflictLine = ({ manifest, path, before, after, owner }: Conflict)
 export function requireNoConflict(conflicts: readonly Conflict[], hasWritten = false): void {
   if (conflicts.length === 0) return
   throw new KitError(`${conflicts.length} field(s) were changed by hand`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [
       ...conflicts.map(conflictLine),
       hasWritten ? 'They were changed while this run was writing, and left as they are.' : written(),

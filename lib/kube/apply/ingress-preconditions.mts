@@ -35,7 +35,7 @@ export async function requireFreeAddresses(session: KubeSession, wanted: readonl
 function takenHost({ host, theirs }: { readonly host: string; readonly theirs: LiveObject }): KitError {
   const { module, env } = ownerOf(theirs)
   return new KitError(`${host} belongs to module ${module} of ${env}: ${nameOf(theirs)} has it`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: ['A host name is for one module: each would answer paths of the other.', written()],
     hint: `give one of the two another host name: in credentials/${env}/${module}.env and install that one again, or in this module’s settings`,
   })

@@ -52,7 +52,7 @@ export function requireNoOtherTool(live: LiveObject, env: string): void {
     if (maker === undefined) continue
     const home = annotations['meta.helm.sh/release-namespace'] ?? namespace
     throw new KitError(`${nameOf(live)} was made by ${maker}`, {
-      exitCode: exitCodes.worldMoved,
+      exitCode: exitCodes.conflict,
       details: [
         'Both would install it, and each would revert the other. It was left as it is.',
         'Moving keeps data and keys: README.md, "Moving from another installation".',

@@ -58,7 +58,7 @@ export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
   const ours = `${owner.env}/${owner.module}_${owner.step}`
   if (theirs === ours) return
   throw new KitError(`${nameOf(live)} belongs to ${theirs}, not to ${ours}`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [written()],
     hint: 'two environments or steps use one name: give them different namespaces or names',
   })
@@ -74,7 +74,7 @@ export function requireStaying(live: LiveObject | undefined): void {
   const { namespace = '', name, finalizers = [] } = live.metadata
   const what = `${live.kind.toLowerCase()} ${name} --namespace ${namespace}`
   throw new KitError(`${nameOf(live)} is being deleted since ${live.metadata.deletionTimestamp}`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [
       finalizers.length === 0
         ? 'What it owns ends first.'

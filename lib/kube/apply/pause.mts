@@ -10,7 +10,7 @@ import { createKubeReader } from '../reader.mts'
 import { nameOf, type LiveObject, type Manifest, type Pod } from '../types.mts'
 
 /** Seconds for the pods of a Deployment to end: the longest grace period, and a margin. */
-const longest = 3700
+const podsEndSeconds = 3700
 
 /** How many pods a line names. */
 const named = 3
@@ -30,7 +30,7 @@ const specOf = (live: LiveObject): DeploymentSpec => live['spec'] as unknown as 
  */
 export async function pauseDeployments(
   deployments: readonly LiveObject[],
-  { kubectl, writes, seconds = longest }: { kubectl: Kubectl; writes: Writes; seconds?: number },
+  { kubectl, writes, seconds = podsEndSeconds }: { kubectl: Kubectl; writes: Writes; seconds?: number },
 ): Promise<void> {
   const started = performance.now()
   const running = deployments.filter((live) => specOf(live).replicas !== 0)

@@ -1,6 +1,6 @@
 import { exitCodes, KitError } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
-import { isUnreachable } from '../patience.mts'
+import { isUnreachable } from '../retry.mts'
 
 // An empty list is not an event of a watch: only a response of the API server proves that an object is absent, never
 // the time a watch has been without events.
@@ -37,7 +37,7 @@ export function createAbsenceCheck(
 /** The error (exit 5) for an object that was deleted while it was waited for. @param what `deployment/n8n-worker` */
 export const deletedMeanwhile = (what: string): KitError =>
   new KitError(`${what} was deleted while it was waited for`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: ['Another person or program works on this cluster, or the namespace is being deleted.'],
     hint: 'find out who; then run the same command again',
   })

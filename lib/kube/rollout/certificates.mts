@@ -6,7 +6,7 @@ import type { Until } from '../../base/poll.mts'
 // Certificates that cert-manager requests. Until one exists the ingress controller uses its default self-signed one.
 
 /** Seconds an ACME server may take to validate the public name; after a change of DNS it takes minutes. */
-const patience = 300
+const timeoutSeconds = 300
 
 /**
  * Waits for the certificate of each Ingress that has an issuer, up to 300 s each.
@@ -21,7 +21,7 @@ export async function awaitCertificates(
     const [{ secretName = '', hosts: [host = ''] = [] } = {}] = (one as Ingress).spec?.tls ?? []
     await until({
       what: `the certificate of ${host}`,
-      seconds: patience,
+      seconds: timeoutSeconds,
       missing: () => certificateLacks(kube, namespace, secretName, host),
       isFatal: (missing) => missing.startsWith(refusal),
       hint: hintFor(namespace, secretName),

@@ -11,7 +11,7 @@ import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
 
 /** Seconds beyond the Job's activeDeadlineSeconds within which Kubernetes marks it Failed. */
-const margin = 60
+const marginSeconds = 60
 
 /** The Job that is waited for. */
 export interface AwaitedJob {
@@ -52,7 +52,7 @@ export async function waitForJob(
       },
       line: () => `job/${name} ${reasonOf(podsOfJob())}`,
       failIfLate(line, seconds) {
-        if (seconds > deadlineSeconds + margin) throw late(name, deadlineSeconds, line)
+        if (seconds > deadlineSeconds + marginSeconds) throw late(name, deadlineSeconds, line)
       },
     }
   })

@@ -9,7 +9,7 @@ import { isWorkload } from '../workloads.mts'
 // writes a Deployment's status: after a loss of the leader, or of etcd, one may be done and the other not.
 
 /** Milliseconds: two lease durations of a lost kube-controller-manager (15 s each), and its start. */
-const patience = 60_000
+const timeoutMilliseconds = 60_000
 
 interface EndpointSlice {
   readonly endpoints?: readonly {
@@ -68,12 +68,12 @@ export async function waitForEndpoints(
   const ask = async () => endpointLag(await kubectl.api.list(kinds, { namespace }), deployments)
   const lag = await pollUntil(ask, {
     until: (answer) => answer === '',
-    milliseconds: patience,
+    milliseconds: timeoutMilliseconds,
     every: 1000,
     waiting: (answer) => answer,
   })
   if (lag === '') return
-  throw new KitError(`${lag}, for ${patience / 1000} s`, {
+  throw new KitError(`${lag}, for ${timeoutMilliseconds / 1000} s`, {
     exitCode: exitCodes.rolloutFailed,
     details: ['The pods are ready; the cluster’s controllers do not tell its Services.'],
     hint: 'look at the masters: journalctl -u k3s, and that etcd has its majority; then run the same command again',

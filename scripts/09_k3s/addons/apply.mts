@@ -49,12 +49,12 @@ export const addonsAreSpread = (kube: KubeReader): Condition => ({
   async missing() {
     const nodes = await kube.list('nodes', {})
     const spread = spreadOf(nodes)
-    const lacking = await Promise.all(
+    const missing = await Promise.all(
       (['dns', 'metrics'] as const).map(async (addon) => {
-        const { lacking } = placementOf(nodes, await podsOf(kube, addon), spread[addon])
-        return lacking === '' ? [] : [`${addons[addon].deployment}: ${lacking}`]
+        const { missing } = placementOf(nodes, await podsOf(kube, addon), spread[addon])
+        return missing === '' ? [] : [`${addons[addon].deployment}: ${missing}`]
       }),
     )
-    return lacking.flat().join('; ')
+    return missing.flat().join('; ')
   },
 })

@@ -4,12 +4,12 @@ import { takesAddons } from './spread.mts'
 
 // On which nodes the pods of DNS and metrics serve, and which of them stand on one that has another. Pure.
 
-/** Where pods of an addon serve, and what is lacking. */
+/** Where pods of an addon serve, and what is missing. */
 export interface Placement {
   /** Names of Ready nodes with a ready pod. */
   readonly serving: readonly string[]
   /** In a few words what lacks, though the nodes for it are Ready; empty when nothing does. */
-  readonly lacking: string
+  readonly missing: string
   /** Names of the nodes that are not Ready, for which a pod waits. */
   readonly waitingFor: readonly string[]
 }
@@ -31,13 +31,13 @@ export function placementOf(
   const serving = up.filter((name) => on.has(name))
   const without = up.filter((name) => !on.has(name))
   const least = Math.min(wanted, up.length)
-  const lacking =
+  const missing =
     serving.length >= least
       ? ''
       : wanted >= usable.length
         ? `none on ${without.join(', ')}`
         : `${serving.length} of ${least} nodes`
-  return { serving, lacking, waitingFor: pods.some(isPending) ? down : [] }
+  return { serving, missing, waitingFor: pods.some(isPending) ? down : [] }
 }
 
 /**

@@ -38,13 +38,13 @@ export const images: Check<K3sSettings> = {
   async ask({ kube }) {
     const namespaces = ['kube-system', ingressNamespace, probeNamespace]
     const pods = (await Promise.all(namespaces.map((namespace) => kube.list('pods', { namespace })))).flat()
-    const lacking = pods.flatMap((pod) => {
+    const missing = pods.flatMap((pod) => {
       const waiting = waitingOf(pod)
       return waiting?.noImage === true ? [{ ...waiting, pod }] : []
     })
-    const [first] = lacking
+    const [first] = missing
     if (first === undefined) return passed(`${pods.length} pods`)
-    const seen = lacking.map(
+    const seen = missing.map(
       ({ image, pod }) => `${image} on ${(pod.spec as { nodeName?: string } | undefined)?.nodeName}`,
     )
     const { namespace = '', name } = first.pod.metadata

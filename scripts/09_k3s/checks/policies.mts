@@ -2,7 +2,7 @@ import { failed, passed, warning, type Check } from '../../../lib/checks/checks.
 import { pollUntil } from '../../../lib/base/poll.mts'
 import { isKitMade } from '../probes/cluster-facts.mts'
 import type { K3sSettings } from '../settings.mts'
-import { patience, recordedVerdict, skipped } from '../probes/policy-verdict.mts'
+import { verdictMilliseconds, recordedVerdict, skipped } from '../probes/policy-verdict.mts'
 import { verdictOf, provePolicies } from '../probes/policies.mts'
 
 export const networkPolicies: Check<K3sSettings> = {
@@ -15,7 +15,7 @@ export const networkPolicies: Check<K3sSettings> = {
     // A node that only just started, or whose firewall was loaded anew, lets everything through for a while.
     const proof = await pollUntil(() => provePolicies(kube), {
       until: (seen) => known !== 'true' || seen === undefined || verdictOf(seen).enforced,
-      milliseconds: patience,
+      milliseconds: verdictMilliseconds,
       every: 3000,
       waiting: (seen) => `NetworkPolicies: ${seen && verdictOf(seen).reason}`,
     })

@@ -25,7 +25,7 @@ async function placed(tools: Tools, addon: 'dns' | 'metrics'): Promise<Placement
       return { pods, placement: placementOf(nodes, pods, spreadOf(nodes)[addon]) }
     },
     {
-      until: ({ pods, placement }) => placement.lacking === '' || !pods.some(isYoung),
+      until: ({ pods, placement }) => placement.missing === '' || !pods.some(isYoung),
       milliseconds: youngFor,
       every: 2000,
     },
@@ -38,9 +38,9 @@ const wrong = async (tools: Tools, evidence: string): Promise<Answer> =>
   (await isKitMade(tools)) ? failed(evidence) : warning(evidence)
 
 async function answer(tools: Tools, addon: 'dns' | 'metrics'): Promise<Answer> {
-  const { serving, lacking, waitingFor } = await placed(tools, addon)
+  const { serving, missing, waitingFor } = await placed(tools, addon)
   const waits = waitingFor.length === 0 ? '' : `; one pod waits for ${waitingFor.join(', ')}, not Ready`
-  if (lacking !== '') return wrong(tools, `${lacking}${waits}`)
+  if (missing !== '') return wrong(tools, `${missing}${waits}`)
   return passed(`on ${serving.length} nodes${waits}`)
 }
 

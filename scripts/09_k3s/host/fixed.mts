@@ -65,7 +65,7 @@ export function requireSameFixed(servers: readonly FixedOf[], settings: K3sSetti
   if (differing.length === 0) return
   const names = differing.map(({ key }) => settingOf[key] ?? key)
   throw new KitError(`${names.join(', ')}: not what the cluster was made with`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [
       ...differing.flatMap(({ key, value, others }) =>
         others.map(

@@ -49,7 +49,7 @@ export function requireSameIdentity(machines: readonly Identity[], env: string, 
   const [first] = changes
   if (first === undefined) return
   throw new KitError(first.what, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [
       ...changes.slice(1).map(({ what }) => what),
       `As what: ${paths.config} on the host. K3s would register a second Node, or etcd refuse its own member.`,

@@ -133,7 +133,7 @@ function requireSameProgram(order: readonly HostState[], artifacts: readonly Art
   const other = order.find(({ data, program }) => data && program !== undefined && program !== wanted)
   if (other === undefined) return
   throw new KitError(`${other.name} runs another K3s than versions.json names`, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [`Upgrading K3s is not part of this version of the kit. ${written()}`],
     hint: 'put the version that is installed back into versions.json',
   })

@@ -69,7 +69,7 @@ export const ownMember = ({ members = [] }: Departure, { name }: Leaving): Membe
   members.find((one) => one.name !== '' && nodeOfMember(one.name) === name)
 
 /** Seconds until a Node is given up: K3s' controllers move to another server first when this one led them, in some 50 s. */
-const patience = 180
+const timeoutSeconds = 180
 
 /**
  * The Node of a machine is gone, and with it its member; K3s does both where the Node has its annotations.
@@ -77,7 +77,7 @@ const patience = 180
  */
 export const nodeGone = (server: Host, leaving: Leaving, uid: string): Condition => ({
   what: `the cluster without ${leaving.name}’s Node`,
-  seconds: patience,
+  seconds: timeoutSeconds,
   async missing() {
     const { node, uid: now } = await departureOf(server, leaving)
     if (node === 'gone' || (node !== undefined && uid !== '' && now !== uid)) return ''
@@ -91,7 +91,7 @@ export const nodeGone = (server: Host, leaving: Leaving, uid: string): Condition
 /** etcd lists the machine no more. Where it gives no list nothing is waited for. */
 export const memberForgotten = (server: Host, leaving: Leaving): Condition => ({
   what: `etcd without ${leaving.name}’s member`,
-  seconds: patience,
+  seconds: timeoutSeconds,
   missing: async () =>
     ((await departureOf(server, leaving)).members ?? []).length === 0 ? '' : 'it is still a member',
   hint: 'journalctl -u k3s on the masters; then run the same command again',

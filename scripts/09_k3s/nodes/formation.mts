@@ -43,7 +43,7 @@ export function planFormation(
 
 const undecidable = (what: string, seen: readonly string[]): KitError =>
   new KitError(what, {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     details: [...seen, `A new cluster is begun only where none can be. ${written()}`],
     hint: `put the right machines into servers.tsv; to begin anew on purpose, remove cluster.env and kubeconfig of this environment. ${quorumLost}`,
   })

@@ -13,7 +13,7 @@ import { viewOfWorkers } from './workers-view.mts'
 // The gate between two nodes: nobody goes on to the next before this one is healthy.
 
 /** Seconds a server or a worker may take until it is ready. */
-const patience = 300
+const timeoutSeconds = 300
 
 /** Restarts by systemd after which a service will not come up by itself. */
 const mostRestarts = 4
@@ -187,7 +187,7 @@ function awaited(host: Host, role: 'server' | 'agent'): Omit<Condition, 'missing
   const unit = unitOf(role)
   return {
     what: host.name,
-    seconds: patience,
+    seconds: timeoutSeconds,
     isFatal: (missing) => [failed, again, refused].some((one) => missing.includes(one)),
     lastLogLines: () => lastWordsOf(host, unit),
     hint: `repair that on ${host.name} (journalctl -u ${unit}), then run module 9 again: it goes on from here`,

@@ -37,7 +37,7 @@ export function requireSameTokens(states: readonly HostState[], settings: K3sSet
     )
     if (other === undefined) continue
     throw new KitError(`${key} is not the one the cluster of ${other.name} was made with`, {
-      exitCode: exitCodes.worldMoved,
+      exitCode: exitCodes.conflict,
       details: [
         'K3s started with another token does not come back, and its snapshots open with the old one alone.',
         written(),
@@ -88,7 +88,7 @@ async function adopt(
   const text = read?.stdout.trim() ?? ''
   if (host === undefined || text === '' || sha256(sensitive(text)) !== holder?.tokens[kind]) {
     throw new KitError(`${key} is missing, and no master has the one its cluster was made with`, {
-      exitCode: exitCodes.worldMoved,
+      exitCode: exitCodes.conflict,
       details: [`${path} was looked for on ${states.map(({ name }) => name).join(', ')}.`, written()],
       hint: `put 09_k3s.env of this environment back from your backup, or write ${key} into it`,
     })

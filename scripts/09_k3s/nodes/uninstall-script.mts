@@ -60,9 +60,9 @@ below='^/(run/k3s|var/lib/rancher/k3s|var/lib/kubelet|run/netns/cni-[^/]*)(/|$)'
 theirs='^/(run/|var/lib/kubelet/(pods|plugins)/.|var/lib/rancher/k3s/agent/containerd/[^/]+/.)'
 disk=' - (ext[234]|xfs|btrfs|zfs|f2fs|bcachefs) '
 mounts() { awk -v below="$below" -v theirs="$theirs" -v disk="$disk" '$5 ~ below && ($5 ~ theirs || ($0 !~ disk && $5 !~ "^/var/lib/(rancher/k3s|kubelet)$")) { print $5 }' /proc/self/mountinfo | sort -ru; }
-patience=10
+seconds=10
 for mount in $(mounts); do
-  timeout -s KILL $patience umount "$mount" 2>/dev/null || { [ $? != 137 ] || patience=1; timeout -s KILL 10 umount --lazy "$mount" 2>/dev/null; } || :
+  timeout -s KILL $seconds umount "$mount" 2>/dev/null || { [ $? != 137 ] || seconds=1; timeout -s KILL 10 umount --lazy "$mount" 2>/dev/null; } || :
 done
 [ -z "$(mounts)" ] || { echo "still mounted: $(mounts)" >&2; exit 1; }
 

@@ -3,7 +3,7 @@ import { few } from '../../../lib/base/few.mts'
 import { failed, passed, warning } from '../../../lib/checks/checks.mts'
 import { isInRange } from '../host/cidr.mts'
 import { balancersOf, rulesFor } from '../host/openings.mts'
-import { firewallTasks, lacking } from '../prepare/tasks.mts'
+import { firewallTasks, pending } from '../prepare/tasks.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
 import { policyOf, stoppedAtInput, stoppingRule } from './iptables.mts'
 import { publicAddressesOf, type OpenPort } from '../reach/public.mts'
@@ -68,7 +68,7 @@ export const firewall: readonly HostCheck[] = [
       if (active.includes('ufw') && active.includes('firewalld'))
         return failed('ufw and firewalld are active')
       if (active.length === 0) return passed('none active')
-      const missing = lacking(firewallTasks(host))
+      const missing = pending(firewallTasks(host))
       return passed(`${active.join(' and ')}: ${missing.length === 0 ? 'open' : 'opened by this step'}`)
     },
   },
@@ -166,7 +166,7 @@ export const firewall: readonly HostCheck[] = [
       if (host.blocked.length === 0) return passed('all got through')
       const text = blockedText(host)
       const opened =
-        lacking(firewallTasks(host)).length > 0 &&
+        pending(firewallTasks(host)).length > 0 &&
         (opensForUs(host) || host.blocked.every(({ from }) => from !== thisMachine))
       return opened ? warning(`${text}; this step opens them`) : must(false, text)
     },

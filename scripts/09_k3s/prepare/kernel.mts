@@ -59,12 +59,12 @@ const file = (path: string, lines: readonly string[]) => ({
 /** Modules that are not loaded; the file that loads them at every start. Pure. */
 export function moduleWorks(said: HostDocument, settings: K3sSettings): Task[] {
   const wanted = [...modulesOf(settings), ...policyModules.filter((name) => said.has('module', name))]
-  const lacking = wanted.filter((name) => !said.has('loaded', name))
+  const missing = wanted.filter((name) => !said.has('loaded', name))
   return [
     { what: modulesFile, files: [file(modulesFile, wanted)] },
-    ...(lacking.length === 0
+    ...(missing.length === 0
       ? []
-      : [{ what: `load ${lacking.join(', ')}`, words: ['modprobe', '--all', ...lacking] }]),
+      : [{ what: `load ${missing.join(', ')}`, words: ['modprobe', '--all', ...missing] }]),
   ]
 }
 

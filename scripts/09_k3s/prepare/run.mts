@@ -9,7 +9,7 @@ import { blockedText, findBlocked, peersOf } from '../reach/reach.mts'
 import { waivedOf } from '../settings-waived.mts'
 import { preparedScript } from './script.mts'
 import type { Task } from './task.mts'
-import { lacking, tasksFor, type FitHost } from './tasks.mts'
+import { pending, tasksFor, type FitHost } from './tasks.mts'
 
 /**
  * Makes every host ready for K3s: modules, settings, resolver, firewall. Then looks whether it is so, and whether
@@ -58,7 +58,7 @@ async function make(host: Host, { what, files = [], words }: Task): Promise<bool
 async function whatLacks({ host, facts }: FitHost): Promise<string> {
   const shown = 'ask whether the host is prepared'
   const { stdout } = await readScript(host, preparedScript, [host.address], { shown })
-  const works = lacking(tasksFor({ ...facts, said: parseDocument(host.name, stdout) }))
+  const works = pending(tasksFor({ ...facts, said: parseDocument(host.name, stdout) }))
   return works.length === 0 ? '' : `${host.name}: ${works.map(({ what }) => what).join(', ')}`
 }
 

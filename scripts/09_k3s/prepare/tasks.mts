@@ -44,4 +44,4 @@ export const tasksFor = (host: Prepared): Task[] => [
 ]
 
 /** What runs on a host that is not yet as it should be. */
-export const lacking = (works: readonly Task[]): Task[] => works.filter(({ words }) => words !== undefined)
+export const pending = (works: readonly Task[]): Task[] => works.filter(({ words }) => words !== undefined)

@@ -29,10 +29,10 @@ export function ufwTasks(said: HostDocument, rules: readonly Rule[]): Task[] {
   // One of the operator's own that says the same is as good.
   const plain = there.map((one) => one.replace(/ comment '.*'$/, ''))
   const wanted = rules.flatMap(texts)
-  const lacking = wanted.filter((one) => !plain.includes(one))
+  const missing = wanted.filter((one) => !plain.includes(one))
   const stale = ours.filter((one) => !wanted.includes(one))
   return [
-    ...lacking.map((one) => ({
+    ...missing.map((one) => ({
       what: `ufw: ${one}`,
       words: ['ufw', ...one.split(' '), 'comment', comment],
     })),

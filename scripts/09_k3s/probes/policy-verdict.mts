@@ -8,7 +8,7 @@ import { verdictName } from '../../../lib/state/cluster-network.mts'
 import { provePolicies, verdictObject, verdictOf } from './policies.mts'
 
 /** Milliseconds a cluster may take until a policy that was just made holds on every node; a loaded node takes long. */
-export const patience = 60_000
+export const verdictMilliseconds = 60_000
 
 /** Where K3s says that it enforces none, which it does nowhere else. */
 export const skipped =
@@ -34,7 +34,7 @@ export async function policyVerdict(kube: KubeReader): Promise<{ enforced: boole
   }
   const verdict = await pollUntil(prove, {
     until: ({ enforced }) => enforced || known === 'false',
-    milliseconds: patience,
+    milliseconds: verdictMilliseconds,
     every: 3000,
     waiting: ({ reason }) => `NetworkPolicies: ${reason}`,
   })

@@ -15,7 +15,7 @@ const portsOf: Readonly<Record<Member['role'], readonly number[]>> = {
 }
 
 /** Milliseconds for one port; a firewall that drops gives no answer at all. */
-const patience = 1500
+const timeoutMilliseconds = 1500
 
 /** Not private, and routed nowhere: link-local (RFC 3927), documentation (RFC 5737), benchmarks (RFC 2544), multicast. */
 const unrouted = [
@@ -63,7 +63,7 @@ export async function openInPublic(
 ): Promise<OpenPort[]> {
   const all = addresses.flatMap((address) => portsOf[role].map((port) => ({ address, port })))
   const answers = await Promise.all(
-    all.map(async (one) => ({ ...one, answer: await probe(one.address, one.port, patience) })),
+    all.map(async (one) => ({ ...one, answer: await probe(one.address, one.port, timeoutMilliseconds) })),
   )
   return answers.flatMap(({ address, port, answer }) => (answer === 'open' ? [{ address, port }] : []))
 }

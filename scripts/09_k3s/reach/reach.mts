@@ -35,7 +35,7 @@ export interface PortProbe extends Pick<Opening, 'protocol' | 'from'> {
 }
 
 /** Seconds a probe waits, and the longest a listener may stand. */
-const [patience, longest] = [10, 30]
+const [probeSeconds, listenSeconds] = [10, 30]
 
 const how: Readonly<Record<string, string>> = {
   silent: 'no answer',
@@ -94,9 +94,9 @@ function listen({ host, address }: Peer, probes: readonly PortProbe[]): () => Pr
   const words = own.map(({ protocol, port }) => `${protocol}:${port}`)
   // The listener ends when its stdin does: by us, or with the connection.
   const input = new Readable({ read() {} })
-  const ended = host.read(['perl', '-e', listenScript, String(longest), address, ...words], {
+  const ended = host.read(['perl', '-e', listenScript, String(listenSeconds), address, ...words], {
     input,
-    timeoutSeconds: longest + 10,
+    timeoutSeconds: listenSeconds + 10,
     shown: `listen on ${words.join(' ')} for the others`,
   })
   // Told by whoever probes in vain, or by `close` below.
@@ -110,7 +110,7 @@ function listen({ host, address }: Peer, probes: readonly PortProbe[]): () => Pr
 
 async function probeFromHere(probe: PortProbe): Promise<Blocked[]> {
   const { peer, protocol, port } = probe
-  const answer = await dialUntil(peer.address, Number(port), patience * 1000)
+  const answer = await dialUntil(peer.address, Number(port), probeSeconds * 1000)
   return isOpen(probe, answer) ? [] : [{ from: thisMachine, to: peer.host.name, protocol, port, how: answer }]
 }
 
@@ -153,9 +153,9 @@ async function probePorts(prober: Peer, probes: readonly PortProbe[]): Promise<B
   const own = probes.filter((probe) => mustReach(prober, probe))
   if (own.length === 0) return []
   const words = probeWords(own)
-  const { stdout, stderr } = await readScript(prober.host, probeScript, [String(patience), ...words], {
+  const { stdout, stderr } = await readScript(prober.host, probeScript, [String(probeSeconds), ...words], {
     interpreter: 'perl',
-    timeoutSeconds: patience + 25,
+    timeoutSeconds: probeSeconds + 25,
     shown: `probe ${words.join(' ')}`,
   })
   return own.flatMap((probe) => {

@@ -37,7 +37,7 @@ export interface Reply {
 }
 
 /** Milliseconds for one request, with its response. */
-const patience = 10_000
+const timeoutMilliseconds = 10_000
 
 /**
  * Sends one request. A redirect is not followed: a token belongs to one address.
@@ -48,7 +48,7 @@ const patience = 10_000
 export async function send(
   server: Server,
   { method, path, headers = {}, body }: Request,
-  milliseconds = patience,
+  milliseconds = timeoutMilliseconds,
 ): Promise<Reply> {
   const text = body === undefined ? '' : JSON.stringify(body)
   const signal = AbortSignal.timeout(milliseconds)

@@ -57,7 +57,7 @@ test(
     await server.sql('CREATE EXTENSION IF NOT EXISTS pg_stat_statements', 'n8n_dev').catch(() => {})
     const error = (await ensure('tryOut').catch((thrown: unknown) => thrown)) as KitError
     assert.ok(error instanceof KitError, String(error))
-    assert.equal(error.exitCode, exitCodes.worldMoved)
+    assert.equal(error.exitCode, exitCodes.conflict)
     assert.match(error.message, /3 tables of database n8n_dev belong to admin, not to n8n_dev/)
     assert.equal(error.details[0], 'A workflow, active, alone')
     const [, statement = ''] = /and there: (.*)$/.exec(error.hint ?? '') ?? []

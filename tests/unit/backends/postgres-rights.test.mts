@@ -203,7 +203,7 @@ for (const [what, given, taken, message] of [
       await server.sql('GRANT CONNECT ON DATABASE n8n_dev TO PUBLIC')
       await assert.rejects(ensure(), (thrown) => {
         assert.ok(thrown instanceof KitError)
-        assert.equal(thrown.exitCode, exitCodes.worldMoved)
+        assert.equal(thrown.exitCode, exitCodes.conflict)
         assert.match(thrown.message, message)
         assert.ok(thrown.hint?.includes(taken), thrown.hint)
         return true

@@ -63,7 +63,7 @@ const refuses = (seen: Partial<Facts>, exitCode: ExitCode, what: RegExp, hint: R
 test('a server that must not be used is refused, each reason told apart', () => {
   refuses({ replica: true }, exitCodes.preflight, /is a replica/, /leader/)
   refuses({ mayCreate: false }, exitCodes.denied, /admin may not create/, /ALTER ROLE "admin" CREATEDB/)
-  refuses({ owner: 'other' }, exitCodes.worldMoved, /belongs to other, not to n8n_dev/, /OWNER TO "n8n_dev"/)
+  refuses({ owner: 'other' }, exitCodes.conflict, /belongs to other, not to n8n_dev/, /OWNER TO "n8n_dev"/)
   refuses(
     { promised: 45 },
     exitCodes.preflight,
@@ -78,7 +78,7 @@ test('a database another installation has claimed is refused; an unclaimed one o
   const other = claimOf('decaf', 'dev/12_n8n')
   refuses(
     { owner: 'n8n_dev', claim: other },
-    exitCodes.worldMoved,
+    exitCodes.conflict,
     /another installation's[\s\S]*decaf[\s\S]*c0ffee/,
     /IS ''/,
   )
@@ -99,7 +99,7 @@ test('an operator’s own comment stays below the claim, and comes back when the
   assert.deepEqual(readComment(words), { claim: undefined, words })
   assert.deepEqual(readComment(null), { claim: undefined, words: '' })
   const other = claimOf('decaf', 'dev/12_n8n')
-  refuses({ owner: 'n8n_dev', claim: other, words }, exitCodes.worldMoved, /decaf/, /billing''s data/)
+  refuses({ owner: 'n8n_dev', claim: other, words }, exitCodes.conflict, /decaf/, /billing''s data/)
 })
 
 test('a budget that fits to the last connection is enough', () => {
@@ -153,8 +153,8 @@ test('a run that was killed anywhere between CREATE DATABASE and its handover go
   assert.deepEqual(plan(closed, true).changes, [])
   assert.deepEqual(plan(closed, true).handover, ['ALTER DATABASE "n8n_dev" OWNER TO "n8n_dev"'])
   // One that anybody may work in, or that has words of an operator, is not half made: it is somebody's.
-  refuses({ owner: 'admin' }, exitCodes.worldMoved, /belongs to admin/, /ALTER DATABASE/)
-  refuses({ ...begun, words: 'ours' }, exitCodes.worldMoved, /belongs to admin/, /ALTER DATABASE/)
+  refuses({ owner: 'admin' }, exitCodes.conflict, /belongs to admin/, /ALTER DATABASE/)
+  refuses({ ...begun, words: 'ours' }, exitCodes.conflict, /belongs to admin/, /ALTER DATABASE/)
 })
 
 test('a database that every role may connect to is closed, and the plan says so', () => {
@@ -179,7 +179,7 @@ test('rights of another role are refused, with the statement that takes them awa
       requireNoMembership('PostgreSQL', { ...facts, memberships: ['pg_execute_server_program'] }, 'n8n_dev'),
     (thrown) => {
       assert.ok(thrown instanceof KitError)
-      assert.equal(thrown.exitCode, exitCodes.worldMoved)
+      assert.equal(thrown.exitCode, exitCodes.conflict)
       assert.match(thrown.hint ?? '', /REVOKE "pg_execute_server_program" FROM "n8n_dev";$/)
       return true
     },
@@ -406,7 +406,7 @@ test('a role somebody works with is not taken over; one a killed run left is', (
     requireOurRole('PostgreSQL', { ...facts, roleLimit: 37, ...seen }, 'n8n_dev', fits)
   assert.throws(judge({ roleInUse: true }, false), (thrown) => {
     assert.ok(thrown instanceof KitError)
-    assert.equal(thrown.exitCode, exitCodes.worldMoved)
+    assert.equal(thrown.exitCode, exitCodes.conflict)
     assert.match(thrown.message, /role n8n_dev belongs to another application/)
     return true
   })

@@ -26,7 +26,7 @@ function server(claims: Record<number, string>, channels: readonly string[] = []
 const ask = (redis: Client) => requireAlone(redis, 'Redis', claim, ownerIn, 'keybuzz:owner')
 const isRefusal = (words: RegExp) => (thrown: unknown) => {
   assert.ok(thrown instanceof KitError)
-  assert.equal(thrown.exitCode, exitCodes.worldMoved)
+  assert.equal(thrown.exitCode, exitCodes.conflict)
   assert.match(thrown.details.join(' '), words)
   return true
 }

@@ -167,22 +167,22 @@ for (const [what, world, exitCode, text] of [
   [
     'keys nobody claims',
     { keys: { cache: '1' } },
-    exitCodes.worldMoved,
+    exitCodes.conflict,
     /holds keys that no installation of the kit claims/,
   ],
   [
     'another module',
     { keys: { 'keybuzz:owner': '{"cluster":"c1","owner":"dev/11_chatwoot"}' } },
-    exitCodes.worldMoved,
+    exitCodes.conflict,
     /claimed by dev\/11_chatwoot of cluster c1/,
   ],
   [
     'another cluster',
     { keys: { 'keybuzz:owner': '{"cluster":"c2","owner":"dev/12_n8n"}' } },
-    exitCodes.worldMoved,
+    exitCodes.conflict,
     /of cluster c2/,
   ],
-  ['a claim nobody can read', { keys: { 'keybuzz:owner': 'x' } }, exitCodes.worldMoved, /an unknown owner/],
+  ['a claim nobody can read', { keys: { 'keybuzz:owner': 'x' } }, exitCodes.conflict, /an unknown owner/],
 ] as const satisfies readonly (readonly [string, World, ExitCode, RegExp])[]) {
   test(`${what} is told apart, and nothing of theirs is touched`, async () => {
     const { port, held } = await serve(world)
@@ -209,7 +209,7 @@ test('two runs at once: the one that lost the race for the claim is refused', as
     REDIS_PASSWORD: sensitive('password'),
   }
   const late = createRedis(settings, taken, { cluster: 'c1', warn: () => {}, ok: () => {} })
-  await assert.rejects(late.require(claim), fails(exitCodes.worldMoved, /dev\/13_superset/))
+  await assert.rejects(late.require(claim), fails(exitCodes.conflict, /dev\/13_superset/))
   await late.close()
   await redis.close()
 })

@@ -11,7 +11,7 @@ import {
   hostKeyOf,
   hostKeysIn,
   knownHostsLine,
-  trustNewcomers,
+  trustHosts,
   type HostKeys,
 } from '../../../lib/hosts/known-hosts.mts'
 import { addKnownHosts, readKnownHosts } from '../../../lib/hosts/known-hosts-file.mts'
@@ -127,7 +127,7 @@ test('a host that shows a revoked key is connected by nobody, be it known or new
 })
 
 test('what to do about a host nobody knows names its port', async () => {
-  const error = (await trustNewcomers('nowhere', [{ target: sshd.login, key: sshd.key }], {
+  const error = (await trustHosts('nowhere', [{ target: sshd.login, key: sshd.key }], {
     canAsk: false,
     confirm: [],
     yes: false,

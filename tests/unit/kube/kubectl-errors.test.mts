@@ -51,7 +51,7 @@ const seen = [
   ],
   [
     'Error from server (Forbidden): unable to create new content in namespace n8n because it is being terminated',
-    exitCodes.worldMoved,
+    exitCodes.conflict,
   ],
   // etcd's own refusals do not end by themselves.
   ['Error from server: etcdserver: mvcc: database space exceeded', exitCodes.rolloutFailed],
@@ -103,12 +103,12 @@ test('kubectl: a volume that would shrink, or whose class does not let it grow, 
   const shrinking = refused(
     'The PersistentVolumeClaim "qdrant-storage" is invalid: spec.resources.requests.storage: Forbidden: field can not be less than status.capacity',
   )
-  assert.equal(shrinking.exitCode, exitCodes.worldMoved)
+  assert.equal(shrinking.exitCode, exitCodes.conflict)
   assert.match(shrinking.message, /volumes do not shrink/)
   const fixed = refused(
     'Error from server (Forbidden): persistentvolumeclaims "qdrant-storage" is forbidden: only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
   )
-  assert.equal(fixed.exitCode, exitCodes.worldMoved)
+  assert.equal(fixed.exitCode, exitCodes.conflict)
   assert.match(fixed.hint ?? '', /allowVolumeExpansion/)
 })
 

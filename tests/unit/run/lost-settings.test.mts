@@ -70,7 +70,7 @@ test('lost settings end a run without a terminal: exit 5 with each line of the f
   const { session } = await runWith("SHOP_KEY='the-secret-key'\n", record)
   await assert.rejects(requireKeptSettings(session), (thrown) => {
     assert.ok(thrown instanceof KitError)
-    assert.equal(thrown.exitCode, exitCodes.worldMoved)
+    assert.equal(thrown.exitCode, exitCodes.conflict)
     assert.match(thrown.message, /^2 settings of 20 Shop that revision 4 was made with/)
     assert.equal(
       thrown.details[0],
@@ -144,7 +144,7 @@ test('a key of the file is saved over a live one that no validated revision ran 
   await runWith("SHOP_KEY='the-original-key'\n", undefined)
   const inputs = await openInputs(kept as never, env, { set: [], verb: 'install', noInput: true } as never)
   const [live, hold] = [{ SHOP_KEY: 'of-a-failed-start' }, () => Promise.resolve()]
-  await assert.rejects(inputs.ensure(live, hold, undefined, new Set()), { exitCode: exitCodes.worldMoved })
+  await assert.rejects(inputs.ensure(live, hold, undefined, new Set()), { exitCode: exitCodes.conflict })
   await inputs.ensure(live, hold, undefined, new Set(['SHOP_KEY']))
   const { SHOP_KEY: used } = inputs.current() as unknown as Record<string, { reveal(): string }>
   assert.equal(used?.reveal(), 'the-original-key')

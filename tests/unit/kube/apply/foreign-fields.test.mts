@@ -95,7 +95,7 @@ test('a value somebody else set is exit 5, and taken back with --force-conflicts
   const { kubectl, sent } = apiServer({ trafficDistribution: 'PreferClose' }, 'kubectl-edit')
   await assert.rejects(
     setForeignFields(writer(kubectl), [wanted]),
-    (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.worldMoved,
+    (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.conflict,
   )
   assert.deepEqual(sent, [])
   await setForeignFields(writer(kubectl, false, true), [wanted])
@@ -109,7 +109,7 @@ test('a value somebody sets between comparison and sending is exit 5 too, and le
   ])
   await assert.rejects(setForeignFields(writer(kubectl), [wanted]), (thrown) => {
     assert.ok(thrown instanceof KitError)
-    assert.equal(thrown.exitCode, exitCodes.worldMoved)
+    assert.equal(thrown.exitCode, exitCodes.conflict)
     assert.match(thrown.details.join('\n'), /owned by kubectl-edit[^]*changed while this run was writing/)
     return true
   })

@@ -78,7 +78,7 @@ test('an object that is being deleted is refused with its finalizers, before any
   const { asked, tried } = planner(['keybuzz-system'], leaving)
   await assert.rejects(asked.plan([facts]), (thrown) => {
     assert.ok(thrown instanceof KitError)
-    assert.equal(thrown.exitCode, exitCodes.worldMoved)
+    assert.equal(thrown.exitCode, exitCodes.conflict)
     assert.match(thrown.message, /^ConfigMap keybuzz-system\/cluster-facts is being deleted since 2026/)
     assert.match(thrown.details.join(), /example\.com\/hold/)
     assert.match(thrown.hint ?? '', /kubectl patch configmap cluster-facts --namespace keybuzz-system/)
@@ -107,7 +107,7 @@ for (const [maker, metadata] of [
     const { asked, tried } = planner(['keybuzz-system'], made)
     await assert.rejects(asked.plan([facts]), (thrown) => {
       assert.ok(thrown instanceof KitError)
-      assert.equal(thrown.exitCode, exitCodes.worldMoved)
+      assert.equal(thrown.exitCode, exitCodes.conflict)
       assert.match(thrown.message, new RegExp(`was made by ${maker}$`))
       assert.match(thrown.hint ?? '', /saved\.yaml .* write its keys into credentials\/(?!ENV)[a-z]+;/)
       return true

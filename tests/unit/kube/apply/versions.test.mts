@@ -67,7 +67,7 @@ test('a hand edit between comparison and send is a conflict, and stays: exit 5',
   }
   await assert.rejects(apply(configMap('one', { key: '2' }), configMap('two', { key: '2' })), (thrown) => {
     assert.ok(thrown instanceof KitError)
-    assert.equal(thrown.exitCode, exitCodes.worldMoved)
+    assert.equal(thrown.exitCode, exitCodes.conflict)
     assert.match(thrown.details.join('\n'), /data\.key of ConfigMap n8n-dev\/one is owned by kubectl-edit/)
     assert.ok(!thrown.details.join().includes('Nothing was written'), 'the other object was')
     return true
@@ -93,7 +93,7 @@ test('whoever writes all the time ends the run, which never forces: exit 5', opt
   let writes = 0
   api.meanwhile = () => api.edit('one', { status: String((writes += 1)) }, 'controller')
   await assert.rejects(apply(configMap('one', { key: '2' })), {
-    exitCode: exitCodes.worldMoved,
+    exitCode: exitCodes.conflict,
     message: /changed by somebody else since it was compared/,
   })
   assert.equal(writes, 6)

@@ -70,7 +70,7 @@ test('a Deployment the watch has not shown is gone only when the API server says
   await Promise.all([
     assert.rejects(
       unseen(() => []),
-      { exitCode: exitCodes.worldMoved, message: /^deployment.n8n was deleted while/ },
+      { exitCode: exitCodes.conflict, message: /^deployment.n8n was deleted while/ },
     ),
     // Its list has not arrived yet; and an API server that is away says nothing.
     assert.rejects(

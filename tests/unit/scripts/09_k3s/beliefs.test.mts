@@ -18,7 +18,7 @@ import { unitIn } from '../../../../scripts/09_k3s/nodes/unit-state.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { requireSameCluster } from '../../../../scripts/09_k3s/preflight/same-cluster.mts'
 import { removeNode } from '../../../../scripts/09_k3s/remove/leave.mts'
-import { teardown } from '../../../../scripts/09_k3s/remove/take-down.mts'
+import { teardown } from '../../../../scripts/09_k3s/remove/teardown.mts'
 import { tokenProblem } from '../../../../scripts/09_k3s/settings-tokens.mts'
 import { hostsOf, machineOf, makeWorld, untilNow, type World } from './machines.mts'
 import { settings, versions } from './staging.mts'
@@ -50,7 +50,7 @@ const exit5 =
   (...texts: readonly RegExp[]) =>
   (thrown: unknown) => {
     assert.ok(thrown instanceof KitError)
-    assert.equal(thrown.exitCode, exitCodes.worldMoved)
+    assert.equal(thrown.exitCode, exitCodes.conflict)
     const said = [thrown.message, ...thrown.details, thrown.hint].join('\n')
     for (const text of texts) assert.match(said, text)
     return true

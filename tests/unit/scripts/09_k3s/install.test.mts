@@ -75,7 +75,7 @@ for (const [what, states, known, text] of [
     assert.throws(
       () => planFormation(states, known),
       (thrown) =>
-        thrown instanceof KitError && thrown.exitCode === exitCodes.worldMoved && text.test(thrown.message),
+        thrown instanceof KitError && thrown.exitCode === exitCodes.conflict && text.test(thrown.message),
     )
   })
 }

@@ -72,7 +72,7 @@ const refusal = (machines: readonly Identity[], masters = 3): KitError => {
     requireSameIdentity(machines, 'staging', masters)
   } catch (thrown) {
     assert.ok(thrown instanceof KitError)
-    assert.equal(thrown.exitCode, exitCodes.worldMoved)
+    assert.equal(thrown.exitCode, exitCodes.conflict)
     return thrown
   }
   assert.fail('nothing was refused')
@@ -207,7 +207,7 @@ test('step 01 refuses before it looks at anything else, and only for a K3s of ou
       () => undefined,
       (thrown: unknown) => (thrown instanceof KitError ? thrown.exitCode : thrown),
     )
-  assert.equal(await exitOf(document(`ours yes\n${old}`)), exitCodes.worldMoved)
+  assert.equal(await exitOf(document(`ours yes\n${old}`)), exitCodes.conflict)
   assert.equal(await exitOf(document(old)), exitCodes.preflight)
 })
 

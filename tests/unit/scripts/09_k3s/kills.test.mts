@@ -6,7 +6,7 @@ import { resolve, typed, type RawValues } from '../../../../lib/settings/setting
 import { ensureServers } from '../../../../scripts/09_k3s/nodes/control-plane.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
-import { teardown } from '../../../../scripts/09_k3s/remove/take-down.mts'
+import { teardown } from '../../../../scripts/09_k3s/remove/teardown.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { bare, hostsOf, Killed, makeWorld, tokens, untilNow, type World } from './machines.mts'
 import { saved, settings, sources, versions } from './staging.mts'
@@ -109,7 +109,7 @@ for (const key of ['K3S_TOKEN', 'K3S_AGENT_TOKEN'] as const) {
       ensureServers({ ...shared, settings: other, ...hostsOf(world), known: true }),
       (thrown) => {
         assert.ok(thrown instanceof KitError)
-        assert.equal(thrown.exitCode, exitCodes.worldMoved)
+        assert.equal(thrown.exitCode, exitCodes.conflict)
         assert.match(
           thrown.message,
           new RegExp(`^${key} is not the one the cluster of master-01 was made with`),
@@ -184,7 +184,7 @@ test('a token that the settings and every master lack is not made anew: exit 5, 
     run(),
     (thrown) =>
       thrown instanceof KitError &&
-      thrown.exitCode === exitCodes.worldMoved &&
+      thrown.exitCode === exitCodes.conflict &&
       thrown.message.startsWith('K3S_AGENT_TOKEN is missing, and no master has'),
   )
   assert.equal(world.writes, 0)
@@ -291,7 +291,7 @@ test('an install that meets a host on its way out stops: exit 5', async () => {
   world.machines[3]?.files.set('/etc/rancher/keybuzz.leaving', 'x')
   await assert.rejects(install(world), /worker/)
   world.machines[0]?.files.set('/etc/rancher/keybuzz.leaving', 'x')
-  await assert.rejects(install(world), refuses(exitCodes.worldMoved, /master-01/))
+  await assert.rejects(install(world), refuses(exitCodes.conflict, /master-01/))
 })
 
 test('a cluster that does not answer is not taken down while a majority of its masters holds it: exit 6', async () => {

@@ -35,7 +35,7 @@ import { chainsOf, firewallUnit, scriptText } from '../../../../scripts/09_k3s/p
 import { rulesFor } from '../../../../scripts/09_k3s/host/openings.mts'
 import { preparedScript } from '../../../../scripts/09_k3s/prepare/script.mts'
 import type { Task } from '../../../../scripts/09_k3s/prepare/task.mts'
-import { lacking, preparedFiles, tasksFor } from '../../../../scripts/09_k3s/prepare/tasks.mts'
+import { pending, preparedFiles, tasksFor } from '../../../../scripts/09_k3s/prepare/tasks.mts'
 import { freePort } from '../../free-port.mts'
 
 // What would be written on a host, from what it said; kernels and firewalls as their programs describe them, for this machine has one.
@@ -63,7 +63,7 @@ const worksWith = (lines: string, settings = settingsWith(), host: Member = mast
     members,
     settings,
   })
-const commands = (works: readonly Task[]) => lacking(works).map(({ words = [] }) => words.join(' '))
+const commands = (works: readonly Task[]) => pending(works).map(({ words = [] }) => words.join(' '))
 const contentOf = (works: readonly Task[], path: string) =>
   works.flatMap(({ files = [] }) => files).find((one) => one.path === path)?.content
 const without = (line: string, from = good) => {

@@ -141,7 +141,7 @@ test('a share that does not answer is waited for once, then detached: no uninsta
   const detach = `grep -v " $2 " ${info} >${info}.new || :; mv ${info}.new ${info}`
   standIn('umount', `case $1 in --lazy) ${detach} ;; *) exec sleep 60 ;; esac`, tools)
   const text = part('below=', 'for namespace in').replaceAll(`${folder}/proc/self/mountinfo`, info)
-  const quick = text.replace('patience=10', 'patience=1').replace('|| patience=1;', '|| patience=0.1;')
+  const quick = text.replace('seconds=10', 'seconds=1').replace('|| seconds=1;', '|| seconds=0.1;')
   assert.notEqual(quick, text)
   const started = performance.now()
   assert.deepEqual(runPart(quick), { status: 0, stdout: '', stderr: '' })

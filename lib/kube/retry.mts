@@ -5,7 +5,7 @@ import { pauseFor } from '../base/poll.mts'
 // An API server that has answered before may come back: K3s restarts, a load balancer fails over.
 
 /** Seconds in which it may. */
-const patience = 60
+const retrySeconds = 60
 
 /** The context of the kubeconfig to begin with, and how another is chosen when its server no longer answers. */
 export interface Way {
@@ -16,7 +16,7 @@ export interface Way {
 }
 
 /** Repeats what does not reach the API server. */
-export interface Patience {
+export interface Retry {
   /** The context that is used now. */
   readonly context: string
   /**
@@ -31,8 +31,8 @@ export interface Patience {
 export const isUnreachable = (thrown: unknown): boolean =>
   thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable
 
-/** The Patience of one run with the servers of one cluster. */
-export function createPatience(way: Way): Patience {
+/** The Retry of one run with the servers of one cluster. */
+export function createRetry(way: Way): Retry {
   let { context } = way
   /** Whether the API server has answered in this run. Only then is an unreachable one tried again. */
   let answered = false
@@ -41,7 +41,7 @@ export function createPatience(way: Way): Patience {
   /** One choice for all questions that wait for it. */
   const move = (): Promise<void> => (moving ??= choose().finally(() => (moving = undefined)))
   async function choose(): Promise<void> {
-    log.waiting(`the API server does not answer: trying again for ${patience} s`)
+    log.waiting(`the API server does not answer: trying again for ${retrySeconds} s`)
     await pauseFor(2000)
     context = await way.another()
   }
@@ -58,7 +58,7 @@ export function createPatience(way: Way): Patience {
       return context
     },
     async attempt(act, repeatable) {
-      const until = performance.now() + patience * 1000
+      const until = performance.now() + retrySeconds * 1000
       for (;;) {
         try {
           const result = await act(context)

@@ -1,6 +1,6 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import type { Teardown, TeardownRun } from '../../../lib/hosts/take-down.mts'
+import type { Teardown, TeardownRun } from '../../../lib/hosts/teardown.mts'
 import { paths } from '../host/paths.mts'
 import { carries, readState, type HostState } from '../nodes/host-state.mts'
 import { removeNode, leaveUnseen, markLeaving, uninstallK3s } from './leave.mts'
