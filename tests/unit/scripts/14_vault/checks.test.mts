@@ -52,7 +52,7 @@ const crashed = {
       name: 'injector',
       ready: true,
       restartCount: 1,
-      lastState: { terminated: { reason: 'Error', finishedAt: new Date().toISOString() } },
+      lastState: { terminated: { reason: 'Error', finishedAt: new Date(Date.now() - 90_000).toISOString() } },
     },
   ],
 }

@@ -56,7 +56,7 @@ const crashed = {
   containerStatuses: [
     {
       name: 'litellm',
-      ready: true,
+      ready: false,
       restartCount: 1,
       lastState: { terminated: { reason: 'Error', finishedAt: '2026-01-01T12:00:00Z' } },
     },
