@@ -1,7 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { Reporter } from '../base/log.mts'
 import { commentOf, type Database, type Facts } from './postgres-facts.mts'
-import { requireOwnTables } from './postgres-objects.mts'
+import { requireOwnTables } from './postgres-own-tables.mts'
 import {
   quoteName,
   quoteText,

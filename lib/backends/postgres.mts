@@ -15,7 +15,7 @@ import {
   requireUsable,
   warnOfGrants,
 } from './postgres-rules.mts'
-import { tryOwnTables } from './postgres-objects.mts'
+import { tryOwnTables } from './postgres-own-tables.mts'
 import { planDatabase } from './postgres-plan.mts'
 import { readFacts, type Database, type Facts } from './postgres-facts.mts'
 import type { Sensitive } from '../base/sensitive.mts'

@@ -17,7 +17,7 @@ import { missingIn, readyWorker, serverIsHealthy } from '../../../../scripts/09_
 import { unitIn } from '../../../../scripts/09_k3s/nodes/unit-state.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { requireSameCluster } from '../../../../scripts/09_k3s/preflight/same-cluster.mts'
-import { removeNode } from '../../../../scripts/09_k3s/remove/leave.mts'
+import { removeNode } from '../../../../scripts/09_k3s/remove/remove-node.mts'
 import { teardown } from '../../../../scripts/09_k3s/remove/teardown.mts'
 import { tokenProblem } from '../../../../scripts/09_k3s/settings-tokens.mts'
 import { hostsOf, machineOf, makeWorld, untilNow, type World } from './machines.mts'

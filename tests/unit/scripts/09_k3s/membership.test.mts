@@ -19,7 +19,7 @@ import { membersIn } from '../../../../scripts/09_k3s/nodes/members.mts'
 import { strayPods } from '../../../../scripts/09_k3s/nodes/pod-addresses.mts'
 import { missingIn, nodeless, serverIsHealthy } from '../../../../scripts/09_k3s/nodes/readiness.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
-import { removeNode } from '../../../../scripts/09_k3s/remove/leave.mts'
+import { removeNode } from '../../../../scripts/09_k3s/remove/remove-node.mts'
 import { bare, hostsOf, Killed, machineOf, makeWorld, putOut, untilNow, type World } from './machines.mts'
 import { settings, versions } from './staging.mts'
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { Host } from '../../../../lib/hosts/host.mts'
-import { uninstallK3s } from '../../../../scripts/09_k3s/remove/leave.mts'
+import { uninstallK3s } from '../../../../scripts/09_k3s/remove/uninstall-k3s.mts'
 import { uninstallScript } from '../../../../scripts/09_k3s/nodes/uninstall-script.mts'
 import { hostsOf, makeWorld } from './machines.mts'
 

@@ -2,16 +2,14 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import type { UnreachableHost } from '../../../lib/hosts/hosts.mts'
 import { log } from '../../../lib/base/log.mts'
-import { shortened } from '../../../lib/base/sensitive.mts'
 import type { TeardownRun } from '../../../lib/hosts/teardown.mts'
-import { paths } from '../host/paths.mts'
 import { requireOthersWhole } from '../nodes/control-plane.mts'
 import { drain } from './drain.mts'
 import { forgetNode } from '../nodes/forget-node.mts'
-import { carries, readState } from '../nodes/host-state.mts'
+import { readState } from '../nodes/host-state.mts'
 import type { K3sSettings } from '../settings.mts'
 import { healthyServer, memberGone } from '../nodes/readiness.mts'
-import { uninstallScript } from '../nodes/uninstall-script.mts'
+import { markLeaving, uninstallK3s } from './uninstall-k3s.mts'
 import { written } from '../../../lib/base/written.mts'
 
 // One host after another out of a cluster that goes on.
@@ -90,26 +88,4 @@ async function leaveQuorum(host: Host, server: Host, { until }: TeardownRun): Pr
     ])
   await forgetNode(server, host, until)
   await until(memberGone(host, server))
-}
-
-/** Whatever interrupts what follows, the next run knows that this host was going. */
-export async function markLeaving(host: Host): Promise<void> {
-  if (carries(await readState(host))) await host.put(paths.leaving, '0600', 'It is being taken out.\n')
-}
-
-/** Takes K3s off a host, by the script that was laid there with it; a bare one is left alone. */
-export async function uninstallK3s(
-  host: Host,
-  { settings, planning }: Pick<TeardownRun, 'settings' | 'planning'>,
-): Promise<void> {
-  if (!carries(await readState(host))) return
-  const started = performance.now()
-  await host.put(paths.uninstall, '0755', uninstallScript((settings as K3sSettings).CLUSTER_CIDR))
-  await host.change('take K3s and its data off', ['sh', '-c', `exec ${paths.uninstall} "$(uname -n)"`], {
-    timeoutSeconds: 300,
-    onWarnings: (text) => {
-      for (const line of text.split('\n')) log.warn(`${host.name}: ${shortened(line, 200)}`)
-    },
-  })
-  if (!planning) log.ok(`${host.name} is bare`, started)
 }

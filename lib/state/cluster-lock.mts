@@ -14,7 +14,7 @@ import {
 import type { Kubectl } from '../kube/kubectl.mts'
 import { record } from '../base/log.mts'
 import { processIdentity } from './process-identity.mts'
-import { waitForLease } from './lock-wait.mts'
+import { waitForLease } from './lease-wait.mts'
 import { sendObjects } from '../kube/objects.mts'
 import { systemNamespace } from '../base/names.mts'
 import { namespace } from '../kube/manifests/objects.mts'
