@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { $, chalk } from 'zx/core'
 import { createCollector, inMebibytes, mostErrorBytes, mostOutputBytes } from './collect.mts'
 import { endingWithParent } from './end-with-parent.mts'
-import { exitCodes, KitError, messageOf } from './errors.mts'
+import { exitCodes, KitError } from './errors.mts'
 import { interruption } from './signals.mts'
 import { redact } from './sensitive.mts'
 
@@ -91,69 +91,10 @@ export function surroundings(): NodeJS.ProcessEnv {
 export const shownWords = (words: readonly string[]): string =>
   redact(words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`)).join(' '))
 
-/** zx keeps all output of each command, also of a watch that runs for hours: the kit bounds what is kept itself. */
+/** zx keeps all output of each command: the kit bounds what is kept itself. */
 function keepNothing(): { stdout: string[]; stderr: string[]; stdall: string[] } {
   const none = () => Object.assign([] as string[], { push: () => 0 })
   return { stdout: none(), stderr: none(), stdall: none() }
-}
-
-/** A command started by `stream`. */
-export interface Streaming {
-  /** Ends the command and waits for its end; `onEnd` is not called then. Safe to call twice. */
-  stop(): Promise<void>
-}
-
-/**
- * Starts a command that runs until it is stopped, and passes on its stdout as it arrives.
- * @param onText gets each chunk of stdout, never cut within a character; an error it throws ends the command
- * @param onEnd called when the command ends without `stop`: exit code (null after an error of onText) and the last 2000
- * characters of stderr, redacted, or the message of that error
- */
-export function stream(
-  words: readonly string[],
-  onText: (text: string) => void,
-  onEnd: (finished: { code: number | null; stderr: string }) => void,
-): Streaming {
-  const stopping = new AbortController()
-  const command = $({
-    quiet: true,
-    nothrow: true,
-    detached: false,
-    ...endingWithParent(),
-    signal: stopping.signal,
-    env: surroundings(),
-    store: keepNothing(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })`exec ${[...words]}`
-  const decoder = new TextDecoder()
-  const stderr = createCollector(mostErrorBytes)
-  let stopped = false
-  let unusable: string | undefined
-  command.stderr.on('data', (piece: Buffer) => void stderr.add(piece))
-  command.stdout.on('data', (piece: Buffer) => {
-    if (unusable !== undefined) return
-    try {
-      onText(decoder.decode(piece, { stream: true }))
-    } catch (thrown) {
-      // Nothing catches an error of this listener: the process would end with a stack trace, its locks not released.
-      unusable = messageOf(thrown)
-      stopping.abort()
-    }
-  })
-  const ended = command.then(({ exitCode }) => {
-    if (stopped) return
-    onEnd({
-      code: unusable === undefined ? exitCode : null,
-      stderr: unusable ?? redact(stderr.text()).slice(-2000),
-    })
-  })
-  return {
-    async stop() {
-      stopped = true
-      stopping.abort()
-      await ended
-    },
-  }
 }
 
 let writes = 0

@@ -71,9 +71,8 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
     const { selector: selected } = live['spec'] as { selector: { matchLabels?: Record<string, string> } }
     const { matchLabels = {} } = selected
     const selector = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
-    const words = ['delete', 'pods', '--namespace', namespace, '--selector', selector.join(',')]
     // Once: repeated after a lost answer, it would delete the pods made meanwhile too.
-    await kubectl.run([...words, '--wait=false'], { once: true })
+    await kubectl.api.removeAll('pods', namespace, selector.join(','), { once: true })
     const pods = await kube.reader.list('pods', { namespace, labels: matchLabels })
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
     await waitUntilGone(kubectl, ending, podsEndSeconds)

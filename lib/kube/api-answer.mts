@@ -1,8 +1,9 @@
 import { request, type Agent, type IncomingMessage } from 'node:http'
 import { createCollector, inMebibytes, mostOutputBytes } from '../base/collect.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
+import type { Change } from './question.mts'
 
-// One HTTP GET by a unix socket, and the fields of its answer that count.
+// One HTTP request by a unix socket, and the fields of its answer that count.
 
 /** What the API server has answered, or `kubectl proxy` in its place. */
 export interface Answer {
@@ -22,17 +23,23 @@ export interface Answer {
 
 /** What a request goes by. */
 export interface Asking {
-  readonly agent: Agent
+  /** The connections; false for one of its own. */
+  readonly agent: Agent | false
   readonly signal: AbortSignal
+  /** Absent for a GET. */
+  readonly change?: Change | undefined
 }
 
 /**
- * Sends one GET.
+ * Sends one request and reads its answer.
  * @param socket path of the socket `kubectl proxy` listens on
  * @throws KitError exit 9 for an answer of more than 64 MiB; the error of the connection, or of the aborted signal
  */
-export async function answerOf(socket: string, path: string, asking: Asking): Promise<Answer> {
-  const response = await send(socket, path, asking)
+export const answerOf = async (socket: string, path: string, asking: Asking): Promise<Answer> =>
+  answerIn(await requestTo(socket, path, asking), path)
+
+/** Reads the answer of a request that was sent to `path`. @throws KitError exit 9; the error of the connection */
+export async function answerIn(response: IncomingMessage, path: string): Promise<Answer> {
   const collector = createCollector(mostOutputBytes)
   for await (const piece of response as AsyncIterable<Buffer>) if (!collector.add(piece)) throw larger(path)
   const { statusCode: status = 0, headers } = response
@@ -54,13 +61,29 @@ export async function answerOf(socket: string, path: string, asking: Asking): Pr
 /** What HTTP does not allow in a path, percent-encoded: a path may come from a setting. */
 const encoded = (path: string): string => path.replaceAll(/[^!-~]/gu, encodeURIComponent)
 
-const send = (socketPath: string, path: string, { agent, signal }: Asking): Promise<IncomingMessage> =>
+/** Sends a request. @returns its response, whose body has not been read @throws the error of the connection */
+export const requestTo = (
+  socketPath: string,
+  path: string,
+  { agent, signal, change }: Asking,
+): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
-    // As kubectl asks. Its proxy accepts no other names of the host.
-    const headers = { host: 'localhost', accept: 'application/json, */*' }
-    const asked = request({ socketPath, path: encoded(path), agent, signal, headers }, resolve)
-    asked.on('error', reject)
-    asked.end()
+    const body = change === undefined ? undefined : JSON.stringify(change.body)
+    const headers = {
+      // As kubectl does. Its proxy accepts no other names of the host.
+      host: 'localhost',
+      accept: 'application/json, */*',
+      ...(body === undefined
+        ? {}
+        : {
+            'content-type': change?.contentType ?? 'application/json',
+            'content-length': Buffer.byteLength(body),
+          }),
+    }
+    const method = change?.method ?? 'GET'
+    const sent = request({ socketPath, path: encoded(path), method, agent, signal, headers }, resolve)
+    sent.on('error', reject)
+    sent.end(body)
   })
 
 /** The texts of Warning headers: `299 - "would violate PodSecurity"` (RFC 7234, section 5.5). */
@@ -77,7 +100,7 @@ function pathOf(location: string, from: string): string {
 }
 
 const larger = (path: string): KitError =>
-  new KitError(`kubectl get --raw ${path}: more than ${inMebibytes(mostOutputBytes)} of output`, {
+  new KitError(`the API server at ${path}: more than ${inMebibytes(mostOutputBytes)} in one answer`, {
     exitCode: exitCodes.rolloutFailed,
-    hint: 'run it by hand and see what it writes',
+    hint: `see what it is: kubectl get --raw ${path}`,
   })

@@ -30,11 +30,12 @@ interface Status {
 
 /**
  * The error for an answer that is no success.
- * @param words the kubectl command that asks the same: `get`, `pods`
+ * @param words the kubectl command that does the same: `get`, `pods`
+ * @param sent the object that was sent
  * @returns as kubectlError
  */
-export const answerError = (words: readonly string[], answer: Answer): KitError =>
-  kubectlError(words, { code: 1, stderr: wordsOf(answer) })
+export const answerError = (words: readonly string[], answer: Answer, sent?: unknown): KitError =>
+  kubectlError(words, { code: 1, stderr: wordsOf(answer) }, sent)
 
 function wordsOf(answer: Answer): string {
   const { status, body, isOfProxy, said: before = '' } = answer

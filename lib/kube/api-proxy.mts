@@ -7,7 +7,7 @@ import { diskError } from '../base/files.mts'
 import { pauseFor } from '../base/poll.mts'
 import { kubectlError } from './kubectl-errors.mts'
 
-// `kubectl proxy` on a unix socket: a question to the API server is one HTTP request then, and no process of its own.
+// `kubectl proxy` on a unix socket: what is read and written is one HTTP request then, and no process of its own.
 // kubectl keeps what it is good at: kubeconfig, client certificates, tokens, login programs, proxies.
 
 /** An open `kubectl proxy`. */
@@ -24,8 +24,8 @@ const longestPath = 103
 const longestStart = 60
 
 /**
- * Starts `kubectl proxy` and waits until its socket accepts. It lets only GET through, and none that runs a program in
- * a pod.
+ * Starts `kubectl proxy` and waits until its socket accepts. It lets no request through that runs a program in a pod:
+ * that is `kubectl exec`.
  * @param words program, kubeconfig and context
  * @throws KitError of kubectlError when it does not start; exit 12 for the temporary folder; exit 130 or 143 on a signal
  */
@@ -54,7 +54,6 @@ const proxyWords = (socket: string): string[] => [
   `--unix-socket=${socket}`,
   // Rancher serves each cluster below a path of its own address.
   '--append-server-path=true',
-  '--reject-methods=POST,PUT,PATCH,DELETE',
   // kubectl's own default also rejects the path of an application in a pod that has such a word in it.
   '--reject-paths=^/api/v1/namespaces/[^/]*/pods/[^/]*/(exec|attach|portforward)$',
 ]

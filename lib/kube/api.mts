@@ -1,4 +1,6 @@
-import { createDiscovery, type Resource } from './discovery.mts'
+import type { IncomingMessage } from 'node:http'
+import { createWritesOf, type ApiWrites } from './api-writes.mts'
+import { createDiscovery, pathOf, type Resource } from './discovery.mts'
 import { jsonIn } from './json-answer.mts'
 import { asPrinted, itemsIn, objectIn } from './api-objects.mts'
 import type { Ask, Question } from './question.mts'
@@ -20,8 +22,8 @@ export interface Where {
   readonly managedFields?: boolean
 }
 
-/** Reads objects from the API server. Every method throws as Kubectl.run, and exit 3 when the answer is not JSON. */
-export interface Api {
+/** One cluster's API server. Every method throws as Kubectl.run, and exit 3 when the answer is not JSON. */
+export interface Api extends ApiWrites {
   /**
    * Objects of one or more kinds, asked in parallel, in the order of the kinds.
    * @param kinds as kubectl names them, without version: `deployments.apps,pods`
@@ -41,10 +43,19 @@ export interface Api {
   find(objects: readonly Manifest[]): Promise<LiveObject[]>
   /** The body of an API path, also of pod and Service proxies. @throws KitError exit 9 (or 8) when it is not 2xx */
   raw(path: string, options?: AskOptions): Promise<string>
+  /**
+   * Opens a watch of a kind in a namespace: first an event for each object there is, then one for each change, as lines
+   * of JSON, until the server ends it.
+   * @param signal ends it
+   */
+  watch(kind: string, namespace: string, signal: AbortSignal): Promise<IncomingMessage>
 }
 
+/** Opens a GET whose body does not end. @throws as Sender.open */
+export type Open = (question: Question, signal: AbortSignal) => Promise<IncomingMessage>
+
 /** The Api of one cluster. */
-export function createApi(ask: Ask): Api {
+export function createApi(ask: Ask, open: Open): Api {
   const discovery = createDiscovery(ask)
   const read = async (question: Question): Promise<unknown> => {
     const body = await ask(question)
@@ -83,11 +94,17 @@ export function createApi(ask: Ask): Api {
       ...(inNamespace === undefined ? [] : ['--namespace', inNamespace]),
     ]
     const path = `${pathOf(resource, inNamespace)}/${encodeURIComponent(name)}`
-    const found = await read({ path, words, seconds, once, mayMiss: true })
+    const found = await read({ path, words, seconds, once, absentAt: [404] })
     return found === undefined ? undefined : asPrinted(objectIn(found, words), managedFields)
   }
 
   return {
+    ...createWritesOf(ask, discovery),
+    async watch(kind, namespace, signal) {
+      const resource = await discovery.ofName(kind)
+      const words = ['get', kind, '--namespace', namespace, '--watch']
+      return open({ path: `${pathOf(resource, namespace)}?watch=true`, words }, signal)
+    },
     async list(kinds, where = {}, options = {}) {
       const lists = await Promise.all(kinds.split(',').map((kind) => listKind(kind, where, options)))
       return lists.flat()
@@ -110,8 +127,3 @@ export function createApi(ask: Ask): Api {
 }
 
 const allNamespaces = ({ namespaced }: Resource): string[] => (namespaced ? ['--all-namespaces'] : [])
-
-const pathOf = ({ version, plural }: Resource, namespace: string | undefined): string =>
-  namespace === undefined
-    ? `${version}/${plural}`
-    : `${version}/namespaces/${encodeURIComponent(namespace)}/${plural}`

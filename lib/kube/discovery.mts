@@ -18,6 +18,12 @@ export interface Resource {
   readonly namespaced: boolean
 }
 
+/** The path of a kind's objects. @param namespace undefined for all namespaces, and for a kind that is in none */
+export const pathOf = ({ version, plural }: Resource, namespace: string | undefined): string =>
+  namespace === undefined
+    ? `${version}/${plural}`
+    : `${version}/namespaces/${encodeURIComponent(namespace)}/${plural}`
+
 /** Finds kinds. Both throw KitError exit 9 when the cluster has no such kind, and as Kubectl.run. */
 export interface Discovery {
   /** @param called as kubectl names a kind, without version: `deployments.apps`, `pods` */
@@ -49,7 +55,7 @@ export function createDiscovery(ask: Ask): Discovery {
 
   async function read<T>(path: string, shape: Shape<T>): Promise<T | undefined> {
     const words = ['get', '--raw', path]
-    const asked = known.get(path) ?? ask({ path, words, mayMiss: true })
+    const asked = known.get(path) ?? ask({ path, words, absentAt: [404] })
     known.set(path, asked)
     try {
       const body = (await asked) as string | undefined

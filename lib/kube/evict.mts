@@ -17,6 +17,6 @@ export async function evictPod(kubectl: Kubectl, writes: Writes, pod: LiveObject
   }
   const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`
   await writes.make([{ sign: '-', what: nameOf(pod) }], async () => {
-    await kubectl.run(['create', '--raw', path, '-f', '-'], { input: eviction, once: true })
+    await kubectl.api.post(path, eviction, ['create', '--raw', path, '-f', '-'], { once: true })
   })
 }

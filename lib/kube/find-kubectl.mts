@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { elfMachine, thisProcessor } from '../base/elf.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
+import { jsonIn } from './json-answer.mts'
 import type { Kubectl } from './kubectl.mts'
 import { fields, readShape, text } from '../base/shape.mts'
 import { run } from '../base/command.mts'
@@ -72,7 +73,8 @@ const versioned = fields({ clientVersion: version, serverVersion: version })
  * @throws KitError exit 3 when it is further apart; what Kubectl.run throws when the cluster does not answer
  */
 export async function requireFittingKubectl(kubectl: Kubectl): Promise<void> {
-  const answer = await kubectl.json<unknown>(['version'])
+  const words = ['version', '-o', 'json']
+  const answer = jsonIn(await kubectl.run(words), words)
   const { clientVersion: client, serverVersion: server } = readShape('kubectl version', versioned, answer, {
     hint: 'set KEYBUZZ_KUBECTL to the path of a kubectl of your cluster’s version',
     exitCode: exitCodes.preflight,

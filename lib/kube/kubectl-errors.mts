@@ -1,7 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { Finished } from '../base/command.mts'
 import { nameOf, type LiveObject } from './types.mts'
-import { away, namedIn, objectIn, refusals } from './kubectl-refusals.mts'
+import { away, objectIn, refusals } from './kubectl-refusals.mts'
 import { shortened } from '../base/sensitive.mts'
 import { written } from '../base/written.mts'
 
@@ -40,13 +40,10 @@ export class ObjectModified extends KitError {
   }
 }
 
-/** Exit 8: a rule of the cluster denies one of the objects that were sent, and does not say which. */
-export class DeniedUnnamed extends KitError {}
-
 /**
  * The error for a kubectl command that failed: what its stderr means and what to do.
  * @param words the command's arguments: `get`, `pods`
- * @param input the object or list on its stdin
+ * @param sent the object on its stdin
  * @returns ObjectModified (5), or KitError exit 3 (a login program is missing), 5 (namespace is being deleted), 6 (API
  * server or proxy unreachable), 7 (certificate not trusted), 8 (unauthorized, forbidden, denied by a policy), 9 (all others: quota, webhook,
  * etcd is full, unknown)
@@ -54,7 +51,7 @@ export class DeniedUnnamed extends KitError {}
 export function kubectlError(
   words: readonly string[],
   { code, stderr: said }: Pick<Finished, 'code' | 'stderr'>,
-  input?: unknown,
+  sent?: unknown,
 ): KitError {
   const stderr = shortened(said, mostWords)
   const reasons = reasonsIn(stderr).join('\n')
@@ -83,21 +80,18 @@ export function kubectlError(
     })
   }
   const { what, exitCode, hint, isAdmission = false } = known
-  const sent = isAdmission ? namesOf(input) : []
   if (isAdmission) details.push(written())
-  const isUnnamed = exitCode === exitCodes.denied && sent.length > 1 && namedIn(reasons) === undefined
-  return new (isUnnamed ? DeniedUnnamed : KitError)(
-    typeof what === 'string' ? what : what(found, objectIn(reasons, sent)),
-    { exitCode, details, hint: typeof hint === 'string' ? hint : hint(found) },
-  )
+  return new KitError(typeof what === 'string' ? what : what(found, objectIn(reasons, nameIn(sent))), {
+    exitCode,
+    details,
+    hint: typeof hint === 'string' ? hint : hint(found),
+  })
 }
 
-/** Names of the objects on kubectl's stdin; none when it is something else. */
-function namesOf(input: unknown): string[] {
-  const { items = [input] } = (input ?? {}) as { items?: unknown[] }
-  return (items as (Partial<LiveObject> | undefined)[]).flatMap((one) =>
-    one?.metadata?.name === undefined ? [] : [nameOf(one as LiveObject)],
-  )
+/** The name of the object that was sent; undefined when it has none. */
+function nameIn(sent: unknown): string | undefined {
+  const one = sent as Partial<LiveObject> | undefined
+  return one?.metadata?.name === undefined ? undefined : nameOf(one as LiveObject)
 }
 
 const hasProxy = (): boolean =>

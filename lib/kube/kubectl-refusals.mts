@@ -1,5 +1,4 @@
 import { exitCodes, type ExitCode } from '../base/errors.mts'
-import { few } from '../base/few.mts'
 
 // kubectl's messages, what they mean, and their exit codes: a table.
 
@@ -170,11 +169,8 @@ export const refusals: readonly Refusal[] = [
   },
 ]
 
-/** How many of the objects that were sent a message names. */
-const mostNamed = 3
-
 /** The object that a refusal itself names: `deployments "n8n"`, or the file it came from. */
-export function namedIn(text: string): string | undefined {
+function namedIn(text: string): string | undefined {
   const [, kind, name] = /(?:The )?([\w.]+) "([^"]+)" is (?:invalid|forbidden)/.exec(text) ?? []
   const [, path] = /error when \w+ "([^"]+)"/.exec(text) ?? []
   if (kind !== undefined) return `${kind} "${name}"`
@@ -183,9 +179,7 @@ export function namedIn(text: string): string | undefined {
 
 /**
  * The object of a refusal. A webhook's words need not name it ("admission webhook ... denied the request: ..."): then
- * it is one of those that were sent. @param sent their names
+ * it is the one that was sent.
+ * @param sent its name
  */
-export function objectIn(text: string, sent: readonly string[]): string {
-  const [only = 'it', ...others] = sent
-  return namedIn(text) ?? (others.length === 0 ? only : `one of ${few(sent, mostNamed)}`)
-}
+export const objectIn = (text: string, sent = 'it'): string => namedIn(text) ?? sent

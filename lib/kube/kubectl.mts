@@ -1,46 +1,37 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { answerError } from './api-errors.mts'
-import { createGet } from './api-get.mts'
+import { createSender } from './api-send.mts'
 import { createApi, type Api } from './api.mts'
 import { kubectlError } from './kubectl-errors.mts'
-import { createWarnings, warningsIn } from './kubectl-warnings.mts'
+import { createWarnings } from './kubectl-warnings.mts'
 import { record } from '../base/log.mts'
 import { run, shownWords } from '../base/command.mts'
-import { jsonIn } from './json-answer.mts'
 import { createRetry, isUnreachable, type Way } from './retry.mts'
 import type { Question } from './question.mts'
+import { nameOf, type LiveObject } from './types.mts'
 
 /**
- * One cluster. Questions go to its API server by `api`; what writes, runs a program in a pod or goes on for ever is a
- * kubectl process. Words never hold a sensitive value: objects travel on stdin.
+ * One cluster. What is read and written goes to its API server by `api`; only a program in a pod and the question for
+ * kubectl's own version are a kubectl process.
  */
 export interface Kubectl {
   /** The words every command begins with: program, kubeconfig, context. The context changes when its server is lost. */
   readonly words: readonly string[]
-  /** Questions to the API server. Tried again as `run` does. */
+  /** Requests to the API server. Tried again as `run` does. */
   readonly api: Api
   /**
    * Runs and gives stdout. A server that has answered before is retried for 60 s, by another context if there is one.
-   * @throws KitError of kubectlError: ObjectModified (5), exit 5, 6, 7, 8 or 9; exit 130 or 143 on a signal
+   * @throws KitError of kubectlError: exit 5, 6, 7, 8 or 9; exit 130 or 143 on a signal
    */
   run(words: readonly string[], options?: KubectlOptions): Promise<string>
-  /**
-   * As `run` with `-o json`, parsed. Empty output (`--ignore-not-found`) is undefined.
-   * @throws KitError as `run`; exit 3 when the output is not JSON
-   */
-  json<T>(words: readonly string[], options?: KubectlOptions): Promise<T | undefined>
 }
 
 /** How one kubectl command is run. */
 export interface KubectlOptions {
-  /** An object or list to send on stdin. */
-  readonly input?: unknown
-  /** Seconds the API server may take to respond: 60 unless given. */
+  /** Seconds until it must have ended: 60 unless given. */
   readonly timeoutSeconds?: number
-  /** Never retried: whether a write was done is not known when its response is lost. */
+  /** Never retried: whether the program has run is not known when its response is lost. */
   readonly once?: boolean
-  /** Run also after Ctrl-C, and never retried: for what a run must give back, such as its lock. */
-  readonly runDespiteInterrupt?: boolean
 }
 
 const silentServer = (seconds: number, cause: unknown): KitError =>
@@ -70,60 +61,53 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
   ]
   const warn = createWarnings()
   const retry = createRetry(way)
-  const get = createGet(kubeconfig, wordsFor)
+  const sender = createSender(kubeconfig, wordsFor)
 
-  async function runOnce(
-    context: string,
-    more: readonly string[],
-    { input, timeoutSeconds = usualSeconds, runDespiteInterrupt = false }: KubectlOptions,
-  ): Promise<string> {
+  async function runOnce(context: string, more: readonly string[], seconds: number): Promise<string> {
     const started = performance.now()
     // Before the verb: after the -- of exec the option would be passed to the program in the pod.
-    const finished = await run([...wordsFor(context), `--request-timeout=${timeoutSeconds}s`, ...more], {
-      input: input === undefined ? undefined : JSON.stringify(input),
-      timeoutSeconds: timeoutSeconds + 5,
-      runDespiteInterrupt,
+    const finished = await run([...wordsFor(context), `--request-timeout=${seconds}s`, ...more], {
+      timeoutSeconds: seconds + 5,
     }).catch((thrown: unknown) => {
-      throw isUnreachable(thrown) ? silentServer(timeoutSeconds, thrown) : thrown
+      throw isUnreachable(thrown) ? silentServer(seconds, thrown) : thrown
     })
     recordTimed(more, finished.code, started)
-    warn(warningsIn(more, finished.stderr))
-    if (finished.code !== 0) throw kubectlError(more, finished, input)
+    if (finished.code !== 0) throw kubectlError(more, finished)
     return finished.stdout
   }
 
-  async function askOnce(
-    context: string,
-    { path, words, seconds, mayMiss }: Question,
-  ): Promise<string | undefined> {
+  async function askOnce(context: string, question: Question): Promise<string | undefined> {
+    const { words, change, seconds = usualSeconds, absentAt = [] } = question
     const started = performance.now()
-    const answer = await get(context, path, seconds ?? usualSeconds)
-    recordTimed(words, answer.status, started)
+    const answer = await sender.send(context, question, seconds)
+    recordTimed(words, answer.status, started, change?.body)
     warn(answer.warnings)
-    if (answer.status === 404 && mayMiss === true) return undefined
-    if (answer.status < 200 || answer.status > 299) throw answerError(words, answer)
+    if (absentAt.includes(answer.status)) return undefined
+    if (answer.status < 200 || answer.status > 299) throw answerError(words, answer, change?.body)
     return answer.body
   }
 
-  const kubectl: Kubectl = {
+  return {
     get words() {
       return wordsFor(retry.context)
     },
-    api: createApi((question) =>
-      retry.attempt((context) => askOnce(context, question), question.once !== true),
+    api: createApi(
+      (question) =>
+        retry.attempt(
+          (context) => askOnce(context, question),
+          question.once !== true && question.runDespiteInterrupt !== true,
+        ),
+      (question, signal) => sender.open(retry.context, question, signal),
     ),
-    run(more, options = {}) {
-      const isRepeatable = options.once !== true && options.runDespiteInterrupt !== true
-      return retry.attempt((context) => runOnce(context, more, options), isRepeatable)
-    },
-    async json<T>(more: readonly string[], options?: KubectlOptions) {
-      const text = await kubectl.run([...more, '-o', 'json'], options)
-      return text.trim() === '' ? undefined : (jsonIn(text, more) as T)
-    },
+    run: (more, { once = false, timeoutSeconds = usualSeconds } = {}) =>
+      retry.attempt((context) => runOnce(context, more, timeoutSeconds), !once),
   }
-  return kubectl
 }
 
-/** One line of the log, which an operator can type. */
-const recordTimed = (words: readonly string[], answer: number, started: number): void =>
-  record(`${shownWords(['kubectl', ...words])} -> ${answer} (${Math.round(performance.now() - started)} ms)`)
+/** One line of the log, which an operator can type. @param sent the object on stdin, named behind it */
+function recordTimed(words: readonly string[], answer: number, started: number, sent?: unknown): void {
+  const { kind, metadata } = (sent ?? {}) as Partial<LiveObject>
+  const named = kind === undefined || metadata?.name === undefined ? '' : ` # ${nameOf(sent as LiveObject)}`
+  const milliseconds = Math.round(performance.now() - started)
+  record(`${shownWords(['kubectl', ...words])}${named} -> ${answer} (${milliseconds} ms)`)
+}

@@ -1,19 +1,12 @@
 import { exitCodes, KitError } from '../base/errors.mts'
+import { few } from '../base/few.mts'
 import { log } from '../base/log.mts'
 import { createHeldCheck } from './dead-node.mts'
 import { deletionText } from './deletion-text.mts'
 import { pauseFor } from '../base/poll.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
-import { DeniedUnnamed } from './kubectl-errors.mts'
-
-/** kubectl's JSON for several objects. */
-interface List {
-  kind: 'List'
-  items: LiveObject[]
-}
-
-const list = (items: readonly unknown[]) => ({ apiVersion: 'v1', kind: 'List', items })
+import { ObjectModified } from './kubectl-errors.mts'
 
 /**
  * The live objects of these manifests, with managedFields; those that do not exist are absent.
@@ -27,55 +20,64 @@ export async function findLive(
   return byName(await kubectl.api.find(manifests))
 }
 
-/** The objects in kubectl's JSON: a List for many, the bare object for one, undefined for none. */
-export const itemsOf = (found: List | LiveObject | undefined): LiveObject[] => {
-  if (found === undefined) return []
-  return 'items' in found ? (found as List).items : [found]
-}
-
 /** Objects by nameOf: `Deployment n8n-staging/n8n-worker`. */
 export const byName = (objects: readonly LiveObject[]): Map<string, LiveObject> =>
   new Map(objects.map((object) => [nameOf(object), object]))
 
+/** Kinds by when they are sent; those that are not named are what pods read and what protects them. */
+const early = [['Namespace'], ['CustomResourceDefinition']]
+const late = [
+  ['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob', 'Pod'],
+  ['Ingress', 'HorizontalPodAutoscaler', 'MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'],
+]
+
+/** Objects in the order they are sent: those of one list need none of the others of it. */
+function ranksOf(manifests: readonly Manifest[]): Manifest[][] {
+  const named = [...early, ...late].flat()
+  const of = (kinds: readonly string[]) => manifests.filter(({ kind = '' }) => kinds.includes(kind))
+  const rest = manifests.filter(({ kind = '' }) => !named.includes(kind))
+  return [...early.map(of), rest, ...late.map(of)]
+}
+
 /**
- * Sends objects by server-side apply with --force-conflicts: conflicts are decided before.
+ * Sends objects by server-side apply, conflicts overruled: those are decided before. Objects of one rank go in
+ * parallel: namespaces, definitions, then what pods read, Deployments and what else starts pods, what sends to them.
  * @param dryRun nothing is written: the API server returns the objects as they would be
  * @param manager the field manager
  * @returns the applied objects by nameOf
- * @throws ObjectModified (5) for a manifest with an old resourceVersion; KitError, see Kubectl.run
+ * @throws ObjectModified (5) for a manifest with an old resourceVersion; KitError of the first object that was refused,
+ * with those that were applied: those of its rank, and of the ranks before; see also Kubectl.run
  */
 export async function sendObjects(
   kubectl: Kubectl,
   manifests: readonly Manifest[],
   { dryRun, manager = fieldManager }: { dryRun: boolean; manager?: string },
 ): Promise<Map<string, LiveObject>> {
-  // Without --force-conflicts kubectl would stop in the middle of a list. Without --validate=false it would refuse
-  // partial objects (replicas alone); the API server validates the merged object.
-  const words = [
-    'apply',
-    '--server-side',
-    '--force-conflicts',
-    '--validate=false',
-    `--field-manager=${manager}`,
-    '-f',
-    '-',
-  ]
-  const dry = [...words, '--dry-run=server', '--show-managed-fields']
-  const send = (some: readonly Manifest[], how: readonly string[], once = false) =>
-    kubectl.json<List | LiveObject>(how, { input: list(some), timeoutSeconds: 120, once })
-  const found = await send(manifests, dryRun ? dry : words).catch(async (thrown: unknown) => {
-    if (thrown instanceof DeniedUnnamed)
-      for (const one of manifests) await send([one], dry, true).catch(throwDenial)
-    throw thrown
-  })
-  return byName(itemsOf(found))
+  const sent: LiveObject[] = []
+  for (const rank of dryRun ? [[...manifests]] : ranksOf(manifests)) {
+    const results = await Promise.allSettled(rank.map((one) => kubectl.api.apply(one, { manager, dryRun })))
+    for (const result of results) if (result.status === 'fulfilled') sent.push(result.value)
+    const refused = results.find((result) => result.status === 'rejected')
+    if (refused !== undefined) throw dryRun ? refused.reason : withSent(refused.reason, sent)
+  }
+  return byName(sent)
 }
 
-/** Throws the denial of a dry run of one object, or an interruption; no other failure tells which object is denied. */
-function throwDenial(thrown: unknown): void {
-  const { denied, interrupted, terminated } = exitCodes
-  const codes: readonly unknown[] = [denied, interrupted, terminated]
-  if (!(thrown instanceof KitError) || codes.includes(thrown.exitCode)) throw thrown
+/** Objects an error names. */
+const mostNamed = 8
+
+/** The error of an apply, and which objects were applied all the same. */
+function withSent(thrown: unknown, sent: readonly LiveObject[]): unknown {
+  const asItIs: readonly unknown[] = [exitCodes.interrupted, exitCodes.terminated]
+  if (!(thrown instanceof KitError) || thrown instanceof ObjectModified || sent.length === 0) return thrown
+  if (asItIs.includes(thrown.exitCode)) return thrown
+  const { message, exitCode, details, hint } = thrown
+  return new KitError(message, {
+    exitCode,
+    details: [...details, `applied: ${few(sent.map(nameOf), mostNamed)}`],
+    ...(hint === undefined ? {} : { hint }),
+    cause: thrown,
+  })
 }
 
 /** The field manager every write of the kit carries. */
@@ -101,18 +103,11 @@ export async function deleteObjects(
   objects: readonly LiveObject[],
   { wait }: { wait: boolean },
 ): Promise<number> {
-  const items = objects.map(({ apiVersion, kind, metadata: { name, namespace } }) => ({
-    apiVersion,
-    kind,
-    metadata: { name, namespace },
-  }))
-  const how = wait ? ['--cascade=foreground'] : []
-  const words = ['delete', '--ignore-not-found', ...how, '--wait=false', '-o', 'name', '-f', '-']
-  // One line for each object whose deletion was accepted.
-  const taken = await kubectl.run(words, { input: { apiVersion: 'v1', kind: 'List', items } })
-  // `kubectl delete --wait` would wait silently; that objects are gone is read from the API server here.
+  let taken = 0
+  for (const one of objects) if (await kubectl.api.remove(one, wait)) taken += 1
+  // A foreground deletion is answered at once: that the objects are gone is read from the API server.
   if (wait) await waitUntilGone(kubectl, objects, podsEndSeconds)
-  return taken.split('\n').filter((line) => line !== '').length
+  return taken
 }
 
 /**

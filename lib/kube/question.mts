@@ -1,16 +1,29 @@
-/** One question to the API server. */
+/** What a request writes. */
+export interface Change {
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Sent as JSON. It may hold sensitive values: it is neither logged nor part of an error. */
+  readonly body: unknown
+  /** `application/json` unless given. */
+  readonly contentType?: string
+}
+
+/** One request to the API server. */
 export interface Question {
   /** Path and query, encoded: `/api/v1/namespaces/n8n/pods?labelSelector=app%3Dn8n` */
   readonly path: string
-  /** The kubectl command that asks the same, for the log and for errors: `get`, `pods`, `--namespace`, `n8n` */
+  /** The kubectl command that does the same, for the log and for errors: `get`, `pods`, `--namespace`, `n8n` */
   readonly words: readonly string[]
-  /** Seconds until the whole answer must be there: 60 unless given. */
+  /** Absent for a GET. */
+  readonly change?: Change
+  /** Seconds until the whole response must be there: 60 unless given. */
   readonly seconds?: number | undefined
-  /** Not asked again while the server is unreachable: the caller does it itself. */
+  /** Never sent again: the caller repeats a question itself, and whether a write was done is unknown then. */
   readonly once?: boolean | undefined
-  /** True where an absent object is an answer. */
-  readonly mayMiss?: boolean
+  /** Sent also after Ctrl-C, and never again: for what a run must give back, such as its lock. */
+  readonly runDespiteInterrupt?: boolean | undefined
+  /** HTTP statuses that say that there is no such object, where that is an answer: 404. */
+  readonly absentAt?: readonly number[]
 }
 
-/** Gives the body; undefined for what does not exist where `mayMiss` says so. @throws KitError as Kubectl.run */
+/** Gives the body; undefined for what `absentAt` names. @throws KitError as Kubectl.run */
 export type Ask = (question: Question) => Promise<string | undefined>

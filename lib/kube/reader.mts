@@ -1,6 +1,8 @@
-import { exitCodes, KitError } from '../base/errors.mts'
+import { exitCodes } from '../base/errors.mts'
 import { sensitive, type Sensitive } from '../base/sensitive.mts'
-import { nameOf, type LiveObject, type Manifest } from './types.mts'
+import { fields, readShape, text } from '../base/shape.mts'
+import { jsonIn } from './json-answer.mts'
+import type { LiveObject, Manifest } from './types.mts'
 import type { AskOptions } from './api.mts'
 import type { Kubectl } from './kubectl.mts'
 
@@ -45,6 +47,9 @@ export interface KubeReader {
   tokenOf(account: string, namespace: string, audience: string): Promise<Sensitive>
 }
 
+/** The answer to a TokenRequest. */
+const issued = fields({ status: fields({ token: text }) })
+
 /** A KubeReader of the cluster of `kubectl`. */
 export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   async list(kind, { namespace, labels = {} }) {
@@ -55,16 +60,20 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   raw: (path, options) => kubectl.api.raw(path, options),
   runIn: ({ metadata: { namespace = '', name } }, argv, { isRepeatable }) =>
     kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: !isRepeatable }),
-  async wouldCreate(object) {
-    const found = await kubectl.json<LiveObject>(['create', '--dry-run=server', '-f', '-'], { input: object })
-    if (found !== undefined) return found
-    throw new KitError(`the API server answered nothing to a trial of ${nameOf(object)}`, {
-      exitCode: exitCodes.rolloutFailed,
-      hint: 'look at the log of this run: it has the command',
-    })
-  },
+  wouldCreate: (object) => kubectl.api.create(object, { dryRun: true }),
   async tokenOf(account, namespace, audience) {
     const words = ['create', 'token', account, '--namespace', namespace, '--audience', audience]
-    return sensitive((await kubectl.run([...words, '--duration', '600s'])).trim())
+    const request = {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: { audiences: [audience], expirationSeconds: 600 },
+    }
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/serviceaccounts/${encodeURIComponent(account)}/token`
+    const answer = jsonIn(await kubectl.api.post(path, request, words), words)
+    const { status } = readShape('the API server: a token', issued, answer, {
+      exitCode: exitCodes.preflight,
+      hint: 'something else than an API server answers there: check the server address in the kubeconfig',
+    })
+    return sensitive(status.token)
   },
 })

@@ -1,11 +1,10 @@
-import type { LiveObject } from './types.mts'
-import { kubectlError } from './kubectl-errors.mts'
-import type { Kubectl } from './kubectl.mts'
+import { setTimeout as pause } from 'node:timers/promises'
 import { mostOutputBytes } from '../base/collect.mts'
 import { messageOf } from '../base/errors.mts'
-import { shortened } from '../base/sensitive.mts'
 import { record } from '../base/log.mts'
-import { stream, type Streaming } from '../base/command.mts'
+import { shortened } from '../base/sensitive.mts'
+import type { Kubectl } from './kubectl.mts'
+import type { LiveObject } from './types.mts'
 
 /** The current objects of one kind in a namespace, kept up to date by a watch. */
 export interface Watched {
@@ -13,17 +12,18 @@ export interface Watched {
   readonly objects: ReadonlyMap<string, LiveObject>
   /** Names of objects that were deleted while the watch ran. */
   readonly deleted: ReadonlySet<string>
-  /** Ends the watch and waits for its kubectl to end. */
+  /** Ends the watch and waits for its end. */
   stop(): Promise<void>
 }
 
+/** One event of a watch (Kubernetes API, meta/v1). The object of an ERROR is a Status. */
 interface WatchEvent {
-  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
-  object: LiveObject
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
+  readonly object: LiveObject
 }
 
 /** Milliseconds before a watch that ended is started again. */
-const pauseMilliseconds = 1000
+const pauseMs = 1000
 
 /**
  * Milliseconds after which a restarted watch without events requests the list: neither an empty list nor an API server
@@ -47,10 +47,8 @@ export function watchKind(
 ): Watched {
   const objects = new Map<string, LiveObject>()
   const deleted = new Set<string>()
-  const words = ['get', kind, '--namespace', namespace, '--watch', '--output-watch-events', '-o', 'json']
-  let stopped = false
-  let timer: NodeJS.Timeout | undefined
-  let running: Streaming
+  const stopping = new AbortController()
+  const { signal } = stopping
   let silent: NodeJS.Timeout | undefined
   /** Objects known before a watch ended are kept until the new list arrives: a lost connection deletes nothing. */
   let renewing = false
@@ -63,63 +61,63 @@ export function watchKind(
     try {
       const list = await kubectl.api.list(kind, { namespace }, { once: true })
       // The restarted watch may have delivered its list meanwhile.
-      if (!renewing || stopped) return
+      if (!renewing || signal.aborted) return
       forget()
       for (const one of list) objects.set(one.metadata.name, one)
       onChange()
     } catch (thrown) {
       record(`list of ${kind}: ${messageOf(thrown)}`)
-      if (renewing && !stopped) silent = setTimeout(() => void relist(), silenceMs)
+      if (renewing && !signal.aborted) silent = setTimeout(() => void relist(), silenceMs)
     }
   }
   const take = (document: unknown) => {
     const { type, object } = document as WatchEvent
+    // The server has forgotten the version this watch was at (410 Gone), or ends it for another reason.
+    if (type === 'ERROR') throw new Error(shortened(String(object['message']), 500))
     if (renewing) forget()
-    // More than 500 objects come as Lists of 500 at the beginning (seen with kubectl 1.36).
-    for (const one of 'items' in object ? (object['items'] as LiveObject[]) : [object]) {
-      const { name } = one.metadata
-      if (type === 'DELETED') {
-        objects.delete(name)
-        deleted.add(name)
-      } else if (type === 'ADDED' || type === 'MODIFIED') {
-        objects.set(name, one)
-        deleted.delete(name)
-      }
+    const { name } = object.metadata
+    if (type === 'DELETED') {
+      objects.delete(name)
+      deleted.add(name)
+    } else if (type === 'ADDED' || type === 'MODIFIED') {
+      objects.set(name, object)
+      deleted.delete(name)
     }
     onChange()
   }
-  const begin = () => {
-    running = stream([...kubectl.words, ...words], jsonDocuments(take), ({ code, stderr }) => {
-      if (code !== 0)
-        record(
-          code === null
-            ? `watch of ${kind} ended: ${shortened(stderr, 500)}`
-            : `watch of ${kind} ended: ${kubectlError(words, { code, stderr }).message}`,
-        )
+  /** One watch, until it ends. */
+  const follow = async () => {
+    const read = jsonDocuments(take)
+    const decoder = new TextDecoder()
+    const body = await kubectl.api.watch(kind, namespace, signal)
+    for await (const piece of body as AsyncIterable<Buffer>) read(decoder.decode(piece, { stream: true }))
+    return 'by the server'
+  }
+  const keepWatching = async () => {
+    while (!signal.aborted) {
+      const why = await follow().catch(messageOf)
       clearTimeout(silent)
-      if (!stopped) timer = setTimeout(beginAgain, pauseMilliseconds)
-    })
+      if (signal.aborted) return
+      record(`watch of ${kind} ended: ${why}`)
+      await pause(pauseMs, undefined, { signal }).catch(() => {})
+      renewing = true
+      silent = setTimeout(() => void relist(), silenceMs)
+    }
   }
-  const beginAgain = () => {
-    renewing = true
-    silent = setTimeout(() => void relist(), silenceMs)
-    begin()
-  }
-  begin()
+  const watching = keepWatching()
   return {
     objects,
     deleted,
     async stop() {
-      stopped = true
-      clearTimeout(timer)
+      stopping.abort()
+      await watching
       clearTimeout(silent)
-      await running.stop()
     },
   }
 }
 
 /**
- * Splits a stream of concatenated JSON documents, such as the output of `kubectl get --watch -o json`. Text may arrive
+ * Splits a stream of concatenated JSON documents, such as the events of a watch. Text may arrive
  * cut anywhere.
  * @param onDocument called with each complete document, parsed
  * @returns a function to call with each chunk of text; it throws SyntaxError for invalid JSON, and Error for a document

@@ -9,7 +9,6 @@ import {
   type Lease,
   writeLease,
   readLease,
-  writeWords,
 } from './lease.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import { record } from '../base/log.mts'
@@ -112,12 +111,8 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
       clearInterval(timer)
       await last.catch(() => {})
       if (lostTo !== undefined) return
-      await kubectl
-        .run(writeWords('replace'), {
-          input: released(lease),
-          timeoutSeconds: 10,
-          runDespiteInterrupt: true,
-        })
+      await kubectl.api
+        .replace(released(lease), { timeoutSeconds: 10, runDespiteInterrupt: true })
         .catch((thrown: unknown) => record(`the lease could not be released: ${String(thrown)}`))
     },
   }

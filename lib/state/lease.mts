@@ -103,18 +103,16 @@ export function leaseIn(live: LiveObject | undefined): Lease | undefined {
   }
 }
 
-/** The kubectl words that write a lease. Without validation: an API server that has just started has no schema yet. */
-export const writeWords = (verb: 'create' | 'replace'): string[] => [verb, '--validate=false', '-f', '-']
-
 /**
  * Writes a lease over the version it was made from (resourceVersion).
  * @returns undefined when that is no longer the newest version
  * @throws KitError exit 3 or 5 to 9 from kubectl for any other refusal
  */
 export async function writeLease(kubectl: Kubectl, lease: Lease): Promise<Lease | undefined> {
-  const verb = lease.metadata.resourceVersion === undefined ? 'create' : 'replace'
+  const { create, replace } = kubectl.api
+  const write = lease.metadata.resourceVersion === undefined ? create : replace
   try {
-    return leaseIn(await kubectl.json<LiveObject>(writeWords(verb), { input: lease, timeoutSeconds: 10 }))
+    return leaseIn(await write(lease, { timeoutSeconds: 10 }))
   } catch (thrown) {
     if (!(thrown instanceof KitError)) throw thrown
     const words = thrown.details.join(' ')

@@ -162,6 +162,6 @@ export async function saveRevision(kubectl: Kubectl, revision: Revision): Promis
 /** Deletes revisions with all their parts. @throws KitError exit 5 to 9 from kubectl */
 export async function deleteRevisions(kubectl: Kubectl, old: readonly Revision[]): Promise<void> {
   const selector = `${revisionLabel} in (${old.map(secretNameOf).join(',')})`
-  await kubectl.run(['delete', 'secrets', '-n', systemNamespace, '--selector', selector])
+  await kubectl.api.removeAll('secrets', systemNamespace, selector)
   countWrite()
 }

@@ -254,7 +254,7 @@ test('what kubectl says of its version: any shape is exit 3 or an answer', async
     given = damaged(random, kubectlVersion)
     return requireFittingKubectl({
       words: ['kubectl'],
-      json: () => Promise.resolve(given),
+      run: () => Promise.resolve(JSON.stringify(given)),
     } as unknown as Kubectl)
   }
   await neverABug('kubectl', exitCodes.preflight, read, () => given)

@@ -50,7 +50,7 @@ export function explainLines(
 /** Bytes of a container's log that are fetched. */
 const mostLogBytes = 4 * 1024 * 1024
 
-/** What kubectl prints, with exit 0, in place of a log that is no longer there. */
+/** What the kubelet answers, with status 200, in place of a log that is no longer there. */
 const gone = 'unable to retrieve container logs'
 
 /**
@@ -62,21 +62,13 @@ export async function lastLines(
   namespace: string,
   { pod, container, previous }: NonNullable<Diagnosis['log']>,
 ): Promise<string[]> {
-  const words = [
-    'logs',
-    pod,
-    '--container',
-    container,
-    '--namespace',
-    namespace,
-    '--tail=40',
-    `--limit-bytes=${mostLogBytes}`,
-  ]
+  const which = `container=${container}&tailLines=40&limitBytes=${mostLogBytes}`
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?${which}`
   // The previous container's log may be gone by now: the current container's shows the same failure.
-  const wanted = previous ? await kubectl.run([...words, '--previous']).catch(() => gone) : gone
+  const wanted = previous ? await kubectl.api.raw(`${path}&previous=true`).catch(() => gone) : gone
   // A log that cannot be fetched must not hide why the container failed.
   const text = wanted.startsWith(gone)
-    ? await kubectl.run(words).catch((thrown: unknown) => noLog(pod, thrown))
+    ? await kubectl.api.raw(path).catch((thrown: unknown) => noLog(pod, thrown))
     : wanted
   record(`last lines of ${pod}/${container}:\n${text}`)
   return text.split('\n').filter((line) => line.trim() !== '')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { run, stream } from '../../../lib/base/command.mts'
+import { run } from '../../../lib/base/command.mts'
 import { exitCodes } from '../../../lib/base/errors.mts'
 
 test('a program the kit starts gets English, no kubectl preferences and no value of the kit’s own', async () => {
@@ -14,24 +14,14 @@ test('a program the kit starts gets English, no kubectl preferences and no value
   })
   try {
     const { stdout } = await run(['env'])
-    const streamed = await new Promise<string>((resolve) => {
-      let text = ''
-      stream(
-        ['env'],
-        (piece) => void (text += piece),
-        () => resolve(text),
-      )
-    })
-    for (const seen of [stdout, streamed]) {
-      const variables = Object.fromEntries(
-        seen.split('\n').map((line) => line.split('=') as [string, string]),
-      )
-      assert.equal(variables['LC_ALL'], 'C')
-      assert.equal(variables['KUBERC'], 'off')
-      assert.equal(variables['HTTPS_PROXY'], 'http://proxy.example.com:3128')
-      for (const name of ['LANG', 'LC_MESSAGES', 'LANGUAGE', 'KEYBUZZ_POSTGRES_PASSWORD'])
-        assert.ok(!(name in variables), name)
-    }
+    const variables = Object.fromEntries(
+      stdout.split('\n').map((line) => line.split('=') as [string, string]),
+    )
+    assert.equal(variables['LC_ALL'], 'C')
+    assert.equal(variables['KUBERC'], 'off')
+    assert.equal(variables['HTTPS_PROXY'], 'http://proxy.example.com:3128')
+    for (const name of ['LANG', 'LC_MESSAGES', 'LANGUAGE', 'KEYBUZZ_POSTGRES_PASSWORD'])
+      assert.ok(!(name in variables), name)
   } finally {
     process.env = before
   }
@@ -56,14 +46,4 @@ test('a program that ends without reading its stdin is an answer: its own exit c
 test('a character that is written in two pieces is read whole', async () => {
   const { stdout } = await run(['sh', '-c', String.raw`printf '\303'; sleep 0.2; printf '\251'`])
   assert.equal(stdout, 'é')
-})
-
-test('what a listener of a stream throws ends the stream and is told, not the process', async () => {
-  const ended = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
-    const onText = () => {
-      throw new Error('unusable')
-    }
-    stream(['sh', '-c', 'echo 1; exec sleep 30'], onText, resolve)
-  })
-  assert.deepEqual(ended, { code: null, stderr: 'unusable' })
 })

@@ -59,32 +59,54 @@ const programs: Record<string, ((address: string) => string[]) | undefined> = {
       : (address) => [kubectl, `--server=${address}`, '--kubeconfig=/dev/null', 'get', '--raw', '/api'],
 }
 
+/** Kills a run of parent.mts when its request has come, and waits until the request's connection is closed. */
+async function killedWhileAsking(
+  { asked }: Awaited<ReturnType<typeof hang>>,
+  words: readonly string[],
+  path: string | undefined,
+): Promise<void> {
+  const parent = spawn(
+    process.execPath,
+    ['--import', 'tsx', join(import.meta.dirname, 'parent.mts'), ...words],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...(path === undefined ? {} : { PATH: path }) },
+    },
+  )
+  const socket = await asked
+  const closed = once(socket, 'close')
+  const killed = performance.now()
+  parent.kill('SIGKILL')
+  const late = setTimeout(() => socket.destroy(), 5000)
+  await closed
+  clearTimeout(late)
+  assert.ok(performance.now() - killed < 4000, 'its request was still under way after 4 s')
+}
+
 for (const [way, path] of [
   ['by the kernel', undefined],
   ['by a watcher', bareFolder()],
 ] as const) {
-  for (const how of ['run', 'stream']) {
-    for (const [name, wordsFor] of Object.entries(programs)) {
-      const skip = wordsFor === undefined ? 'there is no kubectl here' : false
-      test(`${name} (${how}) ends with a parent that is killed, ${way}`, { skip }, async () => {
-        const { asked, address } = await hang()
-        const own = ['--import', 'tsx', join(import.meta.dirname, 'parent.mts'), how]
-        const parent = spawn(process.execPath, [...own, ...(wordsFor?.(address) ?? [])], {
-          stdio: ['ignore', 'ignore', 'inherit'],
-          env: { ...process.env, ...(path === undefined ? {} : { PATH: path }) },
-        })
-        const socket = await asked
-        const closed = once(socket, 'close')
-        const killed = performance.now()
-        parent.kill('SIGKILL')
-        const late = setTimeout(() => socket.destroy(), 5000)
-        await closed
-        clearTimeout(late)
-        assert.ok(performance.now() - killed < 4000, 'its request was still under way after 4 s')
-      })
-    }
+  for (const [name, wordsFor] of Object.entries(programs)) {
+    const skip = wordsFor === undefined ? 'there is no kubectl here' : false
+    test(`${name} ends with a parent that is killed, ${way}`, { skip }, async () => {
+      const server = await hang()
+      await killedWhileAsking(server, ['run', ...(wordsFor?.(server.address) ?? [])], path)
+    })
   }
 }
+
+test(
+  'a write to the API server that is under way ends with a kit that is killed',
+  { skip: kubectl === undefined ? 'there is no kubectl here' : false },
+  async () => {
+    const server = await hang()
+    const folder = mkdtempSync(join(tmpdir(), 'keybuzz-write-'))
+    closing.push(() => rmSync(folder, { recursive: true, force: true }))
+    const words = ['write', kubectl ?? '', server.address, join(folder, 'kubeconfig')]
+    await killedWhileAsking(server, words, undefined)
+  },
+)
 
 test('exit code, output and input of a program are its own, whichever way it is held', async () => {
   const script = 'cat; echo told >&2; exit 7'

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { endBackground } from '../../../lib/base/background.mts'
 import { exitCodes } from '../../../lib/base/errors.mts'
+import { sensitive } from '../../../lib/base/sensitive.mts'
 import { accepts, openApiProxy } from '../../../lib/kube/api-proxy.mts'
 import { interruption } from '../../../lib/base/signals.mts'
 import { serveApi, status, type Given } from './served-api.mts'
@@ -141,7 +142,7 @@ test('an answer without an end is cut: exit 9', async () => {
   const { kubectl } = await serveApi(() => ({ body: 'x'.repeat(64 * 1024 * 1024 + 1) }))
   await assert.rejects(kubectl.api.raw('/x'), {
     exitCode: exitCodes.rolloutFailed,
-    message: /more than 64 MiB of output$/,
+    message: /more than 64 MiB in one answer$/,
   })
 })
 
@@ -188,15 +189,16 @@ test('a temporary folder in which nothing can be made is exit 12', async () => {
   }
 })
 
-test('what the API server warns of with an answer is on the screen once a run', async (context) => {
-  const headers = { warning: String.raw`299 - "v1 \"Endpoints\" is old", 299 - "and so is this"` }
+test('what the API server warns of with an answer is on the screen once a run, redacted', async (context) => {
+  sensitive('planted-warning-1')
+  const headers = { warning: String.raw`299 - "v1 \"Endpoints\" is old", 299 - "and so is planted-warning-1"` }
   const { kubectl } = await serveApi(() => ({ ...well, headers }))
   let screen = ''
   context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
   await kubectl.api.raw('/x')
   await kubectl.api.raw('/y')
   context.mock.restoreAll()
-  assert.deepEqual(screen.match(/warns: .*/g), ['warns: v1 "Endpoints" is old', 'warns: and so is this'])
+  assert.deepEqual(screen.match(/warns: .*/g), ['warns: v1 "Endpoints" is old', 'warns: and so is ***'])
 })
 
 test('the socket is where only this user may enter, and gone with its proxy', async () => {

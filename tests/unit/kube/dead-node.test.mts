@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { createHeldCheck } from '../../../lib/kube/dead-node.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
@@ -12,10 +9,7 @@ import { waitForDeployments } from '../../../lib/kube/rollout/deployments.mts'
 import { waitForJob } from '../../../lib/kube/rollout/job-wait.mts'
 import { ensureJob } from '../../../lib/kube/rollout/job.mts'
 import type { Job, LiveObject } from '../../../lib/kube/types.mts'
-import { fakeApi } from './fake-api.mts'
-
-const folder = mkdtempSync(join(tmpdir(), 'dead-node-'))
-after(() => rmSync(folder, { recursive: true }))
+import { added, fakeApi, watchBody } from './fake-api.mts'
 
 const deployment = (type: string) => ({
   apiVersion: 'apps/v1',
@@ -43,18 +37,15 @@ const node = (status: string) => ({
   status: { conditions: [{ type: 'Ready', status, message: 'Kubelet stopped posting node status.' }] },
 })
 
-let files = 0
-
 /** A stand-in of kubectl that watches these objects for ever, and knows this node. */
 function watching(kind: string, workload: object, pods: readonly object[], ready: string): Kubectl {
-  const here = join(folder, String((files += 1)))
-  const added = (objects: readonly object[]) =>
-    objects.map((object) => JSON.stringify({ type: 'ADDED', object })).join('\n')
-  writeFileSync(`${here}-${kind}`, added([workload]))
-  writeFileSync(`${here}-pods`, added(pods))
-  const script = `if [ -f ${here}-"$2" ]; then cat ${here}-"$2"; fi; exec sleep 20`
-  const api = fakeApi(({ kinds }) => [kinds === 'nodes' ? node(ready) : workload])
-  return { words: ['sh', '-c', script, 'kubectl'], api } as unknown as Kubectl
+  const api = fakeApi(({ kinds }) => [kinds === 'nodes' ? node(ready) : workload], {
+    watch(watched, _namespace, signal) {
+      const objects = watched === kind ? [workload] : watched === 'pods' ? pods : []
+      return Promise.resolve(watchBody(signal, ...objects.map(added)))
+    },
+  })
+  return { api } as unknown as Kubectl
 }
 
 const limits = { deadline: 4, noProgress: 60 }

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import { addAbortSignal, PassThrough } from 'node:stream'
 import type { Api } from '../../../lib/kube/api.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 
@@ -11,13 +13,37 @@ export interface Asked {
   readonly selector?: string | undefined
 }
 
-/** A stand-in of an Api without an API server: `answer` gives the objects for each question, the first one for `get`. */
-export function fakeApi(answer: (asked: Asked) => unknown): Api {
+const none = (what: string) => () => Promise.reject(new Error(`nothing is ${what} here`))
+
+/**
+ * A stand-in of an Api without an API server.
+ * @param answer gives the objects for each question, the first one for `get`
+ * @param more what else the test needs: by itself nothing is written, watched or served at a path
+ */
+export function fakeApi(answer: (asked: Asked) => unknown, more: Partial<Api> = {}): Api {
   const objects = async (asked: Asked): Promise<LiveObject[]> => [...((await answer(asked)) as LiveObject[])]
   return {
     list: (kinds, { namespace, selector } = {}) => objects({ verb: 'list', kinds, namespace, selector }),
     get: async (kinds, name, namespace) => (await objects({ verb: 'get', kinds, name, namespace }))[0],
     find: () => objects({ verb: 'find', kinds: '' }),
-    raw: () => Promise.reject(new Error('no path is served here')),
+    raw: none('served'),
+    watch: none('watched'),
+    apply: none('applied'),
+    create: none('created'),
+    replace: none('replaced'),
+    remove: none('deleted'),
+    removeAll: none('deleted'),
+    post: none('posted'),
+    ...more,
   }
 }
+
+/** The body of a watch: these texts, and no end before `signal`. */
+export function watchBody(signal: AbortSignal, ...texts: string[]): IncomingMessage {
+  const body = new PassThrough()
+  for (const text of texts) body.write(text)
+  return addAbortSignal(signal, body) as unknown as IncomingMessage
+}
+
+/** The event of an object that is there, as a watch begins. */
+export const added = (object: object): string => `${JSON.stringify({ type: 'ADDED', object })}\n`

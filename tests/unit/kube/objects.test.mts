@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exitCodes, type KitError } from '../../../lib/base/errors.mts'
+import { setTimeout } from 'node:timers/promises'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
-import { kubectlError } from '../../../lib/kube/kubectl-errors.mts'
+import { ObjectModified } from '../../../lib/kube/kubectl-errors.mts'
 import { deleteObjects, sendObjects, waitUntilGone } from '../../../lib/kube/objects.mts'
-import type { LiveObject } from '../../../lib/kube/types.mts'
+import { nameOf, type LiveObject, type Manifest } from '../../../lib/kube/types.mts'
 import { fakeApi } from './fake-api.mts'
 
 const secret = (metadata: Partial<LiveObject['metadata']> = {}): LiveObject => ({
@@ -16,11 +17,15 @@ const ending = secret({ deletionTimestamp: '2026-11-23T10:00:00Z', finalizers: [
 
 /** An API server that gives these answers in turn, the last one for ever; and what it was told to delete. */
 function apiServer(...answers: (LiveObject | undefined)[]) {
-  const deletions: string[][] = []
-  const kubectl = {
-    run: (words: string[]) => Promise.resolve('secret/n8n\n'.repeat(Math.sign(deletions.push(words)))),
-    api: fakeApi(() => (answers.length > 1 ? [answers.shift()] : [answers[0]]).flatMap((one) => one ?? [])),
-  } as unknown as Kubectl
+  const deletions: [name: string, uid: string | undefined, foreground: boolean][] = []
+  const api = fakeApi(
+    () => (answers.length > 1 ? [answers.shift()] : [answers[0]]).flatMap((one) => one ?? []),
+    {
+      remove: ({ metadata: { name, uid } }, foreground) =>
+        Promise.resolve(deletions.push([name, uid, foreground]) > 0),
+    },
+  )
+  const kubectl = { api } as unknown as Kubectl
   return { kubectl, deletions, left: answers }
 }
 
@@ -28,12 +33,7 @@ test('a deleted object is waited for until the API server says that it is gone; 
   const { kubectl, deletions, left } = apiServer(ending, undefined)
   await deleteObjects(kubectl, [secret()], { wait: true })
   assert.equal(left.length, 1)
-  assert.deepEqual(deletions[0]?.slice(0, 4), [
-    'delete',
-    '--ignore-not-found',
-    '--cascade=foreground',
-    '--wait=false',
-  ])
+  assert.deepEqual(deletions, [['n8n', '1', true]])
   await waitUntilGone(apiServer(secret({ uid: '2' })).kubectl, [secret()], 60)
 })
 
@@ -52,34 +52,67 @@ test('an object nobody is deleting, after a deletion that did nothing, is not ca
   })
 })
 
-/** An API server whose webhook denies the Secret named b and does not say so; `failing` fails alone, in another way. */
-function withWebhook(failing = 'none') {
-  const asked: string[] = []
-  const json = (words: string[], { input }: { input: { items: LiveObject[] } }) => {
-    const names = input.items.map(({ metadata }) => metadata.name)
-    asked.push(`${names.join(',')}${words.includes('--dry-run=server') ? ' dry' : ''}`)
-    const stderr =
-      names.join() === failing
-        ? 'Error from server (Conflict): the object has been modified'
-        : 'Error from server: admission webhook "w.example.com" denied the request: no'
-    return names.includes('b') || names.join() === failing
-      ? Promise.reject(kubectlError(words, { code: 1, stderr }, input))
-      : Promise.resolve(undefined)
-  }
-  return { kubectl: { json } as unknown as Kubectl, asked }
+/** An API server that refuses the Secrets named here, and notes what it applies and when. */
+function refusing(refusals: Readonly<Record<string, Error>>) {
+  const applied: string[] = []
+  let underWay = 0
+  let most = 0
+  const api = fakeApi(() => [], {
+    async apply(manifest) {
+      underWay += 1
+      most = Math.max(most, underWay)
+      await setTimeout(10)
+      underWay -= 1
+      const refusal = refusals[manifest.metadata?.name ?? '']
+      if (refusal !== undefined) throw refusal
+      applied.push(nameOf(manifest as LiveObject))
+      return manifest as LiveObject
+    },
+  })
+  return { kubectl: { api } as unknown as Kubectl, applied, most: () => most }
 }
 
-test('of several objects, the one a webhook denies without naming it is found by dry runs, and named', async () => {
-  const several = ['a', 'b', 'c'].map((name) => secret({ name }))
-  const { kubectl, asked } = withWebhook('a')
-  await assert.rejects(sendObjects(kubectl, several, { dryRun: false }), (thrown) => {
-    assert.match((thrown as KitError).message, /w\.example\.com of the cluster denies Secret n8n-dev\/b$/)
-    assert.equal((thrown as KitError).exitCode, exitCodes.denied)
-    return true
+const quota = new KitError('the namespace’s quota does not allow it', { exitCode: exitCodes.rolloutFailed })
+
+test('what others need is sent first: namespaces, what pods read, what starts pods, what sends to them; the rest at once', async () => {
+  const of = (kind: string): Manifest => ({ apiVersion: 'v1', kind, metadata: { name: 'a' } })
+  const kinds = ['Ingress', 'Deployment', 'Secret', 'ConfigMap', 'Namespace', 'CustomResourceDefinition']
+  const { kubectl, applied, most } = refusing({})
+  await sendObjects(kubectl, kinds.map(of), { dryRun: false })
+  assert.deepEqual(
+    applied,
+    ['Namespace', 'CustomResourceDefinition', 'Secret', 'ConfigMap', 'Deployment', 'Ingress'].map(
+      (kind) => `${kind} a`,
+    ),
+  )
+  assert.equal(most(), 2)
+  const dry = refusing({})
+  await sendObjects(dry.kubectl, kinds.map(of), { dryRun: true })
+  assert.equal(dry.most(), kinds.length, 'a dry run stores nothing: none waits for another')
+})
+
+test('a refusal names what was applied all the same, and ends the send before what comes after', async () => {
+  const several = [...['a', 'b', 'c'].map((name) => secret({ name })), { ...secret(), kind: 'Deployment' }]
+  const { kubectl, applied } = refusing({ b: quota })
+  await assert.rejects(sendObjects(kubectl, several, { dryRun: false }), {
+    exitCode: exitCodes.rolloutFailed,
+    message: quota.message,
+    details: ['applied: Secret n8n-dev/a, Secret n8n-dev/c'],
   })
-  assert.deepEqual(asked, ['a,b,c', 'a dry', 'b dry'])
-  const alone = withWebhook('b')
-  await assert.rejects(sendObjects(alone.kubectl, several, { dryRun: true }), {
-    message: /denies one of Secret n8n-dev\/a, Secret n8n-dev\/b, Secret n8n-dev\/c$/,
+  assert.deepEqual(applied, ['Secret n8n-dev/a', 'Secret n8n-dev/c'])
+  await assert.rejects(sendObjects(refusing({ b: quota }).kubectl, several, { dryRun: true }), {
+    details: [],
   })
+})
+
+test('an object another client has written since, and an interruption, stay what they are', async () => {
+  const several = ['a', 'b'].map((name) => secret({ name }))
+  for (const refusal of [
+    new ObjectModified([]),
+    new KitError('stopped', { exitCode: exitCodes.interrupted }),
+  ])
+    await assert.rejects(
+      sendObjects(refusing({ b: refusal }).kubectl, several, { dryRun: false }),
+      (thrown) => thrown === refusal,
+    )
 })

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
 import { after } from 'node:test'
 import { endBackground } from '../../../lib/base/background.mts'
 import { createKubectl, type Kubectl } from '../../../lib/kube/kubectl.mts'
@@ -11,10 +12,20 @@ export interface Given {
   readonly code?: number
   readonly body: unknown
   readonly headers?: Readonly<Record<string, string>>
+  /** True: the body, a text, is only its beginning, and the answer does not end. */
+  readonly stays?: true
+}
+
+/** What was written by a request. */
+export interface Written {
+  readonly method: string
+  readonly path: string
+  readonly type: string | undefined
+  readonly body: unknown
 }
 
 /** Gives the answer to a path and query; undefined: there is none until the connection is closed. */
-export type Serve = (path: string) => Given | undefined
+export type Serve = (path: string, written: Written | undefined) => Given | undefined
 
 /** A Status, as the API server says no (Kubernetes API, meta/v1). */
 export const status = (code: number, reason: string, message: string, headers = {}): Given => ({
@@ -30,6 +41,8 @@ const versions: Readonly<Record<string, readonly [name: string, kind: string, na
     ['pods/log', 'Pod', true],
     ['nodes', 'Node', false],
     ['configmaps', 'ConfigMap', true],
+    ['namespaces', 'Namespace', false],
+    ['secrets', 'Secret', true],
   ],
   '/apis/apps/v1': [
     ['deployments', 'Deployment', true],
@@ -65,6 +78,10 @@ export interface Served {
   readonly proxies: () => { readonly id: number; readonly context: string }[]
   /** Closes every connection, as a proxy that is killed does. */
   readonly cut: () => void
+  /** What was written. */
+  readonly written: readonly Written[]
+  /** Connections that are open. */
+  readonly open: () => number
 }
 
 const ending: (() => void)[] = []
@@ -86,16 +103,33 @@ export async function serveApi(
   const folder = mkdtempSync(join(tmpdir(), 'keybuzz-served-'))
   const asked: string[] = []
   const found: string[] = []
+  const written: Written[] = []
+  const writtenBy = async (request: IncomingMessage): Promise<Written | undefined> => {
+    const { method = 'GET', url: path = '' } = request
+    if (method === 'GET') return undefined
+    const one = { method, path, type: request.headers['content-type'], body: await json(request) }
+    written.push(one)
+    return one
+  }
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-    const path = request.url ?? ''
-    const kinds = discovered(path)
-    ;(kinds === undefined ? asked : found).push(path)
-    const given = kinds ?? serve(path)
-    if (given === undefined) return
-    const isText = typeof given.body === 'string'
-    const type = { 'content-type': isText ? 'text/plain' : 'application/json' }
-    response.writeHead(given.code ?? 200, { ...type, ...given.headers })
-    response.end(isText ? given.body : JSON.stringify(given.body))
+    void writtenBy(request).then((sent) => {
+      const path = request.url ?? ''
+      const kinds = discovered(path)
+      if (sent === undefined) (kinds === undefined ? asked : found).push(path)
+      const given = kinds ?? serve(path, sent)
+      if (given === undefined) return
+      const isText = typeof given.body === 'string'
+      const type = { 'content-type': isText ? 'text/plain' : 'application/json' }
+      response.writeHead(given.code ?? 200, { ...type, ...given.headers })
+      const text = isText ? given.body : JSON.stringify(given.body)
+      if (given.stays === true) response.write(text)
+      else response.end(text)
+    })
+  })
+  const sockets = new Set<unknown>()
+  server.on('connection', (one) => {
+    sockets.add(one)
+    one.on('close', () => sockets.delete(one))
   })
   const socket = join(folder, 'served')
   await new Promise<void>((resolve) => server.listen(socket, resolve))
@@ -123,5 +157,7 @@ exec sleep 600`
         .split('\n')
         .map((line) => ({ id: Number.parseInt(line, 10), context: line.replace(/^\d+ /, '') })),
     cut: () => server.closeAllConnections(),
+    written,
+    open: () => sockets.size,
   }
 }

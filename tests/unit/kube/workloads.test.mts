@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { createBreaking, type BreakingOptions } from '../../../lib/checks/drills.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { prunableKinds } from '../../../lib/kube/apply/ownership.mts'
@@ -15,12 +12,9 @@ import { endpointLag } from '../../../lib/kube/rollout/service-endpoints.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { isWorkload, namedBy, resourceOf, workloadOf } from '../../../lib/kube/workloads.mts'
 import { inRemovalOrder } from '../../../lib/verbs/uninstall.mts'
-import { fakeApi } from './fake-api.mts'
+import { added, fakeApi, watchBody } from './fake-api.mts'
 
 // A StatefulSet is waited for, judged, broken and removed as a Deployment is; its volume outlives it.
-
-const folder = mkdtempSync(join(tmpdir(), 'workloads-'))
-after(() => rmSync(folder, { recursive: true }))
 
 const labels = { app: 'store' }
 const annotations = { 'keybuzz.io/checksum': 'one' }
@@ -63,12 +57,17 @@ test('a step names a StatefulSet by its kind, a Deployment by its name alone', (
 
 /** A stand-in of kubectl that watches one StatefulSet and its pod. */
 function watching(available: number): Kubectl {
-  const event = (object: LiveObject) => `${JSON.stringify({ type: 'ADDED', object })}\n`
-  writeFileSync(join(folder, `sets-${available}`), event(live('StatefulSet', available)))
-  writeFileSync(join(folder, `pods-${available}`), event(pod(available > 0)))
-  const script = `case "$2" in statefulsets.apps) cat ${folder}/sets-${available} ;; pods) cat ${folder}/pods-${available} ;; esac; exec sleep 10`
-  const api = fakeApi(() => [live('StatefulSet', available), pod(true), service, slice])
-  return { words: ['sh', '-c', script, 'kubectl'], api } as unknown as Kubectl
+  const seen: Readonly<Record<string, LiveObject>> = {
+    'statefulsets.apps': live('StatefulSet', available),
+    pods: pod(available > 0),
+  }
+  const api = fakeApi(() => [live('StatefulSet', available), pod(true), service, slice], {
+    watch: (kind, _namespace, signal) => {
+      const object = seen[kind]
+      return Promise.resolve(watchBody(signal, ...(object === undefined ? [] : [added(object)])))
+    },
+  })
+  return { api } as unknown as Kubectl
 }
 
 test('a StatefulSet is waited for by its own kind, and called by it', async () => {
@@ -116,14 +115,15 @@ test('a drill loses the pods of a StatefulSet, and says when there is none', asy
     ),
   }
   const kubectl = {
-    run: (words: string[]) => (asked.push(words.join(' ')), Promise.resolve('')),
-    api: fakeApi(() => []),
+    api: fakeApi(() => [], {
+      removeAll: (...words) => (asked.push(words.slice(0, 3).join(' ')), Promise.resolve()),
+    }),
   }
   const repairs = { make: (_changes: unknown, act: () => Promise<void>) => act() }
   const breaking = createBreaking({ kubectl, kube, repairs } as unknown as BreakingOptions)
   await breaking.losePods('a', ['statefulset/store'])
   assert.equal(asked[0], 'statefulsets.apps store')
-  assert.match(asked[1] ?? '', /^delete pods --namespace a --selector app=store/)
+  assert.match(asked[1] ?? '', /^pods a app=store/)
   assert.equal(asked[2], 'statefulset/store')
   await assert.rejects(breaking.losePods('a', ['statefulset/absent']), {
     exitCode: exitCodes.validationFailed,

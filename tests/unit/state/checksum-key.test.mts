@@ -4,22 +4,24 @@ import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { checksumKeyOf } from '../../../lib/state/checksum-key.mts'
 import { readRecords } from '../../../lib/state/revision-store.mts'
-import { fakeApi } from '../kube/fake-api.mts'
+import { fakeApi, type Asked } from '../kube/fake-api.mts'
 
 /** A stand-in of an API server: it keeps what is applied, and counts its requests. */
 function cluster() {
   const stored: LiveObject[] = []
   let requests = 0
-  const json = (_words: readonly string[], { input }: { input?: { items: LiveObject[] } } = {}) => {
-    requests += 1
-    stored.push(...(input?.items ?? []))
-    return Promise.resolve({ kind: 'List', items: [...stored] })
-  }
-  const api = fakeApi(({ kinds }) => {
+  const answer = ({ kinds }: Asked) => {
     requests += 1
     return kinds.startsWith('leases') ? [] : stored
+  }
+  const api = fakeApi(answer, {
+    apply(manifest) {
+      requests += 1
+      stored.push(manifest as LiveObject)
+      return Promise.resolve(manifest as LiveObject)
+    },
   })
-  return { kubectl: { api, json } as unknown as Kubectl, stored, requests: () => requests }
+  return { kubectl: { api } as unknown as Kubectl, stored, requests: () => requests }
 }
 
 test('a cluster has one key: made with the first write, and read with the records by every later run', async () => {

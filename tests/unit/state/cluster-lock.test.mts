@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { createClusterLock, takeLock } from '../../../lib/state/cluster-lock.mts'
-import type { Kubectl, KubectlOptions } from '../../../lib/kube/kubectl.mts'
+import type { Kubectl } from '../../../lib/kube/kubectl.mts'
+import type { LiveObject, Manifest } from '../../../lib/kube/types.mts'
 import { isHeld, leaseFor, type Lease } from '../../../lib/state/lease.mts'
 import { hasEnded, processIdentity } from '../../../lib/state/process-identity.mts'
 import { fakeApi } from '../kube/fake-api.mts'
@@ -26,25 +27,20 @@ function apiServer(first?: Lease) {
     away = false
     throw new KitError('the API server is away', { exitCode: exitCodes.unreachable })
   }
-  const kubectl = {
-    words: [],
-    api: fakeApi(() => {
-      answerOrThrow()
-      return stored === undefined ? [] : [stored]
-    }),
-    async json(_words: readonly string[], { input }: KubectlOptions = {}) {
-      answerOrThrow()
-      const lease = input as Lease
-      if (lease.metadata.resourceVersion !== stored?.metadata.resourceVersion) throw conflict()
-      stored = withVersion(lease, (version += 1))
-      if (!answerLost) return stored
-      answerLost = false
-      throw conflict()
-    },
-    async run(words: readonly string[], options?: KubectlOptions) {
-      return JSON.stringify(await kubectl.json(words, options))
-    },
+  const write = async (sent: Manifest) => {
+    answerOrThrow()
+    const lease = sent as Lease
+    if (lease.metadata.resourceVersion !== stored?.metadata.resourceVersion) throw conflict()
+    stored = withVersion(lease, (version += 1))
+    if (!answerLost) return stored as unknown as LiveObject
+    answerLost = false
+    throw conflict()
   }
+  const answer = () => {
+    answerOrThrow()
+    return stored === undefined ? [] : [stored]
+  }
+  const kubectl = { api: fakeApi(answer, { create: write, replace: write }) }
   return {
     kubectl: kubectl as unknown as Kubectl,
     get lease() {

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Look } from '../../../lib/kube/cluster-view.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
 import { provenText, requireGate } from '../../../lib/state/gate.mts'
 import { createRunRevision } from '../../../lib/state/run-revision.mts'
 import type { Revision } from '../../../lib/state/revision.mts'
+import { fakeApi } from '../kube/fake-api.mts'
 import { revisionOf } from './revisions.mts'
 
 const revision = (more: Partial<Revision> = {}): Revision =>
@@ -16,7 +18,8 @@ const revision = (more: Partial<Revision> = {}): Revision =>
 
 /** What a module's revision is after verifications in which so many checks failed. */
 async function after(start: Revision, ...failures: number[]): Promise<Revision> {
-  const kubectl = { json: () => Promise.resolve({ items: [] }) } as unknown as Kubectl
+  const api = fakeApi(() => [], { apply: (secret) => Promise.resolve(secret as LiveObject) })
+  const kubectl = { api } as unknown as Kubectl
   let current = start
   for (const failed of failures) {
     const revisions = createRunRevision({

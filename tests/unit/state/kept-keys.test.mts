@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
+import type { LiveObject } from '../../../lib/kube/types.mts'
 import { completeSettings } from '../../../lib/settings/complete.mts'
 import { recordOf } from '../../../lib/settings/recorded.mts'
 import { resolve, type Declares, type RawValues } from '../../../lib/settings/settings.mts'
@@ -13,6 +14,7 @@ import { own as chatwoot } from '../../../scripts/11_chatwoot/settings.mts'
 import { own as n8n } from '../../../scripts/12_n8n/settings.mts'
 import { own as superset } from '../../../scripts/13_superset/settings.mts'
 import { own as llm } from '../../../scripts/15_llm/settings.mts'
+import { fakeApi } from '../kube/fake-api.mts'
 import { revisionOf } from './revisions.mts'
 
 const key = 'N8N_ENCRYPTION_KEY'
@@ -76,10 +78,13 @@ test('a revision keeps a fingerprint of what may never be replaced, of nothing e
 
 test('a rollback has the settings of its target, and the keys of now: its secrets are those of now', async () => {
   const saved: Revision[] = []
-  const kubectl = {
-    json: (_words: unknown, { input }: { input: { items: never[] } }) =>
-      Promise.resolve(void saved.push(...decodeAll(input.items).revisions)),
-  } as unknown as Kubectl
+  const api = fakeApi(() => [], {
+    apply(secret) {
+      saved.push(...decodeAll([secret as never]).revisions)
+      return Promise.resolve(secret as LiveObject)
+    },
+  })
+  const kubectl = { api } as unknown as Kubectl
   const target = revision(1, 'validated', {
     madeWith: { ...madeWith(generated), values: { N8N_HOST: 'then' } },
   })

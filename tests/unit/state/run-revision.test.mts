@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KitError } from '../../../lib/base/errors.mts'
-import type { Manifest } from '../../../lib/kube/types.mts'
+import type { LiveObject, Manifest } from '../../../lib/kube/types.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import { inRemovalOrder } from '../../../lib/verbs/uninstall.mts'
 import { overviewLines } from '../../../lib/cli/overview.mts'
@@ -230,14 +230,20 @@ test('what a revision names is the kit’s; a copy elsewhere with its labels is 
   assert.ok(!createRecordCheck([])(live('ConfigMap', 'a', 'one')))
 })
 
+/** An API server that keeps the revisions it is sent. */
+function keepingIn(kept: Revision[]): Kubectl {
+  const api = fakeApi(() => [], {
+    apply(secret) {
+      kept.push(...decodeAll([secret as never]).revisions)
+      return Promise.resolve(secret as LiveObject)
+    },
+  })
+  return { api } as unknown as Kubectl
+}
+
 test('a run keeps what it is about to make with its first write, and drops it when the manifests name it', async () => {
   const kept: Revision[] = []
-  const kubectl = {
-    json: (_words: unknown, { input }: { input: { items: never[] } }) => {
-      kept.push(...decodeAll(input.items).revisions)
-      return Promise.resolve(undefined)
-    },
-  } as unknown as Kubectl
+  const kubectl = keepingIn(kept)
   const settings = () => ({ values: {}, secrets: [] })
   const options = { kubectl, module: '12_n8n', env: 'dev', kit: '0.1.0', images: () => ({}), settings }
   const run = createRunRevision({ ...options, known: [], guard: () => Promise.resolve() })
@@ -250,12 +256,7 @@ test('a run keeps what it is about to make with its first write, and drops it wh
 
 test('a revision keeps the settings it was made with, a rollback those of its target; an uninstall drops them', async () => {
   const kept: Revision[] = []
-  const kubectl = {
-    json: (_words: unknown, { input }: { input: { items: never[] } }) => {
-      kept.push(...decodeAll(input.items).revisions)
-      return Promise.resolve(undefined)
-    },
-  } as unknown as Kubectl
+  const kubectl = keepingIn(kept)
   const madeWith = (host: string) => ({ values: { N8N_HOST: host }, secrets: ['N8N_ENCRYPTION_KEY'] })
   const options = { kubectl, module: '12_n8n', env: 'dev', kit: '0.1.0', images: () => ({}) }
   const runWith = (known: Revision[]) =>

@@ -15,17 +15,19 @@ const object = (kind: string, metadata: Partial<LiveObject['metadata']> = {}): L
   metadata: { name: 'shop', namespace: 'shop-dev', uid: kind, labels, ...metadata },
 })
 
-/** What an uninstall of these objects shows, and what it deletes; `taken` is what kubectl answers. */
+/** What an uninstall of these objects shows, and what it deletes; `taken` is how many it deletes: the others were gone before. */
 async function shown(
   context: { mock: typeof import('node:test').mock },
   live: LiveObject[],
   plan: boolean,
-  taken = '',
+  taken = 0,
   more: object = {},
 ) {
   let screen = ''
   context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
-  const kubectl = { run: () => Promise.resolve(taken), api: fakeApi(() => []) }
+  let deleted = 0
+  const remove = () => Promise.resolve((deleted += 1) <= taken)
+  const kubectl = { api: fakeApi(() => [], { remove }) }
   const opened = {
     cluster: { kubectl },
     known: [],
@@ -80,10 +82,10 @@ test('an object that was being deleted before the uninstall began is named first
 
 test('how many objects were deleted is what the API server has taken, not what was asked for', async (context) => {
   const live = [object('Deployment'), object('Service')]
-  const both = await shown(context as never, live, false, 'deployment.apps/shop\nservice/shop\n')
+  const both = await shown(context as never, live, false, 2)
   assert.match(both, /2 objects of 01_deploy: deleted/)
   assert.match(
-    await shown(context as never, live, false, 'service/shop\n'),
+    await shown(context as never, live, false, 1),
     /2 objects of 01_deploy: 1 deleted, 1 were gone before/,
   )
   assert.equal(deletedText(0, 8), '0 deleted, 8 were gone before')
@@ -91,6 +93,6 @@ test('how many objects were deleted is what the API server has taken, not what w
 
 test('an uninstall whose settings file was lost ends well, and says that it cannot name what stays', async (context) => {
   const stays = { stays: () => assert.fail('without settings nothing can be named') }
-  const screen = await shown(context as never, [object('Secret')], false, 'secret/shop\n', stays)
+  const screen = await shown(context as never, [object('Secret')], false, 1, stays)
   assert.match(screen, /Kept +what it has outside the cluster, which cannot be named: 2 settings are missing/)
 })

@@ -4,6 +4,7 @@ import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
 import { ObjectModified } from '../../../../lib/kube/kubectl-errors.mts'
 import { setForeignFields } from '../../../../lib/kube/apply/foreign-fields.mts'
+import type { Api } from '../../../../lib/kube/api.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import type { LiveObject, Manifest } from '../../../../lib/kube/types.mts'
 import { fakeApi } from '../fake-api.mts'
@@ -46,9 +47,9 @@ function apiServer(
       },
       spec: now,
     }) as unknown as LiveObject
-  const json = (words: readonly string[], { input }: { input?: unknown } = {}) => {
-    const [one] = (input as { items: (Manifest & { spec: object })[] }).items
-    if (!words.includes('--dry-run=server')) {
+  const apply: Api['apply'] = (manifest, { dryRun }) => {
+    const one = manifest as Manifest & { spec: object }
+    if (!dryRun) {
       const other = between.shift()
       if (other !== undefined) {
         other()
@@ -58,13 +59,13 @@ function apiServer(
       if (resourceVersion !== undefined && resourceVersion !== String(version))
         return Promise.reject(new ObjectModified(['the object has been modified']))
       sent.push({ ...one, metadata } as Manifest)
-      Object.assign(spec ?? {}, one?.spec)
+      Object.assign(spec ?? {}, one.spec)
       version += 1
     }
-    return Promise.resolve({ kind: 'List', items: [live({ ...spec, ...one?.spec })] })
+    return Promise.resolve(live({ ...spec, ...one.spec }))
   }
-  const api = fakeApi(() => (spec === undefined ? [] : [live(spec)]))
-  return { kubectl: { api, json } as unknown as Kubectl, sent }
+  const api = fakeApi(() => (spec === undefined ? [] : [live(spec)]), { apply })
+  return { kubectl: { api } as unknown as Kubectl, sent }
 }
 const writer = (kubectl: Kubectl, planning = false, forceConflicts = false) => ({
   kubectl,

@@ -4,6 +4,7 @@ import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
 import { createKube } from '../../../../lib/kube/apply/kube-session.mts'
 import { acceptedText } from '../../../../lib/kube/deletion-text.mts'
+import type { Api } from '../../../../lib/kube/api.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { ObjectModified } from '../../../../lib/kube/kubectl-errors.mts'
 import { owned } from '../../../../lib/kube/apply/ownership.mts'
@@ -52,7 +53,7 @@ test('what is no longer wanted: its deletion was accepted, and what its finalize
   const said: string[] = []
   t.mock.method(process.stderr, 'write', (text: unknown) => Boolean(said.push(String(text))))
   const session = createKube({
-    kubectl: { run: () => Promise.resolve('configmap/old\nconfigmap/held\n') } as unknown as Kubectl,
+    kubectl: { api: fakeApi(() => [], { remove: () => Promise.resolve(true) }) } as unknown as Kubectl,
     writes: createWrites({ planning: false, guard: () => Promise.resolve() }),
     owner: { module: '12_n8n', env: 'dev' },
     forceConflicts: false,
@@ -80,31 +81,25 @@ function busyApiServer() {
   const stored = new Map<string, LiveObject>()
   const replicas: number[] = []
   let dryRuns = 0
-  const json = (words: readonly string[], { input }: { input?: unknown } = {}) => {
-    if (words.includes('--dry-run=server')) dryRuns += 1
-    const { items } = JSON.parse(JSON.stringify(input)) as { items: LiveObject[] }
-    const applied = items.map((one): LiveObject => {
-      const now = stored.get(nameOf(one))
-      const { resourceVersion } = one.metadata
-      if (resourceVersion !== undefined && resourceVersion !== now?.metadata.resourceVersion)
-        throw new ObjectModified(['the object has been modified'])
-      const spec = { replicas: 1, ...(now?.['spec'] as object), ...(one['spec'] as object) }
-      const version = Number(now?.metadata.resourceVersion ?? 0) + 1
-      const made = { ...now, ...one, spec, metadata: { ...one.metadata, resourceVersion: String(version) } }
-      if (words.includes('--dry-run=server')) return made
-      if (one.kind === 'Deployment') replicas.push(spec.replicas)
-      stored.set(nameOf(one), {
-        ...made,
-        metadata: { ...made.metadata, resourceVersion: String(version + 1) },
-      })
-      return made
+  const apply: Api['apply'] = async (manifest, { dryRun }) => {
+    if (dryRun) dryRuns += 1
+    const one = structuredClone(manifest) as LiveObject
+    const now = stored.get(nameOf(one))
+    const { resourceVersion } = one.metadata
+    if (resourceVersion !== undefined && resourceVersion !== now?.metadata.resourceVersion)
+      throw new ObjectModified(['the object has been modified'])
+    const spec = { replicas: 1, ...(now?.['spec'] as object), ...(one['spec'] as object) }
+    const version = Number(now?.metadata.resourceVersion ?? 0) + 1
+    const made = { ...now, ...one, spec, metadata: { ...one.metadata, resourceVersion: String(version) } }
+    if (dryRun) return made
+    if (one.kind === 'Deployment') replicas.push(spec.replicas)
+    stored.set(nameOf(one), {
+      ...made,
+      metadata: { ...made.metadata, resourceVersion: String(version + 1) },
     })
-    return Promise.resolve({ kind: 'List', items: applied })
+    return made
   }
-  const kubectl = {
-    api: fakeApi(() => [...stored.values()].map((one) => structuredClone(one))),
-    json: (...asked: Parameters<typeof json>) => Promise.resolve().then(() => json(...asked)),
-  }
+  const kubectl = { api: fakeApi(() => [...stored.values()].map((one) => structuredClone(one)), { apply }) }
   return { kubectl: kubectl as unknown as Kubectl, replicas, stored, dryRuns: () => dryRuns }
 }
 
@@ -136,7 +131,7 @@ test('a new autoscaled Deployment starts with its minimum, though its controller
   assert.deepEqual(replicas, [1, 2])
   const sent = stored.get('Deployment n8n-dev/worker') as unknown as Deployment
   const checksum = sent.spec?.template.metadata?.annotations?.[checksumAnnotation] ?? ''
-  assert.equal(dryRuns(), 1, 'what was planned ahead is not compared again before it is sent')
+  assert.equal(dryRuns(), 3, 'what was planned ahead is not compared again before it is sent')
   assert.match(checksum, /^hmac_[0-9a-f]{20}$/, 'what is sent is keyed')
   assert.ok(JSON.stringify(session.manifests).includes(checksum), 'and so is what the revision keeps')
 })

@@ -1,20 +1,18 @@
 import { keyed } from '../../../../lib/kube/apply/keyed.mts'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
 import { createKube } from '../../../../lib/kube/apply/kube-session.mts'
 import { pauseDeployments } from '../../../../lib/kube/apply/pause.mts'
+import type { Api } from '../../../../lib/kube/api.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { job } from '../../../../lib/kube/manifests/jobs.mts'
 import { autoscaled } from '../../../../lib/kube/manifests/objects.mts'
 import { deployment as makeDeployment } from '../../../../lib/kube/manifests/pods.mts'
 import { nameOf, type LiveObject, type Manifest } from '../../../../lib/kube/types.mts'
-import { fakeApi } from '../fake-api.mts'
+import { added, fakeApi, watchBody, type Asked } from '../fake-api.mts'
 
 // Deployments that have no pod while a Job runs.
 
@@ -43,24 +41,19 @@ function cluster(pods: Readonly<Record<string, number>>, turns = 1, job?: LiveOb
   const did: string[] = []
   const left = new Map(Object.entries(pods))
   let asked = 0
-  const kubectl = {
-    json(words: readonly string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) {
-      const manager = words.find((word) => word.startsWith('--field-manager='))?.split('=')[1]
-      const sent = options?.input?.items ?? [options?.input as LiveObject]
-      for (const { kind, metadata, spec } of sent)
-        did.push(
-          `${manager} ${kind} ${metadata.name} ${(spec as { replicas?: number }).replicas ?? ''}`.trim(),
-        )
-      return Promise.resolve({ kind: 'List', items: sent })
-    },
-    api: fakeApi(({ kinds, selector = '' }) => {
-      if (kinds !== 'pods') return job === undefined ? [] : [job]
-      asked += 1
-      const name = [...left.keys()].find((one) => selector.endsWith(`component=${one}`)) ?? ''
-      const count = asked > turns * left.size ? 0 : (left.get(name) ?? 0)
-      return Array.from({ length: count }, (_, at) => pod(`${name}-${at}`))
-    }),
+  const apply: Api['apply'] = (manifest, { manager }) => {
+    const { kind, metadata, spec } = manifest as LiveObject
+    did.push(`${manager} ${kind} ${metadata.name} ${(spec as { replicas?: number }).replicas ?? ''}`.trim())
+    return Promise.resolve(manifest as LiveObject)
   }
+  const answer = ({ kinds, selector = '' }: Asked) => {
+    if (kinds !== 'pods') return job === undefined ? [] : [job]
+    asked += 1
+    const name = [...left.keys()].find((one) => selector.endsWith(`component=${one}`)) ?? ''
+    const count = asked > turns * left.size ? 0 : (left.get(name) ?? 0)
+    return Array.from({ length: count }, (_, at) => pod(`${name}-${at}`))
+  }
+  const kubectl = { api: fakeApi(answer, { apply }) }
   return { kubectl: kubectl as unknown as Kubectl, did }
 }
 const writesOf = (planning = false) => createWrites({ planning, guard: () => Promise.resolve() })
@@ -190,33 +183,30 @@ test('a Job that is complete leaves them alone', async () => {
 })
 
 /** As much of an API server as a whole run needs: it stores, adds no ownership, and its Jobs complete at once. */
-function apiServer(folder: string) {
+function apiServer() {
   const stored = new Map<string, LiveObject>()
   const replicas: string[] = []
-  const json = (words: readonly string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) => {
-    const sent = JSON.parse(JSON.stringify(options?.input?.items ?? [options?.input])) as LiveObject[]
-    const items = sent.map((one): LiveObject => {
-      const now = stored.get(nameOf(one))
-      const spec = { ...(now?.['spec'] as object), ...(one['spec'] as object) }
-      const made = { ...now, ...one, spec, metadata: { ...now?.metadata, ...one.metadata } }
-      if (words.includes('--dry-run=server')) return made
-      if (one.kind === 'Job') {
-        const object = { ...made, status: { conditions: [{ type: 'Complete', status: 'True' }] } }
-        writeFileSync(join(folder, 'jobs.batch'), JSON.stringify({ type: 'ADDED', object }))
-      }
-      if (one.kind === 'Deployment')
-        replicas.push(`${one.metadata.name} ${(spec as { replicas?: number }).replicas}`)
-      stored.set(nameOf(one), made)
-      return made
-    })
-    return Promise.resolve({ kind: 'List', items })
+  const jobs: string[] = []
+  const apply: Api['apply'] = async (manifest, { dryRun }) => {
+    const one = structuredClone(manifest) as LiveObject
+    const now = stored.get(nameOf(one))
+    const spec = { ...(now?.['spec'] as object), ...(one['spec'] as object) }
+    const made = { ...now, ...one, spec, metadata: { ...now?.metadata, ...one.metadata } }
+    if (dryRun) return made
+    if (one.kind === 'Job')
+      jobs.push(added({ ...made, status: { conditions: [{ type: 'Complete', status: 'True' }] } }))
+    if (one.kind === 'Deployment')
+      replicas.push(`${one.metadata.name} ${(spec as { replicas?: number }).replicas}`)
+    stored.set(nameOf(one), made)
+    return made
   }
-  writeFileSync(join(folder, 'pods'), '')
-  const words = ['sh', '-c', `cat ${folder}/$2; exec sleep 5`, 'kubectl']
-  const api = fakeApi(({ kinds }) =>
-    kinds === 'pods' ? [] : [...stored.values()].map((one) => structuredClone(one)),
+  const watch: Api['watch'] = (kind, _namespace, signal) =>
+    Promise.resolve(watchBody(signal, ...(kind === 'jobs.batch' ? jobs : [])))
+  const api = fakeApi(
+    ({ kinds }) => (kinds === 'pods' ? [] : [...stored.values()].map((one) => structuredClone(one))),
+    { apply, watch },
   )
-  return { kubectl: { words, api, json } as unknown as Kubectl, stored, replicas }
+  return { kubectl: { api } as unknown as Kubectl, stored, replicas }
 }
 
 const withOwner = <M extends Manifest>(one: M): M => ({
@@ -225,40 +215,34 @@ const withOwner = <M extends Manifest>(one: M): M => ({
 })
 
 test('after the Job what was compared before it is compared anew: each comes back with what it declares', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-pause-'))
-  try {
-    const { kubectl, stored, replicas } = apiServer(folder)
-    const common = { namespace: 'a', pod: { containers: [] }, restartOn: [] }
-    const beat = makeDeployment({ ...common, name: 'beat', labels: labelsOf('beat'), replicas: 1 })
-    const worker = makeDeployment({ ...common, name: 'worker', labels: labelsOf('worker') })
-    const wantedObjects = [beat, worker, ...autoscaled(worker, { most: 4, cpuPercent: 75 })]
-    const start = () =>
-      createKube({
-        kubectl,
-        writes: writesOf(),
-        owner: { module: '13_superset', env: 'dev' },
-        forceConflicts: false,
-        failures: () => [],
-        checksumKey: sensitive('the-key-of-this-cluster'),
-        namespaces: [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a' } } as LiveObject],
-        objects: [...stored.values()],
-        isRecorded: () => true,
-      })
-    await start().of('01_deploy').apply(wantedObjects)
-    const session = start()
-    await session.planAhead(wantedObjects.map((one) => withOwner(one)))
-    replicas.length = 0
-    await session.of('01_deploy').ensureJob(wanted, ['beat', 'worker'])
-    await session.of('01_deploy').apply(wantedObjects)
-    assert.deepEqual(replicas.slice(0, 2), ['beat 0', 'worker 0'])
-    assert.deepEqual(
-      ['beat', 'worker'].map(
-        (name) =>
-          (stored.get(`Deployment a/${name}`)?.['spec'] as { replicas?: number } | undefined)?.replicas,
-      ),
-      [1, 2],
-    )
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  const { kubectl, stored, replicas } = apiServer()
+  const common = { namespace: 'a', pod: { containers: [] }, restartOn: [] }
+  const beat = makeDeployment({ ...common, name: 'beat', labels: labelsOf('beat'), replicas: 1 })
+  const worker = makeDeployment({ ...common, name: 'worker', labels: labelsOf('worker') })
+  const wantedObjects = [beat, worker, ...autoscaled(worker, { most: 4, cpuPercent: 75 })]
+  const start = () =>
+    createKube({
+      kubectl,
+      writes: writesOf(),
+      owner: { module: '13_superset', env: 'dev' },
+      forceConflicts: false,
+      failures: () => [],
+      checksumKey: sensitive('the-key-of-this-cluster'),
+      namespaces: [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a' } } as LiveObject],
+      objects: [...stored.values()],
+      isRecorded: () => true,
+    })
+  await start().of('01_deploy').apply(wantedObjects)
+  const session = start()
+  await session.planAhead(wantedObjects.map((one) => withOwner(one)))
+  replicas.length = 0
+  await session.of('01_deploy').ensureJob(wanted, ['beat', 'worker'])
+  await session.of('01_deploy').apply(wantedObjects)
+  assert.deepEqual(replicas.slice(0, 2), ['beat 0', 'worker 0'])
+  assert.deepEqual(
+    ['beat', 'worker'].map(
+      (name) => (stored.get(`Deployment a/${name}`)?.['spec'] as { replicas?: number } | undefined)?.replicas,
+    ),
+    [1, 2],
+  )
 })

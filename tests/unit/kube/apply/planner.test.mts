@@ -24,19 +24,14 @@ const namespace = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', meta
 /** A server that knows these namespaces, and no object. Notes what it is asked to try. */
 function planner(namespaces: string[], ...live: LiveObject[]) {
   const tried: string[] = []
-  const json = (_words: readonly string[], { input }: { input: { items: Manifest[] } }) => {
-    const { items } = input
-    for (const { metadata } of items) {
-      if (!namespaces.includes(metadata?.namespace ?? ''))
-        throw new Error(`Error from server (NotFound): namespaces "${metadata?.namespace}" not found`)
-      tried.push(metadata?.name ?? '')
-    }
-    return { items }
+  const apply = async (manifest: Manifest) => {
+    const { metadata } = manifest
+    if (!namespaces.includes(metadata?.namespace ?? ''))
+      throw new Error(`Error from server (NotFound): namespaces "${metadata?.namespace}" not found`)
+    tried.push(metadata?.name ?? '')
+    return manifest as LiveObject
   }
-  const kubectl = {
-    api: fakeApi(() => []),
-    json: async (...asked: Parameters<typeof json>) => json(...asked),
-  } as unknown as Kubectl
+  const kubectl = { api: fakeApi(() => [], { apply }) } as unknown as Kubectl
   const ours = {
     find: async () => new Map(live.map((one) => [nameOf(one), one])),
     invalidate: () => undefined,

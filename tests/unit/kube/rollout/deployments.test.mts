@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import type { KubeReader } from '../../../../lib/kube/reader.mts'
@@ -11,12 +8,9 @@ import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { sayReady, waitForDeployments } from '../../../../lib/kube/rollout/deployments.mts'
 import { availableText } from '../../../../lib/kube/rollout/progress.mts'
 import { rolloutError } from '../../../../lib/kube/rollout/failure.mts'
-import { fakeApi } from '../fake-api.mts'
+import { added, fakeApi, watchBody } from '../fake-api.mts'
 
 // Every fatal state is seen on the real cluster (tests/practice/waits.bats); here are the two limits of a wait.
-
-const folder = mkdtempSync(join(tmpdir(), 'wait-'))
-after(() => rmSync(folder, { recursive: true }))
 
 const deployment = {
   apiVersion: 'apps/v1',
@@ -25,17 +19,18 @@ const deployment = {
   spec: { replicas: 2, selector: { matchLabels: { app: 'n8n' } }, template: {} },
   status: { observedGeneration: 1, replicas: 2, updatedReplicas: 2, availableReplicas: 1 },
 }
-writeFileSync(join(folder, 'events'), JSON.stringify({ type: 'ADDED', object: deployment }))
 
-/** A stand-in of kubectl that watches one Deployment, which never becomes ready. */
-const kubectl = {
-  words: [
-    'sh',
-    '-c',
-    `if [ "$2" = deployments.apps ]; then cat ${folder}/events; fi; exec sleep 10`,
-    'kubectl',
-  ],
-} as unknown as Kubectl
+/** An API server that shows one object of a kind. */
+const showing = (shown: string, object: object, answer: () => unknown = () => []): Kubectl => {
+  const api = fakeApi(answer, {
+    watch: (kind, _namespace, signal) =>
+      Promise.resolve(watchBody(signal, ...(kind === shown ? [added(object)] : []))),
+  })
+  return { api } as unknown as Kubectl
+}
+
+/** It watches one Deployment, which never becomes ready. */
+const kubectl = showing('deployments.apps', deployment)
 
 const endsWith = (limits: { deadline: number; noProgress: number }, why: RegExp) =>
   assert.rejects(waitForDeployments(kubectl, 'a', ['n8n'], [], limits), (thrown) => {
@@ -59,10 +54,7 @@ test('a wait ends at its deadline, and when nothing moves: both limits are named
 
 /** A watch that never shows the Deployment, though it shows pods; `answer` is what the API server says when asked. */
 const unseen = (answer: () => unknown) => {
-  const pod = { type: 'ADDED', object: { kind: 'Pod', metadata: { name: 'n8n-1' } } }
-  writeFileSync(join(folder, 'pods'), JSON.stringify(pod))
-  const script = `if [ "$2" = pods ]; then cat ${folder}/pods; fi; exec sleep 10`
-  const asking = { words: ['sh', '-c', script, 'kubectl'], api: fakeApi(answer) } as unknown as Kubectl
+  const asking = showing('pods', { kind: 'Pod', metadata: { name: 'n8n-1' } }, answer)
   return waitForDeployments(asking, 'a', ['n8n'], [], { deadline: 3, noProgress: 60, absence: 0.1 })
 }
 

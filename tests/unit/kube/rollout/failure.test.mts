@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { exitCodes } from '../../../../lib/base/errors.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { rolloutError } from '../../../../lib/kube/rollout/failure.mts'
+import { fakeApi } from '../fake-api.mts'
 
 const diagnosis = {
   what: 'it crashes again and again',
@@ -13,7 +14,8 @@ const diagnosis = {
 }
 
 test('a log that cannot be fetched does not hide why a container fails', async () => {
-  const kubectl = { run: () => Promise.reject(new Error('connection reset')) } as unknown as Kubectl
+  const api = fakeApi(() => [], { raw: () => Promise.reject(new Error('connection reset')) })
+  const kubectl = { api } as unknown as Kubectl
   const error = await rolloutError(kubectl, 'shop', 'deployment/x', diagnosis as never, { failures: [] })
   assert.equal(error.exitCode, exitCodes.rolloutFailed)
   assert.match(error.message, /deployment\/x cannot start: it crashes again and again/)

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { ensureJob } from '../../../../lib/kube/rollout/job.mts'
 import { job, jobState } from '../../../../lib/kube/manifests/jobs.mts'
@@ -10,10 +7,7 @@ import { nameOf, type LiveObject } from '../../../../lib/kube/types.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { container, podDefaults } from '../../../../lib/kube/manifests/pods.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
-import { fakeApi } from '../fake-api.mts'
-
-const folder = mkdtempSync(join(tmpdir(), 'jobs-'))
-after(() => rmSync(folder, { recursive: true }))
+import { added, fakeApi, watchBody, type Asked } from '../fake-api.mts'
 
 const make = (image: string, inputs: unknown = 'one') =>
   job({
@@ -64,7 +58,7 @@ function cluster(
   const did: string[] = []
   /** The Job made last, while it does not begin. */
   let waiting: LiveObject | undefined
-  const events = join(folder, `${Math.random()}`)
+  const seen = { 'jobs.batch': '', pods: '' }
   const pod = (owner: string) => ({
     kind: 'Pod',
     metadata: { name: `${owner}-x`, labels: { 'batch.kubernetes.io/job-name': owner } },
@@ -73,32 +67,27 @@ function cluster(
   })
   const show = (one: LiveObject) => {
     const { name } = one.metadata
-    const lines = (objects: object[]) =>
-      objects.map((object) => JSON.stringify({ type: 'ADDED', object })).join('\n')
-    writeFileSync(`${events}-jobs.batch`, lines([one]))
-    writeFileSync(`${events}-pods`, lines(reason === '' ? [] : [pod(name)]))
+    seen['jobs.batch'] = added(one)
+    seen.pods = reason === '' ? '' : added(pod(name))
   }
   for (const one of held) show({ ...one, ...(jobState(one) === 'active' ? live(one as never, end) : {}) })
-  const kubectl = {
-    words: ['sh', '-c', `cat ${events}-$2; exec sleep 5`, 'kubectl'],
-    api: fakeApi(({ verb, kinds, name }) => {
-      if (kinds === 'pods') return [pod('job')]
-      // What was deleted is gone.
-      return verb === 'get' && waiting?.metadata.name === name ? [waiting] : []
-    }),
-    json: (_words: string[], options?: { input?: { items?: LiveObject[] } & LiveObject }) => {
-      const [sent] = options?.input?.items ?? [options?.input as LiveObject]
-      did.push(`made ${sent?.metadata.name}`)
+  const answer = ({ verb, kinds, name }: Asked) => {
+    if (kinds === 'pods') return [pod('job')]
+    // What was deleted is gone.
+    return verb === 'get' && waiting?.metadata.name === name ? [waiting] : []
+  }
+  const api = fakeApi(answer, {
+    watch: (kind, _namespace, signal) => Promise.resolve(watchBody(signal, seen[kind as keyof typeof seen])),
+    raw: () => Promise.resolve('starting\nPG::UndefinedTable: relation\nended\n'),
+    apply(sent) {
+      did.push(`made ${sent.metadata?.name}`)
       show(live(sent as never, reason === '' ? end : 'active'))
       if (reason !== '') waiting = idle(sent as never)
-      return Promise.resolve({ items: [sent] })
+      return Promise.resolve(sent as LiveObject)
     },
-    run: (words: string[], options?: { input?: { items: LiveObject[] } }) => {
-      if (words[0] === 'logs') return Promise.resolve('starting\nPG::UndefinedTable: relation\nended\n')
-      did.push(`deleted ${options?.input?.items.map(({ metadata }) => metadata.name).join(',')}`)
-      return Promise.resolve('')
-    },
-  } as unknown as Kubectl
+    remove: ({ metadata }) => Promise.resolve(did.push(`deleted ${metadata.name}`) > 0),
+  })
+  const kubectl = { api } as unknown as Kubectl
   const writes = createWrites({ planning, guard: () => Promise.resolve() })
   const ensure = (wanted: ReturnType<typeof make>) =>
     ensureJob(wanted, {
