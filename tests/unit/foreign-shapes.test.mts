@@ -20,6 +20,7 @@ import { asPrinted, itemsIn, objectIn } from '../../lib/kube/api-objects.mts'
 import { compare } from '../../lib/kube/apply/diff.mts'
 import { requireNoOtherTool } from '../../lib/kube/apply/other-tools.mts'
 import { createDiscovery } from '../../lib/kube/discovery.mts'
+import { createKubeReader } from '../../lib/kube/reader.mts'
 import { rivalHint, rivalsOf, rivalText } from '../../lib/kube/ingress-rivals.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
 import { listedSum } from '../../lib/settings/release-files.mts'
@@ -41,6 +42,7 @@ import { writesFor } from '../../scripts/14_vault/configure.mts'
 import { readConnection } from '../../scripts/13_superset/connection.mts'
 import { readModels } from '../../scripts/15_llm/models.mts'
 import { readServices } from '../../scripts/15_llm/services.mts'
+import { fakeApi } from './kube/fake-api.mts'
 import { anyValue, damaged, damagedText } from './generated.mts'
 import { documents, neverABug, random } from './never-a-bug.mts'
 import { keys, models, services } from './scripts/15_llm/settings.mts'
@@ -300,6 +302,7 @@ test('kinds, objects and refusals of an API server: any shape is read, or refuse
   const kinds = { resources: [{ name: 'pods', kind: 'Pod', namespaced: true }] }
   const pods = { kind: 'PodList', apiVersion: 'v1', items: [{ metadata: { name: 'a', managedFields: [] } }] }
   const no = { kind: 'Status', reason: 'NotFound', message: 'pods "a" not found', details: { name: 'a' } }
+  const token = { kind: 'TokenRequest', status: { token: 'planted-token-1' } }
   const given = (valid: unknown) => (random.next() < 0.3 ? anyValue(random) : damaged(random, valid))
   const readers: readonly ((value: unknown) => unknown)[] = [
     (value) =>
@@ -314,9 +317,14 @@ test('kinds, objects and refusals of an API server: any shape is read, or refuse
       const body = damagedText(random, JSON.stringify(value) ?? '')
       throw answerError(words, { status: 404, body, warnings: [], isOfProxy: false })
     },
+    (value) => {
+      const post = () => Promise.resolve(JSON.stringify(value) ?? '')
+      const reader = createKubeReader({ api: fakeApi(() => [], { post }) } as never)
+      return reader.tokenOf('app', 'app-dev', 'vault')
+    },
   ]
   for (let round = 0; round < 200; round += 1) {
-    const values = [group, kinds, pods, pods.items[0], no].map(given)
+    const values = [group, kinds, pods, pods.items[0], no, token].map(given)
     for (const [at, read] of readers.entries()) {
       try {
         await read(values[at])

@@ -45,6 +45,7 @@ const readers: Readonly<Record<string, string>> = {
   'lib/kube/json-answer.mts': 'guarded: exit 3',
   'lib/kube/kubeconfig.mts': outside,
   'lib/kube/kubectl-refusals.mts': 'expressions alone: what none matches has no name',
+  'lib/kube/reader.mts': shapes,
   'lib/kube/watch.mts': server,
   'lib/settings/env-file.mts': outside,
   'lib/settings/release-files.mts': shapes,
