@@ -2,25 +2,25 @@ import { request, type Agent, type IncomingMessage } from 'node:http'
 import { createCollector, inMebibytes, mostOutputBytes } from '../base/collect.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 
-// One HTTP GET by a unix socket, and the fields of its answer that count.
+// One HTTP GET over a unix socket, and the fields of its response that the kit uses.
 
-/** What the API server has answered, or `kubectl proxy` in its place. */
+/** The response of the API server, or of `kubectl proxy` itself when it reached none. */
 export interface Answer {
   readonly status: number
   readonly body: string
-  /** What the API server warns of, without codes and quotes. */
+  /** Texts of the Warning headers, without codes and quotes. */
   readonly warnings: readonly string[]
-  /** Seconds after which the server wants to be asked again. */
+  /** Seconds in the header Retry-After. */
   readonly retryAfter?: number
   /** The path it redirects to. */
   readonly location?: string
-  /** True for a plain text without the number of the API server's audit log: `kubectl proxy` reached no API server. */
+  /** True for an error in plain text without the header Audit-Id: `kubectl proxy` reached no API server. */
   readonly isOfProxy: boolean
-  /** What kubectl, or the login program it has run, wrote to stderr meanwhile, where the answer is its own. */
+  /** Only with `isOfProxy`: what kubectl, or the login program it started, wrote to stderr during the request. */
   readonly said?: string
 }
 
-/** What a request goes by. */
+/** The connection pool of a request, and the signal that aborts it. */
 export interface Asking {
   readonly agent: Agent
   readonly signal: AbortSignal
@@ -29,7 +29,8 @@ export interface Asking {
 /**
  * Sends one GET.
  * @param socket path of the socket `kubectl proxy` listens on
- * @throws KitError exit 9 for an answer of more than 64 MiB; the error of the connection, or of the aborted signal
+ * @throws KitError exit 9 for a response of more than 64 MiB; Node's own error when the connection fails or `signal`
+ * aborts
  */
 export async function answerOf(socket: string, path: string, asking: Asking): Promise<Answer> {
   const response = await send(socket, path, asking)
@@ -51,12 +52,12 @@ export async function answerOf(socket: string, path: string, asking: Asking): Pr
   }
 }
 
-/** What HTTP does not allow in a path, percent-encoded: a path may come from a setting. */
+/** Percent-encodes characters that HTTP does not allow in a path: a path may come from a setting. */
 const encoded = (path: string): string => path.replaceAll(/[^!-~]/gu, encodeURIComponent)
 
 const send = (socketPath: string, path: string, { agent, signal }: Asking): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
-    // As kubectl asks. Its proxy accepts no other names of the host.
+    // The headers kubectl sends. `kubectl proxy` refuses other names in Host.
     const headers = { host: 'localhost', accept: 'application/json, */*' }
     const asked = request({ socketPath, path: encoded(path), agent, signal, headers }, resolve)
     asked.on('error', reject)
@@ -69,7 +70,7 @@ const warningsIn = (header: string): string[] =>
     text.replaceAll(/\\(.)/g, '$1'),
   )
 
-/** The path a redirect leads to, of this API server whatever host it names. */
+/** The path of a redirect. It is requested from this API server, whatever host the redirect names. */
 function pathOf(location: string, from: string): string {
   const base = new URL(from, 'http://localhost')
   const to = URL.canParse(location, base.href) ? new URL(location, base) : base

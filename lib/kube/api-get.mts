@@ -9,30 +9,31 @@ import { accepts, openApiProxy, type ApiProxy } from './api-proxy.mts'
 import { kubectlError } from './kubectl-errors.mts'
 
 /**
- * Asks the API server of a context for one path. An answer that says no is an answer.
- * @param seconds until the whole answer must be there
- * @throws KitError of kubectlError when there is none; exit 9 for more than 64 MiB; exit 130 or 143 on a signal
+ * Sends a GET for one path to the API server of a context. A response with an error status is returned, not thrown.
+ * @param seconds until the whole response must be there
+ * @throws KitError of kubectlError when there is none, exit 6 after `seconds`; exit 9 for more than 64 MiB; exit 12
+ * when the folder for the socket of `kubectl proxy` cannot be made; exit 130 or 143 on a signal
  */
 export type Get = (context: string, path: string, seconds: number) => Promise<Answer>
 
-/** Requests under way at once; more wait. */
+/** Most requests sent at the same time; further ones wait. */
 const mostAtOnce = 20
 
-/** Starts of `kubectl proxy` for one question: somebody may kill it. */
+/** Most starts of `kubectl proxy` for one request: it may be killed from outside. */
 const mostStarts = 3
 
-/** How often a server that wants to be asked later is asked again, and a redirect followed (client-go has the same). */
+/** Most repetitions of a request, after Retry-After or a redirect (client-go has the same). */
 const mostRepeats = 10
 
 /**
- * Makes a Get by `kubectl proxy`, which reads its kubeconfig when it is started: at the first question, for another
- * context, after the file was written, and when it has ended.
+ * Makes a Get that sends its requests through `kubectl proxy`. A proxy reads the kubeconfig only when it starts, so one
+ * is started at the first request, for another context, after the file was written, and when the last one has ended.
  * @param kubeconfig path of the file
- * @param wordsFor program, kubeconfig and context
+ * @param wordsFor gives program, kubeconfig and context
  */
 export function createGet(kubeconfig: string, wordsFor: (context: string) => readonly string[]): Get {
   const agent = new Agent({ keepAlive: true, maxSockets: mostAtOnce })
-  /** By context, and the time its kubeconfig was written. One that is no longer used ends with the run. */
+  /** By context, and the time the kubeconfig was written. A proxy that is no longer used ends with the run. */
   const open = new Map<string, Promise<ApiProxy>>()
 
   function proxyTo(context: string): { readonly proxy: Promise<ApiProxy>; readonly forget: () => void } {
@@ -55,14 +56,14 @@ export function createGet(kubeconfig: string, wordsFor: (context: string) => rea
       try {
         const answer = await answerOf(socket, path, { agent, signal })
         if (!answer.isOfProxy) return answer
-        // What was written before the answer is read after it: it comes by another pipe.
+        // stderr comes by another pipe: what was written before the response may be read after it.
         await setImmediate()
         return { ...answer, said: heard() }
       } catch (thrown) {
         interruption.throwIfAsked()
         if (thrown instanceof KitError) throw thrown
         if (signal.aborted) throw unanswered('context deadline exceeded (Client.Timeout exceeded)')
-        // A connection that broke while the proxy still listens was broken behind it.
+        // While the proxy still listens, the connection was lost between it and the API server.
         if (starts === mostStarts || (await accepts(socket)))
           throw unanswered(`connection reset by peer (${messageOf(thrown)})`)
         forget()
@@ -76,7 +77,7 @@ export function createGet(kubeconfig: string, wordsFor: (context: string) => rea
   return async (context, path, seconds) => {
     interruption.throwIfAsked()
     const until = performance.now() + seconds * 1000
-    // AbortSignal.timeout within AbortSignal.any can be collected before it ends (nodejs/node#57736).
+    // AbortSignal.timeout within AbortSignal.any can be garbage-collected before it fires (nodejs/node#57736).
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(), seconds * 1000)
     const signal = AbortSignal.any([interruption.signal, late.signal])
@@ -95,12 +96,12 @@ export function createGet(kubeconfig: string, wordsFor: (context: string) => rea
   }
 }
 
-/** Milliseconds until a question is asked again; undefined when its answer is final. */
+/** Milliseconds until a request is repeated; undefined when its response is final. */
 function pauseBefore({ status, retryAfter, location }: Answer): number | undefined {
   if (location !== undefined) return 0
   return retryAfter !== undefined && (status === 429 || status >= 500) ? retryAfter * 1000 : undefined
 }
 
-/** In kubectl's words: what they mean is looked up in one place. */
+/** The error for a request without a response, in kubectl's words: their meaning is looked up in one table. */
 const unanswered = (why: string): KitError =>
   kubectlError(['get', '--raw'], { code: 1, stderr: `Unable to connect to the server: ${why}` })

@@ -10,11 +10,11 @@ export interface Refusal {
   readonly what: string | ((found: RegExpExecArray, object: string) => string)
   readonly exitCode: ExitCode
   readonly hint: string | ((found: RegExpExecArray) => string)
-  /** A rule of the cluster refuses an object that was to be written: what has been written before is said. */
+  /** True when a rule of the cluster refuses an object: the error then says what the run has written before. */
   readonly isAdmission?: true
 }
 
-/** Errors of an API server that may answer again in a moment: Go's network errors, and its own for overload. */
+/** Errors of an API server that may answer again soon: Go's network errors, and its own for overload. */
 export const away = new RegExp(
   [
     // The connection was not established.
@@ -170,10 +170,10 @@ export const refusals: readonly Refusal[] = [
   },
 ]
 
-/** How many of the objects that were sent a message names. */
+/** Most names of sent objects in a message. */
 const mostNamed = 3
 
-/** The object that a refusal itself names: `deployments "n8n"`, or the file it came from. */
+/** The object that a message itself names: `deployments "n8n"`, or its file; undefined when it names none. */
 export function namedIn(text: string): string | undefined {
   const [, kind, name] = /(?:The )?([\w.]+) "([^"]+)" is (?:invalid|forbidden)/.exec(text) ?? []
   const [, path] = /error when \w+ "([^"]+)"/.exec(text) ?? []
@@ -182,8 +182,9 @@ export function namedIn(text: string): string | undefined {
 }
 
 /**
- * The object of a refusal. A webhook's words need not name it ("admission webhook ... denied the request: ..."): then
- * it is one of those that were sent. @param sent their names
+ * The object of a refusal. A webhook's message may not name it ("admission webhook ... denied the request: ..."): then
+ * it is one of those that were sent.
+ * @param sent names of the objects that were sent
  */
 export function objectIn(text: string, sent: readonly string[]): string {
   const [only = 'it', ...others] = sent

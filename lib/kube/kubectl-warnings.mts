@@ -1,7 +1,7 @@
 import { log } from '../base/log.mts'
 import { shortened } from '../base/sensitive.mts'
 
-/** stderr of `exec` and `logs` comes from programs in pods, not from the API server. */
+/** True for `exec` and `logs`, whose stderr comes from programs in pods, not from the API server. */
 const speaksForOthers = (words: readonly string[]): boolean => ['exec', 'logs'].includes(words[0] ?? '')
 
 /** The API server's warnings in a command's stderr. @param words the command's arguments */
@@ -9,7 +9,7 @@ export const warningsIn = (words: readonly string[], stderr: string): string[] =
   speaksForOthers(words) ? [] : [...stderr.matchAll(/^Warning: (.+)$/gm)].map(([, text = '']) => text)
 
 /**
- * Logs the API server's warnings, `would violate PodSecurity ...` above all, each once a run: the same text comes with
+ * Logs the API server's warnings, most often `would violate PodSecurity ...`, each once a run: the same text comes with
  * every request.
  * @returns a function to call with the warnings of each request
  */

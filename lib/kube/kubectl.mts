@@ -11,17 +11,19 @@ import { createRetry, isUnreachable, type Way } from './retry.mts'
 import type { Question } from './question.mts'
 
 /**
- * One cluster. Questions go to its API server by `api`; what writes, runs a program in a pod or goes on for ever is a
- * kubectl process. Words never hold a sensitive value: objects travel on stdin.
+ * Access to one cluster. Reads go to its API server through `api`; writes, programs in pods, logs and watches are
+ * kubectl processes. Arguments never contain a sensitive value: objects are sent on stdin.
  */
 export interface Kubectl {
-  /** The words every command begins with: program, kubeconfig, context. The context changes when its server is lost. */
+  /** The first words of every command: program, kubeconfig, and the context, which changes when its server fails. */
   readonly words: readonly string[]
-  /** Questions to the API server. Tried again as `run` does. */
+  /** Reads from the API server, repeated as by `run`. */
   readonly api: Api
   /**
-   * Runs and gives stdout. A server that has answered before is retried for 60 s, by another context if there is one.
-   * @throws KitError of kubectlError: ObjectModified (5), exit 5, 6, 7, 8 or 9; exit 130 or 143 on a signal
+   * Runs a kubectl command and returns its stdout. While a server that has answered before is unreachable, the command
+   * is repeated for 60 s, by another context if there is one.
+   * @throws KitError of kubectlError: ObjectModified (5), exit 3, 5, 6, 7, 8 or 9; ForeignAuthority (7) when the server
+   * has not answered in this run; exit 9 for more than 64 MiB of output; exit 130 or 143 on a signal
    */
   run(words: readonly string[], options?: KubectlOptions): Promise<string>
   /**
@@ -37,9 +39,9 @@ export interface KubectlOptions {
   readonly input?: unknown
   /** Seconds the API server may take to respond: 60 unless given. */
   readonly timeoutSeconds?: number
-  /** Never retried: whether a write was done is not known when its response is lost. */
+  /** Never repeated: when its response is lost, it is not known whether a write was done. */
   readonly once?: boolean
-  /** Run also after Ctrl-C, and never retried: for what a run must give back, such as its lock. */
+  /** Run also after Ctrl-C, and never repeated: for what a run must release, such as its lock. */
   readonly runDespiteInterrupt?: boolean
 }
 
@@ -78,7 +80,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
     { input, timeoutSeconds = usualSeconds, runDespiteInterrupt = false }: KubectlOptions,
   ): Promise<string> {
     const started = performance.now()
-    // Before the verb: after the -- of exec the option would be passed to the program in the pod.
+    // The option is before the verb: after the -- of exec it would be passed to the program in the pod.
     const finished = await run([...wordsFor(context), `--request-timeout=${timeoutSeconds}s`, ...more], {
       input: input === undefined ? undefined : JSON.stringify(input),
       timeoutSeconds: timeoutSeconds + 5,
@@ -124,6 +126,6 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
   return kubectl
 }
 
-/** One line of the log, which an operator can type. */
+/** Logs a command as an operator can type it, with its exit code or HTTP status, and how long it took. */
 const recordTimed = (words: readonly string[], answer: number, started: number): void =>
   record(`${shownWords(['kubectl', ...words])} -> ${answer} (${Math.round(performance.now() - started)} ms)`)

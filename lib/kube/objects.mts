@@ -18,7 +18,7 @@ const list = (items: readonly unknown[]) => ({ apiVersion: 'v1', kind: 'List', i
 /**
  * The live objects of these manifests, with managedFields; those that do not exist are absent.
  * @returns by nameOf
- * @throws KitError, see Kubectl.run
+ * @throws KitError exit 9 when the cluster does not have one of their kinds; see also Api
  */
 export async function findLive(
   kubectl: Kubectl,
@@ -38,11 +38,12 @@ export const byName = (objects: readonly LiveObject[]): Map<string, LiveObject> 
   new Map(objects.map((object) => [nameOf(object), object]))
 
 /**
- * Sends objects by server-side apply with --force-conflicts: conflicts are decided before.
- * @param dryRun nothing is written: the API server returns the objects as they would be
+ * Sends objects by server-side apply with --force-conflicts: the caller has handled conflicts before.
+ * @param dryRun nothing is written: the API server returns the objects as they would be, with managedFields
  * @param manager the field manager
  * @returns the applied objects by nameOf
- * @throws ObjectModified (5) for a manifest with an old resourceVersion; KitError, see Kubectl.run
+ * @throws ObjectModified (5) for a manifest with an old resourceVersion; KitError exit 5 when its namespace is being
+ * deleted, exit 8 when a rule of the cluster denies an object; see also Kubectl.json
  */
 export async function sendObjects(
   kubectl: Kubectl,
@@ -71,30 +72,31 @@ export async function sendObjects(
   return byName(itemsOf(found))
 }
 
-/** Throws the denial of a dry run of one object, or an interruption; no other failure tells which object is denied. */
+/** Throws the denial of a dry run of one object, or an interruption; other failures do not name the denied object. */
 function throwDenial(thrown: unknown): void {
   const { denied, interrupted, terminated } = exitCodes
   const codes: readonly unknown[] = [denied, interrupted, terminated]
   if (!(thrown instanceof KitError) || codes.includes(thrown.exitCode)) throw thrown
 }
 
-/** The field manager every write of the kit carries. */
+/** The field manager of the kit's writes. */
 export const fieldManager = 'keybuzz'
 
 /** The kit's field manager of `spec.replicas` where the kit does not declare it, or changes it for a while. */
 export const replicasManager = 'keybuzz-handover'
 
-/** Seconds a deleted Deployment's pods may take to end: the longest grace period, and a margin. */
+/** Seconds deleted objects and the pods they own may take to be gone. */
 const podsEndSeconds = 900
 
-/** How often the objects are asked about until the pods they wait for are. */
+/** Requests for the objects between two requests for the pods they wait for. */
 const looksBetween = 5
 
 /**
  * Deletes objects, in this order.
- * @param wait until they and everything they own are gone (up to 900 s): no pod uses a backend any more then
- * @returns how many the API server has taken the deletion of: those that were gone before are not among them
- * @throws KitError exit 9 naming those that are not gone in time, with their finalizers; see also Kubectl.run
+ * @param wait until they and everything they own are gone, up to 900 s: then no pod uses a backend any more
+ * @returns the number of deletions the API server has accepted, without objects that were gone before
+ * @throws KitError exit 9 when `wait` and objects are not gone in time, or the node of a pod they wait for does not
+ * answer (PodCannotEnd), see waitUntilGone; see also Kubectl.run
  */
 export async function deleteObjects(
   kubectl: Kubectl,
@@ -110,7 +112,7 @@ export async function deleteObjects(
   const words = ['delete', '--ignore-not-found', ...how, '--wait=false', '-o', 'name', '-f', '-']
   // One line for each object whose deletion was accepted.
   const taken = await kubectl.run(words, { input: { apiVersion: 'v1', kind: 'List', items } })
-  // `kubectl delete --wait` would wait silently; that objects are gone is read from the API server here.
+  // `kubectl delete --wait` would wait silently: the wait is done here, with requests to the API server.
   if (wait) await waitUntilGone(kubectl, objects, podsEndSeconds)
   return taken.split('\n').filter((line) => line !== '').length
 }
@@ -120,7 +122,8 @@ export async function deleteObjects(
  * whenever that changes.
  * @param seconds until the wait fails
  * @param everyMs milliseconds between two requests
- * @throws KitError exit 9 naming what is left, or the pod it waits for when that one's node does not answer; exit 130 or 143 on a signal; see also Kubectl.run
+ * @throws KitError exit 9 naming the objects left, with their finalizers; PodCannotEnd (9) when the node of a pod they
+ * wait for does not answer; exit 130 or 143 on a signal; see also Api
  */
 export async function waitUntilGone(
   kubectl: Kubectl,
@@ -142,7 +145,7 @@ export async function waitUntilGone(
     )
     const left = objects.flatMap((one) => {
       const now = live.get(nameOf(one))
-      // An object of the same name and another uid was made meanwhile: it is not waited for.
+      // An object of the same name and another uid was created meanwhile: it is not waited for.
       return now === undefined || now.metadata.uid !== one.metadata.uid ? [] : [now]
     })
     if (left.length === 0) return
