@@ -77,7 +77,7 @@ export function createBackendOpener(writes: Writes, { cluster, owner }: Claimant
   }
 }
 
-/** Warns of each backend without TLS: the warning is in every report until that changes. */
+/** Warns of each backend without TLS, in every report as long as its TLS setting is off. */
 function warnOfClear(settings: Settings, { warn }: Reporter): void {
   for (const [backend, title] of Object.entries(tlsBackends) as [TlsBackend, string][]) {
     const host = settings[`${backend}_HOST`]

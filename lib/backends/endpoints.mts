@@ -3,7 +3,7 @@ import { tlsBackends, tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { BackendNeeds } from './needs.mts'
 
-/** A backend as pods meet it. */
+/** The address by which pods connect to a backend, and what a test of it from the nodes needs. */
 export interface BackendEndpoint extends Endpoint {
   /** `PostgreSQL` */
   readonly title: string
@@ -41,7 +41,10 @@ export function titledEndpoints(
 export const backendEndpoints = (needs: BackendNeeds, settings: Settings): Endpoint[] =>
   titledEndpoints(needs, settings).map(({ host, port }) => ({ host, port }))
 
-/** The host and port of a URL. @param url `https://s3.example.com`, an offline plan's placeholder included */
+/**
+ * The host and port of a URL.
+ * @param url `https://s3.example.com`; in an offline plan its placeholder, taken as the host
+ */
 export function endpointOf(url: string): Endpoint {
   if (!URL.canParse(url)) return { host: url, port: 443 }
   const { hostname, port, protocol } = new URL(url)

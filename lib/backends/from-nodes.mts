@@ -12,10 +12,11 @@ import { tlsBackends } from '../settings/backend-tls.mts'
 import type { BackendEndpoint } from './endpoints.mts'
 import { takesPods } from './image-proof.mts'
 
-// A backend may let in the machine the kit runs on, and not the pods: firewall, security group and pg_hba.conf go by
-// address, and pods come by that of their node. The probes of the nodes are asked before anything is written.
+// A backend may accept connections from the machine the kit runs on and refuse those of pods: firewall, security group
+// and pg_hba.conf match the source address, which for pods is that of their node. So a probe on each node tries to
+// connect, before anything is written.
 
-/** Where and how the nodes are asked. */
+/** The cluster whose nodes are tested, and what the test reports to. */
 export interface NodesToAsk {
   readonly kube: Pick<KubeReader, 'list' | 'raw'>
   /** The Node objects of the cluster. */
@@ -28,25 +29,25 @@ export interface NodesToAsk {
 /** How many nodes and backends a message names. */
 const named = 3
 
-/** By which address a server outside meets a pod. */
+/** For hints: the source address of pods, as a server outside the cluster sees it. */
 const podsOwn = 'or the range of the pods, where nodes do not stand in for them'
 
 interface Backend extends BackendEndpoint {
   /** `PostgreSQL 192.0.2.10:5432` */
   readonly where: string
-  /** Its addresses with their port: one that is reached is enough. */
+  /** Its addresses with their port: one that can be connected to is enough. */
   readonly at: readonly string[]
 }
 
-/** What one node said. */
+/** The results of the probe on one node. */
 interface Answer {
   readonly node: string
   readonly seen: Seen
 }
 
 /**
- * Requires that pods on the nodes reach these backends. What no node can be asked is a warning.
- * @throws KitError exit 6 when a node's pods get no TCP connection, exit 8 when pg_hba.conf does not let them in
+ * Requires that pods on the nodes can connect to these backends. A node or backend without a result is only a warning.
+ * @throws KitError exit 6 when a node's pods get no TCP connection, exit 8 when pg_hba.conf refuses them
  */
 export async function requireFromNodes(
   endpoints: readonly BackendEndpoint[],
@@ -102,7 +103,7 @@ async function located(
 ): Promise<Backend> {
   const { title, host, port } = endpoint
   const kind = isIP(host.replace(/^\[(.*)\]$/, '$1'))
-  // A name that this machine does not know, and IPv6: pods may know it, and probes ask by IPv4 alone.
+  // No address for a name that this machine cannot resolve (pods may), and for IPv6: probes connect by IPv4 only.
   const addresses = kind === 4 ? [host] : kind === 6 ? [] : await addressesOf(host).catch(() => [])
   return {
     ...endpoint,
@@ -118,7 +119,7 @@ const loginItem = (at: string, { role, database }: NonNullable<BackendEndpoint['
 const itemsOf = ({ at, login }: Backend): string[] =>
   at.flatMap((one) => [openItem(one), ...(login === undefined ? [] : [loginItem(one, login)])])
 
-/** Asks one node; what was refused is asked once more: a server that restarts, or a busy node, is not a firewall. */
+/** Tests from one node; what failed is tried once more: a server that restarts, or a busy node, is not a firewall. */
 async function asked(kube: NodesToAsk['kube'], probe: Probe, backends: readonly Backend[]): Promise<Answer> {
   const items = backends.flatMap(itemsOf)
   const first = await reach(kube, probe, items)
@@ -127,7 +128,7 @@ async function asked(kube: NodesToAsk['kube'], probe: Probe, backends: readonly 
   return { node: probe.node, seen: new Map([...first, ...again]) }
 }
 
-/** Whether a node has said of a backend that it is reached, or that it is not. */
+/** True when the probe of a node has a result for a backend, whichever. */
 const answersOf = (
   { at }: Backend,
   { metadata }: Pick<LiveObject, 'metadata'>,

@@ -8,7 +8,7 @@ import { written } from '../base/written.mts'
 // Proves that images can be pulled, before an object that uses them is applied: by a node that has the image, else by
 // a request to the registry with the account that the nodes will use.
 
-/** Images of one origin. */
+/** Images of one origin: public ones, or the operator's own. */
 export interface ImagesToProve {
   readonly images: readonly string[]
   /** True for images the operator builds: no public registry has them, and a well-known name is a placeholder. */

@@ -66,8 +66,8 @@ function basicFor(registry: string, account: RegistrySettings): string | undefin
 
 /**
  * The Authorization header for a registry's challenge: the account itself, or a token (also an anonymous one).
- * @param asked the address that gave the challenge
- * @throws Error when the account would be sent in clear to where tokens are given
+ * @param asked the URL that returned the challenge
+ * @throws Error when the account would be sent unencrypted to the server that issues tokens
  */
 async function authorizationFor(
   asked: string,
@@ -83,7 +83,7 @@ async function authorizationFor(
     const value = fields[key]
     if (value !== undefined) realm.searchParams.set(key, value)
   }
-  // Docker Hub's is another host than the registry: only that it is encrypted can be asked of it.
+  // It may be another host than the registry, as Docker Hub's is: the only requirement is that it is encrypted.
   const staysHere = isLoopback(new URL(asked).hostname) && isLoopback(realm.hostname)
   if (basic !== undefined && realm.protocol !== 'https:' && !staysHere) {
     const where = shortened(realm.host, 120)
@@ -95,13 +95,13 @@ async function authorizationFor(
   })
   if (!answer.ok) return undefined
   const { token, access_token: other } = tokens(JSON.parse(await textOf(answer.body, mostErrorBytes)), '')
-  // It opens the registry for a while: no error may show it.
+  // It grants access to the registry until it expires: no error may show it.
   return `Bearer ${sensitive(token ?? other ?? '').reveal()}`
 }
 
 // Pure: what an image reference means, as Docker and containerd read it.
 
-/** An image reference, taken apart. */
+/** The parts of an image reference. */
 export interface ImageName {
   /** host or host:port; Docker Hub's is docker.io. */
   readonly registry: string

@@ -17,9 +17,10 @@ export interface BackendNeeds {
 
 /**
  * Logs in to every backend and checks that it could be used. Changes nothing.
- * @throws KitError of the first backend that refuses, in the order of BackendNeeds: exit 3 when it lacks something,
- *   exit 5 when a database is another installation's, exit 6 without an answer, exit 7 for TLS, exit 8 for a refused
- *   login or right, exit 9 when PostgreSQL refuses a query
+ * @throws KitError of the first backend that refuses, in the order of BackendNeeds: exit 3 when it lacks something, is
+ *   a replica or refuses a command, exit 5 when another installation or role owns or may change a database, exit 6
+ *   without an answer, exit 7 for TLS, exit 8 for a refused login or a missing right, exit 9 when PostgreSQL refuses a
+ *   query
  */
 export async function tryBackends(
   { postgres, redis, rabbitmq = false, s3 }: BackendNeeds,
@@ -35,9 +36,9 @@ export async function tryBackends(
 
 /**
  * Makes every backend usable: all are checked before the first is written to.
- * @param fromNodes asks whether pods reach them, at the same time; what this machine is refused counts first
- * @throws KitError exit 3, 5, 6, 7, 8 or 9, see tryBackends; what `fromNodes` throws; exit 2 or 11 when this run may not
- *   write
+ * @param fromNodes tests at the same time whether pods can connect to them; an error of tryBackends is thrown first
+ * @throws KitError exit 3, 5, 6, 7, 8 or 9, see tryBackends, Redis.require and Postgres.ensureDatabase; what
+ *   `fromNodes` throws; what the gate throws (Writes.make)
  */
 export async function requireBackends(
   needs: BackendNeeds,
@@ -53,9 +54,9 @@ export async function requireBackends(
 }
 
 /**
- * The errors of backends that do not answer to this module: one login each, as its application makes it. Changes
- * nothing and judges nothing else.
- * @throws errors that are not a KitError
+ * Logs in to each backend and sends one read, and returns the errors of those that refuse this module or do not answer.
+ * Changes nothing, and checks nothing else.
+ * @throws an error that is not a KitError
  */
 export async function failingBackends(
   { postgres, redis, rabbitmq = false, s3 }: BackendNeeds,
@@ -74,7 +75,7 @@ export async function failingBackends(
   })
 }
 
-/** Waits for all, so that none continues after the error of another. */
+/** Waits for all, so that none continues after the error of another. @throws the error of the first in their order */
 async function firstRefusal(asking: readonly Promise<void>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(asking))
     if (outcome.status === 'rejected') throw outcome.reason

@@ -5,7 +5,7 @@ import type { Database } from './postgres-facts.mts'
 export interface DumpOptions {
   readonly settings: Settings
   readonly database: Database
-  /** Where the password of the database's owner stands: `N8N_POSTGRES_PASSWORD in credentials/staging/12_n8n.env`. */
+  /** Where the password of the database's owner is saved: `N8N_POSTGRES_PASSWORD in credentials/staging/12_n8n.env`. */
   readonly password: string
   /** Name of the files without their ending: `n8n` for `n8n.dump`. */
   readonly file: string
@@ -20,8 +20,8 @@ export interface DumpOptions {
 
 /**
  * The commands that save and restore a database, for an operator to type: pg_dump's custom format, which pg_restore
- * loads into an existing database. Both log in as the database's owner: constraints and defaults of a dump call functions
- * of the dump, with the rights of the login. (`--role` does not take them away: a function may RESET ROLE.)
+ * loads into an existing database. Both log in as the database's owner: constraints and defaults of a dump call
+ * functions of the dump, with the rights of the login. (`--role` does not take them away: a function may RESET ROLE.)
  */
 export function databaseDump(options: DumpOptions): { backup: string[]; restore: string[] } {
   const { settings, database, password, file, namespace, beside = [], stopped, started } = options
@@ -30,7 +30,7 @@ export function databaseDump(options: DumpOptions): { backup: string[]; restore:
   const asked = `   # password: ${password}`
   const scale = (deployments: string, replicas: number): string =>
     `kubectl --namespace ${namespace} scale deployment ${deployments} --replicas ${replicas}`
-  // The superuser made them, so that the owner can neither drop nor comment them; they stay as they are.
+  // The superuser created them, so the owner can neither drop them nor set their comment; they are left as they are.
   const left = extensions.map((one) => one.name).join('|')
   const list = `pg_restore --list ${file}.dump | grep -vE ' EXTENSION (- )?(${left}) *$' > ${file}.list`
   const listed = left === '' ? '' : `--use-list ${file}.list `

@@ -72,7 +72,7 @@ export function requireExtensions(
  * @param login of its owner; before the handover of a new database, of the superuser
  * @param facts `isOwners` is true when `login` is the owner's
  * @throws KitError exit 3 for an extension the owner may not create: the superuser never logs in to an application's
- *   database; exit 6, 7 or 8 when the login fails, exit 2 or 11 when this run may not write
+ *   database; exit 6, 7 or 8 when the login fails; what the gate throws (Writes.make); pg's error, see `failure`
  */
 export async function ensureExtensions(
   writes: Writes,

@@ -28,8 +28,8 @@ export interface Login {
 /**
  * Opens an authenticated connection.
  * @throws KitError exit 6 when the server does not answer within 8 s or has no connection left; exit 7 when it does not
- *   support TLS, or its certificate is not trusted; exit 8 when it refuses user or password, or requests a cleartext
- *   password without TLS
+ *   support TLS, or its certificate is not trusted; exit 8 when it refuses user, password or connections to the
+ *   database, or requests a cleartext password without TLS
  */
 export async function logIn(login: Login): Promise<Connection> {
   const { host, port, user, password, database, tls } = login
@@ -59,8 +59,8 @@ export async function logIn(login: Login): Promise<Connection> {
 }
 
 /**
- * A client of these options alone. pg reads a PG* variable for each option it is not given (PGOPTIONS, PGSSLMODE,
- * PGREPLICATION, PGCLIENT_ENCODING): those of whoever started the kit are about other servers.
+ * A client with these options only. pg reads a PG* variable for each option it is not given (PGOPTIONS, PGSSLMODE,
+ * PGREPLICATION, PGCLIENT_ENCODING): the operator's own variables are about other servers.
  */
 function clientOf(options: pg.ClientConfig): Connection {
   const theirs = Object.entries(process.env).filter(([key]) => key.startsWith('PG'))
@@ -74,7 +74,7 @@ function clientOf(options: pg.ClientConfig): Connection {
 
 /** Without TLS, no cleartext password: any server that answers at this address could request it. */
 function refuseCleartext(connection: Connection): void {
-  // pg binds its handlers of a login at `connect`; it has no option for this.
+  // pg binds the handlers of the authentication at `connect`; it has no option for this.
   const client = connection as unknown as Handlers
   client._handleAuthCleartextPassword = () => client.connection.emit('error', new CleartextWanted())
 }

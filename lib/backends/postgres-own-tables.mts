@@ -10,8 +10,8 @@ import {
   type Login,
 } from './postgres-login.mts'
 
-// Tables of an application's schema that another role owns, as a restore by the superuser leaves them. The application
-// reads them, and its next migration ends with "must be owner of table".
+// Tables of an application's schema that another role owns, as after a restore by the superuser. The application can
+// read them, but its next migration fails with "must be owner of table".
 
 /** Tables, views and sequences of schema public, without those of extensions and those a table's column owns. */
 const foreign = `from pg_class c
@@ -22,7 +22,7 @@ const foreign = `from pg_class c
 /**
  * Requires that the role owns every table of its database.
  * @param connection logged in as the role
- * @throws KitError exit 5 naming tables and owner, with the statement that hands them over
+ * @throws KitError exit 5 naming tables and owner, with the statement that hands them over; pg's error, see `failure`
  */
 export async function requireOwnTables(
   connection: Connection,
@@ -54,7 +54,7 @@ export async function requireOwnTables(
 /**
  * As requireOwnTables, with a login of its own. Passes when the session is refused after the password was accepted: a
  * busy application may use every connection of its role.
- * @throws KitError also exit 6, 7 or 8 when the login fails
+ * @throws KitError exit 5, see requireOwnTables; exit 6, 7 or 8 when the login fails; pg's error, see `failure`
  */
 export async function tryOwnTables(login: Login, where: string): Promise<void> {
   const connection = await logIn(login).catch((thrown: unknown) => {

@@ -45,7 +45,7 @@ export function planDatabase(
     if (facts.roleLimit !== connections) statements.push(`ALTER ROLE ${role} CONNECTION LIMIT ${connections}`)
   }
   const [isNew, isOwned] = [facts.owner === undefined, facts.owner === owner]
-  // One that is not handed over yet is opened by whom it was made; its owner may have shut his own on purpose.
+  // A database that is not handed over yet is opened here; one that its role owns may have been closed on purpose.
   const isOpened = isNew || (!isOwned && !facts.takesConnections)
   if (isNew) {
     changes.push({ sign: '+', what: `PostgreSQL database ${name}` })

@@ -12,7 +12,7 @@ import {
 } from './postgres-login.mts'
 import { written } from '../base/written.mts'
 
-/** Connections of the server that no application may use: superuser, backup, monitoring. */
+/** Connections of the server that are kept free of applications: for the superuser, backups, monitoring. */
 const reserved = 20
 
 /**
@@ -133,7 +133,7 @@ export function warnOfGrants(where: string, { grants }: Facts, name: string, { w
  * Requires that an existing role without its database is unused, as a killed run leaves it. Another application may use
  * it otherwise: a new password would lock that one out.
  * @param fits true when the role can log in with the password of the settings
- * @throws KitError exit 5
+ * @throws KitError exit 5 when it owns or uses other databases and has another password
  */
 export function requireOurRole(
   where: string,
@@ -171,7 +171,8 @@ export async function canLogIn(login: Login): Promise<boolean> {
  * Logs in as the application and requires that it may create tables in schema public, and owns those that are there.
  * Passes when the session is refused after the password was accepted.
  * @param where the server, in messages
- * @throws KitError exit 6, 7 or 8 when the login fails, exit 9 without that right, exit 5 for another role's tables
+ * @throws KitError exit 6, 7 or 8 when the login fails, exit 9 without that right, exit 5 for another role's tables;
+ *   pg's error when a query fails
  */
 export async function requireOwnSchema(login: Login, where: string): Promise<void> {
   const connection = await logIn(login).catch((thrown: unknown) => {

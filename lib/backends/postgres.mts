@@ -25,13 +25,13 @@ import type { Reporter } from '../base/log.mts'
 import type { Change, Writes } from '../base/writes.mts'
 
 export interface PostgresReader {
-  /** The server's major version: 16. @throws KitError exit 6, 7, 8 or 9 */
+  /** The server's major version: 16. @throws KitError exit 6, 7 or 8 for the login, exit 6, 8 or 9 for the query */
   majorVersion(): Promise<number>
   /**
    * The first column of a query's first row, asked as the role that owns the database: a table, view or function there
    * may be an attacker's who broke into the application, and would run with the rights of the role that queries it.
    * @returns undefined without row, table or database
-   * @throws KitError exit 6, 7 or 8 when the login fails, exit 8 or 9 when the server refuses the query
+   * @throws KitError exit 6, 7 or 8 when a login fails, exit 6 when the connection is lost, exit 8 or 9 for the query
    */
   findText(database: Database, query: string): Promise<string | undefined>
 }
@@ -41,8 +41,8 @@ export interface Postgres extends PostgresReader {
   tryOut(database: Database): Promise<void>
   /**
    * Creates or corrects role, database and extensions; idempotent.
-   * @throws KitError exit 3, 5, 6, 7 or 8 before anything is changed, exit 9 when a statement is refused, exit 2 or 11
-   *   when this run may not write
+   * @throws KitError exit 3, 5, 6, 7, 8 or 9 as `tryOut`, before a change; then exit 3 for extensions, 5 for tables of
+   *   another role, 6, 7 or 8 for a login, 6, 8 or 9 for a statement; what the gate throws (Writes.make)
    */
   ensureDatabase(database: Database): Promise<void>
   close(): Promise<void>
@@ -168,7 +168,7 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
       } else {
         const given: Change = { sign: '~', what: `PostgreSQL database ${name}, to ${owner}` }
         if (writes.planning) {
-          // A new one is told already, with its owner.
+          // A new database is in the plan already, with its owner.
           const half = facts.owner === undefined ? [] : [given]
           await writes.make([...changesOf(extensions, name), ...half], () => Promise.resolve())
         } else {

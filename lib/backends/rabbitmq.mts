@@ -20,13 +20,13 @@ import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 
 /** The RabbitMQ server of an environment. The kit only logs in: applications declare their own queues. */
 export interface Rabbitmq {
-  /** Logs in and opens the virtual host. Changes nothing. @throws KitError exit 3, 6, 7 or 8 */
+  /** Logs in and opens the virtual host. Changes nothing. @throws KitError exit 3, 6, 7 or 8, see logIn */
   tryOut(): Promise<void>
-  /** As `tryOut`, and reports the result. @throws KitError exit 3, 6, 7 or 8 */
+  /** As `tryOut`, and reports the result. @throws KitError exit 3, 6, 7 or 8, see logIn */
   require(): Promise<void>
 }
 
-/** The RabbitMQ server of an environment; each call logs in anew. */
+/** The RabbitMQ server of an environment; each call opens a connection of its own. */
 export function createRabbitmq(settings: Settings, writes: Writes, reporter: Reporter): Rabbitmq {
   const login: Login = {
     host: String(settings['RABBITMQ_HOST']),

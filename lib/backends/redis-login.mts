@@ -46,7 +46,7 @@ export function explained(cause: unknown, where: string, tls?: BackendTls): KitE
   })
 }
 
-/** An answer of the server. @throws KitError exit 3, 6 or 8, see explained */
+/** Waits for the answer to a command. @throws KitError exit 3, 6 or 8, see explained */
 export async function asked<T>(answer: Promise<T>, where: string): Promise<T> {
   try {
     return await answer
@@ -132,7 +132,7 @@ export async function logIn(
   }
 }
 
-/** A Redis without TLS may wait for ever for the rest of a TLS handshake: tested first, on a separate connection. */
+/** A Redis without TLS may wait forever for the rest of a TLS handshake: tested first, on a separate connection. */
 async function proveTls(target: TlsTarget, where: string): Promise<void> {
   try {
     const socket = await openSocket(target, connectTimeoutMs)

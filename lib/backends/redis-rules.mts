@@ -24,7 +24,7 @@ export async function requireMaster(redis: Client, where: string): Promise<void>
 
 /**
  * Writes, reads and deletes a key: a master may refuse writes too (memory full, snapshot failed, replicas missing).
- * @throws KitError exit 3 when it refuses them or returns another value; exit 6 or 8
+ * @throws KitError exit 3 when it refuses them or returns another value; exit 6 or 8 when a command fails
  */
 export async function requireWritable(redis: Client, where: string): Promise<void> {
   const mark = randomUUID()
@@ -39,7 +39,10 @@ export async function requireWritable(redis: Client, where: string): Promise<voi
   })
 }
 
-/** The eviction policy: `noeviction`; undefined when the server forbids CONFIG. @throws KitError exit 6 */
+/**
+ * The eviction policy: `noeviction`; undefined when the server forbids CONFIG.
+ * @throws KitError exit 6 without an answer
+ */
 export async function policyOf(redis: Client, where: string): Promise<string | undefined> {
   try {
     return (await redis.configGet('maxmemory-policy'))['maxmemory-policy']
@@ -51,7 +54,7 @@ export async function policyOf(redis: Client, where: string): Promise<string | u
   }
 }
 
-/** Selects a numbered database. @throws KitError exit 3 when the server has none of that number; exit 6 or 8 */
+/** Selects a numbered database. @throws KitError exit 3 when the server has none of that number; else see explained */
 export async function select(redis: Client, where: string, database: number): Promise<void> {
   try {
     await redis.select(database)

@@ -15,18 +15,28 @@ import type { Reporter } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 
 export interface RedisReader {
-  /** The eviction policy, or undefined when the server forbids CONFIG. @throws KitError exit 3, 6, 7 or 8 */
+  /**
+   * The eviction policy, or undefined when the server forbids CONFIG.
+   * @throws KitError exit 3, 6, 7 or 8 when the login fails, exit 6 when the connection is lost
+   */
   evictionPolicy(): Promise<string | undefined>
 }
 
 export interface Redis extends RedisReader {
-  /** Checks that the database is empty or claimed by us. Changes nothing. @throws KitError exit 3, 5, 6, 7 or 8 */
+  /**
+   * Checks that the database is empty or claimed by this module and environment. Changes nothing.
+   * @throws KitError exit 3 for a replica, a refused command or a database number the server has not; exit 5 when
+   *   another installation uses it, or the channels; exit 6 without an answer; exit 7 for TLS; exit 8 for the
+   *   password or the ACL
+   */
   tryOut(claim: RedisClaim): Promise<void>
   /**
    * Claims the database and requires that it accepts writes; idempotent.
-   * @throws KitError exit 3, 5, 6, 7 or 8 before anything is changed, exit 2 or 11 when this run may not write
+   * @throws KitError exit 3, 5, 6, 7 or 8 as `tryOut`, before anything is changed; exit 3, 6 or 8 when a write is
+   *   refused, exit 5 when another run has claimed it meanwhile; what the gate throws (Writes.make)
    */
   require(claim: RedisClaim): Promise<void>
+  /** Ends the connection, if there is one. */
   close(): Promise<void>
 }
 

@@ -5,7 +5,7 @@ import { written } from '../base/written.mts'
 /** The `<Code>` of an S3 server's answer: `NoSuchBucket`. */
 export const codeOf = (text: string): string => /<Code>([^<]+)<\/Code>/.exec(text)?.[1] ?? ''
 
-/** Which half of the key pair is wrong, by the server's error code. */
+/** What is wrong with key or signature, by the server's error code. */
 const wrongKeys: Readonly<Record<string, readonly [says: string, hint: string]>> = {
   InvalidAccessKeyId: ['does not know the access key', 'correct S3_ACCESS_KEY in platform.env'],
   SignatureDoesNotMatch: ['refuses the secret key', 'correct S3_SECRET_KEY in platform.env'],

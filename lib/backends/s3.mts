@@ -9,17 +9,21 @@ import type { Reporter } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 
 export interface S3 {
-  /** Requires with one read that key and bucket are right. Changes nothing. @throws KitError exit 3, 6 or 8 */
+  /**
+   * Requires with one read that key and bucket are right. Changes nothing.
+   * @throws KitError exit 3 for the bucket, the clock or another refusal, exit 6 without an answer, exit 8 for the key
+   */
   tryOut(bucket: string): Promise<void>
   /**
    * As `tryOut`, then writes, reads and deletes one small object: the only proof of these rights. Not under --plan.
-   * @throws KitError exit 3, 6 or 8
+   * @throws KitError exit 3, 6 or 8, see tryOut and roundTrip
    */
   require(bucket: string): Promise<void>
   /**
    * Writes, reads back and deletes one small object.
    * @returns the milliseconds it took
-   * @throws KitError exit 3, 6 or 8
+   * @throws KitError exit 3 for the bucket, the clock or another refusal, exit 6 without an answer, exit 8 for key or
+   *   rights
    */
   roundTrip(bucket: string): Promise<number>
 }
@@ -95,8 +99,9 @@ export function createS3(settings: Settings, writes: Writes, { ok }: Reporter): 
 }
 
 /**
- * What applications send with an upload (Active Storage's S3 service): a server that wants more, or refuses this, refuses
- * theirs. Their SDKs are told to send no checksum beyond it: AWS_REQUEST_CHECKSUM_CALCULATION=when_required.
+ * What applications send with an upload (Active Storage's S3 service): a server that requires more, or refuses this,
+ * refuses theirs. Their SDKs are configured to send no further checksum:
+ * AWS_REQUEST_CHECKSUM_CALCULATION=when_required.
  */
 const uploadHeaders = (body: string): Record<string, string> => ({
   'content-md5': createHash('md5').update(body).digest('base64'),

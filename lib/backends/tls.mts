@@ -20,7 +20,8 @@ export interface TlsTarget {
 /**
  * Opens a connection, with TLS unless its mode is off.
  * @param timeoutMs milliseconds for the connection, and again for the handshake
- * @throws KitError exit 7 when the server does not support TLS or its certificate is not trusted; else Node's error
+ * @throws KitError exit 7 when the server does not support TLS or its certificate is not trusted; else Node's error, or
+ *   Error without a connection within `timeoutMs`
  */
 export async function openSocket(target: TlsTarget, timeoutMs: number): Promise<Socket> {
   const { host, port, tls } = target

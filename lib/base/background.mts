@@ -5,23 +5,26 @@ import { surroundings } from './command.mts'
 import { messageOf } from './errors.mts'
 import { redact } from './sensitive.mts'
 
-// Programs that run beside the kit for the whole of a run. Each ends when its stdin is closed, which the kernel does
-// when the kit ends, however it ends.
+// Programs that run in the background during a whole run. Each ends when its stdin is closed: the kernel closes it when
+// the kit ends, also after SIGKILL.
 
-/** A program that runs beside the kit. */
+/** A program that runs in the background. */
 export interface Background {
   /** Settles when the program has ended: its exit code, and the beginning of its stderr, redacted. Never rejects. */
   readonly ended: Promise<{ readonly code: number; readonly stderr: string }>
-  /** Keeps what it writes to stderr from now on. @returns a function that ends this, and gives the text, redacted */
+  /** Collects its stderr from now on. @returns a function that stops collecting and returns the text, redacted */
   listen(): () => string
-  /** Ends the program and removes its folder. Safe to call twice. */
+  /**
+   * Ends the program, with SIGKILL after 3 s, and removes its folder. Safe to call twice.
+   * @throws the error of the file system when the folder cannot be removed
+   */
   end(): Promise<void>
 }
 
 /**
- * Ends the program, and what it has started, when stdin is closed; whoever ends first, its folder is removed. The shell
- * leads a process group of its own: `kill 0` reaches this group alone, and its own trap makes the shell outlive it. It
- * says nothing on stderr itself: whose other end is gone would end it.
+ * Ends the program and its child processes when stdin is closed, and removes its folder, whether the program or the kit
+ * ends first. The shell leads a process group of its own: `kill 0` signals this group only, and the trap keeps the
+ * shell itself alive. The shell writes nothing to stderr: without a reader, SIGPIPE would end it.
  */
 const watching = `
 trap : TERM
@@ -38,25 +41,26 @@ kill -KILL "$watcher"
 rm -rf "$folder"
 exit "$code"`
 
-/** Milliseconds in which a program ends that has been told to. */
+/** Milliseconds between the end of a program's stdin and SIGKILL to its process group. */
 const endTimeoutMilliseconds = 3000
 
 const running = new Set<Background>()
 
 /**
- * Starts a program that runs until it is ended, or the kit ends. It keeps no event loop alive.
- * @param words program and arguments; no shell interprets them. What it writes to stdout is not kept
- * @param folder a private folder of this program alone, removed after it
+ * Starts a program that runs until `end` is called or the kit ends. It does not keep the event loop alive.
+ * @param words program and arguments; no shell interprets them. Its stdout is discarded
+ * @param folder a private folder that only this program uses, removed when it has ended
+ * @returns at once; that the program cannot be started is exit code 127 of `ended`
  */
 export function startInBackground(words: readonly string[], folder: string): Background {
   const child = spawn('sh', ['-c', watching, 'sh', folder, ...words], {
     env: surroundings(),
     stdio: ['pipe', 'ignore', 'pipe'],
-    // A Ctrl-C is sent to every process of the terminal's group: the kit decides itself when this one ends.
+    // Ctrl-C sends SIGINT to the terminal's foreground process group: only the kit decides when this program ends.
     detached: true,
   })
   const stderr = createCollector(mostErrorBytes)
-  /** One for each who listens: as many as questions are under way, and more than a stream takes listeners. */
+  /** One collector for each `listen`, thus for each request under way: too many for listeners of the stream itself. */
   const listening = new Set([stderr])
   child.stderr.on('data', (piece: Buffer) => {
     for (const one of listening) one.add(piece)
@@ -66,7 +70,7 @@ export function startInBackground(words: readonly string[], folder: string): Bac
     child.on('error', (thrown) => resolve({ code: 127, stderr: messageOf(thrown) }))
     child.on('close', (code) => resolve({ code: code ?? 137, stderr: redact(stderr.text()) }))
   })
-  // The pipes of a child are sockets, which Node's types do not say.
+  // The pipes of a child process are sockets, with ref and unref; Node's types do not say so.
   const handles = [child, child.stdin, child.stderr] as unknown as { ref(): void; unref(): void }[]
   for (const one of handles) one.unref()
   const background: Background = {
@@ -97,10 +101,13 @@ function killGroup(leader: number | undefined): void {
   try {
     if (leader !== undefined) process.kill(-leader, 'SIGKILL')
   } catch {
-    // It has ended meanwhile.
+    // The process group has already ended.
   }
 }
 
-/** Ends every program that still runs beside the kit, and waits for it. Never throws. */
+/**
+ * Ends every program that `startInBackground` started and that still runs, and waits for its end.
+ * @throws the error of the file system when the folder of one cannot be removed
+ */
 export const endBackground = async (): Promise<void> =>
   void (await Promise.all([...running].map((one) => one.end())))

@@ -4,7 +4,7 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 export const daysUntil = (end: Date, now = new Date()): number =>
   Math.floor((end.getTime() - now.getTime()) / 86_400_000)
 
-/** Days before its end from which a certificate is warned about. cert-manager renews 30 days before. */
+/** Days before the end of a certificate at which warnings begin. cert-manager renews 30 days before the end. */
 const warnDays = 21
 
 /** The warning about a certificate that has ended or ends within 21 days, or undefined. */
@@ -18,9 +18,10 @@ export function endNear(end: Date, now = new Date()): string | undefined {
 }
 
 /**
- * Why a PEM text cannot be the certificate of a public name, or undefined. Its chain, if any, follows it in the file.
+ * Why a PEM text cannot be the certificate of a public name. Its chain, if any, follows it in the file.
  * @param text PEM
  * @param host the DNS name it must be valid for; undefined: the name is not checked
+ * @returns the end of a sentence about the file: `ended on 2026-01-31`; undefined when the certificate can be used
  */
 export function certificateProblem(
   text: string,
@@ -39,7 +40,7 @@ export function certificateProblem(
   return undefined
 }
 
-/** Extended key usages that let a certificate serve: serverAuth, and any. */
+/** Extended key usages of a server certificate, by object identifier: serverAuth and anyExtendedKeyUsage. */
 const serving = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0']
 
 /** Signature algorithms that browsers refuse, as their object identifiers in DER. */
@@ -48,7 +49,7 @@ const weakSignatures = {
   MD5: ['06092a864886f70d010104'],
 }
 
-/** Why no browser accepts a certificate, whatever its name and dates are; undefined when one does. */
+/** Why browsers refuse a certificate whatever its names and dates are; undefined when they accept it. */
 function shapeProblem({
   subjectAltName,
   subject,
@@ -58,7 +59,7 @@ function shapeProblem({
 }: X509Certificate): string | undefined {
   if (subjectAltName === undefined)
     return `has no subjectAltName, and browsers read no other name (its subject is ${subject}): ask its issuer for one with DNS names`
-  // Node's types say that it is always there.
+  // Undefined without that extension; Node's types declare it as always present.
   const usages = keyUsage as readonly string[] | undefined
   if (usages !== undefined && usages.length > 0 && !usages.some((one) => serving.includes(one)))
     return 'is not for servers: its extended key usage lacks serverAuth'
@@ -73,7 +74,11 @@ function shapeProblem({
   return weak === undefined ? undefined : `is signed with ${weak[0]}, which browsers refuse`
 }
 
-/** Why a PEM text cannot be the certificates of one or several CAs, or undefined. @param text PEM */
+/**
+ * Why a PEM text cannot be the certificates of one or several CAs.
+ * @param text PEM
+ * @returns the end of a sentence about the file, as certificateProblem; undefined when it can be used
+ */
 export function authorityProblem(text: string, now = new Date()): string | undefined {
   const blocks = text.match(/-----BEGIN [^-]+-----[^-]*-----END [^-]+-----/g) ?? []
   if (blocks.some((block) => block.includes('PRIVATE KEY')))
@@ -86,9 +91,10 @@ export function authorityProblem(text: string, now = new Date()): string | undef
 }
 
 /**
- * Why a PEM text cannot be the private key of a certificate, or undefined.
+ * Why a PEM text cannot be the private key of a certificate.
  * @param text PEM
  * @param certificate PEM; when undefined or damaged, only the key's form is checked
+ * @returns the end of a sentence about the file, as certificateProblem; undefined when it can be used
  */
 export function keyProblem(text: string, certificate: string | undefined): string | undefined {
   const key = parsedKey(text)
@@ -98,7 +104,7 @@ export function keyProblem(text: string, certificate: string | undefined): strin
   return 'is not the key of the certificate beside it'
 }
 
-/** True for a PEM text that begins with a certificate. */
+/** True for a text with a certificate in PEM form; text before it is ignored. */
 export const isCertificate = (text: string): boolean => parsed(text) !== undefined
 
 function parsed(text: string): X509Certificate | undefined {

@@ -1,9 +1,9 @@
 // Output of programs and servers is collected up to a limit and decoded as a whole: a chunk may end within a character.
 
-/** Bytes of stdout or of a response body that are kept: all objects of a cluster together have a tenth of that. */
+/** Most bytes of stdout or of a response body that are kept: ten times what all objects of a cluster have together. */
 export const mostOutputBytes = 64 * 1024 * 1024
 
-/** Bytes of stderr that are kept: its beginning. */
+/** Most bytes of stderr that are kept, from its beginning. */
 export const mostErrorBytes = 1024 * 1024
 
 /** Collects bytes up to a limit. */
@@ -14,7 +14,7 @@ export interface Collector {
   text(): string
 }
 
-/** @param most bytes that are kept */
+/** Makes a Collector. @param most bytes that are kept */
 export function createCollector(most: number): Collector {
   const pieces: Uint8Array[] = []
   let bytes = 0
@@ -30,9 +30,10 @@ export function createCollector(most: number): Collector {
 }
 
 /**
- * The text of an HTTP response body, as UTF-8.
- * @param most bytes
- * @throws Error when the body has more, or the error of the stream
+ * Reads an HTTP response body as UTF-8 text.
+ * @param most bytes it may have
+ * @returns an empty text for null, a response without a body
+ * @throws Error when the body has more bytes, or the error of the stream
  */
 export async function textOf(body: AsyncIterable<Uint8Array> | null, most: number): Promise<string> {
   const collector = createCollector(most)
@@ -41,5 +42,5 @@ export async function textOf(body: AsyncIterable<Uint8Array> | null, most: numbe
   return collector.text()
 }
 
-/** `64 MiB` */
+/** A number of bytes as text in MiB: `64 MiB`. */
 export const inMebibytes = (bytes: number): string => `${bytes / 1024 / 1024} MiB`

@@ -11,12 +11,12 @@ export { chalk }
 
 /** How one command is run. */
 export interface CommandOptions {
-  /** Sent to the command's stdin, which is closed otherwise. Sensitive values travel here, never in words. */
+  /** Sent to the command's stdin, which is /dev/null without it. Sensitive values go here, never into words. */
   input?: string | undefined
-  /** Seconds after which the command is ended. */
+  /** Seconds after which the command gets SIGTERM: 60 unless given. */
   timeoutSeconds?: number
   env?: Readonly<Record<string, string>>
-  /** Runs the command also after Ctrl-C: for what a run must give back, such as its lock. */
+  /** Runs the command also after Ctrl-C: for what a run must release, such as its lock. */
   runDespiteInterrupt?: boolean
 }
 
@@ -28,10 +28,10 @@ export interface Finished {
 }
 
 /**
- * Runs a command and waits for its end; a non-zero exit is an answer, not an error.
+ * Runs a command and waits for its end. A non-zero exit code is returned, not thrown.
  * @param words program and arguments; no shell interprets them
- * @throws KitError exit 6 when the command does not end in time, exit 9 when it writes more than 64 MiB to stdout, exit
- * 130 or 143 when the run is interrupted
+ * @throws KitError exit 6 when the command does not end in time or another signal ends it, exit 9 when it writes more
+ * than 64 MiB to stdout; Cancelled (130) or KitError exit 143 on a signal, unless `runDespiteInterrupt`
  */
 export async function run(words: readonly string[], options: CommandOptions = {}): Promise<Finished> {
   const { input, timeoutSeconds = 60, env, runDespiteInterrupt = false } = options
@@ -76,18 +76,18 @@ export async function run(words: readonly string[], options: CommandOptions = {}
 }
 
 /**
- * The environment of every program the kit starts.
+ * The environment variables of every program the kit starts.
  * - HOME: systemd gives a service none, and kubectl would keep its cache in the folder the kit was started in.
  * - LC_ALL: the kit parses English messages of programs. KUBERC: the operator's own kubectl preferences change what a
  *   command does (kubectl 1.34: `delete --interactive` by default).
- * - KEYBUZZ_ variables hold passwords and tokens: they are the kit's own.
+ * - KEYBUZZ_ variables hold passwords and tokens that only the kit itself may read: they are left out.
  */
 export function surroundings(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(KEYBUZZ_|LC_|LANG(UAGE)?$)/.test(name))
   return { HOME: homedir(), ...Object.fromEntries(own), LC_ALL: 'C', KUBERC: 'off' }
 }
 
-/** A command line for operators and logs, without sensitive values. */
+/** A command as one line for operators and logs: words quoted where a shell needs it, sensitive values redacted. */
 export const shownWords = (words: readonly string[]): string =>
   redact(words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`)).join(' '))
 
@@ -100,8 +100,8 @@ function keepNothing(): { stdout: string[]; stderr: string[]; stdall: string[] }
 let writes = 0
 
 /**
- * Counts one write that has just been made. Tests of interrupted runs set KEYBUZZ_KILL_AFTER_WRITE to end the
- * kit right there, as a power cut would (DESIGN section 10).
+ * Counts one write that has just been made. Tests of interrupted runs set KEYBUZZ_KILL_AFTER_WRITE to kill the kit
+ * after that many writes, as a power failure would (DESIGN section 10).
  */
 export function countWrite(): void {
   writes += 1

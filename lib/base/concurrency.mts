@@ -1,4 +1,7 @@
-/** @returns a function that runs each task it gets, at most `most` at a time, in order of arrival */
+/**
+ * Makes a function that runs tasks in the order in which it gets them, at most `most` at a time.
+ * @returns a function that settles as its task does
+ */
 export function createLimit(most: number): <T>(act: () => Promise<T>) => Promise<T> {
   let running = 0
   const waiting: (() => void)[] = []

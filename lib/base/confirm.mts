@@ -13,8 +13,9 @@ export interface Answers {
 }
 
 /**
- * Requires the name of a protected environment to be typed; `--yes` never answers this (DESIGN section 5).
- * @throws KitError exit 2 when there is no terminal, or something else was typed; Cancelled (130) at Ctrl-C
+ * Requires the name of a protected environment to be typed, or given by --confirm; `--yes` never confirms this (DESIGN
+ * section 5).
+ * @throws KitError as confirmName
  */
 export async function confirmProtected(
   env: string,
@@ -27,7 +28,8 @@ export async function confirmProtected(
 /**
  * Requires a name to be typed, or given by --confirm, before something that cannot be undone.
  * @param why one sentence without a full stop: what is about to happen
- * @throws KitError exit 2 when there is no terminal, or something else was typed; Cancelled (130) at Ctrl-C
+ * @throws KitError exit 2 when another name is typed or given by --confirm, or there is neither --confirm nor a
+ * terminal; Cancelled (130) at Ctrl-C or Escape; KitError exit 143 on SIGTERM or SIGHUP
  */
 export async function confirmName(name: string, why: string, { confirm, canAsk }: Answers): Promise<void> {
   if (confirm.includes(name)) return
@@ -44,8 +46,9 @@ export async function confirmName(name: string, why: string, { confirm, canAsk }
 }
 
 /**
- * Asks a yes or no question; --yes answers it.
- * @throws KitError exit 2 when there is neither --yes nor a terminal, or the answer is no; Cancelled (130) at Ctrl-C
+ * Asks a yes or no question, unless --yes is given.
+ * @throws KitError exit 2 when there is neither --yes nor a terminal, or the answer is no; Cancelled (130) at Ctrl-C or
+ * Escape; KitError exit 143 on SIGTERM or SIGHUP
  */
 export async function confirmYes(question: string, { yes, canAsk }: Answers): Promise<void> {
   if (yes || (canAsk && (await prompt.confirm(question)))) return

@@ -4,29 +4,29 @@ import { shownPath } from './files.mts'
 import { partOf } from './part-file.mts'
 import { shortened } from './sensitive.mts'
 
-/** What an error about a file that is fetched names. */
+/** What the errors of a download name. */
 export interface Fetching {
   readonly url: URL
   /** Where the file goes: an absolute path. */
   readonly path: string
-  /** What is safe when it fails: `No host was asked.` */
+  /** What a failure has left untouched, one sentence: `No host was asked.` */
   readonly safe: string
-  /** What to do where it cannot be fetched: `or put k3s there yourself`. */
+  /** What to do where it cannot be downloaded, the end of a hint: `or put k3s there yourself`. */
   readonly instead: string
 }
 
-/** How far it came. */
+/** How much of a file has been received. */
 export interface Progress {
-  /** Bytes that are in the part. */
+  /** Bytes in the part. */
   readonly done: number
-  /** Bytes of the whole; undefined when its server does not say. */
+  /** Bytes of the whole file; undefined when the server does not send its length. */
   readonly whole: number | undefined
 }
 
-/** The address has no such file. */
+/** Exit 3: the server has no such file (HTTP 404 or 410). */
 export class NotThere extends KitError {}
 
-/** `12.3 MB` */
+/** A number of bytes as text in MB: `12.3 MB`. */
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
 const again = 'run the same command again: it goes on from there, where the server can'
@@ -45,8 +45,8 @@ const titleOf = ({ url, path }: Fetching, what: string): string =>
   `cannot fetch ${shownPath(path)} from ${url.host}: ${what}`
 
 /**
- * The error for a response that is not the file: exit 3 (NotThere) when there is none, exit 8 when it is refused, else
- * exit 6.
+ * The error for a response without the file.
+ * @returns NotThere (3) for HTTP 404 and 410; KitError exit 8 for 401, 403 and 407, exit 6 for any other status
  */
 export function refusedBy(
   { statusCode = 0 }: Pick<IncomingMessage, 'statusCode'>,
@@ -72,7 +72,7 @@ export function refusedBy(
   })
 }
 
-/** The error for nothing that came for so long: exit 6. */
+/** The error for a server that sent no data for so long: exit 6. */
 export const silentFor = (seconds: number, fetching: Fetching, progress: Progress): KitError =>
   new KitError(titleOf(fetching, `nothing came for ${seconds} s`), {
     exitCode: exitCodes.unreachable,
@@ -80,7 +80,7 @@ export const silentFor = (seconds: number, fetching: Fetching, progress: Progres
     hint: progress.done > 0 ? again : `look at the network of this machine; ${fetching.instead}`,
   })
 
-/** The error for a file that is longer than it may be: exit 3. @param most bytes */
+/** The error for a file that is longer than it may be: exit 3. @param most bytes it may have */
 export const tooLong = (most: number, fetching: Fetching): KitError =>
   new KitError(titleOf(fetching, `it has more than ${megabytes(most)}, no such file is so long`), {
     exitCode: exitCodes.preflight,
@@ -88,7 +88,7 @@ export const tooLong = (most: number, fetching: Fetching): KitError =>
     hint: `open that address in a browser to see what it is; ${fetching.instead}`,
   })
 
-/** The error for a disk without room for the rest: exit 12. */
+/** The error for a disk without space for the rest of the file: exit 12. */
 export const noRoom = (fetching: Fetching, { done, whole = 0 }: Progress): KitError =>
   new KitError(
     `cannot write ${shownPath(partOf(fetching.path))}: the disk of this machine has no room for ${megabytes(whole - done)}`,
@@ -100,8 +100,9 @@ export const noRoom = (fetching: Fetching, { done, whole = 0 }: Progress): KitEr
   )
 
 /**
- * The KitError for what a request or its body failed with: exit 7 for a certificate, exit 6 for DNS, connection or
- * proxy. A KitError keeps its own words; what is safe is added.
+ * The KitError for what a request or its body failed with.
+ * @returns a KitError with its own exit code and message, and `safe` among its details; for an error of Node exit 7
+ *   when a certificate is not accepted, else exit 6 (DNS, connection, proxy)
  */
 export function explainedFetch(thrown: unknown, fetching: Fetching, progress: Progress): KitError {
   if (thrown instanceof NotThere) return thrown

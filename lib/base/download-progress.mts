@@ -1,20 +1,21 @@
 import { megabytes } from './download-errors.mts'
 
-/** How far a file came that is fetched right now. */
+/** How much of a file has been received, updated during its download. */
 export interface Counted {
-  /** Bytes that are in the part. */
+  /** Bytes in the part. */
   done: number
-  /** Bytes of the whole; undefined when its server does not say. */
+  /** Bytes of the whole file; undefined when the server does not send its length. */
   whole: number | undefined
 }
 
-/** Milliseconds between two lines. */
+/** Milliseconds between two progress lines. */
 const every = 5_000
 
 /**
- * Makes a function that tells how far it came, when some seconds have passed: bytes done, bytes of the whole, seconds left
- * by what came since.
- * @param name of the file
+ * Makes a function that reports progress at most every 5 s: bytes received, bytes of the whole, and the seconds left at
+ * the average rate since this function was made.
+ * @param name of the file, as shown to operators
+ * @param tell gets each line
  * @param now the clock, milliseconds
  */
 export function createTeller(

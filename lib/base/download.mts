@@ -17,21 +17,24 @@ import { dropPart, findPart, hasRoom, openPart, partOf, type PartOrigin } from '
 import { interruption } from './signals.mts'
 import { boundSilence, type Silence } from './silence.mts'
 
-/** A file to be fetched. */
+/** A file to be downloaded. */
 export interface Download extends Fetching {
-  /** Bytes it may have at most. */
+  /** Most bytes it may have. */
   readonly mostBytes: number
-  /** Seconds in which nothing may come. */
+  /** Seconds without data after which the download fails. */
   readonly silentSeconds: number
-  /** Writes one piece at its place; another one only in tests of a full disk. */
+  /** Writes one chunk at its offset; replaced only in tests of a full disk. */
   readonly write?: (file: FileHandle, piece: Uint8Array, at: number) => Promise<unknown>
 }
 
 /**
- * Fetches a file into its part, on from where an earlier run ended. It gets its name by `placePart`, once it is proven.
- * @throws KitError exit 6 without a network, or when the connection breaks or is silent; exit 3 (NotThere) when there is
- *   no such file, exit 7 for a certificate, exit 8 when it or a proxy refuses, exit 12 for the disk, exit 130 or 143 on a
- *   signal. What has come stays for the next run
+ * Downloads a file into its part, resuming where an earlier run ended. The caller verifies the part and renames it with
+ * `placePart`. After an error the bytes received stay for the next run, unless the file is too long.
+ * @throws KitError exit 2 when HTTPS_PROXY or ALL_PROXY names no HTTP proxy; exit 3 when the server has no such file
+ *   (NotThere), it is too long, or there are too many redirects; exit 6 for DNS, a connection that fails, breaks or is
+ *   silent, or any other HTTP status; exit 7 for a certificate that is not accepted, or a redirect to an address
+ *   without TLS; exit 8 when server or proxy refuses; exit 12 when the disk is full or a file cannot be written;
+ *   Cancelled (130) or KitError exit 143 on a signal
  */
 export async function fetchPart(download: Download): Promise<void> {
   const { url, path, silentSeconds } = download
@@ -57,7 +60,7 @@ export async function fetchPart(download: Download): Promise<void> {
   log.ok(`${shownPath(path)}: ${megabytes(progress.done)} from ${url.host}`, started)
 }
 
-/** The response with the file, or with the rest of it (206). @throws KitError as refusedBy, or the error of Node */
+/** The response with the file, or with the rest of it (206). @throws the errors of refusedBy and httpsGet */
 async function open(
   download: Download,
   part: (PartOrigin & { readonly done: number }) | undefined,
@@ -79,7 +82,7 @@ async function open(
   throw refusedBy(response, download)
 }
 
-/** True for a part of the same whole that begins where ours ends. */
+/** True for a response with the rest of the same file, from the byte at which the local part ends. */
 function isRestOf({ headers }: IncomingMessage, part: PartOrigin & { readonly done: number }): boolean {
   const [, from, whole] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers['content-range'] ?? '') ?? []
   const validator = validatorOf(headers)
@@ -90,7 +93,7 @@ function isRestOf({ headers }: IncomingMessage, part: PartOrigin & { readonly do
   )
 }
 
-/** What If-Range compares: a strong ETag, else the time of the last change (RFC 9110, 13.1.5). */
+/** The value for If-Range: a strong ETag, else Last-Modified (RFC 9110, 13.1.5). */
 const validatorOf = ({ etag, 'last-modified': changed }: IncomingMessage['headers']): string | undefined =>
   etag !== undefined && !etag.startsWith('W/') ? etag : changed
 
@@ -99,7 +102,11 @@ function lengthOf({ headers }: IncomingMessage): number | undefined {
   return /^\d+$/.test(length) ? Number(length) : undefined
 }
 
-/** Reads the body into the part. @throws KitError exit 3 or 12; the error of Node when the connection breaks */
+/**
+ * Writes the body into the part.
+ * @throws KitError exit 3 when it is too long, exit 12 when the disk does not take it; the error of Node when the
+ *   connection breaks
+ */
 async function receive(
   response: IncomingMessage,
   download: Download,

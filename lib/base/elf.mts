@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises'
 
-/** Machines of ELF headers (e_machine), by the words of `uname -m`. */
+/** Processors as `uname -m` names them, by e_machine of the ELF header. */
 const machines: Readonly<Record<number, string>> = { 3: 'i686', 40: 'armv7l', 62: 'x86_64', 183: 'aarch64' }
 
 /**
- * The processor a program is made for, by its ELF header.
- * @returns as `uname -m` names it: `x86_64`, `aarch64`; `unknown` for one not known here; undefined for a file that is
- *   no ELF program
+ * The processor a program is built for, by its ELF header.
+ * @returns as `uname -m` names it: `x86_64`, `aarch64`; `unknown` for one that is not in the table; undefined for a
+ *   file that is not in ELF format
  * @throws the error of the file system when it cannot be read
  */
 export async function elfMachine(path: string): Promise<string | undefined> {
@@ -19,7 +19,7 @@ export async function elfMachine(path: string): Promise<string | undefined> {
     await file.close()
   }
   if (header.readUInt32BE(0) !== 0x7f454c46) return undefined
-  // Byte 5 of the header: 1 for little endian, which both processors of K3s are.
+  // Byte 5 of the header (EI_DATA): 1 for little-endian, as both processors that K3s supports.
   return header[5] === 1 ? (machines[header.readUInt16LE(18)] ?? 'unknown') : 'unknown'
 }
 

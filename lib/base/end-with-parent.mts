@@ -2,12 +2,12 @@ import { spawn, spawnSync, type ChildProcess, type SpawnOptions } from 'node:chi
 import { lazily } from './lazy.mts'
 
 // Programs the kit starts end with it, also when it is killed and can no longer end them. A kubectl that waits for a
-// slow API server would otherwise write minutes later, under a run that has taken the lock over meanwhile.
+// slow API server would otherwise write minutes later, while another run has already taken the lock over.
 
-/** As zx calls it: always with words and options. */
+/** Node's spawn as zx calls it: always with words and options. */
 type Start = (file: string, words: readonly string[], options: SpawnOptions) => ChildProcess
 
-/** How zx starts a program, and what its shell does before it becomes that program. */
+/** How zx starts a program: the spawn function, and the shell commands before the program is executed. */
 export interface EndingWithParent {
   readonly spawn: typeof spawn
   readonly prefix: string
@@ -21,15 +21,15 @@ const forZx = (start: Start): typeof spawn =>
       : start(file, words, options)) as unknown as typeof spawn
 
 /**
- * The kernel kills the program (Linux: PR_SET_PDEATHSIG, kept across exec). A program orphaned before that was set has
- * another parent process: its prefix ends it before it begins.
+ * The kernel kills the program (Linux: PR_SET_PDEATHSIG, kept across exec). Where the kit ended before that was set,
+ * the shell has another parent process: the prefix ends it before the program starts.
  */
 const byKernel: EndingWithParent = {
   spawn: forZx((file, words, options) => spawn('setpriv', ['--pdeathsig', 'KILL', file, ...words], options)),
   prefix: `[ "$PPID" = ${process.pid} ] || exit 137; `,
 }
 
-/** Kills the program when the other end of file descriptor 3, which this process keeps open, is closed. */
+/** Kills the program when the other end of file descriptor 3, which the kit keeps open, is closed. */
 const watching = `
 exec 4<&0
 "$@" <&4 3<&- 4<&- &
@@ -43,7 +43,7 @@ code=$?
 kill -KILL "$watcher" 2>/dev/null
 exit "$code"`
 
-/** Where the kernel cannot kill it, a shell beside the program does. */
+/** Where the kernel cannot kill the program, a shell process does. */
 const byWatcher: EndingWithParent = {
   spawn: forZx((file, words, options) => {
     const stdio = Array.isArray(options.stdio)
@@ -62,8 +62,8 @@ const byWatcher: EndingWithParent = {
   prefix: '',
 }
 
-/** BusyBox has a setpriv without this option; other systems have none. */
+/** False with the setpriv of BusyBox, which lacks this option, and on systems without setpriv. */
 const kernelCan = (): boolean => spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0
 
-/** The method that works on this machine, determined once. */
+/** The method that works on this machine, determined at the first call. */
 export const endingWithParent: () => EndingWithParent = lazily(() => (kernelCan() ? byKernel : byWatcher))

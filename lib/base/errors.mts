@@ -19,10 +19,10 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-/** What a KitError has beside its message. */
+/** The properties of a KitError other than its message. */
 export interface KitErrorOptions {
   exitCode: ExitCode
-  /** Where it happened, in the program's or server's own words: one line each, shown under the title. */
+  /** Where it happened, quoted from the program or server: one line each, shown under the message. */
   details?: readonly string[]
   /** What to type or do next. */
   hint?: string

@@ -69,7 +69,7 @@ export function writePrivate(named: string, content: string): void {
   }
 }
 
-/** Seconds after which a temporary file belongs to a run that was killed. */
+/** Age in seconds from which a temporary file is taken for one that a killed run left. */
 const leftoverSeconds = 600
 
 function removeLeftovers(folder: string, prefix: string): void {
@@ -108,19 +108,19 @@ function syncFolder(folder: string): void {
   }
 }
 
-/** Bytes of the largest file that is read: settings, keys and tables of machines are a hundredth of it. */
+/** Most bytes of a file that is read: a hundred times what settings, keys and tables of machines have. */
 export const mostFileBytes = 4 * 1024 * 1024
 
 /**
- * A file's text, or undefined when there is none.
- * @throws KitError exit 2 when it cannot be read, has more than 4 MiB, or is not UTF-8: otherwise a password with an
- * accent would be saved again as another one
+ * Reads a file's text, or undefined when the file does not exist.
+ * @throws KitError exit 2 when it cannot be read, is not a regular file, has more than 4 MiB, or is not UTF-8:
+ * otherwise a password with an accent would be saved again as another one
  */
 export const readIfThere = (path: string): string | undefined => readFile(path)?.text
 
 /**
- * A private file's text, or undefined when there is none.
- * @throws KitError exit 2 when its mode lets others read it, and as readIfThere
+ * Reads a private file's text, or undefined when the file does not exist.
+ * @throws KitError exit 2 when group or others have any right on it, and as readIfThere
  */
 export function readPrivate(path: string): string | undefined {
   const file = readFile(path)
@@ -155,7 +155,7 @@ const unreadable = (path: string, why: string, cause?: unknown): KitError =>
     cause,
   })
 
-/** Opens a FIFO without waiting for its writer. @throws KitError exit 2 when it cannot be opened */
+/** Opens a FIFO without waiting for its writer. @returns a descriptor @throws KitError exit 2 when this fails */
 export function openPipe(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -164,14 +164,14 @@ export function openPipe(path: string): number {
   }
 }
 
-/** Decodes a file's bytes. @param path named in the error @throws KitError exit 2 naming the encoding when not UTF-8 */
+/** Decodes a file's bytes. @param path for the error @throws KitError exit 2 with the likely encoding when not UTF-8 */
 export function decode(path: string, bytes: Buffer): string {
   const mark = bytes.subarray(0, 2).toString('hex')
   if (mark !== 'fffe' && mark !== 'feff') {
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     } catch {
-      // The error is thrown below.
+      // Reported with the encoding that its bytes suggest.
     }
   }
   const encoding = mark === 'fffe' || mark === 'feff' ? 'UTF-16' : 'WINDOWS-1252'
@@ -183,7 +183,7 @@ export function decode(path: string, bytes: Buffer): string {
   })
 }
 
-/** @param mode st_mode, as stat gives it @throws KitError exit 2 when group or others have rights on the file */
+/** Requires that only the owner has rights on a file. @param mode st_mode @throws KitError exit 2 when others have */
 export function requirePrivate(path: string, mode: number): void {
   const rights = mode & 0o777
   if ((rights & 0o077) === 0) return

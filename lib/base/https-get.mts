@@ -6,17 +6,18 @@ import { proxyFor } from './proxy-choice.mts'
 import { shortened } from './sensitive.mts'
 import { openTunnel } from './tunnel.mts'
 
-// GET of a public file: through the proxy of this machine, and to where its server sends us.
+// GET of a public file, by way of this machine's proxy, following redirects.
 
-/** Redirects that are followed: a release page sends to its storage, which answers. */
+/** Most redirects that are followed: a release page redirects to its storage, which sends the file. */
 const mostRedirects = 5
 
 /**
  * Sends one GET and follows its redirects.
  * @param headers of the request; they are sent to every host it is redirected to, so none may be a secret
- * @returns the response, its body unread
- * @throws KitError exit 7 for a redirect that leaves TLS, exit 3 for too many; exit 2, 6 or 8 for a proxy; else the error
- *   of Node
+ * @returns the response, whatever its status, its body unread
+ * @throws KitError exit 7 for a redirect to an address without TLS, exit 3 for more than 5 redirects, exit 2 when
+ *   HTTPS_PROXY or ALL_PROXY names no HTTP proxy, exit 8 when the proxy refuses, exit 6 when the proxy cannot reach the
+ *   address; else the error of Node, also when `signal` is aborted
  */
 export async function httpsGet(
   url: URL,
@@ -38,7 +39,7 @@ export async function httpsGet(
   })
 }
 
-/** An address without its query, which may hold a signature. */
+/** An address without its query, which may contain a signature. */
 const shownUrl = ({ origin, pathname }: URL): string => shortened(`${origin}${pathname}`, 200)
 
 function redirected(from: URL, location: string): URL {

@@ -1,4 +1,7 @@
-/** A value made at its first use and kept. When `make` throws, the next use calls it again; a rejection is kept. */
+/**
+ * Makes a function that calls `make` once, at its first call, and returns that value from then on. When `make` throws,
+ * the next call calls it again; a rejected promise is kept.
+ */
 export function lazily<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined
   return () => (made ??= { value: make() }).value

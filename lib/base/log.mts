@@ -14,7 +14,7 @@ let waitingLine = false
 /** True when one line may be rewritten in place: stderr is a terminal that can, and CI is not set. */
 const moving = (): boolean => process.stderr.isTTY && !process.env['CI'] && process.env['TERM'] !== 'dumb'
 
-/** Opens the log file of a run, 0600. @param folder `12_n8n` @throws KitError exit 12 when it cannot be written */
+/** Opens the log file of a run, mode 0600. @param folder `12_n8n` @throws KitError exit 12 when it cannot be written */
 export function openLog(env: string, folder: string, now = new Date()): void {
   const stamp = now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')
   const path = join(logsFolder(env), `${stamp}-${folder}.log`)
@@ -27,15 +27,15 @@ export function openLog(env: string, folder: string, now = new Date()): void {
   logFile = path
 }
 
-/** The log's path as shown to the operator, once there is one. */
+/** The path of the log file as shown to operators; undefined before `openLog`, and after it could not be written. */
 export const logPath = (): string | undefined => logFile && shownPath(logFile)
 
 let failure: KitError | undefined
 
-/** Why the log file of this run is incomplete, or undefined: the run goes on without it, and ends with exit 12. */
+/** Why the log file of this run is incomplete, or undefined: the run continues without it and ends with exit 12. */
 export const logFailure = (): KitError | undefined => failure
 
-/** Writes to the log file alone: stack traces, commands, whole answers. Never throws: see logFailure. */
+/** Writes to the log file alone: stack traces, commands, complete responses. Never throws: see logFailure. */
 export function record(text: string): void {
   if (logFile === undefined) return
   try {
@@ -59,7 +59,7 @@ function write(mark: string, text: string, end = ''): void {
 
 const timeColumn = 80
 
-/** `mark text ... 0.3 s`: the time is at the end of the line. */
+/** Writes `mark text   0.3 s`. @param started performance.now() when it began; undefined for no time */
 function writeTimed(mark: string, text: string, started: number | undefined): void {
   if (started === undefined) return write(mark, text)
   const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`
@@ -84,7 +84,7 @@ export const log = {
     write(`${indent}${chalk.red('✗')} `, text)
     for (const line of lines) say(`${indent}    ${line}`)
   },
-  /** What is waited for right now: one line that is rewritten on a terminal, a new line elsewhere. */
+  /** What the run waits for now: one line that is rewritten on a terminal, a new line elsewhere. */
   waiting(text: string): void {
     const line = visible(redact(`  … ${text}`))
     if (!moving()) return say(line)
@@ -104,10 +104,13 @@ function clearWaiting(): void {
 const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g')
 const withoutColour = (text: string): string => text.replace(colours, '')
 
-/** Writes data to stdout, redacted. A closed reader (`| head`) is not an error of the run. */
+/** Writes data to stdout, redacted, control characters made visible. See surviveClosedOutput for a closed reader. */
 export const print = (text: string): void => void process.stdout.write(`${visible(redact(text))}\n`)
 
-/** Ignores write errors of a closed stdout, stderr or terminal (EPIPE, EIO) from now on: run and log file go on. */
+/**
+ * Ignores write errors of a closed stdout, stderr or terminal (EPIPE, EIO) from now on, as after `| head`: the run and
+ * its log file continue.
+ */
 export function surviveClosedOutput(): void {
   for (const output of [process.stdout, process.stderr]) {
     output.on('error', (error: NodeJS.ErrnoException) => {
@@ -116,7 +119,7 @@ export function surviveClosedOutput(): void {
   }
 }
 
-/** How code of a backend reports to the operator. */
+/** How the code of a backend reports to the operator. */
 export interface Reporter {
   /** It works, but the operator should know. Kept in the report. */
   readonly warn: (text: string, fix?: string) => void

@@ -1,7 +1,7 @@
-/** The kit's own namespace in a cluster: it holds revisions and the lock. */
+/** The kit's own namespace in a cluster, with the revisions and the lock. */
 export const systemNamespace = 'keybuzz-system'
 
-/** Names no environment may have: module 10's namespace there would be the kit's own, or that of module 9's probes. */
+/** Names no environment may have: its namespace of module 10 would be the kit's own, or that of module 9's probes. */
 export const reservedEnvironments: readonly string[] = ['system', 'probe']
 
 /** The environment whose objects carry no environment in their names (DESIGN section 6, Scope). */
@@ -11,7 +11,7 @@ const plain = 'prod'
 export const inEnvironment = (name: string, env: string, joint: '-' | '_'): string =>
   env === plain ? name : `${name}${joint}${joint === '_' ? env.replaceAll('-', '_') : env}`
 
-/** What a module calls its own things in each environment, by its slug. */
+/** The names that a module's slug leads to in each environment. */
 export interface Names {
   /** `n8n-staging`; in prod `n8n` */
   readonly namespace: (env: string) => string

@@ -5,28 +5,28 @@ import { diskError, readIfThere, shownPath, writePrivate } from './files.mts'
 import { removeFile } from './remove-file.mts'
 import { noteBegun } from './written.mts'
 
-// A file that is being fetched: NAME.part, and beside it NAME.part.json, which says of what it is a part. Its bytes are
-// written at their place, never appended: two runs that fetch the same file write the same bytes.
+// A file during its download: NAME.part, and NAME.part.json, which records where it comes from. Bytes are written at
+// their offset, never appended: two runs that download the same file write the same bytes.
 
-/** What a part is a part of. */
+/** The file that a part belongs to. */
 export interface PartOrigin {
-  /** The address it is fetched from. */
+  /** The address it is downloaded from. */
   readonly url: string
-  /** The ETag or Last-Modified of the whole, for If-Range; without one it is fetched from the beginning. */
+  /** The ETag or Last-Modified of the whole file, for If-Range. Without one a part cannot be resumed. */
   readonly validator: string
-  /** Bytes of the whole. */
+  /** Bytes of the whole file. */
   readonly bytes: number
 }
 
-/** The path of the part of a file. */
+/** The path of a file's part. */
 export const partOf = (path: string): string => `${path}.part`
 
 const noteOf = (path: string): string => `${partOf(path)}.json`
 
 /**
- * What was fetched of a file before, from the same address.
- * @returns undefined for nothing, and for a part that does not say of what it is one
- * @throws KitError exit 12 for a folder that may not be looked into
+ * Finds the part that an earlier run downloaded of a file, from the same address.
+ * @returns its origin, and `done`, its bytes so far; undefined without a part that can be resumed
+ * @throws KitError exit 12 when the part's folder cannot be searched
  */
 export function findPart(path: string, url: string): (PartOrigin & { readonly done: number }) | undefined {
   const status = statusOf(partOf(path))
@@ -35,7 +35,7 @@ export function findPart(path: string, url: string): (PartOrigin & { readonly do
   try {
     note = JSON.parse(readIfThere(noteOf(path)) ?? 'null') as typeof note
   } catch {
-    // Its note was cut with it, or is no text: it is fetched from the beginning.
+    // Its record is truncated, or cannot be read: the file is downloaded from the beginning.
     return undefined
   }
   if (note?.url !== url || typeof note.validator !== 'string' || typeof note.bytes !== 'number')
@@ -52,17 +52,17 @@ function statusOf(path: string): Stats | undefined {
   }
 }
 
-/** Removes the part of a file, and its note. @throws KitError exit 12 when they cannot be removed */
+/** Removes the part of a file, and its record. @throws KitError exit 12 when one of them cannot be removed */
 export function dropPart(path: string): void {
   removeFile(partOf(path))
   removeFile(noteOf(path))
 }
 
 /**
- * Opens the part of a file to write to it; nobody else may write there.
- * @param origin undefined when it could not be resumed
- * @param from bytes that stay; 0 begins anew, in a new file
- * @throws KitError exit 12 when it cannot be made
+ * Opens the part of a file for writing, which only its owner may do (mode 0644).
+ * @param origin undefined when the part could not be resumed: nothing is recorded then
+ * @param from bytes of the part to keep; 0 replaces it by a new one
+ * @throws KitError exit 12 when it cannot be opened, or it or its record cannot be replaced
  */
 export async function openPart(
   path: string,
@@ -81,16 +81,16 @@ export async function openPart(
   }
 }
 
-/** True when the file system of `path` has room for so many bytes more. */
+/** True when the file system of `path` has space for so many more bytes. @throws the error of the file system */
 export function hasRoom(path: string, bytes: number): boolean {
   const { bavail, bsize } = statfsSync(dirname(path))
   return bavail * bsize >= bytes
 }
 
 /**
- * Gives a part that is whole and proven its name.
- * @param mode of the file
- * @throws KitError exit 12 when the disk does not take it
+ * Renames a part that is complete and verified to its file, after fsync, and removes its record.
+ * @param mode permissions of the file: 0o755
+ * @throws KitError exit 12 when one of these fails
  */
 export async function placePart(path: string, mode: number): Promise<void> {
   const part = partOf(path)

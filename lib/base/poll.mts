@@ -14,12 +14,15 @@ export interface Polling<T> {
   readonly waiting?: (answer: T) => string
 }
 
-/** Sleeps until the time has passed or a signal comes. @throws Cancelled (130) or KitError exit 143 on a signal */
+/**
+ * Sleeps until the time has passed or the run is interrupted.
+ * @throws Cancelled (130) or KitError exit 143 on a signal; the error given to interruption.failWith
+ */
 export const pauseFor = (milliseconds: number): Promise<void> =>
   pause(milliseconds, undefined, { signal: interruption.signal }).catch(() => interruption.throwIfAsked())
 
 /**
- * Asks until the answer is good or the time has passed, and gives the last answer, good or not.
+ * Repeats `ask` until its answer satisfies `until` or the time has passed, and returns the last answer in both cases.
  * @throws what `ask` throws; Cancelled (130) or KitError exit 143 on a signal
  */
 export async function pollUntil<T>(ask: () => Promise<T>, again: Polling<T>): Promise<T> {
@@ -35,11 +38,11 @@ export async function pollUntil<T>(ask: () => Promise<T>, again: Polling<T>): Pr
   }
 }
 
-/** Milliseconds in which an ingress has learned of a new Ingress, or of pods that became ready (seen: up to 1 s). */
+/** Milliseconds in which an ingress controller loads a new Ingress, or pods that became ready (observed: up to 1 s). */
 const propagation = 15_000
 
 /**
- * As pollUntil, for up to 15 s: as long as an ingress controller may need to load what was written last.
+ * As pollUntil, for up to 15 s: the time an ingress controller may need to load what was written last.
  * @throws what `ask` throws; Cancelled (130) or KitError exit 143 on a signal
  */
 export const pollIngress = <T,>(ask: () => Promise<T>, isRight: (answer: T) => boolean): Promise<T> =>
@@ -51,7 +54,7 @@ export interface Condition {
   readonly what: string
   /** Seconds until the wait fails. */
   readonly seconds: number
-  /** What is still missing, in a few words; empty when it is ready. */
+  /** What is still missing, in a few words; an empty text when it is ready. */
   readonly missing: () => Promise<string>
   /** True for an answer after which waiting is of no use. */
   readonly isFatal?: (missing: string) => boolean
@@ -61,13 +64,17 @@ export interface Condition {
   readonly hint: string
 }
 
-/** Waits until a condition is met. @throws KitError exit 9 when it is not in time, or can no longer be */
+/**
+ * Waits until a condition is met.
+ * @throws KitError exit 9 when it is not met in time, or can no longer be; Cancelled (130) or KitError exit 143 on a
+ * signal; what `missing` and `lastLogLines` throw
+ */
 export type Until = (awaited: Condition) => Promise<void>
 
 /**
  * Makes a function that waits until something is ready, and logs what is missing whenever that changes. Under --plan
- * it returns at once: nothing was written that could become ready.
- * @returns a function that throws KitError exit 9, with the last log lines, when it does not become ready
+ * that function returns at once: nothing was written that could become ready.
+ * @returns a function that throws as Until; the KitError (9) has the last log lines as its details
  */
 export const createUntil =
   (planning: boolean): Until =>

@@ -19,10 +19,10 @@ function answered<T>(answer: T): Exclude<T, symbol> {
   return answer as Exclude<T, symbol>
 }
 
-/** A question may quote a host, a backend or the cluster: what clack prints, it gets as the log would show it. */
+/** A question may quote a host, a backend or the cluster: clack gets its text redacted, control characters visible. */
 const shown = (text: string): string => visible(redact(text))
 
-/** One sentence when the value is invalid. */
+/** Gives one sentence when the value is invalid, else undefined. */
 type Validate = (value: string) => string | undefined
 
 const problem = (validate: Validate, value = ''): string | undefined => {
@@ -30,7 +30,10 @@ const problem = (validate: Validate, value = ''): string | undefined => {
   return sentence === undefined ? undefined : shown(sentence)
 }
 
-/** Questions on the terminal. @throws Cancelled (130) at Ctrl-C or Escape; KitError exit 143 on SIGTERM or SIGHUP */
+/**
+ * Questions on the terminal, which must be one (see interactive).
+ * @throws every question: Cancelled (130) at Ctrl-C or Escape; KitError exit 143 on SIGTERM or SIGHUP
+ */
 export const prompt = {
   intro: (title: string): void => intro(shown(title), { output }),
   outro: (line: string): void => outro(shown(line), { output }),

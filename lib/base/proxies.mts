@@ -4,7 +4,7 @@ const names = ['http_proxy', 'https_proxy', 'all_proxy', 'ftp_proxy']
 
 /**
  * Registers the passwords of this machine's proxies for redaction: programs print the whole URL in their errors. A
- * password may hold `@` and `/`, which URL parsers reject: it ends at the last `@`.
+ * password may contain `@` and `/`, which URL parsers reject: it ends at the last `@`.
  */
 export function rememberProxyPasswords(environment: NodeJS.ProcessEnv = process.env): void {
   for (const [name, value = ''] of Object.entries(environment)) {

@@ -1,24 +1,25 @@
 import { BlockList, isIP } from 'node:net'
 import { exitCodes, KitError } from './errors.mts'
 
-// Which proxy of this machine leads to an https address, by the variables curl, kubectl and npm read too.
+// The proxy of this machine for an https address, by the variables that curl, kubectl and npm read too.
 
 /** A proxy that opens connections by CONNECT. */
 export interface Proxy {
-  /** It is spoken to with TLS. */
+  /** True when the connection to the proxy itself uses TLS. */
   readonly tls: boolean
   readonly host: string
   readonly port: number
-  /** The value of Proxy-Authorization, for a proxy that wants an account. */
+  /** The value of Proxy-Authorization; undefined when no user is configured. */
   readonly authorization: string | undefined
 }
 
-/** `scheme://user:password@host:port/`. A password may hold `@` and `/`: it ends at the last `@`. */
+/** `scheme://user:password@host:port/`. A password may contain `@` and `/`: it ends at the last `@`. */
 const form = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:(.*)@)?(\[[^\]]+\]|[^:@/\s]+)(?::(\d+))?\/?$/i
 
 /**
  * The proxy for an https address: HTTPS_PROXY, else ALL_PROXY, in lower or upper case, unless NO_PROXY names the host.
- * @throws KitError exit 2 for a proxy that is not spoken to by HTTP
+ * @returns undefined for a direct connection
+ * @throws KitError exit 2 when the variable is not the address of an HTTP proxy, for example of a SOCKS proxy
  */
 export function proxyFor(target: URL, environment: NodeJS.ProcessEnv = process.env): Proxy | undefined {
   const value = (name: string): string | undefined =>
@@ -46,7 +47,7 @@ function basic(account: string): string {
   return `Basic ${Buffer.from(`${decoded(user)}:${decoded(password)}`).toString('base64')}`
 }
 
-/** A text that is not percent-encoded is meant as it is. */
+/** A text that is not valid percent-encoding is taken literally. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
@@ -55,7 +56,7 @@ function decoded(text: string): string {
   }
 }
 
-/** True for a host that NO_PROXY names: itself, its domain, its range of addresses, or `*`. */
+/** True for a host that NO_PROXY names: by its name, its domain, a range of addresses, or `*`. */
 function isExempt({ hostname, port }: URL, list: string): boolean {
   const host = hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
   return list
@@ -63,7 +64,7 @@ function isExempt({ hostname, port }: URL, list: string): boolean {
     .split(/[\s,]+/)
     .filter(Boolean)
     .some((entry) => {
-      // One colon is before a port; an IPv6 address has more.
+      // A single colon separates a port; an IPv6 address has more of them.
       const [name = '', only] = entry.split(':').length === 2 ? entry.split(':') : [entry]
       if (only !== undefined && only !== (port || '443')) return false
       const plain = name.replace(/^\[(.*)\]$/, '$1').replace(/^\*?\./, '')

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { exitCodes, hasCode, KitError, messageOf } from './errors.mts'
 import { shownPath } from './files.mts'
 
-/** Removes a file; none is fine too. @throws KitError exit 12 naming the file when it cannot be removed */
+/** Removes a file, which need not exist. @throws KitError exit 12 naming the file when it cannot be removed */
 export function removeFile(path: string): void {
   try {
     rmSync(path)

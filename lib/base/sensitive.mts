@@ -12,22 +12,22 @@ const known = new Set<string>()
 
 const telling = /pass(word|wd|phrase)?|secret|token|credential|api[-_.]?key|private[-_.]?key/i
 
-/** True for a name whose value is a secret by its wording: `DB_PASSWORD`. */
+/** True for a name which says that its value is a secret: `DB_PASSWORD`. */
 export const saysSecret = (name: string): boolean => telling.test(name)
 
-/** Characters. Shorter values occur in ordinary words too often to be cut out of text; settings refuse them. */
+/** Fewest characters of a value that `redact` replaces: shorter ones occur in ordinary words. Settings refuse them. */
 export const shortestSensitive = 4
 
 /**
  * Wraps a value and remembers it, so that `redact` finds it in any text from now on.
- * @param shortest characters; a shorter value still prints as `***`, but is not cut out of other text
+ * @param shortest characters; a shorter value still prints as `***`, but is not replaced in other text
  */
 export function sensitive(value: string, shortest = shortestSensitive): Sensitive {
   for (const form of formsOf(value, shortest)) known.add(form)
   return hidden(() => value)
 }
 
-/** The same for a value that takes long to make: it is made, and remembered, when it is first revealed. */
+/** As `sensitive`, for a value that takes long to make: it is made, and remembered, when it is first revealed. */
 export const sensitiveLater = (make: () => string): Sensitive =>
   hidden(lazily(() => sensitive(make()).reveal()))
 
@@ -44,7 +44,7 @@ const hidden = (reveal: () => string): Sensitive =>
 export const isSensitive = (value: unknown): value is Sensitive =>
   typeof value === 'object' && value !== null && 'reveal' in value && typeof value.reveal === 'function'
 
-/** Replaces every known sensitive value, in each form it may have been written in, by `***`. */
+/** Replaces every sensitive value made so far, in each form in which programs print it, by `***`. */
 export function redact(text: string): string {
   let clean = text
   for (const form of [...known].toSorted(longestFirst)) clean = clean.replaceAll(form, '***')
@@ -52,8 +52,8 @@ export function redact(text: string): string {
 }
 
 /**
- * Text from outside for a message: sensitive values are replaced first, then it is cut. The other way round the
- * beginning of a password would be left, which redact does not find.
+ * Shortens text from outside for a message. Sensitive values are replaced first: a password cut in two would leave its
+ * beginning, which redact does not find.
  * @param most characters
  */
 export function shortened(text: string, most: number): string {
@@ -63,7 +63,10 @@ export function shortened(text: string, most: number): string {
 
 const longestFirst = (a: string, b: string) => b.length - a.length
 
-/** Characters. Shorter lines occur in other texts too; those of a PEM have 64 characters, its last one fewer. */
+/**
+ * Fewest characters of a line that is redacted alone: shorter ones occur in other texts too. Lines of a PEM have 64,
+ * its last one fewer.
+ */
 const shortestLine = 16
 
 /**
@@ -73,7 +76,7 @@ const shortestLine = 16
 function formsOf(value: string, shortest: number): string[] {
   if (value.length < shortest) return []
   const lines = value.split(/\r?\n/)
-  // The frame of a PEM, `-----BEGIN ...`, is in every one.
+  // The boundaries of a PEM, `-----BEGIN ...`, are the same in every PEM.
   const secretLines = lines.filter((line) => line.length >= shortestLine && !line.startsWith('-----'))
   const json = inJson(value)
   const percent = [encodeURIComponent(value), strictlyPercent(value)]

@@ -2,13 +2,13 @@ import { exitCodes, KitError, type ExitCode } from './errors.mts'
 import { nearest } from './nearest.mts'
 import { shortened } from './sensitive.mts'
 
-// The structure a file from outside must have, and the error that names the field when it has not. No value is ever
-// shown: it may be a password.
+// The structure a document from outside must have, and the error that names the field which differs. The error never
+// shows a value: it may be a password.
 
 /** Reads one value. @param path the field: `users[0].user`, empty for the whole file @throws Misfit naming the field */
 export type Shape<T> = (value: unknown, path: string) => T
 
-/** A value of the wrong type or form. readShape turns it into a KitError. */
+/** A value of the wrong type or form. Not a KitError: readShape makes one of it. */
 export class Misfit extends Error {
   /** The field; empty for the whole file. */
   readonly path: string
@@ -25,7 +25,7 @@ export class Misfit extends Error {
  * Reads a document from outside, already parsed from JSON, YAML or .env.
  * @param file its name as shown to operators
  * @param hint what to do about an invalid field
- * @throws KitError naming file and field: exit 2 unless `exitCode` says otherwise
+ * @throws KitError naming file and field: exit 2 unless another `exitCode` is given
  */
 export function readShape<T>(
   file: string,
@@ -52,7 +52,7 @@ function kindOf(value: unknown): string {
 const misfit = (value: unknown, path: string, wanted: string): Misfit =>
   new Misfit(path, value === undefined ? 'is missing' : `${kindOf(value)}, not ${wanted}`)
 
-/** Text, also an empty one. */
+/** Text, which may be empty. */
 export const anyText: Shape<string> = (value, path) => {
   if (typeof value !== 'string') throw misfit(value, path, 'text')
   return value

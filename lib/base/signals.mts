@@ -2,11 +2,11 @@ import { setMaxListeners } from 'node:events'
 import { Cancelled, exitCodes, KitError } from './errors.mts'
 
 /**
- * Ctrl-C, SIGTERM and a closed terminal (SIGHUP), once for the whole process: commands under way are ended through
- * `signal`, waits end by `throwIfAsked`, and the one catch of cli/program.mts turns the error into exit 130 or 143.
+ * Ctrl-C, SIGTERM and a closed terminal (SIGHUP), handled once for the whole process: `signal` ends commands under way,
+ * `throwIfAsked` ends waits, and the only catch, in cli/program.mts, turns the error into exit 130 or 143.
  */
 const controller = new AbortController()
-// Every running command adds a listener: many at once are not a leak.
+// Every running command adds a listener: many at once are no leak, and Node shall not warn of one.
 setMaxListeners(0, controller.signal)
 let asked: NodeJS.Signals | undefined
 let failure: { readonly thrown: unknown } | undefined
@@ -17,8 +17,8 @@ export const interruption = {
   signal: controller.signal,
 
   /**
-   * Installs the signal handlers. A second Ctrl-C ends the process at once. A closed terminal sends SIGHUP to all its
-   * processes and the master forwards it: a second SIGHUP or SIGTERM is therefore ignored.
+   * Installs the signal handlers; later calls do nothing. Ctrl-C after any signal ends the process at once. A closed
+   * terminal sends SIGHUP to all its processes and the master forwards it: a second SIGHUP or SIGTERM is ignored.
    */
   listen(): void {
     if (listening) return
@@ -33,22 +33,25 @@ export const interruption = {
   },
 
   /**
-   * Ends the run with an error thrown where no caller catches it: in a listener of a socket, a stream, a timer. The run
-   * cleans up as after a signal, then throws this error.
+   * Ends the run with an error that was thrown where no caller catches it: in a listener of a socket, stream or timer.
+   * The run cleans up as after a signal, then ends with this error; only the first one counts.
    */
   failWith(thrown: unknown): void {
     failure ??= { thrown }
     controller.abort()
   },
 
-  /** @throws Cancelled (130) or KitError exit 143 once a signal has come; the error given to `failWith` */
+  /** Ends an interrupted run. @throws Cancelled (130) or KitError exit 143 after a signal; the error of `failWith` */
   throwIfAsked(): void {
     if (asked === undefined && failure !== undefined) throw failure.thrown
     const ended = endOf()
     if (ended !== undefined) throw ended
   },
 
-  /** The error a run ends with: after a signal, the signal's, even if a helper (a compiler, say) failed by it. */
+  /**
+   * The error a run ends with: a KitError itself; else that of the signal, when one has come, since it may have made a
+   * child process (a compiler, for example) fail; else that given to `failWith`; else `thrown`.
+   */
   reasonOf: (thrown: unknown): unknown =>
     thrown instanceof KitError
       ? thrown
@@ -64,7 +67,7 @@ function endOf(cause?: unknown): KitError | undefined {
 const exitCodeOf = (name: NodeJS.Signals): number =>
   name === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated
 
-/** Resolves without a value once the signal has come. */
+/** Resolves to undefined once `signal` is aborted; at once when it already is. */
 export const aborted = (signal: AbortSignal): Promise<undefined> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve(undefined)

@@ -1,18 +1,18 @@
 import { interruption } from './signals.mts'
 
-/** Ends what is waited for when nothing has come for a while, or when the run is interrupted. */
+/** Aborts a transfer when no data has arrived for some time, or when the run is interrupted. */
 export interface Silence {
-  /** Aborted then. */
+  /** Aborted in both cases. */
   readonly signal: AbortSignal
-  /** True once nothing has come for that long. */
+  /** True once no data has arrived for that time. */
   readonly tooLong: boolean
-  /** Something has come. */
+  /** To be called when data has arrived: the time begins anew. */
   heard(): void
-  /** It is over: nothing is waited for any more. */
+  /** To be called when the transfer is over: stops the timer. */
   end(): void
 }
 
-/** @param seconds how long nothing may come */
+/** Makes a Silence and starts its timer. @param seconds without data after which it aborts */
 export function boundSilence(seconds: number): Silence {
   const controller = new AbortController()
   let tooLong = false

@@ -1,9 +1,9 @@
 let open = 0
 
-/** Whether a question waits for its answer. Not in prompt.mts: code that asks nothing need not load clack. */
+/** Whether a question is open. Not in prompt.mts: code that asks no question need not load clack. */
 export const questions = {
   isOpen: (): boolean => open > 0,
-  /** Counts a question as open until it is answered. @throws what `asking` rejects with */
+  /** Counts a question as open until `asking` settles. @throws what `asking` rejects with */
   async during<T>(asking: Promise<T>): Promise<T> {
     open += 1
     try {

@@ -5,17 +5,18 @@ import { connect } from 'node:tls'
 import { exitCodes, KitError } from './errors.mts'
 import type { Proxy } from './proxy-choice.mts'
 
-// A connection to an https address by way of a proxy: CONNECT, then TLS with the address itself. Node's own fetch and
-// https read no variable of a proxy before version 24.
+// A connection to an https address by way of a proxy: CONNECT, then TLS with the address itself. Before version 24,
+// Node's own fetch and https do not read the proxy variables.
 
-/** `proxy.example.com:3128`, without its account. */
+/** A proxy for messages, without user and password: `proxy.example.com:3128`. */
 export const shownProxy = ({ host, port }: Proxy): string => `${host}:${port}`
 
 /**
  * Opens a connection through a proxy.
- * @returns the connection, TLS under way: whoever uses it gets the error when its certificate is not accepted
- * @throws KitError exit 8 when the proxy refuses, exit 6 when it cannot reach the address; the error of Node when the
- *   proxy itself cannot be reached
+ * @param target an https address
+ * @returns the socket before its TLS handshake is done: a certificate that is not accepted is an `error` event of it
+ * @throws KitError exit 8 when the proxy refuses (HTTP below 500), exit 6 when it cannot reach the address (5xx); the
+ *   error of Node when the proxy itself cannot be reached, or `signal` is aborted
  */
 export async function openTunnel(proxy: Proxy, target: URL, signal: AbortSignal): Promise<Socket> {
   const host = target.hostname.replace(/^\[(.*)\]$/, '$1')
@@ -48,7 +49,7 @@ const ask = (proxy: Proxy, authority: string, signal: AbortSignal): Promise<Aske
       signal,
     })
     request.on('connect', (answer, socket: Socket) => {
-      // An error that comes before TLS listens: its own comes then.
+      // For an error before the TLS socket has its listener, which would be uncaught: TLS reports its own error.
       socket.on('error', () => undefined)
       resolve({ answer, socket })
     })

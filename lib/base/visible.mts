@@ -1,6 +1,6 @@
 /**
  * Characters with an effect on a terminal: C0 and C1 controls (cursor, colours, clipboard), DEL, the marks that change
- * the direction of text (Unicode Bidirectional Algorithm), line separators no terminal shows.
+ * the direction of text (Unicode Bidirectional Algorithm), line and paragraph separators, which terminals do not show.
  */
 const acting = /(?![\t\n])\p{Cc}|[\u200E\u200F\u202A-\u202E\u2066-\u2069\u2028\u2029]/gu
 
@@ -22,7 +22,7 @@ export const inMarkdown = (text: string): string =>
     .replaceAll(/[\\`[\]<>|]/g, String.raw`\$&`)
     .replaceAll(/\s*\n\s*/g, ' ')
 
-/** The same for text from outside: no URL in it becomes a link (GitHub Flavored Markdown 6.9, autolinks). */
+/** As inMarkdown, for text from outside: no URL in it becomes a link (GitHub Flavored Markdown 6.9, autolinks). */
 export const foreignInMarkdown = (text: string): string =>
   inMarkdown(text)
     .replaceAll('://', String.raw`:\/\/`)

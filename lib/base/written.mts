@@ -1,17 +1,17 @@
 import { few } from './few.mts'
 
-// The only place that says that nothing was written: it is counted, never assumed.
+// The only source of the sentence that nothing was written: writes are recorded, never assumed.
 
-/** What this process has begun to write, in order: names of objects, files, changes of hosts. */
+/** What this process has begun to write, in order: objects, files, changes of hosts. */
 const begun = new Set<string>()
 
-/** How many of them a message names. */
+/** Most of them that a message names. */
 const named = 3
 
-/** Remembers a write that is about to be made. @param what `ConfigMap n8n-dev/n8n`, `host k8s-1: installing K3s` */
+/** Records a write that is about to be made. @param what `ConfigMap n8n-dev/n8n`, `host k8s-1: installing K3s` */
 export const noteBegun = (what: string): void => void begun.add(what)
 
-/** `Nothing was written.`, or what this run has begun to write until now. */
+/** One sentence: `Nothing was written.`, or what this run has begun to write so far. */
 export function written(): string {
   if (begun.size === 0) return 'Nothing was written.'
   return `This run had begun to write: ${few([...begun], named)}.`

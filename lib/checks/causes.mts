@@ -1,20 +1,20 @@
 import type { KitError } from '../base/errors.mts'
 import type { Outcome } from './checks.mts'
 
-// Pure: which failures have one cause. A database that refuses fails every check of the application behind it, each with
-// a fix of its own that does not help: the cause is told first, and what it hides is told as not asked.
+// Pure: which failures have the same cause. A database that refuses logins fails every check of its application, each
+// with a fix that does not help: the cause is reported first, and the failures it hides are reported as not asked.
 
 /** Begins the evidence of a check that a cause hides. */
 const notAsked = 'not asked'
 
-/** The id and title of the cause when no check has met it itself. */
+/** The id and title of a cause that no check has reported itself. */
 const own = { id: 'backends', title: 'The backends of the application answer' }
 
 /**
  * Puts causes before the checks they hide.
  * @param outcomes of all checks, in their order
- * @param causes errors of backends that were asked because a check failed: they hide every failure without a cause of
- *   its own
+ * @param causes errors of the backends that were logged in to because a check failed: the first one hides every failure
+ *   without a cause of its own
  */
 export function withCauses(outcomes: readonly Outcome[], causes: readonly KitError[]): Outcome[] {
   if (outcomes.every(({ result }) => result !== 'failed')) return [...outcomes]
@@ -51,7 +51,7 @@ const hide = (one: Outcome, cause: string): Outcome => ({
   evidence: one.cause === cause ? `${notAsked}: ${cause}` : `${notAsked}: ${cause}; seen: ${one.evidence}`,
 })
 
-/** The failures an operator has to look at: those that no cause hides. */
+/** The failures an operator has to repair: those that no cause hides. */
 export const visible = (failures: readonly Outcome[]): Outcome[] =>
   failures.filter(({ hiddenBy }) => hiddenBy === undefined)
 

@@ -15,10 +15,11 @@ export interface Check<S extends Settings = Settings> {
   readonly id: string
   /** What must hold, as a statement: `A webhook runs on a worker`. */
   readonly title: string
+  /** Observes. An error it throws becomes a failed answer, see answerTo. */
   readonly ask: (tools: CheckTools<S>) => Promise<Answer>
   /** What to do when it fails. */
   readonly fix: string
-  /** What the words of the fix stand for where no answer knows better: also an error of the asking leaves none. */
+  /** Values for the placeholders of the fix that an answer does not give: an `ask` that throws gives none. */
   readonly places?: (settings: S) => Places
 }
 
@@ -38,28 +39,30 @@ export interface Answer {
   readonly result: 'passed' | 'warning' | 'failed'
   /** What was observed, in a few words with numbers. */
   readonly evidence: string
-  /** What to do, in place of the check's own `fix`: the error that was met has a hint of its own. */
+  /** What to do, in place of the check's own `fix`: the hint of the error that `ask` threw. */
   readonly fix?: string
-  /** What the words of the fix stand for, where this answer knows it. */
+  /** Values for the placeholders of the fix, as far as this answer knows them. */
   readonly places?: Places
-  /** The message of an error with a hint that the asking itself ended with. */
+  /** The message of the error that `ask` threw, when its hint is the `fix`. */
   readonly cause?: string
 }
 
-/** Words of a fix that stand for something: `NAMESPACE`, `POD`, `NAME`. */
+/** Values for the placeholders of a fix: `NAMESPACE`, `POD`, `NAME`. */
 export type Places = Readonly<Partial<Record<'NAMESPACE' | 'POD' | 'NAME', string>>>
 
-/** A fix with its words replaced by what they stand for. */
+/** A fix with its placeholders replaced by their values; one without a value stays. */
 export const placed = (fix: string, places: Places): string =>
   fix.replaceAll(/\b(NAMESPACE|POD|NAME)\b/g, (word) => places[word as keyof Places] ?? word)
 
-/** An answer. As for `failed` and `warning`, `evidence` is what was observed, in a few words with numbers. */
+/** A passed answer. @param evidence what was observed, in a few words with numbers */
 export const passed = (evidence: string): Answer => ({ result: 'passed', evidence })
+/** A failed answer. @param evidence as for `passed` @param places values for the placeholders of the check's fix */
 export const failed = (evidence: string, places: Places = {}): Answer => ({
   result: 'failed',
   evidence,
   places,
 })
+/** A warning. @param evidence as for `passed` @param places values for the placeholders of the check's fix */
 export const warning = (evidence: string, places: Places = {}): Answer => ({
   result: 'warning',
   evidence,
@@ -78,7 +81,7 @@ export interface Outcome extends Omit<Answer, 'places'> {
   readonly title: string
   readonly fix: string
   readonly milliseconds: number
-  /** The cause that hides this failure: it says nothing beyond it. */
+  /** The cause that hides this failure, which then has no information of its own. */
   readonly hiddenBy?: string
 }
 
@@ -99,7 +102,7 @@ const atOnce = 4
  * Runs every check, four at a time, and returns their outcomes in the order of the checks. A check that throws has
  * failed.
  * @param asked called with each outcome, in that order
- * @param places what the words of fixes stand for, where an answer does not know better
+ * @param places values for the placeholders of fixes that neither an answer nor its check gives
  * @throws KitError exit 12, 130 or 143, see answerTo
  */
 export async function runChecks<S extends Settings>(
@@ -138,7 +141,7 @@ async function outcomeOf<S extends Settings>(
   }
 }
 
-/** Errors that keep a check from looking: the way to what it asks, not what it found there. */
+/** Exit codes of errors that keep a check from observing: they are about the connection, not about what it observes. */
 const stopping: readonly ExitCode[] = [
   exitCodes.preflight,
   exitCodes.conflict,
@@ -159,7 +162,7 @@ export function answerTo(thrown: unknown): Answer {
   const hint = thrown instanceof KitError && stopping.includes(thrown.exitCode) ? thrown.hint : undefined
   return {
     ...failed([messageOf(thrown), ...details].join('; ')),
-    // The check's own fix is for what it looks at, not for what it could not look past.
+    // The check's own fix is about what it observes, not about what kept it from observing.
     ...(hint === undefined ? {} : { fix: hint, cause: messageOf(thrown) }),
   }
 }

@@ -4,13 +4,13 @@ import { log } from '../base/log.mts'
 import { failed, passed, warning, type Answer } from './checks.mts'
 import { statusesOf } from './pods.mts'
 
-// Containers that ended and were started again, as their statuses tell it. A restart of the node is no crash, and a
-// crash whose container has been ready since is over: it is a warning for the rest of the ten minutes, no failure.
+// Containers that ended and were started again, by their statuses. A restart of the node is no crash, and a crash whose
+// container has been ready since is over: it is a warning for the rest of the ten minutes, no failure.
 
-/** Minutes in which a crash is told. */
+/** Minutes for which a crash is reported. */
 const toldMinutes = 10
 
-/** Seconds a container must have been ready since its crash: a crash loop comes back sooner. */
+/** Seconds after its crash at which a ready container counts as settled: in a crash loop it crashes again sooner. */
 const settledSeconds = 60
 
 /** A container that ended by itself within the last ten minutes. */
@@ -23,7 +23,7 @@ interface Crash {
   readonly isReady: boolean
 }
 
-/** Reasons of a container that ended with its node: the kubelet found it gone when it came back. */
+/** Reasons of a container that ended with its node: the kubelet no longer found it after its own start. */
 const withNode = ['Unknown', 'ContainerStatusUnknown', 'NodeShutdown', 'Terminated']
 
 interface Crashes {
@@ -48,8 +48,8 @@ function crashesOf(pods: readonly LiveObject[], now: number): Crashes {
 const isOver = ({ isReady, at }: Crash, now: number): boolean => isReady && now - at >= settledSeconds * 1000
 
 /**
- * Failed when a container crashed within the last ten minutes and is not ready again, or was not for a minute yet; a
- * warning when each has been ready since.
+ * Failed when a container crashed within the last ten minutes and is not ready again, or crashed less than a minute
+ * ago; a warning when each is ready and crashed earlier.
  * @param now milliseconds since the epoch
  */
 export function crashAnswer(pods: readonly LiveObject[], now = Date.now()): Answer {
@@ -65,8 +65,10 @@ export function crashAnswer(pods: readonly LiveObject[], now = Date.now()): Answ
 }
 
 /**
- * As crashAnswer; where every crashed container is ready again and one not for a minute yet, that minute is waited for.
- * @param read the pods, read anew at each call
+ * As crashAnswer; where every crashed container is ready again and one crashed less than a minute ago, waits for the
+ * rest of that minute and reads the pods again.
+ * @param read reads the pods anew at each call
+ * @throws what `read` throws; Cancelled (130) or KitError exit 143 on a signal
  */
 export async function settledCrashes(
   first: readonly LiveObject[],

@@ -13,7 +13,7 @@ const manager = 'keybuzz-drill'
 
 /**
  * Scales a Deployment to 0, with its former replicas in an annotation.
- * @throws KitError exit 5 to 9 from kubectl, exit 2 or 11 when this run may not write
+ * @throws KitError exit 5 to 9 from kubectl; what the gate throws (Writes.make)
  */
 export async function scaleDown(kubectl: Kubectl, repairs: Writes, live: LiveObject): Promise<void> {
   const { replicas = 1 } = live['spec'] as { replicas?: number }
@@ -28,7 +28,7 @@ export async function scaleDown(kubectl: Kubectl, repairs: Writes, live: LiveObj
 
 /**
  * Replaces the pods of a Deployment, as `kubectl rollout restart` does: by an annotation in its pod template.
- * @throws KitError exit 5 to 9 from kubectl, exit 2 or 11 when this run may not write
+ * @throws KitError exit 5 to 9 from kubectl; what the gate throws (Writes.make)
  */
 export async function rollOver(
   kubectl: Kubectl,
@@ -53,7 +53,7 @@ export async function rollOver(
  * Restores the replicas of Deployments that a drill scaled to 0.
  * @param objects live objects of the module
  * @returns the Deployments that were restored
- * @throws KitError exit 5 to 9 from kubectl, exit 2 or 11 when this run may not write
+ * @throws KitError exit 5 to 9 from kubectl; what the gate throws (Writes.make)
  */
 export async function undoDrills(
   kubectl: Kubectl,

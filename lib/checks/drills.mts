@@ -19,6 +19,7 @@ export interface Drill<S extends Settings = Settings> {
   readonly id: string
   /** What must hold, as a statement: `A stored credential survives the loss of every pod`. */
   readonly title: string
+  /** Causes the fault and observes. An error it throws becomes a failed answer, see answerTo. */
   readonly run: (tools: DrillTools<S>) => Promise<Answer>
   /** What to do when it fails. */
   readonly fix: string
@@ -29,8 +30,9 @@ export interface DrillTools<S extends Settings = Settings> extends CheckTools<S>
 }
 
 /**
- * Faults that are undone without an operator. Each method throws KitError: exit 10 when the Deployment does not exist,
- * exit 5 to 9 from kubectl, exit 9 when the Deployment does not become ready again.
+ * Faults that are undone without an operator. Each method throws KitError: exit 10 when the workload does not exist,
+ * exit 3 or 5 to 9 from kubectl, exit 9 when its pods do not end or it does not become ready again, and what the gate
+ * throws (Writes.make).
  */
 export interface Breaking {
   /**
@@ -40,7 +42,10 @@ export interface Breaking {
   losePods(namespace: string, workloads: readonly string[]): Promise<void>
   /** Replaces every pod of a Deployment one after another, as an upgrade does, and waits: nothing to undo. */
   rollOver(namespace: string, deployment: string): Promise<void>
-  /** Runs a program in a pod that ends by itself, within `seconds`: nothing to undo. @throws KitError exit 5 to 9 */
+  /**
+   * Runs a program in a pod that ends by itself, within `seconds`: nothing to undo.
+   * @throws KitError exit 5 to 9 from kubectl; what the gate throws (Writes.make)
+   */
   runIn(pod: LiveObject, argv: readonly string[], seconds: number): Promise<void>
   /** Scales a Deployment to 0 and waits until its pods have ended. `restore` undoes it, else the next run. */
   scaleDown(namespace: string, deployment: string): Promise<void>
@@ -48,7 +53,7 @@ export interface Breaking {
   restore(namespace: string, deployment: string): Promise<void>
 }
 
-/** What the faults use. `repairs` is the gate of writes that belong to no revision. */
+/** What the faults need. `repairs` is the gate of writes that belong to no revision. */
 export interface BreakingOptions {
   readonly kubectl: Kubectl
   readonly kube: KubeSession
@@ -71,7 +76,7 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
     const { selector: selected } = live['spec'] as { selector: { matchLabels?: Record<string, string> } }
     const { matchLabels = {} } = selected
     const selector = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
-    // Once: repeated after a lost answer, it would delete the pods made meanwhile too.
+    // Not retried: after a lost response it would also delete the pods created meanwhile.
     await kubectl.api.removeAll('pods', namespace, selector.join(','), { once: true })
     const pods = await kube.reader.list('pods', { namespace, labels: matchLabels })
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined)

@@ -1,8 +1,8 @@
 import type { ClientRequest } from 'node:http'
 import { readAnswer, within, type HttpAnswer, type Target } from './http-exchange.mts'
 
-// One request with a large body of which only the beginning is sent: whether something refuses it by its announced
-// length is known before the first piece; a server that takes it is not burdened with the rest.
+// One request that announces a large body and sends only its beginning: a server or proxy that refuses the length
+// answers early, and one that accepts it does not have to receive the rest.
 
 /** Bytes of one piece. */
 const piece = 16 * 1024
@@ -10,10 +10,10 @@ const piece = 16 * 1024
 /** Most bytes that are sent of any body. */
 export const mostAnnounced = 1024 * 1024
 
-/** Milliseconds after the first piece (who refuses by length answers meanwhile), after each other one, after the last. */
+/** Milliseconds after the first piece (a server that refuses the length answers now), each other one, the last one. */
 const [first, between, afterwards] = [500, 50, 2000]
 
-/** What became of a request whose body was announced and not sent to its end. */
+/** The result of a request whose body was announced and not sent completely. */
 export interface Announced {
   /** The response that came meanwhile; undefined when the server waits for more of the body. */
   readonly answer: HttpAnswer | undefined
@@ -22,7 +22,8 @@ export interface Announced {
 }
 
 /**
- * Sends the headers of a request with a body of so many bytes, then its beginning, 1 MiB at most, until a response comes.
+ * Sends the headers of a request with a body of so many bytes, then its beginning, 1 MiB at most, until a response
+ * comes.
  * @throws KitError exit 6 without a response when the connection breaks, exit 7 when its certificate is not accepted,
  *   exit 2 when plain HTTP would go to a public address
  */
@@ -47,7 +48,7 @@ export const announce = (target: Target, bytes: number): Promise<Announced> =>
       const next = Math.min(piece, most - sent)
       if (next === 0) return void (timer = setTimeout(() => end(undefined), afterwards))
       sent += next
-      // A server that reads slowly is not sent more than it takes.
+      // The next piece follows when this one was written: a slow server gets no more than it reads.
       request.write(Buffer.alloc(next, 'a'), () => {
         if (!request.destroyed && !isAnswered) timer = setTimeout(go, sent === piece ? first : between)
       })

@@ -8,8 +8,8 @@ interface Where {
 }
 
 /**
- * The KitError for a request without response: exit 7 for a certificate, exit 6 for DNS, connection or time. Each cause
- * has its own hint. A KitError is returned unchanged.
+ * The KitError for a request without a response: exit 7 for a certificate, exit 6 for DNS, the connection or a time
+ * limit. Each cause has its own hint. A KitError is returned unchanged.
  */
 export function explained(cause: Error, { host, port, servername }: Where): KitError {
   if (cause instanceof KitError) return cause

@@ -61,7 +61,7 @@ export function within<T>(
         { ...options, agent: false, ...(plain ? { lookup: privateLookup } : {}) },
         answered,
       )
-      // Node's own `timeout` counts idle time only: a server that sends slowly would block a check for ever.
+      // Node's own `timeout` counts idle time only: a server that sends slowly would block a check forever.
       const timer = setTimeout(() => {
         late = true
         request.destroy(new Error('timeout'))
@@ -123,11 +123,11 @@ export interface HttpAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
-  /** Milliseconds from the first piece of the body to the last: near 0 when something on the way collects a stream. */
+  /** Milliseconds from the first piece of the body to the last: near 0 when a proxy on the way buffers a stream. */
   readonly spreadMilliseconds?: number
   /** When the server's certificate expires; undefined without TLS. */
   readonly certificateEnd?: Date
-  /** The body as JSON. @throws KitError exit 10 when it is none */
+  /** The body, parsed as JSON. @throws KitError exit 10 when it is not JSON */
   json(): unknown
 }
 

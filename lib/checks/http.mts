@@ -99,9 +99,9 @@ function bodyOf({ json, form }: HttpRequest): string | undefined {
 
 /**
  * Requests a page of an application by its public name. Repeats it while the ingress controller answers with its own
- * error page or its own certificate: it receives a new Ingress, a certificate, and pods that became ready, a moment after
- * the API server.
- * @throws KitError exit 2, 6 or 7, see Http
+ * error page or its own certificate: it receives a new Ingress, a certificate, and pods that became ready, a moment
+ * after the API server.
+ * @throws KitError exit 2, 6 or 7, see Http; Cancelled (130) or KitError exit 143 on a signal
  */
 export async function askByName(
   http: Http,
@@ -121,7 +121,7 @@ export async function askByName(
   return found
 }
 
-/** True for a certificate that nobody signed, as the ingress controller has one until it receives another. */
+/** True for a self-signed certificate: the ingress controller has one until it receives another. */
 const isOwnCertificate = (thrown: unknown): thrown is KitError =>
   thrown instanceof KitError && hasCode(thrown.cause, 'DEPTH_ZERO_SELF_SIGNED_CERT')
 

@@ -43,7 +43,7 @@ export const applicationPods = (
   application: string,
 ): Promise<LiveObject[]> => once(`${application}.pods`, () => readPods({ kube }, namespace, application))
 
-/** As applicationPods, read anew. */
+/** As applicationPods, read anew. @throws KitError exit 3 or 5 to 9 from kubectl */
 export async function readPods(
   { kube }: Pick<CheckTools, 'kube'>,
   namespace: string,

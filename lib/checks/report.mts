@@ -27,7 +27,7 @@ export interface Report {
   readonly makesCluster: boolean
   /** Entries of versions.json that are this environment's own. */
   readonly ownVersions: readonly string[]
-  /** Files that hosts get: which checksum was trusted, and how it was known. */
+  /** Files that are copied to hosts: the trusted checksum, and where it came from. */
   readonly files: readonly { readonly file: string; readonly sha256: string; readonly known: string }[]
   readonly images: readonly {
     readonly name: string
@@ -55,7 +55,7 @@ export function verdictOf({ outcomes, warnings }: Pick<Report, 'outcomes' | 'war
 /**
  * Writes MODULENN_VALIDATION.md and .json of an environment, redacted, mode 0600.
  * @returns the path of the .md
- * @throws KitError exit 12 when the disk does not take them
+ * @throws KitError exit 12 when one cannot be written
  */
 export function writeReport(report: Report): string {
   const path = join(

@@ -3,7 +3,11 @@ import type { KubeReader } from '../kube/reader.mts'
 import { lazily } from '../base/lazy.mts'
 import type { Http } from './http.mts'
 
-/** The other Ingresses that claim an address of a module's own. @param ours its objects @throws KitError from kubectl */
+/**
+ * The other Ingresses that have an address (host and path) of a module's own.
+ * @param ours the module's objects
+ * @throws KitError exit 3 or 5 to 9 from kubectl
+ */
 export const findRivals = async (
   kube: KubeReader,
   ours: Parameters<typeof rivalsOf>[0],
@@ -13,9 +17,9 @@ export const findRivals = async (
 }
 
 /**
- * Requests by the public name, refused while another Ingress answers there: its answers would say nothing of ours.
- * @param find the rivals, asked once
- * @returns an Http whose methods also throw KitError exit 5 naming the other Ingress
+ * Refuses requests by a public name that another Ingress has too: its responses would prove nothing about this module.
+ * @param find reads the rivals, at the first request only
+ * @returns an Http whose methods also throw KitError exit 5 naming the other Ingress, and what `find` throws
  */
 export function refusingRivals(http: Http, find: () => Promise<readonly Rival[]>): Http {
   const rivals = lazily(find)

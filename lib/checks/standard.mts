@@ -68,6 +68,7 @@ export function standardChecks<S extends Settings>(application: CheckedApplicati
  * The answer of a check that a Job which prepares the database ran with the image of the pods.
  * @param job its task, as in its label: `migrate`
  * @param deployment one with the same image
+ * @throws KitError exit 3 or 5 to 9 from kubectl
  */
 export async function imageAnswer(
   { kube }: Pick<CheckTools, 'kube'>,
@@ -75,7 +76,7 @@ export async function imageAnswer(
 ): Promise<Answer> {
   const running = imageOf(await kube.get('deployments.apps', deployment, namespace))
   const jobs = await kube.list('jobs.batch', { namespace, labels: { [jobLabel]: job } })
-  // A rollback takes the Jobs away: the next install prepares the database anew.
+  // A rollback deletes the Jobs: the next install prepares the database again.
   if (jobs.length === 0) return warning('there is no Job of it: that is so after a rollback')
   const done = jobs.find((one) => jobState(one) === 'complete')
   if (done === undefined) return failed(`no Job ${job} is complete`)

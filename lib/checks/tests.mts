@@ -29,17 +29,18 @@ export interface Testing<S extends Settings> {
   readonly tools: Tools<S>
   /** The faults for drills; undefined when this run runs no drills. */
   readonly breaking: Breaking | undefined
-  /** The errors of the module's backends, asked when a check has failed. */
+  /** Logs in to the module's backends and returns their errors. Called only when a check has failed. */
   readonly causes: () => Promise<readonly KitError[]>
   /** Saves the outcome in the cluster, before the report is written. */
   readonly keep: (found: Tested) => Promise<void>
+  /** The content of the report apart from its outcomes. @throws KitError exit 2 listing settings that are missing */
   readonly facts: () => ReportFacts
 }
 
 /**
  * Runs a module's checks, its drills when `breaking` is given and every check passed, and writes the report.
  * @throws KitError exit 10 when a check or drill fails, exit 12 when the report cannot be written, exit 130 or 143 on a
- *   signal, and what `keep` and `facts` throw
+ *   signal, and what `causes`, `keep` and `facts` throw
  */
 export async function runTests<S extends Settings>(module: Declares, testing: Testing<S>): Promise<void> {
   const { checks, drills, tools, breaking, keep, facts } = testing
@@ -95,7 +96,7 @@ export async function runTests<S extends Settings>(module: Declares, testing: Te
   log.ok(`${asked.length} ${what} passed${verdict}   ${path}`, started)
 }
 
-/** What the words of a fix stand for: the module's namespace, and all its pods where an answer names none. */
+/** Values for the placeholders of a fix: the module's namespace, and all its pods where an answer names none. */
 export const placesOf = (module: Declares, env: string): Places => ({
   NAMESPACE: namesOf(module).namespace(env),
   POD: `--selector app.kubernetes.io/name=${module.slug}`,

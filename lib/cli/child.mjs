@@ -3,8 +3,8 @@ import { constants } from 'node:os'
 import { Writable } from 'node:stream'
 
 /**
- * Runs another program of the kit on this terminal and waits for its end. Signals are forwarded to it: it decides how
- * to end, and does not continue without the master.
+ * Runs another program of the kit on this terminal and waits for its end. Signals are forwarded to it: it cleans up and
+ * ends by itself, and does not continue without the master.
  * @param {string} program
  * @param {readonly string[]} words
  * @param {string} [handed] text that it can read once, from file descriptor 3

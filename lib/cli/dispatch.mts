@@ -13,7 +13,8 @@ import type { Step } from '../run/step.mts'
  * Runs a verb on the steps of a module: all of them in order, its tests alone, one step, or another verb.
  * @param steps in order: all of the module, or a single one
  * @returns 0, or 4 when a plan found changes
- * @throws KitError exit 2 for a flag that does not fit, else the exit code of the session (openSession) or of the verb
+ * @throws KitError exit 2 for a flag that does not fit, exit 12 when the log cannot be written, else the exit code of
+ *   the session (openSession) or of the verb
  */
 export async function runSteps<M extends Module>(
   module: M,
@@ -64,6 +65,7 @@ async function confirmDrill<M extends Module>({ module, answers }: Session<M>): 
   await confirmName(module.slug, `Drills break ${headingOf(module)} on purpose for a while`, answers)
 }
 
+/** --limit needs a module that works on hosts. @throws KitError exit 2 */
 function requireHosts(module: Module, { limit }: Arguments): void {
   if (limit === undefined || module.machines !== undefined) return
   throw new KitError(`${headingOf(module)} works on no hosts: --limit means nothing to it`, {

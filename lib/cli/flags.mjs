@@ -5,9 +5,9 @@
  * @typedef {object} Flag
  * @property {string} name
  * @property {'boolean' | 'string' | 'list' | 'number?'} kind   list: may be given several times; number?: its value may be left out
- * @property {string} [value]                       how its value is called in the help
+ * @property {string} [value]                       the name of its value in the help
  * @property {string} help
- * @property {('master' | 'apply_all' | 'step')[]} of  which programs know it
+ * @property {('master' | 'apply_all' | 'step')[]} of  the programs that accept it
  */
 
 const everywhere = /** @type {const} */ (['master', 'apply_all', 'step'])

@@ -63,7 +63,7 @@ async function runModules(env: string, options: Arguments, typed: readonly strin
 
 const programOf = (row: Row): string => join(root, 'scripts', folderOf(row), `${folderOf(row)}_apply_all.mts`)
 
-/** As the module's own program with these words, in this process, which saves its start. */
+/** Runs a module's apply_all program with these words in this process: no second process has to start. */
 async function runApplyAll(row: Row, words: readonly string[]): Promise<ExitCode> {
   const loaded: unknown = await import(pathToFileURL(programOf(row)).href)
   const { default: steps } = loaded as { default: readonly [Step, ...Step[]] }

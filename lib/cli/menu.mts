@@ -12,7 +12,8 @@ interface Choice {
 /**
  * Shows every module with its state and asks what to do.
  * @returns the command line of the chosen run, or undefined for nothing
- * @throws Cancelled (130) at Ctrl-C or Escape; KitError as lookAtModules
+ * @throws Cancelled (130) at Ctrl-C or Escape, KitError exit 143 on SIGTERM or SIGHUP; exit 2, 3 or 5 to 9, see
+ *   lookAtModules
  */
 export async function askWhatToDo(env: string): Promise<readonly string[] | undefined> {
   const overview = await lookAtModules(env, modules)

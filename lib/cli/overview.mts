@@ -34,8 +34,8 @@ type Row = Omit<ModuleState, 'revision' | 'now' | 'version'> & {
 /**
  * Reads the state of every module of an environment from the cluster, without contacting a backend.
  * @param rows of the table of modules
- * @throws KitError exit 2 for versions.json or a damaged kubeconfig, exit 3 without a fitting kubectl, exit 5 to 9 when
- *   the cluster does not answer or refuses
+ * @throws KitError exit 2 for versions.json or a damaged kubeconfig, exit 3 without a supported kubectl, exit 3 or 5 to
+ *   9 when the cluster does not answer or refuses, exit 130 or 143 on a signal
  */
 export async function lookAtModules(env: string, rows: readonly Row[]): Promise<Overview> {
   if (!hasKubeconfig(env)) {

@@ -29,8 +29,8 @@ export function startProgram(program: Program, usage: string, body: Body): void 
     if (settled) process.exitCode = printFailure(thrown)
     else interruption.failWith(thrown)
   })
-  // The event loop is empty and the run has not ended: its stdin has (Ctrl-D). Node would exit with 0, and the master
-  // would continue with the next module.
+  // The event loop is empty although the run has not ended: its stdin was closed (Ctrl-D) at a question. Node would
+  // exit with 0, and the master would continue with the next module.
   process.once('beforeExit', () => {
     if (!settled) process.exitCode = printFailure(unsettled())
   })

@@ -23,7 +23,7 @@ export const step = <const M extends Module>(
 
 /**
  * Declares the first step: it completes the module's settings, and tries its backends with typed answers.
- * @param prove asks a server that is no backend of lib whether these settings are right; it writes nothing
+ * @param prove tests the settings against a server that is not one of lib/backends; it writes nothing
  */
 export const credentialsStep = <const M extends Module>(
   meta: ImportMeta,

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 
 // Text that a login shell prints itself must not be read as a command's output: the output is between two marks.
-// Every command carries them, so they are short. The login shell itself prints them: login-shell.mts has checked first
-// that it is one that can read this.
+// They are short, because each command has them. The login shell itself prints them: login-shell.mts has tested first
+// that it is a POSIX one.
 
 const letters = 'abcdefghijklmnopqrstuvwxyzABCDEF'
 

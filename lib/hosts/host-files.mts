@@ -13,15 +13,15 @@ export interface Files {
    * Reads checksum, mode and owner of files for the `put`s that follow, and runs a read-only script in the same round
    * trip.
    * @param paths absolute paths on the host
-   * @throws KitError exit 9 when a state cannot be read, exit 6 when the connection is lost
+   * @throws KitError exit 9 when a state cannot be read; exit 3, 6, 9, 130 or 143, see Host.read
    */
   look(paths: readonly string[], question: Question): Promise<Looked>
   /**
    * Writes a file, owned by root, unless content, mode and owner are already right.
    * @param mode four octal digits, as `stat -c %04a` prints them: `0600`
    * @returns true when the file had to be written (under --plan: would be)
-   * @throws KitError exit 9 when it cannot be read or written, exit 6 when the connection is lost, exit 3 or 7 when
-   *   `content` is a pinned file that is missing or has another checksum
+   * @throws KitError exit 9 when it cannot be read or written, exit 3 or 7 when `content` is a pinned file that cannot
+   *   be read or has another checksum; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws (Writes.make)
    */
   put(path: string, mode: string, content: Content): Promise<boolean>
 }
@@ -68,7 +68,7 @@ export interface FilesOptions {
   readonly name: string
   readonly writes: Writes
   readonly run: (words: readonly string[], options?: RemoteOptions) => Promise<Finished>
-  /** As `run`, but a non-zero exit is an error. @throws KitError exit 9 */
+  /** As `run`, but a non-zero exit is an error. @throws KitError exit 9 for one, else as Host.read */
   readonly must: (what: string, words: readonly string[], options?: RemoteOptions) => Promise<void>
 }
 

@@ -18,24 +18,29 @@ export interface ChangeOptions extends RemoteOptions {
 export interface Host extends Files {
   readonly name: string
   readonly address: string
-  /** Runs a command; a non-zero exit is a result. @throws KitError exit 6 when the connection or the time is lost */
+  /**
+   * Runs a command; a non-zero exit is a result.
+   * @throws KitError exit 3 when the sshd allows no session, exit 6 when the connection is lost or the command does not
+   *   end within `timeoutSeconds` (60 unless given), exit 9 for more than 64 MiB of output, exit 130 or 143 on a signal
+   */
   read(words: readonly string[], options?: RemoteOptions): Promise<Finished>
   /**
    * Runs a command that changes the host.
    * @param what the change in one phrase, for plan and messages: `installing K3s`
-   * @throws KitError exit 9 with its last lines of output when it fails, exit 6 when the connection or the time is lost
+   * @throws KitError exit 9 with its last lines of output when it fails; exit 3, 6, 9, 130 or 143, see Host.read;
+   *   what the gate throws (Writes.make)
    */
   change(what: string, words: readonly string[], options?: ChangeOptions): Promise<void>
   /**
-   * Waits until commands of an earlier run have ended here: one that was killed, or lost its connection.
-   * @throws KitError exit 11 when they do not end within 300 s, exit 6 when the connection is lost
+   * Waits until the commands of an earlier run, which was killed or lost its connection, have ended on this host.
+   * @throws KitError exit 11 when they do not end within 300 s; exit 3, 6, 9, 130 or 143, see Host.read
    */
   quiet(): Promise<void>
   /**
-   * Takes a lock that excludes other runs. The host frees it when this connection ends or has been silent for 48 s.
+   * Takes a lock that excludes other runs. The host releases it when this connection ends, or after 48 s without input.
    * @param path lock file on the host, below `lockFolder`
-   * @param onLost called when the lock was freed although this run has not ended
-   * @throws KitError exit 11 while another run has it, exit 9 when it cannot be taken, exit 6 when the link is lost
+   * @param onLost called when the lock was released although this run has not closed the connection
+   * @throws KitError exit 11 while another run has it, exit 9 when it cannot be taken; else as `read`
    */
   lock(path: string, onLost: () => void): Promise<void>
 }
@@ -53,12 +58,12 @@ export interface HostOptions {
 export const lockFolder = '/run/keybuzz-installer'
 
 /**
- * Locked by each command that changes a host while it runs. A command continues when its run has died, and the next
- * run must not work at the same time.
+ * Locked (shared) by each command that changes a host, while it runs. A command continues when its run was killed, and
+ * the next run must not work at the same time.
  */
 const workFile = `${lockFolder}/work.lock`
 
-/** The flock command with these arguments, behind a mkdir: /run is empty after each boot. */
+/** The flock command with these arguments, after a mkdir: /run is empty after each boot. */
 const flock = (...words: string[]): string[] => [
   'sh',
   '-c',
@@ -67,19 +72,19 @@ const flock = (...words: string[]): string[] => [
   ...words,
 ]
 
-/** Seconds a command may continue after its run has died: packages are installed, a node's pods are ended. */
+/** Seconds a command may continue after its run was killed: it may be installing packages or ending a node's pods. */
 const workSeconds = 300
 
 /**
- * Holds a lock until its stdin ends or has been silent for four beats: sshd does not notice a dead connection, and a
- * lock must not stay for the hours until the kernel drops the connection. Prints `quiet`, or `busy` while a command of
- * an earlier run is still running.
+ * A perl program that holds a lock until its stdin ends, or nothing has arrived there for four times `beat`: sshd does
+ * not notice a dead connection, and a lock must not stay for the hours until the kernel drops the connection. Prints
+ * `quiet`, or `busy` while a command of an earlier run is still running.
  */
 const holder = `$|=1;open W,">>","${workFile}";print flock(W,6)?"quiet\\n":"busy\\n";close W;vec(my $r,0,1)=1;0 while select(my $s=$r,undef,undef,${(4 * beat) / 1000})>0 and sysread STDIN,$_,9`
 
 /** A connected host. Nothing runs on it before the first call. */
 export function createHost({ name, address, connection, writes, sudo }: HostOptions): Host {
-  /** The words before a command, and the line before its stdin. */
+  /** The words to put before a command (sudo), and the line to put before its stdin (the password). */
   function sudoWords(): [words: string[], line?: string] {
     if (sudo === undefined) return [[]]
     if (sudo.password === undefined) return [['sudo', '-n', '--']]
@@ -113,7 +118,7 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
     })
   }
 
-  /** True when `lock` has already found the host quiet. */
+  /** True when `lock` has found that no command of an earlier run is running. */
   let seenQuiet = false
   return {
     name,

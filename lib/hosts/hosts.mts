@@ -21,6 +21,7 @@ export interface Hosts {
   readonly lost: readonly UnreachableHost[]
   /** Every machine of this cluster in servers.tsv, also outside --limit: firewalls must allow all of them. */
   readonly members: readonly Member[]
+  /** Closes every connection; the hosts then release this run's locks. */
   close(): void
 }
 
@@ -50,11 +51,13 @@ export interface HostsOptions extends Omit<Entry, 'privateKey'> {
 
 /**
  * Connects to every master, and to the workers this run works on, all at once, and takes the lock on the masters.
- * Every master must be connected when one of them is changed: another run may work on one that does not answer. An
- * unreachable worker is only a warning, so that it delays no other.
- * @throws KitError exit 2 for servers.tsv, --limit or SSH_KEY, exit 3 without servers.tsv or for a login shell, exit 6
- *   for a master that does not answer or without a majority, exit 7 for a host key, exit 8 for a refused login or sudo,
- *   exit 9 when a lock cannot be taken, exit 11 while another run works on these hosts, exit 12 for known_hosts
+ * Every master must be connected when one of them is changed: another run may work on one that does not answer. A
+ * worker that cannot be connected to is only a warning, so that it delays no other.
+ * @throws KitError exit 2 for servers.tsv, --limit, SSH_KEY or known_hosts, or when new host keys are not confirmed;
+ *   exit 3 without servers.tsv, or for a login shell or MaxSessions; exit 6 for a master that does not answer, or
+ *   without a majority; exit 7 for a host key; exit 8 for a refused login or sudo; exit 9 when a lock cannot be taken;
+ *   exit 11 while another run works on these hosts; exit 12 when known_hosts cannot be written; exit 130 or 143 on a
+ *   signal
  */
 export async function openHosts(options: HostsOptions): Promise<Hosts> {
   const started = performance.now()
@@ -118,6 +121,7 @@ function lostOne(server: Server | undefined, masters: Limited['masters'], reason
 }
 
 /**
+ * Requires that every master was connected.
  * @param all how many masters servers.tsv has
  * @throws KitError with the exit code of the first unreachable master, naming why each could not be connected to
  */
@@ -137,8 +141,10 @@ export function requireMasters(lost: readonly UnreachableHost[], all: number): v
 }
 
 /**
- * Shows the keys of all hosts that are not in known_hosts yet, before anything is sent to any host.
+ * Shows the keys of all hosts that are not in known_hosts yet, asks whether they are right, and saves them, before any
+ * login.
  * @returns the servers that did not answer, each with its error: reported with the others that cannot be connected to
+ * @throws KitError exit 2, 7, 12, 130 or 143, see trustHosts and connect
  */
 async function learnUnknownHosts(
   options: Entry,

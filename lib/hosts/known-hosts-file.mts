@@ -26,10 +26,13 @@ export function readKnownHosts(env: string): string {
   )
 }
 
-/** Adds lines to an environment's known_hosts. @throws KitError exit 2 as readKnownHosts, exit 12 */
+/**
+ * Adds lines to an environment's known_hosts.
+ * @throws KitError exit 2, see readKnownHosts; exit 12 if it is not written
+ */
 export const addKnownHosts = (env: string, lines: readonly string[]): void =>
   writePrivate(knownHostsPath(env), withLines(readKnownHosts(env), lines))
 
-/** A text with lines added to it: an editor may have saved it without the end of its last line. */
+/** A text with lines added to it: an editor may have saved it without a line end at its end. */
 export const withLines = (text: string, lines: readonly string[]): string =>
   `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${lines.map((line) => `${line}\n`).join('')}`

@@ -31,7 +31,7 @@ export const knownHostsLine = (names: readonly string[], { type, blob }: HostKey
 /** A host as known_hosts names it. */
 const knownAs = (name: string, port: number): string => (port === 22 ? name : `[${name}]:${port}`)
 
-/** What a known_hosts file says of one host. */
+/** What a known_hosts file contains about one host. */
 export interface HostKeys {
   /** Keys that are trusted. */
   readonly known: readonly HostKey[]
@@ -91,7 +91,10 @@ const isPatternOf = (pattern: string, host: string): boolean =>
     'i',
   ).test(host)
 
-/** The keys of a host in an environment's known_hosts. @throws KitError exit 2 when others may write that file */
+/**
+ * The keys of a host in an environment's known_hosts.
+ * @throws KitError exit 2 when others may write that file, or it cannot be read
+ */
 export const trustedKeys = (env: string, { address, port }: Target): HostKeys =>
   hostKeysIn(readKnownHosts(env), address, port)
 
@@ -108,9 +111,10 @@ export function untrustedHostOf(target: Target, thrown: unknown): UntrustedHost 
 }
 
 /**
- * Shows the keys of all new hosts at once, asks whether they are right, and saves them in known_hosts. `--yes` trusts
- * no key (DESIGN section 5).
- * @throws KitError exit 7 without a terminal, exit 2 when the answer is no, exit 12 when they cannot be saved
+ * Shows the keys of all new hosts at once, asks whether they are right, and saves them in known_hosts. `--yes` does
+ * not answer this question (DESIGN section 5).
+ * @throws KitError exit 7 without a terminal, exit 2 when the answer is no or others may write known_hosts, exit 12
+ *   when they cannot be saved, exit 130 or 143 at the question
  */
 export async function trustHosts(
   env: string,
@@ -142,7 +146,7 @@ export async function trustHosts(
   )
 }
 
-/** The command that shows the keys of these hosts: all of them use the same port. */
+/** The command that prints the keys of these hosts: all of them use the same port. */
 function keyscan(untrusted: readonly UntrustedHost[]): string {
   const [port = 22] = untrusted.map(({ target }) => target.port)
   return `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}-t ed25519 ${untrusted.map(({ target }) => target.address).join(' ')}`

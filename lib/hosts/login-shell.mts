@@ -5,12 +5,12 @@ import { between, cutAt, quoted } from './frame.mts'
 import { shownTarget, sshTo, type Target } from './ssh-errors.mts'
 import { written } from '../base/written.mts'
 
-// The first command of a connection: does the login shell run exactly what it is given, and print nothing else?
-// A greeting would be read as a command's output; tcsh ends a word at its line's end, fish halves backslashes.
+// The first command of a connection tests that the login shell runs exactly this command and prints nothing else. A
+// greeting would be read as a command's output; tcsh ends a quoted word at the line's end, fish halves backslashes.
 
 /**
- * Each part is read differently by some shell that is not POSIX; fish and tcsh already refuse the `$?` of the frame.
- * Nothing here may be a redirection: tcsh reads the 2 of `2>` as a file name.
+ * The word of that test: some shell that is not POSIX reads each part differently; fish and tcsh already refuse the
+ * `$?` of the frame. Nothing here may be a redirection: tcsh reads the 2 of `2>` as a file name.
  */
 const hardWord = "\\\\\\n'!!\n$A é"
 
@@ -23,8 +23,8 @@ export interface Raw {
 /**
  * Requires that the login shell is a POSIX one, prints no greeting, and keeps quoted text unchanged.
  * @param mark from `newMark`
- * @param ask runs a text in the login shell
- * @throws KitError exit 3 with the text found, exit 8 when the host asks for another user, and what `ask` throws
+ * @param ask runs a command line in the login shell
+ * @throws KitError exit 3 with the text found, exit 8 when the host names another user to log in as; what `ask` throws
  */
 export async function requirePlainShell(
   target: Target,
@@ -45,7 +45,7 @@ export async function requirePlainShell(
   throw refusal(target, `${shell === '' ? '' : `(${printable(shell)}) `}${what}`, words, shellHint(target))
 }
 
-/** The user a host names in place of this one: keys of cloud images let root in only to be told this. */
+/** The user a host names in place of this one: cloud images accept a key for root only to print such a sentence. */
 function otherUserIn(text: string): string | undefined {
   const [, user] = /log ?in as (?:the )?(?:user )?["'`“‘]?([a-z_][\w-]*)/i.exec(text) ?? []
   // Sentences that name none: `login as another user`.

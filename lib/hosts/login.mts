@@ -11,7 +11,7 @@ import type { Writes } from '../base/writes.mts'
 
 /**
  * The SSH user, address, private key and known host keys for a server.
- * @throws KitError exit 2 when others may write known_hosts
+ * @throws KitError exit 2 when others may write known_hosts, or it cannot be read
  */
 export function loginOf(
   { env, settings, privateKey }: Pick<Entry, 'env' | 'settings' | 'privateKey'>,
@@ -33,14 +33,15 @@ export interface Entry {
   readonly settings: Settings
   readonly answers: Answers
   readonly writes: Writes
-  /** From readSshKey: the key that opens every host. */
+  /** From readSshKey: one key for the logins to all hosts. */
   readonly privateKey: string
 }
 
 /**
  * Connects to one host as root, directly or by sudo.
- * @throws KitError exit 2 for known_hosts, exit 3 for its login shell, exit 6 without an answer, exit 7 for its host key,
- *   exit 8 for a refused login or sudo
+ * @throws KitError exit 2 for known_hosts or the private key, exit 3 for its login shell or MaxSessions, exit 6 without
+ *   an answer, exit 7 for its host key, exit 8 for a refused login or sudo, exit 9 for too much output, exit 130 or 143
+ *   on a signal
  */
 export async function connectHost(
   options: Entry,

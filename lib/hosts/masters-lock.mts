@@ -4,7 +4,7 @@ import { log } from '../base/log.mts'
 import { quorumLost } from './quorum-lost.mts'
 import { written } from '../base/written.mts'
 
-/** Locked on masters while a run changes hosts: there may be no API server to keep a Lease. */
+/** Locked on the masters while a run changes hosts: there may be no API server for a Lease. */
 const lockFile = `${lockFolder}/installer.lock`
 
 /**
@@ -12,8 +12,9 @@ const lockFile = `${lockFolder}/installer.lock`
  * majority, so that two runs always share a master.
  * @param masters the connected ones, in the order of servers.tsv
  * @param all number of masters in servers.tsv
- * @param stop ends all work on the hosts: called when the majority is lost, and another run may have it
- * @throws KitError exit 6 without a majority, exit 9 when one cannot be taken, exit 11 while another run holds one
+ * @param stop ends all work on the hosts: called when the majority of the locks is lost, and another run may have it
+ * @throws KitError exit 6 without a majority; exit 11 while another run has a lock, exit 9 when one cannot be taken,
+ *   and exit 3, 6, 130 or 143, see Host.lock
  */
 export async function takeMajority(
   masters: readonly Pick<Host, 'lock'>[],

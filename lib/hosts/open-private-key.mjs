@@ -1,5 +1,5 @@
 // A worker thread: deriving the key of a passphrase takes seconds for a key made with `ssh-keygen -a 200`, and the SSH
-// library does it without a pause. In the main thread no other host would be answered meanwhile.
+// library does it synchronously. In the main thread it would block all other connections.
 import { parentPort, workerData } from 'node:worker_threads'
 import ssh2 from 'ssh2'
 

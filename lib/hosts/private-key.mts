@@ -7,13 +7,13 @@ import { sensitive, type Sensitive } from '../base/sensitive.mts'
 import { interruption } from '../base/signals.mts'
 import type { Settings } from '../settings/settings.mts'
 
-// The private key that opens the hosts. It is read and opened once a run: the SSH library would open it for each host.
+// The private key of the logins. It is read and decrypted once a run: the SSH library would decrypt it for each host.
 
 /**
- * Reads and opens the private key SSH_KEY names.
+ * Reads and decrypts the private key that SSH_KEY names.
  * @returns its text without a passphrase, in a form the SSH library reads
- * @throws KitError exit 2 when there is none, others may read it, it is not a private key, or SSH_KEY_PASSPHRASE does
- *   not open it, exit 130 or 143
+ * @throws KitError exit 2 when there is none, it cannot be read, others may read it, it is not a private key, or
+ *   SSH_KEY_PASSPHRASE does not decrypt it; exit 130 or 143 on a signal
  */
 export async function readSshKey(settings: Settings): Promise<string> {
   const path = fromRoot(String(settings['SSH_KEY']))
@@ -29,11 +29,12 @@ export async function readSshKey(settings: Settings): Promise<string> {
 }
 
 /**
- * Opens a private key.
+ * Decrypts a private key.
  * @param text in the forms of OpenSSH, PEM (PKCS#1, SEC 1) or PKCS#8
  * @param path the file, for messages
  * @returns its text without a passphrase, in a form the SSH library reads
- * @throws KitError as readSshKey
+ * @throws KitError exit 2 when it is not a private key or the passphrase does not decrypt it; exit 130 or 143 on a
+ *   signal
  */
 export async function openPrivateKey(
   text: string,
@@ -73,7 +74,7 @@ export async function openPrivateKey(
     ).reveal()
   } catch (thrown) {
     interruption.throwIfAsked()
-    // OpenSSL has many words for what a wrong passphrase decrypts to.
+    // OpenSSL reports a wrong passphrase as many different errors: it parses whatever was decrypted.
     throw isWrongPassphrase(thrown) || (form === 'pem' && isLocked(text))
       ? refused(`SSH_KEY_PASSPHRASE does not open ${path}`, `correct it; by hand: ssh-keygen -y -f ${path}`)
       : refused(
@@ -113,10 +114,10 @@ function isLocked(text: string): boolean {
   return bytes.subarray(cipherAt, cipherAt + 4).toString('latin1') !== 'none'
 }
 
-/** What the SSH library says of a passphrase that does not open a key. */
+/** True for the SSH library's error about a wrong passphrase. */
 const isWrongPassphrase = (thrown: unknown): boolean => /bad passphrase/i.test(messageOf(thrown))
 
-/** Opens a key in OpenSSH's form. @returns it as PEM @throws Error of the SSH library */
+/** Decrypts a key in OpenSSH's form, in a worker thread. @returns it as PEM @throws Error of the SSH library */
 async function openInWorker(text: string, passphrase: string): Promise<string> {
   const worker = new Worker(join(import.meta.dirname, 'open-private-key.mjs'), {
     workerData: { text, passphrase },

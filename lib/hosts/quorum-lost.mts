@@ -1,3 +1,3 @@
-/** Where an operator reads how a cluster is brought back of which most servers are gone for good. */
+/** A hint to the README on how to restore a cluster that has lost most of its servers for good. */
 export const quorumLost =
   'Machines that are gone for good: scripts/09_k3s/README.md, "When most servers are lost"'

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import type { Finished } from '../base/command.mts'
 import type { RemoteOptions } from './ssh.mts'
 
-/** How a script in $s is run with its arguments. As short as possible: each host gets it several times a run. */
+/** How a script in $s is run with its arguments. As short as possible: it is sent to each host several times a run. */
 const interpreters = { sh: 'eval "$s"', perl: 'perl -e "$s" "$@"' }
 
 /** A script without its indentation, which no interpreter needs. */
@@ -14,15 +14,16 @@ export interface ScriptOptions extends Omit<RemoteOptions, 'input'> {
   readonly interpreter?: keyof typeof interpreters
 }
 
-/** Runs read-only commands on a host; a non-zero exit is a result. */
+/** Runs read-only commands on a host, see Host.read. */
 export interface HostReader {
   read(words: readonly string[], options?: RemoteOptions): Promise<Finished>
 }
 
 /**
- * Runs a POSIX shell or perl script on a host; it must change nothing. It is sent with gzip, on stdin.
+ * Runs a POSIX shell or perl script on a host; it must change nothing. It is sent on stdin, compressed by gzip. A
+ * non-zero exit is a result.
  * @param words its arguments: `$1`, `$2`, ...
- * @throws KitError exit 6 when the connection or the time is lost; a non-zero exit is a result
+ * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read
  */
 export const readScript = (
   host: HostReader,

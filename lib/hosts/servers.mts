@@ -5,13 +5,14 @@ import { nearest } from '../base/nearest.mts'
 import { duplicatesOf, headerProblems, rowProblems, type Cells, type Problem } from './servers-rules.mts'
 
 /**
- * The machines of an environment's cluster in servers.tsv.
- * @throws KitError exit 3 when there is no servers.tsv, exit 2 when it has errors or a wrong number of masters
+ * Reads the machines of an environment's cluster from servers.tsv: the environment's own file, else the shared one.
+ * @throws KitError exit 3 when there is no servers.tsv, exit 2 when it cannot be read, has errors, or has not one,
+ *   three, five or seven masters
  */
 export function readServers(env: string): {
   masters: Server[]
   workers: Server[]
-  /** See leftOut. */
+  /** The environment's other machines as one sentence, see leftOut. */
   others: string | undefined
 } {
   const [own, shared] = [join(credentialsFolder(env), 'servers.tsv'), join(root, 'servers.tsv')]
@@ -28,7 +29,7 @@ export function readServers(env: string): {
   })
 }
 
-/** All masters, for each may be read; masters and workers this run works on. */
+/** All masters, since any of them may be read, and the masters and workers this run works on. */
 export interface Limited {
   readonly masters: { readonly all: readonly Server[]; readonly limited: readonly Server[] }
   readonly workers: readonly Server[]
@@ -126,8 +127,8 @@ function refuse(path: string, problems: readonly Problem[]): void {
 
 /**
  * Counts an environment's rows with another ROLE than k3s, by ROLE: an operator sees here a machine that is missing in
- * the cluster. Undefined when there are none.
- * @returns `4 of its rows are other machines: 3 postgres, 1 redis`
+ * the cluster.
+ * @returns `4 of its rows are other machines: 3 postgres, 1 redis`; undefined when there are none
  */
 export function leftOut(servers: readonly Server[], env: string): string | undefined {
   const roles = servers

@@ -6,13 +6,18 @@ import { shownTarget, sshTo, type Target } from './ssh-errors.mts'
 /** Sessions at once on one connection: one fewer than an sshd with MaxSessions 4 allows. */
 const mostChannels = 3
 
-/** An sshd closes a session a moment after its command has ended: until then it still counts. */
+/**
+ * Milliseconds between attempts: an sshd closes a session, and counts it until then, a moment after its command's end.
+ */
 const retryMs = 200
 const retries = 15
 
 /** The sessions of one connection: as many at once as its sshd allows. */
 export interface Sessions {
-  /** Runs what opens one session and ends with it. @throws KitError exit 3 when the sshd allows none, what `act` throws */
+  /**
+   * Runs `act`, which opens one session, as soon as another may be open.
+   * @throws KitError exit 3 when the sshd allows none; what `act` throws
+   */
   open<T>(act: () => Promise<T>): Promise<T>
 }
 

@@ -11,8 +11,8 @@ const signatures: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * What is not offered, so that the first message of each connection is shorter: groups OpenSSH never had, SHA-1,
- * compression, and what no server offers without one that stays (curve25519, nistp256 and 384, groups 14 and 16,
- * aes256-ctr, hmac-sha2-256).
+ * compression, and what every server offers only together with one that is kept (curve25519, nistp256 and 384, groups
+ * 14 and 16, aes256-ctr, hmac-sha2-256).
  */
 const notOffered = {
   kex: {
@@ -28,8 +28,8 @@ const notOffered = {
 }
 
 /**
- * The algorithms to negotiate, as the SSH library takes them: of several keys a host may have, those of the known types.
- * For key types that are not known here the host chooses, and its key is compared all the same.
+ * The algorithms to negotiate, as the SSH library takes them: of several keys a host may have, those of the known
+ * types. For key types that are not known here the host chooses, and its key is compared as well.
  */
 export function algorithmsOf(known: readonly HostKey[]) {
   const serverHostKey = [...new Set(known.flatMap(({ type }) => signatures[type] ?? []))]

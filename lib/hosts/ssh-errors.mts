@@ -26,7 +26,7 @@ export const lostLink = (target: Target, doing: string): KitError =>
     hint: `check that ${target.address}:${target.port} answers, then run the same command again`,
   })
 
-/** Exit 6: a command has not ended, or a held one not said its first line. @param seconds how long it was waited for */
+/** Exit 6: a command did not end in time, or a held one did not print its first line. @param seconds the time limit */
 export const noAnswer = (target: Target, doing: string, seconds: number): KitError =>
   new KitError(`${target.name}: no answer within ${seconds} s to: ${doing}`, {
     exitCode: exitCodes.unreachable,
@@ -80,7 +80,7 @@ export function connectError(target: Target & { readonly keyFile: string }, thro
   })
 }
 
-/** Exit 9: a command wrote too much. @param shown the command, as the log names it @param most bytes */
+/** Exit 9: a command wrote more than `most` bytes. @param shown the command, as the log names it */
 export const outputTooLong = (target: Target, shown: string, most = mostOutputBytes): KitError =>
   new KitError(`${target.name}: more than ${inMebibytes(most)} of output to: ${shown}`, {
     exitCode: exitCodes.rolloutFailed,

@@ -16,7 +16,7 @@ type Exec = (
   },
 ) => Promise<{ stdout: string; stderr: string; code: number | null; signal: string | null }>
 
-/** An open connection, for a command that stays. */
+/** An open connection, for a command that runs until it is closed. */
 export interface HeldOn {
   readonly exec: Exec
   readonly target: Target
@@ -27,6 +27,7 @@ export interface HeldOn {
 }
 
 export interface HeldOptions {
+  /** Sent to its stdin before everything else, with its line end: the sudo password. */
   readonly firstLine?: string | undefined
   /** The command as messages show it, in place of the words. */
   readonly shown?: string
@@ -39,11 +40,12 @@ export interface HeldOptions {
 /** Milliseconds between two lines on the stdin of a held command, which prove that this run is alive. */
 export const beat = 12_000
 
-/** Bytes of output a held command may write in all, a greeting of the login shell among them. */
+/** Bytes of output a held command may write in all, a greeting of the login shell included. */
 export const mostHeldBytes = 1024 * 1024
 
 /**
  * As `Connection.runHeld`. It holds one session for the rest of the connection, beside those of other commands.
+ * @throws KitError exit 6, 9, 130 or 143, see Connection.runHeld; the SSH library's error when a session is refused
  */
 export async function runHeld(
   { exec, target, mark, end }: HeldOn,

@@ -41,12 +41,12 @@ export interface RemoteOptions {
 }
 
 export interface Connection {
-  /** A non-zero exit is a result. @throws KitError exit 6 when link or time is lost, exit 9 for too much output */
+  /** Runs a command; a non-zero exit is a result. @throws KitError exit 3, 6, 9, 130 or 143, see Host.read */
   run(words: readonly string[], options?: RemoteOptions): Promise<Finished>
   /**
    * Starts a command that runs until the connection closes, with a line on its stdin every `beat` milliseconds.
    * @returns the first line it prints, or its result when it ends without one
-   * @throws KitError exit 6 when link or time is lost before that, exit 9 for too much output, exit 130 or 143
+   * @throws KitError before that line: exit 9 for more than 1 MiB of output; exit 3, 6, 130 or 143, see Host.read
    */
   runHeld(words: readonly string[], options: HeldOptions): Promise<Finished | string>
   close(): void
@@ -57,8 +57,8 @@ const keepalive = 12_000
 
 /**
  * Opens the connection to one host, whose key must be a known one.
- * @throws UnknownHost (7), KitError exit 2 for the private key, exit 3 when its login shell is not a plain POSIX one,
- *   exit 6 without an answer, exit 7 for a changed or revoked host key, exit 8 for a refused login, exit 130 or 143
+ * @throws UnknownHost (7); KitError exit 2 for the private key, 3 for its login shell or MaxSessions, 6 without an
+ *   answer, 7 for a changed or revoked host key, 8 for a refused login, 9 for too much output, 130 or 143 on a signal
  */
 export async function connect(login: Login): Promise<Connection> {
   interruption.throwIfAsked()
@@ -85,7 +85,7 @@ export async function connect(login: Login): Promise<Connection> {
   try {
     await dial(algorithmsOf(keys.known)).catch((thrown: unknown) => {
       if (!/no matching host key format/.test(messageOf(thrown))) throw thrown
-      // It has the known key no longer: whichever it shows is refused by its name.
+      // The host no longer has a key of the known types: the next attempt shows the one it has, for the refusal.
       return dial(algorithmsOf([]))
     })
   } catch (thrown) {
@@ -94,7 +94,7 @@ export async function connect(login: Login): Promise<Connection> {
     if (includesKey(keys.revoked, met)) throw revokedKey(login, met)
     throw keys.known.length === 0 ? new UnknownHost(login, met) : changedKey(login, keys.known, met)
   }
-  // Without a listener an error of the link would end the process; the commands under way report it.
+  // Without a listener an error of the connection would end the process; the running commands report it.
   ssh.connection?.on('error', (error) => record(`ssh ${login.name}: ${error.message}`))
   const mark = newMark()
   const sessions = createSessions(login)

@@ -4,16 +4,21 @@ import type { Until } from '../base/poll.mts'
 
 /** How a module that works on hosts is removed from them. */
 export interface Teardown {
-  /** What is lost for good with these hosts, one line each, shown before the confirmation. */
+  /**
+   * What is lost for good with these hosts, one line each, shown before the confirmation.
+   * @throws KitError exit 3, 6 or 9 when a host cannot be read
+   */
   losses(run: TeardownRun): Promise<readonly string[]>
   /**
    * Removes hosts from the cluster, which continues without them.
-   * @throws KitError exit 3 when the cluster would not survive it, exit 5, 6 or 9
+   * @throws KitError exit 3 when the cluster would not survive it, exit 6 without a healthy server or when a connection
+   *   is lost, exit 9 when a change fails or a host was not connected; what the gate throws (Writes.make)
    */
   removeNodes(run: TeardownRun): Promise<void>
   /**
    * Uninstalls the module from all its hosts: the cluster ends.
-   * @throws KitError exit 6 when it is unknown what is installed on the cluster, exit 9 naming each host that failed
+   * @throws KitError exit 6 when it is unknown what is installed on the cluster, exit 9 without a last etcd snapshot or
+   *   naming each host that failed; what the gate throws (Writes.make)
    */
   destroyCluster(run: TeardownRun): Promise<void>
 }
@@ -22,8 +27,8 @@ export interface TeardownRun {
   readonly hosts: Hosts
   readonly settings: Settings
   readonly until: Until
-  /** Nothing is done, only recorded. */
+  /** True under --plan: nothing is done, only recorded. */
   readonly planning: boolean
-  /** The API server answered, and no other module is installed on the cluster. */
+  /** True when the API server answered, and no other module is installed on the cluster. */
   readonly released: boolean
 }

@@ -1,14 +1,14 @@
 import type { LiveObject } from './types.mts'
 
-// By which addresses the hosts of a cluster and its pods meet. Pure: from Node objects.
+// IPv4 addresses of nodes, and those from which their packets reach pods. Pure: from Node objects.
 
 /**
- * Ranges a Node may get later beyond the last one in use. A Node that is made anew gets any free range, without a run
- * of the kit: its ingress must reach pods at once.
+ * Pod ranges counted beyond the last one in use. A Node created later gets any free range without a run of the kit, and
+ * its ingress controller must reach pods at once.
  */
 const spare = 16
 
-/** InternalIP and ExternalIP of the nodes, each once: IPv4 only, as the kit. */
+/** InternalIP and ExternalIP of the nodes, each once: IPv4 only, as everywhere in the kit. */
 export const nodeAddresses = (nodes: readonly LiveObject[]): string[] => [
   ...new Set(
     nodes.flatMap(({ status }) => {
@@ -21,8 +21,8 @@ export const nodeAddresses = (nodes: readonly LiveObject[]): string[] => [
 ]
 
 /**
- * Every source address of hosts as pods of other nodes see it: the nodes' own (host-gw), and the first address of each
- * pod range (VXLAN, WireGuard), of those that are in use and of those a Node may get. No pod ever has a first address.
+ * Every address from which packets of hosts reach pods of other nodes: the nodes' own (host-gw), and the first address
+ * of each pod range (VXLAN, WireGuard), in use or for a Node created later. No pod has the first address of a range.
  * @param podRange the pod range of the whole cluster: `10.42.0.0/16`
  */
 export function hostSources(nodes: readonly LiveObject[], podRange: string): string[] {
@@ -38,7 +38,7 @@ export function hostSources(nodes: readonly LiveObject[], podRange: string): str
   return [...nodeAddresses(nodes), ...starts.map(addressOf)]
 }
 
-/** An IPv4 address or range as the API server wants it: by its first address, with its length. */
+/** An IPv4 address or range as the API server requires it: first address and prefix length, 32 for an address. */
 export function canonicalRange(range: string): string {
   const [, bits = '32'] = range.split('/')
   return `${addressOf(numbersOf(range)[0])}/${bits}`

@@ -3,27 +3,27 @@ import { createCollector, inMebibytes, mostOutputBytes } from '../base/collect.m
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { Change } from './question.mts'
 
-// One HTTP request by a unix socket, and the fields of its answer that count.
+// One HTTP request over a unix socket, and the fields of its response that the kit uses.
 
-/** What the API server has answered, or `kubectl proxy` in its place. */
+/** The response of the API server, or of `kubectl proxy` itself when it reached none. */
 export interface Answer {
   readonly status: number
   readonly body: string
-  /** What the API server warns of, without codes and quotes. */
+  /** Texts of the Warning headers, without codes and quotes. */
   readonly warnings: readonly string[]
-  /** Seconds after which the server wants to be asked again. */
+  /** Seconds in the header Retry-After. */
   readonly retryAfter?: number
   /** The path it redirects to. */
   readonly location?: string
-  /** True for a plain text without the number of the API server's audit log: `kubectl proxy` reached no API server. */
+  /** True for an error in plain text without the header Audit-Id: `kubectl proxy` reached no API server. */
   readonly isOfProxy: boolean
-  /** What kubectl, or the login program it has run, wrote to stderr meanwhile, where the answer is its own. */
+  /** Only with `isOfProxy`: what kubectl, or the login program it started, wrote to stderr during the request. */
   readonly said?: string
 }
 
-/** What a request goes by. */
+/** The connection pool of a request, and the signal that aborts it. */
 export interface Asking {
-  /** The connections; false for one of its own. */
+  /** The connection pool; false for a connection of its own. */
   readonly agent: Agent | false
   readonly signal: AbortSignal
   /** Absent for a GET. */
@@ -33,12 +33,13 @@ export interface Asking {
 /**
  * Sends one request and reads its answer.
  * @param socket path of the socket `kubectl proxy` listens on
- * @throws KitError exit 9 for an answer of more than 64 MiB; the error of the connection, or of the aborted signal
+ * @throws KitError exit 9 for a response of more than 64 MiB; Node's own error when the connection fails or `signal`
+ * aborts
  */
 export const answerOf = async (socket: string, path: string, asking: Asking): Promise<Answer> =>
   answerIn(await requestTo(socket, path, asking), path)
 
-/** Reads the answer of a request that was sent to `path`. @throws KitError exit 9; the error of the connection */
+/** Reads the response of a request to `path`. @throws KitError exit 9 for more than 64 MiB; the error of the connection */
 export async function answerIn(response: IncomingMessage, path: string): Promise<Answer> {
   const collector = createCollector(mostOutputBytes)
   for await (const piece of response as AsyncIterable<Buffer>) if (!collector.add(piece)) throw larger(path)
@@ -58,10 +59,10 @@ export async function answerIn(response: IncomingMessage, path: string): Promise
   }
 }
 
-/** What HTTP does not allow in a path, percent-encoded: a path may come from a setting. */
+/** Percent-encodes characters that HTTP does not allow in a path: a path may come from a setting. */
 const encoded = (path: string): string => path.replaceAll(/[^!-~]/gu, encodeURIComponent)
 
-/** Sends a request. @returns its response, whose body has not been read @throws the error of the connection */
+/** Sends a request. @returns its response, whose body is not read yet @throws Node’s own error of the connection */
 export const requestTo = (
   socketPath: string,
   path: string,
@@ -70,7 +71,7 @@ export const requestTo = (
   new Promise((resolve, reject) => {
     const body = change === undefined ? undefined : JSON.stringify(change.body)
     const headers = {
-      // As kubectl does. Its proxy accepts no other names of the host.
+      // The headers kubectl sends. `kubectl proxy` refuses other names in Host.
       host: 'localhost',
       accept: 'application/json, */*',
       ...(body === undefined
@@ -92,7 +93,7 @@ const warningsIn = (header: string): string[] =>
     text.replaceAll(/\\(.)/g, '$1'),
   )
 
-/** The path a redirect leads to, of this API server whatever host it names. */
+/** The path of a redirect. It is requested from this API server, whatever host the redirect names. */
 function pathOf(location: string, from: string): string {
   const base = new URL(from, 'http://localhost')
   const to = URL.canParse(location, base.href) ? new URL(location, base) : base

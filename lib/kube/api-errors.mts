@@ -2,10 +2,10 @@ import type { Answer } from './api-answer.mts'
 import { kubectlError } from './kubectl-errors.mts'
 import type { KitError } from '../base/errors.mts'
 
-// An answer of the API server that is no success, in the words kubectl has for it: what they mean, and the exit code, is
-// looked up in one table for questions and for commands.
+// Error responses of the API server, in the words kubectl has for them: one table (kubectl-refusals.mts) then gives
+// meaning and exit code, for HTTP requests and for kubectl commands.
 
-/** The reason of an answer that gives none (apimachinery, NewGenericServerResponse), by its HTTP status. */
+/** The reason of a response that gives none (apimachinery, NewGenericServerResponse), by its HTTP status. */
 const reasons: Readonly<Record<number, readonly [reason: string, message: string]>> = {
   400: ['BadRequest', 'the server rejected our request for an unknown reason'],
   401: ['Unauthorized', 'the server has asked for the client to provide credentials'],
@@ -22,15 +22,15 @@ const reasons: Readonly<Record<number, readonly [reason: string, message: string
   ],
 }
 
-/** The part of a Status object that says why (Kubernetes API, meta/v1). */
+/** The fields of a Status object that give the cause (Kubernetes API, meta/v1). */
 interface Status {
   readonly reason: string
   readonly message: string
 }
 
 /**
- * The error for an answer that is no success.
- * @param words the kubectl command that does the same: `get`, `pods`
+ * The error for a response that is not 2xx.
+ * @param words the kubectl command for the same request: `get`, `pods`
  * @param sent the object that was sent
  * @returns as kubectlError
  */

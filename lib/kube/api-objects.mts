@@ -2,7 +2,7 @@ import { exitCodes } from '../base/errors.mts'
 import { anyText, fields, listOf, optional, optionalOrNull, readShape, type Shape } from '../base/shape.mts'
 import type { LiveObject } from './types.mts'
 
-// Objects as kubectl prints them: the API server writes those of a list without their kind, and all with managedFields.
+// Objects as kubectl prints them: the API server omits kind and apiVersion of list items, and includes managedFields.
 
 const notOne = {
   hint: 'something else than an API server answers there: check the server address in the kubeconfig',
@@ -17,10 +17,10 @@ const object: Shape<LiveObject> = (value, path) => {
 const list = fields({ kind: anyText, apiVersion: optional(anyText), items: optionalOrNull(listOf(object)) })
 
 /**
- * The objects of a list, with the kind and version the list has for them.
- * @param answer parsed
- * @param words the kubectl command that asks the same, for the error
- * @throws KitError exit 3 when it is not a list
+ * The objects of a list response, each with kind and apiVersion by those of the list.
+ * @param answer the response body, parsed from JSON
+ * @param words the kubectl command for the same request, for the error
+ * @throws KitError exit 3 when it is not a list of objects
  */
 export function itemsIn(answer: unknown, words: readonly string[]): LiveObject[] {
   const {
@@ -31,13 +31,13 @@ export function itemsIn(answer: unknown, words: readonly string[]): LiveObject[]
   return items.map((one) => Object.assign({ apiVersion, kind: kind.replace(/List$/, '') }, one))
 }
 
-/** One object. @param words as for itemsIn @throws KitError exit 3 when it is none */
+/** The object of a response. @param words as for itemsIn @throws KitError exit 3 when it is not an object */
 export const objectIn = (answer: unknown, words: readonly string[]): LiveObject =>
   readShape(`kubectl ${words.join(' ')}`, object, answer, notOne)
 
 /**
- * An object as kubectl prints it: keys in alphabetical order, so that a plan names fields in one order wherever they
- * come from, and managedFields only where they are asked for.
+ * An object as kubectl prints it: keys in alphabetical order, so that a plan names fields in one order whatever their
+ * source, and managedFields only when `managedFields` is true.
  */
 export function asPrinted(live: LiveObject, managedFields: boolean): LiveObject {
   const { managedFields: _dropped, ...metadata } = live.metadata

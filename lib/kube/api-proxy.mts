@@ -7,27 +7,28 @@ import { diskError } from '../base/files.mts'
 import { pauseFor } from '../base/poll.mts'
 import { kubectlError } from './kubectl-errors.mts'
 
-// `kubectl proxy` on a unix socket: what is read and written is one HTTP request then, and no process of its own.
-// kubectl keeps what it is good at: kubeconfig, client certificates, tokens, login programs, proxies.
+// `kubectl proxy` on a unix socket: a read or write is then one HTTP request, not a process of its own.
+// kubectl still handles kubeconfig, client certificates, tokens, login programs and proxies.
 
-/** An open `kubectl proxy`. */
+/** A running `kubectl proxy`. */
 export interface ApiProxy {
   /** Path of its socket, in a folder that only this user may enter. */
   readonly socket: string
   readonly program: Background
 }
 
-/** Bytes of a unix socket's path (Linux has 108 with the last zero, macOS 104). */
+/** Longest path of a unix socket, in bytes (Linux has 108 with the terminating zero, macOS 104). */
 const longestPath = 103
 
-/** Seconds in which kubectl opens its socket: it reads a file and runs no login program before the first request. */
+/** Seconds for kubectl to open its socket: it reads a file and runs no login program before the first request. */
 const longestStart = 60
 
 /**
- * Starts `kubectl proxy` and waits until its socket accepts. It lets no request through that runs a program in a pod:
- * that is `kubectl exec`.
+ * Starts `kubectl proxy` and waits until its socket accepts connections. The proxy passes no request that runs a
+ * program in a pod, attaches to it or forwards its ports.
  * @param words program, kubeconfig and context
- * @throws KitError of kubectlError when it does not start; exit 12 for the temporary folder; exit 130 or 143 on a signal
+ * @throws KitError of kubectlError when it does not start, exit 6 when it has no socket within 60 s; exit 12 when the
+ * temporary folder cannot be made; exit 130 or 143 on a signal
  */
 export async function openApiProxy(words: readonly string[]): Promise<ApiProxy> {
   const folder = privateFolder()
@@ -52,15 +53,15 @@ export async function openApiProxy(words: readonly string[]): Promise<ApiProxy> 
 const proxyWords = (socket: string): string[] => [
   'proxy',
   `--unix-socket=${socket}`,
-  // Rancher serves each cluster below a path of its own address.
+  // Rancher serves each cluster under a path of its own address.
   '--append-server-path=true',
-  // kubectl's own default also rejects the path of an application in a pod that has such a word in it.
+  // kubectl's default also rejects requests to applications in pods whose path contains one of these words.
   '--reject-paths=^/api/v1/namespaces/[^/]*/pods/[^/]*/(exec|attach|portforward)$',
 ]
 
 const late = { code: 1, stderr: `Unable to connect to the server: no socket within ${longestStart} s` }
 
-/** A new folder, 0700, whose path leaves room for a socket's. */
+/** A new folder, mode 0700, whose path is short enough for a socket in it. */
 function privateFolder(): string {
   const place = join(tmpdir(), 'keybuzz-XXXXXX', 'api').length > longestPath ? '/tmp' : tmpdir()
   try {
@@ -70,7 +71,7 @@ function privateFolder(): string {
   }
 }
 
-/** True when somebody listens on a unix socket. */
+/** True when a process listens on a unix socket. */
 export const accepts = (socket: string): Promise<boolean> =>
   new Promise((resolve) => {
     const trial = connect(socket)

@@ -2,7 +2,7 @@ import { request } from 'node:https'
 import type { Endpoint, Kubeconfig } from './kubeconfig.mts'
 import { record } from '../base/log.mts'
 
-// Which of several endpoints of one cluster's API answers now. Each is requested, its certificate checked by the CA.
+// Chooses an endpoint of one cluster's API that answers now: each gets a request, its certificate is checked by the CA.
 
 /** Milliseconds an API server may take to answer /readyz. */
 const timeoutMilliseconds = 2000
@@ -13,7 +13,7 @@ const timeoutMilliseconds = 2000
  */
 export async function chooseEndpoint(kubeconfig: Kubeconfig): Promise<Endpoint> {
   const [preferred, ...others] = kubeconfig.endpoints
-  // What a proxy of kubectl's reaches cannot be asked directly.
+  // An endpoint that kubectl reaches through a proxy (`proxy-url`) cannot be requested directly.
   if (others.length === 0 || preferred.proxied === true || (await answers(preferred, kubeconfig)))
     return preferred
   return (await firstOf(others, kubeconfig)) ?? preferred
@@ -31,7 +31,10 @@ export const firstOf = (
     }),
   ).catch(() => undefined)
 
-/** True when an API server answers /readyz there, with a certificate that the kubeconfig's CA signed for its name. */
+/**
+ * True when an API server answers /readyz there, with a certificate that the kubeconfig's CA signed for its name. False
+ * without a request when the kubeconfig has no CA or `server` is not https.
+ */
 export function answers(
   { server, tlsName }: Endpoint,
   { ca, certificate, key }: Kubeconfig,
@@ -43,7 +46,7 @@ export function answers(
     }
     if (ca === undefined || !server.startsWith('https://')) return no('not asked: no CA to prove it by')
     const asked = request(
-      // Rancher serves each cluster below a path of its own address.
+      // Rancher serves each cluster under a path of its own address.
       new URL(`${server.replace(/\/+$/, '')}/readyz`),
       {
         ca,

@@ -6,9 +6,11 @@ import { asPrinted, itemsIn, objectIn } from './api-objects.mts'
 import type { Ask, Question } from './question.mts'
 import type { LiveObject, Manifest } from './types.mts'
 
-/** How one question is asked. */
+/** How one request is sent. */
 export interface AskOptions {
+  /** Not repeated while the API server is unreachable. */
   readonly once?: boolean
+  /** Seconds until the whole response must be there: 60 unless given. */
   readonly timeoutSeconds?: number
 }
 
@@ -18,14 +20,18 @@ export interface Where {
   readonly namespace?: string | undefined
   /** A label selector: `app=n8n,part in (web,worker)` */
   readonly selector?: string | undefined
-  /** Whether the objects have their managedFields, which kubectl leaves out too unless asked. */
+  /** Whether the objects include managedFields: as in kubectl, not unless given. */
   readonly managedFields?: boolean
 }
 
-/** One cluster's API server. Every method throws as Kubectl.run, and exit 3 when the answer is not JSON. */
+/**
+ * Reads from and writes to the API server. Every method throws KitError exit 3, 5 to 9, 130 or 143 as Kubectl.run; exit
+ * 3 also for a response that is not JSON or not of an API server; exit 12 when the folder for the socket of `kubectl
+ * proxy` cannot be made.
+ */
 export interface Api extends ApiWrites {
   /**
-   * Objects of one or more kinds, asked in parallel, in the order of the kinds.
+   * Objects of one or more kinds, requested in parallel, returned in the order of the kinds.
    * @param kinds as kubectl names them, without version: `deployments.apps,pods`
    * @throws KitError exit 9 when the cluster has no such kind
    */
@@ -38,10 +44,14 @@ export interface Api extends ApiWrites {
   get(kind: string, name: string, namespace?: string, options?: AskOptions): Promise<LiveObject | undefined>
   /**
    * Those of these objects that exist, with managedFields.
-   * @throws KitError exit 9 when the cluster has not the kind of one
+   * @throws KitError exit 9 when the cluster does not have one of their kinds
    */
   find(objects: readonly Manifest[]): Promise<LiveObject[]>
-  /** The body of an API path, also of pod and Service proxies. @throws KitError exit 9 (or 8) when it is not 2xx */
+  /**
+   * The body of an API path, also of pod and Service proxies.
+   * @throws KitError when the response is not 2xx: exit 8 for HTTP 401 and 403, exit 6 for 503, 504 and an overloaded
+   * server (429), exit 9 for others and when the pod, Service or node is not reached; see kubectlError
+   */
   raw(path: string, options?: AskOptions): Promise<string>
   /**
    * Opens a watch of a kind in a namespace: first an event for each object there is, then one for each change, as lines
@@ -51,10 +61,10 @@ export interface Api extends ApiWrites {
   watch(kind: string, namespace: string, signal: AbortSignal): Promise<IncomingMessage>
 }
 
-/** Opens a GET whose body does not end. @throws as Sender.open */
+/** Sends a GET whose response continues until it is aborted. @throws as Sender.open */
 export type Open = (question: Question, signal: AbortSignal) => Promise<IncomingMessage>
 
-/** The Api of one cluster. */
+/** The Api of one cluster. @param ask sends one request @param open opens a watch */
 export function createApi(ask: Ask, open: Open): Api {
   const discovery = createDiscovery(ask)
   const read = async (question: Question): Promise<unknown> => {

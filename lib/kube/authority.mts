@@ -6,13 +6,13 @@ import { record } from '../base/log.mts'
 import { shortened } from '../base/sensitive.mts'
 import type { Endpoint, Kubeconfig } from './kubeconfig.mts'
 
-// A kubeconfig of another cluster: kubectl then says "x509", or, when the server ends the connection over the client's
-// certificate first, "broken pipe". Which of both is chance: the certificates themselves tell.
+// With the kubeconfig of another cluster kubectl reports "x509" or, when the server first closes the connection because
+// of the client's certificate, "broken pipe". Either may happen, so the certificates themselves are compared.
 
 /** Milliseconds for one handshake. */
 const timeoutMilliseconds = 3000
 
-/** OpenSSL's words for a chain that no known CA has signed. */
+/** OpenSSL's error codes for a chain that no known CA has signed. */
 const unknownAuthority = [
   'SELF_SIGNED_CERT_IN_CHAIN',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -23,7 +23,7 @@ const unknownAuthority = [
   'INVALID_CA',
 ]
 
-/** Exit 7: the API server's certificate is of another CA than the kubeconfig. Module 9 fetches the masters' own. */
+/** Exit 7: another CA than the kubeconfig's signed the API server's certificate. Module 9 fetches the masters' own. */
 export class ForeignAuthority extends KitError {
   constructor(server: string, trusted: string, met: string) {
     super(`the kubeconfig is of another cluster than the API server at ${server}`, {
@@ -36,7 +36,7 @@ export class ForeignAuthority extends KitError {
 
 /**
  * Compares the certificate of an API server with the CA of a kubeconfig, by a handshake without credentials.
- * @returns the error when another CA has signed it; undefined when it is trusted, or cannot be seen
+ * @returns the error when another CA has signed it; undefined when it is trusted or cannot be read, and without a CA
  */
 export function foreignAuthority(
   { server, tlsName }: Endpoint,
@@ -81,7 +81,7 @@ const shownCa = (ca: string): string => {
   return `${shortened(subject.replaceAll('\n', ', '), 80)}, sha256 ${fingerprint256}`
 }
 
-/** The last certificate that the server sent, and who signed it. */
+/** Issuer and fingerprint of the last certificate that the server sent. */
 function shownChain(leaf: DetailedPeerCertificate): string {
   let last = leaf
   while (

@@ -16,7 +16,7 @@ export interface Look {
   readonly dnsReady: boolean
 }
 
-/** Reads nodes, IngressClasses, namespaces and DNS endpoints. @throws KitError, see Kubectl.run */
+/** Reads nodes, IngressClasses, namespaces and DNS endpoints. @throws KitError, see Api */
 export async function lookAtCluster(kubectl: Kubectl): Promise<Look> {
   const kinds = 'nodes,ingressclasses.networking.k8s.io,namespaces,endpointslices.discovery.k8s.io'
   const found = await kubectl.api.list(kinds, { namespace: 'kube-system', managedFields: true })

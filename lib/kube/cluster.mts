@@ -25,22 +25,25 @@ export interface Identity {
 /** A connected cluster. */
 export interface Cluster {
   readonly kubectl: Kubectl
-  /** The context's name in the kubeconfig, as operators call the cluster. */
+  /** The kubeconfig's current context, shown to operators as the cluster's name. */
   readonly name: string
   readonly caHash: string
 }
 
-/** True when the environment has a kubeconfig. @throws KitError exit 2 when group or others may read it */
+/**
+ * True when the environment has a kubeconfig.
+ * @throws KitError exit 2 when it cannot be read, or group or others may read it
+ */
 export const hasKubeconfig = (env: string): boolean => readPrivate(kubeconfigPath(env)) !== undefined
 
-/** Where an environment's kubeconfig is. */
+/** The path of an environment's kubeconfig, whether it exists or not. */
 export const kubeconfigPath = (env: string): string => join(credentialsFolder(env), 'kubeconfig')
 
 /**
  * The cluster of an environment's kubeconfig, by an endpoint that answers now.
- * @throws KitError exit 3 without kubeconfig or a kubectl of a supported version, exit 2 when the kubeconfig is damaged
- * or readable by others, exit 7 when an endpoint need not prove who it is or the pinned K3s binary has another sha256;
- * CertificateExpired (7); what kubectl throws when its version must be compared and the cluster does not answer
+ * @throws KitError exit 2 when the kubeconfig is damaged or readable by others, exit 3 without a kubeconfig or a
+ * kubectl of a supported version, exit 7 when an endpoint is not authenticated (requireTrusted) or the pinned K3s
+ * binary has another sha256; CertificateExpired (7); as Kubectl.run when kubectl's version must be compared
  */
 export async function connectCluster(env: string, versions: Versions, now = new Date()): Promise<Cluster> {
   const path = kubeconfigPath(env)
@@ -113,7 +116,7 @@ export function recordedIdentity(env: string): Identity | undefined {
   return content === undefined ? undefined : parseIdentity(path, content)
 }
 
-/** Parses a cluster.env. @param path of the file, for errors @throws KitError exit 2 naming file and field */
+/** Parses a cluster.env. @param path of the file, for errors @throws KitError exit 2 naming file and line or field */
 export function parseIdentity(path: string, content: string): Identity {
   const shown = shownPath(path)
   const hint = `put it back from your backup; if the kubeconfig certainly leads to the cluster of this environment, move ${shown} away`

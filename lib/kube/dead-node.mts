@@ -2,18 +2,18 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { conditionOf, type LiveObject, type Pod } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
 
-// Pods end by their kubelet. On a node that is off nobody ends them: they stay Terminating until the node is back or its
-// Node object is gone, and so does what waits for them: the next pod of a StatefulSet or of a Deployment with strategy
-// Recreate, a Job, an object that is being deleted. The kit never forces that: such a pod may still run and write to the
-// same volume.
+// The kubelet ends pods. Those of a node that is down stay Terminating until the node is back or its Node object is
+// deleted, and what waits for them waits as long: the next pod of a StatefulSet or of a Deployment with strategy
+// Recreate, a Job, an object that is being deleted. The kit never force-deletes such a pod: it may still run and write
+// to the volume.
 
-/** Seconds between two questions about a node. */
+/** Seconds between two requests for nodes. */
 const usualSeconds = 5
 
-/** Seconds the kubelet has beyond a pod's own grace period. */
+/** Seconds allowed to the kubelet beyond a pod's own grace period. */
 const graceSeconds = 2
 
-/** A pod that cannot end, in the order an operator needs it. */
+/** Why a pod cannot end, in the order an operator needs it. */
 export interface DeadNode {
   readonly what: string
   /** `n8n-old on k8s-2` */
@@ -25,8 +25,9 @@ export interface DeadNode {
 
 /**
  * Makes a check for pods that cannot end because their node does not answer, for waits.
- * @returns a function of the pods that are waited for and the seconds since the wait began: what was found, or undefined
- * while they may still end. It throws the errors of Kubectl.run
+ * @param everySeconds least seconds between two requests for nodes
+ * @returns a function of the pods that are waited for and the seconds since the wait began: what was found, or
+ * undefined while they may still end. It throws as Api
  */
 export function createDeadNodeCheck(
   kubectl: Pick<Kubectl, 'api'>,
@@ -48,10 +49,9 @@ export function createDeadNodeCheck(
 }
 
 /**
- * Makes a check for objects that are being deleted and wait for pods that cannot end. It first asks after
- * `everySeconds`: most deletions are done by then.
- * @returns a function of what is left and the seconds since the wait began. It throws PodCannotEnd (9) and the
- * errors of Kubectl.run
+ * Makes a check for objects that are being deleted and wait for pods that cannot end.
+ * @param everySeconds least seconds between two requests, and before the first: most deletions are done by then
+ * @returns a function of the objects left and the seconds since the wait began. It throws PodCannotEnd (9), and as Api
  */
 export function createHeldCheck(
   kubectl: Pick<Kubectl, 'api'>,
@@ -73,7 +73,7 @@ export function createHeldCheck(
 
 /** Exit 9: a pod that is waited for cannot end, and may still run. */
 export class PodCannotEnd extends KitError {
-  /** @param waiting what waits for it: `job/chatwoot-prepare-1a2b` @param more further lines */
+  /** @param waiting what waits for it: `job/chatwoot-prepare-1a2b` @param more further lines of details */
   constructor(waiting: string, { where, words, next }: DeadNode, more: readonly string[] = []) {
     super(`${waiting}: a pod cannot end, its node does not answer`, {
       exitCode: exitCodes.rolloutFailed,
@@ -83,16 +83,16 @@ export class PodCannotEnd extends KitError {
   }
 }
 
-/** True for a pod on a node whose time to end has passed. */
+/** True for a pod on a node that should have ended by now. */
 function isOverdue({ metadata, spec }: Pod): boolean {
   const at = metadata?.deletionTimestamp
   return at !== undefined && spec?.nodeName !== undefined && Date.parse(at) + graceSeconds * 1000 < Date.now()
 }
 
-/** What a pod that is being deleted waits for, by its node; undefined while the node answers. */
+/** Why a pod that is being deleted cannot end; undefined while its node answers. */
 function diagnoseEnding(pod: Pod, node: LiveObject): DeadNode | undefined {
   const ready = conditionOf(node, 'Ready')
-  // False is written by a kubelet that lives, and ends the pod.
+  // False is written by a kubelet that runs, and it ends the pod.
   if (ready?.status !== 'Unknown') return undefined
   const { name } = node.metadata
   return {

@@ -5,7 +5,7 @@ import { kubectlError } from './kubectl-errors.mts'
 import type { Ask } from './question.mts'
 import type { Manifest } from './types.mts'
 
-// Where the API server has the objects of a kind: asked once a run for each group and version.
+// The API paths of kinds (Kubernetes API discovery), requested once a run for each group and version.
 
 /** A kind of objects of the API server. */
 export interface Resource {
@@ -24,7 +24,10 @@ export const pathOf = ({ version, plural }: Resource, namespace: string | undefi
     ? `${version}/${plural}`
     : `${version}/namespaces/${encodeURIComponent(namespace)}/${plural}`
 
-/** Finds kinds. Both throw KitError exit 9 when the cluster has no such kind, and as Kubectl.run. */
+/**
+ * Finds kinds. Both methods throw KitError exit 9 when the cluster has no such kind, exit 3 when the response is not
+ * that of an API server; see also Ask.
+ */
 export interface Discovery {
   /** @param called as kubectl names a kind, without version: `deployments.apps`, `pods` */
   ofName(called: string): Promise<Resource>
@@ -34,13 +37,13 @@ export interface Discovery {
 
 const flag: Shape<boolean> = (value) => value === true
 
-/** The answer to `/apis/apps`. */
+/** The response to `/apis/apps`. */
 const groupShape = fields({
   preferredVersion: optionalOrNull(fields({ groupVersion: text })),
   versions: listOf(fields({ groupVersion: text })),
 })
 
-/** The answer to `/apis/apps/v1`. A subresource is named `deployments/scale`. */
+/** The response to `/apis/apps/v1`. A subresource is named `deployments/scale`. */
 const versionShape = fields({
   resources: listOf(fields({ name: text, kind: text, namespaced: optional(flag) })),
 })
@@ -49,7 +52,7 @@ type Listed = ReturnType<typeof versionShape>['resources']
 
 const hint = 'something else than an API server answers there: check the server address in the kubeconfig'
 
-/** The kinds of one cluster. What was not there when it was asked for is asked for again: a run may make it. */
+/** The kinds of one cluster. One that was not found is requested again the next time: a run may create it. */
 export function createDiscovery(ask: Ask): Discovery {
   const known = new Map<string, Promise<unknown>>()
 

@@ -3,8 +3,8 @@ import type { Kubectl } from './kubectl.mts'
 import { nameOf, type LiveObject } from './types.mts'
 
 /**
- * Evicts one pod: unlike a deletion, the API server refuses it while a PodDisruptionBudget needs the pod.
- * @param pod as it was read: another pod that has its name by now stays
+ * Evicts one pod. Unlike a deletion, the API server refuses an eviction that a PodDisruptionBudget does not allow.
+ * @param pod as it was read: another pod that has its name by now is not evicted
  * @throws KitError exit 9 when a budget refuses it or it is gone; see also Kubectl.run and Writes.make
  */
 export async function evictPod(kubectl: Kubectl, writes: Writes, pod: LiveObject): Promise<void> {

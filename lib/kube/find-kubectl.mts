@@ -14,14 +14,15 @@ import type { Version, Versions } from '../settings/versions.mts'
 export interface FoundKubectl {
   /** The program, and for the K3s binary its subcommand `kubectl`. */
   readonly words: readonly string[]
-  /** It was found on PATH, or beside the kit: its version has not been compared with the cluster's. */
+  /** True when it was found on PATH or beside the kit: its version has not been compared with the cluster's. */
   readonly unproven: boolean
 }
 
 /**
  * Finds the kubectl to use: the one KEYBUZZ_KUBECTL names, else the K3s binary of this environment (`k3s kubectl`, of
  * the cluster's own version) when it is for this machine's processor, else the one on PATH (DESIGN section 8).
- * @throws KitError exit 3 when there is none or it cannot be run, exit 7 when the K3s binary has no or another sha256
+ * @throws KitError exit 2 when the list of checksums beside the K3s binary is not text, exit 3 when there is no kubectl
+ * or it cannot be run, exit 7 when the K3s binary has no valid sha256 or another one; exit 130 or 143 on a signal
  */
 export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
   const named = process.env['KEYBUZZ_KUBECTL']
@@ -29,7 +30,7 @@ export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
     return { words: [requireProgram(fromRoot(named), 'KEYBUZZ_KUBECTL names it')], unproven: false }
   const { k3s } = versions
   const pinned = k3s && pinnedFile('k3s', k3s)
-  // A program for the hosts' processor may be for another than this machine's.
+  // The K3s binary is for the hosts' processor, which this machine may not have.
   if (k3s !== undefined && pinned !== undefined && (await runsHere(pinned.file)))
     return { words: [await runnable(pinned), 'kubectl'], unproven: isPlaced(k3s) }
   const found = await run(['sh', '-c', 'command -v kubectl'])
@@ -40,10 +41,10 @@ export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
   })
 }
 
-/** True for a file that nobody named for this environment: its cluster may be of another version. */
+/** True for a file found at one of the places of versions.json: this environment's cluster may have another version. */
 const isPlaced = ({ file, places }: Version): boolean => file !== undefined && places?.includes(file) === true
 
-/** False for a program of another processor or system. One that is missing or no ELF file is for others to judge. */
+/** False for a program of another processor or system. True also for a missing or non-ELF file, see `runnable`. */
 async function runsHere(file: string): Promise<boolean> {
   if (!existsSync(file)) return true
   const made = await elfMachine(file)
@@ -69,8 +70,9 @@ const version = fields({ gitVersion: text, major: text, minor: text })
 const versioned = fields({ clientVersion: version, serverVersion: version })
 
 /**
- * Kubernetes supports a kubectl within one minor version of the API server ("Version Skew Policy").
- * @throws KitError exit 3 when it is further apart; what Kubectl.run throws when the cluster does not answer
+ * Requires that kubectl is within one minor version of the API server: Kubernetes supports no other ("Version Skew
+ * Policy").
+ * @throws KitError exit 3 when it is further apart, or the versions cannot be read; see also Kubectl.run
  */
 export async function requireFittingKubectl(kubectl: Kubectl): Promise<void> {
   const words = ['version', '-o', 'json']

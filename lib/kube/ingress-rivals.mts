@@ -1,17 +1,18 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { nameOf, type Ingress, type LiveObject, type Manifest } from './types.mts'
 
-// Two Ingresses for one host and path: the ingress controller uses one of them, and which one is not defined. One for a
-// longer path of the same host takes that part away. An alias (nginx.ingress.kubernetes.io/server-alias) does neither: a
-// name that is the host of any Ingress is no alias any more (Traefik ingress-nginx/kubernetes.go buildRule; ingress-nginx
-// does the same). IngressRoutes are not read: the ingress of module 9 has no provider for them.
+// Of two Ingresses for one host and path the ingress controller uses one, and which one is not defined. One for a
+// longer path of the same host gets the requests below that path. An alias (nginx.ingress.kubernetes.io/server-alias)
+// does neither: for a name that is the host of any Ingress it is ignored (Traefik ingress-nginx/kubernetes.go
+// buildRule; ingress-nginx does the same). IngressRoutes are not read: the ingress controller of module 9 has no
+// provider for them.
 
 /** Another Ingress that claims an address of ours. */
 export interface Rival {
   readonly host: string
   /** The path it claims: `/webhook`. */
   readonly path: string
-  /** True when ours has that very path; false when it lies below one of ours. */
+  /** True when ours has exactly that path; false when it is below one of ours. */
   readonly isSame: boolean
   readonly theirs: LiveObject
 }
@@ -36,7 +37,7 @@ const classAnnotation = 'kubernetes.io/ingress.class'
 const classOf = (object: Manifest | LiveObject): string | undefined =>
   (object as Ingress).spec?.ingressClassName ?? object.metadata?.annotations?.[classAnnotation]
 
-/** Another controller's Ingress answers at another address. */
+/** True when one ingress controller may serve both. Another controller's Ingress is served at another address. */
 function mayMeet(ours: Manifest | LiveObject, theirs: LiveObject): boolean {
   const [one, other] = [classOf(ours), classOf(theirs)]
   return one === undefined || other === undefined || one === other
@@ -47,14 +48,14 @@ export const covers = (prefix: string, path: string): boolean =>
   path === prefix || path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
 
 /**
- * True for an Ingress that cert-manager has while it proves a name by HTTP-01 (its http/ingress.go): also when it renews.
- * It answers the ACME server, and is deleted by cert-manager itself.
+ * True for an Ingress that cert-manager creates for an HTTP-01 challenge (its http/ingress.go), also at each renewal.
+ * It serves the ACME server, and cert-manager deletes it.
  */
 const isSolver = (one: LiveObject): boolean =>
   one.metadata.labels?.['acme.cert-manager.io/http01-solver'] === 'true' &&
   addressesOf(one).every(({ path }) => path.startsWith('/.well-known/acme-challenge/'))
 
-/** Other live Ingresses than the wanted ones, of a class that may meet theirs. */
+/** Each wanted Ingress with each other live one that the same ingress controller may serve. */
 function othersOf(
   wanted: readonly (Manifest | LiveObject)[],
   live: readonly LiveObject[],
@@ -78,8 +79,8 @@ export const sameHosts = (
   })
 
 /**
- * The other live Ingresses that claim an address of ours, those with the very same path first.
- * @param wanted our objects; other kinds are passed over
+ * The other live Ingresses that claim an address of ours, those with exactly the same path first.
+ * @param wanted our objects; other kinds are ignored
  */
 export function rivalsOf(
   wanted: readonly (Manifest | LiveObject)[],

@@ -3,9 +3,9 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { shortened } from '../base/sensitive.mts'
 
 /**
- * Parses what kubectl, or the API server in its place, has answered.
- * @param words the command, without `kubectl`
- * @throws KitError exit 3 when something else was written: by a wrapper around kubectl, by a proxy on the way
+ * Parses JSON from kubectl or from the API server.
+ * @param words the command, without `kubectl`, for the error
+ * @throws KitError exit 3 when it is not JSON: a wrapper around kubectl, or a proxy, wrote something else
  */
 export function jsonIn(text: string, words: readonly string[]): unknown {
   try {

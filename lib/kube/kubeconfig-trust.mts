@@ -6,10 +6,10 @@ import { shortened } from '../base/sensitive.mts'
 import type { Endpoint, Kubeconfig } from './kubeconfig.mts'
 
 /**
- * Requires that every endpoint proves who it is before kubectl sends it a credential, and tells which program kubectl
- * will start for the login. A tunnel that begins on this machine is trusted as it is.
+ * Requires that every endpoint is authenticated by TLS before kubectl sends it a credential, and says which login
+ * program kubectl will start. A loopback address, such as a tunnel that begins on this machine, is accepted.
  * @param path of the kubeconfig, for messages
- * @throws KitError exit 7 for `insecure-skip-tls-verify` or `http://`, of any context that kubectl could be given
+ * @throws KitError exit 7 for `insecure-skip-tls-verify` or `http://` in any context that the kit may use
  */
 export function requireTrusted(path: string, { endpoints, loginProgram }: Kubeconfig): void {
   const shown = shownPath(path)
@@ -26,7 +26,7 @@ export function requireTrusted(path: string, { endpoints, loginProgram }: Kubeco
     say(`${shown} logs in by a program of this machine: ${shortened(loginProgram, 120)}`)
 }
 
-/** A proxy carries the connection away from this machine, wherever it leads from there. */
+/** Why an endpoint is not authenticated, or undefined. Through a proxy a loopback address is not this machine. */
 function problemOf({ server, insecure, proxied }: Endpoint): string | undefined {
   const url = new URL(server)
   if (proxied !== true && isLoopback(url.hostname)) return undefined

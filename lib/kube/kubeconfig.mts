@@ -13,9 +13,9 @@ export interface Endpoint {
   readonly server: string
   /** `tls-server-name`: the name its certificate is for, when it is not the one in `server`. */
   readonly tlsName?: string | undefined
-  /** `proxy-url`: kubectl asks a proxy for it. */
+  /** `proxy-url`: kubectl connects through a proxy. */
   readonly proxied?: boolean
-  /** `insecure-skip-tls-verify`: kubectl takes any certificate there. */
+  /** `insecure-skip-tls-verify`: kubectl accepts any certificate there. */
   readonly insecure?: boolean
 }
 
@@ -23,19 +23,19 @@ export interface Endpoint {
 export interface Kubeconfig {
   /** The current context first, then every other one with the same CA and the same user: the same cluster. */
   readonly endpoints: readonly [Endpoint, ...Endpoint[]]
-  /** PEM texts of CA, client certificate and key; undefined where the file has none, or paths of files. */
+  /** PEM texts of CA, client certificate and key; undefined where the file has none, or has a path instead. */
   readonly ca: string | undefined
   readonly certificate: string | undefined
   readonly key: string | undefined
-  /** The program that kubectl starts for credentials (`exec`), as the file writes it. */
+  /** The program that kubectl starts for credentials (`exec`), as written in the file. */
   readonly loginProgram?: string | undefined
-  /** sha256 of the CA as the file writes it, or of the server's address without one. */
+  /** sha256 of the CA as written in the file (base64), or of the server's address without one. */
   readonly caHash: string
 }
 
 const data = optionalOrNull(text)
 
-/** Anything but false: kubectl reads YAML 1.1, to which also `yes` and `on` are true, and `no` and `off` are not. */
+/** True for anything but false: kubectl reads YAML 1.1, in which `yes` and `on` are true too, `no` and `off` false. */
 const isSet: Shape<boolean> = (value) =>
   ![undefined, null, false].includes(value as undefined) && !/^(no?|off)$/i.test(String(value))
 
@@ -80,7 +80,8 @@ const document = fields({
 /**
  * Parses a kubeconfig and registers its secrets for redaction.
  * @param path of the file, for errors
- * @throws KitError exit 2 naming file and field: not YAML, another shape, or a current context without a cluster
+ * @throws KitError exit 2 naming file and field: not YAML, another shape, a current context without a cluster, a server
+ * that is no URL, a certificate or key that is not PEM, or a key of another certificate
  */
 export function parseKubeconfig(path: string, content: string): Kubeconfig {
   const shown = shownPath(path)
@@ -170,7 +171,7 @@ type PemRule = (decoded: string) => string | undefined
 const certificateDataProblem: PemRule = (decoded) =>
   isCertificate(decoded) ? undefined : 'is not a certificate in PEM form, in base64'
 
-/** `kubectl config view` prints such words in place of a value; operators write them too. */
+/** The hint for a value that was cut out: `kubectl config view` prints such words for it, and operators write them. */
 const cutOut = (base64: string | undefined): string =>
   /omitted|redacted/i.test(base64 ?? '')
     ? ': it was cut out. Copy the file itself, or what `kubectl config view --raw` prints'

@@ -10,12 +10,12 @@ import { written } from '../base/written.mts'
 /** Characters of kubectl's stderr that are searched. */
 const mostWords = 20_000
 
-/** Lines of kubectl's logger (klog): what it tried on the way, such as a metrics API that is still starting. */
+/** True for a line of kubectl's logger (klog): about attempts on the way, such as a metrics API that still starts. */
 const isLogged = (line: string): boolean => /^[EIWF]\d{4} /.test(line)
 
 /**
  * The lines of stderr that say why the command failed: not those of kubectl's logger, nor warnings of the API server.
- * All of them when there are no others.
+ * All lines when there are no others.
  */
 function reasonsIn(stderr: string): string[] {
   const lines = stderr.split('\n').filter((line) => line !== '')
@@ -23,7 +23,7 @@ function reasonsIn(stderr: string): string[] {
   return reasons.length === 0 ? lines : reasons
 }
 
-/** The program in a pod has ended with this code: the words before it are its own, not the API server's. */
+/** The program in a pod has ended with this code: the text before it is the program's own, not the API server's. */
 const endedInPod = /command terminated with exit code (\d+)/
 
 /** The resourceVersion that was sent is no longer the object's (HTTP 409). */
@@ -44,9 +44,9 @@ export class ObjectModified extends KitError {
  * The error for a kubectl command that failed: what its stderr means and what to do.
  * @param words the command's arguments: `get`, `pods`
  * @param sent the object on its stdin
- * @returns ObjectModified (5), or KitError exit 3 (a login program is missing), 5 (namespace is being deleted), 6 (API
- * server or proxy unreachable), 7 (certificate not trusted), 8 (unauthorized, forbidden, denied by a policy), 9 (all others: quota, webhook,
- * etcd is full, unknown)
+ * @returns ObjectModified (5), or KitError exit 3 (a login program is missing), 5 (namespace is being deleted, volume
+ * cannot be resized), 6 (API server or proxy unreachable), 7 (certificate not trusted), 8 (no credentials,
+ * unauthorized, forbidden, denied by a policy), 9 (all others: quota, webhook without an answer, etcd is full, unknown)
  */
 export function kubectlError(
   words: readonly string[],

@@ -9,11 +9,11 @@ export interface Refusal {
   readonly what: string | ((found: RegExpExecArray, object: string) => string)
   readonly exitCode: ExitCode
   readonly hint: string | ((found: RegExpExecArray) => string)
-  /** A rule of the cluster refuses an object that was to be written: what has been written before is said. */
+  /** True when a rule of the cluster refuses an object: the error then says what the run has written before. */
   readonly isAdmission?: true
 }
 
-/** Errors of an API server that may answer again in a moment: Go's network errors, and its own for overload. */
+/** Errors of an API server that may answer again soon: Go's network errors, and its own for overload. */
 export const away = new RegExp(
   [
     // The connection was not established.

@@ -2,7 +2,7 @@ import { log } from '../base/log.mts'
 import { shortened } from '../base/sensitive.mts'
 
 /**
- * Logs the API server's warnings, `would violate PodSecurity ...` above all, each once a run: the same text comes with
+ * Logs the API server's warnings, most often `would violate PodSecurity ...`, each once a run: the same text comes with
  * every request.
  * @returns a function to call with the warnings of each request
  */

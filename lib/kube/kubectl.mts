@@ -11,17 +11,19 @@ import type { Question } from './question.mts'
 import { nameOf, type LiveObject } from './types.mts'
 
 /**
- * One cluster. What is read and written goes to its API server by `api`; only a program in a pod and the question for
- * kubectl's own version are a kubectl process.
+ * Access to one cluster. Reads and writes go to its API server through `api`; only programs in pods, and the question
+ * for kubectl's own version, are kubectl processes.
  */
 export interface Kubectl {
-  /** The words every command begins with: program, kubeconfig, context. The context changes when its server is lost. */
+  /** The first words of every command: program, kubeconfig, and the context, which changes when its server fails. */
   readonly words: readonly string[]
-  /** Requests to the API server. Tried again as `run` does. */
+  /** Reads from and writes to the API server, repeated as by `run`. */
   readonly api: Api
   /**
-   * Runs and gives stdout. A server that has answered before is retried for 60 s, by another context if there is one.
-   * @throws KitError of kubectlError: exit 5, 6, 7, 8 or 9; exit 130 or 143 on a signal
+   * Runs a kubectl command and returns its stdout. While a server that has answered before is unreachable, the command
+   * is repeated for 60 s, by another context if there is one.
+   * @throws KitError of kubectlError: exit 3, 5, 6, 7, 8 or 9; ForeignAuthority (7) when the server has not answered in
+   * this run; exit 9 for more than 64 MiB of output; exit 130 or 143 on a signal
    */
   run(words: readonly string[], options?: KubectlOptions): Promise<string>
 }
@@ -30,7 +32,7 @@ export interface Kubectl {
 export interface KubectlOptions {
   /** Seconds until it must have ended: 60 unless given. */
   readonly timeoutSeconds?: number
-  /** Never retried: whether the program has run is not known when its response is lost. */
+  /** Never repeated: when its response is lost, it is not known whether the program has run. */
   readonly once?: boolean
 }
 
@@ -65,7 +67,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
 
   async function runOnce(context: string, more: readonly string[], seconds: number): Promise<string> {
     const started = performance.now()
-    // Before the verb: after the -- of exec the option would be passed to the program in the pod.
+    // The option is before the verb: after the -- of exec it would be passed to the program in the pod.
     const finished = await run([...wordsFor(context), `--request-timeout=${seconds}s`, ...more], {
       timeoutSeconds: seconds + 5,
     }).catch((thrown: unknown) => {
@@ -104,7 +106,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
   }
 }
 
-/** One line of the log, which an operator can type. @param sent the object on stdin, named behind it */
+/** Logs a request as the command an operator can type, with its status and duration. @param sent what was written */
 function recordTimed(words: readonly string[], answer: number, started: number, sent?: unknown): void {
   const { kind, metadata } = (sent ?? {}) as Partial<LiveObject>
   const named = kind === undefined || metadata?.name === undefined ? '' : ` # ${nameOf(sent as LiveObject)}`

@@ -6,13 +6,13 @@ export interface KubernetesBuild {
    * name of its own, which is not K3s.
    */
   readonly kind: 'release' | 'source' | 'other'
-  /** For people: `K3s v1.36.5+k3s1`. */
+  /** As shown to operators: `K3s v1.36.5+k3s1`. */
   readonly text: string
 }
 
 /**
- * Classifies a version. K3s' build scripts name it: `v1.36.5+k3s1` is a release, `v1.36.5+k3s-469d009f` names a commit
- * (scripts/version.sh of K3s).
+ * Classifies a version by the name that K3s' build scripts give it (scripts/version.sh of K3s): `v1.36.5+k3s1` is a
+ * release, `v1.36.5+k3s-469d009f` was built from a commit.
  * @param version a Node's `status.nodeInfo.kubeletVersion`
  */
 export function kubernetesBuild(version: string): KubernetesBuild {

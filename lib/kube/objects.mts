@@ -11,7 +11,7 @@ import { ObjectModified } from './kubectl-errors.mts'
 /**
  * The live objects of these manifests, with managedFields; those that do not exist are absent.
  * @returns by nameOf
- * @throws KitError, see Kubectl.run
+ * @throws KitError exit 9 when the cluster does not have one of their kinds; see also Api
  */
 export async function findLive(
   kubectl: Kubectl,
@@ -80,23 +80,24 @@ function withSent(thrown: unknown, sent: readonly LiveObject[]): unknown {
   })
 }
 
-/** The field manager every write of the kit carries. */
+/** The field manager of the kit's writes. */
 export const fieldManager = 'keybuzz'
 
 /** The kit's field manager of `spec.replicas` where the kit does not declare it, or changes it for a while. */
 export const replicasManager = 'keybuzz-handover'
 
-/** Seconds a deleted Deployment's pods may take to end: the longest grace period, and a margin. */
+/** Seconds deleted objects and the pods they own may take to be gone. */
 const podsEndSeconds = 900
 
-/** How often the objects are asked about until the pods they wait for are. */
+/** Requests for the objects between two requests for the pods they wait for. */
 const looksBetween = 5
 
 /**
  * Deletes objects, in this order.
- * @param wait until they and everything they own are gone (up to 900 s): no pod uses a backend any more then
- * @returns how many the API server has taken the deletion of: those that were gone before are not among them
- * @throws KitError exit 9 naming those that are not gone in time, with their finalizers; see also Kubectl.run
+ * @param wait until they and everything they own are gone, up to 900 s: then no pod uses a backend any more
+ * @returns the number of deletions the API server has accepted, without objects that were gone before
+ * @throws KitError exit 9 when `wait` and objects are not gone in time, or the node of a pod they wait for does not
+ * answer (PodCannotEnd), see waitUntilGone; see also Kubectl.run
  */
 export async function deleteObjects(
   kubectl: Kubectl,
@@ -115,7 +116,8 @@ export async function deleteObjects(
  * whenever that changes.
  * @param seconds until the wait fails
  * @param everyMs milliseconds between two requests
- * @throws KitError exit 9 naming what is left, or the pod it waits for when that one's node does not answer; exit 130 or 143 on a signal; see also Kubectl.run
+ * @throws KitError exit 9 naming the objects left, with their finalizers; PodCannotEnd (9) when the node of a pod they
+ * wait for does not answer; exit 130 or 143 on a signal; see also Api
  */
 export async function waitUntilGone(
   kubectl: Kubectl,
@@ -137,7 +139,7 @@ export async function waitUntilGone(
     )
     const left = objects.flatMap((one) => {
       const now = live.get(nameOf(one))
-      // An object of the same name and another uid was made meanwhile: it is not waited for.
+      // An object of the same name and another uid was created meanwhile: it is not waited for.
       return now === undefined || now.metadata.uid !== one.metadata.uid ? [] : [now]
     })
     if (left.length === 0) return

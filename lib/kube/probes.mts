@@ -2,35 +2,36 @@ import type { LiveObject } from './types.mts'
 import type { KubeReader } from './reader.mts'
 import { createLimit } from '../base/concurrency.mts'
 
-// Small pods that the module that makes a cluster lets run on every node, and what the kit asks them: what is reached
-// from there. A cluster the kit did not make has none.
+// Probes: small pods that module 9 runs on every node. Through them the kit tests what can be reached from each node. A
+// cluster that the kit did not install has none.
 
+/** The namespace of the probes. */
 export const probeNamespace = 'keybuzz-probe'
-/** The port by which the kit asks them, through the API server. */
+/** The port of the probes for the requests of the kit, which go through the API server. */
 export const askedPort = 8081
-/** Labels of the probe that is on every node. */
+/** Labels of the probes that run on every node. */
 export const nodeProbe = { 'app.kubernetes.io/name': 'probe', 'app.kubernetes.io/component': 'node' } as const
 
-/** What a KubeReader must be able to do to ask probes. */
+/** The part of a KubeReader that sends requests to probes. */
 type Asking = Pick<KubeReader, 'raw'>
 
-/** A probe that runs, and where. */
+/** A running probe. */
 export interface Probe {
   readonly node: string
   readonly pod: string
   readonly address: string
 }
 
-/** What one probe was asked, and what came back: empty when nothing did. */
+/** The results of one probe, `yes` or `no` by item; an item without a result is absent. */
 export type Seen = ReadonlyMap<string, string>
 
-/** Bytes of one question: it fits into one packet, and so does its answer, where larger ones are lost. */
+/** Most bytes of items in one request: request and response fit into one packet each, where larger ones are lost. */
 const questionBytes = 900
 
-/** Probes asked at the same time. */
+/** Runs at most 8 requests to probes at the same time. */
 const limit = createLimit(8)
 
-/** The running probes with these labels, by the name of their node. @throws KitError exit 3 or 5 to 9 from kubectl */
+/** The running probes with these labels, sorted by the name of their node. @throws KitError, see KubeReader.list */
 export async function probesOf(
   kube: Pick<KubeReader, 'list'>,
   labels: Readonly<Record<string, string>>,
@@ -48,13 +49,18 @@ function probeOf({ metadata, spec, status }: LiveObject): Probe[] {
     : [{ node: nodeName, pod: metadata.name, address: podIP }]
 }
 
-/** Asks one program of one probe, through the API server. @throws KitError when it does not answer */
+/**
+ * The output of one CGI program of a probe, requested through the API server.
+ * @param program its name, and its query: `reach?ask=ITEM`
+ * @throws KitError exit 6, 8 or 9 when it does not answer, see KubeReader.raw
+ */
 export const askProbe = (kube: Asking, { pod }: Probe, program: string): Promise<string> =>
   kube.raw(`/api/v1/namespaces/${probeNamespace}/pods/${pod}:${askedPort}/proxy/cgi-bin/${program}`)
 
 /**
- * What one probe reaches of `items`. What does not answer is asked once more: a busy node is slow, not cut off.
- * A probe that does not answer has seen nothing.
+ * The results of one probe for `items`. Items without a result are requested once more: a busy node is slow, not
+ * unreachable. No error is thrown: a probe that does not answer has no results.
+ * @param items as in probe-scripts.mts of module 9: `open=192.0.2.20:5432`
  */
 export async function reach(kube: Asking, probe: Probe, items: readonly string[]): Promise<Seen> {
   const first = await look(kube, probe, items)
@@ -77,7 +83,7 @@ async function look(kube: Asking, probe: Probe, items: readonly string[]): Promi
   return new Map(answers.flat())
 }
 
-/** Items, cut into questions. */
+/** Splits items into those of one request each. */
 export function portionsOf(items: readonly string[]): string[][] {
   const portions: string[][] = []
   let room = 0

@@ -8,13 +8,21 @@ import type { Kubectl } from './kubectl.mts'
 
 /** How a program is run in a pod. */
 export interface RunInOptions {
-  /** True for a program that only looks: running it twice is the same as once. */
+  /** True for a program that changes nothing: it may run twice. */
   readonly isRepeatable: boolean
 }
 
-/** Reads from one cluster. Every method throws the KitError of Kubectl.run: exit 5 to 9, 130 or 143; 3 if not JSON. */
+/**
+ * Reads from one cluster. Every method throws KitError exit 3 or 5 to 9, and exit 130 or 143 on a signal: `list`, `get`
+ * and `raw` as Api (exit 12 too), the others as Kubectl.json.
+ */
 export interface KubeReader {
-  /** Objects of a kind. @param kind as kubectl names it, without version: `deployments.apps` @param where all namespaces unless given */
+  /**
+   * Objects of a kind.
+   * @param kind as kubectl names it, without version: `deployments.apps`
+   * @param where all namespaces, and any labels, unless given
+   * @throws KitError exit 9 when the cluster has no such kind
+   */
   list(
     kind: string,
     where: { namespace?: string; labels?: Readonly<Record<string, string>> },
@@ -23,25 +31,26 @@ export interface KubeReader {
   get(kind: string, name: string, namespace?: string): Promise<LiveObject | undefined>
   /**
    * The body of an API path, also of pod and Service proxies.
-   * @param options `once` with a short `timeoutSeconds`, where the caller asks again itself
-   * @throws KitError exit 9 (or 8) when it is not 2xx
+   * @param options `once` with a short `timeoutSeconds`, where the caller repeats the request itself
+   * @throws KitError exit 6, 8 or 9 when the response is not 2xx, see Api.raw
    */
   raw(path: string, options?: AskOptions): Promise<string>
   /**
-   * The stdout of a program run in a pod's first container. Whether it ran is unknown when the link is lost: then only
-   * a repeatable one is started again.
+   * The stdout of a program run in a pod's first container. When the connection is lost, it is not known whether it
+   * ran: then only a repeatable one is started again.
    * @throws KitError exit 9 when it exits non-zero
    */
   runIn(pod: LiveObject, argv: readonly string[], options: RunInOptions): Promise<string>
   /**
-   * What the API server would store if this object was created (--dry-run=server), as its webhooks change it. Nothing is
+   * The object as the API server would store it (--dry-run=server), with the changes of its webhooks. Nothing is
    * written.
-   * @throws KitError exit 8 or 9 with the API server's words when it refuses it
+   * @throws KitError exit 5, 8 or 9 with the API server's message when it refuses the object; exit 9 when it returns
+   * none
    */
   wouldCreate(object: Manifest): Promise<LiveObject>
   /**
-   * A token of a service account for 10 minutes; nothing is stored.
-   * @param audience who may read it: `vault`
+   * A token of a service account, valid for 10 minutes; nothing is stored.
+   * @param audience the service that accepts it: `vault`
    * @throws KitError exit 9 when there is no such service account
    */
   tokenOf(account: string, namespace: string, audience: string): Promise<Sensitive>

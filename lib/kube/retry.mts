@@ -4,30 +4,31 @@ import { pauseFor } from '../base/poll.mts'
 
 // An API server that has answered before may come back: K3s restarts, a load balancer fails over.
 
-/** Seconds in which it may. */
+/** Seconds for which its requests are repeated. */
 const retrySeconds = 60
 
 /** The context of the kubeconfig to begin with, and how another is chosen when its server no longer answers. */
 export interface Way {
   readonly context: string
   readonly another: () => Promise<string>
-  /** Looks for another reason when the first command does not reach or trust the server. */
+  /** Finds a more exact error when the first request does not reach or trust the server; undefined without one. */
   readonly explain?: (context: string) => Promise<KitError | undefined>
 }
 
-/** Repeats what does not reach the API server. */
+/** Repeats requests that do not reach the API server. */
 export interface Retry {
   /** The context that is used now. */
   readonly context: string
   /**
-   * Acts, again for 60 s while the server is unreachable, by another context if there is one.
-   * @param repeatable false for what is done once
-   * @throws what `act` throws; a better reason for it when the server has not answered in this run
+   * Calls `act`, and again for 60 s while a server that has answered before is unreachable, by another context if any.
+   * @param repeatable false: `act` is called once
+   * @throws what `act` throws, or the error of `explain` for it when the server has not answered in this run; KitError
+   * exit 130 or 143 on a signal
    */
   attempt<T>(act: (context: string) => Promise<T>, repeatable: boolean): Promise<T>
 }
 
-/** True for the error of an API server that does not answer. */
+/** True for the error of an API server that does not answer: KitError exit 6. */
 export const isUnreachable = (thrown: unknown): boolean =>
   thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable
 
@@ -38,7 +39,7 @@ export function createRetry(way: Way): Retry {
   let answered = false
   let moving: Promise<void> | undefined
 
-  /** One choice for all questions that wait for it. */
+  /** Chooses a context once for all requests that wait for it. */
   const move = (): Promise<void> => (moving ??= choose().finally(() => (moving = undefined)))
   async function choose(): Promise<void> {
     log.waiting(`the API server does not answer: trying again for ${retrySeconds} s`)
@@ -46,7 +47,7 @@ export function createRetry(way: Way): Retry {
     context = await way.another()
   }
 
-  /** An error of a server that has not answered yet may have a cause that kubectl does not tell. */
+  /** The error to throw: that of a server that has not answered yet may have a cause that kubectl does not report. */
   async function explained(thrown: unknown): Promise<unknown> {
     const isTrust = thrown instanceof KitError && thrown.exitCode === exitCodes.trust
     if (answered || !(isTrust || isUnreachable(thrown))) return thrown

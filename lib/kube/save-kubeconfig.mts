@@ -17,9 +17,10 @@ export interface Fetched {
 
 /**
  * Saves the kubeconfig of an environment, with a context for each name of the API, unless the saved one has the same
- * addresses and a certificate that lasts. Its current context is one that answers from this machine.
- * @throws KitError exit 2 when a kubeconfig is damaged, exit 5 when it is another cluster's, exit 6 when no name
- * answers, exit 12 when the file cannot be written
+ * addresses and a certificate that is valid long enough (newsOf). Its current context is one that answers from this
+ * machine. Under --plan it is only noted.
+ * @throws KitError exit 2 when a kubeconfig or the recorded identity is damaged or readable by others, exit 5 when the
+ * masters are of another cluster than recorded, exit 6 when no name answers, exit 12 when the file cannot be written
  */
 export async function keepKubeconfig(
   env: string,
@@ -52,14 +53,14 @@ const endpointsOf = (env: string, names: readonly string[]): [Endpoint, ...Endpo
   return [first, ...others]
 }
 
-/** Days before the end of the saved client certificate from which a newer one replaces it: K3s renews its own then. */
+/** Days before the end of the saved client certificate from which a newer one replaces it: K3s then renews its own. */
 const renewal = 120
 
 /** Why `own` must replace the saved kubeconfig; undefined when it need not. @param own as fetched from a master */
 export function newsOf(own: Kubeconfig, saved: Kubeconfig | undefined, now: Date): string | undefined {
   const days = daysLeft(own, now) ?? 0
   if (saved === undefined) return `${own.endpoints.length} addresses, its certificate has ${days} days left`
-  // Only a recorded identity lets it come so far: requireSameCa.
+  // requireSameCa accepts another CA than the saved one only when it is the recorded one.
   if (own.caHash !== saved.caHash) return 'it was of another cluster; this is the one of the masters'
   const servers = ({ endpoints }: Kubeconfig) => endpoints.map(({ server }) => server).toSorted()
   if (servers(own).join() !== servers(saved).join())

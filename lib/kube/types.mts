@@ -84,6 +84,6 @@ interface Condition {
   readonly message?: string
 }
 
-/** An object's condition in `status.conditions`. @param type `Ready` */
+/** An object's condition in `status.conditions`; undefined when it has none of that type. @param type `Ready` */
 export const conditionOf = (live: LiveObject, type: string): Condition | undefined =>
   (live['status'] as { conditions?: Condition[] } | undefined)?.conditions?.find((one) => one.type === type)

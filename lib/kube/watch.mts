@@ -27,7 +27,7 @@ const pauseMs = 1000
 
 /**
  * Milliseconds after which a restarted watch without events requests the list: neither an empty list nor an API server
- * that hangs is an event.
+ * that hangs produces an event.
  */
 const usualSilenceMs = 10_000
 
@@ -50,7 +50,7 @@ export function watchKind(
   const stopping = new AbortController()
   const { signal } = stopping
   let silent: NodeJS.Timeout | undefined
-  /** Objects known before a watch ended are kept until the new list arrives: a lost connection deletes nothing. */
+  /** True until the new list arrives. Objects known before are kept so long: a lost connection deletes nothing. */
   let renewing = false
   const forget = () => {
     renewing = false

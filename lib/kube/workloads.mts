@@ -1,6 +1,6 @@
 import type { LiveObject, Manifest } from './types.mts'
 
-// The kinds of objects that keep pods running, and how a step names one: `n8n`, or `statefulset/qdrant`.
+// The kinds of workloads, and how a step names one: `n8n` for a Deployment, or `statefulset/qdrant`.
 
 /** The kinds, with their names in kubectl. */
 const resources = { Deployment: 'deployments.apps', StatefulSet: 'statefulsets.apps' } as const

@@ -31,7 +31,10 @@ export interface StepContext<M extends Module> {
 
 /** The additional context of a step of a module that works on machines. */
 export interface MachineContext<M extends Module> extends StepContext<M> {
-  /** The hosts of the cluster, connected at the first call. @throws KitError exit 2, 3, 6 to 9, 11, 12 as openHosts */
+  /**
+   * The hosts of the cluster, connected at the first call.
+   * @throws KitError exit 2, 3, 6 to 9, 11, 12, 130 or 143, see openHosts
+   */
   readonly hosts: () => Promise<Hosts>
   readonly cluster: ClusterOfRun
   readonly versions: Versions
@@ -40,16 +43,18 @@ export interface MachineContext<M extends Module> extends StepContext<M> {
 /** The module's settings as a whole. */
 export interface Credentials {
   /**
-   * Completes the settings and saves them: given, saved, adopted from the cluster, generated, asked. Before answers
-   * that were typed are saved, the module's backends are tried with them.
-   * @throws KitError exit 2 for a missing or invalid value, exit 5 when a saved secret is not the live one, exit 11
-   *   when another run has the lock, exit 12 when they cannot be saved, exit 130 when a question is cancelled
+   * Completes the settings and saves them: given, saved, adopted from the cluster, generated, typed. Before typed
+   * answers are saved, the backends of the module are tried with them; the operator decides about a refusal.
+   * @throws KitError exit 2 for a missing or invalid value or without the name of a protected environment; exit 5 when
+   *   a saved secret is not the live one, or settings of the last revision are lost; exit 3 or 5 to 9 from kubectl;
+   *   exit 11 when another run has the lock; exit 12 when they cannot be saved; exit 130 or 143 at a question
    */
   ensure(): Promise<void>
   /**
    * Saves values that a step found on hosts, or generated, for optional settings without a value.
    * @param found text by setting key
-   * @throws KitError exit 2 when the environment is protected and its name is not given, exit 11, exit 12
+   * @throws KitError exit 2 when the environment is protected and its name is not given, exit 11 when another run has
+   *   the lock, exit 12 when they cannot be saved
    */
   readonly keep: (found: RawValues) => Promise<void>
 }
@@ -59,17 +64,17 @@ export interface Pulls {
   /**
    * Requires that nodes can pull all of them, see provePulls.
    * @param more images that the operator's own settings name
-   * @throws KitError exit 2 for a placeholder; exit 3 or 8 for an image that cannot be pulled
+   * @throws KitError exit 2 for a placeholder; exit 3 or 8 for an image that cannot be pulled; exit 3 without a cluster
    */
   require(more?: readonly string[]): Promise<void>
 }
 
-/** The backends a module says it needs. */
+/** The backends a module declares. */
 export interface OwnBackends {
   /**
    * Checks all of them, then makes them usable: none is written to while another one may refuse. A run that is going to
-   * change an object also asks from the nodes whether pods reach them.
-   * @throws KitError exit 2 for settings, exit 3, 5, 6, 7, 8, 9 or 11, see requireBackends
+   * change an object also tests from the nodes whether pods can connect to them.
+   * @throws KitError exit 2 for settings; exit 3, 5, 6, 7, 8, 9 or 11, see requireBackends and requireFromNodes
    */
   require(): Promise<void>
 }
@@ -79,7 +84,8 @@ export interface Tests<M extends Module> {
    * Runs every check, with --drill also the drills, and writes the report. Does nothing under --plan.
    * @param checks imports the module's checks
    * @param drills imports the module's drills
-   * @throws KitError exit 10 when one fails, exit 11 when another run has the lock, exit 12 for the report
+   * @throws KitError exit 10 when one fails, exit 11 when another run has the lock, exit 12 when the report cannot be
+   *   written, exit 3 without a cluster, exit 3 or 5 to 9 from kubectl, exit 130 or 143 on a signal
    */
   run(
     checks: () => Promise<{ readonly checks: ChecksOf<M> }>,
@@ -93,9 +99,13 @@ export interface ClusterOfRun {
   readonly known: boolean
   /**
    * Saves the kubeconfig unless the saved one is equivalent.
-   * @throws KitError exit 5 when it is another cluster's, exit 6 when no name in it answers, exit 12 for the disk
+   * @throws KitError exit 2 when a kubeconfig is damaged, exit 5 when it is another cluster's, exit 6 when no name in
+   *   it answers, exit 12 when the file cannot be written
    */
   keepKubeconfig(fetched: Fetched): Promise<void>
-  /** Opens the cluster for the rest of the run, once its API server answers. @throws KitError as openCluster */
+  /**
+   * Opens the cluster for the rest of the run, once its API server answers.
+   * @throws KitError exit 2, 3, 5 to 9 or 11, see openCluster and putBackDrills
+   */
   connect(): Promise<void>
 }

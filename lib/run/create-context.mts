@@ -88,10 +88,14 @@ const requirePulls = <M extends Module>(session: Session<M>, more: readonly stri
     },
   )
 
-/** Seconds one node may take to answer, by way of the API server. */
+/** Seconds within which the probe of one node must answer, through the API server. */
 const nodeSeconds = 12
 
-/** Asks from the nodes whether pods reach the backends, when this run is going to change an object of the cluster. */
+/**
+ * Tests from the nodes whether pods can connect to the backends, if this run is going to change an object of the
+ * cluster.
+ * @throws KitError exit 2 for settings; exit 6 or 8, see requireFromNodes
+ */
 async function askNodes<M extends Module>({ module, inputs, opened, reporter }: Session<M>): Promise<void> {
   if (opened === undefined || opened.kube.foreseen.length === 0) return
   const settings = inputs.current()
@@ -99,7 +103,7 @@ async function askNodes<M extends Module>({ module, inputs, opened, reporter }: 
   await requireFromNodes(titledEndpoints(module.backends?.(settings) ?? {}, settings), {
     kube: {
       list: (kind, where) => kube.reader.list(kind, where),
-      // A probe that does not answer is no API server that is away: nothing is tried again for a minute.
+      // A probe that does not answer does not mean an unreachable API server: no retries for a minute.
       raw: (path) => cluster.kubectl.api.raw(path, { once: true, timeoutSeconds: nodeSeconds }),
     },
     nodes: look.nodes,

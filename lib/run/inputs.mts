@@ -39,7 +39,7 @@ export interface Inputs<M extends Module> {
   lost(before: RecordedSettings, live: RawValues): LostSetting[]
   /** Uses the values of the last revision again. They are saved by the next `ensure` or `keep`. */
   restore(lost: readonly LostSetting[]): void
-  /** Goes on without the values of the last revision. */
+  /** Continues without the values of the last revision. */
   accept(lost: readonly LostSetting[]): void
   /**
    * Completes, tries and saves the settings; under --plan they are only used.
@@ -47,7 +47,7 @@ export interface Inputs<M extends Module> {
    * @param hold runs before a file is changed: confirmation of a protected environment, lock
    * @param tryOut tries backends with answers that were typed
    * @param unproven keys of live values that no validated revision ran with
-   * @throws KitError exit 2, 5, 12 or 130, see completeSettings and keepSettings, and what `hold` throws
+   * @throws KitError exit 2, 5, 12, 130 or 143, see completeSettings and keepSettings, and what `hold` throws
    */
   ensure(
     live: RawValues,
@@ -63,7 +63,10 @@ export interface Inputs<M extends Module> {
   keep(found: RawValues, hold: () => Promise<void>): Promise<void>
 }
 
-/** Reads --set and --answers, and opens the settings of a run. @throws KitError exit 2 for what is invalid */
+/**
+ * Reads --set and --answers, and opens the settings of a run.
+ * @throws KitError exit 2 for an invalid --set or answers file; exit 130 or 143 on a signal while a pipe is read
+ */
 export async function openInputs<M extends Module>(
   module: M,
   env: string,
@@ -80,7 +83,7 @@ export async function openInputs<M extends Module>(
   let transient: RawValues = {}
   /** Keys of lost settings that were decided about. */
   const decided = new Set<string>()
-  /** Keys of settings that `ensure` saved although nothing had said their value. */
+  /** Keys of settings that `ensure` saved although no source had given their value. */
   const unsaid = new Set<string>()
   const sources = (): Sources => ({
     env,

@@ -19,7 +19,11 @@ export function liveValues(objects: readonly LiveObject[], namespaces: readonly 
   }
 }
 
-/** The values alone: a lost settings file is restored from them. @param objects as for liveValues @param namespaces too */
+/**
+ * The values alone: a lost settings file is restored from them.
+ * @param objects as for liveValues
+ * @param namespaces as for liveValues
+ */
 export const liveSecrets = (
   objects: readonly LiveObject[],
   namespaces: readonly LiveObject[],

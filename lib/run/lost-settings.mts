@@ -12,10 +12,11 @@ import type { Session } from './session.mts'
 
 /**
  * Requires the settings the last revision was made with, before anything is written: a settings file that was lost or
- * shortened would change the cluster without a word. On a terminal, asks whether the values of the revision are used
+ * shortened would change the cluster without a message. On a terminal, asks whether the values of the revision are used
  * again; under --plan, notes them. Revisions of older kits have no record: nothing is compared then.
  * @returns true when the values of the last revision are used again, and are to be saved
- * @throws KitError exit 5 naming them when there is no terminal; Cancelled (130) or exit 143 at the question
+ * @throws KitError exit 5 naming them when there is no terminal; exit 3 or 5 to 9 from kubectl; Cancelled (130) or exit
+ *   143 at the question
  */
 export async function requireKeptSettings<M extends Module>(session: Session<M>): Promise<boolean> {
   const { opened, inputs, module, env, answers, writes } = session

@@ -11,8 +11,10 @@ import type { Settings } from '../settings/settings.mts'
 
 /** The hosts of a module that works on machines, and the cluster it creates on them. */
 export interface Machines {
+  /** Connects at the first call. @throws KitError exit 2, 3, 6 to 9, 11, 12, 130 or 143, see openHosts */
   readonly hosts: () => Promise<Hosts>
   readonly cluster: ClusterOfRun
+  /** Closes the connections, if there are any. */
   close(): Promise<void>
 }
 
@@ -21,7 +23,11 @@ export interface MachinesOptions extends Omit<HostsOptions, 'settings' | 'limit'
   readonly options: Pick<Arguments, 'limit' | 'verb'>
 }
 
-/** The machines of a run; no connection before `hosts` is called. @param connect opens the cluster, see ClusterOfRun */
+/**
+ * The machines of a run; no connection before `hosts` is called.
+ * @param connect opens the cluster, see ClusterOfRun
+ * @throws KitError exit 2 when kubeconfig or cluster.env cannot be read, or others may read it
+ */
 export function createMachines(
   { settings, options: { limit, verb }, ...entry }: MachinesOptions,
   connect: () => Promise<void>,
@@ -55,14 +61,15 @@ export const noCluster = (): KitError =>
     hint: 'install module 9: it begins with the machines',
   })
 
-/** Why a run begins without a cluster, for its heading. */
+/** Why a run begins without a cluster, for its heading. @throws KitError exit 2 when others may read the kubeconfig */
 export const whyNoCluster = (env: string): string =>
   hasKubeconfig(env) ? 'its cluster does not answer' : 'no cluster yet'
 
 /**
  * Opens the cluster of a run. Undefined for an install or uninstall of a module that works on machines, while there is
  * no cluster, its API server does not answer, or the kubeconfig's certificate has expired or is another cluster's.
- * @throws what `open` throws, except exit 6, CertificateExpired and ForeignAuthority in these cases
+ * @throws KitError exit 2 when others may read the kubeconfig; what `open` throws, except exit 6, CertificateExpired
+ *   and ForeignAuthority in these cases
  */
 export async function openFor(
   module: Module,

@@ -20,8 +20,8 @@ export interface Module extends Declares {
   /** Works on the hosts of servers.tsv, and may therefore begin before there is a cluster. */
   readonly machines?: MachineWork
   /**
-   * Kinds of its objects beside those of every module (prunableKinds), as kubectl names them: `roles.rbac...`. They are
-   * read, pruned and uninstalled with the others.
+   * Kinds of its objects in addition to those of every module (prunableKinds), as kubectl names them: `roles.rbac...`.
+   * They are read, pruned and uninstalled with the others.
    */
   readonly moreKinds?: readonly string[]
   /** Names in versions.json that this module installs. */
@@ -39,8 +39,8 @@ export interface Module extends Declares {
     versions: Versions,
   ): Readonly<Record<string, readonly Manifest[]>>
   /**
-   * Who talks to whom: every connection its pods open or receive. Where the cluster enforces NetworkPolicies everything
-   * else is refused, but DNS. A module without flows gets no policies: its namespace stays open.
+   * Every TCP connection its pods open or receive. Where the cluster enforces NetworkPolicies, everything else but DNS
+   * is refused. A module without flows gets no policies: its namespace stays open.
    */
   flows?(settings: Settings): readonly Flow[]
   /** The backends it uses outside the cluster. */

@@ -35,11 +35,15 @@ export interface OpenedCluster {
   /** Every revision of every module on this cluster. */
   readonly known: readonly Revision[]
   readonly checksumKey: ChecksumKey
-  /** What modules must know of it for their NetworkPolicies. */
+  /** The facts about it that NetworkPolicies depend on. */
   readonly network: KnownNetwork
   /** Acquired by `mayWrite`; a reader acquires it when no other run may change what it reads. */
   readonly lock: ClusterLock
-  /** Before every write. @throws KitError exit 2, 11 or 130 when this run may not write (any more) */
+  /**
+   * Called before every write: asks for the name of a protected environment, requires the lock, records the identity.
+   * @throws KitError exit 2 without that name, exit 11 when another run has the lock, exit 12 when the identity cannot
+   *   be saved, exit 3 or 5 to 9 from kubectl, exit 130 or 143 on a signal
+   */
   mayWrite(): Promise<void>
 }
 
@@ -47,7 +51,7 @@ export interface OpenOptions {
   readonly module: Module
   readonly env: string
   readonly options: Arguments
-  /** Asks for the name of a protected environment, before the first write. @throws KitError exit 2 */
+  /** Asks for the name of a protected environment, before the first write. @throws KitError exit 2, 130 or 143 */
   readonly permit: () => Promise<void>
   readonly versions: Versions
   /** The images this run installs, read when its revision begins. */
@@ -65,7 +69,8 @@ export interface OpenOptions {
  * with the first write: a run without changes needs none.
  * @throws KitError exit 2 for a damaged kubeconfig or identity file, exit 3 without kubeconfig or kubectl, for a needed
  *   module or an unhealthy cluster, exit 5 for another cluster than recorded, exit 6 without an answer, exit 7 for a
- *   certificate, exit 8 for refused credentials, exit 9 for another refusal of the API server, exit 11 for the lock
+ *   certificate, exit 8 for refused credentials, exit 9 for another refusal of the API server, exit 11 when another run
+ *   has the lock, exit 12 for the temporary folder of kubectl proxy, exit 130 or 143 on a signal
  */
 export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> {
   const { module, env, options, permit, versions } = opening
@@ -144,7 +149,7 @@ function requireNeeded({ module, env, options }: OpenOptions, { look, records }:
   if (needed.length > 0 && options.verb !== 'status') requireGate(env, look, needed, records.revisions)
 }
 
-/** Acquires the lock and reads the cluster again when another run held it: what was read before is outdated then. */
+/** Acquires the lock, and reads the cluster again when another run held it: what was read before is outdated then. */
 async function readUnderLock(
   { options, module }: OpenOptions,
   lock: ClusterLock,
@@ -170,7 +175,8 @@ const warnDamaged = (name: string, why: string): void =>
 
 /**
  * Restores Deployments that a killed drill scaled to 0, and waits until they are ready, before anything else is read.
- * @throws KitError exit 2 or 11 when this run may not write, exit 5 to 9 from kubectl, exit 9 when one is not ready
+ * @throws KitError exit 2, 11, 12, 130 or 143, see mayWrite; exit 3 or 5 to 9 from kubectl; exit 9 when one does not
+ *   become ready
  */
 export async function putBackDrills({ cluster, kube }: OpenedCluster, repairs: Writes): Promise<void> {
   const deployments = await undoDrills(cluster.kubectl, repairs, await kube.recorded())

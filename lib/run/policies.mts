@@ -44,6 +44,7 @@ export function choosePolicies(
 /**
  * The NetworkPolicies by the step they belong to: the first that declares pods they select, else the module's first.
  * @param declared the module's objects by step, one Namespace among them
+ * @throws Error when there is no Namespace: a bug of the module
  */
 export function policiesBySteps(
   module: Pick<Module, 'flows'>,
@@ -66,7 +67,7 @@ export function policiesBySteps(
   return found
 }
 
-/** cert-manager proves a name by a pod of its own beside the Ingress (HTTP-01), also when it renews at night. */
+/** cert-manager proves a name by a pod of its own beside the Ingress (HTTP-01), also at each renewal. */
 const solverFlows = ({ TLS_MODE }: Settings): Flow[] =>
   TLS_MODE === 'issuer'
     ? [{ from: 'nodes', to: { pods: { 'acme.cert-manager.io/http01-solver': 'true' } }, port: 8089 }]
@@ -112,7 +113,7 @@ export const withoutUnproven = (
     ? manifests
     : manifests.filter(({ kind }) => kind !== 'NetworkPolicy')
 
-/** What the report says of them. @param applied NetworkPolicies in the current revision */
+/** The report's line about NetworkPolicies. @param applied how many are in the current revision */
 export function policyLine(choice: PolicyChoice, applied: number): string {
   if ('off' in choice)
     return applied === 0

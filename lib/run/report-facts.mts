@@ -7,7 +7,7 @@ import type { ReportFacts } from '../checks/tests.mts'
 import { trustedFiles } from '../settings/trusted-files.mts'
 import { describeImage, kitVersion } from '../settings/versions.mts'
 
-/** The content of a report beside its checks. @throws KitError exit 2 listing settings that are missing */
+/** The content of a report apart from its outcomes. @throws KitError exit 2 listing settings that are missing */
 export function reportFacts<M extends Module>(session: Session<M>): ReportFacts {
   const { module, env, opened, versions, ownVersions, chosen, policies, reporter } = session
   const settings = session.inputs.current()
@@ -25,7 +25,7 @@ export function reportFacts<M extends Module>(session: Session<M>): ReportFacts 
     kubernetes: (opened?.look.kubernetes ?? []).map(kubernetesBuild),
     makesCluster: isKnownByNodes(module.number),
     ownVersions,
-    // Of a cluster that was there already, the kit has sent no file.
+    // The hosts of an adopted cluster got no file from the kit.
     files: module.machines === undefined || current?.state === 'adopted' ? [] : trustedFiles(env),
     images: own.map((name) => describeImage(name, images[name] ?? '', versions)),
     access: module.information?.(settings) ?? [],

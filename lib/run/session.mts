@@ -33,7 +33,10 @@ export interface Session<M extends Module> {
   readonly writes: Writes
   /** The gate of writes that belong to no revision: faults of a drill, and their undo. */
   readonly repairs: Writes
-  /** Asks for the name of a protected environment, once per run. @throws KitError exit 2 */
+  /**
+   * Asks for the name of a protected environment, once per run.
+   * @throws KitError exit 2, 130 or 143, see confirmName
+   */
   readonly permit: () => Promise<void>
   /** The cluster; undefined while there is none yet. */
   readonly opened: OpenedCluster | undefined
@@ -45,16 +48,19 @@ export interface Session<M extends Module> {
   readonly backends: (settings?: SettingsOf<M>) => Backends
   /** The warnings of this run, and the reporter that adds to them. */
   readonly reporter: Pick<BackendOpener, 'reporter' | 'warnings'>
+  /** The hosts of a module that works on machines. @throws KitError exit 2, see createMachines */
   readonly machines: () => Machines
   /** Releases the lock and continues without the cluster, before it is uninstalled. Never throws. */
   leaveCluster(): Promise<void>
+  /** Closes the connections to backends and hosts, and releases the lock. */
   close(): Promise<void>
 }
 
 /**
  * Opens a run: inputs, cluster, gate, lock. Nothing of the module is written before a step writes.
  * @param withoutCluster true for step 00 alone, which may run before there is a cluster
- * @throws KitError exit 2 for settings or versions.json, else exit 2, 3, 5 to 9 or 11 as openCluster and putBackDrills
+ * @throws KitError exit 2 for settings or versions.json; exit 2, 3, 5 to 9, 11, 12, 130 or 143, see openCluster and
+ *   putBackDrills
  */
 export async function openSession<M extends Module>(
   module: M,

@@ -13,5 +13,6 @@ export interface Step<M extends Module = Module> {
   /** The name without the module's folder: `01_deploy`. Value of the label keybuzz.io/step. */
   readonly id: string
   readonly title: string
+  /** Does what the step is for. @throws KitError exit 2, 3, 5 to 12, 130 or 143; NotYet under --plan */
   readonly run: (context: ContextOf<M>) => Promise<void>
 }

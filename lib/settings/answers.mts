@@ -6,7 +6,7 @@ import { interruption } from '../base/signals.mts'
 
 // The answers file: a file, or a pipe (`--answers <(program)`, /dev/stdin, a FIFO), which can be read only once.
 
-/** The path under which the master passes a pipe's text on to each module's program. */
+/** The path under which the master passes the text of a pipe on to the program of each module. */
 export const handedOn = '/dev/fd/3'
 
 /** The file descriptor a path such as /dev/stdin names: it is read directly, since a socket has no path to open. */
@@ -21,7 +21,7 @@ function statusOf(path: string): Stats | undefined {
   try {
     return descriptor === undefined ? statSync(path) : fstatSync(descriptor)
   } catch (thrown) {
-    // Whatever it is, reading it says why, with the file's name.
+    // Not reported here: reading the file fails for the same reason, and that error names the file.
     if (thrown instanceof Error) return undefined
     throw thrown
   }
@@ -34,10 +34,10 @@ export function isPipe(path: string): boolean {
 }
 
 /**
- * The text of an answers file.
+ * Reads the text of an answers file.
  * @param path as typed after --answers
- * @throws KitError exit 2 when it does not exist, group or others may read it, it has more than 4 MiB, or it is not
- * UTF-8; exit 130 or 143 on a signal while a pipe is read
+ * @throws KitError exit 2 when it does not exist or cannot be read, group or others have any right on it, it has more
+ * than 4 MiB, or it is not UTF-8; Cancelled (130) or KitError exit 143 on a signal while a pipe is read
  */
 export async function readAnswers(path: string): Promise<string> {
   const text = isPipe(path) ? await readPipe(path) : readPrivate(path)
@@ -52,7 +52,7 @@ export async function readAnswers(path: string): Promise<string> {
 async function readPipe(path: string): Promise<string> {
   const fd = descriptorOf(path) ?? openPipe(path)
   const status = fstatSync(fd)
-  // A socket without a name cannot be opened by others, whatever its mode is.
+  // A socket without a path cannot be opened by others, whatever its mode is.
   if (!status.isSocket()) requirePrivate(path, status.mode)
   interruption.throwIfAsked()
   const pipe = new Socket({ fd, readable: true, writable: false })

@@ -15,7 +15,7 @@ export const tlsBackends: Readonly<Record<TlsBackend, string>> = {
   RABBITMQ: 'RabbitMQ',
 }
 
-/** How a connection to a backend is made: `require` encrypts, `verify` also checks the server's certificate. */
+/** How a connection to a backend is secured: `require` encrypts it, `verify` also checks the server's certificate. */
 export interface BackendTls {
   readonly mode: 'off' | 'require' | 'verify'
   /** PEM certificates of the CAs that sign the server's; undefined unless `verify`. */
@@ -43,14 +43,14 @@ export const tlsSettings = <const Backend extends TlsBackend>(backend: Backend) 
     },
   ] as const satisfies readonly Setting[]
 
-/** The TLS mode and CA of a backend. `off` for a module without settings of that backend. */
+/** The TLS mode and CA of a backend; `off` for a module without the settings of that backend. */
 export function tlsOf(settings: Settings, backend: TlsBackend): BackendTls {
   const mode = (settings[`${backend}_TLS`] ?? 'off') as BackendTls['mode']
   const ca = settings[`${backend}_CA`] as Sensitive | undefined
   return { mode, ca: mode === 'verify' ? ca?.reveal() : undefined }
 }
 
-/** libpq's word (sslmode) for the TLS mode of PostgreSQL; undefined when it is off. */
+/** The sslmode of libpq for the TLS mode of PostgreSQL; undefined when that is `off`. */
 export function sslModeOf(settings: Settings): 'require' | 'verify-full' | undefined {
   const { mode } = tlsOf(settings, 'POSTGRES')
   if (mode === 'off') return undefined

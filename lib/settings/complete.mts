@@ -15,7 +15,7 @@ import {
   type RawValues,
 } from './settings.mts'
 
-/** What completeSettings works with. */
+/** The input of completeSettings. */
 export interface Asking {
   readonly module: Declares
   readonly sources: Sources
@@ -24,14 +24,15 @@ export interface Asking {
   /** Keys of live values that no validated revision ran with. */
   readonly unproven?: ReadonlySet<string>
   readonly interactive: boolean
-  /** Connects to the backends once all answers are there; throws when one refuses. */
+  /** Connects to the backends once all answers are given; throws when one refuses. */
   readonly tryOut?: ((settings: Settings) => Promise<void>) | undefined
 }
 
 /**
  * Finds, adopts, generates and asks until every setting has a valid value. Writes nothing.
  * @throws KitError exit 2 listing everything missing or invalid, or naming a KEYBUZZ_ variable that contradicts a saved
- * value; exit 5 when a saved secret differs from the live one; Cancelled (130) or exit 143 at a question
+ * value; exit 5 when a secret differs from the live one (see requireLive); at a question Cancelled (130) for Ctrl-C or
+ * Escape, KitError exit 143 on SIGTERM or SIGHUP
  */
 export async function completeSettings(asking: Asking): Promise<readonly Resolved[]> {
   const { module, sources, live, interactive } = asking
@@ -73,9 +74,9 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
 
 /**
  * Saves completed settings and logs where.
- * @param hold acquires the lock before a file is changed: another run may be about to generate the same secrets
- * @throws KitError exit 12 when a file cannot be written; exit 2 for a value no file can hold, or a saved file that
- * cannot be read; what `hold` throws
+ * @param hold acquires the lock before a file is changed: otherwise another run might generate the same secrets
+ * @throws KitError exit 12 when a file cannot be written; exit 2 for a value that cannot be written in a settings file,
+ * or as savedSettings for a saved file; what `hold` throws
  */
 export async function keepSettings(
   env: string,
@@ -93,7 +94,7 @@ export async function keepSettings(
   log.ok(`${resolved.length - secrets} settings, ${secrets} secrets   ${where}`, started)
 }
 
-/** Resolves, then takes what is still missing from the live Secret, and only then generates. */
+/** Resolves the settings; a secret that no source has is adopted from the live Secret, else generated. */
 function fillIn(settings: readonly Setting[], sources: Sources, live: RawValues): Resolved[] {
   return resolve(settings, sources).map((one): Resolved => {
     const { setting, text } = one
@@ -104,8 +105,8 @@ function fillIn(settings: readonly Setting[], sources: Sources, live: RawValues)
 }
 
 /**
- * The settings to ask for: missing ones, the module's own that only have a default, which Enter keeps, and those no file
- * holds.
+ * The settings to ask for: missing ones, the module's own that only have a default, which Enter keeps, and transient
+ * ones without a value, which are in no file.
  */
 const questionsFor = (module: Declares, resolved: readonly Resolved[]): Setting[] => {
   const absent = missing(resolved)
@@ -119,7 +120,7 @@ const questionsFor = (module: Declares, resolved: readonly Resolved[]): Setting[
     .map(({ setting }) => setting)
 }
 
-/** Values generated before the questions are kept after them. */
+/** Keeps the values that were generated before the questions: resolving again after them generates new ones. */
 const keepDrawn = (complete: readonly Resolved[], generated: readonly Resolved[]): Resolved[] =>
   complete.map((one) =>
     one.origin === 'generated'

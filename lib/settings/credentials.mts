@@ -25,9 +25,10 @@ export function environments(): string[] {
 }
 
 /**
- * The environment of this run: --env, else KEYBUZZ_ENV, else the only one that exists.
+ * Chooses the environment of this run: --env, else KEYBUZZ_ENV, else the only one that exists.
  * @param given the value of --env
- * @throws KitError exit 2 when there is none or several, or the name is reserved or invalid in Kubernetes names
+ * @throws KitError exit 2 when none is given and not exactly one exists, the name is reserved or invalid in Kubernetes
+ * names, or credentials/ cannot be read
  */
 export function chooseEnvironment(given: string | undefined): string {
   const found = environments()
@@ -63,7 +64,7 @@ export const settingsFile = (env: string, module: Declares): string =>
 /** The file of the settings that modules share: credentials/ENV/platform.env. */
 export const platformFile = (env: string): string => join(credentialsFolder(env), 'platform.env')
 
-/** File name of a setting of kind `file`: 10_keybuzz.api.env (API_ENV of module 10), platform.postgres.ca (shared). */
+/** The file name of a `file` setting: 10_keybuzz.api.env (API_ENV of module 10), platform.postgres.ca (shared). */
 export const ownFileName = (module: Declares, setting: Setting): string =>
   `${module.settings.includes(setting) ? folderOf(module) : 'platform'}.${setting.key.toLowerCase().replaceAll('_', '.')}`
 
@@ -77,8 +78,9 @@ export function fileOf(env: string, module: Declares, setting: Setting): string 
 }
 
 /**
- * Saved settings of a module and of the platform.
- * @throws KitError exit 2 naming file and line, also when group or others may read a file
+ * Reads the saved settings of a module and of the platform, those of kind `file` too.
+ * @throws KitError exit 2 for a file that cannot be read, on which group or others have any right, or that is not
+ * UTF-8; with the line too, for one that parseEnvFile refuses
  */
 export function savedSettings(env: string, module: Declares): RawValues {
   const files = filesOf(module).flatMap((setting) => {
@@ -100,8 +102,8 @@ function readSettings(path: string): RawValues {
 /**
  * The files that saving these settings would change. Values that are only defaults are saved too: another default in a
  * later kit must not change a running installation. Keys of other modules stay as they are.
- * @returns path to new content
- * @throws KitError exit 2 for a value no file can hold, or a saved file that cannot be read
+ * @returns the new content by path
+ * @throws KitError exit 2 for a value that cannot be written in a settings file, or as savedSettings for a saved file
  */
 export function changedFiles(
   env: string,
@@ -129,7 +131,7 @@ export function changedFiles(
   return changed
 }
 
-/** KEYBUZZ_ variables without their prefix. */
+/** The KEYBUZZ_ variables that are not empty, by name without the prefix. */
 export const variables = (): RawValues =>
   Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>

@@ -2,7 +2,7 @@
 
 /**
  * Why an image must never be installed; undefined when no pattern matches its version or tag.
- * @param denied reason by pattern: a version, a version with `*` at its end, `<` and a version, or a tag as it is
+ * @param denied reason by pattern: `1.82.7`, `1.107.*`, `<1.101.1`, or a whole tag
  * @param version as versions.json has it: 1.108.14
  * @param image reference, with the tag that pods will use
  */

@@ -4,8 +4,8 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { shownPath } from '../base/files.mts'
 
 /**
- * One line as the kit writes it: KEY='value', in backticks when the value holds a single quote.
- * @throws KitError exit 2 for a value with a line break or NUL, or with both quotes; it never shows the value
+ * One line as the kit writes it: KEY='value', in backticks when the value contains a single quote.
+ * @throws KitError exit 2 for a value with a line break or NUL, or with both quotes; the error never shows the value
  */
 export function lineFor(key: string, value: string): string {
   const quote = quoteFor(value)
@@ -21,27 +21,27 @@ export function lineFor(key: string, value: string): string {
   return `${key}=${quote}${value}${quote}`
 }
 
-/** The quote with which dotenv reads back exactly the value written, found by parsing; undefined when there is none. */
+/** The quote with which dotenv parses exactly the value that is written; undefined when there is none. */
 function quoteFor(value: string): string | undefined {
   if (/[\r\n\0]/.test(value)) return undefined
-  // A value with both reads back too, but no shell or person would read it so (DESIGN section 6).
+  // dotenv parses a value with both correctly, but shells and people do not (DESIGN section 6).
   if (value.includes("'") && value.includes('`')) return undefined
   const quotes = value.includes("'") ? ['`'] : ["'", '`']
   return quotes.find((quote) => parse(`VALUE=${quote}${value}${quote}`)['VALUE'] === value)
 }
 
-/** The text of a settings file: one line a setting, in the order given. @throws KitError exit 2, see lineFor */
+/** The text of a settings file: one line for each setting, in the order given. @throws KitError exit 2 as lineFor */
 export const envText = (values: Readonly<Record<string, string>>): string =>
   Object.entries(values)
     .map(([key, value]) => `${lineFor(key, value)}\n`)
     .join('')
 
 /**
- * Parses a settings file strictly: a line the kit would not have written is an error with its number, because
- * a line that is misread is a wrong password. Blank lines, comments, a byte order mark and Windows line ends are
- * accepted: editors make them, and they change no value.
+ * Parses a settings file strictly: a line the kit would not have written is an error with its number, since a line that
+ * is misread gives a wrong password. Blank lines, comments, a byte order mark and Windows line ends are accepted:
+ * editors write them, and they change no value.
  * @param path of the file, for errors
- * @throws KitError exit 2 naming file, line and what is wrong; it never shows the value
+ * @throws KitError exit 2 naming file, line and what is wrong; the error never shows a value
  */
 export function parseEnvFile(path: string, text: string): Record<string, string> {
   const values: Record<string, string> = {}

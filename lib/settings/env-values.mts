@@ -2,15 +2,15 @@ import { parseEnvFile } from './env-file.mts'
 import { saysSecret, sensitive, shortestSensitive, type Sensitive } from '../base/sensitive.mts'
 import { messageOf } from '../base/errors.mts'
 
-// A file of KEY='value' lines that an operator gives an application beyond what the kit knows of it.
+// A file of KEY='value' lines with which an operator adds environment variables to those the kit gives an application.
 
 /**
- * Shorter values stand in ordinary words too often to be cut out of a log: true, info. One whose name says that it is
- * secret is cut out from four characters on, as every setting that is declared secret.
+ * Fewest characters of a value that is redacted: shorter ones occur in logs too often, such as true and info. One whose
+ * name says that it is secret is redacted from four characters on, as every setting that is declared secret.
  */
 const shortestHidden = (name: string): number => (saysSecret(name) ? shortestSensitive : 8)
 
-/** The values of such a file, by name; none without one. @throws KitError exit 2 for a line that cannot be read */
+/** The values of such a file, by name; empty without a file. @throws KitError exit 2 for a line of another form */
 export const valuesIn = (file: Sensitive | undefined): Record<string, Sensitive> =>
   Object.fromEntries(
     Object.entries(file === undefined ? {} : parseEnvFile('', file.reveal())).map(([key, value]) => [
@@ -20,8 +20,10 @@ export const valuesIn = (file: Sensitive | undefined): Record<string, Sensitive>
   )
 
 /**
- * What is wrong with such a file: the first line that is invalid, or gives a name the kit gives by itself.
+ * Why such a file cannot be used: the first line that is invalid, or the first variable that the kit gives itself.
  * @param name of the file, for errors
+ * @param isTaken true for a variable that the kit gives itself
+ * @returns one sentence, undefined when the file can be used
  */
 export function problemOfEnvFile(
   name: string,

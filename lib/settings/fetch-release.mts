@@ -8,40 +8,42 @@ import { diskError, readIfThere, shownPath } from '../base/files.mts'
 import { dropPart, partOf, placePart } from '../base/part-file.mts'
 import { listedSum, sumIn } from './release-files.mts'
 
-/** A file of a release that does not lie on this machine yet. */
+/** A file of a release that is not on this machine yet. */
 export interface ReleaseFile {
-  /** Its absolute path; its name there is the one it has in the release. */
+  /** Its absolute path here; the file has the same name in the release. */
   readonly path: string
   readonly mode: number
-  /** Its sha256 by versions.json. */
+  /** Its sha256 in versions.json; undefined when the list of checksums alone has it. */
   readonly pinned: string | undefined
-  /** Requires that what came is what it should be, beyond its checksum; it is deleted when this throws. */
+  /** Checks the downloaded part beyond its checksum. @param part its path; it is deleted when this throws */
   readonly require?: (part: string) => Promise<void>
 }
 
 /** Where files of a release come from. */
 export interface ReleaseSource {
-  /** Address of the folder; ends with a slash. */
+  /** Address of the folder of the release; ends with a slash. */
   readonly base: URL
-  /** Name of the list of checksums, there and beside the files here. */
+  /** Name of the list of checksums, in the release and in the folders of the files here. */
   readonly list: string
   readonly files: readonly ReleaseFile[]
   /** Bytes the longest file may have. */
   readonly mostBytes: number
-  /** Seconds in which nothing may come. */
+  /** Seconds without data after which a download fails. */
   readonly silentSeconds: number
   readonly safe: string
   readonly instead: string
 }
 
-/** Bytes the list of checksums may have: it has some ten lines. */
+/** Most bytes of the list of checksums, which has about ten lines. */
 const mostListBytes = 1024 * 1024
 
 /**
- * Fetches files of a release, its list of checksums first; each gets its name when its sha256 is the one of the list, and
- * the pinned one where there is one. What lies there already stays.
- * @returns true when the list was fetched, false when it lay there, or when there is none and all files are pinned
- * @throws KitError exit 7 when a checksum differs or is not known; else as fetchPart
+ * Downloads files of a release, its list of checksums first. Each is placed when its sha256 is that of the list, and
+ * the pinned one where there is one. A file that exists is never overwritten.
+ * @returns true when the list was downloaded, false when it existed, or when the release has none and all are pinned
+ * @throws KitError exit 2 when a list here cannot be read or is not UTF-8, exit 7 when a checksum differs or is not
+ *   known, exit 12 when a file or folder cannot be written, or a part cannot be read; else as fetchPart; what `require`
+ *   throws
  */
 export async function fetchRelease(source: ReleaseSource): Promise<boolean> {
   let fetched = false
@@ -49,7 +51,7 @@ export async function fetchRelease(source: ReleaseSource): Promise<boolean> {
     const files = source.files.filter(({ path }) => dirname(path) === folder)
     if (await ensureList({ ...source, files }, folder)) fetched = true
   }
-  // One after another: together they would share the line, and a break would leave two halves.
+  // One after another: in parallel they would share the bandwidth, and a lost connection would leave two partial files.
   for (const file of source.files) await fetchOne(source, file)
   return fetched
 }
@@ -61,7 +63,7 @@ const fetchingOf = ({ base, safe, instead }: ReleaseSource, path: string): Fetch
   instead,
 })
 
-/** Makes the list of checksums lie beside the files of one folder. @returns true when it was fetched */
+/** Provides the list of checksums in the folder of some files. @returns true when it was downloaded */
 async function ensureList(source: ReleaseSource, folder: string): Promise<boolean> {
   const { list, files, silentSeconds, safe, base } = source
   const path = join(folder, list)
@@ -111,7 +113,7 @@ async function ensureList(source: ReleaseSource, folder: string): Promise<boolea
   return true
 }
 
-/** The text of the part of the list; what is no text names no file. */
+/** The text of the downloaded list; empty when it is not UTF-8, so that it names no file. */
 function textOf(path: string): string {
   try {
     return readIfThere(partOf(path)) ?? ''
@@ -150,7 +152,7 @@ async function fetchOne(source: ReleaseSource, file: ReleaseFile): Promise<void>
   const { mostBytes, silentSeconds, list, safe } = source
   const fetching = fetchingOf(source, path)
   await fetchPart({ ...fetching, mostBytes, silentSeconds })
-  // Put there by hand in the meantime: that one counts, and is compared as any other.
+  // The file was put there by hand meanwhile: it stays, and is verified before its use as any other.
   if (existsSync(path)) return dropPart(path)
   const found = await sumOfPart(path)
   const wanted = [pinned, listedSum(path)].filter((sum) => sum !== undefined)

@@ -5,7 +5,7 @@ const digits = '23456789'
 
 /**
  * A random password of letters and digits only, safe in any file, URL or shell; always with a capital and a digit.
- * @param length characters
+ * @param length characters, at least 2
  */
 export function password(length = 32): string {
   const alphabet = letters + digits
@@ -14,5 +14,5 @@ export function password(length = 32): string {
   return pick(letters.slice(0, 24)) + middle + pick(digits)
 }
 
-/** A key of `bytes` random bytes, in hexadecimal. */
+/** A random key in hexadecimal. @param bytes of the key: the text has twice as many characters */
 export const hexKey = (bytes = 32): string => randomBytes(bytes).toString('hex')

@@ -11,7 +11,7 @@ import { isSecret, type Setting, type RawValues } from './settings.mts'
  * @param answers path of the answers file
  * @param settingOf finds a setting in any module; throws KitError exit 2 when no module has it
  * @throws KitError exit 2 for a malformed or sensitive --set, a key no module knows, or an answers file that cannot be
- * read; exit 130 or 143 on a signal while a pipe is read
+ * read or parsed; Cancelled (130) or KitError exit 143 on a signal while a pipe is read
  */
 export async function givenSettings(
   known: readonly Setting[],

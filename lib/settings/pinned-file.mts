@@ -6,20 +6,21 @@ import { lazily } from '../base/lazy.mts'
 import { listedSum } from './release-files.mts'
 import type { Version } from './versions.mts'
 
-/** A file of this machine that versions.json names. */
+/** A file of this machine with the checksum it must have. */
 export interface PinnedFile {
   /** Its absolute path. */
   readonly file: string
   readonly sha256: string
-  /** Compares sha256, once a run. @throws KitError exit 3 when the file cannot be read, exit 7 when sha256 differs */
+  /** Compares sha256, once per run. @throws KitError exit 3 when the file cannot be read, exit 7 when sha256 differs */
   readonly prove: () => Promise<void>
 }
 
 /**
- * The file an entry of versions.json names; its sha256 by that entry, else by a list beside the file. Callers await `prove` before it is started or copied to a host.
+ * The file that an entry of versions.json names, with the sha256 of that entry, else of a list of checksums beside the
+ * file. Callers await `prove` before it is started or copied to a host.
  * @param name key of the entry, for errors
- * @returns undefined when the entry names none
- * @throws KitError exit 7 when the entry has no valid sha256
+ * @returns undefined when the entry names no file
+ * @throws KitError exit 7 without a valid sha256, exit 2 for a list that cannot be read or is not UTF-8
  */
 export function pinnedFile(name: string, { file, ...entry }: Version): PinnedFile | undefined {
   if (file === undefined) return undefined

@@ -13,10 +13,11 @@ const isRunnable = (path: string): boolean => {
 }
 
 /**
- * Makes a program of this machine ready to be started: compared with its checksum, then executable. Programs of a
- * release are not when they were downloaded (mode 0644).
+ * Prepares a program of this machine for its start: compares it with its checksum, then makes it executable. Programs
+ * of a release are not executable when they were downloaded (mode 0644).
  * @returns its absolute path
- * @throws KitError exit 3 when it cannot be read or not be made executable, exit 7 when its sha256 differs
+ * @throws KitError exit 3 when it cannot be read or made executable, or its file system is mounted with noexec; exit 7
+ * when its sha256 differs
  */
 export async function runnable({ file, prove }: PinnedFile): Promise<string> {
   await prove()

@@ -57,7 +57,7 @@ const [postgresHost, postgresPort] = postgres
 const [redisHost, redisPort] = redis
 const [rabbitmqHost, rabbitmqPort] = rabbitmq
 
-/** The backends' addresses, for a module that only passes them on and logs in to none of them. */
+/** The addresses of the backends, for a module that only passes them on and logs in to none of them. */
 export const backendAddresses = [
   { ...postgresHost, optional: true },
   postgresPort,

@@ -27,7 +27,7 @@ export const network = [
   },
 ] as const satisfies readonly Setting[]
 
-/** PRIVATE_TARGETS as data; empty when it is not set. */
+/** Parses PRIVATE_TARGETS. @param text the setting, valid @returns an address or CIDR range each; empty without text */
 export const targetsOf = (text: string | undefined): { readonly range: string; readonly port?: number }[] =>
   itemsOf(text).map((item) => {
     const [range = '', port] = item.split(/:(?=\d+$)/)

@@ -23,7 +23,7 @@ export const isPrivateAddress = (address: string): boolean =>
 export const publicProblem =
   'is not in a private range (10/8, 172.16/12, 192.168/16, 100.64/10, 127/8): with TLS_MODE load-balancer the checks send passwords there in plain HTTP'
 
-/** `host:port` for plain HTTP. A host name is accepted: the address it resolves to is checked at the request. */
+/** Rule for the `host:port` of plain HTTP. A host name passes: the address it resolves to is checked at the request. */
 export const isPrivateHostWithPort: Rule = (value) => {
   const host = value.replace(/:\d+$/, '')
   const isPublic = isIP(host) !== 0 && !isPrivateAddress(host)

@@ -14,7 +14,7 @@ import {
   type RawValues,
 } from './settings.mts'
 
-/** What askQuestions works with. */
+/** The input of askQuestions. */
 export interface Questions {
   readonly module: Declares
   readonly env: string
@@ -29,7 +29,9 @@ export interface Questions {
 }
 
 /**
- * Asks, then connects to the backends; a refusal is shown, and the operator may answer again or save all the same.
+ * Asks the questions, then connects to the backends. When one refuses, the operator sees why, and may answer again or
+ * save the answers as they are.
+ * @returns the answers by setting key
  * @throws Cancelled (130) at Ctrl-C or Escape, KitError exit 143 on SIGTERM or SIGHUP; nothing was written then
  */
 export async function askQuestions(questions: Questions): Promise<RawValues> {

@@ -1,15 +1,15 @@
 import { redact, shortened } from '../base/sensitive.mts'
 import { isSecret, type RawValues, type Resolved, type Setting } from './settings.mts'
 
-// Pure: which settings the last revision was made with, and which of them a run no longer has.
+// Pure: the settings that the last revision was made with, and those of them that a run no longer has.
 
 /** The settings a revision was made with. A value that was only a default is not among them. */
 export interface RecordedSettings {
   /** Text by setting key, of settings that are not secret. */
   readonly values: RawValues
-  /** Keys of the secrets there were. */
+  /** Keys of the secrets that had a value. */
   readonly secrets: readonly string[]
-  /** Fingerprints of those that may never be replaced, by setting key. Revisions of older kits have none. */
+  /** Fingerprints of the secrets with `keep`, by setting key. Revisions of older kits have none. */
   readonly kept?: RawValues
 }
 
@@ -22,12 +22,12 @@ export interface LostSetting {
   readonly now: string | undefined
 }
 
-/** True for a text with a password in it, such as `https://user:password@example.com`: no revision holds one. */
+/** True for a text with a password in it, such as `https://user:password@example.com`: no revision may contain one. */
 const holdsPassword = (text: string): boolean => redact(text) !== text || /\/\/[^/\s]*@/.test(text)
 
 /**
- * What a revision keeps of the settings it is made with.
- * @param fingerprint of a secret that may never be replaced; without it, none is kept
+ * What a revision records of the settings it is made with.
+ * @param fingerprint makes the fingerprint of a secret with `keep`; without it, no fingerprints are recorded
  */
 export function recordOf(
   resolved: readonly Resolved[],
@@ -48,8 +48,8 @@ export function recordOf(
 }
 
 /**
- * The settings that are not what a revision was made with, one line each: `TIMEZONE   'Europe/Paris' -> 'UTC'`. A secret is
- * named only where one of them has it: whether two of them are equal is not known.
+ * The settings that differ between two records, one line each: `TIMEZONE   'Europe/Paris' -> 'UTC'`. A secret is named
+ * only when just one of them has it: whether two values of it are equal is not known.
  */
 export function differingSettings(before: RecordedSettings, now: RecordedSettings): string[] {
   const keys = new Set([...Object.keys(before.values), ...Object.keys(now.values)])
@@ -69,15 +69,15 @@ export function differingSettings(before: RecordedSettings, now: RecordedSetting
 const shown = (text: string | undefined): string =>
   text === undefined ? 'not set' : `'${shortened(text, 60)}'`
 
-/** True when no file, variable, flag, answer or live Secret has a value: an empty one on purpose counts as one. */
+/** True when no file, variable, flag, answer or live Secret has a value; an empty text there is a value. */
 export const isUnsaid = ({ origin }: Resolved): boolean =>
   origin === undefined || origin === 'default' || origin === 'generated'
 
 /**
- * The settings of the last revision that this run has lost. A value that is now another one in a file is a change, and
- * not among them.
- * @param resolve this run's settings with further values, secrets as far as they are known or would be generated.
- *   Whether a setting applies may depend on a lost one: it is called again with what was found lost
+ * The settings of the last revision that this run has lost. A value that a file now has differently is a change, not a
+ * loss.
+ * @param resolve gives this run's settings with these further values; secrets as far as known, or to be generated. It
+ *   is called again with the losses found, since whether a setting applies may depend on a lost one
  */
 export function lostSettings(
   { values, secrets }: RecordedSettings,

@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fromRoot, readIfThere } from '../base/files.mts'
 
-// Files of a release as they were downloaded: each beside the list of checksums that its publisher gives with it.
+// Files of a release as they were downloaded, with its publisher's list of checksums in the same folder.
 
 /**
- * An entry of versions.json with its file: where it only says where that may be, the first of these places that is there.
- * It is looked for whenever it is asked: a step may fetch it.
- * @param entry with places from the kit's root folder, the preferred one first
+ * An entry of versions.json with its `file`: where it has only `places`, the first of them that exists. Each access
+ * looks for it again, since a step may download it meanwhile.
+ * @param entry its `places` are relative to the kit's root folder, the preferred one first
  */
 export function located<
   T extends { readonly file?: string | undefined; readonly places?: readonly string[] },
@@ -22,7 +22,7 @@ export function located<
   }
 }
 
-/** `sha256sum-amd64.txt` of K3s; `SHA256SUMS` of others. Not one that is being fetched: it is not proven, or was cut. */
+/** `sha256sum-amd64.txt` of K3s; `SHA256SUMS` of others. Not the part of a download, unverified or truncated. */
 const listName = /^(?!.*\.part(\.json)?$)sha256sums?(-[\w.]+)?(\.txt)?$/i
 
 /** A list of checksums that names a file. */
@@ -33,10 +33,11 @@ interface Listed {
 }
 
 /**
- * The list of checksums beside a file that names it.
- * @param path an absolute path
- * @returns undefined when no list beside it names the file
- * @throws KitError exit 2 for a list that is not text
+ * Finds the list of checksums in a file's folder that names the file.
+ * @param path absolute path of the file, which need not exist
+ * @returns undefined when no list there names the file
+ * @throws KitError exit 2 for a list that cannot be read, has more than 4 MiB, or is not UTF-8; the error of the file
+ * system when the folder cannot be read
  */
 export function listBeside(path: string): Listed | undefined {
   const folder = dirname(path)
@@ -48,13 +49,13 @@ export function listBeside(path: string): Listed | undefined {
   return undefined
 }
 
-/** The sha256 of a file by a list of checksums beside it. @param path an absolute path @throws as listBeside */
+/** The sha256 of a file by a list in its folder. @param path an absolute path @throws KitError exit 2 as listBeside */
 export const listedSum = (path: string): string | undefined => listBeside(path)?.sha256
 
 /**
  * The sha256 of one file by the text of a list of checksums, as sha256sum writes it.
  * @param name of the file, without a folder
- * @returns undefined when it does not name the file
+ * @returns 64 digits in lower case; undefined when the list does not name the file
  */
 export function sumIn(text: string, name: string): string | undefined {
   for (const line of text.split(/\r?\n/)) {

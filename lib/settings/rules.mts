@@ -18,17 +18,17 @@ import { written } from '../base/written.mts'
 
 // Rules for settings from any source: file, variable, option or question.
 
-/** What the settings of one run are checked against. */
+/** What the settings of a run are checked against. */
 export interface Judged {
   readonly module: Declares
   readonly sources: Sources
   /** Values of the module's live Secrets, by setting key. */
   readonly live: RawValues
-  /** Keys of live values that no validated revision ran with: what a failed start generated protects nothing. */
+  /** Keys of live values that no validated revision ran with: no data depends on what a failed start generated. */
   readonly unproven?: ReadonlySet<string>
 }
 
-/** Variables only fill gaps. @throws KitError exit 2 when a KEYBUZZ_ variable differs from the saved value */
+/** Requires that variables only fill gaps. @throws KitError exit 2 when a KEYBUZZ_ variable and a saved value differ */
 export function requireNoContradiction({ module, sources }: Judged, settings: readonly Setting[]): void {
   const [first] = contradicting(settings, sources)
   if (first === undefined) return
@@ -41,9 +41,9 @@ export function requireNoContradiction({ module, sources }: Judged, settings: re
 }
 
 /**
- * A saved secret that differs from the live one would lock the application out, or make its data unreadable. A key that
- * may never be replaced is still put in the place of a live one that no validated revision ran with, and this is said.
- * @throws KitError exit 5 when one differs, unless it was given in this run and may be replaced
+ * Requires that each secret is the one the cluster runs with: another one would lock the application out, or make its
+ * data unreadable. A key with `keep` may replace a live one that no validated revision ran with; a warning says so.
+ * @throws KitError exit 5 when one differs, unless it is of kind `file`, or was given in this run and has no `keep`
  */
 export function requireLive(
   { module, sources, live, unproven }: Judged,
@@ -80,8 +80,8 @@ const warnOfUnproven = (key: string, file: string): void =>
   )
 
 /**
- * Validates each setting's text.
- * @param how `together`: also by the module's rules over several settings
+ * Validates the text of each setting.
+ * @param how `together`: also by the module's rules for several settings, once each of them alone is valid
  * @throws KitError exit 2 listing everything that is invalid
  */
 export function requireValid(

@@ -8,13 +8,13 @@ export interface Setting {
   /** Shown under the question and in the README's table. */
   readonly help?: string
   readonly kind: 'text' | 'number' | 'flag' | 'choice' | 'sensitive' | 'file'
-  /** Of kind `choice`: the answers there are. */
+  /** Of kind `choice`: the allowed values. */
   readonly choices?: readonly string[]
   /** Used when no source has a value; a function may build it from other settings' text. */
   readonly default?: string | ((view: SettingsView) => string | undefined)
   /** Generates a sensitive value, once, when neither file nor cluster has one. */
   readonly generate?: () => string
-  /** One sentence when the value is invalid. */
+  /** Gives one sentence when the value is invalid, else undefined. */
   readonly validate?: (value: string, view: SettingsView) => string | undefined
   /** False: this setting does not apply with the others as they are, and is neither asked nor required. */
   readonly when?: (view: SettingsView) => boolean
@@ -31,14 +31,14 @@ export interface SettingsView {
   text(key: string): string | undefined
 }
 
-/** The resolved settings every module has: its environment, and values by key. */
+/** The resolved settings of a module: the environment, and values by key. */
 export interface Settings {
   /** The environment's name: `dev`, `staging`, `prod`, ... */
   readonly ENV: string
   readonly [key: string]: string | number | boolean | Sensitive | undefined
 }
 
-/** What a module declares of its settings. */
+/** A module's names, and the settings it declares. */
 export interface Declares {
   /** The number operators know it by, 9 to 15. */
   readonly number: number
@@ -54,7 +54,7 @@ export interface Declares {
   validate?(settings: Settings): string[]
 }
 
-/** Where a setting's text came from, in the order of precedence. */
+/** The source of a setting's text, in the order of precedence. */
 export type Origin = 'override' | 'saved' | 'variable' | 'adopted' | 'generated' | 'default'
 
 /** One setting with the text it resolved to, still untyped. */
@@ -83,8 +83,7 @@ export const isSecret = (setting: Setting): boolean => setting.kind === 'sensiti
 
 /**
  * Finds each setting's text: from overrides, else saved, else the variable, else the default. Settings whose `when` is
- * false are left out.
- * Pure: nothing is generated, adopted, written or asked here.
+ * false are left out. Pure: nothing is generated, adopted, written or asked here.
  */
 export function resolve(settings: readonly Setting[], sources: Sources): Resolved[] {
   const byKey = new Map(settings.map((setting) => [setting.key, setting]))
@@ -117,13 +116,13 @@ export function resolve(settings: readonly Setting[], sources: Sources): Resolve
   return settings.filter((setting) => setting.when?.(view) ?? true).map(find)
 }
 
-/** The SettingsView of settings already resolved, for questions asked one after another. */
+/** The SettingsView of settings that are already resolved. */
 export const viewOf = (env: string, resolved: readonly Resolved[]): SettingsView => ({
   env,
   text: (key) => resolved.find(({ setting }) => setting.key === key)?.text,
 })
 
-/** Required settings without text. */
+/** The required settings without text. */
 export const missing = (resolved: readonly Resolved[]): Setting[] =>
   resolved
     .filter(({ setting, text }) => text === undefined && setting.optional !== true)
@@ -135,9 +134,9 @@ export const contradicting = (settings: readonly Setting[], { saved, variables }
     ({ key }) => saved[key] !== undefined && variables[key] !== undefined && saved[key] !== variables[key],
   )
 
-/** What is invalid in one text, as one sentence, or undefined. The sentence never repeats a sensitive value. */
+/** One sentence when a setting's text is invalid, else undefined. It never contains a sensitive value. */
 export function problemWith(setting: Setting, text: string, view: SettingsView): string | undefined {
-  // Empty on purpose: without a value, also where the setting has a default or the last revision had a value.
+  // An empty text sets no value, also where the setting has a default or the last revision had a value.
   if (text === '' && setting.optional === true) return undefined
   if (setting.kind === 'number' && !/^-?\d+$/.test(text)) return 'must be a whole number'
   if (setting.kind === 'flag' && text !== 'true' && text !== 'false') return 'must be true or false'
@@ -151,7 +150,7 @@ export function problemWith(setting: Setting, text: string, view: SettingsView):
   return setting.validate?.(text, view)
 }
 
-/** The flat, typed record steps receive: secrets are Sensitive. Settings without a value are absent. */
+/** The typed record that steps receive: secrets are Sensitive, settings without a value are absent. */
 export function typed(env: string, resolved: readonly Resolved[]): Settings {
   const record: Record<string, string | number | boolean | Sensitive> = { ENV: env }
   for (const { setting, text } of resolved) {

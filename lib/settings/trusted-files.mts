@@ -1,20 +1,20 @@
 import { join } from 'node:path'
 import { credentialsFolder, readIfThere, writePrivate } from '../base/files.mts'
 
-// Which checksum of each file was trusted in an environment, and how it was known: credentials/ENV/trusted-files.json.
+// The checksum of each file that an environment trusts, and its source: credentials/ENV/trusted-files.json.
 
-/** A file this environment's hosts get. */
+/** A file that is copied to the hosts of an environment. */
 export interface TrustedFile {
   /** As operators type it: `artifacts/k3s`. */
   readonly file: string
   readonly sha256: string
-  /** How it was known: `pinned in versions.json`. */
+  /** The source of the checksum: `pinned in versions.json`. */
   readonly known: string
 }
 
 const pathOf = (env: string): string => join(credentialsFolder(env), 'trusted-files.json')
 
-/** What is recorded for an environment; nothing where the record is missing or is none: the next run makes it anew. */
+/** The files recorded for an environment; empty when the record is missing or damaged: the next run writes it again. */
 export function trustedFiles(env: string): TrustedFile[] {
   try {
     const read = JSON.parse(readIfThere(pathOf(env)) ?? '[]') as unknown
@@ -30,14 +30,14 @@ function isRecord(one: unknown): one is TrustedFile {
   return [file, sha256, known].every((text) => typeof text === 'string')
 }
 
-/** True when the same checksum of a file was trusted before. */
+/** True when this checksum of the file is recorded for the environment. */
 export const wasTrusted = (env: string, { file, sha256 }: Pick<TrustedFile, 'file' | 'sha256'>): boolean =>
   trustedFiles(env).some((one) => one.file === file && one.sha256 === sha256)
 
 /**
- * Records files, when they are other ones than before.
- * @param files with `known` undefined where this run only found a checksum file beside one: what an earlier run knew of
- *   the same checksum stays
+ * Replaces the record by these files, unless it has the same ones.
+ * @param files `known` is undefined where this run only found a checksum file beside one: the source that an earlier
+ *   run recorded for the same checksum stays
  * @throws KitError exit 12 when it cannot be written
  */
 export function recordTrusted(

@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
 
-/** Rules for the text of settings: each gives one sentence when the value is invalid. */
+/** A rule for the text of a setting: gives one sentence when the value is invalid, else undefined. */
 export type Rule = (value: string) => string | undefined
 
 const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
@@ -27,13 +27,13 @@ export const isHostOrAddress: Rule = (value) =>
     ? undefined
     : 'must be a host name or an IP address')
 
-/** `host:port` */
+/** `host:port`, both required; the host as isHostOrAddress. */
 export const isHostWithPort: Rule = (value) => {
   const [host = '', port = ''] = value.split(/:(?=\d+$)/)
   return notIpv6(value) ?? isHostOrAddress(host) ?? (port === '' ? 'must be host:port' : isPort(port))
 }
 
-/** The part of an image's name before its first slash; Docker Hub's is docker.io. */
+/** A registry, the part of an image's name before its first slash: `host` or `host:port`; Docker Hub is docker.io. */
 export const isRegistry: Rule = (value) =>
   notIpv6(value) ??
   (isHostOrAddress(value) === undefined || isHostWithPort(value) === undefined

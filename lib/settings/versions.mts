@@ -8,20 +8,20 @@ import { denialOf } from './denied-versions.mts'
 
 /** One entry of versions.json: an image, or a binary. */
 export interface Version {
-  /** As operators know it: 2.43.5. */
+  /** As operators write it: 2.43.5. */
   readonly version: string
   /** Image reference with tag or digest. */
   readonly image?: string
-  /** Path of a binary on this machine, and its checksum. */
+  /** Path of a binary on this machine; `sha256` is its checksum. */
   readonly file?: string | undefined
   readonly sha256?: string
-  /** Where the file is looked for when `file` is not given: the first that is there. */
+  /** Paths where the file is looked for when `file` is not given: the first that exists is used. */
   readonly places?: readonly string[]
   /** Why this is not the real program: shown in every report. */
   readonly standIn?: string
   /** How its publisher signs it: `key` or `keyless`. */
   readonly signature?: 'key' | 'keyless'
-  /** Why some versions must never be installed, by pattern (denied-versions.mts). An environment cannot lift it. */
+  /** Why some versions must never be installed, by pattern (denied-versions.mts). An environment can only add more. */
   readonly denied?: Readonly<Record<string, string>>
 }
 
@@ -41,10 +41,10 @@ const versionsShape = mapOf(
 export type Versions = Readonly<Record<string, Version>>
 
 /**
- * The pinned versions of an environment: the kit's versions.json, overridden by credentials/ENV/versions.json.
+ * Reads the pinned versions of an environment: the kit's versions.json, overridden by credentials/ENV/versions.json.
  * @returns all entries, and the names of those that the environment overrides
- * @throws KitError exit 2 for a file that is not JSON, an unknown field, or an image that problemWithImage
- *   or its list of denied versions refuses
+ * @throws KitError exit 2 for a file that cannot be read or is not JSON, an unknown field, or an image that
+ *   problemWithImage or its list of denied versions refuses
  */
 export function readVersions(env: string): { versions: Versions; overlaid: readonly string[] } {
   const base = readOne(join(root, 'versions.json')) ?? {}
@@ -129,11 +129,11 @@ export function parseVersions(file: string, content: string): Versions {
   return readShape(file, versionsShape, json, { hint })
 }
 
-/** The version of this kit, from package.json. */
+/** The version of this kit, from package.json; else `unknown`. @throws KitError exit 2 when that cannot be read */
 export const kitVersion = (): string =>
   (JSON.parse(readIfThere(join(root, 'package.json')) ?? '{}') as { version?: string }).version ?? 'unknown'
 
-/** The images of a run. */
+/** The images of a run, and their newer versions. */
 export interface Chosen {
   /** Image reference by name: what this run installs. */
   readonly images: Readonly<Record<string, string>>
@@ -145,7 +145,7 @@ export interface Chosen {
  * The images a run installs: the installed ones stay, unless `upgrade` (DESIGN section 5).
  * @param names keys of versions.json
  * @param installed image reference by name
- * @throws KitError exit 2 when versions.json has no image for one of the names
+ * @throws KitError exit 2 when versions.json has no entry, or no image, for one of the names
  */
 export function chooseImages(
   names: readonly string[],
@@ -173,8 +173,9 @@ const numbersOf = (image: string): number[] | undefined =>
   /:v?(\d+)\.(\d+)\.(\d+)/.exec(image)?.slice(1).map(Number)
 
 /**
- * An image as a report names it, with the reason when it is a stand-in, and how its publisher signs it.
+ * Describes an image for a report, with the reason when it is a stand-in, and how its publisher signs it.
  * @param name key of versions.json
+ * @param image its reference; another one than versions.json has is described by name and reference alone
  */
 export function describeImage(
   name: string,

@@ -4,28 +4,29 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { Misfit, type Shape } from '../base/shape.mts'
 import { shortened } from '../base/sensitive.mts'
 
-// An operator's own YAML file: read strictly, each problem with line and column.
+// Strict reading of an operator's own YAML file: each problem has its line and column.
 
 /** Keys and list positions that lead to one place of a document: `['models', 0, 'model']`. */
 export type Path = readonly (string | number)[]
 
-/** A file that was read, and where each part of it stands. */
+/** A parsed file, and the positions of its parts. */
 export interface YamlFile<T> {
   readonly value: T
   /** The line of a place, from 1; that of the nearest part around it when it does not exist. */
   readonly line: (path: Path) => number
-  /** The error (exit 2) for a rule that a place breaks: `models.yml:12:7: what`. */
+  /** The error (exit 2) for a place that breaks a rule: `models.yml:12:7: what`. */
   readonly problem: (path: Path, what: string) => KitError
 }
 
-/** Bytes of the largest file: what is made of it must fit into a ConfigMap of 1 MiB. */
+/** Most bytes of a file: what is made of it must fit into a ConfigMap, which has at most 1 MiB. */
 const mostBytes = 256 * 1024
 
 /**
- * Reads an operator's YAML file. Anchors, tags, several documents and keys that occur twice are refused: a value that
- * is not where it seems to be is no mistake anybody finds.
+ * Parses an operator's YAML file. Anchors, aliases, unknown tags, several documents and keys that occur twice are
+ * refused: they give a place another value than it seems to have, a mistake that is hard to find.
  * @param file its name as shown to operators
- * @throws KitError exit 2 with file, line and column; the file's own text is redacted before it is cut
+ * @throws KitError exit 2 with file, and line and column where there is one place; quoted text is redacted before it is
+ * shortened
  */
 export function readYaml<T>(file: string, text: string, shape: Shape<T>): YamlFile<T> {
   const fail = (place: string, what: string): KitError =>
@@ -43,7 +44,7 @@ export function readYaml<T>(file: string, text: string, shape: Shape<T>): YamlFi
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: true,
-    // Comments and key order are of no use here.
+    // Comments and layout are not used here.
     keepSourceTokens: false,
   })
   const [bad] = [...document.errors, ...document.warnings]
@@ -90,6 +91,6 @@ function valueOf<T>(value: unknown, shape: Shape<T>, problem: (path: Path, what:
   }
 }
 
-/** `models[1].modell` as a Path. A key with a dot in it is not found there: the part around it is. */
+/** `models[1].modell` as a Path. A key with a dot in it is split: the position is then that of the part around it. */
 const pathIn = (text: string): Path =>
   [...text.matchAll(/\[(\d+)\]|([^.[\]]+)/g)].map(([, at, key = '']) => (at === undefined ? key : Number(at)))

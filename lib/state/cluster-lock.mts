@@ -23,19 +23,19 @@ import { written } from '../base/written.mts'
 export interface Lock {
   /** True when another run held it in between: what was read before may be outdated. */
   readonly waited: boolean
-  /** Renews the lease. @throws KitError exit 11 when another run has taken it over, exit 3 or 5 to 9 from kubectl */
+  /** Renews the lease. @throws KitError exit 11 when another run has taken it over; exit 3, 5 to 9 or 12, 130 or 143 */
   require(): Promise<void>
-  /** Releases it, so that the next run begins at once. Never throws: the lease expires otherwise. */
+  /** Releases it, so that the next run can begin at once. Never throws: a lease that is not released expires. */
   release(): Promise<void>
 }
 
 export interface LockOptions {
   readonly kubectl: Kubectl
-  /** The lease as it was last read. */
+  /** The lease as it was last read; undefined when there was none. */
   readonly found: Lease | undefined
   /** Operator and purpose, shown to other runs: `root@admin, 12_n8n (staging)`. */
   readonly holder: string
-  /** Waits for a run that is alive, instead of exit 11. */
+  /** True: waits for the end of another run. False: exit 11 when another run is alive. */
   readonly wait: boolean
 }
 
@@ -43,8 +43,8 @@ export interface LockOptions {
 const renewEvery = 5000
 
 /**
- * Acquires the lock of a cluster and renews it until it is released.
- * @throws KitError exit 11 when another run is alive, exit 3 or 5 to 9 from kubectl, exit 130 or 143 on a signal
+ * Acquires the lock of a cluster and renews it until it is released. The kit's own namespace must exist.
+ * @throws KitError exit 11 when another run is alive and not `wait`, 3, 5 to 9 or 12 (kubectl), 130 or 143 (signal)
  */
 export async function takeLock({ kubectl, found, holder, wait }: LockOptions): Promise<Lock> {
   const identity = processIdentity()
@@ -59,7 +59,7 @@ export async function takeLock({ kubectl, found, holder, wait }: LockOptions): P
     const taken = await writeLease(kubectl, wanted)
     if (taken !== undefined) return keep(kubectl, taken, waited)
     lease = await readLease(kubectl)
-    // Another run was faster, or this run has written it and the response was lost.
+    // Another run was faster, or this run has written the lease and the response was lost.
     if (lease !== undefined && isSameRun(lease, wanted)) return keep(kubectl, lease, waited)
     waited = true
   }
@@ -69,7 +69,7 @@ export async function takeLock({ kubectl, found, holder, wait }: LockOptions): P
 const isSameRun = (met: Lease, ours: Lease): boolean =>
   processOf(ours) === undefined ? holderOf(met) === holderOf(ours) : processOf(met) === processOf(ours)
 
-/** Keeps a taken lease alive until it is released or lost. */
+/** Renews an acquired lease until it is released or lost. */
 function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
   let lease = taken
   let lostTo: string | undefined
@@ -80,7 +80,7 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
     const written = await writeLease(kubectl, renewed(lease))
     if (written !== undefined) return void (lease = written)
     const met = await readLease(kubectl)
-    // The response to our own write was lost.
+    // This run has written the lease, and the response was lost.
     if (met !== undefined && holderOf(met) === holderOf(lease)) return void (lease = met)
     lostTo = (met && holderOf(met)) ?? 'another run, which deleted it'
   }
@@ -127,20 +127,20 @@ const lostError = (other: string): KitError =>
     hint: 'wait for the other run, then run the same command again',
   })
 
-/** The lock on a run's cluster, acquired when it is first needed: a run with nothing to do needs none. */
+/** The lock on a run's cluster, acquired when it is first needed: a run without changes needs none. */
 export interface ClusterLock {
   /**
    * Acquires it before the caller relies on what it has read.
-   * @returns true when the caller must read again: another run had the lock in between
-   * @throws KitError exit 11 when another run is alive, and as takeLock
+   * @returns true when the caller must read again, since another run had the lock in between
+   * @throws KitError exit 11 when another run is alive, exit 3, 5 to 9, 12, 130 or 143 as takeLock
    */
   acquireAndRefresh(): Promise<boolean>
   /**
    * Acquires it, unless this run has it: from now on no other run changes what was read.
-   * @throws KitError exit 11 when another run has it, or had it since this one read the cluster; as takeLock
+   * @throws KitError exit 11 when another run has it, or had it since this one read the cluster; else as takeLock
    */
   acquire(): Promise<void>
-  /** Before every write. @throws KitError exit 11 as `acquire`, or when another run has taken the lock over */
+  /** Acquires or renews it, before every write. @throws as `acquire`; KitError exit 11 when another run took it over */
   assertHeld(): Promise<void>
   /** Releases it, so that the next run can begin. Never throws. */
   release(): Promise<void>
@@ -151,11 +151,11 @@ export interface ClusterLockOptions extends LockOptions {
   readonly hasNamespace: boolean
 }
 
-/** The lock of a run. @param options `found` must be read before everything else, so that another writer is noticed */
+/** Makes the lock of a run. @param options `found` must be read before all else, so that another writer is noticed */
 export function createClusterLock(options: ClusterLockOptions): ClusterLock {
   let taking: Promise<Lock> | undefined
   let readAgain = false
-  /** One lock, also for concurrent calls; tried again after a failure. */
+  /** Concurrent calls share one attempt; the next call after a failure tries again. */
   const lock = () =>
     (taking ??= makeLock(options).catch((thrown: unknown) => {
       taking = undefined

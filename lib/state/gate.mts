@@ -6,7 +6,7 @@ import { isValidated, lastPassed, newestOf, shortTime, type Revision } from './r
 import { type Look, isServer, isReady } from '../kube/cluster-view.mts'
 import { written } from '../base/written.mts'
 
-/** A module that another one needs: its row in the table of modules (scripts/modules.mjs). */
+/** A module that another one needs, as in its row of the table of modules (scripts/modules.mjs). */
 export interface Needed {
   readonly number: number
   readonly slug: string
@@ -47,7 +47,7 @@ export function requireGate(
   })
 }
 
-/** When a module was validated last, and which newer verification failed. @param module as shown: `9 K3s` */
+/** When a module was last validated, and which newer verification failed, as text. @param module as shown: `9 K3s` */
 export function provenText(module: string, revision: Revision): { validated: string; failedSince?: string } {
   const passed = lastPassed(revision)
   const validated =
@@ -62,7 +62,7 @@ export function provenText(module: string, revision: Revision): { validated: str
   }
 }
 
-/** The current problems of the cluster: servers, nodes that take pods, DNS, IngressClass. */
+/** The current problems of the cluster, one sentence each: servers, schedulable nodes, DNS, IngressClass. */
 function problemsOf({ nodes, ingressClasses, dnsReady }: Look): string[] {
   const servers = nodes.filter(isServer)
   const ready = servers.filter(isReady)

@@ -3,13 +3,13 @@ import type { Sensitive } from '../base/sensitive.mts'
 import type { RawValues } from '../settings/settings.mts'
 import { isValidated, type Revision } from './revision.mts'
 
-// Pure. Which encryption keys a validated revision ran with. A revision holds no secret, but an HMAC of each setting with
-// `keep`: the key that stands in a live Secret may be one that a failed start generated, and then protects nothing.
+// Pure. Which encryption keys a validated revision ran with. A revision contains no secret, but an HMAC of each setting
+// with `keep`: a key in a live Secret may be one that a failed start generated, and then no data depends on it.
 
-/** An HMAC of a secret with the cluster's checksum key, and before it the name of that key: `1f0c22ab.9d01...`. */
+/** Makes an HMAC of a secret with the cluster's checksum key, after the name of that key: `1f0c22ab.9d01...`. */
 export type Fingerprint = (secret: string) => string
 
-/** The function that makes fingerprints. @param key the cluster's checksum key: another one makes them incomparable */
+/** Makes a Fingerprint. @param key the cluster's checksum key: fingerprints by another key cannot be compared */
 export function fingerprintBy(key: Sensitive): Fingerprint {
   const hmac = (text: string) => createHmac('sha256', key.reveal()).update(text).digest('hex')
   const name = hmac('checksum-key').slice(0, 8)
@@ -37,7 +37,10 @@ export function unprovenKeys(
   return new Set(Object.entries(values).flatMap((one) => (isProven(one) ? [] : [one[0]])))
 }
 
-/** Without a fingerprint of this checksum key it did, unless the Secret was created after it was validated. */
+/**
+ * True when a validated revision ran with a live value: by its fingerprint; without one made with this checksum key,
+ * unless the Secret was created after the revision was validated.
+ */
 function ranWith(revision: Revision, key: string, now: string, since: string | undefined): boolean {
   const then = revision.madeWith?.kept?.[key]
   const nameOf = (one: string) => one.split('.')[0]

@@ -11,10 +11,12 @@ import { written } from '../base/written.mts'
 const heartbeat = 15_000
 
 /**
- * Waits until a held lease may be acquired: it was released, or its holder has died. A holder on this machine is looked
- * up by its process; one elsewhere is dead when it has not renewed for the lease's duration on our own clock.
+ * Waits until a held lease may be acquired: it was released, or its holder has ended. A holder on this machine is found
+ * by its process; any other has ended when it did not renew for the lease's duration, by the clock of this machine.
+ * @param wait false: exit 11 as soon as the holder renews the lease
  * @returns the lease to take over; undefined when it was deleted
- * @throws KitError exit 11 when its holder is alive and `wait` is false; exit 130 or 143 on a signal
+ * @throws KitError exit 11 when its holder is alive and `wait` is false; Cancelled (130) or KitError exit 143 on a
+ * signal
  */
 export async function waitForLease(
   kubectl: Kubectl,

@@ -3,7 +3,7 @@ import { KitError } from '../base/errors.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import type { LiveObject } from '../kube/types.mts'
 
-// The Lease of coordination.k8s.io that names the run working on a cluster: as data, and how it is read and written.
+// The Lease of coordination.k8s.io that names the run which works on a cluster: its data, reading and writing it.
 
 export interface Lease {
   readonly apiVersion: 'coordination.k8s.io/v1'
@@ -30,7 +30,7 @@ const duration = 15
 
 const processAnnotation = 'keybuzz.io/process'
 
-/** The current time as a MicroTime of Kubernetes, which has microseconds. */
+/** The current time as a MicroTime of Kubernetes, which has six decimals of a second. */
 const microTime = (): string => new Date().toISOString().replace('Z', '000Z')
 
 /**
@@ -73,19 +73,22 @@ export const isHeld = ({ spec }: Lease): boolean => spec.holderIdentity !== ''
 export const holderOf = ({ spec }: Lease): string =>
   `${spec.holderIdentity} since ${spec.acquireTime === '' ? 'an unknown time' : `${spec.acquireTime.slice(0, 19)}Z`}`
 
-/** The process that holds a lease, as process-identity.mts names it. */
+/** The process that holds a lease, as process-identity.mts identifies it; undefined when the lease does not say. */
 export const processOf = ({ metadata }: Lease): string | undefined =>
   metadata.annotations?.[processAnnotation]
 
-/** Reads the lease from the cluster; undefined when there is none. @throws KitError exit 3 or 5 to 9 from kubectl */
+/**
+ * Reads the lease from the cluster; undefined when there is none.
+ * @throws KitError exit 3, 5 to 9 or 12 from kubectl; Cancelled (130) or KitError exit 143 on a signal
+ */
 export const readLease = async (kubectl: Kubectl): Promise<Lease | undefined> => {
   const { name, namespace } = leaseFor(undefined, '', undefined).metadata
   return leaseIn(await kubectl.api.get('leases.coordination.k8s.io', name, namespace))
 }
 
 /**
- * The lease in an object of the API server. Every field of a Lease may be absent (`kubectl edit`, another client): one
- * without a duration gets the kit's own, or it would never be taken over.
+ * The lease in an object of the API server. Every field of its spec may be absent (`kubectl edit`, another client): a
+ * lease without a duration gets that of the kit, since it could otherwise never be taken over.
  */
 export function leaseIn(live: LiveObject | undefined): Lease | undefined {
   if (live === undefined) return undefined
@@ -104,9 +107,9 @@ export function leaseIn(live: LiveObject | undefined): Lease | undefined {
 }
 
 /**
- * Writes a lease over the version it was made from (resourceVersion).
- * @returns undefined when that is no longer the newest version
- * @throws KitError exit 3 or 5 to 9 from kubectl for any other refusal
+ * Creates a lease, or replaces the version it was made from (resourceVersion).
+ * @returns the lease as written; undefined when another client has created, changed or deleted it since
+ * @throws KitError exit 3 or 5 to 9 from kubectl for any other error; Cancelled (130) or KitError exit 143 on a signal
  */
 export async function writeLease(kubectl: Kubectl, lease: Lease): Promise<Lease | undefined> {
   const { create, replace } = kubectl.api

@@ -8,7 +8,7 @@ export const processIdentity = (): string | undefined => identityOf(process.pid)
 
 /**
  * True when a process ran on this machine and has certainly ended. A suspended one has not ended.
- * @param identity from `processIdentity`
+ * @param identity from `processIdentity`; empty when it is not known: false
  */
 export function hasEnded(identity: string): boolean {
   const own = processIdentity()

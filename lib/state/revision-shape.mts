@@ -21,7 +21,7 @@ const metaShape = fields({
   parts: optional(listOf(text)),
 })
 
-/** A revision without manifests, as its head Secret has it. `parts` names the Secrets with further manifests. */
+/** A revision without its manifests, as in its head Secret. `parts` are the names of Secrets with further manifests. */
 export type Meta = Omit<Revision, 'manifests'> & { readonly parts?: readonly string[] }
 
 /** Parses the `meta` of a head Secret. @throws Misfit naming the field; SyntaxError when it is not JSON */

@@ -29,14 +29,14 @@ const mostUnpacked = 64 * 1024 * 1024
 export const secretNameOf = ({ env, module, number }: Pick<Revision, 'env' | 'module' | 'number'>): string =>
   `revision-${env}-${module.replaceAll('_', '-')}-${number}`
 
-/** A manifest as a revision keeps it: of a Secret only name and keys. */
+/** A manifest as a revision keeps it: of a Secret the keys without their values. */
 export function withoutValues(manifest: Manifest): Manifest {
   if (manifest.kind !== 'Secret') return manifest
   const { data = {}, ...rest } = manifest as Secret
   return { ...rest, data: Object.fromEntries(Object.keys(data).map((key) => [key, ''])) } as Manifest
 }
 
-/** The Secrets of a revision. @param limit bytes at most of manifests in one Secret */
+/** Encodes a revision as Secrets. @param limit most bytes of manifests in one Secret */
 export function encode(
   { manifests, ...meta }: Revision,
   limit = maxBytes,
@@ -91,7 +91,7 @@ export interface Damaged {
   readonly why: string
 }
 
-/** Decodes every revision among some objects; a damaged one is reported and does not affect the others. */
+/** Decodes every revision among some objects; a damaged one is returned as such and does not affect the others. */
 export function decodeAll(objects: readonly LiveObject[]): {
   revisions: Revision[]
   damaged: Damaged[]
@@ -124,23 +124,23 @@ export interface Records {
   /** Revisions of every module and environment, oldest first. */
   readonly revisions: Revision[]
   readonly damaged: readonly Damaged[]
-  /** The lock, as it was before everything else here was read. */
+  /** The lease of the lock, read before everything else here. */
   readonly lease: Lease | undefined
   /** Every object of every module. */
   readonly objects: readonly LiveObject[]
 }
 
 /**
- * Reads all records and objects of the kit in a cluster: the lock first, then the kinds in parallel.
- * @param moreKinds of the module that runs, see Module
- * @throws KitError exit 3 or 5 to 9 from kubectl
+ * Reads all records and objects of the kit in a cluster: the lease of the lock first, then the kinds in parallel.
+ * @param moreKinds `moreKinds` of the module that runs
+ * @throws KitError exit 3, 5 to 9 or 12 from kubectl; Cancelled (130) or KitError exit 143 on a signal
  */
 export async function readRecords(kubectl: Kubectl, moreKinds: readonly string[] = []): Promise<Records> {
   const where = { selector: everyObject, managedFields: true }
   const leases = await kubectl.api.list('leases.coordination.k8s.io', where)
   const kinds = [...prunableKinds, ...lastingKinds, ...moreKinds].join(',')
   const objects = [...leases, ...(await kubectl.api.list(kinds, where))]
-  // In other namespaces, a user with rights there alone could write such Secrets.
+  // A user with rights in another namespace alone could create such Secrets there.
   const kept = objects.filter(({ metadata }) => metadata.namespace === systemNamespace)
   const { revisions, damaged } = decodeAll(kept)
   return {
@@ -151,7 +151,10 @@ export async function readRecords(kubectl: Kubectl, moreKinds: readonly string[]
   }
 }
 
-/** Writes a revision: its parts first, so that its head never names a missing one. @throws KitError as sendObjects */
+/**
+ * Writes a revision: its parts first, so that its head never names a missing one.
+ * @throws KitError exit 3 or 5 to 9 from kubectl; Cancelled (130) or KitError exit 143 on a signal
+ */
 export async function saveRevision(kubectl: Kubectl, revision: Revision): Promise<void> {
   const { head, parts } = encode(revision)
   if (parts.length > 0) await sendObjects(kubectl, parts, { dryRun: false })
@@ -159,7 +162,10 @@ export async function saveRevision(kubectl: Kubectl, revision: Revision): Promis
   countWrite()
 }
 
-/** Deletes revisions with all their parts. @throws KitError exit 5 to 9 from kubectl */
+/**
+ * Deletes revisions with all their parts.
+ * @throws KitError exit 3 or 5 to 9 from kubectl; Cancelled (130) or KitError exit 143 on a signal
+ */
 export async function deleteRevisions(kubectl: Kubectl, old: readonly Revision[]): Promise<void> {
   const selector = `${revisionLabel} in (${old.map(secretNameOf).join(',')})`
   await kubectl.api.removeAll('secrets', systemNamespace, selector)

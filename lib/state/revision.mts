@@ -9,8 +9,9 @@ export interface Revision {
   readonly module: string
   readonly env: string
   /**
-   * `pending`: begun, perhaps killed. `applied`: every object is up to date. `validated`: all checks passed once.
-   * `adopted`: found working and validated, nothing was applied. `uninstalled`: its objects are deleted.
+   * `pending`: its run has begun, and may have been killed. `applied`: every object is up to date. `validated`: all
+   * checks passed once. `adopted`: found working and validated, nothing was applied. `uninstalled`: its objects are
+   * deleted.
    */
   readonly state: 'pending' | 'applied' | 'validated' | 'adopted' | 'uninstalled'
   readonly who: string
@@ -37,9 +38,9 @@ export interface Revision {
 }
 
 /**
- * A function that is true for live objects these revisions have created. Labels are no proof: a backup restored into
- * another namespace, or a copy made by hand, has them too. Jobs are in no revision: those in a namespace of the module
- * count.
+ * Makes a function that is true for live objects that these revisions have created. Labels are no proof: a backup
+ * restored into another namespace, or a copy made by hand, has them too. Jobs are in no revision: those in a namespace
+ * of the module count as created.
  */
 export function createRecordCheck(revisions: readonly Revision[]): (live: LiveObject) => boolean {
   const manifests = revisions.flatMap((one) => one.manifests)
@@ -51,7 +52,7 @@ export function createRecordCheck(revisions: readonly Revision[]): (live: LiveOb
 }
 
 /**
- * The newest revision of a module.
+ * Finds the newest revision of a module.
  * @param revisions oldest first
  * @param module folder name: `12_n8n`
  * @param env undefined for any environment: cluster-scope modules have one for all
@@ -64,9 +65,10 @@ export const newestOf = (
   revisions.findLast((one) => one.module === module && (env === undefined || one.env === env))
 
 /**
- * The images that stay until an upgrade. A first install that did not come through chose none: what an operator corrects
- * in versions.json after it is taken. One that was to upgrade did: the next run goes on with them.
+ * The images that a run keeps unless it upgrades. A first install that did not complete has fixed none: corrections of
+ * versions.json after it are used. An upgrade that did not complete has: the next run continues with its images.
  * @param all the revisions of one module in one environment, oldest first
+ * @returns image references by name; empty when the images of versions.json are installed
  */
 export function installedImages(all: readonly Revision[]): Revision['images'] {
   const [current, before] = [all.at(-1), all.at(-2)]

@@ -6,22 +6,22 @@ import { installedImages, isValidated, lastPassed, operator, type Revision } fro
 
 /** The revision of this run: begun at the first write, applied after the last, validated by the tests. */
 export interface RunRevision {
-  /** The current one: this run's, or the newest before it. */
+  /** The current revision: that of this run, or the newest before it. */
   readonly current: Revision | undefined
   /** Every revision of the module, oldest first. */
   readonly all: readonly Revision[]
-  /** Images by name, as they are installed. */
+  /** Installed images by name, as installedImages. */
   readonly images: Readonly<Record<string, string>>
   /** Sets the names of objects this run may create (`nameOf`): saved with its first write. */
   expect(names: readonly string[]): void
   /** Marks this run as a rollback to `target`. */
   intend(target: Revision): void
-  /** Saves a pending revision, before the first write. @throws KitError exit 3 or 5 to 9 from kubectl */
+  /** Saves a pending revision, before the first write. @throws KitError exit 3 or 5 to 9 from kubectl, 130 or 143 */
   begin(): Promise<void>
   /**
    * Saves the revision once every object of the module is up to date.
-   * @param schema reads the last migration's name; called only when there is something to save
-   * @throws KitError exit 3 or 5 to 9 from kubectl, what `schema` throws, exit 2, 11 or 130 when this run may not write
+   * @param schema reads the name of the last migration; called only when there is something to save
+   * @throws KitError exit 3 or 5 to 9 from kubectl, exit 130 or 143 on a signal; what `schema` and the guard throw
    */
   applied(manifests: readonly Manifest[], schema: () => Promise<string | undefined>): Promise<void>
   /** Saves the outcome of the tests, when it differs or drills were run. @throws KitError as `applied` */
@@ -52,14 +52,14 @@ export interface RunRevisionOptions {
   readonly images: () => Readonly<Record<string, string>>
   /** The settings this run works with. */
   readonly settings: () => RecordedSettings
-  /** Called before each write. @throws KitError exit 2, 11 or 130 when this run may not write (any more) */
+  /** Called before each write. @throws KitError exit 2, 3, 5 to 9, 11, 12, 130 or 143 when this run may not write */
   readonly guard: () => Promise<void>
 }
 
-/** How many revisions are kept, beside the last validated one. */
+/** How many revisions are kept, and the last validated one in addition. */
 const kept = 10
 
-/** The revision of a run. @param options `known` are the revisions of every module, oldest first */
+/** Makes the revision of a run. @param options `known` are the revisions of every module, oldest first */
 export function createRunRevision(options: RunRevisionOptions): RunRevision {
   const { kubectl, module, env, kit, guard } = options
   const all = options.known.filter((one) => one.module === module && one.env === env)
@@ -81,10 +81,10 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
     ...withBegun([...(current?.begun ?? []), ...expected], manifests),
     ...(target === undefined ? {} : { rollbackOf: target.number }),
     ...(current?.schema === undefined ? {} : { schema: current.schema }),
-    // A drill's date is of an earlier revision: kept until the drill passes again.
+    // The date of a drill that passed on an earlier revision is kept until the drill passes again.
     ...(current?.drills === undefined ? {} : { drills: current.drills }),
   })
-  /** This run's revision. A pending one was left by a killed run: this run continues it. */
+  /** The revision of this run. A pending one was left by a run that did not complete: this run continues it. */
   const own = (): Revision => {
     const madeWith =
       target === undefined ? options.settings() : ofRollback(target.madeWith, options.settings())
@@ -111,7 +111,7 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
       if (hasBegun) return
       hasBegun = true
       const revision = own()
-      // Not saved again without changes: a run that is killed at its first write must still get further than the last.
+      // Not saved again without changes: runs that are each killed after one write would otherwise make no progress.
       if (current?.state !== 'pending' || intentOf(current) !== intentOf(revision)) await save(revision)
     },
     async applied(manifests, schema) {
@@ -152,7 +152,7 @@ export function createRunRevision(options: RunRevisionOptions): RunRevision {
   }
 }
 
-/** A rollback applies the objects of its target, and with them its settings; its secrets are those of now. */
+/** The settings a rollback records: those of its target, whose objects it applies, and today's secret fingerprints. */
 function ofRollback(
   then: RecordedSettings | undefined,
   { kept }: RecordedSettings,
@@ -180,7 +180,7 @@ async function forget(kubectl: Kubectl, all: readonly Revision[]): Promise<void>
 }
 
 /**
- * A module's objects after some of its steps ran: those of these steps as applied now, all others as before.
+ * A module's objects after some of its steps have run: those of these steps as applied now, all others as before.
  * @param stepsRun ids of the steps, as in the label keybuzz.io/step: `01_deploy`
  */
 export function mergeManifests(

@@ -14,8 +14,8 @@ export interface Acting {
 const actedStates: readonly Revision['state'][] = ['pending', 'applied', 'validated']
 
 /**
- * The environment that a cluster-scope module was installed from, when that is another one: only that environment may
- * change it, all others may verify it (DESIGN section 6, Scope). Undefined when this environment may change it.
+ * The other environment that a cluster-scope module was installed from: only that one may change the module, all others
+ * may verify it (DESIGN section 6, Scope). Undefined when this environment may change it.
  */
 export function foreignOwner({ module, env, known }: Acting): string | undefined {
   if (module.scope !== 'cluster') return undefined

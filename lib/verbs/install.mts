@@ -17,8 +17,8 @@ import { announceUpgrade } from './upgrade.mts'
 
 /**
  * Runs steps in order; after each one, its objects that are no longer declared are deleted. Then saves the revision.
- * @throws KitError what a step throws: exit 2, 3 or 5 to 12, exit 130 or 143 on a signal; exit 3 for a step that needs
- *   an earlier one
+ * @throws KitError what a step throws: exit 2, 3 or 5 to 12; exit 3 for a step that needs an earlier one; exit 2, 3, 5
+ *   to 9, 11 or 12 when a precondition is not met; exit 130 or 143 on a signal
  */
 export async function install<M extends Module>(
   session: Session<M>,
@@ -50,12 +50,18 @@ function isOnlyProven<M extends Module>({ module, env, opened }: Session<M>): bo
   return owner !== undefined || adopted
 }
 
-/** Requires the settings of the last revision, and saves those that are used again. @throws as requireKeptSettings */
+/**
+ * Requires the settings of the last revision, and saves those that are used again.
+ * @throws KitError exit 3, 5 to 9, 130 or 143, see requireKeptSettings; exit 2, 11 or 12, see Credentials.keep
+ */
 async function keepSettingsOf<M extends Module>(session: Session<M>, step: Step<M>): Promise<void> {
   if (await requireKeptSettings(session)) await createContext(session, step).credentials.keep({})
 }
 
-/** All preconditions of a run, before its first write. @throws KitError exit 2, 3, 5 to 9 */
+/**
+ * Requires all preconditions of a run, before its first write.
+ * @throws KitError exit 2, 3, 5 to 9, 11, 12, 130 or 143, see announceUpgrade, keepSettingsOf and ingress-preconditions
+ */
 async function prepare<M extends Module>(session: Session<M>, applying: readonly Step<M>[]): Promise<void> {
   const [first] = applying
   if (first !== undefined) await keepSettingsOf(session, first)
@@ -63,7 +69,7 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   const { opened } = session
   if (opened === undefined) return
   const objects = declaredObjects(session, applying)
-  // Asked at once; the first refusal in this order counts.
+  // Read concurrently; the first error in this order is thrown.
   const asked = await Promise.allSettled([
     requireFreeAddresses(opened.kube, objects),
     requireIssuers(opened.kube, objects),
@@ -78,7 +84,7 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   opened.revisions.expect(objects.map(nameOf))
 }
 
-/** Under --plan, an earlier module of the same plan may put it right. @throws the error itself in a run that writes */
+/** Under --plan an earlier module of the same plan may correct it. @throws the error itself in a run that writes */
 function refuseOrNote<M extends Module>({ writes }: Session<M>, found: KitError): void {
   if (!writes.planning) throw found
   writes.note({ sign: '!', what: `${found.message}: first ${found.hint ?? ''}` })

@@ -7,16 +7,17 @@ import { operator, shortTime, type Revision } from '../state/revision.mts'
 /** Most settings, and most fields, that are shown. */
 const mostShown = 8
 
-/** Fields that differ by versions.json, or follow from others. */
+/** True for a field that differs by versions.json, or follows from others. */
 const isOwnAffair = (field: string): boolean => /\.image {3}|keybuzz\.io\/checksum/.test(field)
 
 /**
- * Lines about a run that changes what another operator, or this one on another admin host, has made with other settings.
+ * Lines about a run that changes what another operator, or this one on another admin host, has made with other
+ * settings.
  * @param current the newest revision of the module
  * @param changes what this run would change
  * @param me from `operator`
  * @param mine the settings of this run
- * @returns the text, and the settings and fields that differ; undefined when there is nothing to tell
+ * @returns the text, and the settings and fields that differ; undefined when there is nothing to warn of
  */
 export function othersRevision(
   current: Revision | undefined,
@@ -30,7 +31,7 @@ export function othersRevision(
   )
   if (fields.length === 0) return undefined
   const text = `revision ${current.number} was made by ${shortened(current.who, 60)} (${shortTime(current.when)} UTC), with other settings than yours: this run changes them`
-  // Revisions of older kits do not know what they were made with.
+  // Revisions of older kits have no record of their settings.
   const settings = current.madeWith === undefined ? [] : differingSettings(current.madeWith, mine())
   return { text, differing: [...first(settings), ...first(fields)] }
 }

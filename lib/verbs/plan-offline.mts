@@ -15,6 +15,7 @@ import { chooseImages, readVersions, type Versions } from '../settings/versions.
 /**
  * Prints every object a module would create, as YAML on stdout, without contacting a host or a cluster. A missing
  * setting is shown as <KEY>, a missing image as <name>, a generated value as ***.
+ * @returns exit code 0
  * @throws KitError exit 2 for invalid settings or versions.json
  */
 export async function planOffline<M extends Module>(
@@ -50,7 +51,7 @@ export async function planOffline<M extends Module>(
   return exitCodes.done
 }
 
-/** Says which files for the hosts an install would fetch: they do not lie on this machine. */
+/** Warns of each file for the hosts that is not on this machine: an install would fetch it. */
 export function tellMissing(versions: Versions): void {
   for (const [name, { version, file, places = [] }] of Object.entries(versions))
     if (file === undefined && places.length > 0)

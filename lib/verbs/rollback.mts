@@ -20,8 +20,9 @@ import { written } from '../base/written.mts'
 /**
  * Applies an earlier revision again, waits for its rollouts, runs the tests. Secrets get the values of the current
  * settings: a revision has only their keys.
- * @throws KitError exit 5 when there is no such revision, the database was migrated since, or another environment owns
- *   the module; exit 2, 3 or 6 to 9 when applying fails; exit 10 when a check fails; exit 11 for the lock
+ * @throws KitError exit 5 when there is no such revision, the database was migrated since, a Secret's value has no
+ *   setting, or another environment owns the module; exit 2, 3 or 5 to 9 when applying fails; exit 10 when a check
+ *   fails; exit 11 when another run has the lock; exit 12 for a local file; exit 130 or 143 on a signal
  */
 export async function rollBack<M extends Module>(
   session: Session<M>,
@@ -57,7 +58,7 @@ export async function rollBack<M extends Module>(
   )
 }
 
-/** A manifest with the current values of its Secret. @throws KitError exit 5 for a value that no setting has now */
+/** A manifest, a Secret with its current values. @throws KitError exit 5 for a value that no setting has now */
 function withValues(manifest: Manifest, today: readonly Manifest[]): Manifest {
   if (manifest.kind !== 'Secret') return manifest
   const { data: values = {} } = (today.find((one) => nameOf(one) === nameOf(manifest)) ?? {}) as Secret

@@ -10,7 +10,7 @@ import { written } from '../base/written.mts'
 
 /**
  * The name of the last migration in the module's database; undefined when it has none, or there is no database yet.
- * @throws KitError exit 2 for settings, exit 6, 7, 8 or 9 when the database cannot be read, see findText
+ * @throws KitError exit 2 for settings; exit 6, 7, 8 or 9 when the database cannot be read, see PostgresReader.findText
  */
 export async function readSchema<M extends Module>({
   module,

@@ -29,7 +29,8 @@ export interface StatusDocument {
 
 /**
  * Shows what is installed, its health, and what a run would change. Changes nothing.
- * @throws KitError exit 5 to 9 when its health cannot be read from the API server
+ * @throws KitError exit 3 or 5 to 9 when its health cannot be read from the API server; exit 2 when versions.json lacks
+ *   an image
  */
 export async function showStatus<M extends Module>(
   session: Session<M>,
@@ -56,7 +57,7 @@ export async function showStatus<M extends Module>(
   for (const [label, text] of readableInformation(session)) say(`  ${label.padEnd(9)} ${text}`)
 }
 
-/** The health of a module's Deployments, and of the way to them: another Ingress may answer by their public name. */
+/** The health of a module's Deployments; degraded also when another Ingress has one of their public names. */
 async function healthOfModule(kube: KubeSession): Promise<Health> {
   const own = await kube.recorded()
   const [{ state, problems }, rivals] = await Promise.all([
@@ -101,7 +102,7 @@ function linesOf({ revision, images, health, tested, pending }: StatusDocument):
   ]
 }
 
-/** What a run would change or continue. When that cannot be determined now, the reason is a line of its own. */
+/** What a run would change or continue. When that cannot be determined now, the reason is one of the lines. */
 async function pendingOf<M extends Module>(
   session: Session<M>,
   steps: readonly Step<M>[],

@@ -9,7 +9,7 @@ import type { Session } from '../run/session.mts'
 import { isOlder } from '../settings/versions.mts'
 import { redact } from '../base/sensitive.mts'
 
-/** Prints the changes of a plan. @returns exit code 4 when something would change, else 0 */
+/** Prints the changes of a plan. @returns exit code 4 when something would change, else exit code 0 */
 export function finishPlan<M extends Module>(session: Session<M>): ExitCode {
   const { module, env, writes, options } = session
   const { opened } = session

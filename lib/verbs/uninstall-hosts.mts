@@ -10,7 +10,8 @@ import type { TeardownRun } from '../hosts/teardown.mts'
 
 /**
  * Removes the hosts in --limit from the cluster, which continues without them.
- * @throws KitError exit 2 when their names are not typed; exit 3, 5, 6 or 9, see Teardown.removeNodes; as openHosts
+ * @throws KitError exit 2 when their names are not typed; exit 2, 3, 6 to 9, 11 or 12, see openHosts; exit 3, 6 or 9,
+ *   see Teardown.losses and removeNodes; exit 130 or 143 on a signal
  */
 export async function uninstallHosts<M extends Module>(session: Session<M>): Promise<void> {
   const started = performance.now()
@@ -33,14 +34,17 @@ export async function uninstallHosts<M extends Module>(session: Session<M>): Pro
 export interface Machinery {
   /** What is lost for good, one line each; empty when nothing of the module is on any host. */
   readonly losses: readonly string[]
-  /** Uninstalls the module from its hosts and deletes the kubeconfig. @throws KitError as Teardown.destroyCluster */
+  /**
+   * Uninstalls the module from its hosts, and deletes the kubeconfig and the recorded identity of the cluster.
+   * @throws KitError exit 6 or 9, see Teardown.destroyCluster; exit 2 or 12, see forgetCluster
+   */
   teardown(): Promise<void>
 }
 
 /**
  * The teardown of a module's hosts, which are connected first.
  * @returns undefined for a module without hosts, and for an adopted cluster
- * @throws KitError exit 2, 3, 6 to 9, 11 or 12, see openHosts
+ * @throws KitError exit 2, 3, 6 to 9, 11, 12, 130 or 143, see openHosts and Teardown.losses
  */
 export async function machineryOf<M extends Module>(
   session: Session<M>,

@@ -20,8 +20,10 @@ import { written } from '../base/written.mts'
 /**
  * Deletes the module's objects, newest first, removes it from its hosts if it installed them, and lists what is kept.
  * With --limit, only removes these hosts from the cluster.
- * @throws KitError exit 2 when its name is not typed; exit 5 while another module needs it, or when another environment
- *   owns it; exit 6 or 9 when deleting fails; exit 11 for the lock; as openHosts and Teardown when it has hosts
+ * @throws KitError exit 2 when its name is not typed; exit 3 without a cluster; exit 5 while another module needs it,
+ *   or when another environment owns it; exit 3 or 5 to 9 when deleting fails; exit 11 when another run has the lock;
+ *   exit 130 or 143 on a signal; for a module with hosts exit 2, 3, 6 to 9, 11 or 12, see machineryOf and
+ *   uninstallHosts
  */
 export async function uninstall<M extends Module>(session: Session<M>): Promise<void> {
   const started = performance.now()
@@ -53,7 +55,7 @@ export async function uninstall<M extends Module>(session: Session<M>): Promise<
   if (existsSync(settingsFile(env, module))) say(`  Kept      ${shownPath(settingsFile(env, module))}`)
 }
 
-/** What the module leaves outside the cluster. Its file may be lost: what is done is done, and no failure. */
+/** What the module leaves outside the cluster. Missing settings are no failure here: the uninstall is already done. */
 function staysOf<M extends Module>({ module, inputs }: Session<M>): readonly string[] {
   if (module.stays === undefined) return []
   try {
@@ -64,7 +66,7 @@ function staysOf<M extends Module>({ module, inputs }: Session<M>): readonly str
   }
 }
 
-/** An object being deleted already is said before the name is asked: its finalizers may hold the uninstall for long. */
+/** Warns, before the confirmation, of objects that are being deleted: their finalizers may delay the uninstall. */
 function sayEnding(objects: readonly LiveObject[]): void {
   for (const one of objects.filter(isEnding))
     log.warn(
@@ -118,7 +120,10 @@ function requireNobodyNeeds(module: Module, { known }: OpenedCluster): void {
   })
 }
 
-/** Kinds in the order of deletion: what the API server itself asks, then traffic; kinds not listed here, such as Secrets, last. */
+/**
+ * Kinds in the order of deletion: those the API server itself calls (webhooks), then those that receive traffic; kinds
+ * not listed here, such as Secrets, last.
+ */
 const order = [
   'MutatingWebhookConfiguration',
   'Ingress',
@@ -131,7 +136,7 @@ const order = [
   'Service',
 ]
 
-/** Sorts by step, the last one first, then by kind in the order above. @param stepOf id of an object's step */
+/** Sorts by step, the last one first, then by kind as in `order`. @param stepOf gives the id of an object's step */
 export function inRemovalOrder(
   objects: readonly LiveObject[],
   stepOf: (one: LiveObject) => string,

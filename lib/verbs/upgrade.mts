@@ -9,10 +9,10 @@ import { isOlder } from '../settings/versions.mts'
 import { written } from '../base/written.mts'
 
 /**
- * Shows, before an upgrade writes anything, the versions, the backup to make and the way back; then asks. Does nothing
- * without --upgrade or a newer version.
+ * Shows, before an upgrade writes anything, the versions, the backup to make and how to go back; then asks. Does
+ * nothing without --upgrade or a newer version.
  * @throws KitError exit 2 when it is not confirmed; exit 3 without a cluster; exit 5 when versions.json has an older
- *   version; exit 6 to 9 when the last migration cannot be read
+ *   version; exit 6 to 9 when the last migration cannot be read; exit 130 or 143 at the question
  */
 export async function announceUpgrade<M extends Module>(session: Session<M>): Promise<void> {
   const { module, options, chosen, inputs, answers } = session
@@ -33,7 +33,8 @@ export async function announceUpgrade<M extends Module>(session: Session<M>): Pr
 /**
  * Requires no older image than the one that ran last: it would not run on the migrated schema. An image that a failed
  * upgrade never started does not count: its version may be corrected.
- * @throws KitError exit 5 when versions.json has an older version
+ * @throws KitError exit 5 when versions.json has an older version; exit 3 without a cluster; exit 2 or 6 to 9, see
+ *   readSchema
  */
 async function requireForward<M extends Module>(session: Session<M>): Promise<void> {
   const { module, inputs, chosen, requireOpened } = session

@@ -10,7 +10,7 @@ export default step(
   keybuzz,
   'Deploy the API',
   async ({ settings, images, pulls, backends, kube }) => {
-    // Both images before the first write: an API without its front is half an installation.
+    // Both images are checked before the first write: an API without its front is half an installation.
     await pulls.require()
     await backends.require()
     await kube.apply([...prerequisites(settings), ...configuration(settings, 'api')])

@@ -5,13 +5,14 @@ import type { KeybuzzSettings } from './settings.mts'
 
 // What the API uses outside the cluster.
 
+/** The backends of the API: PostgreSQL, Redis and RabbitMQ. The front has none. */
 export const backends = (settings: KeybuzzSettings): BackendNeeds => ({
   postgres: databaseOf(settings),
   redis: { database: settings.API_REDIS_DB, owner: names.owner(settings.ENV) },
   rabbitmq: true,
 })
 
-/** The database it owns. */
+/** The database that the API owns. */
 export const databaseOf = (settings: KeybuzzSettings): Database => ({
   name: names.database(settings.ENV),
   owner: names.database(settings.ENV),

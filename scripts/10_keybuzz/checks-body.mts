@@ -4,7 +4,7 @@ import { bodyMebibytes } from './manifests.mts'
 import { healthOf, hostOf, type Part } from './names.mts'
 import { askServed, parts, type KeybuzzCheck } from './session.mts'
 
-/** One byte more than the limit. */
+/** Bytes of a body that is one byte over the limit. */
 const tooMany = bodyMebibytes * 1024 * 1024 + 1
 
 export const bodyLimit: KeybuzzCheck = {
@@ -16,7 +16,7 @@ export const bodyLimit: KeybuzzCheck = {
     const wrong: string[] = []
     for (const part of parts) {
       const path = healthOf(tools.settings, part)
-      // The ingress knows the name by then: its own 404 would be no answer to the size.
+      // Waits until the ingress controller serves this name: its own 404 would say nothing about the size.
       await askServed(tools, part, path)
       const found = await tools.http.announce(hostOf(tools.settings, part), path, tooMany)
       said.push(`${part} ${found.answer?.status} after ${kibibytes(found.sent)}`)

@@ -5,9 +5,9 @@ import { names } from './names.mts'
 import { parts, podsOf, type KeybuzzCheck } from './session.mts'
 import type { KeybuzzSettings } from './settings.mts'
 
-// What the cluster says of the API's and the front's pods, and what these pods can reach.
+// The pods of API and front, for the standard checks; and whether those of the API reach the backends.
 
-/** API and front, as the checks see them that every application has. */
+/** API and front, for the standard checks of every application. */
 export const application: CheckedApplication<KeybuzzSettings> = {
   name: 'keybuzz',
   namespace: names.namespace,

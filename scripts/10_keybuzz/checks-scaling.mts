@@ -3,7 +3,7 @@ import { failed, passed } from '../../lib/checks/checks.mts'
 import { type Part, nameOf, names } from './names.mts'
 import { parts, podsOf, type KeybuzzCheck, type Tools } from './session.mts'
 
-/** Milliseconds after a pod's start in which its first figures reach its autoscaler (seen: up to 75 s). */
+/** Milliseconds after a pod's start within which its autoscaler has its first metrics (seen: up to 75 s). */
 const firstFigures = 120_000
 
 interface Autoscaler {
@@ -16,19 +16,24 @@ interface Autoscaler {
   }
 }
 
-/** What an autoscaler says of its pods now. */
+/** The current state of the HorizontalPodAutoscaler of one part. */
 export interface Reading {
   readonly part: Part
-  /** CPU of what the pods asked for; undefined while it reads nothing, and `why`. */
+  /** CPU in percent of the pods' requests; undefined while there are no metrics. */
   readonly percent: number | undefined
+  /** Its condition ScalingActive in words: why there are no metrics. */
   readonly why: string
+  /** Replicas: current, desired, minimum and maximum. */
   readonly now: number
   readonly wanted: number
   readonly least: number
   readonly most: number
 }
 
-/** @throws Error when there is no autoscaler */
+/**
+ * Reads the autoscaler of a part.
+ * @throws Error when it does not exist; KitError exit 3 or 5 to 9 from kubectl
+ */
 export async function readingOf(
   { kube, settings }: Pick<Tools, 'kube' | 'settings'>,
   part: Part,
@@ -76,7 +81,7 @@ export const autoscalers: KeybuzzCheck = {
   },
 }
 
-/** When the newest pod was made; now when there is none. */
+/** When the newest pod was created, in milliseconds since 1970; 0 when there is none. */
 async function youngestPod(tools: Tools): Promise<number> {
   const pods = (await Promise.all(parts.map((part) => podsOf(tools, part)))).flat()
   return Math.max(0, ...pods.map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '')))

@@ -7,7 +7,7 @@ import { itemsOf } from '../../lib/settings/validators.mts'
 import { type Part, healthOf, hostOf, nameOf, names, portOf } from './names.mts'
 import { askServed, parts, type KeybuzzCheck, type Tools } from './session.mts'
 
-// What a visitor of the public names sees.
+// Checks of the responses of API and front, by their Services and by their public names.
 
 const isGood = (status: number): boolean => status >= 200 && status < 400
 
@@ -94,7 +94,7 @@ export const headers: KeybuzzCheck = {
   },
 }
 
-/** What a browser would be told of each origin that is named, and of one that is not. */
+/** What is wrong with the CORS headers, for each origin in API_CORS_ORIGINS and for one that is not there. */
 async function wrongOrigins(tools: Tools): Promise<string[]> {
   const named = itemsOf(tools.settings.API_CORS_ORIGINS)
   const wrong: string[] = []
@@ -109,7 +109,10 @@ async function wrongOrigins(tools: Tools): Promise<string[]> {
   return wrong
 }
 
-/** A browser's preflight, as RFC-bound fetch sends it before a request that is not simple. */
+/**
+ * Sends a CORS preflight request, as a browser does before a request that is not simple (Fetch standard).
+ * @returns the response's access-control-allow-origin; undefined without it
+ */
 async function allowedFor(tools: Tools, origin: string): Promise<string | undefined> {
   const { headers } = await askServed(tools, 'api', healthOf(tools.settings, 'api'), {
     method: 'OPTIONS',

@@ -14,9 +14,9 @@ import { parts, podsOf, type Tools } from './session.mts'
 type KeybuzzDrill = Drill<KeybuzzSettings>
 type Drilling = DrillTools<KeybuzzSettings>
 
-/** Seconds the pods are busy: figures come every 15 s, and the autoscaler looks every 15 s. */
+/** Seconds of CPU load: metrics are collected every 15 s, and the autoscaler evaluates them every 15 s. */
 const busySeconds = 100
-/** Milliseconds until it has more pods, and until they are given back: it waits 5 minutes, then takes one a minute. */
+/** Milliseconds to scale up, and to scale down: the autoscaler waits 5 minutes, then removes one pod a minute. */
 const upMost = 150_000
 const downMost = 900_000
 
@@ -77,14 +77,18 @@ const scaling: KeybuzzDrill = {
 }
 
 interface Peak {
+  /** The last state of the autoscaler. */
   readonly top: Reading
   readonly answered: number
   readonly lost: readonly string[]
-  /** False when no image of ours has a program to be busy with. */
+  /** False when a pod's image has no program that can produce CPU load. */
   readonly wasBusy: boolean
 }
 
-/** The API while its pods are busy, and visitors come: until its autoscaler says what is waited for. */
+/**
+ * Puts CPU load on the API's pods for `busySeconds`, and sends requests to it meanwhile.
+ * @param until the state of the autoscaler that is waited for, `upMost` milliseconds at most
+ */
 async function underLoad(tools: Drilling, until: (reading: Reading) => boolean): Promise<Peak> {
   const visitors = sendVisitors(asking(tools, 'api'), 4, 20)
   try {

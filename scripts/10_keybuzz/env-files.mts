@@ -1,9 +1,9 @@
 import { problemOfEnvFile } from '../../lib/settings/env-values.mts'
 import type { SettingsView, Setting } from '../../lib/settings/settings.mts'
 
-// What an operator gives the API and the front beyond what the kit knows of them.
+// Environment variables that the operator gives the API and the front in two files, beside those that the kit sets.
 
-/** Names the kit gives by itself: two values for one name would be a matter of luck. */
+/** Variables that the kit sets itself: with two values for one name, only their order would decide. */
 const ours = new Set([
   'PORT',
   'TZ',
@@ -14,7 +14,7 @@ const ours = new Set([
   ...['HOST', 'PORT', 'DATABASE', 'USER', 'PASSWORD'].map((part) => `PG${part}`),
   ...['URL', 'HOST', 'PORT', 'DB', 'PASSWORD'].map((part) => `REDIS_${part}`),
   ...['URL', 'HOST', 'PORT', 'USER', 'PASSWORD', 'VHOST'].map((part) => `RABBITMQ_${part}`),
-  // Keys of the kit's own settings: a lost settings file is filled from Secrets by these names.
+  // Keys of the kit's own settings: a lost settings file is restored from Secrets by these names.
   'API_POSTGRES_PASSWORD',
   'API_ENV',
   'FRONT_ENV',
@@ -24,14 +24,18 @@ const ours = new Set([
   'REGISTRY_PASSWORD',
 ])
 
-/** What it gives for a backend that is encrypted, and only then. */
+/** Variables that the kit sets only for a backend with TLS. */
 const oursWithTls: Readonly<Record<string, readonly string[]>> = {
   POSTGRES: ['PGSSLMODE', 'PGSSLROOTCERT'],
   REDIS: ['REDIS_TLS', 'REDIS_CA'],
   RABBITMQ: ['RABBITMQ_TLS', 'RABBITMQ_CA'],
 }
 
-/** A rule for such a file: the first line that is invalid. */
+/**
+ * The validation rule of one of these files.
+ * @param name of the file, for messages
+ * @returns a rule that returns the first problem of a file's text, or undefined
+ */
 export const problemsOfFile = (name: string) => (text: string, view?: SettingsView) => {
   const encrypted = Object.entries(oursWithTls).flatMap(([backend, names]) =>
     (view?.text(`${backend}_TLS`) ?? 'off') === 'off' ? [] : names,
@@ -39,7 +43,7 @@ export const problemsOfFile = (name: string) => (text: string, view?: SettingsVi
   return problemOfEnvFile(name, text, (key) => ours.has(key) || encrypted.includes(key))
 }
 
-/** The two files, as settings. */
+/** The settings that hold the two files. */
 export const fileSettings = [
   {
     key: 'API_ENV',

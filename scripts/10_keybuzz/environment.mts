@@ -5,7 +5,7 @@ import { valuesIn } from '../../lib/settings/env-values.mts'
 import { names } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
 
-// What the API and the front are told: plain values, and the secrets behind some of them.
+// The environment variables of the API and the front: plain values, and those from Secrets.
 
 const publicNames = ({ API_HOST, FRONT_HOST, TIMEZONE }: KeybuzzSettings) => ({
   API_URL: `https://${API_HOST}`,
@@ -13,7 +13,7 @@ const publicNames = ({ API_HOST, FRONT_HOST, TIMEZONE }: KeybuzzSettings) => ({
   TZ: TIMEZONE,
 })
 
-/** What the API reads from its ConfigMap. */
+/** The data of the API's ConfigMap. @throws KitError exit 2, see ownValues */
 export const apiValues = (settings: KeybuzzSettings) => ({
   ...publicNames(settings),
   PORT: settings.API_PORT,
@@ -32,7 +32,7 @@ export const apiValues = (settings: KeybuzzSettings) => ({
   ...tlsValues(settings),
 })
 
-/** Only where something is encrypted: libpq's variables, and for the two others the mode and the CA's file. */
+/** Variables for backends with TLS only: libpq's own for PostgreSQL; mode and CA file for the two others. */
 function tlsValues(settings: KeybuzzSettings): Record<string, string> {
   const modeOf = (backend: TlsBackend) => {
     const { mode } = tlsOf(settings, backend)
@@ -45,7 +45,7 @@ function tlsValues(settings: KeybuzzSettings): Record<string, string> {
     REDIS_CA: caPath(settings, 'REDIS'),
     RABBITMQ_TLS: modeOf('RABBITMQ'),
     RABBITMQ_CA: caPath(settings, 'RABBITMQ'),
-    // An operator's own list of CAs stays: it has to hold these too.
+    // A file of CAs that the operator set is kept: it must contain these CAs too.
     NODE_EXTRA_CA_CERTS:
       'NODE_EXTRA_CA_CERTS' in ownValues(settings, 'api') ? undefined : allCasPath(settings),
   }
@@ -54,13 +54,13 @@ function tlsValues(settings: KeybuzzSettings): Record<string, string> {
   )
 }
 
-/** What the front reads from its ConfigMap. */
+/** The data of the front's ConfigMap. */
 export const frontValues = (settings: KeybuzzSettings) => ({
   ...publicNames(settings),
   PORT: settings.FRONT_PORT,
 })
 
-/** What the API's Secret holds: passwords by the settings' keys, and the addresses that contain them. */
+/** The data of the API's Secret: passwords by the settings' keys, and the URLs that contain them. */
 export const apiSecrets = (settings: KeybuzzSettings) => ({
   API_POSTGRES_PASSWORD: settings.API_POSTGRES_PASSWORD,
   REDIS_PASSWORD: settings.REDIS_PASSWORD,
@@ -68,7 +68,7 @@ export const apiSecrets = (settings: KeybuzzSettings) => ({
   ...urls(settings),
 })
 
-/** The Secret's keys behind the API's variables. */
+/** The API's variables from its Secret, each with its key there. */
 export const apiVariables = {
   DATABASE_URL: 'DATABASE_URL',
   REDIS_URL: 'REDIS_URL',
@@ -78,11 +78,11 @@ export const apiVariables = {
   RABBITMQ_PASSWORD: 'RABBITMQ_PASSWORD',
 }
 
-/** The operator's own environment of one of the two. */
+/** Variables in the operator's file for one part; none without a file. @throws KitError exit 2 for an invalid file */
 export const ownValues = (settings: KeybuzzSettings, part: 'api' | 'front') =>
   valuesIn(part === 'api' ? settings.API_ENV : settings.FRONT_ENV)
 
-/** A password may hold any character: each part of an address is escaped as an address wants it. */
+/** URLs of the backends by variable. User, password and virtual host may have any character: percent-encoded. */
 export function urls(settings: KeybuzzSettings): Record<string, Sensitive> {
   const { POSTGRES_HOST, POSTGRES_PORT, REDIS_HOST, REDIS_PORT, API_REDIS_DB } = settings
   const { RABBITMQ_HOST, RABBITMQ_PORT, RABBITMQ_USER, RABBITMQ_VHOST } = settings

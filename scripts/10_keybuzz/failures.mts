@@ -3,7 +3,7 @@ import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { names } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
 
-/** Last lines of an API or front that cannot start, as common servers and clients write them. */
+/** Known log lines of an API or front that cannot start, as common servers and clients write them. */
 export const failures = ({ ENV }: KeybuzzSettings): readonly KnownFailure[] => [
   {
     line: /ACCESS_REFUSED|PLAIN login refused/i,

@@ -9,7 +9,7 @@ import type { KeybuzzSettings } from './settings.mts'
 const pods = (part: Part): Pods => ({ pods: selector('keybuzz', part) })
 const migration: Pods = { pods: { 'app.kubernetes.io/name': 'keybuzz', [jobLabel]: 'migrate' } }
 
-/** Who talks to whom: only the API and its migration reach the backends. */
+/** The TCP connections of the pods: only the API and its migration connect to the backends. */
 export const flows = (settings: KeybuzzSettings): Flow[] => {
   const outside = backendEndpoints(backends(settings), settings)
   return [
@@ -19,7 +19,7 @@ export const flows = (settings: KeybuzzSettings): Flow[] => {
     { from: pods('front'), to: pods('api'), port: portOf(settings, 'api') },
     { from: pods('api'), to: outside },
     ...(settings.API_MIGRATE === undefined ? [] : [{ from: migration, to: outside }]),
-    // What the operator's own programs call, the kit does not know.
+    // The kit does not know which addresses the operator's own programs connect to.
     { from: everyPod, to: 'internet' },
   ]
 }

@@ -1,14 +1,19 @@
 import { KitError, messageOf } from '../../lib/base/errors.mts'
 
-// How something is done in a pod of an unknown image: by whatever program its image has.
+// Commands for pods whose image the kit does not know: the same task for several programs, one of which it may have.
 
-/** `host:port` to try. */
+/** A host and port to connect to. */
 export type Target = readonly [host: string, port: number]
 
-/** One command for each kind of image. */
+/** Commands for the same task, each with another program. */
 export type Ways = readonly (readonly [program: string, ...words: string[]])[]
 
-/** What the first of these commands gives whose program there is; undefined when there is none. */
+/**
+ * Runs the first of these commands whose program exists in the image.
+ * @param run must fail with `not found`, `no such file` or exit code 126 or 127 when the program does not exist
+ * @returns what `run` returns; undefined when none of the programs exists
+ * @throws any other error of `run`
+ */
 export async function firstThatRuns<T>(
   ways: Ways,
   run: (argv: readonly string[]) => Promise<T>,
@@ -24,10 +29,13 @@ export async function firstThatRuns<T>(
   return undefined
 }
 
-/** Seconds one connection may take. */
+/** Seconds in which a connection must be open. */
 const seconds = 5
 
-/** Commands that say `host:port ok` for each target. Hosts and ports are such by their settings' rules: nothing needs quoting. */
+/**
+ * Commands that print a line for each target: `host:port ok`, or the error in place of `ok`. The rules of the settings
+ * allow only host names, addresses and ports: nothing needs quoting.
+ */
 export const waysToReach = (targets: readonly Target[]): Ways => [
   [
     'node',
@@ -60,7 +68,10 @@ for h, p in ${JSON.stringify(targets)}:
   ],
 ]
 
-/** What was not reached, with its reason; a target nobody spoke of was not. */
+/**
+ * The targets that were not reached, each with the reason. One without a line of its own was not reached.
+ * @param text stdout of a command of waysToReach
+ */
 export function unreachedIn(text: string, targets: readonly Target[]): string[] {
   const lines = text.split('\n').map((line) => line.trim())
   return targets.flatMap(([host, port]) => {
@@ -70,7 +81,7 @@ export function unreachedIn(text: string, targets: readonly Target[]): string[] 
   })
 }
 
-/** Commands that take about half a processor for so many seconds, and then end by themselves, whatever became of us. */
+/** Commands that use about half a CPU and end by themselves, even if the kit was killed. @param length seconds */
 export const waysToBeBusy = (length: number): Ways => [
   [
     'node',

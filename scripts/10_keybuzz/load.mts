@@ -1,16 +1,23 @@
 import { pauseFor } from '../../lib/base/poll.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 
-// Visitors that a drill makes up: they ask without a pause until they are told to stop.
+// Requests of a drill, sent one after another by several clients at the same time.
 
+/** The clients of one drill, and what became of their requests until now. */
 export interface Visitors {
-  /** How many requests were answered well, and what the others came to. */
+  /** Requests that were answered with a status from 200 to 399. */
   readonly answered: number
+  /** The status or the error of each other request. */
   readonly lost: readonly string[]
+  /** Ends the clients after their last response. @throws Cancelled (130) or KitError exit 143 on a signal */
   stop(): Promise<void>
 }
 
-/** @param pause milliseconds each waits between two requests */
+/**
+ * Starts clients that send requests until `stop` is called. An error of a request is counted, not thrown.
+ * @param many clients
+ * @param pause milliseconds between a response and the next request of the same client
+ */
 export function sendVisitors(ask: () => Promise<HttpAnswer>, many: number, pause = 0): Visitors {
   let going = true
   let answered = 0

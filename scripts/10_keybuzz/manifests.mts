@@ -11,11 +11,14 @@ import { type Images, type Part, hostOf, nameOf, names, portOf } from './names.m
 import type { KeybuzzSettings } from './settings.mts'
 import { podOf, server } from './pods.mts'
 
-/** The namespace, and what its pods pull images with. */
+/** The namespace, and its pull Secret if there is one. */
 export const prerequisites = (settings: KeybuzzSettings): Manifest[] =>
   applicationNamespace(names.namespace(settings.ENV), settings)
 
-/** What a part reads at its start: its migration reads the same. */
+/**
+ * The ConfigMap and the Secrets that a part reads at its start; the migration reads those of the API.
+ * @throws KitError exit 2, see ownValues
+ */
 export function configuration(settings: KeybuzzSettings, part: Part): Manifest[] {
   const [space, name] = [names.namespace(settings.ENV), nameOf(part)]
   const own = ownValues(settings, part)
@@ -25,12 +28,12 @@ export function configuration(settings: KeybuzzSettings, part: Part): Manifest[]
     ...(part === 'api' ? [secretEnv(space, name, apiSecrets(settings)), ...caSecrets(space, settings)] : []),
     ...(Object.keys(own).length === 0
       ? []
-      : // The second is read by no pod: a lost file is filled again from it.
+      : // No pod reads the second one: a lost file is restored from it.
         [secretEnv(space, `${name}-env`, own), secretEnv(space, `${name}-file`, file)]),
   ]
 }
 
-/** The pods of a part, how they are reached, and how many there are. */
+/** The Service, Deployment and autoscaling of a part. @throws KitError exit 2, see ownValues */
 export function workload(settings: KeybuzzSettings, images: Images, part: Part): Manifest[] {
   const [space, name] = [names.namespace(settings.ENV), nameOf(part)]
   const labels = selector('keybuzz', part)
@@ -49,10 +52,10 @@ export function workload(settings: KeybuzzSettings, images: Images, part: Part):
   ]
 }
 
-/** Most MiB of a request's body, to either name. */
+/** Maximum size of a request body in MiB, for both public names. */
 export const bodyMebibytes = 50
 
-/** Each public name. */
+/** The Ingresses of the two public names. */
 export const ingress = (settings: KeybuzzSettings): Manifest[] =>
   (['api', 'front'] as const).flatMap((part) =>
     published({
@@ -83,7 +86,7 @@ const cors = ({ API_CORS_ORIGINS: origins }: KeybuzzSettings): Record<string, st
         'cors-max-age': '600',
       }
 
-/** Everything that must restart the pods when it changes. */
+/** The values whose change must restart the pods. */
 const readAtStart = (settings: KeybuzzSettings, part: Part): unknown => {
   const secrets: Record<string, Sensitive> = {
     ...(part === 'api' ? { ...apiSecrets(settings), ...casOf(settings) } : {}),

@@ -4,10 +4,10 @@ import { type Images, names } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
 import { migrator, podOf } from './pods.mts'
 
-/** Seconds a migration may take: an index on a large table is made in minutes. */
+/** Maximum seconds of a migration: an index on a large table takes minutes. */
 const deadlineSeconds = 3600
 
-/** What migrates the API's database, once for each image and command; none where no command is set. */
+/** The Job that migrates the API's database, once for each image and command; none without API_MIGRATE. */
 export function migrations(settings: KeybuzzSettings, images: Images): Job[] {
   const { ENV, API_MIGRATE: command } = settings
   if (command === undefined) return []

@@ -9,7 +9,7 @@ import { migrations } from './migration.mts'
 import { identity, names, type Images } from './names.mts'
 import { own, shared, type KeybuzzSettings } from './settings.mts'
 
-/** How the API counts its migrations is its own: the tables themselves say whether they have changed. */
+/** The kit does not know how the API records migrations: a hash of tables and columns shows whether they changed. */
 const tablesAndColumns = `select 'tables and columns ' || left(md5(coalesce(string_agg(
   table_schema || '.' || table_name || '.' || column_name || ' ' || data_type, ',' order by
   table_schema, table_name, column_name), '')), 12) from information_schema.columns

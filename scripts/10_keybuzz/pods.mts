@@ -9,10 +9,10 @@ import { healthOf, nameOf, portOf, type Images, type Part } from './names.mts'
 
 // The pods of API and front.
 
-/** Seconds a pod gets to answer what it has begun, after its address has left the Services. */
+/** Grace period in seconds: after its address has left the Services, a pod still answers the requests it accepted. */
 const graceSeconds = 45
 
-/** What a folder may hold, and a container with its log in all of them. */
+/** Size limits: of one folder, and of all folders of a container together with its log. */
 const [folderLimit, diskLimit] = ['4Gi', '5Gi']
 
 /** A pod of a part with its one container: the server, or its migration. */
@@ -32,7 +32,7 @@ export const podOf = (
     pullSecret: pullSecretName(settings),
   })
 
-/** The container that serves. */
+/** The container of a part's server. */
 export function server(settings: KeybuzzSettings, images: Images, part: Part): Container {
   const port = portOf(settings, part)
   return container({
@@ -44,10 +44,10 @@ export function server(settings: KeybuzzSettings, images: Images, part: Part): C
         ? resources('200m', '512Mi', '1', '1Gi', diskLimit)
         : resources('100m', '128Mi', '500m', '512Mi', diskLimit),
     startupProbe: probe(healthOf(settings, part), port, 2, 150),
-    // A backend that is away makes a pod unready. It must not restart every pod at once.
+    // A backend that is down makes a pod unready. It must not restart every pod at once.
     livenessProbe: { tcpSocket: { port }, periodSeconds: 20, timeoutSeconds: 5, failureThreshold: 6 },
     readinessProbe: probe(healthOf(settings, part), port, 5, 3),
-    // The address leaves the Services a moment after SIGTERM: serve until then.
+    // A pod that is deleted still receives requests until its address has left the Services.
     lifecycle: { preStop: { sleep: { seconds: 10 } } },
   })
 }
@@ -65,7 +65,7 @@ type Reads = Pick<Container, 'image' | 'env' | 'envFrom' | 'volumeMounts'>
 
 const whatItReads = (settings: KeybuzzSettings, images: Images, part: Part): Reads => ({
   image: images[nameOf(part)],
-  // The operator's own values first: where a name stands twice, the later one counts.
+  // The operator's own values first: of two sources with the same name the last one counts.
   envFrom: [
     { secretRef: { name: `${nameOf(part)}-env`, optional: true } },
     { configMapRef: { name: nameOf(part) } },
@@ -80,7 +80,7 @@ const whatItReads = (settings: KeybuzzSettings, images: Images, part: Part): Rea
 const foldersOf = (settings: KeybuzzSettings, part: Part): string[] =>
   itemsOf(part === 'api' ? settings.API_WRITABLE : settings.FRONT_WRITABLE)
 
-/** A volume's name made of its folder: /app/.next/cache is app-next-cache. */
+/** The name of the volume for a folder: `app-next-cache` for /app/.next/cache. */
 const volumeOf = (folder: string): string =>
   folder
     .toLowerCase()

@@ -9,9 +9,13 @@ import type { KeybuzzSettings } from './settings.mts'
 export type Tools = CheckTools<KeybuzzSettings>
 export type KeybuzzCheck = Check<KeybuzzSettings>
 
+/** Both parts, in the order of their steps. */
 export const parts: readonly Part[] = ['api', 'front']
 
-/** Asks a part by its public name; again while the ingress says that nobody is there. */
+/**
+ * Sends a request to the public name of a part; repeated while the ingress controller answers in its place.
+ * @throws KitError exit 2, 6 or 7, see askByName
+ */
 export const askServed = (
   { http, settings }: Tools,
   part: Part,
@@ -19,6 +23,6 @@ export const askServed = (
   request?: HttpRequest,
 ): Promise<HttpAnswer> => askByName(http, hostOf(settings, part), path, request)
 
-/** The pods of one part that are not ending. */
+/** The pods of one part that are not being deleted. @throws KitError exit 3 or 5 to 9 from kubectl */
 export const podsOf = async (tools: Tools, part: Part): Promise<LiveObject[]> =>
   ofPart(await applicationPods(tools, names.namespace(tools.settings.ENV), 'keybuzz'), part)

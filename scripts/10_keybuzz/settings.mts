@@ -15,10 +15,10 @@ import { network } from '../../lib/settings/platform-network.mts'
 import { postgres, rabbitmq, redis, registry } from '../../lib/settings/platform-backends.mts'
 import { fileSettings } from './env-files.mts'
 
-/** Ports a container without rights may open. */
+/** Ports that a container without capabilities can open. */
 const unprivileged = isBetween(1024, 65_535)
 
-/** Never root. */
+/** User ids without 0: no container runs as root. */
 const unprivilegedUser = isBetween(1, 65_535)
 
 /** Settings of module 10 alone, kept in 10_keybuzz.env and the two files beside it. */

@@ -10,7 +10,7 @@ export default step(
   chatwoot,
   'Deploy Chatwoot',
   async ({ settings, images, pulls, backends, kube }) => {
-    // Each of these may refuse, and none has written yet.
+    // Both can fail: they run before anything is written to the cluster.
     await pulls.require()
     await backends.require()
     await kube.apply(prerequisites(settings))

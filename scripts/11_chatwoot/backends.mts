@@ -6,31 +6,33 @@ import type { ChatwootSettings } from './settings.mts'
 
 // What Chatwoot uses outside the cluster.
 
-/** PostgreSQL connections each pod may open: Rails' threads, Sidekiq's concurrency. */
+/** Maximum PostgreSQL connections of each pod: Rails' threads, Sidekiq's concurrency. */
 export const pool = { web: 5, worker: 10, job: 5 } as const
 
+/** The backends of Chatwoot: PostgreSQL, Redis, and S3 when it is set. */
 export const backends = (settings: ChatwootSettings): BackendNeeds => ({
   postgres: databaseOf(settings),
   redis: {
     database: settings.CHATWOOT_REDIS_DB,
     owner: names.owner(settings.ENV),
-    // Fixed in Chatwoot's config/cable.yml: no database number and no setting keeps two of them apart.
+    // Fixed in Chatwoot's config/cable.yml: neither a database number nor a setting separates two installations.
     channels: 'chatwoot_production_action_cable*',
   },
   s3: bucketOf(settings),
 })
 
-/** Attachments go there; undefined without S3. */
+/** The S3 bucket of attachments; undefined without S3. */
 export const bucketOf = ({ S3_ENDPOINT, CHATWOOT_S3_BUCKET }: ChatwootSettings): string | undefined =>
   S3_ENDPOINT === undefined ? undefined : CHATWOOT_S3_BUCKET
 
-/** Pods at most. Without S3 the files are in one pod: a second one would not have them. */
+/** Maximum number of pods. Without S3 it is 1: attachments are on that pod's disk, where no other pod can read them. */
 export const mostOf = (settings: ChatwootSettings, part: 'web' | 'worker'): number => {
   if (bucketOf(settings) === undefined) return 1
   return part === 'web' ? settings.CHATWOOT_WEB_MAX : settings.CHATWOOT_WORKERS_MAX
 }
 
 const contrib = () => 'postgresql-contrib'
+/** PostgreSQL extensions that Chatwoot's schema needs. */
 export const extensions: readonly Extension[] = [
   { name: 'pg_stat_statements', packageFor: contrib },
   { name: 'pg_trgm', packageFor: contrib },
@@ -38,7 +40,7 @@ export const extensions: readonly Extension[] = [
   { name: 'vector', packageFor: (version) => `postgresql-${version}-pgvector` },
 ]
 
-/** The database it owns. */
+/** The database that Chatwoot owns. */
 export const databaseOf = (settings: ChatwootSettings): Database => ({
   name: names.database(settings.ENV),
   owner: names.database(settings.ENV),

@@ -1,11 +1,11 @@
 import type { ChatwootSettings } from './settings.mts'
 
-// What the installation is called and looks like: rows of Chatwoot's table installation_configs.
+// Name and appearance of the installation: rows of Chatwoot's table installation_configs.
 
-/** Where Chatwoot puts text of ours into every page of the dashboard. */
+/** HTML that sets the colour: Chatwoot inserts DASHBOARD_SCRIPTS into every page of the dashboard. */
 const styles = (colour: string): string => `<style>:root{--w-500:${colour};--color-woot:${colour}}</style>`
 
-/** Names and values of the configs; null stands for Chatwoot's own. */
+/** Names and values of the rows; null means Chatwoot's default. */
 export const brandingOf = (settings: ChatwootSettings): Record<string, string | null> => ({
   INSTALLATION_NAME: settings.BRAND_NAME,
   BRAND_NAME: settings.BRAND_NAME,
@@ -17,7 +17,7 @@ export const brandingOf = (settings: ChatwootSettings): Record<string, string | 
   DASHBOARD_SCRIPTS: settings.BRAND_COLOUR === undefined ? null : styles(settings.BRAND_COLOUR),
 })
 
-/** Those that the sign-in page shows, so that they can be read back without an account. */
+/** Names of the rows that the sign-in page contains: they can be read back without an account. */
 export const publicBranding = [
   'INSTALLATION_NAME',
   'BRAND_NAME',

@@ -4,7 +4,7 @@ import { bucketOf, databaseOf, extensions } from './backends.mts'
 import { names } from './names.mts'
 import type { ChatwootCheck } from './session.mts'
 
-// What stands behind the pods: the database, its preparation, Redis, the bucket.
+// Checks of the backends: the database and its preparation, and the bucket.
 
 export const prepared: ChatwootCheck = {
   id: 'chatwoot.prepared',

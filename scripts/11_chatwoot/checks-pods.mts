@@ -8,7 +8,7 @@ import { heartbeatCommand } from './pods.mts'
 import { podsOf, type ChatwootCheck } from './session.mts'
 import type { ChatwootSettings } from './settings.mts'
 
-/** Chatwoot's pods, as the checks see them that every application has. */
+/** Chatwoot's pods, for the standard checks of every application. */
 export const application: CheckedApplication<ChatwootSettings> = {
   name: 'chatwoot',
   namespace: names.namespace,

@@ -3,7 +3,7 @@ import { failed, passed, passedOver, warning } from '../../lib/checks/checks.mts
 import { brandingOf, publicBranding } from './branding.mts'
 import { askServed, signIn, type ChatwootCheck, type Tools } from './session.mts'
 
-// What a visitor of the public name sees, without and with sign-in.
+// Checks of the responses by the public name, without and with sign-in.
 
 interface ApiAnswer {
   readonly version?: string
@@ -114,7 +114,7 @@ export const cable: ChatwootCheck = {
   fix: 'the ingress must pass WebSocket upgrades on /cable; closed at once: Redis refuses the subscription',
   async ask(tools) {
     const { CHATWOOT_HOST: host } = tools.settings
-    // A handshake refused by Chatwoot looks like one refused by an ingress that does not know the name yet.
+    // Waits until the ingress controller serves this name: a handshake that it refuses looks like one of Chatwoot's.
     await askServed(tools, '/')
     const headers = { origin: `https://${host}`, 'sec-websocket-protocol': 'actioncable-v1-json' }
     const { status, kept } = await tools.http.upgrade(host, '/cable', headers)

@@ -57,7 +57,7 @@ const widget: ChatwootDrill = {
   },
 }
 
-/** Those of killed runs. */
+/** Deletes the inboxes that killed runs left. */
 async function removeLeftovers(tools: Tools, session: Session): Promise<void> {
   const { payload } = jsonOf<{ payload: Inbox[] }>(await askAccount(tools, session, '/inboxes'))
   for (const { id, name } of payload)

@@ -8,14 +8,14 @@ import { bucketOf, pool } from './backends.mts'
 import { names } from './names.mts'
 import type { ChatwootSettings } from './settings.mts'
 
-// What Chatwoot's processes are told: environment variables, and the secrets behind some of them.
+// The environment variables of Chatwoot's processes: plain values, and those from a Secret.
 
-/** The Secret every process reads. */
+/** The name of the Secret that every process reads. */
 export const secretName = 'chatwoot'
-/** Rails listens here. */
+/** The port of Rails. */
 export const port = 3000
 
-/** What the Secret holds; its keys are the settings' keys. */
+/** The data of the Secret, by the settings' keys. */
 export const secrets = (settings: ChatwootSettings): Record<string, Sensitive | undefined> => ({
   CHATWOOT_ADMIN_PASSWORD: settings.CHATWOOT_ADMIN_PASSWORD,
   CHATWOOT_ENCRYPTION_DETERMINISTIC_KEY: settings.CHATWOOT_ENCRYPTION_DETERMINISTIC_KEY,
@@ -28,7 +28,7 @@ export const secrets = (settings: ChatwootSettings): Record<string, Sensitive | 
   SMTP_PASSWORD: settings.SMTP_PASSWORD,
 })
 
-/** What every process and every Job gets. Passwords stand alone: none is ever part of a URL. */
+/** The environment of every process and Job. Each password is a variable of its own: no URL contains one. */
 export function commonEnv(settings: ChatwootSettings): EnvVar[] {
   const database = names.database(settings.ENV)
   return [
@@ -45,7 +45,7 @@ export function commonEnv(settings: ChatwootSettings): EnvVar[] {
       FRONTEND_URL: `https://${settings.CHATWOOT_HOST}`,
       FORCE_SSL: true,
       ENABLE_ACCOUNT_SIGNUP: false,
-      // Any text counts as yes.
+      // Chatwoot takes any text as true.
       DISABLE_TELEMETRY: true,
       ENABLE_PUSH_RELAY_SERVER: false,
       RAILS_MAX_THREADS: pool.web,
@@ -86,7 +86,7 @@ function storageEnv(settings: ChatwootSettings): EnvVar[] {
       STORAGE_REGION: settings.S3_REGION,
       STORAGE_ACCESS_KEY_ID: settings.S3_ACCESS_KEY,
       STORAGE_FORCE_PATH_STYLE: settings.S3_PATH_STYLE,
-      // Since 2025 Amazon's SDK adds checksums as trailers, which R2, B2 and older MinIO refuse: every upload fails.
+      // Since 2025 Amazon's SDK adds checksums as trailers. R2, B2 and older MinIO refuse them: every upload fails.
       AWS_REQUEST_CHECKSUM_CALCULATION: 'when_required',
       AWS_RESPONSE_CHECKSUM_VALIDATION: 'when_required',
     }),
@@ -114,8 +114,8 @@ function mailEnv(settings: ChatwootSettings): EnvVar[] {
 }
 
 /**
- * Chatwoot verifies unless it is told `none`, and has no setting for a CA: OpenSSL reads this file in place of the
- * image's bundle, and the image's folder of public CAs (/etc/ssl/certs) as before.
+ * Chatwoot verifies Redis's certificate unless the mode is `none`, and has no setting for a CA. OpenSSL reads
+ * SSL_CERT_FILE in place of the image's bundle, and still the image's folder of public CAs (/etc/ssl/certs).
  */
 const redisTls = (settings: ChatwootSettings) =>
   tlsOf(settings, 'REDIS').mode === 'require'

@@ -3,7 +3,7 @@ import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { names } from './names.mts'
 import type { ChatwootSettings } from './settings.mts'
 
-/** What the last lines of Chatwoot's processes and Jobs mean. */
+/** Known log lines of Chatwoot's processes and Jobs. */
 export const failures = ({ ENV }: ChatwootSettings): readonly KnownFailure[] => [
   {
     line: /relation "installation_configs" does not exist/,

@@ -5,7 +5,7 @@ import { backends } from './backends.mts'
 import { port } from './environment.mts'
 import type { ChatwootSettings } from './settings.mts'
 
-/** Who talks to whom. Rails and Sidekiq meet in Redis; the Jobs need what they need. */
+/** The TCP connections of the pods. Rails and Sidekiq communicate through Redis; the Jobs connect to what these do. */
 export const flows = (settings: ChatwootSettings): Flow[] => [
   { from: 'nodes', to: { pods: selector('chatwoot', 'web') }, port },
   { from: everyPod, to: backendEndpoints(backends(settings), settings) },

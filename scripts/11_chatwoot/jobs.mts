@@ -8,11 +8,11 @@ import type { ChatwootSettings } from './settings.mts'
 import { diskLimit, podOf, type Images } from './pods.mts'
 import { makeSuperAdmin, writeBranding } from './ruby.mts'
 
-/** Everything done once before the pods, in this order. */
+/** The Jobs that run once before the pods start, in this order. */
 export const jobs = (settings: ChatwootSettings, images: Images): Job[] => [
-  // On an empty or older database the pods would crash until it is moved.
+  // With an empty database, or one of an older version, the pods would crash.
   prepareJob(settings, images),
-  // Before anybody can reach the pods: who first comes to an open set-up page becomes super admin.
+  // Before the pods can be reached: the first visitor of an open set-up page becomes super admin.
   superAdminJob(settings, images),
   brandingJob(settings, images),
 ]
@@ -21,12 +21,12 @@ export const jobs = (settings: ChatwootSettings, images: Images): Job[] => [
 export const prepareJob = (settings: ChatwootSettings, images: Images): Job =>
   chatwootJob(settings, images, 'prepare', {
     args: ['bundle', 'exec', 'rails', 'db:chatwoot_prepare'],
-    // Chatwoot's own limit for a statement, 14 s, is meant for requests.
+    // Chatwoot's own limit of 14 s for a statement is meant for requests.
     more: env({ POSTGRES_STATEMENT_TIMEOUT: '600s' }),
     deadlineSeconds: 3600,
   })
 
-/** The first super admin, made while nobody can reach the pods. */
+/** Creates the first super admin and closes the set-up page. */
 export const superAdminJob = (settings: ChatwootSettings, images: Images): Job =>
   chatwootJob(settings, images, 'super-admin', {
     args: ['bundle', 'exec', 'rails', 'runner', makeSuperAdmin],
@@ -41,7 +41,7 @@ export const superAdminJob = (settings: ChatwootSettings, images: Images): Job =
     deadlineSeconds: 900,
   })
 
-/** Names, addresses, logos and colour. */
+/** Writes the names, addresses, logos and colour of brandingOf. */
 export const brandingJob = (settings: ChatwootSettings, images: Images): Job =>
   chatwootJob(settings, images, 'branding', {
     args: ['bundle', 'exec', 'rails', 'runner', writeBranding],
@@ -49,7 +49,7 @@ export const brandingJob = (settings: ChatwootSettings, images: Images): Job =>
     deadlineSeconds: 900,
   })
 
-/** Kubernetes reads `$(NAME)` in a value as another variable, unless the dollar stands twice. */
+/** Escapes a value: Kubernetes replaces `$(NAME)` by that variable, and `$$(NAME)` by the text `$(NAME)`. */
 const literal = (text: string): string => text.replaceAll('$(', '$$$$(')
 
 interface Task {

@@ -12,9 +12,9 @@ import { diskLimit, heartbeatProbe, podOf, webProbe, type Images, type Process }
 
 type Part = 'web' | 'worker'
 
-/** The namespace, what its pods pull images with, and the Secret every process reads. Its keys are the settings' keys. */
+/** The namespace with its pull Secret, the Secret that every process reads, and that of the backends' CAs. */
 export const prerequisites = (settings: ChatwootSettings): Manifest[] => [
-  // Root is no right of a restricted pod; it has no other one.
+  // Pod Security `restricted` does not allow root; the pod has no other privilege.
   ...applicationNamespace(
     names.namespace(settings.ENV),
     settings,
@@ -24,7 +24,7 @@ export const prerequisites = (settings: ChatwootSettings): Manifest[] => [
   ...caSecrets(names.namespace(settings.ENV), settings),
 ]
 
-/** Rails and Sidekiq: each two or more with S3, exactly one without. */
+/** Rails and Sidekiq: two pods or more of each with S3, exactly one of each without. */
 export function workload(settings: ChatwootSettings, images: Images): Manifest[] {
   const web = chatwootDeployment(settings, images, 'web', rails(settings))
   const worker = chatwootDeployment(settings, images, 'worker', sidekiq(settings))
@@ -37,7 +37,7 @@ export function workload(settings: ChatwootSettings, images: Images): Manifest[]
   ]
 }
 
-/** Ruby does not give memory back: only the processor says how busy it is. */
+/** Autoscaling by CPU alone: Ruby does not release memory, so memory does not show the load. */
 const scaling = (settings: ChatwootSettings, one: Deployment, part: Part): Manifest[] =>
   isReplicated(settings) ? autoscaled(one, { most: mostOf(settings, part), cpuPercent: 75 }) : []
 
@@ -50,7 +50,7 @@ export const ingress = (settings: ChatwootSettings): Manifest[] =>
     ingressClass: settings.INGRESS_CLASS,
     paths: [['/', 'chatwoot-web', port]],
     annotations: {
-      // Attachments reach 40 MB; /cable stays open for as long as somebody looks at the page.
+      // Attachments may have 40 MB; a connection to /cable stays open as long as the page.
       'proxy-body-size': '100m',
       'proxy-read-timeout': '36000',
       'proxy-send-timeout': '36000',
@@ -58,7 +58,7 @@ export const ingress = (settings: ChatwootSettings): Manifest[] =>
     tls: tlsOf(settings),
   })
 
-/** Files on a pod's own disk are seen by that pod alone: without S3 there is one. */
+/** True with S3. Without it there is one pod: no other one could read the files on its disk. */
 const isReplicated = (settings: ChatwootSettings): boolean => bucketOf(settings) !== undefined
 
 function chatwootDeployment(
@@ -80,7 +80,7 @@ function chatwootDeployment(
 
 const sizes = (settings: ChatwootSettings) => resources('250m', '768Mi', '1', '2Gi', diskLimit(settings))
 
-/** The interface. Only where another pod takes over, it serves until its address has left the Services. */
+/** The web process. If there are other pods, one that is deleted serves until its address has left the Services. */
 const rails = (settings: ChatwootSettings): Process => ({
   name: 'web',
   args: ['bundle', 'exec', 'rails', 's', '-p', String(port), '-b', '0.0.0.0'],
@@ -89,7 +89,7 @@ const rails = (settings: ChatwootSettings): Process => ({
     resources: sizes(settings),
     startupProbe: webProbe('/health', 2, 300),
     livenessProbe: webProbe('/health', 20, 6),
-    // It answers 200 also while PostgreSQL or Redis is away, and 500 when they refuse its password.
+    // /api answers 200 also while PostgreSQL or Redis is down, and 500 when they refuse its password.
     readinessProbe: webProbe('/api', 5, 3),
     ...(isReplicated(settings) ? { lifecycle: { preStop: { sleep: { seconds: 10 } } } } : {}),
   },

@@ -7,26 +7,38 @@ import { bucketOf } from './backends.mts'
 import type { ChatwootSettings } from './settings.mts'
 import { heartbeat } from './ruby.mts'
 
+/** Image references by their name in versions.json. */
 export type Images = Readonly<Record<'chatwoot', string>>
 
 /** What a container of Chatwoot runs. The image has neither entry point nor command of its own. */
 export interface Process {
   readonly name: string
   readonly args: readonly string[]
+  /** Variables beyond commonEnv. */
   readonly more?: readonly EnvVar[]
+  /** Other fields of the container. */
   readonly rest: Partial<Container>
 }
 
-/** Asks this pod's own Sidekiq for its last sign of life. */
+/** Exits 0 while the Sidekiq of its own pod writes heartbeats, see `heartbeat`. */
 export const heartbeatCommand = ['bundle', 'exec', 'ruby', '-e', heartbeat] as const
 
-/** FORCE_SSL answers plain HTTP with a redirect; the header says what the ingress says. */
+/**
+ * An HTTP probe of Rails. FORCE_SSL redirects plain HTTP: the header marks the request as HTTPS, as the ingress does.
+ * @param period seconds between two requests
+ * @param failures failureThreshold
+ */
 export const webProbe = (path: string, period: number, failures: number) => ({
   ...probe(path, port, period, failures),
   httpGet: { path, port, httpHeaders: [{ name: 'X-Forwarded-Proto', value: 'https' }] },
 })
 
-/** @param timeout Ruby takes seconds to start on a busy node */
+/**
+ * A probe of Sidekiq's heartbeat.
+ * @param period seconds between two runs of its command
+ * @param failures failureThreshold
+ * @param timeout seconds: Ruby takes several to start on a busy node
+ */
 export const heartbeatProbe = (period: number, failures: number, timeout = 30) => ({
   exec: { command: [...heartbeatCommand] },
   periodSeconds: period,
@@ -34,7 +46,7 @@ export const heartbeatProbe = (period: number, failures: number, timeout = 30) =
   failureThreshold: failures,
 })
 
-/** Folders Rails writes into. */
+/** Folders that Rails writes into, by the name of their volume. */
 const folders = (settings: ChatwootSettings): Record<string, string> => ({
   tmp: '/tmp',
   'app-tmp': '/app/tmp',
@@ -42,10 +54,10 @@ const folders = (settings: ChatwootSettings): Record<string, string> => ({
   ...(bucketOf(settings) === undefined ? { storage: '/app/storage' } : {}),
 })
 
-/** What each may hold where that is more than 1 GiB. Attachments: whoever has more of them needs S3. */
+/** Size limits of volumes with more than 1 GiB. `storage` is for attachments: more of them than that need S3. */
 const folderLimits: Readonly<Record<string, string>> = { tmp: '2Gi', storage: '20Gi' }
 
-/** Of a container's disk, its folders and its log together. */
+/** The ephemeral-storage limit of a container: its folders and its log together. */
 export const diskLimit = (settings: ChatwootSettings): string =>
   bucketOf(settings) === undefined ? '25Gi' : '5Gi'
 
@@ -59,7 +71,7 @@ export function podOf(
   const pod = podDefaults({
     labels,
     user: 1000,
-    // Sidekiq gives its jobs 25 s.
+    // Sidekiq waits 25 s for its running jobs.
     graceSeconds: 60,
     pullSecret: pullSecretName(settings),
     scratch: Object.fromEntries(
@@ -83,7 +95,7 @@ export function podOf(
   return settings.CHATWOOT_ROOT ? asRoot(pod) : pod
 }
 
-/** The way out an operator may choose for a version that does not run without rights on its own image. */
+/** The same pod as root with a writable image: for a version that cannot run otherwise (CHATWOOT_ROOT). */
 function asRoot({ securityContext, containers, ...pod }: PodSpec): PodSpec {
   const root = { runAsNonRoot: false, runAsUser: 0, runAsGroup: 0, fsGroup: 0 }
   return {

@@ -1,6 +1,6 @@
-// What Chatwoot's own code is asked to do. Every value comes from the environment: no text of ours becomes Ruby.
+// Ruby programs that call Chatwoot's own code. They read values from the environment: none is inserted into Ruby.
 
-/** Makes the first super admin unless there is one, and closes the set-up page. */
+/** Creates the first super admin unless there is one, and closes the set-up page. */
 export const makeSuperAdmin = `
 if SuperAdmin.exists?
   puts 'there is a super admin already'
@@ -18,7 +18,7 @@ end
 Redis::Alfred.delete(Redis::Alfred::CHATWOOT_INSTALLATION_ONBOARDING)
 `
 
-/** Writes what the installation is called and looks like; null gives Chatwoot's own value back. */
+/** Writes name and appearance of the installation; null restores Chatwoot's default. */
 export const writeBranding = `
 defaults = YAML.safe_load(File.read(Rails.root.join('config/installation_config.yml'))).to_h { |one| one.values_at('name', 'value') }
 JSON.parse(ENV.fetch('BRANDING')).each do |name, value|
@@ -30,8 +30,8 @@ GlobalConfig.clear_cache
 `
 
 /**
- * Ends with 0 while this pod's Sidekiq beats (it does every 10 s), without loading Rails. A Redis that is away is no
- * fault of the pod: restarting every worker would not bring it back.
+ * Exits 0 while this pod's Sidekiq writes heartbeats (every 10 s; the last one may be 60 s old). Rails is not loaded.
+ * It exits 0 also while Redis cannot be reached: restarting every worker would not help.
  */
 export const heartbeat = `
 require 'openssl'

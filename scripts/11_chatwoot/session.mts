@@ -11,19 +11,22 @@ import type { ChatwootSettings } from './settings.mts'
 export type Tools = CheckTools<ChatwootSettings>
 export type ChatwootCheck = Check<ChatwootSettings>
 
-/** Inboxes of the drills, and nothing else, are called so. */
+/** Begins the names of the drills' inboxes, and of nothing else. */
 export const checkPrefix = 'keybuzz-check-'
 
-/** Asks Chatwoot by its public name; again while the ingress says that nobody is there. */
+/**
+ * Sends a request to Chatwoot's public name; repeated while the ingress controller answers in its place.
+ * @throws KitError exit 2, 6 or 7, see askByName
+ */
 export const askServed = (
   { http, settings }: Tools,
   path: string,
   request?: HttpRequest,
 ): Promise<HttpAnswer> => askByName(http, settings.CHATWOOT_HOST, path, request)
 
-/** What a sign-in gives. */
+/** What a sign-in returns. */
 export interface Session {
-  /** The headers that say who asks, as the dashboard sends them. */
+  /** The headers that authenticate a request, as the dashboard sends them. */
   readonly headers: Readonly<Record<string, string>>
   /** The account's token for the API. */
   readonly token: string
@@ -31,8 +34,8 @@ export interface Session {
 }
 
 /**
- * Signs in as the super admin, once for all checks: Chatwoot allows five tries in five minutes.
- * @throws KitError exit 10 when Chatwoot does not let it in
+ * Signs in as the super admin, once for all checks: Chatwoot allows five attempts in five minutes.
+ * @throws KitError exit 10 when Chatwoot refuses the sign-in; exit 2, 6 or 7, see askServed
  */
 export const signIn = (tools: Tools): Promise<Session> => tools.once('chatwoot.login', () => login(tools))
 
@@ -58,6 +61,6 @@ async function login(tools: Tools): Promise<Session> {
   return { headers, token: data.access_token, accountId: data.account_id ?? 1 }
 }
 
-/** The pods of one part that are not ending. */
+/** The pods of one part that are not being deleted. @throws KitError exit 3 or 5 to 9 from kubectl */
 export const podsOf = async (tools: Tools, part: 'web' | 'worker'): Promise<LiveObject[]> =>
   ofPart(await applicationPods(tools, names.namespace(tools.settings.ENV), 'chatwoot'), part)

@@ -6,7 +6,7 @@ import { certificateOf, general, ingress, smtp } from '../../lib/settings/platfo
 import { network } from '../../lib/settings/platform-network.mts'
 import { postgres, redis, registry, s3 } from '../../lib/settings/platform-backends.mts'
 
-/** Bytes of an Active Record encryption key: `rails db:encryption:init` prints 32 characters. */
+/** Generates a key of Active Record encryption: 32 characters, as many as `rails db:encryption:init` prints. */
 const encryptionKey = () => hexKey(16)
 
 const isColour = (value: string): string | undefined =>
@@ -18,6 +18,7 @@ const isStrong = (value: string): string | undefined =>
     ? undefined
     : 'must have 8 characters or more: a small and a capital letter, a digit and a special character'
 
+/** Settings of module 11 alone, kept in 11_chatwoot.env. */
 export const own = [
   {
     key: 'CHATWOOT_HOST',

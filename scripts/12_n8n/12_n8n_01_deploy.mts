@@ -6,10 +6,10 @@ import { names } from './names.mts'
 
 export default step(import.meta, n8n, 'Deploy n8n', async ({ settings, images, pulls, backends, kube }) => {
   const namespace = names.namespace(settings.ENV)
-  // Each of these may refuse, and none has written yet.
+  // Both can fail: they run before anything is written to the cluster.
   await pulls.require()
   await backends.require()
-  // main migrates the database: alone first. The others wait for it without limit otherwise.
+  // main migrates the database, so it starts alone: the others would wait for the migration without a limit.
   await kube.apply([...prerequisites(settings), ...workload(settings, images, 'main')])
   await kube.waitForRollout(namespace, 'n8n')
   await kube.apply(workload(settings, images, 'workers'))

@@ -37,7 +37,7 @@ interface Key {
   readonly label: string
 }
 
-/** Keys of killed runs. They expire by themselves, so a list that cannot be read is no failure. */
+/** Deletes the API keys that killed runs left. They expire by themselves: a list that is refused is no failure. */
 async function removeOldKeys(owner: Owner): Promise<void> {
   const answer = await owner.ask(`/rest/api-keys?label=${checkPrefix}`)
   if (answer.status !== 200) return

@@ -26,7 +26,7 @@ export const mcp: N8nCheck = {
   },
 }
 
-/** The Service that the path of MCP leads to. */
+/** The name of the Service behind the path of MCP; undefined without that path. */
 const serviceOf = (ingress: LiveObject): string | undefined =>
   ((ingress as unknown as Ingress).spec?.rules ?? [])
     .flatMap(({ http }) => http?.paths ?? [])

@@ -7,7 +7,7 @@ import { names } from './names.mts'
 import type { Tools } from './session.mts'
 import type { N8nSettings } from './settings.mts'
 
-/** n8n's pods, as the checks see them that every application has. */
+/** n8n's pods, for the standard checks of every application. */
 export const application: CheckedApplication<N8nSettings> = {
   name: 'n8n',
   namespace: names.namespace,
@@ -17,7 +17,7 @@ export const application: CheckedApplication<N8nSettings> = {
   readiness: 'readiness fails while PostgreSQL, for a worker also Redis, is away',
 }
 
-/** What n8n itself says of its readiness, asked of this very pod through the API server. */
+/** Requests n8n's readiness path from one pod, through the API server. @returns its problems; none when it is ready */
 async function readinessProblems({ kube }: Tools, { metadata }: LiveObject): Promise<string[]> {
   const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}:${port}/proxy/healthz/readiness`
   try {

@@ -4,7 +4,7 @@ import { failed, passed, passedOver } from '../../lib/checks/checks.mts'
 import { password } from '../../lib/settings/generators.mts'
 import { askPublic, dataOf, signIn, type N8nCheck } from './session.mts'
 
-// What a visitor of the public name sees, without and with login.
+// Checks of the responses by the public name, without and with login.
 
 interface PublicSettings {
   userManagement?: { showSetupOnFirstLoad?: boolean }
@@ -42,7 +42,7 @@ export const setupClosed: N8nCheck = {
   title: 'No visitor can become owner',
   fix: 'take the Ingress away at once, then find out why main runs without its owner variables',
   async ask(tools) {
-    // An instance that says it is open is not asked: the check would make itself its owner.
+    // An instance with an open set-up page gets no such request: the check itself would become its owner.
     const { userManagement } = dataOf<PublicSettings>(
       await askPublic(tools, '/rest/settings'),
       'read the settings',
@@ -69,7 +69,7 @@ export const login: N8nCheck = {
   },
 }
 
-/** An attribute of a cookie by its name; SameSite=None protects nobody and counts as absent. */
+/** Finds an attribute of a cookie by its name. SameSite=None gives no protection and counts as absent. */
 const isNamed = (name: string) => (attribute: string) =>
   attribute.split('=')[0] === name && attribute !== 'samesite=none'
 

@@ -22,7 +22,7 @@ import {
 type N8nDrill = Drill<N8nSettings>
 type Tools = DrillTools<N8nSettings>
 
-/** Seconds a job must be seen waiting while there is no worker. */
+/** Seconds for which a job must stay queued while there is no worker. */
 const queued = 8
 
 const credential: N8nDrill = {
@@ -54,7 +54,7 @@ const credential: N8nDrill = {
   },
 }
 
-/** A header credential, which the webhook's own process has to decrypt for every request. */
+/** Stores a header credential, which the webhook process must decrypt for every request. */
 async function store(
   owner: Owner,
   name: string,
@@ -68,14 +68,14 @@ async function store(
   )
 }
 
-/** Those of killed runs. */
+/** Deletes the credentials that killed runs left. */
 async function removeOldCredentials(owner: Owner): Promise<void> {
   const found = dataOf<Credential[]>(await owner.ask('/rest/credentials'), 'list credentials')
   for (const { id, name } of found)
     if (name.startsWith(checkPrefix)) await owner.ask(`/rest/credentials/${id}`, { method: 'DELETE' })
 }
 
-/** @returns what is wrong, or undefined: the header opens, another one does not */
+/** Calls a webhook with its header, then with another one. @returns what is wrong; undefined if only its own works */
 async function openWith(
   tools: Tools,
   path: string,
@@ -102,7 +102,7 @@ const queue: N8nDrill = {
     const path = checkPrefix + randomBytes(6).toString('hex')
     const workflow = await openWebhook(owner, path)
     try {
-      // Its first answer also says that the webhook is open: a 404 later would be no lost job.
+      // Waits until the webhook is active: a 404 later would not be a lost job.
       await callUntilActive(tools, path, { a: 1, b: 1 })
       await breaking.scaleDown(namespace, 'n8n-worker')
       const [a, b] = [randomInt(1, 1000), randomInt(1, 1000)]
@@ -125,7 +125,7 @@ const queue: N8nDrill = {
   },
 }
 
-/** @returns what is wrong, or undefined: the newest execution stays queued */
+/** Watches the newest execution of a workflow. @returns what is wrong; undefined if it stays queued */
 async function jobWaits(owner: Owner, { id }: Workflow): Promise<string | undefined> {
   let seen = 0
   for (let second = 0; second < queued * 2 && seen < queued; second += 1) {

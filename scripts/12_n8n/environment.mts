@@ -5,18 +5,18 @@ import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { names } from './names.mts'
 import type { N8nSettings } from './settings.mts'
 
-// What n8n's processes are told: environment variables, and the secrets behind some of them.
+// The environment variables of n8n's processes: plain values, and those from a Secret.
 
-/** The Secret every process reads. */
+/** The name of the Secret that every process reads. */
 export const secretName = 'n8n'
 
-/** n8n listens here in every process. */
+/** The port of every process of n8n. */
 export const port = 5678
 
-/** Ended jobs that stay in Redis, 1.6 kB each. */
+/** Finished jobs that are kept in Redis, 1.6 kB each. */
 const keptJobs = 1000
 
-/** What the Secret holds; its keys are the settings' keys. */
+/** The data of the Secret, by the settings' keys. */
 export const secrets = (settings: N8nSettings) => ({
   N8N_ENCRYPTION_KEY: settings.N8N_ENCRYPTION_KEY,
   N8N_OWNER_PASSWORD: settings.N8N_OWNER_PASSWORD,
@@ -26,7 +26,7 @@ export const secrets = (settings: N8nSettings) => ({
   SMTP_PASSWORD: settings.SMTP_PASSWORD,
 })
 
-/** What every process gets. The same queue, database and key for all, or jobs stay queued. */
+/** The environment of every process. Queue, database and key must be the same for all, or jobs stay queued. */
 export function commonEnv(settings: N8nSettings): EnvVar[] {
   const url = `https://${settings.N8N_HOST}/`
   const database = names.database(settings.ENV)
@@ -48,7 +48,7 @@ export function commonEnv(settings: N8nSettings): EnvVar[] {
       DB_POSTGRESDB_DATABASE: database,
       DB_POSTGRESDB_USER: database,
       ...databaseTls(settings),
-      // HAProxy cuts a connection that was quiet for 30 s.
+      // HAProxy closes a connection that is idle for 30 s.
       DB_POSTGRESDB_IDLE_CONNECTION_TIMEOUT: 20_000,
 
       EXECUTIONS_MODE: 'queue',
@@ -59,10 +59,10 @@ export function commonEnv(settings: N8nSettings): EnvVar[] {
       QUEUE_BULL_REDIS_DB: settings.N8N_REDIS_DB,
       QUEUE_BULL_REDIS_KEEP_ALIVE: true,
       ...redisTls(settings),
-      // n8n exits when Redis is away for longer: a failover takes up to 30 s.
+      // n8n exits when Redis cannot be reached for longer: a failover takes up to 30 s.
       QUEUE_BULL_REDIS_TIMEOUT_THRESHOLD: 60_000,
-      // Without them a webhook whose job ended in the instant before it listened waits for ever: its look at Redis every
-      // 5 s finds only jobs that are kept. Seen on a busy machine: about one call in 500, none in 1,400 with this.
+      // Without kept jobs a webhook waits for ever if its job finishes just before it subscribes: it polls Redis every
+      // 5 s and finds only kept jobs. Seen on a busy machine: about one call in 500, none in 1,400 with this setting.
       N8N_EXECUTIONS_QUEUE_KEEP_LAST_COMPLETED: keptJobs,
       N8N_EXECUTIONS_QUEUE_KEEP_LAST_FAILED: keptJobs,
       QUEUE_BULL_PREFIX: prefix,
@@ -98,7 +98,7 @@ export function commonEnv(settings: N8nSettings): EnvVar[] {
   ]
 }
 
-/** n8n encrypts when it is told to, and verifies unless it is told not to. */
+/** TLS to PostgreSQL. n8n's defaults: no encryption; with encryption, the certificate is verified. */
 const databaseTls = (settings: N8nSettings) =>
   tlsOf(settings, 'POSTGRES').mode === 'off'
     ? {}
@@ -108,7 +108,7 @@ const databaseTls = (settings: N8nSettings) =>
         DB_POSTGRESDB_SSL_CA_FILE: caPath(settings, 'POSTGRES'),
       }
 
-/** Its Redis client has no setting for a CA: Node itself must know it. */
+/** TLS to Redis. n8n's client has no setting for a CA: Node reads it (NODE_EXTRA_CA_CERTS). */
 const redisTls = (settings: N8nSettings) =>
   tlsOf(settings, 'REDIS').mode === 'off'
     ? {}

@@ -3,7 +3,7 @@ import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { names } from './names.mts'
 import type { N8nSettings } from './settings.mts'
 
-/** What the last lines of an n8n that does not start mean. */
+/** Known log lines of an n8n that does not start. */
 export const failures = ({ ENV }: N8nSettings): readonly KnownFailure[] => [
   {
     line: /cannot be read with this instance encryption key|Mismatching encryption keys/,

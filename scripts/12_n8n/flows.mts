@@ -4,12 +4,12 @@ import { backends } from './backends.mts'
 import { port } from './environment.mts'
 import type { N8nSettings } from './settings.mts'
 
-/** Who talks to whom. Processes meet in Redis and PostgreSQL; a runner and its worker share a pod. */
+/** The TCP connections of the pods. Processes communicate by Redis and PostgreSQL; a runner is in its worker's pod. */
 export const flows = (settings: N8nSettings): Flow[] => [
-  // The ingress, and the checks: they ask each process by the API server whether it is ready.
+  // From the ingress, and from the API server: by it the checks request the readiness path of each process.
   { from: 'nodes', to: everyPod, port },
   { from: everyPod, to: backendEndpoints(backends(settings), settings) },
   { from: everyPod, to: endpoint(settings.SMTP_HOST, settings.SMTP_PORT) },
-  // Nodes of workflows reach whatever their authors want.
+  // The nodes of a workflow connect to any address that its author chooses.
   { from: everyPod, to: 'internet' },
 ]

@@ -10,7 +10,7 @@ import { names } from './names.mts'
 import type { N8nSettings } from './settings.mts'
 import { n8nContainer, n8nDeployment, runnerContainer, type Images } from './pods.mts'
 
-/** The namespace, what its pods pull images with, and the Secret every process reads. Its keys are the settings' keys. */
+/** The namespace with its pull Secret, the Secret that every process reads, and that of the backends' CAs. */
 export const prerequisites = (settings: N8nSettings): Manifest[] => [
   ...applicationNamespace(names.namespace(settings.ENV), settings),
   secretOf(settings),
@@ -23,13 +23,13 @@ const secretOf = (settings: N8nSettings): Secret =>
     OWNER_PASSWORD_HASH: ownerPasswordHash(settings),
   })
 
-/** main, or the processes that may only start once main has migrated the database: webhook, mcp and workers. */
+/** main, or the processes that must not start before main has migrated the database: webhook, mcp and workers. */
 export function workload(settings: N8nSettings, images: Images, part: 'main' | 'workers'): Manifest[] {
   if (part === 'main') return [...main(settings, images)]
   return [...webhook(settings, images), ...mcp(settings, images), ...worker(settings, images)]
 }
 
-/** One Ingress: the webhook processes take production hooks and forms, one of its own MCP, main everything else. */
+/** One Ingress: production webhooks and forms go to the webhook processes, MCP to n8n-mcp, everything else to main. */
 export function ingress(settings: N8nSettings): Manifest[] {
   const hooks = ['/webhook', '/webhook-waiting', '/form', '/form-waiting']
   return published({
@@ -54,17 +54,17 @@ export function ingress(settings: N8nSettings): Manifest[] {
   })
 }
 
-/** What production triggers of MCP are called below: `/mcp/PATH`, `/mcp/PATH/sse`, `/mcp/PATH/messages`. */
+/** The path above all production triggers of MCP: `/mcp/PATH`, `/mcp/PATH/sse`, `/mcp/PATH/messages`. */
 export const mcpPath = '/mcp'
 
-/** Its three folders together, and its log: what workflows keep goes into the database. */
+/** The ephemeral-storage limit of a container: its three folders and its log. Data of workflows is in the database. */
 const diskLimit = '5Gi'
 
 function main(settings: N8nSettings, images: Images): Manifest[] {
   const labels = selector('n8n', 'main')
   const one = n8nDeployment(settings, 'main', [
     n8nContainer(settings, images, 'main', ['start'], {
-      // At start it builds its interface files beside the migrations: 722 MB were seen at 20 s.
+      // At its start it builds interface files while it migrates: 722 MB of memory were seen after 20 s.
       resources: resources('200m', '512Mi', '1', '1536Mi', diskLimit),
       more: [
         ...env({
@@ -96,8 +96,8 @@ function webhook(settings: N8nSettings, images: Images): Manifest[] {
 }
 
 /**
- * A webhook process for MCP alone. The stream of a session stays in the process that opened it: a message that another
- * one receives is answered 401 or 404. Clients of MCP keep no cookie that an ingress could find that process by.
+ * A webhook process for MCP alone. The stream of a session stays in the process that opened it: another process answers
+ * its messages with 401 or 404. Clients of MCP keep no cookies, so session affinity at the ingress is not possible.
  */
 function mcp(settings: N8nSettings, images: Images): Manifest[] {
   const labels = selector('n8n', 'mcp')
@@ -114,7 +114,7 @@ function worker(settings: N8nSettings, images: Images): Manifest[] {
     resources: resources('200m', '512Mi', '1', '2Gi', diskLimit),
     more: env({ QUEUE_HEALTH_CHECK_ACTIVE: true, QUEUE_HEALTH_CHECK_PORT: port }),
   })
-  // A worker that ends still finishes its jobs, Code nodes among them: its runner must outlive it.
+  // A worker that terminates still finishes its jobs, Code nodes among them: its runner must end after it.
   const one = n8nDeployment(settings, 'worker', [process], [runnerContainer(images)])
   return [one, ...autoscaled(one, { most: settings.N8N_WORKERS_MAX, cpuPercent: 70 })]
 }

@@ -2,19 +2,19 @@ import { createHmac } from 'node:crypto'
 import { encodeBase64, hashSync } from 'bcryptjs'
 import { sensitiveLater, type Sensitive } from '../../lib/base/sensitive.mts'
 
-/** The settings a hash is made of. */
+/** The settings that a hash depends on. */
 interface Owner {
   readonly N8N_ENCRYPTION_KEY: Sensitive
   readonly N8N_OWNER_PASSWORD: Sensitive
   readonly N8N_OWNER_EMAIL: string
 }
 
-/** A run makes its objects more than once, and one hash takes 80 ms. By salt, which stands for everything a hash is made from. */
+/** Hashes by salt, which depends on all of these settings. A run needs a hash repeatedly, and each takes 80 ms. */
 const hashes = new Map<string, Sensitive>()
 
 /**
- * The owner's password as n8n wants it. The salt is derived, not drawn: the same password gives the same hash at
- * every run, and an unchanged Secret is an unchanged Secret. Only its uniqueness matters, which the key gives.
+ * The bcrypt hash of the owner's password, as n8n expects it. The salt is derived and not random: the same password has
+ * the same hash in every run, and the Secret does not change. A salt only has to be unique, which the key ensures.
  */
 export function ownerPasswordHash({
   N8N_ENCRYPTION_KEY: key,

@@ -20,21 +20,21 @@ import type { N8nSettings } from './settings.mts'
 export type Images = Readonly<Record<'n8n' | 'n8n-runners', string>>
 type Component = 'main' | 'mcp' | 'webhook' | 'worker'
 
-/** Seconds a main or webhook process gets for what it is doing; workers get N8N_JOB_SECONDS_MAX. */
+/** Seconds in which a main or webhook process that terminates finishes its work; N8N_JOB_SECONDS_MAX for a worker. */
 const shutdownSeconds = 30
-/** What a pod gets beyond n8n's own limit, so that n8n and not the kubelet decides. */
+/** Seconds by which a pod's grace period exceeds n8n's own limit: n8n ends before the kubelet kills it. */
 const graceMargin = 30
 
-/** main is `n8n`, the others `n8n-mcp`, `n8n-webhook` and `n8n-worker`. */
+/** The Deployment's name: `n8n` for main, else `n8n-mcp`, `n8n-webhook` or `n8n-worker`. */
 const nameOf = (component: Component): string => (component === 'main' ? 'n8n' : `n8n-${component}`)
 
 /**
- * One replica, and the old one ends first. Two mains without a licence run every schedule twice; what opens a session of
- * MCP must reach the process that keeps it.
+ * Components with one replica and the strategy Recreate. Two mains without a licence run every schedule twice; the
+ * requests of an MCP session must reach the process that has it.
  */
 const alone: readonly Component[] = ['main', 'mcp']
 
-/** One of the four processes of n8n as a Deployment. */
+/** The Deployment of one of n8n's four components. @param sidecars containers that end after `containers` */
 export function n8nDeployment(
   settings: N8nSettings,
   component: Component,
@@ -68,8 +68,8 @@ export function n8nDeployment(
 }
 
 /**
- * The address leaves the Services a moment after SIGTERM: serve until then. Workers have no address, and nobody takes
- * over from main: while it lingered, its visitors would only wait longer for the next one.
+ * A pod that is deleted still receives requests until its address has left the Services. Workers have no Service, and
+ * there is no second main: a delay of its end would only delay the start of the next one.
  */
 const lingers = { lifecycle: { preStop: { sleep: { seconds: 5 } } } }
 
@@ -78,7 +78,7 @@ interface ContainerParts {
   readonly more?: readonly EnvVar[]
 }
 
-/** The container of n8n itself, as each process runs it. */
+/** The container of n8n itself. @param args the subcommand of its component: `['webhook']` */
 export function n8nContainer(
   settings: N8nSettings,
   images: Images,
@@ -112,7 +112,7 @@ export function n8nContainer(
   })
 }
 
-/** The task runner: Code nodes run in it. */
+/** The container of the task runner, in which Code nodes run. */
 export const runnerContainer = (images: Images): Container =>
   container({
     name: 'runner',

@@ -9,18 +9,22 @@ import type { N8nSettings } from './settings.mts'
 export type Tools = CheckTools<N8nSettings>
 export type N8nCheck = Check<N8nSettings>
 
-/** Workflows and keys of the checks, and nothing else, are called so: what a killed run left is found by it. */
+/** Begins the names of what the checks create, and of nothing else: by it a run finds what a killed one left. */
 export const checkPrefix = 'keybuzz-check-'
 
-/** n8n's own API as its signed-in owner uses it. */
+/** The internal API of n8n (`/rest`), used as its owner. */
 export interface Owner {
   readonly cookie: string
   /** The cookie's attributes, in lower case. */
   readonly attributes: readonly string[]
+  /** Sends a request with the cookie. @throws KitError exit 2, 6 or 7, see askPublic */
   ask(path: string, request?: HttpRequest): Promise<HttpAnswer>
 }
 
-/** Asks n8n by its public name, without login; again while the ingress says that nobody is there. */
+/**
+ * Sends a request to n8n's public name, without login; repeated while the ingress controller answers in its place.
+ * @throws KitError exit 2, 6 or 7, see askByName
+ */
 export const askPublic = (
   { http, settings }: Tools,
   path: string,
@@ -29,7 +33,7 @@ export const askPublic = (
 
 /**
  * Signs in as the owner, once for all checks: n8n allows about five logins a minute.
- * @throws KitError exit 10 when n8n does not let the owner in
+ * @throws KitError exit 10 when n8n refuses the login; exit 2, 6 or 7, see askPublic
  */
 export const signIn = (tools: Tools): Promise<Owner> => tools.once('n8n.login', () => login(tools))
 
@@ -53,10 +57,10 @@ async function login(tools: Tools): Promise<Owner> {
   }
 }
 
-/** Milliseconds until n8n has forgotten all logins it counts (five a minute for an account). */
+/** Milliseconds after which n8n accepts logins again (five a minute for an account). */
 const loginWindow = 65_000
 
-/** Asks again while n8n answers 429: too many logins, by this kit or by people, are no fault of n8n. */
+/** Repeats a login while n8n answers 429: too many logins, by this kit or by users, are no fault of n8n. */
 const patiently = (ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> =>
   pollUntil(ask, {
     until: ({ status }) => status !== 429,
@@ -68,7 +72,11 @@ const patiently = (ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> =>
 const sessionCookie = ({ headers }: HttpAnswer): string =>
   headers['set-cookie']?.find((cookie) => cookie.startsWith('n8n-auth=')) ?? ''
 
-/** The `data` of n8n's envelope. @throws KitError exit 10 when the answer is another than 200 */
+/**
+ * The field `data` of a response of n8n's internal API.
+ * @param what was requested, for the error: `list workflows`
+ * @throws KitError exit 10 when the status is not 200 or the body is not JSON
+ */
 export function dataOf<T>(answer: HttpAnswer, what: string): T {
   if (answer.status === 200) return (answer.json() as { data: T }).data
   throw new KitError(`${what}: n8n answered ${answer.status} ${shortened(answer.text, 160)}`, {

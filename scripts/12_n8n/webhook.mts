@@ -15,8 +15,9 @@ import {
 } from './workflow.mts'
 
 /**
- * Sends a request through ingress, webhook process, Redis, worker and task runner, and looks at what came out
- * and at the execution n8n recorded. The workflow is removed afterwards, and those earlier runs left.
+ * Sends a request through ingress, webhook process, Redis, worker and task runner; checks the response, and the
+ * execution that n8n recorded. Deletes first the workflows that killed runs left, and its own one afterwards.
+ * @throws KitError exit 10 when n8n refuses the login or a request of its API; exit 2, 6 or 7, see askPublic
  */
 export async function runWebhook(tools: Tools): Promise<Answer> {
   const owner = await signIn(tools)
@@ -50,13 +51,13 @@ async function callIt(tools: Tools, owner: Owner, path: string, { id }: Workflow
   return passed(`${a} + ${b} = ${a + b} in ${milliseconds} ms, execution ${execution.id} ${execution.status}`)
 }
 
-/** A call that got no answer; what else ends one, an interruption above all, is nothing this check observed. */
+/** Returns the error of a call without response (exit 6). @throws any other error, an interruption among them */
 function withoutAnswer(thrown: unknown): KitError {
   if (thrown instanceof KitError && thrown.exitCode === exitCodes.unreachable) return thrown
   throw thrown
 }
 
-/** How far a request came that got no answer, by what n8n recorded of it: each is repaired elsewhere. */
+/** Where a request without response stopped, by the execution that n8n recorded: each place has another remedy. */
 async function howFarItCame(owner: Owner, workflowId: string): Promise<string> {
   const execution = (await listExecutions(owner)).find((one) => one.workflowId === workflowId)
   if (execution === undefined) return 'n8n recorded no execution of it: it reached no webhook process'

@@ -2,11 +2,12 @@ import { pauseFor } from '../../lib/base/poll.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { askPublic, checkPrefix, dataOf, type Owner, type Tools } from './session.mts'
 
-// Workflows that the checks and drills make, call and take away again.
+// Workflows that the checks and drills create, call and delete.
 
-/** Seconds until an activated webhook answers, or an archived one is let go: both are asynchronous (seen: up to 1 s). */
+/** Seconds until a webhook is active, or an archived one is deregistered: both are asynchronous (seen: up to 1 s). */
 const activation = 20
 
+/** A workflow stored in n8n. */
 export interface Workflow {
   readonly id: string
   readonly versionId: string
@@ -19,7 +20,7 @@ export interface Credential {
   readonly name: string
 }
 
-/** A webhook, and a Code node that must compute the answer: only a task runner can. */
+/** A workflow with a webhook, and a Code node that computes the response: only a task runner can execute it. */
 const workflowOf = (path: string, credential: Credential | undefined) => ({
   name: path,
   nodes: [
@@ -54,14 +55,15 @@ const workflowOf = (path: string, credential: Credential | undefined) => ({
   settings: { executionOrder: 'v1' },
 })
 
+/** The sum in the response of such a webhook; undefined without one. @throws KitError exit 10 when it is not JSON */
 export const sumIn = (answer: HttpAnswer): unknown => {
   const body = answer.json() as { sum?: unknown } | { sum?: unknown }[]
   return Array.isArray(body) ? body[0]?.sum : body.sum
 }
 
 /**
- * Calls a webhook with two numbers. 404 means "not active yet" for a while. Without a worker the call hangs: the
- * time limit is the answer then.
+ * Calls a webhook with two numbers; repeated for up to 20 s while it answers 404, which means "not active yet".
+ * @throws KitError exit 6 after 75 s when no worker takes the job: the call hangs; exit 2, 6 or 7, see askPublic
  */
 export async function callUntilActive(
   tools: Tools,
@@ -82,6 +84,7 @@ export async function callUntilActive(
   }
 }
 
+/** An execution as n8n recorded it. */
 export interface Execution {
   readonly id: string
   readonly workflowId: string
@@ -89,13 +92,17 @@ export interface Execution {
   readonly status: string
 }
 
-/** The newest executions, waiting and running ones among them. */
+/** The 20 newest executions, queued and running ones among them. @throws KitError exit 10, see dataOf */
 export async function listExecutions(owner: Owner): Promise<Execution[]> {
   const answer = await owner.ask('/rest/executions?limit=20')
   return dataOf<{ results: Execution[] }>(answer, 'list executions').results
 }
 
-/** The record may be written a moment after the answer left. */
+/**
+ * The finished execution of a workflow; n8n may record it a moment after the response.
+ * @returns undefined when there is none after 5 s
+ * @throws KitError exit 10, see dataOf
+ */
 export async function findExecution(owner: Owner, workflowId: string): Promise<Execution | undefined> {
   for (let left = 20; left > 0; left -= 1) {
     const found = (await listExecutions(owner)).find((one) => one.workflowId === workflowId)
@@ -105,7 +112,7 @@ export async function findExecution(owner: Owner, workflowId: string): Promise<E
   return undefined
 }
 
-/** Takes away what killed runs left. */
+/** Deletes the workflows that killed runs left. @throws KitError exit 10 when n8n does not list them */
 export async function removeLeftovers(owner: Owner): Promise<void> {
   const answer = await owner.ask(
     `/rest/workflows?filter=${encodeURIComponent(JSON.stringify({ name: checkPrefix }))}`,
@@ -116,8 +123,9 @@ export async function removeLeftovers(owner: Owner): Promise<void> {
 }
 
 /**
- * n8n deletes only what was archived before, and takes a webhook back asynchronously (409 meanwhile, seen: 0.5 s).
- * @returns false when it is still there
+ * Archives a workflow and deletes it: n8n deletes only archived ones, and deregisters a webhook asynchronously (409
+ * meanwhile, seen: 0.5 s).
+ * @returns false when n8n did not delete it
  */
 export async function remove(owner: Owner, { id }: Workflow): Promise<boolean> {
   await owner.ask(`/rest/workflows/${id}/archive`, { method: 'POST', json: {} })
@@ -129,7 +137,11 @@ export async function remove(owner: Owner, { id }: Workflow): Promise<boolean> {
   }
 }
 
-/** Makes a workflow whose webhook is open at `path`, for everybody or for who sends the credential's header. */
+/**
+ * Creates and activates a workflow with a webhook at `path`.
+ * @param credential its header is required in every call; without it none is
+ * @throws KitError exit 10 when n8n refuses one of the two; a workflow that cannot be activated is deleted
+ */
 export async function openWebhook(owner: Owner, path: string, credential?: Credential): Promise<Workflow> {
   const json = workflowOf(path, credential)
   const workflow = dataOf<Workflow>(

@@ -12,7 +12,7 @@ export default step(
   'Deploy Superset',
   async ({ settings, images, pulls, backends, kube }) => {
     const namespace = names.namespace(settings.ENV)
-    // Each of these may refuse, and none has written yet.
+    // Both can fail: they run before anything is written to the cluster.
     await pulls.require()
     await backends.require()
     const web = await kube.get('deployments.apps', deploymentOf('web'), namespace)

@@ -2,7 +2,7 @@ import type { CheckedApplication } from '../../lib/checks/standard.mts'
 import { names } from './names.mts'
 import type { SupersetSettings } from './settings.mts'
 
-/** Superset's pods, as the checks see them that every application has. */
+/** Superset's pods, for the standard checks of every application. */
 export const application: CheckedApplication<SupersetSettings> = {
   name: 'superset',
   namespace: names.namespace,

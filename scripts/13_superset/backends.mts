@@ -8,10 +8,10 @@ import type { SupersetSettings } from './settings.mts'
 /** SQLAlchemy's pool and its overflow, for each process of gunicorn and Celery. */
 export const engine = { pool: 5, overflow: 5 } as const
 
-/** Processes of one web pod, and tasks a worker works on at the same time. */
+/** Processes of one web pod, and tasks that a worker executes at the same time. */
 export const processes = { web: 1, worker: 4 } as const
 
-/** PostgreSQL connections each pod may open. A child of Celery works on one task at a time; its parent looks on. */
+/** Maximum PostgreSQL connections of each pod. Worker: one for each child, which runs one task, and one more. */
 export const pool = {
   web: processes.web * (engine.pool + engine.overflow),
   worker: processes.worker + 1,
@@ -19,12 +19,13 @@ export const pool = {
   job: engine.pool,
 } as const
 
+/** The backends of Superset: PostgreSQL and Redis. */
 export const backends = (settings: SupersetSettings): BackendNeeds => ({
   postgres: databaseOf(settings),
   redis: { database: settings.SUPERSET_REDIS_DB, owner: names.owner(settings.ENV) },
 })
 
-/** The database it owns: dashboards, charts, users, and connections with their encrypted passwords. */
+/** The database that Superset owns: dashboards, charts, users, and connections with their encrypted passwords. */
 export const databaseOf = (settings: SupersetSettings): Database => ({
   name: names.database(settings.ENV),
   owner: names.database(settings.ENV),
@@ -32,7 +33,7 @@ export const databaseOf = (settings: SupersetSettings): Database => ({
   connections: connectionsOf([
     { pods: settings.SUPERSET_WEB_MAX, pool: pool.web, surge: 1 },
     { pods: settings.SUPERSET_WORKERS_MAX, pool: pool.worker, surge: 1 },
-    // Recreated: the old one ends before the new one starts.
+    // Strategy Recreate: the old pod ends before the new one starts.
     { pods: 1, pool: pool.beat, surge: 0 },
     { pods: 1, pool: pool.job, surge: 0 },
   ]),

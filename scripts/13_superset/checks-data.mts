@@ -4,7 +4,7 @@ import { databaseOf } from './backends.mts'
 import { deploymentOf, names } from './names.mts'
 import type { SupersetCheck } from './session.mts'
 
-// What the database says of the migration and of roles.
+// Checks of the database: its migration, and the permissions of roles.
 
 export const migrated: SupersetCheck = {
   id: 'superset.migrated',
@@ -18,7 +18,7 @@ export const migrated: SupersetCheck = {
     }),
 }
 
-/** What `superset init` writes. */
+/** The number of permissions that `superset init` wrote for the role Admin. */
 const rights = `select count(*)::text from ab_permission_view_role p join ab_role r on r.id = p.role_id where r.name = 'Admin'`
 
 export const roles: SupersetCheck = {

@@ -13,7 +13,7 @@ import { names } from './names.mts'
 import type { SupersetCheck, Tools } from './session.mts'
 
 const path = `${configurationFolder}/${configurationFile}`
-/** What Superset prints once it has read a configuration of its operator's. */
+/** What Superset logs when it has loaded the operator's configuration. */
 const readLine = `Loaded your LOCAL configuration at [${path}]`
 
 export const configuration: SupersetCheck = {
@@ -46,10 +46,10 @@ export const configuration: SupersetCheck = {
   },
 }
 
-/** Milliseconds after a container's start within which it has said what it says at its start. */
+/** Milliseconds after a container's start within which it has logged the messages of its start. */
 const startMilliseconds = 600_000
 
-/** The kubelet keeps only the end of a long log: its first line is then much younger than the container. */
+/** True when the kubelet has rotated a long log: its first line is then much younger than the container. */
 function isRotated(text: string, { status }: LiveObject): boolean {
   const { containerStatuses = [] } = status as {
     containerStatuses?: { state?: { running?: { startedAt?: string } } }[]
@@ -59,7 +59,7 @@ function isRotated(text: string, { status }: LiveObject): boolean {
   return first - started > startMilliseconds
 }
 
-/** @returns what is wrong, or undefined: this pod's Python finds the configuration where the kit has put it */
+/** Imports the configuration in a pod. @returns what is wrong; undefined if Python finds it where the kit has put it */
 async function importedFrom({ kube }: Tools, pod: LiveObject): Promise<string | undefined> {
   const program = 'import superset_config; print(superset_config.__file__)'
   const said = await kube.runIn(pod, ['python', '-c', program], { isRepeatable: true }).catch(messageOf)
@@ -67,7 +67,7 @@ async function importedFrom({ kube }: Tools, pod: LiveObject): Promise<string | 
   return last === path ? undefined : shortened(last, 120)
 }
 
-/** Seconds within which beat must be seen sending: several ticks. */
+/** Seconds in which beat must have sent a task: several ticks. */
 const silenceSeconds = 6 * tickSeconds
 
 export const beat: SupersetCheck = {
@@ -78,7 +78,7 @@ export const beat: SupersetCheck = {
     const pods = ofPart(await podsOf(application, tools), 'beat')
     const [pod] = pods
     if (pod === undefined || pods.length > 1) return failed(`${pods.length} pods of beat`)
-    // Only one that has just started may not have sent yet.
+    // Only a pod that has just started may not have sent a task yet.
     const { startTime = '' } = pod['status'] as { startTime?: string }
     const age = Date.now() - (Date.parse(startTime) || 0)
     const sent = await pollUntil(

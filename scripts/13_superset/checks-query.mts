@@ -11,9 +11,9 @@ import {
 } from './connection.mts'
 import { checkPrefix, resultOf, signIn, type Api, type SupersetCheck } from './session.mts'
 
-// What goes through key, queue, worker and results.
+// Checks of stored connections, and of queries through broker, worker and results.
 
-/** Stored connections that are read, at most. */
+/** Maximum number of stored connections that are read. */
 const mostRead = 20
 
 export const key: SupersetCheck = {
@@ -36,7 +36,7 @@ export const key: SupersetCheck = {
   },
 }
 
-/** Seconds a trivial query may wait for a worker and come back. */
+/** Seconds in which a trivial query must have its result, the wait for a worker included. */
 const workerSeconds = 60
 
 interface QueryState {
@@ -45,14 +45,18 @@ interface QueryState {
   readonly error_message?: string | null
 }
 
-/** A query that was handed to the workers. */
+/** A query that was queued for the workers. */
 export interface Started {
   readonly id: number
-  /** The number its one cell must hold. */
+  /** The number that the only cell of its result must have. */
   readonly sum: number
 }
 
-/** Starts a query on the workers. @returns what is wrong instead, when Superset did not hand it over */
+/**
+ * Starts a query on the workers.
+ * @returns what is wrong, as text, when Superset did not queue it
+ * @throws KitError exit 10 when its response is not JSON; exit 2, 6 or 7, see askServed
+ */
 export async function startQuery(api: Api, connection: Connection): Promise<Started | string> {
   const [a, b] = [randomInt(1, 1000), randomInt(1, 1000)]
   const json = {
@@ -70,13 +74,18 @@ export async function startQuery(api: Api, connection: Connection): Promise<Star
   return { id: query.queryId, sum: a + b }
 }
 
-/** What Superset says of a query. @throws KitError exit 10 */
+/** The state of a query. @throws KitError exit 10, see resultOf */
 export const stateOf = async (api: Api, { id }: Started): Promise<QueryState> =>
   resultOf<{ result: QueryState }>(await api.ask(`/api/v1/query/${id}`), `query ${id}`).result
 
 const isOver = ({ status }: QueryState): boolean => !['pending', 'running', 'scheduled'].includes(status)
 
-/** Waits for a query and reads its result. @returns what is wrong, or undefined: broker, worker, results told apart */
+/**
+ * Waits for a query and reads its result.
+ * @param seconds until it must be finished
+ * @returns what is wrong, distinct for queue, worker and results; undefined if the result is right
+ * @throws KitError exit 10, see stateOf, or when the result is not JSON; exit 2, 6 or 7, see askServed
+ */
 export async function finishQuery(
   api: Api,
   started: Started,

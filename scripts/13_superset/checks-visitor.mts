@@ -3,7 +3,7 @@ import { shortened } from '../../lib/base/sensitive.mts'
 import { podLogs } from './logs.mts'
 import { askServed, cookiesOf, signIn, type SupersetCheck, type Tools } from './session.mts'
 
-// What a visitor of the public name sees, without and with sign-in.
+// Checks of the responses by the public name, without and with sign-in.
 
 const loginPage = (tools: Tools) => tools.once('superset.page', () => askServed(tools, '/login/'))
 
@@ -24,10 +24,10 @@ export const publicPages: SupersetCheck = {
   },
 }
 
-/** A page that asks for a sign-in, and says in `next` by which address it was asked. */
+/** A page that redirects to the sign-in; the parameter `next` has the URL by which it was requested. */
 const closedPage = '/dashboard/list/'
 
-/** The address Superset takes a request for; undefined when it gave none. */
+/** The URL by which Superset believes that it was requested; undefined when its redirect has none. */
 async function addressSeen(tools: Tools, headers: Record<string, string> = {}): Promise<string | undefined> {
   const answer = await askServed(tools, closedPage, { headers })
   const next = new URL(answer.headers.location ?? '', 'https://none.example.com').searchParams.get('next')
@@ -44,7 +44,7 @@ export const forwarded: SupersetCheck = {
     if (seen === wanted) return passed(seen)
     if (seen === undefined) return failed(`${closedPage} names no address to come back to`)
     if (!seen.startsWith('http://')) return failed(`it takes itself for ${shortened(seen, 120)}`)
-    // A header of our own shows what becomes of one: a proxy that sets it anew, or adds to it, leaves http.
+    // A header sent along shows what proxies do to it: one that replaces it, or appends to it, leaves http at its end.
     const own = await addressSeen(tools, { 'x-forwarded-proto': 'https' })
     return own?.startsWith('https://') === true
       ? failed('the load balancer sends no X-Forwarded-Proto: Superset answers with http addresses')
@@ -52,7 +52,7 @@ export const forwarded: SupersetCheck = {
   },
 }
 
-/** Requests with one cookie: the ingress spreads them over all web pods. */
+/** Number of requests with one cookie: the ingress distributes them over all web pods. */
 const turns = 8
 
 export const form: SupersetCheck = {
@@ -119,9 +119,9 @@ export const closed: SupersetCheck = {
   },
 }
 
-/** Requests at once: more than the 50 a second that are allowed, fewer than two pods allow that count each for itself. */
+/** Requests at once: more than the allowed 50 a second, fewer than two pods allow together if each counts alone. */
 const burst = 96
-/** Bursts: one that falls into two seconds of the server's clock may pass whole. */
+/** Number of bursts: one that falls into two seconds of the server's clock may stay below the limit. */
 const tries = 4
 
 export const limiter: SupersetCheck = {

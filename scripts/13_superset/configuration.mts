@@ -1,24 +1,27 @@
-// superset_config.py: what has no environment variable of Superset's own. The text is the same in every environment
-// and holds no value: each comes from the environment, and one that is missing stops the start by its name.
+// superset_config.py: settings for which Superset has no environment variables. The text is the same in every
+// environment and has no values: it reads variables, and a missing one stops the start with an error that names it.
 
-/** Where Superset looks for it: PYTHONPATH leads there. */
+/** The folder of the file, on Superset's PYTHONPATH. */
 export const configurationFolder = '/app/pythonpath'
 export const configurationFile = 'superset_config.py'
 
-/** Written by the process of Celery itself: a worker every 2 s while it hears Redis, beat with each task it sends. */
+/** The file that Celery's process touches: a worker every 2 s while it reaches Redis, beat with each task it sends. */
 export const signOfLife = '/tmp/celery-alive'
 
-/** Seconds between two tasks that beat sends only to show that it and a worker are at work. */
+/** Seconds between two tasks that beat sends only to show that beat and a worker run. */
 export const tickSeconds = 20
 
-/** SQLAlchemy's pool for each process, and the timeout of a request, all in seconds but the sizes. */
+/** Values that differ with the processes' sizes: those of SQLAlchemy's pool in each process, and a timeout. */
 export interface Tuning {
+  /** Connections that the pool keeps open. */
   readonly pool: number
+  /** Connections beyond them under load. */
   readonly overflow: number
+  /** Timeout of a web request. */
   readonly requestSeconds: number
 }
 
-/** The file's text. */
+/** The text of superset_config.py. */
 export const supersetConfig = ({ pool, overflow, requestSeconds }: Tuning): string => `\
 import os
 import pathlib

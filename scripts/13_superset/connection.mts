@@ -9,8 +9,8 @@ import { names } from './names.mts'
 import { checkPrefix, resultOf, signIn, type Api, type Tools } from './session.mts'
 import type { SupersetSettings } from './settings.mts'
 
-// Database connections stored in Superset, which the checks and drills make and take away again. They lead to Superset's
-// own database, under its own role: the kit knows no other.
+// Database connections that the checks and drills store in Superset and delete again. They are to Superset's own
+// database, with its own role: the kit knows no other.
 
 /** A connection as the API lists it. */
 export interface Connection {
@@ -18,7 +18,7 @@ export interface Connection {
   readonly name: string
 }
 
-/** The address with the password, which Superset encrypts with its key. Its pods have the CA under the same path. */
+/** The URL with its password, which Superset encrypts with its key. The pods have the CA at the same path. */
 function addressOf(settings: SupersetSettings): string {
   const { POSTGRES_HOST: host, POSTGRES_PORT: port, SUPERSET_POSTGRES_PASSWORD: password } = settings
   const database = names.database(settings.ENV)
@@ -28,7 +28,7 @@ function addressOf(settings: SupersetSettings): string {
   return sensitive(`postgresql+psycopg2://${login}@${host}:${port}/${database}${tls}`).reveal()
 }
 
-/** The connections that are stored, by name. @throws KitError exit 10 when they cannot be listed */
+/** The first 100 stored connections. @throws KitError exit 10 when Superset does not list them */
 export async function listConnections(api: Api): Promise<Connection[]> {
   // Rison: what Superset's API takes as a query.
   const page = await api.ask('/api/v1/database/?q=(page_size:100)')
@@ -36,7 +36,7 @@ export async function listConnections(api: Api): Promise<Connection[]> {
   return result.map(({ id, database_name: name }) => ({ id, name }))
 }
 
-/** Stores a connection under a name of its own. Superset itself connects by it first. @throws KitError exit 10 */
+/** Stores a connection with a new name. Superset connects first. @throws KitError exit 10 when it does not store it */
 async function storeConnection(api: Api, settings: SupersetSettings): Promise<Connection> {
   const name = checkPrefix + randomBytes(6).toString('hex')
   const json = {
@@ -52,9 +52,9 @@ async function storeConnection(api: Api, settings: SupersetSettings): Promise<Co
 const stored = fields({ result: fields({ sqlalchemy_uri: text }) })
 
 /**
- * Whether a stored connection can be read with the key of the pods.
- * @returns its address without password, or what Superset said instead
- * @throws KitError exit 10 for an answer of another shape
+ * Reads a stored connection, which Superset must decrypt with the key of its pods.
+ * @returns its URL with the password masked; status and text of the response, when Superset refuses
+ * @throws KitError exit 10 for a response that is not JSON or has another shape; exit 2, 6 or 7, see askServed
  */
 export async function readConnection(api: Api, { id }: Connection): Promise<{ uri: string } | string> {
   const answer = await api.ask(`/api/v1/database/${id}/connection`)
@@ -67,8 +67,9 @@ export async function readConnection(api: Api, { id }: Connection): Promise<{ ur
 }
 
 /**
- * Connects by the stored password: sent back as Superset shows it, masked, the address means the stored one.
- * @returns what is wrong, or undefined
+ * Has Superset connect with the stored password: for a URL with a masked password it uses the stored one.
+ * @returns what is wrong; undefined if it connects
+ * @throws KitError exit 10, see readConnection; exit 2, 6 or 7, see askServed
  */
 export async function connectByStored(api: Api, connection: Connection): Promise<string | undefined> {
   const read = await readConnection(api, connection)
@@ -82,15 +83,16 @@ export async function connectByStored(api: Api, connection: Connection): Promise
 const removeConnection = (api: Api, { id }: Connection): Promise<HttpAnswer> =>
   api.ask(`/api/v1/database/${id}`, { method: 'DELETE' })
 
-/** Takes away what killed runs left. */
+/** Deletes the connections that killed runs left. */
 async function removeLeftovers(api: Api): Promise<void> {
   for (const one of await listConnections(api))
     if (one.name.startsWith(checkPrefix)) await removeConnection(api, one)
 }
 
 /**
- * Runs something with a connection that exists meanwhile. What killed runs left goes first, once, before any is made.
- * @throws KitError exit 10, and what `run` throws
+ * Stores a connection, calls `run` with it, and deletes it. Connections that killed runs left are deleted first, once.
+ * @throws KitError exit 10 when Superset refuses the sign-in or a connection; exit 2, 6 or 7, see askServed; what `run`
+ *   throws
  */
 export async function withConnection<T>(
   tools: Tools,

@@ -29,7 +29,7 @@ const key: SupersetDrill = {
     }),
 }
 
-/** Seconds a query must be seen waiting while there is no worker. */
+/** Seconds for which a query must stay queued while there is no worker. */
 const queuedSeconds = 8
 
 const queue: SupersetDrill = {
@@ -57,7 +57,7 @@ const queue: SupersetDrill = {
     }),
 }
 
-/** Its status while there is no worker: `pending` all the time, or the first other one. */
+/** The status of a query for `queuedSeconds` without a worker: `pending`, or the first other one. */
 async function statusInTime(api: Api, started: Started): Promise<string> {
   for (let second = 0; second < queuedSeconds; second += 1) {
     const { status } = await stateOf(api, started)

@@ -7,24 +7,24 @@ import { configurationFolder } from './configuration.mts'
 import { names } from './names.mts'
 import type { SupersetSettings } from './settings.mts'
 
-// What Superset's processes are told: environment variables, and the secrets behind some of them.
+// The environment variables of Superset's processes: plain values, and those from a Secret.
 
-/** The Secret every process reads. */
+/** The name of the Secret that every process reads. */
 export const secretName = 'superset'
 
-/** gunicorn listens here. */
+/** The port of gunicorn. */
 export const port = 8088
 
-/** The folder Superset and libraries write into. */
+/** The folder that Superset and its libraries write into. */
 export const home = '/app/superset_home'
 
-/** What the Secret holds; its keys are the settings' keys. */
+/** The data of the Secret, by the settings' keys. */
 export const secrets = (settings: SupersetSettings): Record<string, Sensitive | undefined> => ({
   ...runningSecrets(settings),
   SUPERSET_ADMIN_PASSWORD: settings.SUPERSET_ADMIN_PASSWORD,
 })
 
-/** Those that web, worker and beat read at their start. */
+/** The part of it that web, worker and beat read at their start: a change must restart them. */
 export const runningSecrets = (settings: SupersetSettings): Record<string, Sensitive | undefined> => ({
   REDIS_PASSWORD: settings.REDIS_PASSWORD,
   SMTP_PASSWORD: settings.SMTP_PASSWORD,
@@ -34,12 +34,12 @@ export const runningSecrets = (settings: SupersetSettings): Record<string, Sensi
   SUPERSET_SECRET_KEY: settings.SUPERSET_SECRET_KEY,
 })
 
-/** What the configuration needs to be read at all. The migration gets nothing else: it depends on nothing else. */
+/** The variables that superset_config.py needs to load. The migration gets no others: it depends on no others. */
 export function coreEnv(settings: SupersetSettings): EnvVar[] {
   const database = names.database(settings.ENV)
   return [
     ...env({
-      // The limiter is on only when this is its exact word.
+      // The rate limiter is on only with exactly this word.
       SUPERSET_ENV: 'production',
       SUPERSET_HOME: home,
       HOME: home,
@@ -51,7 +51,7 @@ export function coreEnv(settings: SupersetSettings): EnvVar[] {
       POSTGRES_PORT: settings.POSTGRES_PORT,
       POSTGRES_DATABASE: database,
       POSTGRES_USER: database,
-      // In the URL, not in libpq's own variables: these would hold for every database that Superset is connected to.
+      // For the URL. libpq's own variables would apply to every database that Superset connects to.
       POSTGRES_SSLMODE: sslModeOf(settings),
       POSTGRES_SSLROOTCERT: caPath(settings, 'POSTGRES'),
       REDIS_HOST: settings.REDIS_HOST,
@@ -69,7 +69,7 @@ export function coreEnv(settings: SupersetSettings): EnvVar[] {
   ]
 }
 
-/** What web, worker and beat get. */
+/** The environment of web, worker and beat. */
 export const commonEnv = (settings: SupersetSettings): EnvVar[] => [
   ...coreEnv(settings),
   ...env({

@@ -6,7 +6,7 @@ import type { SupersetSettings } from './settings.mts'
 const build =
   'build it with scripts/13_superset/Dockerfile (README, "The image"), and name it in versions.json'
 
-/** What the last lines of Superset's processes and Jobs mean. The preflight's own lines come first. */
+/** Known log lines of Superset's processes and Jobs. Those of the preflight come first. */
 export const failures = ({ ENV }: SupersetSettings): readonly KnownFailure[] => [
   {
     line: /preflight: no module psycopg2|No module named '?psycopg2/,

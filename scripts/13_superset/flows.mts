@@ -11,12 +11,12 @@ const pods = (part: Part): Pods => ({ pods: selector('superset', part) })
 const [web, worker, beat] = [pods('web'), pods('worker'), pods('beat')]
 const migration: Pods = { pods: { 'app.kubernetes.io/name': 'superset', [jobLabel]: 'migrate' } }
 
-/** Who talks to whom. The preflight works in its own pod alone. */
+/** The TCP connections of the pods. The preflight opens none. */
 export const flows = (settings: SupersetSettings): Flow[] => {
   const outside = backendEndpoints(backends(settings), settings)
   return [
     { from: 'nodes', to: web, port },
-    // The browser of a worker opens what it takes a picture of.
+    // The browser of a worker opens the pages that reports have pictures of.
     ...(settings.SUPERSET_REPORTS ? [{ from: worker, to: web, port }] : []),
     ...[web, worker, beat, migration].map((from) => ({ from, to: outside })),
     { from: worker, to: endpoint(settings.SMTP_HOST, settings.SMTP_PORT) },

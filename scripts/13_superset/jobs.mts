@@ -8,7 +8,7 @@ import { configuration, podOf, type Images } from './pods.mts'
 import { migrate, preflight } from './python.mts'
 import type { SupersetSettings } from './settings.mts'
 
-/** Whether the image can run Superset as the kit does, with these settings. Nothing outside its pod is touched. */
+/** Tests whether the image can run Superset as the kit does, with these settings. It opens no connections. */
 export const preflightJob = (settings: SupersetSettings, images: Images): Job =>
   supersetJob(settings, images, {
     name: 'preflight',
@@ -17,7 +17,7 @@ export const preflightJob = (settings: SupersetSettings, images: Images): Job =>
     own: { args: ['python', '-c', preflight], env: commonEnv(settings) },
   })
 
-/** Moves the database to the image's schema. Alembic has no lock: nothing else of Superset may do it. */
+/** Migrates the database to the image's schema. Alembic has no lock: no other process of Superset may migrate. */
 export const migrateJob = (settings: SupersetSettings, images: Images): Job =>
   supersetJob(settings, images, {
     name: 'migrate',
@@ -38,13 +38,13 @@ export const migrateJob = (settings: SupersetSettings, images: Images): Job =>
     },
   })
 
-/** Everything done once before the pods, in this order. */
+/** The Jobs that run once before the pods start, in this order. */
 export const jobs = (settings: SupersetSettings, images: Images): Job[] => [
   preflightJob(settings, images),
   migrateJob(settings, images),
 ]
 
-/** Kubernetes reads `$(NAME)` in a value as another variable, unless the dollar stands twice. */
+/** Escapes a value: Kubernetes replaces `$(NAME)` by that variable, and `$$(NAME)` by the text `$(NAME)`. */
 const literal = (text: string): string => text.replaceAll('$(', '$$$$(')
 
 interface Task {

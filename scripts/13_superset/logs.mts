@@ -4,10 +4,15 @@ import type { LiveObject } from '../../lib/kube/types.mts'
 import { application } from './application.mts'
 import type { Tools } from './session.mts'
 
-/** Bytes of a log's beginning: what a process says while it starts. */
+/** Bytes of the beginning of a log, with the messages of a process's start. */
 const beginning = 512 * 1024
 
-/** Asks the API server for a pod's log: as `kubectl logs` does. @param query of the log subresource, without `?` */
+/**
+ * Requests a pod's log from the API server, as `kubectl logs` does.
+ * @param part the name of the container
+ * @param query of the log subresource, without `?`: `sinceSeconds=120`
+ * @throws KitError exit 3 or 5 to 9 from kubectl
+ */
 export const logOf = (
   { kube }: Tools,
   { metadata }: LiveObject,
@@ -16,7 +21,10 @@ export const logOf = (
 ): Promise<string> =>
   kube.raw(`/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/log?container=${part}&${query}`)
 
-/** The beginning of the log of every pod, with times, by the pod's name; read once for all checks. */
+/**
+ * The beginning of the log of every pod, with timestamps, by the pod's name; read once for all checks.
+ * @throws KitError exit 3 or 5 to 9 from kubectl
+ */
 export const podLogs = (tools: Tools): Promise<Map<string, string>> =>
   tools.once('superset.logs', async () => {
     const pods = await podsOf(application, tools)

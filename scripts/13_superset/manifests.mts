@@ -9,7 +9,7 @@ import { deploymentOf, names } from './names.mts'
 import { configuration, configurationName, supersetDeployment, type Images } from './pods.mts'
 import type { SupersetSettings } from './settings.mts'
 
-/** The namespace, what its pods pull images with, the configuration, and the Secret every process reads. */
+/** The namespace with its pull Secret, superset_config.py, the Secret that every process reads, and the CAs' Secret. */
 export function prerequisites(settings: SupersetSettings): Manifest[] {
   const namespace = names.namespace(settings.ENV)
   return [
@@ -20,7 +20,7 @@ export function prerequisites(settings: SupersetSettings): Manifest[] {
   ]
 }
 
-/** gunicorn and Celery's workers, two or more each, and exactly one beat. */
+/** gunicorn and Celery's workers, two pods or more of each, and exactly one beat. */
 export function workload(settings: SupersetSettings, images: Images): Manifest[] {
   const web = supersetDeployment(settings, images, 'web')
   const worker = supersetDeployment(settings, images, 'worker')
@@ -34,7 +34,7 @@ export function workload(settings: SupersetSettings, images: Images): Manifest[]
   ]
 }
 
-/** One Ingress: everything to gunicorn. Sessions are in a signed cookie, which every pod reads. */
+/** One Ingress: everything goes to gunicorn. Sessions are in a signed cookie, which every pod accepts. */
 export const ingress = (settings: SupersetSettings): Manifest[] =>
   published({
     namespace: names.namespace(settings.ENV),
@@ -43,7 +43,7 @@ export const ingress = (settings: SupersetSettings): Manifest[] =>
     ingressClass: settings.INGRESS_CLASS,
     paths: [['/', deploymentOf('web'), port]],
     annotations: {
-      // Uploads of tables, imports of dashboards; a chart may be computed for two minutes.
+      // Uploads of tables and imports of dashboards are large; a chart may take two minutes.
       'proxy-body-size': '100m',
       'proxy-read-timeout': '300',
       'proxy-send-timeout': '300',

@@ -18,7 +18,7 @@ export const superset = defineModule({
   shared,
   settings: own,
   images: ['superset'],
-  // With the PostgreSQL driver, which the public image has not: the preflight says so.
+  // With the PostgreSQL driver, which the public image lacks: the preflight tests for it.
   builtByOperator: true,
   validate: ({ SUPERSET_REPORTS, SMTP_HOST }: SupersetSettings) =>
     SUPERSET_REPORTS && SMTP_HOST === undefined

@@ -8,5 +8,5 @@ export const names = namesOf(identity)
 /** The three kinds of process. */
 export type Part = 'web' | 'worker' | 'beat'
 
-/** The Deployment of each: web is `superset`, as its Service. */
+/** The name of the Deployment of each: `superset` for web, like its Service; `superset-worker`. */
 export const deploymentOf = (part: Part): string => (part === 'web' ? 'superset' : `superset-${part}`)

@@ -9,27 +9,29 @@ import { commonEnv, home, port, runningSecrets } from './environment.mts'
 import { deploymentOf, names, type Part } from './names.mts'
 import type { SupersetSettings } from './settings.mts'
 
+/** Image references by their name in versions.json. */
 export type Images = Readonly<Record<'superset', string>>
 
-/** The ConfigMap with superset_config.py. */
+/** The name of the ConfigMap with superset_config.py. */
 export const configurationName = 'superset-configuration'
 
-/** Seconds gunicorn gives a request; Superset itself gives up before, the Ingress after. */
+/** gunicorn's timeout of a request. Superset's own is shorter, that of the Ingress longer. */
 const requestSeconds = 120
 
+/** The text of superset_config.py. */
 export const configuration = supersetConfig({ ...engine, requestSeconds: requestSeconds - 10 })
 
 // The image's own scripts start these programs without exec: their shell ignores SIGTERM, and the pod is killed at the
 // end of its grace period with its requests in flight. Here each is the first process of its container.
 
-/** None of these arguments holds a blank. */
+/** Splits a command line at blanks: no argument here contains one. */
 const words = (line: string): readonly string[] => line.split(' ')
 
 const celery = 'celery --app=superset.tasks.celery_app:app'
 
 const commands: Readonly<Record<Part, readonly string[]>> = {
-  // Idle connections are kept longer than a proxy keeps them: it must not meet one that is just closing. Its own sign of
-  // life is in memory: on a busy disk gunicorn would take its workers for hung.
+  // gunicorn keeps idle connections longer than a proxy does: the proxy must not use one that is just being closed. Its
+  // heartbeat files are in memory: on a busy disk gunicorn would kill its workers as hung.
   web: [
     ...words(
       `gunicorn --bind 0.0.0.0:${port} --workers ${processes.web} --worker-class gthread --threads 20`,
@@ -41,14 +43,14 @@ const commands: Readonly<Record<Part, readonly string[]>> = {
   ],
   // Without -c a worker forks one child for each processor of its node.
   worker: words(`${celery} worker --pool=prefork -O fair -c ${processes.worker} --max-tasks-per-child 128`),
-  // A pidfile that a killed beat left would stop every later one. INFO is the level at which it says that it sends.
+  // No pidfile: one that a killed beat left would stop every later one. beat logs each task it sends at level INFO.
   beat: words(`${celery} beat --pidfile= --schedule /tmp/celerybeat-schedule --loglevel INFO`),
 }
 
-/** Seconds without a sign of life after which Celery is taken for hung. */
+/** Seconds without a touch of `signOfLife` after which Celery counts as hung. */
 const silentSeconds = 300
 
-/** Ends with 0 while Celery's own process has shown itself lately. No Celery is loaded: its ping takes up to a minute. */
+/** Exits 0 while Celery's process touches `signOfLife`. It does not load Celery, whose ping takes up to a minute. */
 export const aliveCommand = [
   'python',
   '-c',
@@ -62,26 +64,26 @@ const aliveProbe = (period: number, failures: number) => ({
   failureThreshold: failures,
 })
 
-/** Loading Superset takes up to a minute on a busy node. */
+/** Probes of worker and beat. Superset takes up to a minute to load on a busy node. */
 const celeryProbes: Partial<Container> = {
   startupProbe: aliveProbe(10, 60),
   livenessProbe: aliveProbe(60, 5),
 }
 
-/** /health answers OK whatever became of PostgreSQL and Redis: it only says that gunicorn answers. */
+/** Probes of the web process. /health answers OK also without PostgreSQL or Redis: it shows only that gunicorn runs. */
 const webProbes: Partial<Container> = {
   ports: [{ name: 'http', containerPort: port }],
   startupProbe: probe('/health', port, 5, 60),
   livenessProbe: probe('/health', port, 30, 3),
   readinessProbe: probe('/health', port, 5, 3),
-  // The address leaves the Services a moment after SIGTERM: serve until then.
+  // A pod that is deleted still receives requests until its address has left the Services.
   lifecycle: { preStop: { sleep: { seconds: 5 } } },
 }
 
-/** Of a container's disk, its folders and its log together. */
+/** The ephemeral-storage limit of a container: its folders and its log together. */
 const diskLimit = '4Gi'
 
-/** Measured: 27 MB and 290 MB a worker of gunicorn; 289 MB and 214 MB a child of Celery; 287 MB beat. */
+/** Measured: gunicorn 27 MB and 290 MB for each worker; Celery 289 MB and 214 MB for each child; beat 287 MB. */
 const sizes: Readonly<Record<Part | 'job', ReturnType<typeof resources>>> = {
   web: resources('200m', '512Mi', '1', '2Gi', diskLimit),
   worker: resources('200m', '1Gi', '2', '3Gi', diskLimit),
@@ -89,11 +91,11 @@ const sizes: Readonly<Record<Part | 'job', ReturnType<typeof resources>>> = {
   job: resources('200m', '512Mi', '1', '1Gi', diskLimit),
 }
 
-/** Seconds a pod may take to end: preStop and gunicorn's own limit; a worker's running queries; beat has nothing to end. */
+/** Grace period in seconds: for preStop and gunicorn's own limit, or a worker's running queries; beat needs none. */
 const graceOf = (settings: SupersetSettings, part: Part | 'job'): number =>
   part === 'worker' ? settings.SUPERSET_QUERY_SECONDS_MAX + 30 : 40
 
-/** A pod of the image with the configuration in it. @param own name, command, environment and probes of its container */
+/** A pod of the image with superset_config.py. @param own name, command, environment and probes of its container */
 export const podOf = (
   settings: SupersetSettings,
   images: Images,
@@ -123,7 +125,7 @@ export const podOf = (
     ],
   })
 
-/** One kind of process as a Deployment. Two beats would send every scheduled task twice: it is one, and recreated. */
+/** The Deployment of a kind of process. beat has one replica and strategy Recreate: two would send each task twice. */
 export function supersetDeployment(settings: SupersetSettings, images: Images, part: Part): Deployment {
   const labels = selector('superset', part)
   const own = {

@@ -1,11 +1,11 @@
-// What is asked of the image's own Python. No value of a setting becomes Python: each comes from the environment.
+// Programs for the image's own Python. They read settings from the environment: no value is inserted into Python.
 
-/** Begins every line by which the preflight says why an image cannot run Superset; failures.mts explains them. */
+/** Begins every line in which the preflight reports why an image cannot run Superset; failures.mts explains them. */
 export const preflightWord = 'preflight:'
 
 /**
- * Imports what the kit's processes need, as the user they run as, and the configuration. An image whose driver lies
- * outside its virtual environment, or whose Celery and redis do not go together, is found before the database is touched.
+ * Imports what the kit's processes need, as the user they run as, and superset_config.py. An image whose driver is
+ * outside its virtual environment, or whose Celery and redis are incompatible, is found before the database is changed.
  */
 export const preflight = `
 import importlib, importlib.util, os, pwd, shutil, sys
@@ -45,8 +45,8 @@ print('${preflightWord} uid', os.getuid(), 'kombu', kombu, 'redis', redis, confi
 `
 
 /**
- * Migrates the database, writes roles and permissions, and makes the first administrator, whose values are in
- * FLASK_FAB_CREATE_ADMIN_...: Flask reads its options from there, and no password is on a command line. An account that
- * is there already is left as it is, and the last command ends with 0.
+ * Migrates the database, writes roles and permissions, and creates the first administrator. Flask reads the options of
+ * the last command from FLASK_FAB_CREATE_ADMIN_...: no password is on a command line. It exits 0 and changes nothing
+ * when the account exists.
  */
 export const migrate = 'set -e; superset db upgrade; superset init; exec superset fab create-admin'

@@ -9,13 +9,16 @@ import type { SupersetSettings } from './settings.mts'
 export type Tools = CheckTools<SupersetSettings>
 export type SupersetCheck = Check<SupersetSettings>
 
-/** Connections of the checks, and nothing else, are called so: what a killed run left is found by it. */
+/** Begins the names of the checks' connections, and of nothing else: by it a run finds what a killed one left. */
 export const checkPrefix = 'keybuzz-check-'
 
-/** Milliseconds in which Superset forgets the requests it has counted: its limits are for a second. */
+/** Milliseconds for which a request is repeated after 429. Superset's limits are per second. */
 const limitWindow = 10_000
 
-/** Asks Superset by its public name; again while it answers 429, which another check provokes on purpose. */
+/**
+ * Sends a request to Superset's public name; repeated while it answers 429, which another check causes on purpose.
+ * @throws KitError exit 2, 6 or 7, see askByName
+ */
 export const askServed = (
   { http, settings }: Tools,
   path: string,
@@ -27,12 +30,16 @@ export const askServed = (
     every: 1200,
   })
 
-/** Superset's API as its signed-in administrator uses it. */
+/** Superset's API, used as its administrator. */
 export interface Api {
+  /** Sends a request with the session. @throws KitError exit 2, 6 or 7, see askServed */
   ask(path: string, request?: HttpRequest): Promise<HttpAnswer>
 }
 
-/** Signs in by the API, once for all checks. @throws KitError exit 10 when Superset does not let the account in */
+/**
+ * Signs in by the API, once for all checks.
+ * @throws KitError exit 10 when Superset refuses the sign-in or gives no CSRF token; exit 2, 6 or 7, see askServed
+ */
 export const signIn = (tools: Tools): Promise<Api> => tools.once('superset.api', () => logIn(tools))
 
 async function logIn(tools: Tools): Promise<Api> {
@@ -42,7 +49,7 @@ async function logIn(tools: Tools): Promise<Api> {
   const { access_token: token } = resultOf<{ access_token?: string }>(answer, `the sign-in of ${username}`)
   if (token === undefined) throw refused(answer, `the sign-in of ${username}`)
   const headers = { authorization: `Bearer ${sensitive(token).reveal()}` }
-  // Superset wants its form token of the API too, with the session cookie it was given for.
+  // Superset requires a CSRF token in API requests too, with the session cookie that it belongs to.
   const page = await askServed(tools, '/api/v1/security/csrf_token/', { headers })
   const { result: crumb } = resultOf<{ result: string }>(page, 'the CSRF token')
   const all = {
@@ -57,11 +64,15 @@ async function logIn(tools: Tools): Promise<Api> {
   }
 }
 
-/** The Cookie header that sends back what an answer set. */
+/** The Cookie header that returns the cookies set by a response. */
 export const cookiesOf = ({ headers }: HttpAnswer): string =>
   (headers['set-cookie'] ?? []).map((one) => sensitive(one.split(';')[0] ?? '').reveal()).join('; ')
 
-/** The JSON of an answer of 200 to 202. @throws KitError exit 10 for any other, with Superset's own words */
+/**
+ * The JSON of a response with status 200 to 202.
+ * @param what was requested, for the error: `list connections`
+ * @throws KitError exit 10 for any other status, with Superset's own words, or when the body is not JSON
+ */
 export function resultOf<T>(answer: HttpAnswer, what: string): T {
   if (answer.status >= 200 && answer.status <= 202) return answer.json() as T
   throw refused(answer, what)

@@ -9,10 +9,10 @@ import { network } from '../../lib/settings/platform-network.mts'
 
 /** Random bytes of the key, as Superset's own documentation makes it: `openssl rand -base64 42`. */
 const keyBytes = 42
-/** Characters of the shortest key that is taken. */
+/** Minimum number of characters of a key. */
 const shortestKey = 32
 
-/** Superset refuses its public default key and takes any other, one letter too. */
+/** The rule for the key. Superset itself refuses only its public default, and accepts a single letter. */
 const isKey = (value: string): string | undefined => {
   if (/CHANGE_?ME/i.test(value)) return 'is Superset’s public default: 42 random bytes, base64'
   return value.length < shortestKey
@@ -84,7 +84,7 @@ export const own = [
     title: 'Password of the role superset',
     kind: 'sensitive',
     generate: () => password(),
-    // Its SQLAlchemy writes such a sign into an address as it is, and reads it there as another one.
+    // Superset's SQLAlchemy writes such a sequence into a URL unescaped, and decodes it to another character there.
     validate: (value) =>
       /%[0-9A-Fa-f]{2}/.test(value)
         ? 'must not have % before two hexadecimal digits: Superset cannot store a connection with such a password'

@@ -5,8 +5,8 @@ import { deploymentOf } from './names.mts'
 const majorOf = (image: string): string | undefined => /:v?(\d+)\.\d+/.exec(image)?.[1]
 
 /**
- * The Deployments without a pod while the database is migrated: what works on it in the background, and for another
- * major version the web pods too, which would answer from tables that are being rewritten.
+ * The Deployments that must have no pods while the database is migrated: worker and beat, and for another major version
+ * the web pods too, which would read tables that are being changed.
  * @param web the live Deployment of the web pods, if there is one
  * @param image the image that migrates
  */

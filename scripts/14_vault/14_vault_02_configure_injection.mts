@@ -13,12 +13,12 @@ export default step(
   vault,
   'Open Vault to pods of this cluster, and inject a first value',
   async ({ settings, images, kube, writes, until }) => {
-    // Vault may refuse, and nothing has been written yet.
+    // This can fail: it runs before anything is written.
     const proved = await proveVault(settings)
     await kube.apply([...reviewer(), ...checkAccount(settings)])
     await openAccess({ settings, kube, writes, proved })
     const pod = checkPod(settings, images)
-    // A pod that is made before the injector answers is refused.
+    // The API server refuses such a pod until the injector can answer.
     await until(injectionWorks(kube, pod))
     await kube.apply([pod])
     await kube.waitForRollout(checkNamespace, checkName)

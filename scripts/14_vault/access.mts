@@ -13,25 +13,26 @@ import { findReviewer, requireReview, type Reviewer } from './review.mts'
 import { checkRole } from './roles.mts'
 import type { VaultSettings } from './settings.mts'
 
-/** Milliseconds in which Kubernetes writes the token into its Secret, and a login becomes possible. */
+/** Milliseconds within which Kubernetes writes the token into its Secret, and logins work after a change. */
 const settling = 15_000
 
-/** What the way from pods to Vault is made with. */
+/** What openAccess works with. */
 export interface Making {
   readonly settings: VaultSettings
   readonly kube: KubeReader
   readonly writes: Writes
-  /** By proveVault, before anything was written. */
+  /** The result of proveVault, from before anything was written. */
   readonly proved: Proved
-  /** Milliseconds until a token is written, or a login becomes possible: 15 s unless given. */
+  /** Milliseconds to wait for the token, and for a login that works: 15 s unless given. */
   readonly settlingMs?: number
 }
 
 /**
- * Makes Vault take the tokens of this cluster, and proves it by a login. Without a token for the set-up nothing is
- * written, and the login alone proves that nothing need be.
- * @throws KitError exit 2 when Vault must be changed and this run has no token for it; exit 3, 5, 6, 7 or 8, see
- *   requireReview and writesFor
+ * Configures Vault to accept the tokens of this cluster, and proves it by a login. Without a token for the set-up it
+ * writes nothing: a login that works proves that nothing has to be changed.
+ * @throws KitError exit 2 when Vault must be changed and this run has no token for the set-up; exit 8 when Vault still
+ *   refuses the login after its configuration; exit 9 without the reviewer's token; exit 3, 5, 6, 7 or 8, see
+ *   requireReview, writesFor and sendWrite; exit 5 or 11, see Writes; exit 3 or 5 to 9 from kubectl
  */
 export async function openAccess(making: Making): Promise<void> {
   const { settings, kube, writes } = making
@@ -57,7 +58,11 @@ export async function openAccess(making: Making): Promise<void> {
   log.ok(`Vault: ${wanted.length} written, a login works`, started)
 }
 
-/** Kubernetes writes the token a moment after the Secret; undefined under --plan before that. @throws KitError exit 9 */
+/**
+ * Waits for the reviewer's token, which Kubernetes writes a moment after the Secret was created.
+ * @returns undefined under --plan, when there is no token yet
+ * @throws KitError exit 9 when there is none in time; exit 3 or 5 to 9 from kubectl
+ */
 async function awaitReviewer({
   settings,
   kube,
@@ -80,7 +85,11 @@ async function awaitReviewer({
   })
 }
 
-/** One login as the pod of the checks. @throws KitError exit 6 or 7; exit 9 without its service account */
+/**
+ * One login with the service account of the checks' pod.
+ * @returns the response; status 0 while there is no such service account
+ * @throws KitError exit 6 or 7, see send; exit 3 or 5 to 9 from kubectl
+ */
 async function tryLogin(kube: KubeReader, vault: Vault, settings: VaultSettings): Promise<Reply> {
   const account = await kube.get('serviceaccounts', checkName, checkNamespace)
   if (account === undefined) return { status: 0, json: undefined, words: 'no pod has tried it yet' }
@@ -88,7 +97,7 @@ async function tryLogin(kube: KubeReader, vault: Vault, settings: VaultSettings)
   return logInByKubernetes(vault, settings.VAULT_AUTH_PATH, checkRole, token)
 }
 
-/** The API server keeps the answer about a token for 10 s: a login may be refused for as long after a change. */
+/** Repeats the login: the API server caches a TokenReview for 10 s, so that logins may be refused after a change. */
 const settledLogin = (vault: Vault, { settings, kube, settlingMs = settling }: Making): Promise<Reply> =>
   pollUntil(() => tryLogin(kube, vault, settings), {
     until: ({ status }) => status === 200,
@@ -103,7 +112,10 @@ const needsToken = ({ where }: Vault, { status, words }: Reply): KitError =>
     hint: 'give it in the variable KEYBUZZ_VAULT_TOKEN: read -rs KEYBUZZ_VAULT_TOKEN; export KEYBUZZ_VAULT_TOKEN; then run the same command again',
   })
 
-/** The kit itself has just asked the API server with the same token, address and CA: what is left is Vault's own way. */
+/**
+ * The error (exit 8) for a login that Vault still refuses. The kit has just sent a TokenReview with the same token,
+ * address and CA: the cause that remains is the connection from Vault to the API server.
+ */
 const stillRefused = ({ where }: Vault, settings: VaultSettings, { status, words }: Reply): KitError =>
   new KitError(`${where} was configured, and refuses a login: ${status} ${words}`, {
     exitCode: exitCodes.denied,

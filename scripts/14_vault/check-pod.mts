@@ -7,33 +7,34 @@ import { checkFile, checkName, checkNamespace, injectionLabel, type Images } fro
 import { checkPath, checkRole } from './roles.mts'
 import type { VaultSettings } from './settings.mts'
 
-// A pod that gets one value of Vault: it proves the whole way, and is all that the checks need of one.
+// The pod of the checks, which gets one value of Vault: it proves every step from the login to the file.
 
+/** The labels of the pod. */
 export const checkLabels = selector(checkName, 'check')
 
-/** uid and gid of its container, and of the agent beside it. */
+/** uid and gid of its container, and of the agent's. */
 const user = 100
 
 /** Seconds until a changed value is in the file. */
 export const intervalSeconds = 20
 
-/** The namespace of the checks, whose pods may ask for injection, and the account that logs in to Vault. */
+/** The namespace of the checks, labelled for injection, and the service account that logs in to Vault. */
 export const checkAccount = (settings: VaultSettings): Manifest[] => [
   ...applicationNamespace(checkNamespace, settings).map(withLabel),
   { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace: checkNamespace, name: checkName } },
 ]
 
-/** The pod. It becomes ready only with its file, so not before Vault knows that account. */
+/** The Deployment of the pod, which becomes ready only with its file: not before Vault has the role of that account. */
 export const checkPod = (settings: VaultSettings, images: Images): Deployment =>
   injected(plain(settings, images), injectionOf(settings))
 
-/** The label is what makes the API server ask the injector. */
+/** Adds the label by which the API server calls the injector for pods of a namespace. */
 const withLabel = (one: Manifest): Manifest =>
   one.kind === 'Namespace'
     ? { ...one, metadata: { ...one.metadata, labels: { ...one.metadata?.labels, ...injectionLabel } } }
     : one
 
-/** What that pod gets. */
+/** The injection of that pod. */
 export const injectionOf = (settings: VaultSettings): Injection => ({
   role: checkRole,
   container: 'check',
@@ -48,7 +49,7 @@ function plain(settings: VaultSettings, images: Images): Deployment {
     name: checkName,
     labels: checkLabels,
     replicas: 1,
-    // The containers of the agent keep the address and the CA they were made with.
+    // The agent's containers keep the address and the CA with which they were created.
     restartOn: [
       settings.VAULT_ADDR,
       settings.VAULT_NAMESPACE,
@@ -66,7 +67,7 @@ function plain(settings: VaultSettings, images: Images): Deployment {
           container({
             name: 'check',
             image: images['vault-agent'],
-            // The first process hears no signal that it does not ask for.
+            // The first process of a container receives only signals for which it has a handler.
             command: ['/bin/sh', '-c', "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"],
             resources: resources('10m', '16Mi', '100m', '64Mi'),
           }),

@@ -41,11 +41,14 @@ export const injects: VaultCheck = {
   },
 }
 
-/** Where Kubernetes mounts a token; an image may have neither folder. */
+/** Finds tokens where Kubernetes mounts them; an image may have neither folder. */
 const findTokens =
   'for folder in /run /var/run; do [ ! -d $folder ] || find $folder/ -name token 2>/dev/null || :; done'
 
-/** @param seconds until a file that differs from Vault is an error: a changed value takes its time */
+/**
+ * The check that a running pod has the value of Vault.
+ * @param seconds for which the file may differ from Vault: a changed value reaches it only after `intervalSeconds`
+ */
 export const valueWithin = (seconds: number): VaultCheck => ({
   id: 'vault.value',
   title: 'A running pod has the value of Vault, byte for byte, and no token of Kubernetes',
@@ -71,7 +74,7 @@ export const valueWithin = (seconds: number): VaultCheck => ({
 const linesOf = async ({ kube }: Tools, pod: LiveObject, argv: readonly string[]): Promise<string[]> =>
   (await kube.runIn(pod, argv, { isRepeatable: true })).split('\n').filter((line) => line !== '')
 
-/** Milliseconds a pod may wait for Vault before it is said. */
+/** Milliseconds for which a pod may wait for Vault before the check fails. */
 const longWait = 30_000
 
 export const waiting: VaultCheck = {
@@ -99,7 +102,7 @@ export const waiting: VaultCheck = {
   },
 }
 
-/** True while the agent of a starting pod runs for long, or ends again and again. No event tells of either. */
+/** True while the agent of a starting pod runs for long, or ends repeatedly. No event reports either. */
 function isStuck({ status }: Pod, now: number): boolean {
   const agent = status?.initContainerStatuses?.find(({ name }) => name === 'vault-agent-init')
   const since = agent?.state?.running?.startedAt

@@ -10,7 +10,7 @@ import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap, we
 import { labelledNamespaces, type Tools, type VaultCheck } from './session.mts'
 import type { VaultSettings } from './settings.mts'
 
-/** The injector, as the checks see it that every application has. */
+/** The injector's pods, for the standard checks of every application. */
 export const application: CheckedApplication<VaultSettings> = {
   name: injectorName,
   namespace: () => injectorNamespace,
@@ -18,7 +18,7 @@ export const application: CheckedApplication<VaultSettings> = {
   readiness: 'ready means that it has a certificate; "failed to find any PEM data" in its first 30 s is none',
 }
 
-/** The pod that the ConfigMap of the election names; undefined without one. */
+/** The name of the pod that the ConfigMap of the leader election names; undefined without one. */
 const leaderOf = ({ kube, once }: Tools): Promise<string | undefined> =>
   once('vault.leader', async () => {
     const live = await kube.get('configmaps', leaderConfigMap, injectorNamespace)
@@ -30,10 +30,10 @@ const certificatesIn = (pem: string): X509Certificate[] =>
     (one) => new X509Certificate(one),
   )
 
-/** Hours before its end in which it should have been renewed: vault-k8s does that at a tenth of its 24 h. */
+/** Hours before a certificate's end from which its renewal is late: vault-k8s renews in the last tenth of 24 h. */
 const lateHours = 2
 
-/** What is wrong with a serving certificate. @param bundle PEM of the CAs in the webhook */
+/** The answer about a serving certificate. @param bundle PEM of the CAs in the webhook @param now in ms since 1970 */
 function judge(certificate: string, bundle: string, now: number): Answer {
   const [leaf] = certificatesIn(certificate)
   if (leaf === undefined) return failed(`Secret ${certificateSecret} has no certificate`)
@@ -49,7 +49,7 @@ function judge(certificate: string, bundle: string, now: number): Answer {
     : passed(`for ${name}, until ${end} UTC`)
 }
 
-/** Where no pod is known as the leader, the next one is elected when all of them are new. */
+/** The pods to delete when the leader is unknown: a new one is elected once all pods are replaced. */
 const anyLeader = { NAMESPACE: injectorNamespace, POD: '--all' }
 
 export const webhookTrust: VaultCheck = {
@@ -98,7 +98,7 @@ export const leader: VaultCheck = {
   },
 }
 
-/** Namespaces whose pods must start whatever the injector does. */
+/** Namespaces whose pods must start also without the injector. */
 const never: readonly string[] = [
   'kube-system',
   'kube-public',

@@ -19,7 +19,7 @@ export const health: VaultCheck = {
   },
 }
 
-/** Who may not log in by the role of the checks: account, namespace, audience of the token. */
+/** Logins that the role of the checks must refuse: service account, namespace, audience of the token. */
 const strangers = [
   ['default', checkNamespace, audience],
   ['default', reviewerNamespace, audience],

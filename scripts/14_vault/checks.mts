@@ -8,7 +8,7 @@ import type { vault } from './module.mts'
 import { injectorName, injectorNamespace } from './names.mts'
 
 export const checks: ChecksOf<typeof vault> = [
-  // The namespace has no environment in its name.
+  // The namespace is the same in every environment.
   ...standardChecks(application).map((check) => ({
     ...check,
     fix: check.fix.replaceAll('NAMESPACE', injectorNamespace),

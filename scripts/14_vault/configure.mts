@@ -10,9 +10,9 @@ import type { Reviewer } from './review.mts'
 import { accesses, checkPath, roleFields, type Access } from './roles.mts'
 import type { VaultSettings } from './settings.mts'
 
-// What the kit keeps in Vault, compared first: a second run sends nothing. Each write goes through the gate of the run.
+// What the kit configures in Vault. It is compared first: a second run writes nothing. Each write goes through Writes.
 
-/** One write that is needed. */
+/** One write that Vault needs. */
 export interface VaultWrite {
   readonly change: Change
   readonly path: string
@@ -22,28 +22,31 @@ export interface VaultWrite {
 
 const anything: Shape<unknown> = (value) => value
 
-/** The fields Vault returns for a path; undefined when it is not there. @throws KitError exit 3, 6, 7 or 8 */
+/**
+ * The fields that Vault returns for a path; undefined when it does not exist.
+ * @throws KitError exit 3 or 8, see refused and readReply; exit 6 or 7, see send
+ */
 async function find(admin: Vault, path: string): Promise<Record<string, unknown> | undefined> {
   const reply = await admin.ask('GET', path)
-  // Vault says 400 for the config of an auth method that is there and was never written.
+  // Vault answers 400 for the config of an auth method that is enabled and was never configured.
   if (reply.status === 404 || reply.status === 204 || reply.status === 400) return undefined
   if (reply.status !== 200) throw refused(admin, `to show ${path}`, reply)
   return readReply(admin, path, fields({ data: mapOf(anything) }), reply).data
 }
 
-/** The configuration of the auth method: always whole, because a field that is left out is cleared. */
+/** The configuration of the auth method: always complete, because Vault clears a field that is left out. */
 const configOf = ({ host, ca, token }: Reviewer) => ({
   kubernetes_host: host,
   kubernetes_ca_cert: ca,
   token_reviewer_jwt: token.reveal(),
-  // Without it Vault would look for files of a pod, on a machine that is none.
+  // Otherwise Vault would read the token and CA files of a pod, which its machine does not have.
   disable_local_ca_jwt: true,
 })
 
 /**
- * The writes that make Vault as it should be.
- * @param works whether a login by the role of the checks works: only it tells whether Vault has the current token
- * @throws KitError exit 5 when the auth path is another method's; exit 3, 6, 7 or 8
+ * The writes that Vault still needs; none when its configuration is complete.
+ * @param works whether a login by the role of the checks works: only that shows whether Vault has the current token
+ * @throws KitError exit 5 when another auth method is enabled at the auth path; exit 3, 6, 7 or 8, see find
  */
 export async function writesFor(
   admin: Vault,
@@ -85,13 +88,13 @@ const write = (
   method: VaultWrite['method'] = 'POST',
 ): VaultWrite => ({ change: { sign, what: `Vault ${what}` }, path, method, body })
 
-/** True when all of these fields are there with these values; Vault trims what ends with a newline. */
+/** True when all wanted fields exist with these values. Both are trimmed: Vault removes a newline at the end. */
 const holds = (there: Record<string, unknown>, wanted: Record<string, unknown>): boolean =>
   Object.entries(wanted).every(([key, value]) => isDeepStrictEqual(trimmed(there[key]), trimmed(value)))
 
 const trimmed = (value: unknown): unknown => (typeof value === 'string' ? value.trim() : value)
 
-/** @throws KitError exit 5 when another method is enabled at that path */
+/** True when the auth method kubernetes is enabled at a path. @throws KitError exit 5 for another method; see find */
 async function hasAuth(admin: Vault, path: string): Promise<boolean> {
   const all = await find(admin, 'sys/auth')
   const found = all?.[`${path}/`]
@@ -106,7 +109,7 @@ async function hasAuth(admin: Vault, path: string): Promise<boolean> {
   })
 }
 
-/** The writes for one role and its policy. */
+/** The writes for one role and its policy. @param isEnabled whether the auth method is enabled */
 async function writesOf(
   admin: Vault,
   path: string,
@@ -143,7 +146,7 @@ async function writesOf(
   ]
 }
 
-/** The value of the checks is made once. It opens nothing. */
+/** The write for the value of the checks, which is created once. It is random and gives access to nothing. */
 async function valueOf(admin: Vault, settings: VaultSettings): Promise<VaultWrite[]> {
   const path = checkPath(settings)
   const there = await find(admin, path)
@@ -152,7 +155,7 @@ async function valueOf(admin: Vault, settings: VaultSettings): Promise<VaultWrit
     : [write('+', `value ${path}`, path, { data: { value: randomBytes(18).toString('hex') } })]
 }
 
-/** Sends one of these writes. @throws KitError exit 3 or 8 when Vault refuses it; exit 6 or 7 */
+/** Sends one of these writes. @throws KitError exit 8 when Vault answers 403, exit 3 for other errors; exit 6 or 7 */
 export async function sendWrite(admin: Vault, { change, path, method, body }: VaultWrite): Promise<void> {
   const reply = await admin.ask(method, path, body)
   if (reply.status !== 200 && reply.status !== 204) throw refused(admin, `to write ${change.what}`, reply)

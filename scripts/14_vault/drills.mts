@@ -16,13 +16,13 @@ import type { VaultSettings } from './settings.mts'
 
 type VaultDrill = Drill<VaultSettings>
 
-/** A pod that asks, where it may. */
+/** A trial pod that requests injection in the namespace of the checks. */
 const asking = { namespace: checkNamespace, asks: true }
 
 /** Milliseconds until a new leader has made a certificate and the API server has its CA. */
 const newLeader = 40_000
 
-/** @param milliseconds until a pod must be injected again */
+/** The drill that deletes the injector's pods. @param milliseconds until a pod must be injected again */
 export const lostWithin = (milliseconds: number): VaultDrill => ({
   id: 'vault.lost',
   title: 'Injection works again after both pods of the injector were lost',
@@ -41,7 +41,7 @@ export const lostWithin = (milliseconds: number): VaultDrill => ({
   },
 })
 
-/** @param milliseconds until a pod that asks must be refused */
+/** The drill that scales the injector to 0. @param milliseconds until a pod that requests injection must be refused */
 export const downWithin = (milliseconds: number): VaultDrill => ({
   id: 'vault.down',
   title: 'Without an injector, pods that ask are refused, and no other pod is',
@@ -64,7 +64,7 @@ export const downWithin = (milliseconds: number): VaultDrill => ({
   },
 })
 
-/** @param seconds until the file must have it */
+/** The drill that changes the value of the checks in Vault. @param seconds until the file must have the new one */
 export const rotationWithin = (seconds: number): VaultDrill => ({
   id: 'vault.rotation',
   title: 'A new value in Vault reaches the file of a running pod',

@@ -2,7 +2,7 @@ import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { leaderConfigMap } from './names.mts'
 import type { VaultSettings } from './settings.mts'
 
-/** What the last lines of the injector and of the agents it adds mean; specific ones first. */
+/** Known log lines of the injector and of the agents that it adds; specific ones first. */
 export const failures = ({ ENV, VAULT_ADDR }: VaultSettings): readonly KnownFailure[] => [
   {
     line: /map has no entry for key/,

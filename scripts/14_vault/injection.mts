@@ -2,39 +2,39 @@ import type { Deployment, Volume } from '../../lib/kube/types.mts'
 import { audience } from './names.mts'
 import { injectAnnotation } from './webhook.mts'
 
-// What makes the injector put values of Vault into a pod, as files in memory. Pure. Mistakes in annotations are accepted
-// by the injector without a word: they are made here only.
+// The annotations by which the injector writes values of Vault into a pod, as files in memory. Pure. The injector
+// accepts wrong annotations without an error: they are built here only.
 
-/** Where injected files are. */
+/** The folder of injected files. */
 export const secretsFolder = '/vault/secrets'
 
-/** The volume with the token that is shown to Vault. No container of ours mounts it: the injector's own do. */
+/** The volume with the token for the login to Vault. Only the containers that the injector adds mount it. */
 const tokenVolume = 'vault-token'
 
 /** One value of Vault that becomes a file. */
 export interface InjectedFile {
   /** The file's name: lower-case letters, digits, dashes. */
   readonly name: string
-  /** The path for reading it, with /data/: kv/data/keybuzz/check. */
+  /** The path of its API, with /data/: kv/data/keybuzz/check. */
   readonly path: string
   /** The field of that path. */
   readonly field: string
 }
 
-/** What one pod gets. */
+/** The injection of one pod. */
 export interface Injection {
   /** The role in Vault. */
   readonly role: string
   /** The container that gets the files. */
   readonly container: string
-  /** uid and gid of that container: only they read the files. */
+  /** uid and gid of that container: only they may read the files. */
   readonly user: number
   readonly files: readonly InjectedFile[]
   /** Seconds until a changed value is in its file. */
   readonly intervalSeconds: number
 }
 
-/** A Deployment whose pods ask for injection. */
+/** The Deployment with annotations and a volume for injection. @throws Error for a Deployment without a pod */
 export function injected(one: Deployment, injection: Injection): Deployment {
   const { spec } = one
   if (spec?.template.spec === undefined) throw new Error('a Deployment without pods')
@@ -77,12 +77,12 @@ const named = (word: string): string => `vault.hashicorp.com/${word}`
 
 const ofFile = ({ name, path, field }: InjectedFile): [string, string][] => [
   [named(`agent-inject-secret-${name}`), path],
-  // The dashes cut the newline: a password with one at its end is a wrong password.
+  // The dashes remove newlines: a password with one at its end would be wrong.
   [
     named(`agent-inject-template-${name}`),
     `{{- with secret "${path}" -}}{{ .Data.data.${field} }}{{- end -}}`,
   ],
-  // Without it a missing field becomes the text <no value>, and the pod starts with that.
+  // Without it a missing field becomes the text <no value>, and the pod starts with it.
   [named(`error-on-missing-key-${name}`), 'true'],
   [named(`agent-inject-perms-${name}`), '0400'],
 ]

@@ -17,12 +17,12 @@ import { injectorLabels, webhook } from './webhook.mts'
 /** uid of the user `vault` in the image of the injector. */
 const user = 100
 
-/** The Secret with Vault's CA, in the injector's namespace: a lost file is filled again from it. */
+/** The Secret with Vault's CA, in the injector's namespace: a lost file is restored from it. */
 const caSecret = 'vault-ca'
 
 const common = { namespace: injectorNamespace, name: injectorName }
 
-/** The injector: namespace, rights, two pods, and the webhook by which the API server asks them. */
+/** The injector: namespace, RBAC, two pods, and the webhook by which the API server calls them. */
 export const injector = (settings: VaultSettings, images: Images): Manifest[] => [
   ...applicationNamespace(injectorNamespace, settings),
   ...(settings.VAULT_CA === undefined
@@ -49,10 +49,10 @@ const budget: PodDisruptionBudget = {
   spec: { maxUnavailable: 1, selector: { matchLabels: injectorLabels } },
 }
 
-/** Its readiness says that it has a certificate, and nothing of Vault. */
+/** The health path of the injector: it is ready with a certificate, and does not test Vault. */
 const health = { path: '/health/ready', port: injectorPort, scheme: 'HTTPS' }
 
-/** A probe of it. @param period seconds between two requests @param failures failureThreshold */
+/** A probe of that path. @param period seconds between two requests @param failures failureThreshold */
 const probeOf = (period: number, failures: number) => ({
   httpGet: health,
   periodSeconds: period,
@@ -89,23 +89,23 @@ function deploymentOf(settings: VaultSettings, images: Images): Deployment {
             ],
             ports: [{ name: 'https', containerPort: injectorPort }],
             resources: resources('50m', '64Mi', '250m', '128Mi'),
-            // A start without a leader whose node is gone takes longer than 30 s.
+            // When the leader's node is gone, a start takes longer than 30 s.
             startupProbe: probeOf(2, 30),
             livenessProbe: probeOf(10, 3),
             readinessProbe: probeOf(3, 3),
-            // It ends at once on SIGTERM, with the admissions it has in hand.
+            // On SIGTERM it ends at once and drops the admission requests that it is processing.
             lifecycle: { preStop: { sleep: { seconds: 5 } } },
           }),
         ],
       }),
       serviceAccountName: injectorName,
-      // The election reads the namespace from the folder of the token.
+      // The leader election reads the namespace from the folder of the token.
       automountServiceAccountToken: true,
     },
   })
 }
 
-/** What the injector is told, and hands on to the containers it adds. */
+/** The environment of the injector, for itself and for the containers that it adds. */
 const told = (settings: VaultSettings, images: Images) => ({
   AGENT_INJECT_LISTEN: `:${injectorPort}`,
   AGENT_INJECT_LOG_LEVEL: 'info',
@@ -121,11 +121,11 @@ const told = (settings: VaultSettings, images: Images) => ({
   AGENT_INJECT_CPU_LIMIT: '250m',
   AGENT_INJECT_MEM_REQUEST: '64Mi',
   AGENT_INJECT_MEM_LIMIT: '128Mi',
-  // Unlimited, a pod may wait five minutes more after a long outage of Vault.
+  // Without this limit a pod may wait five more minutes after a long outage of Vault.
   AGENT_INJECT_AUTH_MAX_BACKOFF: '15s',
 })
 
-/** The names its certificate is for. */
+/** The DNS names of the injector's certificate. */
 export const serviceNames: readonly string[] = ['', `.${injectorNamespace}`, `.${injectorNamespace}.svc`].map(
   (rest) => injectorName + rest,
 )

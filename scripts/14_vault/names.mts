@@ -1,4 +1,4 @@
-// What this module calls its things. One injector serves the whole cluster: no name has an environment in it.
+// Names of this module's objects. One injector serves the whole cluster: no name contains an environment.
 
 /** What this module is known by. */
 export const identity = { number: 14, slug: 'vault' } as const
@@ -6,23 +6,23 @@ export const identity = { number: 14, slug: 'vault' } as const
 /** Image references by their name in versions.json. */
 export type Images = Readonly<Record<'vault-k8s' | 'vault-agent', string>>
 
-/** The namespace of the injector. It may read every Secret of that namespace: nothing else is in it. */
+/** The namespace of the injector. The injector may read every Secret there, so it contains nothing else. */
 export const injectorNamespace = 'vault-injector'
 /** The injector's Deployment, Service, service account and roles. */
 export const injectorName = 'vault-injector'
-/** The port of the injector, HTTPS. */
+/** The HTTPS port of the injector. */
 export const injectorPort = 8080
 
 /** The MutatingWebhookConfiguration; the injector writes its own CA into it. */
 export const webhookName = 'keybuzz-vault-injector'
-/** The label of namespaces whose pods may ask for injection. */
+/** The label of namespaces whose pods may request injection. */
 export const injectionLabel = { 'keybuzz.io/vault-injection': 'enabled' } as const
 
-/** Objects the injector makes by itself, in its namespace (vault-k8s helper/cert, leader). */
+/** Objects that the injector itself creates in its namespace (vault-k8s helper/cert, leader). */
 export const certificateSecret = 'vault-injector-certs'
 export const leaderConfigMap = 'vault-k8s-leader'
 
-/** The namespace, service account and long-lived token by which Vault asks the API server about other tokens. */
+/** The namespace, service account and long-lived token with which Vault sends TokenReviews to the API server. */
 export const reviewerNamespace = 'vault-reviewer'
 export const reviewerName = 'vault-reviewer'
 export const reviewerSecret = 'vault-reviewer-token'
@@ -30,8 +30,8 @@ export const reviewerSecret = 'vault-reviewer-token'
 /** The namespace, service account and Deployment of the pod that proves injection. */
 export const checkNamespace = 'vault-check'
 export const checkName = 'vault-check'
-/** The file that pod gets from Vault, and the last word of its path there. */
+/** The file that this pod gets from Vault, and the last part of its path there. */
 export const checkFile = 'check'
 
-/** Who may read the tokens that pods show to Vault. */
+/** The audience of the tokens with which pods log in to Vault. */
 export const audience = 'vault'

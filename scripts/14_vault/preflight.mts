@@ -7,7 +7,7 @@ import type { VaultSettings } from './settings.mts'
 
 const made = ['create', 'read', 'update']
 
-/** Everything the set-up needs to be allowed. */
+/** The rights in Vault that the set-up needs. */
 export const rightsFor = (settings: VaultSettings): Right[] => {
   const { VAULT_AUTH_PATH: path } = settings
   return [
@@ -22,18 +22,19 @@ export const rightsFor = (settings: VaultSettings): Right[] => {
   ]
 }
 
-/** Vault, asked before anything is written. */
+/** A Vault that was checked before anything was written. */
 export interface Proved {
-  /** Asked without a token. */
+  /** Without a token. */
   readonly vault: Vault
-  /** Asked with the token for the set-up; undefined when this run has none. */
+  /** With the token for the set-up; undefined when this run has none. */
   readonly admin: Vault | undefined
 }
 
 /**
- * Proves that Vault can work and, with a token for the set-up, that it may do all of it. Writes nothing.
- * @throws KitError exit 6 unreachable; 7 foreign CA; 3 sealed, not initialised, no Vault, clocks apart, KV version 1;
- *   8 a token that has ended, or lacks a right
+ * Checks that Vault can work and, if there is a token for the set-up, that it has every right for it. Writes nothing.
+ * @throws KitError exit 6 when Vault cannot be reached; exit 7 when its certificate is not trusted; exit 3 when it is
+ *   sealed, not initialised, a replica for disaster recovery or not Vault, its clock differs, or the mount is not KV
+ *   version 2; exit 8 when it refuses the token or AppRole, or the token expires, lacks a right or cannot see the mount
  */
 export async function proveVault(settings: VaultSettings): Promise<Proved> {
   const started = performance.now()

@@ -1,14 +1,14 @@
 import type { Manifest } from '../../lib/kube/types.mts'
 import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap, webhookName } from './names.mts'
 
-// The rights of the injector. Pure. Each was tried with vault-k8s 1.7.6: one less, and it fails (README, "Rights").
+// RBAC of the injector. Pure. Tested with vault-k8s 1.7.6: it fails without any one of these rights (README, "Rights").
 
 const group = 'rbac.authorization.k8s.io'
 const subjects = [{ kind: 'ServiceAccount', namespace: injectorNamespace, name: injectorName }]
 
-/** Over the cluster: its own webhook object, and whether the node of a leader is still there. */
+/** In the cluster: its own webhook object, and whether the node of a leader still exists. */
 const cluster = [
-  // A request for a list has no name that a rule could compare.
+  // A list request has no name that resourceNames could match.
   {
     apiGroups: ['admissionregistration.k8s.io'],
     resources: ['mutatingwebhookconfigurations'],
@@ -23,12 +23,12 @@ const cluster = [
   { apiGroups: [''], resources: ['nodes'], verbs: ['get'] },
 ]
 
-/** In its namespace: the Secret with its certificate, and the ConfigMap that says which pod is the leader. */
+/** In its namespace: the Secret with its certificate, and the ConfigMap that names the leader. */
 const own = [
   { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'list', 'watch'] },
   { apiGroups: [''], resources: ['secrets'], resourceNames: [certificateSecret], verbs: ['update'] },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
-  // delete: of a leader on a node that is gone. Without it there is no new leader for as long as that lasts.
+  // delete: for a leader on a node that is gone. Without it no new leader is elected until the node is back.
   {
     apiGroups: [''],
     resources: ['configmaps'],

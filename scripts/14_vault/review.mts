@@ -7,18 +7,22 @@ import { fromBase64 } from './base64.mts'
 import { reviewerNamespace, reviewerSecret } from './names.mts'
 import type { VaultSettings } from './settings.mts'
 
-// The token by which Vault asks the API server about other tokens. The kit asks with it first, at the same address and
-// with the same CA: of Vault's own `permission denied` nobody can tell the cause.
+// The token with which Vault sends TokenReviews to the API server. The kit sends one first, with the same token,
+// address and CA: Vault's own `permission denied` does not show the cause.
 
-/** What Vault needs for asking the API server. */
+/** What Vault needs to send TokenReviews. */
 export interface Reviewer {
+  /** The URL of the API server. */
   readonly host: string
   /** PEM of the CA of the API server. */
   readonly ca: string
   readonly token: Sensitive
 }
 
-/** The reviewer's token and the API server's CA; undefined while Kubernetes has not written the token yet. */
+/**
+ * The reviewer's token and the API server's CA; undefined while Kubernetes has not written the token yet.
+ * @throws KitError exit 3 or 5 to 9 from kubectl
+ */
 export async function findReviewer(kube: KubeReader, settings: VaultSettings): Promise<Reviewer | undefined> {
   const secret = await kube.get('secrets', reviewerSecret, reviewerNamespace)
   const { token, 'ca.crt': ca } = (secret?.['data'] ?? {}) as { token?: string; 'ca.crt'?: string }
@@ -27,9 +31,10 @@ export async function findReviewer(kube: KubeReader, settings: VaultSettings): P
 }
 
 /**
- * Asks the API server, with the reviewer's token, whether that same token is good: what Vault asks at every login.
- * @throws KitError exit 7 when the API server's certificate is not for that address; exit 6 when it cannot be reached
- *   from here; exit 8 when the token or its right is gone; exit 3 for any other answer
+ * Sends a TokenReview of the reviewer's token, authenticated by that same token, as Vault does at every login.
+ * @throws KitError exit 7 when the API server's certificate is not trusted or not for that address; exit 6 when it
+ *   cannot be reached from this machine; exit 8 when the token is invalid (401) or may not review (403); exit 3 for any
+ *   other response
  */
 export async function requireReview({ host, ca, token }: Reviewer): Promise<void> {
   const server: Server = {

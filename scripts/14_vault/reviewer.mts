@@ -5,8 +5,8 @@ import { reviewerName, reviewerNamespace, reviewerSecret } from './names.mts'
 const account = { namespace: reviewerNamespace, name: reviewerName }
 
 /**
- * Who asks the API server, for Vault, whether a token is good. Its token lasts until it is deleted; a projected one would
- * end. It has a namespace of its own: the injector may read every Secret of its namespace.
+ * The service account with which Vault sends TokenReviews. Its token is valid until it is deleted; a projected one
+ * would expire. It has a namespace of its own: the injector may read every Secret of the injector's namespace.
  */
 export const reviewer = (): Manifest[] =>
   [

@@ -1,13 +1,13 @@
 import { audience, checkFile, checkName, checkNamespace } from './names.mts'
 import type { VaultSettings } from './settings.mts'
 
-// What one module may read in Vault: a policy, and a role that binds it to one service account of one namespace. Pure.
+// Policies in Vault, and the roles that bind each of them to one service account of one namespace. Pure.
 
 /** A role and its policy. */
 export interface Access {
   /** The name of the role, below the auth path. */
   readonly role: string
-  /** The name of the policy; policies of all clusters that use this Vault are in one list. */
+  /** The name of the policy, unique among those of all clusters that use this Vault: they are in one list. */
   readonly policy: string
   readonly rules: string
   readonly account: string
@@ -17,11 +17,11 @@ export interface Access {
 /** The role of the checks. */
 export const checkRole = 'keybuzz-check'
 
-/** The path of the checks' own value, for reading and writing it. */
+/** The path of the checks' own value in Vault's API. */
 export const checkPath = ({ VAULT_KV_MOUNT, VAULT_KV_PREFIX }: VaultSettings): string =>
   `${VAULT_KV_MOUNT}/data/${VAULT_KV_PREFIX}/${checkFile}`
 
-/** Every role the kit keeps. That of the checks may change its value too: a drill proves that pods follow. */
+/** Every role that the kit configures. That of the checks may also write its value: a drill changes it. */
 export const accesses = (settings: VaultSettings): Access[] => [
   {
     role: checkRole,
@@ -32,7 +32,7 @@ export const accesses = (settings: VaultSettings): Access[] => [
   },
 ]
 
-/** The fields of a role, as Vault takes and returns them. */
+/** The fields of a role, as Vault accepts and returns them. */
 export const roleFields = ({ account, namespace, policy }: Access) => ({
   bound_service_account_names: [account],
   bound_service_account_namespaces: [namespace],

@@ -17,7 +17,11 @@ export type VaultCheck = Check<VaultSettings>
 
 const wrong = (what: string): KitError => new KitError(what, { exitCode: exitCodes.validationFailed })
 
-/** Vault, asked as the pod of the checks asks it. @throws KitError exit 10 when the login is refused; exit 3, 6 or 7 */
+/**
+ * Logs in to Vault with the service account of the checks' pod.
+ * @throws KitError exit 10 when Vault refuses the login; exit 3, see tokenIn; exit 6 or 7, see send; exit 3 or 5 to 9
+ *   from kubectl: 9 without that service account
+ */
 export async function asCheck({ settings, kube }: Tools): Promise<Vault> {
   const vault = openVault(settings)
   const token = await kube.tokenOf(checkName, checkNamespace, audience)
@@ -29,7 +33,10 @@ export async function asCheck({ settings, kube }: Tools): Promise<Vault> {
 
 const stored = fields({ data: fields({ data: fields({ value: text }) }) })
 
-/** The value of the checks in Vault. @throws KitError exit 10 when it cannot be read; exit 3, 6 or 7 */
+/**
+ * The value of the checks in Vault.
+ * @throws KitError exit 10 when Vault does not return it; exit 3, see readReply; exit 6 or 7, see send
+ */
 export async function readValue(vault: Vault, settings: VaultSettings): Promise<Sensitive> {
   const path = checkPath(settings)
   const reply = await vault.ask('GET', path)
@@ -40,16 +47,19 @@ export async function readValue(vault: Vault, settings: VaultSettings): Promise<
 /** The SHA-256 of a value, as sha256sum prints it. */
 export const hashOf = (value: Sensitive): string => createHash('sha256').update(value.reveal()).digest('hex')
 
-/** The file with that value, in the pod. */
+/** The path of the file with that value in the pod. */
 const file = `${secretsFolder}/${checkFile}`
 
-/** The SHA-256 of the file in the pod: the value itself never leaves it. @throws KitError exit 9 */
+/**
+ * The SHA-256 of the file in the pod: the value itself never leaves the pod.
+ * @throws KitError exit 3 or 5 to 9 from kubectl: 9 when there is no such file
+ */
 export async function hashInPod({ kube }: Tools, pod: LiveObject): Promise<string> {
   const said = await kube.runIn(pod, ['sha256sum', file], { isRepeatable: true })
   return said.split(' ')[0] ?? ''
 }
 
-/** The pod of the checks. @throws KitError exit 10 when none is ready */
+/** The pod of the checks. @throws KitError exit 10 when none is ready; exit 3 or 5 to 9 from kubectl */
 export async function readyPod(tools: Tools): Promise<LiveObject> {
   const pods = await readPods(tools, checkNamespace, checkName)
   const pod = pods.find((one) => isPodReady(one as unknown as Pod))
@@ -57,7 +67,7 @@ export async function readyPod(tools: Tools): Promise<LiveObject> {
   throw wrong(`no pod of ${checkName} is ready: kubectl -n ${checkNamespace} get pods`)
 }
 
-/** The names of the namespaces whose pods may ask for injection. */
+/** Names of the namespaces that are labelled for injection. @throws KitError exit 3 or 5 to 9 from kubectl */
 export const labelledNamespaces = ({ kube, once }: Tools): Promise<string[]> =>
   once('vault.namespaces', async () =>
     (await kube.list('namespaces', { labels: injectionLabel })).map(({ metadata }) => metadata.name),

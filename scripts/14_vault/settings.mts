@@ -6,19 +6,19 @@ import { network } from '../../lib/settings/platform-network.mts'
 import type { Setting } from '../../lib/settings/settings.mts'
 import { isOrigin, type Rule } from '../../lib/settings/validators.mts'
 
-/** Vault's address: its tokens would travel in the clear without TLS. */
+/** The rule for Vault's address: without TLS its tokens would be sent unencrypted. */
 const isVaultAddress: Rule = (value) =>
   value.startsWith('http://')
     ? 'must begin with https://: Vault’s tokens would travel in the clear'
     : isOrigin(value)
 
-/** A path in Vault, such as kv or teams/kv. */
+/** The rule for a path in Vault, such as kv or teams/kv. */
 const isVaultPath: Rule = (value) =>
   /^[a-z0-9][a-z0-9_-]*(\/[a-z0-9][a-z0-9_-]*)*$/.test(value)
     ? undefined
     : 'must be words of lower-case letters, digits, _ and -, with / between them, not at either end'
 
-/** The path of an auth method: Vault refuses one below another (`path is already in use at`). */
+/** The rule for the path of an auth method: Vault refuses one below another (`path is already in use at`). */
 const isAuthPath: Rule = (value) =>
   /^[a-z0-9][a-z0-9_-]*$/.test(value)
     ? undefined

@@ -4,18 +4,18 @@ import type { KubeReader } from '../../lib/kube/reader.mts'
 import type { Deployment, Manifest, PodSpec } from '../../lib/kube/types.mts'
 import { checkName, checkNamespace, leaderConfigMap } from './names.mts'
 
-// A pod that is created on trial: the API server asks the injector about it, and stores nothing.
+// A pod that is created on trial (--dry-run=server): the API server calls the injector for it, and stores nothing.
 
-/** The containers the injector adds to a pod. */
+/** The containers that the injector adds to a pod. */
 export const added: readonly string[] = ['vault-agent-init', 'vault-agent']
 
-/** Where a trial is made, and whether the pod asks for injection. */
+/** The namespace of a trial, and whether its pod has the annotation for injection. */
 export interface Trial {
   readonly namespace: string
   readonly asks: boolean
 }
 
-/** The Deployment of the checks, as it is. @throws KitError exit 10 when it is not there */
+/** The live Deployment of the checks. @throws KitError exit 10 when it does not exist; exit 3 or 5 to 9 from kubectl */
 export async function liveCheckPod(kube: KubeReader): Promise<Deployment> {
   const live = await kube.get('deployments.apps', checkName, checkNamespace)
   if (live !== undefined) return live as unknown as Deployment
@@ -25,9 +25,9 @@ export async function liveCheckPod(kube: KubeReader): Promise<Deployment> {
 }
 
 /**
- * Which containers the injector adds to such a pod.
- * @param one the Deployment the pod is like
- * @throws KitError exit 8 or 9 when the pod is refused
+ * Names of the containers that the injector adds to a pod on trial.
+ * @param one a Deployment, whose pod template is used
+ * @throws KitError exit 8 or 9 when the pod is refused; exit 3 or 5 to 9 from kubectl
  */
 export async function addedTo(
   kube: KubeReader,
@@ -51,8 +51,8 @@ export async function addedTo(
 }
 
 /**
- * That the injector changes such a pod: from its first start it takes some seconds until its CA is in the webhook, and a
- * pod made before that is refused.
+ * The condition that the injector changes such a pod. After its first start it takes seconds until its CA is in the
+ * webhook; until then the API server refuses the pod.
  */
 export const injectionWorks = (kube: KubeReader, one: Deployment): Condition => ({
   what: 'the injector',

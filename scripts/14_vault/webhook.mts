@@ -2,17 +2,17 @@ import { selector } from '../../lib/kube/manifests/objects.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
 import { injectionLabel, injectorName, injectorNamespace, webhookName } from './names.mts'
 
-/** The pods of the injector. */
+/** The labels of the injector's pods. */
 export const injectorLabels = selector(injectorName, 'injector')
 
-/** The annotation by which a pod asks for injection. */
+/** The annotation by which a pod requests injection. */
 export const injectAnnotation = 'vault.hashicorp.com/agent-inject'
 
 /**
- * The webhook. failurePolicy Fail: a pod that asks for secrets never starts without them. It can block nothing else: it is
- * asked only in labelled namespaces, only about pods with the annotation, never about its own.
+ * The webhook. failurePolicy Fail: a pod that requests secrets never starts without them. It cannot block other pods:
+ * the API server calls it only in labelled namespaces, only for pods with the annotation, never for the injector's.
  *
- * There is no caBundle: the injector writes it, and owns that field (vault-k8s patches the first webhook only).
+ * It has no caBundle: the injector writes and owns that field (vault-k8s patches the first webhook only).
  */
 export const webhook = (): Manifest =>
   ({

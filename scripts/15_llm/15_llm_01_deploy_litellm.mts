@@ -11,11 +11,11 @@ export default step(
   llm,
   'Deploy LiteLLM',
   async ({ settings, images, pulls, backends, kube }) => {
-    // Each of these may refuse, and none has written yet.
+    // Both can fail: they run before anything is written to the cluster.
     await pulls.require(servicesOf(settings).map(({ image }) => image))
     await backends.require()
     await kube.apply(prerequisites(settings))
-    // The image reads the configuration, then migrates the database: the old pods serve meanwhile.
+    // The Jobs validate the configuration, then migrate the database, with the new image. The old pods serve meanwhile.
     for (const job of jobs(settings, images)) await kube.ensureJob(job)
     await kube.apply(workload(settings, images))
     await kube.waitForRollout(names.namespace(settings.ENV), 'litellm', checksName)

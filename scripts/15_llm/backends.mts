@@ -5,15 +5,16 @@ import type { LlmSettings } from './settings.mts'
 
 // What LiteLLM uses outside the cluster.
 
-/** PostgreSQL connections each pod may open: LiteLLM's pool, and what Prisma's migration takes. */
+/** Maximum PostgreSQL connections of each pod: LiteLLM's pool, and those of Prisma's migration. */
 export const pool = { proxy: 10, job: 5 } as const
 
+/** The backends of LiteLLM: PostgreSQL and Redis. */
 export const backends = (settings: LlmSettings): BackendNeeds => ({
   postgres: databaseOf(settings),
   redis: { database: settings.LITELLM_REDIS_DB, owner: names.owner(settings.ENV) },
 })
 
-/** The database it owns. */
+/** The database that LiteLLM owns. */
 export const databaseOf = (settings: LlmSettings): Database => ({
   name: names.database(settings.ENV),
   owner: names.database(settings.ENV),

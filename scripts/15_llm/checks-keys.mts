@@ -13,9 +13,9 @@ import {
   type LlmCheck,
 } from './session.mts'
 
-// Keys and limits, asked of two pods each at its own address: an ingress might send everything to one of them.
+// Checks of keys and limits, by the addresses of two pods: an ingress might send every request to one of them.
 
-/** Requests sent, half of them to each pod: counted per pod, all would be answered. */
+/** Requests sent, half of them to each pod: if each pod counted alone, all would be answered. */
 const sent = checkLimit * 2
 
 const complete = (pod: string, model: string, as: 'master' | 'temporary'): Inside => ({
@@ -29,7 +29,7 @@ const complete = (pod: string, model: string, as: 'master' | 'temporary'): Insid
 const inTurn = (pods: readonly [string, string], model: string, as: 'master' | 'temporary'): Inside[] =>
   Array.from({ length: sent }, (_, at) => complete(pods[at % 2 === 0 ? 0 : 1], model, as))
 
-/** LiteLLM counts a model's requests by the minute of the clock: waits for one that does not end meanwhile. */
+/** Waits for a minute of the clock with enough time left: LiteLLM counts a model's requests by it. */
 async function awaitMinute(): Promise<void> {
   const second = (Date.now() / 1000) % 60
   if (second > 40) await pauseFor((65 - second) * 1000)
@@ -55,7 +55,7 @@ export const limits: LlmCheck = {
 
 const isOther = ({ status }: { status: number }): boolean => status !== 200 && status !== 429
 
-/** Milliseconds until every pod has forgotten a deleted key: user_api_key_cache_ttl, and as long again. */
+/** Milliseconds until no pod accepts a deleted key: more than twice user_api_key_cache_ttl. */
 const forgotten = 25_000
 
 export const virtualKey: LlmCheck = {
@@ -75,7 +75,7 @@ export const virtualKey: LlmCheck = {
         key_alias: `${checkPrefix}${name}`,
         models: [checkModels.plain],
         rpm_limit: checkLimit,
-        // It ends by itself when this run is killed.
+        // It expires by itself if this run is killed.
         duration: '10m',
       },
     }

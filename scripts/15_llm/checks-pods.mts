@@ -8,7 +8,7 @@ import { names, proxyPort } from './names.mts'
 import type { LlmCheck } from './session.mts'
 import type { LlmSettings } from './settings.mts'
 
-/** LiteLLM's pods, as the checks see them that every application has. */
+/** LiteLLM's pods, for the standard checks of every application. */
 export const application: CheckedApplication<LlmSettings> = {
   name: 'litellm',
   namespace: names.namespace,
@@ -18,12 +18,12 @@ export const application: CheckedApplication<LlmSettings> = {
     'readiness fails while PostgreSQL is away; "Not connected" is a pod that started without it: delete it',
 }
 
-/** What LiteLLM says of its database, asked of this very pod: a 200 alone is no proof. */
+/** Reads from one pod whether LiteLLM has its database: status 200 alone does not prove it. @returns its problems */
 async function readinessProblems(
   { kube }: CheckTools<LlmSettings>,
   { metadata }: LiveObject,
 ): Promise<string[]> {
-  // The pods of its Jobs have its name too, and listen nowhere.
+  // The pods of its Jobs have the same name label, and no port.
   if (metadata.labels?.['app.kubernetes.io/component'] !== 'proxy') return []
   const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}:${proxyPort}/proxy/health/readiness`
   try {

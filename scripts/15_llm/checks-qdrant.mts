@@ -15,15 +15,15 @@ import {
 
 const base = `http://qdrant:${qdrantPorts.http}`
 
-/** Where points of one name are. */
+/** The URL of a collection. */
 const collection = (name: string): string => `${base}/collections/${name}`
 
-/** A name of a collection of the checks. */
+/** A new name for a collection of the checks. */
 export const newCollection = (): string => checkPrefix + randomBytes(6).toString('hex')
 
 const put = (url: string, json: unknown): Inside => ({ url, method: 'PUT', json, as: 'qdrant' })
 
-/** What writes one point into a new collection. */
+/** The requests that create a collection and write one point. */
 const writes = (name: string): Inside[] => [
   put(collection(name), { vectors: { size: 4, distance: 'Dot' } }),
   put(`${collection(name)}/points?wait=true`, {
@@ -42,12 +42,19 @@ interface Found {
   readonly result: readonly { readonly id: unknown; readonly payload?: { readonly from?: unknown } }[]
 }
 
-/** Writes one point. @throws KitError exit 10 when Qdrant refuses it */
+/**
+ * Creates a collection and writes one point.
+ * @throws KitError exit 10 when Qdrant refuses; exit 3 or 5 to 10, see askInside
+ */
 export async function writePoint(tools: Tools, name: string): Promise<void> {
   for (const reply of await askInside(tools, writes(name))) dataOf(reply, 'write to Qdrant')
 }
 
-/** What is wrong with the search for that point; undefined when it is found. @throws KitError exit 10, see dataOf */
+/**
+ * Searches for that point.
+ * @returns what is wrong; undefined when it is found
+ * @throws KitError exit 10 when Qdrant refuses; exit 3 or 5 to 10, see askInside
+ */
 export async function searchPoint(tools: Tools, name: string): Promise<string | undefined> {
   const [reply] = await askInside(tools, [search(name)])
   const { result } = dataOf<Found>(reply ?? { status: 0, text: 'no answer' }, 'search in Qdrant')
@@ -57,7 +64,7 @@ export async function searchPoint(tools: Tools, name: string): Promise<string | 
     : `the search found ${shortened(JSON.stringify(result), 80)}`
 }
 
-/** Removes a collection. */
+/** Deletes a collection; a refusal by Qdrant is ignored. @throws KitError exit 3 or 5 to 10, see askInside */
 export const removeCollection = async (tools: Tools, name: string): Promise<void> =>
   void (await askInside(tools, [{ url: collection(name), method: 'DELETE', as: 'qdrant' }]))
 
@@ -65,7 +72,10 @@ interface Collections {
   readonly result: { readonly collections: readonly { readonly name: string }[] }
 }
 
-/** Removes those of killed runs. */
+/**
+ * Deletes the collections that killed runs left.
+ * @throws KitError exit 10 when Qdrant does not list collections; exit 3 or 5 to 10, see askInside
+ */
 export async function removeOldCollections(tools: Tools): Promise<void> {
   const [reply] = await askInside(tools, [{ url: `${base}/collections`, as: 'qdrant' }])
   const { result } = dataOf<Collections>(reply ?? { status: 0, text: 'no answer' }, 'list collections')

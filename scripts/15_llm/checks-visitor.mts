@@ -6,7 +6,7 @@ import { modelsOf } from './config.mts'
 import { checkModels, proxyPort } from './names.mts'
 import { askInside, dataOf, runChecks, type LlmCheck, type Tools } from './session.mts'
 
-// What callers of the public name see, without and with a key; and the list of models.
+// Checks of the responses by the public name, without and with a key; of the list of models; of the migrations.
 
 const wrongKey = { headers: { authorization: 'Bearer sk-keybuzz-check-wrong' } }
 
@@ -48,7 +48,7 @@ export const models: LlmCheck = {
   },
 }
 
-/** Names of the models that administrators added. */
+/** Names of the models that administrators stored in LiteLLM. */
 async function storedModels({ postgres, settings }: Tools): Promise<string[]> {
   const found = await postgres.findText(
     databaseOf(settings),
@@ -57,9 +57,9 @@ async function storedModels({ postgres, settings }: Tools): Promise<string[]> {
   return found === undefined || found === '' ? [] : found.split('\n')
 }
 
-/** The stream of the checks' own provider takes 1.75 s. Something that collects it gives all of it at once. */
+/** Minimum milliseconds from first to last piece: the checks' provider takes 1.75 s, and a buffered stream near 0. */
 const leastSpread = 700
-/** Streams asked for, at most: the first one of a pod loads code first, while the words already arrive behind it. */
+/** Maximum number of streams: for its first one a pod loads code, and words that arrive meanwhile are sent at once. */
 const streams = 4
 
 export const stream: LlmCheck = {
@@ -111,7 +111,7 @@ export const hidden: LlmCheck = {
     const shown: string[] = []
     for (const path of paths) {
       const { status, text } = await http.ask(settings.LITELLM_HOST, path)
-      // 401 is LiteLLM's own answer: it is reached.
+      // 401 is LiteLLM's own response: the request has reached it.
       const isOpen = settings.LITELLM_ADMIN_UI
         ? text.includes('# HELP')
         : status !== 404 || text.startsWith('{')

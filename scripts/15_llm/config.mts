@@ -8,46 +8,46 @@ import { readModels, type Model } from './models.mts'
 import { checkLimit, checkModels, checksPort } from './names.mts'
 import type { LlmSettings } from './settings.mts'
 
-// LiteLLM's configuration file. No value of a key is in it: each is read from the environment, `os.environ/NAME`.
+// LiteLLM's configuration file. It contains no key: LiteLLM reads each from the environment, `os.environ/NAME`.
 
-/** What a plan without a cluster shows in place of the file, before it is there. */
+/** The placeholder in an offline plan for a file that does not exist yet. */
 const notThereYet = '<MODELS_YML>'
 
-/** The operator's models. @throws KitError exit 2 for a file that is invalid */
+/** The operator's models. @throws KitError exit 2 when the file of models or of keys is invalid */
 export function modelsOf(settings: LlmSettings): readonly Model[] {
   const text = settings.MODELS_YML.reveal()
   return text === notThereYet ? [] : readModels(text, isIn(Object.keys(keysOf(settings))))
 }
 
-/** The names of keys that the models use. */
+/** The names of the keys that the models use, each once. @throws KitError exit 2, see modelsOf */
 export const keysOfModels = (settings: LlmSettings): readonly string[] => [
   ...new Set(modelsOf(settings).flatMap(({ key }) => key ?? [])),
 ]
 
-/** The variable with the key of the checks' own provider, which asks for none. */
+/** The variable with the key for the checks' own provider, which requires none. */
 export const checksKey = 'CHECK_PROVIDER_KEY'
 
 const fromEnvironment = (name: string): string => `os.environ/${name}`
 
-/** The text of config.yaml. */
+/** The text of config.yaml. @throws KitError exit 2, see modelsOf */
 export function configOf(settings: LlmSettings): string {
   return stringify(
     {
       model_list: [...modelsOf(settings).map(entryOf), ...checkEntries()],
       litellm_settings: { request_timeout: 600, drop_params: true },
       router_settings: {
-        // Without it a model's rpm and tpm are only hints for choosing among several.
+        // Without it a model's rpm and tpm are no limits: LiteLLM only uses them to choose among several models.
         optional_pre_call_checks: ['enforce_model_rate_limits'],
       },
       general_settings: {
         master_key: fromEnvironment('LITELLM_MASTER_KEY'),
-        // Explicit: what LiteLLM finds in the environment it gives up for memory, with one warning.
+        // Explicit: for a Redis from the environment LiteLLM falls back to memory, with one warning.
         coordination_redis: redisOf(settings),
-        // With Redis away a limit would be counted in each pod alone.
+        // Otherwise each pod counts limits alone while Redis cannot be reached.
         fail_closed_rate_limit_enforcement: true,
         database_connection_pool_limit: pool.proxy,
         store_model_in_db: true,
-        // Seconds a deleted key is still accepted by the other pods; LiteLLM's own is 60.
+        // Seconds for which the other pods still accept a deleted key; LiteLLM's default is 60.
         user_api_key_cache_ttl: 10,
       },
     },
@@ -66,7 +66,7 @@ const entryOf = ({ alias, model, key, base, rpm, tpm }: Model) => ({
   },
 })
 
-/** The two models of the checks: one answers always, one three times a minute over all pods. */
+/** The two models of the checks: one without a limit, one with `checkLimit` requests a minute over all pods. */
 const checkEntries = () =>
   [
     { model_name: checkModels.plain, more: {} },
@@ -94,6 +94,9 @@ function redisOf(settings: LlmSettings) {
   }
 }
 
-/** The ConfigMap's name has the hash of the file: pods that restart before a rollout still read the one they had. */
+/**
+ * The ConfigMap's name, with the hash of the file: pods that restart before the rollout still read their old one.
+ * @throws KitError exit 2, see modelsOf
+ */
 export const configName = (settings: LlmSettings): string =>
   `litellm-config-${sha256(configOf(settings)).slice(0, 10)}`

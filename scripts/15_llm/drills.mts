@@ -27,7 +27,7 @@ const removal = (name: string): Inside => ({
   as: 'master',
 })
 
-/** Milliseconds until a pod has read what is stored: LiteLLM does that twice a minute. */
+/** Milliseconds until a pod has read a stored credential: LiteLLM reads them twice a minute. */
 const loaded = 75_000
 
 /** The first and last characters of a stored credential, as LiteLLM shows it; undefined when it cannot read it. */
@@ -47,7 +47,7 @@ const salt: LlmDrill = {
   async run(tools) {
     await removeOldCredentials(tools)
     const name = checkPrefix + randomBytes(6).toString('hex')
-    // What is stored is no key of anything.
+    // The stored value is random and no key of any service.
     const json = {
       credential_name: name,
       credential_values: { api_key: randomBytes(18).toString('hex') },
@@ -73,7 +73,7 @@ const salt: LlmDrill = {
   },
 }
 
-/** What the pods show of it, once one of them has read it. */
+/** What the pods show of a stored credential, once one of them has read it; undefined if none has in time. */
 const awaitShown = (tools: Tools, name: string): Promise<string | undefined> =>
   pollUntil(async () => shownBy(await ask(tools, stored(name))), {
     until: (shown) => shown !== undefined,
@@ -85,7 +85,7 @@ interface Credentials {
   readonly credentials?: readonly { readonly credential_name?: string }[]
 }
 
-/** Those of killed runs. */
+/** Deletes the credentials that killed runs left. */
 async function removeOldCredentials(tools: Tools): Promise<void> {
   const reply = await ask(tools, { url: `${service}/credentials`, as: 'master' })
   const { credentials = [] } = dataOf<Credentials>(reply, 'list credentials')

@@ -8,16 +8,16 @@ import { keysOf } from './keys.mts'
 import { names } from './names.mts'
 import type { LlmSettings } from './settings.mts'
 
-// What LiteLLM's processes are told: environment variables, and the secrets behind some of them.
+// The environment variables of LiteLLM's processes: plain values, and those from Secrets.
 
-/** The Secret of LiteLLM; its keys are the settings' keys. */
+/** The name of LiteLLM's Secret. */
 export const secretName = 'litellm'
-/** The Secret with the operator's own keys, each under its name. */
+/** The name of the Secret with the operator's own keys, each under its name. */
 export const keysSecret = 'llm-keys'
-/** Seconds a pod gets for answers that are being streamed. */
+/** Seconds in which a pod that terminates may finish streamed responses. */
 export const shutdownSeconds = 110
 
-/** What LiteLLM's Secret holds. */
+/** The data of LiteLLM's Secret, by the settings' keys. */
 export const secrets = (settings: LlmSettings) => ({
   LITELLM_MASTER_KEY: settings.LITELLM_MASTER_KEY,
   LITELLM_SALT_KEY: settings.LITELLM_SALT_KEY,
@@ -25,23 +25,23 @@ export const secrets = (settings: LlmSettings) => ({
   REDIS_PASSWORD: settings.REDIS_PASSWORD,
 })
 
-/** The operator's files as they are: read by no pod, a lost file is filled again from them. */
+/** The operator's files, unchanged, for a Secret. No pod reads it: a lost file is restored from it. */
 export const files = (settings: LlmSettings): Record<string, Sensitive | undefined> => ({
   MODELS_YML: settings.MODELS_YML,
   KEYS_ENV: settings.KEYS_ENV,
   SERVICES_YML: settings.SERVICES_YML,
 })
 
-/** The values of the operator's keys that LiteLLM reads: another one restarts its pods. */
+/** Values of the operator's keys that LiteLLM reads: changes restart it. @throws KitError exit 2, see modelsOf */
 export const keysRead = (settings: LlmSettings): readonly (Sensitive | undefined)[] =>
   keysOfModels(settings).map((name) => keysOf(settings)[name])
 
-/** The environment of LiteLLM, for its pods and its Jobs. @param keys names of the operator's keys it reads */
+/** The environment of LiteLLM, for its pods and Jobs. @param keys names of the operator's keys that it reads */
 export function commonEnv(settings: LlmSettings, keys: readonly string[]): EnvVar[] {
   const database = names.database(settings.ENV)
   return [
     ...env({
-      // The default is DEV, which loads a .env of the working directory.
+      // The default, DEV, loads a file .env of the working directory.
       LITELLM_MODE: 'PRODUCTION',
       LITELLM_LOCAL_MODEL_COST_MAP: 'True',
       LITELLM_TELEMETRY: 'False',
@@ -51,11 +51,11 @@ export function commonEnv(settings: LlmSettings, keys: readonly string[]): EnvVa
       TZ: settings.TIMEZONE,
       [checksKey]: 'unused',
 
-      // LiteLLM puts these into an address itself, each escaped.
+      // LiteLLM itself builds a URL of these, and escapes each of them.
       DATABASE_HOST: `${settings.POSTGRES_HOST}:${settings.POSTGRES_PORT}`,
       DATABASE_NAME: database,
       DATABASE_USERNAME: database,
-      // libpq's words: LiteLLM translates them for Prisma.
+      // libpq's values: LiteLLM translates them for Prisma.
       DATABASE_SSLMODE: sslModeOf(settings),
       DATABASE_SSLROOTCERT: caPath(settings, 'POSTGRES'),
 

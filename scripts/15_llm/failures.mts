@@ -9,7 +9,7 @@ const words = (env: string) => ({
   database: names.database(env),
 })
 
-/** What the last lines of LiteLLM's processes and Jobs mean, and those of Qdrant. */
+/** Known log lines of LiteLLM's processes and Jobs, and of Qdrant. */
 export const failures = ({ ENV }: LlmSettings): readonly KnownFailure[] => [
   {
     line: /P3009/,

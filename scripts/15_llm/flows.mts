@@ -12,7 +12,7 @@ import type { Service } from './services.mts'
 import type { LlmSettings } from './settings.mts'
 
 const application = (name: string): Pods => ({ pods: { 'app.kubernetes.io/name': name } })
-/** Its two Jobs too. */
+/** LiteLLM's pods, with those of its two Jobs. */
 const litellm = application('litellm')
 const anyService = application('llm-service')
 const proxy: Pods = { pods: selector('litellm', 'proxy') }
@@ -20,11 +20,11 @@ const checks: Pods = { pods: checksLabels }
 const qdrant: Pods = { pods: qdrantLabels }
 const podsOf = ({ name }: Service): Pods => ({ pods: serviceLabels(name) })
 
-/** Who talks to whom. */
+/** The TCP connections of the pods. @throws KitError exit 2, see modelsOf and servicesOf */
 export const flows = (settings: LlmSettings): Flow[] => [
-  // The ingress, and the checks: they ask each pod by the API server whether it has its database.
+  // From the ingress, and from the API server: by it the checks read from each pod whether it has its database.
   { from: 'nodes', to: proxy, port: proxyPort },
-  // The checks send requests to LiteLLM, which sends them back to the provider in the same pod.
+  // The checks send requests to LiteLLM, which sends them on to the provider in the pod of the checks.
   { from: checks, to: proxy, port: proxyPort },
   { from: proxy, to: checks, port: checksPort },
   { from: litellm, to: backendEndpoints(backends(settings), settings) },
@@ -35,13 +35,13 @@ export const flows = (settings: LlmSettings): Flow[] => [
   ...(hasQdrant(settings) ? [{ from: checks, to: qdrant, port: qdrantPorts.http }] : []),
 ]
 
-/** Addresses of models that are given as numbers. Names lead to a service, or to what `internet` allows. */
+/** The IPv4 addresses of model servers. A name is that of a service, or of a host that `internet` allows. */
 const modelServers = (settings: LlmSettings): Endpoint[] =>
   modelsOf(settings)
     .flatMap(({ base }) => (base === undefined ? [] : [endpointOf(base)]))
     .filter(({ host }) => isIP(host) === 4)
 
-/** LiteLLM and services reach services, as models or otherwise; and services what their makers want. */
+/** LiteLLM and services connect to services, as models or otherwise; services also connect to any public address. */
 function serviceFlows(settings: LlmSettings, services: readonly Service[]): Flow[] {
   if (services.length === 0) return []
   const { VECTOR_STORE_URL: external } = settings
@@ -61,5 +61,5 @@ function serviceFlows(settings: LlmSettings, services: readonly Service[]): Flow
   ]
 }
 
-/** Without its key Qdrant answers nobody. */
+/** True for a service that gets Qdrant's key, without which Qdrant refuses every request. */
 const usesQdrant = ({ environment = [] }: Service): boolean => environment.includes(qdrantKey)

@@ -4,9 +4,9 @@ import { shortened } from '../../lib/base/sensitive.mts'
 import { modelsOf } from './config.mts'
 import type { LlmSettings } from './settings.mts'
 
-// Keys of the operator's that pods send unencrypted to addresses of the operator's.
+// The operator's keys that pods send unencrypted to addresses that the operator set.
 
-/** A Service, of this namespace or another: the kit's own ways within a cluster are not encrypted either. */
+/** True for a Service of any namespace: the kit's own connections within a cluster are not encrypted either. */
 const isInCluster = (host: string): boolean =>
   isIP(host) === 0 && (!host.includes('.') || /\.svc(\.cluster\.local)?$/.test(host))
 
@@ -18,7 +18,10 @@ function clear(address: string | undefined): string | undefined {
   return protocol === 'https:' || stays ? undefined : shortened(host, 120)
 }
 
-/** One warning for the external vector store and for each model that asks for a key, when it is asked by `http://`. */
+/**
+ * A warning for the external vector store, and for each model with a key, whose address is `http://`.
+ * @throws KitError exit 2, see modelsOf
+ */
 export function inClear(settings: LlmSettings): { text: string; fix: string }[] {
   const files = `credentials/${settings.ENV}/15_llm`
   const store = clear(settings.VECTOR_STORE_URL)

@@ -5,22 +5,25 @@ import { names, type Images } from './names.mts'
 import { podOf, withConfig, type Process } from './pods.mts'
 import type { LlmSettings } from './settings.mts'
 
-/** Seconds a migration may take: LiteLLM itself waits 600 s for the lock and 600 s for each attempt. */
+/** Maximum seconds of a migration: LiteLLM itself waits 600 s for the lock and 600 s for each attempt. */
 const deadlineSeconds = 1800
 
-/** Everything done once before the pods, in this order. */
+/** The Jobs that run once before the pods start, in this order. @throws KitError exit 2, see modelsOf */
 export const jobs = (settings: LlmSettings, images: Images): Job[] => [
   validateJob(settings, images),
   migrateJob(settings, images),
 ]
 
-/** The image that will run reads the configuration: what it refuses stops here, while the old pods serve. */
+/**
+ * Validates the configuration with the image that will run: an invalid one fails here, while the old pods serve.
+ * @throws KitError exit 2, see modelsOf
+ */
 export const validateJob = (settings: LlmSettings, images: Images): Job =>
   litellmJob(settings, images, { name: 'validate', args: withConfig('--validate_config') }, 300)
 
 /**
- * Migrates the database, by a direct connection: the locks it takes belong to a session. It stands for the version, not
- * for the models: another list of models migrates nothing.
+ * Migrates the database, by a direct connection: its locks belong to a session. The Job depends on the version and not
+ * on the models: a change of models runs no migration.
  */
 export const migrateJob = (settings: LlmSettings, images: Images): Job =>
   litellmJob(
@@ -30,7 +33,7 @@ export const migrateJob = (settings: LlmSettings, images: Images): Job =>
     deadlineSeconds,
   )
 
-/** The ConfigMap of the migration: it names no model. */
+/** The name of the ConfigMap for the migration, whose configuration has no models. */
 export const migrateConfig = 'litellm-migrate'
 
 function litellmJob(

@@ -3,14 +3,14 @@ import type { SettingsView } from '../../lib/settings/settings.mts'
 import { parseEnvFile } from '../../lib/settings/env-file.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
 
-// The operator's keys of model providers, and whatever else his services need: one file, each value known by its name.
+// The operator's keys of model providers, and other values that the services need: one file, each value has a name.
 
 /** The name of the file, in messages. */
 export const keysFile = '15_llm.keys.env'
 
-/** Beginnings of names that LiteLLM, its database client, Redis or Qdrant read by themselves. */
+/** Prefixes of variables that LiteLLM, its database client, Redis or Qdrant read by themselves. */
 const ours = /^(LITELLM|DATABASE|DIRECT|REDIS|QDRANT|PRISMA|POSTGRES|KEYBUZZ|CHECK)_/
-/** Whole names the pods have already, or by which a lost settings file is filled again. */
+/** Variables that the pods have already, and names by which a lost settings file is restored. */
 const taken = new Set(
   [
     'HOME PATH TZ USER HOSTNAME SSL_CERT_FILE LITELLM_URL QDRANT_URL',
@@ -19,10 +19,10 @@ const taken = new Set(
   ].flatMap((line) => line.split(' ')),
 )
 
-/** The key of the kit's own Qdrant, which a service may name; that of an external one is the operator's to give. */
+/** The name of the key of the kit's own Qdrant, which a service may list. That of an external one is in the file. */
 export const qdrantKey = 'QDRANT_API_KEY'
 
-/** A rule for the file of keys. */
+/** The validation rule of the file of keys. @returns the first problem, or undefined */
 export const problemOfKeys = (text: string, view?: SettingsView): string | undefined =>
   problemOfEnvFile(
     keysFile,
@@ -35,8 +35,8 @@ export const problemOfKeys = (text: string, view?: SettingsView): string | undef
 export type IsKnown = (name: string) => boolean
 
 /**
- * The names in the file of keys; none without one. While it is invalid any name may be in it: its own rule says what is
- * wrong, and no other file is blamed for it.
+ * The names in the file of keys; none without one. Every name counts as known while the file is invalid: only its own
+ * rule reports that, and not the rules of the files that use its names.
  */
 export function keyNames(view: SettingsView | undefined): IsKnown {
   const text = view?.text('KEYS_ENV') ?? ''
@@ -51,12 +51,16 @@ export const isIn = (names: readonly string[]): IsKnown => {
   return (name) => all.has(name)
 }
 
-/** The names that services may give: those of the file, and the kit's own. @param known names in the file of keys */
+/**
+ * The names that services may list: those in the file of keys, and the kit's own Qdrant's.
+ * @param known names in the file of keys
+ * @param external the URL of an external vector store: then there is no Qdrant of the kit
+ */
 export const serviceKeys =
   (known: IsKnown, external: string | undefined): IsKnown =>
   (name) =>
     known(name) || (!external && name === qdrantKey)
 
-/** The values in the file of keys, by name. */
+/** The values in the file of keys, by name; none without it. @throws KitError exit 2 when it is invalid */
 export const keysOf = (settings: { readonly KEYS_ENV?: Sensitive | undefined }): Record<string, Sensitive> =>
   valuesIn(settings.KEYS_ENV)

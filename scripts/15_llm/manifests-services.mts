@@ -17,7 +17,7 @@ import { names, proxyPort, qdrantPorts, type Images } from './names.mts'
 import { readServices, type Service } from './services.mts'
 import type { LlmSettings } from './settings.mts'
 
-/** The operator's services; none without their file. @throws KitError exit 2 for a file that is invalid */
+/** The operator's services; none without their file. @throws KitError exit 2 when it or the file of keys is invalid */
 export const servicesOf = (settings: LlmSettings): readonly Service[] =>
   settings.SERVICES_YML === undefined
     ? []
@@ -30,15 +30,15 @@ export const servicesOf = (settings: LlmSettings): readonly Service[] =>
 /** True unless an external vector store is set. */
 export const hasQdrant = ({ VECTOR_STORE_URL }: LlmSettings): boolean => VECTOR_STORE_URL === undefined
 
-/** Qdrant, and the operator's services. */
+/** The objects of Qdrant and of the operator's services. @throws KitError exit 2, see servicesOf */
 export const aiServices = (settings: LlmSettings, images: Images): Manifest[] => [
   ...(hasQdrant(settings) ? qdrant(settings, images) : []),
   ...servicesOf(settings).flatMap((one) => generic(settings, one)),
 ]
 
-/** Labels of Qdrant's pod. */
+/** The labels of Qdrant's pod. */
 export const qdrantLabels = selector('qdrant', 'store')
-/** The claim of Qdrant's volume. */
+/** The name of the PersistentVolumeClaim of Qdrant's volume. */
 export const qdrantClaim = 'qdrant-storage'
 
 function qdrant(settings: LlmSettings, images: Images): Manifest[] {
@@ -73,7 +73,7 @@ function qdrantSet(settings: LlmSettings, images: Images): StatefulSet {
             ...env({
               RUN_MODE: 'production',
               QDRANT__TELEMETRY_DISABLED: true,
-              // Else a caller makes the server fetch any address.
+              // Otherwise a caller can make the server fetch any URL.
               QDRANT__SERVICE__ENABLE_SNAPSHOT_URL_RECOVERY: false,
               QDRANT__STORAGE__STORAGE_PATH: '/qdrant/storage/data',
               QDRANT__STORAGE__SNAPSHOTS_PATH: '/qdrant/storage/snapshots',
@@ -86,7 +86,7 @@ function qdrantSet(settings: LlmSettings, images: Images): StatefulSet {
             { name: 'grpc', containerPort: qdrantPorts.grpc },
           ],
           resources: resources('100m', '256Mi', '1', '1Gi'),
-          // It loads its collections first. Later these answers stay right: the check writes and searches.
+          // It loads its collections first. Later these paths always answer 200: a check writes and searches a point.
           startupProbe: probe('/readyz', qdrantPorts.http, 2, 300),
           livenessProbe: probe('/livez', qdrantPorts.http, 20, 6),
           readinessProbe: probe('/readyz', qdrantPorts.http, 5, 3),
@@ -101,10 +101,10 @@ function qdrantSet(settings: LlmSettings, images: Images): StatefulSet {
   })
 }
 
-/** Labels of the pods of one service. */
+/** The labels of the pods of one service. */
 export const serviceLabels = (name: string) => selector('llm-service', name)
 
-/** One service of the operator. */
+/** The objects of one service of the operator. */
 function generic(settings: LlmSettings, one: Service): Manifest[] {
   const labels = serviceLabels(one.name)
   const { replicas = 1 } = one
@@ -113,7 +113,7 @@ function generic(settings: LlmSettings, one: Service): Manifest[] {
   return [
     service(names.namespace(settings.ENV), one.name, labels, one.port),
     made,
-    // With one pod a budget would only stop the node from being drained.
+    // With one pod a PodDisruptionBudget would only block a drain of its node.
     ...(replicas > 1 ? [budget] : []),
   ]
 }
@@ -136,7 +136,7 @@ function genericDeployment(settings: LlmSettings, one: Service, labels: Record<s
         env: variables(settings, environment),
         ports: [{ name: 'http', containerPort: port }],
         resources: resources(cpu, memory, cpuLimit, memoryLimit, `${1 + folders.length}Gi`),
-        // A model is loaded into memory first: that takes minutes.
+        // A service may first load a model into memory, which takes minutes.
         startupProbe: probe(health, port, 5, 180),
         livenessProbe: probe(health, port, 20, 6),
         readinessProbe: probe(health, port, 5, 3),
@@ -156,7 +156,7 @@ function genericDeployment(settings: LlmSettings, one: Service, labels: Record<s
   })
 }
 
-/** Root writes to its root filesystem, and has no other right. */
+/** The security context of root: a writable root filesystem, and no other privilege. */
 const rootContext = {
   allowPrivilegeEscalation: false,
   capabilities: { drop: ['ALL'] },
@@ -166,7 +166,7 @@ const rootContext = {
 const valueOf = (settings: LlmSettings, key: string, values: ReturnType<typeof keysOf>): string | undefined =>
   (values[key] ?? (key === qdrantKey ? settings.QDRANT_API_KEY : undefined))?.reveal()
 
-/** Where LiteLLM and the vector store are, and the keys it names. */
+/** The environment of a service: the URLs of LiteLLM and of the vector store, and the keys that it lists. */
 function variables(settings: LlmSettings, environment: readonly string[]): EnvVar[] {
   const values = keysOf(settings)
   const own = environment.filter((key) => key in values)

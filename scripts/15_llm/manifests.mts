@@ -23,13 +23,13 @@ import { proxy, user } from './pods.mts'
 import { checksProgram, checksSource } from './python.mts'
 import type { LlmSettings } from './settings.mts'
 
-/** The namespace, the Secrets and configurations that pods and Jobs read. */
+/** The namespace, Secrets and ConfigMaps of pods and Jobs. @throws KitError exit 2, see modelsOf and servicesOf */
 export function prerequisites(settings: LlmSettings): Manifest[] {
   const namespace = names.namespace(settings.ENV)
   const rooted = servicesOf(settings).some(({ root }) => root === true)
   const migrating = stringify({ general_settings: { master_key: 'os.environ/LITELLM_MASTER_KEY' } })
   return [
-    // Root is no right of a restricted pod; it has no other one.
+    // Pod Security `restricted` does not allow root; such a pod has no other privilege.
     ...applicationNamespace(namespace, settings, rooted ? 'baseline' : 'restricted'),
     secretEnv(namespace, secretName, secrets(settings)),
     ...(settings.KEYS_ENV === undefined ? [] : [secretEnv(namespace, keysSecret, keysOf(settings))]),
@@ -44,7 +44,7 @@ export function prerequisites(settings: LlmSettings): Manifest[] {
   ]
 }
 
-/** LiteLLM, how many of it there are, and the pod that the checks work with. */
+/** LiteLLM with its autoscaling, and the pod of the checks. @throws KitError exit 2, see modelsOf */
 export function workload(settings: LlmSettings, images: Images): Manifest[] {
   const namespace = names.namespace(settings.ENV)
   const one = proxy(settings, images)
@@ -57,11 +57,12 @@ export function workload(settings: LlmSettings, images: Images): Manifest[] {
   ]
 }
 
-/** The pod of the checks: Deployment, Service and ConfigMap alike. */
+/** The name of the Deployment, Service and ConfigMap of the checks' pod. */
 export const checksName = 'llm-checks'
+/** The labels of that pod. */
 export const checksLabels = selector('llm', 'checks')
 
-/** Beside LiteLLM, not in its pods: whatever happens to it, no request of a caller is lost. */
+/** The Deployment of that pod. It is not part of LiteLLM's pods: a failure of it loses no request of a caller. */
 function checksDeployment(settings: LlmSettings, images: Images): Deployment {
   const hidden = [settings.LITELLM_MASTER_KEY, settings.QDRANT_API_KEY]
   return deployment({
@@ -101,13 +102,13 @@ function checksDeployment(settings: LlmSettings, images: Images): Deployment {
   })
 }
 
-/** What is published: the API of callers, and that of administrators, which asks for the master key. */
+/** The published paths: the API of callers, and that of administrators, which requires the master key. */
 const publicPaths = [
   'v1 chat completions embeddings responses models images audio rerank moderations batches files',
   'key user team model budget spend credentials',
 ].flatMap((line) => line.split(' ').map((word) => `/${word}`))
 
-/** One Ingress of LiteLLM, and one of each service that has a public name. */
+/** An Ingress for LiteLLM, and one for each service with a public name. @throws KitError exit 2, see servicesOf */
 export const ingress = (settings: LlmSettings): Manifest[] => [
   ...published({
     namespace: names.namespace(settings.ENV),
@@ -135,7 +136,7 @@ export const ingress = (settings: LlmSettings): Manifest[] => [
   ),
 ]
 
-/** An answer comes piece by piece for minutes: nothing on the way may collect it. */
+/** Annotations for responses that are streamed for minutes: the ingress controller must not buffer them. */
 const streaming = {
   'proxy-body-size': '100m',
   'proxy-read-timeout': '600',

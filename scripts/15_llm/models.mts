@@ -6,31 +6,31 @@ import { readYaml } from '../../lib/settings/yaml-file.mts'
 import { keyNames, keysFile, type IsKnown } from './keys.mts'
 import { checkModels } from './names.mts'
 
-// The operator's list of models. LiteLLM itself accepts one whose key is set nowhere (`--validate_config` says OK), so
-// the kit reads it strictly.
+// The operator's list of models. LiteLLM accepts a model whose key is set nowhere (`--validate_config` reports OK): the
+// kit therefore validates the list strictly.
 
 /** The name of the file, in messages. */
 export const modelsFile = '15_llm.models.yml'
 
-/** One entry: what callers ask for, and which model of which provider answers. */
+/** One entry: the name that callers request, and the model of a provider that answers. */
 export interface Model {
-  /** What callers ask for: `gpt-4o`. */
+  /** The name that callers request: `gpt-4o`. */
   readonly alias: string
   /** The provider's model, as LiteLLM names it: `openai/gpt-4o`. */
   readonly model: string
-  /** Name of the key in the file of keys; none for a provider that asks for none. */
+  /** Name of the key in the file of keys; absent for a provider that requires none. */
   readonly key?: string
-  /** Address of the provider, when it is not the usual one. */
+  /** Address of the provider, when it is not its default one. */
   readonly base?: string
   /** Requests a minute, counted over all pods. */
   readonly rpm?: number
   /** Tokens a minute, counted over all pods. */
   readonly tpm?: number
-  /** True: other entries have this alias too, and share its requests. */
+  /** True when other entries have the same alias and share its requests. */
   readonly group?: boolean
 }
 
-/** The value of a field, by a pattern. */
+/** Text that matches a pattern. @param what the problem of other text: `must be a name such as gpt-4o` */
 const matching =
   (pattern: RegExp, what: string): Shape<string> =>
   (value, path) => {
@@ -56,7 +56,7 @@ const address: Shape<string> = (value, path) => {
   return text(value, path)
 }
 
-/** The name of a variable, as the file of keys has it. */
+/** The name of a variable in the file of keys. */
 export const variable = matching(/^[A-Z][A-Z0-9_]*$/, 'must be a name such as OPENAI_API_KEY')
 
 const shape = onlyFields({
@@ -76,7 +76,8 @@ const shape = onlyFields({
 /**
  * Reads the file of models.
  * @param known names in the file of keys
- * @throws KitError exit 2 with line and column: see readYaml; an alias twice, an unset key, no model
+ * @throws KitError exit 2 with line and column: see readYaml; for an alias that is given twice or is one of the checks,
+ *   a key that is not set, or no model
  */
 export function readModels(content: string, known: IsKnown): readonly Model[] {
   const { value, problem, line } = readYaml(modelsFile, content, shape)
@@ -104,7 +105,7 @@ export function readModels(content: string, known: IsKnown): readonly Model[] {
   return models
 }
 
-/** A rule for the file of models. */
+/** The validation rule of the file of models. @returns the first problem, or undefined */
 export function problemOfModels(content: string, view: SettingsView): string | undefined {
   try {
     readModels(content, keyNames(view))

@@ -97,7 +97,7 @@ export const llm = defineModule({
   ],
 })
 
-/** One certificate serves all public names of this module: it must be for each of them. */
+/** What is wrong with the certificate, which must be valid for every public name of this module. */
 function certificateProblems(settings: LlmSettings): string[] {
   if (settings.TLS_MODE !== 'files') return []
   return servicesOf(settings).flatMap(({ name, host }) => {

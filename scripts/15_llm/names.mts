@@ -12,13 +12,13 @@ export type Images = Readonly<Record<'litellm' | 'qdrant', string>>
 export const proxyPort = 4000
 /** The ports of Qdrant: REST and gRPC. */
 export const qdrantPorts = { http: 6333, grpc: 6334 } as const
-/** The port of the pod that the checks work with. */
+/** The port of the checks' pod. */
 export const checksPort = 8080
 
 /** Names of Deployments and Services that a service of the operator cannot have. */
 export const ownNames: readonly string[] = ['litellm', 'qdrant', 'llm-checks', 'registry']
 
-/** The two models of the checks. They answer from inside the cluster and cost nothing. */
+/** The two models of the checks. Their provider is inside the cluster and costs nothing. */
 export const checkModels = { plain: 'keybuzz-check', limited: 'keybuzz-check-limited' } as const
-/** Requests a minute that the second one takes, over all pods. */
+/** Requests a minute that the second one accepts, over all pods. */
 export const checkLimit = 3

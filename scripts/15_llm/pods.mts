@@ -13,20 +13,22 @@ import type { LlmSettings } from './settings.mts'
 export const user = 65_534
 
 const configFile = '/etc/litellm/config.yaml'
-/** Seconds a pod serves on after it is told to end: its address leaves the Services a moment later. */
+/** Seconds for which a pod that is deleted still serves: its address leaves the Services a moment later. */
 const lingerSeconds = 10
 
-/** What a container of LiteLLM runs, and what it is told beyond the common environment. */
+/** A process of LiteLLM, and what its container has beyond the common fields. */
 export interface Process {
   readonly name: string
   readonly args: readonly string[]
-  /** The ConfigMap with its configuration: that of the models unless given, with their keys. */
+  /** The ConfigMap with its configuration. Unless given, that of the models; only then it gets their keys. */
   readonly config?: string
+  /** Variables beyond commonEnv. */
   readonly more?: readonly EnvVar[]
+  /** Other fields of the container. */
   readonly rest: Partial<Container>
 }
 
-/** The arguments of every process of LiteLLM. Without a port of its own it would take any that is free. */
+/** The arguments of every process of LiteLLM. Without an explicit port it could choose any free one. */
 export const withConfig = (...more: readonly string[]): string[] => [
   '--config',
   configFile,
@@ -37,7 +39,7 @@ export const withConfig = (...more: readonly string[]): string[] => [
   ...more,
 ]
 
-/** A pod with one process of LiteLLM. */
+/** A pod with one process of LiteLLM. @throws KitError exit 2, see modelsOf, unless `config` is given */
 export function podOf(
   settings: LlmSettings,
   images: Images,
@@ -71,7 +73,7 @@ export function podOf(
   })
 }
 
-/** The pods that answer. */
+/** The Deployment of LiteLLM's proxy. @throws KitError exit 2, see modelsOf */
 export function proxy(settings: LlmSettings, images: Images): Deployment {
   const labels = selector('litellm', 'proxy')
   return deployment({
@@ -81,12 +83,12 @@ export function proxy(settings: LlmSettings, images: Images): Deployment {
     pod: podOf(settings, images, labels, {
       name: 'litellm',
       args: withConfig(),
-      // The Job migrates: two that do so at once leave a migration half done.
+      // Only the Job migrates: two processes that migrate at once leave a migration half done.
       more: [{ name: 'DISABLE_SCHEMA_UPDATE', value: 'true' }],
       rest: {
         ports: [{ name: 'http', containerPort: proxyPort }],
         resources: resources('500m', '1Gi', '2', '2Gi', '3Gi'),
-        // A pod whose first connection to PostgreSQL failed never tries again: after 5 minutes it is started anew.
+        // A pod whose first connection to PostgreSQL failed never tries again: this probe restarts it after 5 minutes.
         startupProbe: {
           exec: { command: askConnected(proxyPort) },
           periodSeconds: 3,

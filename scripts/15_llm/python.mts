@@ -1,6 +1,6 @@
-// Python that runs in LiteLLM's own image: the image has it, and nothing else a check could ask with.
+// Python programs for LiteLLM's own image, which has no other program with which a check could send requests.
 
-/** Exits 0 once LiteLLM says that it has its database. A 200 alone does not: without a client it says "Not connected". */
+/** A command that exits 0 once LiteLLM has its database. Status 200 is not enough: it may come with "Not connected". */
 export const askConnected = (port: number): string[] => [
   'python3',
   '-c',
@@ -9,15 +9,15 @@ answer = urllib.request.urlopen("http://127.0.0.1:${port}/health/readiness", tim
 raise SystemExit(0 if json.load(answer).get("db") == "connected" else 1)`,
 ]
 
-/** The path of the program below in the pod of the checks. */
+/** The path of `checksSource` in the pod of the checks. */
 export const checksProgram = '/etc/keybuzz/checks.py'
 
 /**
- * The program of the pod that the checks work with.
- * `serve PORT`: a model provider in the manner of OpenAI that costs nothing; a stream of it takes 1.75 s.
- * `ask JSON`: sends a list of requests, and prints status and text of each. Keys are read from the environment, and a
- * temporary key is derived from the master key: none of them is ever an argument, or in what is printed.
- * `migrations`: how many migrations this image ships.
+ * The program of the checks' pod.
+ * `serve PORT`: a model provider with OpenAI's API that costs nothing; each of its streams takes 1.75 s.
+ * `ask JSON`: sends a list of requests, and prints status and text of each response. It reads keys from the
+ * environment, and derives a temporary key from the master key: none of them is an argument, or in its output.
+ * `migrations`: prints how many migrations this image contains.
  */
 export const checksSource = String.raw`import hashlib, hmac, importlib.util, json, os, sys, time
 import urllib.error, urllib.request

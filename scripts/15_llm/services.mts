@@ -8,12 +8,12 @@ import { keyNames, keysFile, serviceKeys, type IsKnown } from './keys.mts'
 import { variable } from './models.mts'
 import { ownNames } from './names.mts'
 
-// The operator's list of AI services beside LiteLLM: each becomes a Deployment and a Service, with a host an Ingress.
+// The operator's list of AI services beside LiteLLM: each gets a Deployment and a Service, and with a host an Ingress.
 
 /** The name of the file, in messages. */
 export const servicesFile = '15_llm.services.yml'
 
-/** What one service takes of its node. All are Kubernetes quantities. */
+/** Requests and limits of one service. All are Kubernetes quantities. */
 interface Sizes {
   readonly cpu: string
   readonly memory: string
@@ -23,24 +23,24 @@ interface Sizes {
 
 /** One service. */
 export interface Service {
-  /** Its Deployment and Service: a DNS label. */
+  /** The name of its Deployment and Service: a DNS label. */
   readonly name: string
   readonly image: string
   readonly port: number
-  /** Answers 200 while it can work; the probes and a check ask it. */
+  /** The path that answers 200 while it can work; the probes and a check request it. */
   readonly health: string
   readonly resources: Sizes
   /** uid and gid of the image's own user; absent only as root. */
   readonly uid?: number
-  /** Names of its variables, as the file of keys has them; QDRANT_API_KEY too. */
+  /** Names of its variables from the file of keys; also QDRANT_API_KEY. */
   readonly environment?: readonly string[]
-  /** Folders it writes into: emptied when the pod ends. */
+  /** Folders it writes into: emptyDirs, lost when the pod ends. */
   readonly folders?: readonly string[]
-  /** Its public name; without one it is reached inside the cluster only. */
+  /** Its public name; without one it can be reached only inside the cluster. */
   readonly host?: string
   /** Pods; 1 unless given. */
   readonly replicas?: number
-  /** It runs as root with a writable root filesystem. */
+  /** True to run it as root with a writable root filesystem. */
   readonly root?: true
 }
 
@@ -98,9 +98,10 @@ const shape = onlyFields({
 
 /**
  * Reads the file of services.
- * @param known names of variables it may give, see serviceKeys
+ * @param known names of variables that a service may list, see serviceKeys
  * @param host the public name of LiteLLM, which no service may have
- * @throws KitError exit 2 with line and column: see readYaml; a name or host twice, an unset variable
+ * @throws KitError exit 2 with line and column: see readYaml; for a name or host that is given twice or is the kit's,
+ *   uid and root both or neither given, a port below 1024 without root, or a variable that is not set
  */
 export function readServices(content: string, known: IsKnown, host: string | undefined): readonly Service[] {
   const { value, problem, line } = readYaml(servicesFile, content, shape)
@@ -135,7 +136,7 @@ export function readServices(content: string, known: IsKnown, host: string | und
   return services
 }
 
-/** A rule for the file of services. */
+/** The validation rule of the file of services. @returns the first problem, or undefined */
 export function problemOfServices(content: string, view: SettingsView): string | undefined {
   try {
     readServices(

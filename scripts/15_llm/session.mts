@@ -13,19 +13,20 @@ import type { LlmSettings } from './settings.mts'
 export type Tools = CheckTools<LlmSettings>
 export type LlmCheck = Check<LlmSettings>
 
-/** What the checks leave behind when they are killed is called so. */
+/** Begins the names of what the checks create: by it a run finds what a killed one left. */
 export const checkPrefix = 'keybuzz-check-'
 
-/** One request from inside the cluster. Its key is known to the pod that sends it, and never leaves it. */
+/** One request from inside the cluster. Only the pod that sends it has the key, which never leaves that pod. */
 export interface Inside {
   readonly url: string
   readonly method?: 'POST' | 'PUT' | 'DELETE'
   /** `$TEMPORARY` in it becomes the temporary key. */
   readonly json?: unknown
+  /** The key that is sent; none unless given. */
   readonly as?: 'master' | 'temporary' | 'wrong' | 'qdrant' | 'qdrant-wrong'
 }
 
-/** The answer to one; status 0 when there was none, and why as its text. */
+/** The response to one request; status 0 without a response, with the error as its text. */
 export interface Reply {
   readonly status: number
   readonly text: string
@@ -35,8 +36,10 @@ const replies = listOf(onlyFields({ status: wholeNumber, text: anyText }))
 
 /**
  * Sends requests one after another from the pod of the checks.
- * @param name of the temporary key, where one of them uses it
- * @throws KitError exit 10 without that pod; exit 9 when its program fails
+ * @param name from which the temporary key is derived, if one of them uses it
+ * @returns a reply to each of them, in their order
+ * @throws KitError exit 10 when that pod is not ready or its output is not a list of replies; exit 9 when its program
+ *   fails; exit 3 or 5 to 9 from kubectl
  */
 export async function askInside(tools: Tools, requests: readonly Inside[], name?: string): Promise<Reply[]> {
   const text = await runChecks(tools, ['ask', JSON.stringify({ name, requests })])
@@ -55,7 +58,12 @@ export async function askInside(tools: Tools, requests: readonly Inside[], name?
   })
 }
 
-/** Runs its program with these words. @throws KitError as askInside */
+/**
+ * Runs the program of the checks' pod.
+ * @param words its arguments: `['migrations']`
+ * @returns its stdout
+ * @throws KitError exit 10 when that pod is not ready; exit 9 when its program fails; exit 3 or 5 to 9 from kubectl
+ */
 export async function runChecks(tools: Tools, words: readonly string[]): Promise<string> {
   const namespace = names.namespace(tools.settings.ENV)
   const pods = ofPart(await applicationPods(tools, namespace, 'llm'), 'checks')
@@ -64,19 +72,19 @@ export async function runChecks(tools: Tools, words: readonly string[]): Promise
     throw new KitError(`the pod of the checks is not ready: kubectl -n ${namespace} get pods`, {
       exitCode: exitCodes.validationFailed,
     })
-  // Some make virtual keys.
+  // Not repeatable: some of these requests create virtual keys.
   return tools.kube.runIn(pod, ['python3', checksProgram, ...words], { isRepeatable: false })
 }
 
-/** LiteLLM's pods that are not ending. */
+/** LiteLLM's pods that are not being deleted. @throws KitError exit 3 or 5 to 9 from kubectl */
 export const proxies = async (tools: Tools): Promise<LiveObject[]> =>
   ofPart(await podsOf({ name: 'litellm', namespace: names.namespace }, tools), 'proxy')
 
-/** The address of one pod: `http://10.42.0.7:4000`. */
+/** The URL of one pod: `http://10.42.0.7:4000`. */
 export const addressOf = ({ status }: LiveObject): string =>
   `http://${(status as { podIP?: string }).podIP ?? 'no-address'}:${proxyPort}`
 
-/** Two pods of LiteLLM. @throws KitError exit 10 when there are fewer: nothing can be counted across them */
+/** The URLs of two pods of LiteLLM. @throws KitError exit 10 when there are fewer; exit 3 or 5 to 9 from kubectl */
 export async function twoProxies(tools: Tools): Promise<readonly [string, string]> {
   const [one, other] = (await proxies(tools)).map(addressOf)
   if (one !== undefined && other !== undefined) return [one, other]
@@ -85,7 +93,11 @@ export async function twoProxies(tools: Tools): Promise<readonly [string, string
   })
 }
 
-/** The JSON of a reply. @throws KitError exit 10 when it is not 200 or no JSON */
+/**
+ * The JSON of a reply.
+ * @param what was requested, for the error: `list collections`
+ * @throws KitError exit 10 when the status is not 200 or the text is not JSON
+ */
 export function dataOf<T>({ status, text }: Reply, what: string): T {
   try {
     if (status === 200) return JSON.parse(text) as T
@@ -95,5 +107,5 @@ export function dataOf<T>({ status, text }: Reply, what: string): T {
   throw new KitError(`${what}: ${status} ${shortened(text, 120)}`, { exitCode: exitCodes.validationFailed })
 }
 
-/** `200 200 429` */
+/** The statuses of replies for a message: `200 200 429`. */
 export const statusesOf = (all: readonly Reply[]): string => all.map(({ status }) => status).join(' ')

@@ -29,8 +29,8 @@ export const conflictLine = ({ manifest, path, before, after, owner }: Conflict)
 }
 
 /**
- * Requires that no field was changed by another manager.
- * @param hasWritten true: objects of the batch were sent before the conflict was found
+ * Requires that there is no conflict.
+ * @param hasWritten true when objects may have been sent before the conflict was found; the error says so
  * @throws KitError exit 5 listing the conflicts
  */
 export function requireNoConflict(conflicts: readonly Conflict[], hasWritten = false): void {

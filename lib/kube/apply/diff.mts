@@ -70,7 +70,7 @@ function walkLists(before: unknown[], after: unknown[], steps: readonly Step[], 
   }
 }
 
-/** True for what JSON calls an object. */
+/** True for an object in the sense of JSON: no list, not null. */
 export const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -88,8 +88,8 @@ const shownSteps = (steps: readonly Step[]): string =>
     .slice(1)
 
 /**
- * The manager other than the kit that owns the field at `steps`, if any. `kubectl scale` owns `spec.replicas` by the
- * subresource scale; the subresource status is ignored.
+ * The manager other than the kit that owns the field at `steps`, if any. `kubectl scale` owns `spec.replicas` through
+ * the subresource scale; the subresource status is ignored.
  */
 function foreignOwner(live: LiveObject, steps: readonly Step[]): string | undefined {
   const owners = (live.metadata.managedFields ?? []).filter(

@@ -19,22 +19,23 @@ export interface FieldWriter {
   readonly forceConflicts: boolean
 }
 
-/** Comparisons of the fields, at most: the status of a Deployment may be written between one and what is sent then. */
+/** Most comparisons of the fields: the status of a Deployment may be written between a comparison and the apply. */
 const mostCompared = 5
 
-/** What an object would change, and the objects in the resourceVersion that was compared, by nameOf. */
+/** The objects with fields to change, and the live objects as they were compared, by nameOf. */
 interface Compared {
   readonly changed: readonly Planned[]
   readonly live: ReadonlyMap<string, LiveObject>
 }
 
 /**
- * Sets single fields of objects that belong to somebody else, by server-side apply of these fields alone. The objects
- * get no label and are in no revision, so nothing of the kit ever deletes them. Each is sent in the resourceVersion it
- * was compared in; one that somebody changed meanwhile is compared again.
+ * Sets single fields of objects that the kit does not own, by server-side apply of these fields alone. The objects get
+ * no label and are in no revision, so the kit never deletes them. Each is sent with the resourceVersion it was compared
+ * in; one that was changed meanwhile is compared again.
  * @param fields partial objects: identity, and the fields to set
- * @throws KitError exit 5 when another manager owns such a field with another value; exit 9 when an object does not
- *   exist; ObjectModified (5) for one that changes with every comparison; see also Kubectl.run and Writes.make
+ * @throws KitError exit 5 when another manager owns such a field with another value (only noted under --plan, allowed
+ * by `forceConflicts`); exit 9 when an object does not exist; ObjectModified (5) for one that was changed after each
+ * comparison; see also sendObjects and Writes.make
  */
 export async function setForeignFields(writer: FieldWriter, fields: readonly Manifest[]): Promise<void> {
   const { writes } = writer

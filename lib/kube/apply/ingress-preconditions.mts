@@ -11,15 +11,15 @@ import { masterCommand } from '../../base/names.mts'
 import { written } from '../../base/written.mts'
 
 /**
- * Requires that no other Ingress has a host and path of ours, and no other module of the kit a host of ours, whatever its
- * paths are. An operator's own Ingress for a longer path of the same host is warned of: it may be wanted there. Checked
- * before a run writes anything.
+ * Requires that no other Ingress has a host and path of ours, and no other module of the kit a host of ours, whatever
+ * its paths are. An operator's own Ingress for a longer path of the same host gets only a warning: it may be intended.
+ * Checked before a run writes anything.
  * @param wanted the declared objects
- * @throws KitError exit 5 when another Ingress has the same address; see also Kubectl.run
+ * @throws KitError exit 5 when another Ingress has the same host and path, or another module the host; see also Api
  */
 export async function requireFreeAddresses(session: KubeSession, wanted: readonly Manifest[]): Promise<void> {
   if (wanted.every((one) => addressesOf(one).length === 0)) return
-  // The module's own from before go with this run: one of another name may hand its host on.
+  // Ingresses of the module's own revisions do not count: this run may delete one and give its host to another.
   const own = new Set((await session.recorded()).map(nameOf))
   const found = await session.reader.list('ingresses.networking.k8s.io', {})
   const live = found.filter((one) => !own.has(nameOf(one)))
@@ -31,7 +31,7 @@ export async function requireFreeAddresses(session: KubeSession, wanted: readonl
   for (const rival of rivals) log.warn(rivalText(rival), rivalHint(rival))
 }
 
-/** Exit 5: paths of one module would be answered by the other. */
+/** Exit 5: an Ingress of another module of the kit has the host. */
 function takenHost({ host, theirs }: { readonly host: string; readonly theirs: LiveObject }): KitError {
   const { module, env } = ownerOf(theirs)
   return new KitError(`${host} belongs to module ${module} of ${env}: ${nameOf(theirs)} has it`, {
@@ -42,9 +42,10 @@ function takenHost({ host, theirs }: { readonly host: string; readonly theirs: L
 }
 
 /**
- * What keeps the ingress that this kit has installed from keeping requests until they are whole: one of an older kit has
- * no writable folder for them, and would answer 500. Looked for before the first Ingress of a module wants it.
- * @returns the error, exit 3; undefined when nothing does. @throws KitError, see Kubectl.run
+ * Checks that the ingress controller installed by the kit can buffer request bodies: one installed by an older kit has
+ * no writable folder for them, and would respond 500. Checked only when an Ingress that needs it is not live yet.
+ * @returns the error, KitError exit 3; undefined when there is none
+ * @throws KitError, see Api
  */
 export async function missingBuffer(
   session: KubeSession,
@@ -63,7 +64,7 @@ export async function missingBuffer(
   })
 }
 
-/** True when a container has a read-only root and nothing at /tmp. */
+/** True when a container has a read-only root filesystem and no mount at /tmp. */
 const hasNoFolder = (daemon: LiveObject): boolean =>
   ((daemon as unknown as DaemonSet).spec?.template.spec?.containers ?? []).some(
     ({ securityContext, volumeMounts = [] }) =>
@@ -74,8 +75,9 @@ const hasNoFolder = (daemon: LiveObject): boolean =>
 // The ClusterIssuers of cert-manager: checked before anything is written.
 
 /**
- * Checked before a run writes anything, and only for an issuer that none of the module's live Ingresses has.
- * @throws KitError exit 3 without cert-manager or the issuer, or when the issuer is not Ready; see also Kubectl.run
+ * Requires that each ClusterIssuer of the wanted Ingresses exists and is Ready. Checked before a run writes anything,
+ * and only for an issuer that no live Ingress of the module has.
+ * @throws KitError exit 3 without cert-manager or the issuer, or when the issuer is not Ready; see also Api
  */
 export async function requireIssuers(session: KubeSession, wanted: readonly Manifest[]): Promise<void> {
   const known = (await session.objects()).flatMap(issuerOf)

@@ -3,10 +3,10 @@ import type { Sensitive } from '../../base/sensitive.mts'
 import { checksumAnnotation } from '../manifests/objects.mts'
 import type { Job, Manifest, PodTemplateSpec } from '../types.mts'
 
-// Pure. A hash of secrets lets everyone who may read Deployments or Jobs try guesses of a weak one: what is sent is an
-// HMAC of that hash, and its key is a Secret that only those can read who may read the secrets themselves.
+// Pure. From a hash of secrets, everyone who may read Deployments or Jobs could guess a weak secret: an HMAC of that
+// hash is sent instead, and its key is in a Secret that only those can read who may read the secrets themselves.
 
-/** The beginning of a keyed checksum: one of an earlier revision is sent again as it is. */
+/** Prefix of a keyed checksum. A manifest of an earlier revision has one already, which is sent unchanged. */
 const prefix = 'hmac_'
 
 /** The HMAC-SHA-256 of a hash, in hexadecimal; `***` without a key. */
@@ -14,8 +14,9 @@ const hmac = (hash: string, key: Sensitive | undefined, digits: number): string 
   key === undefined ? '***' : createHmac('sha256', key.reveal()).update(hash).digest('hex').slice(0, digits)
 
 /**
- * The manifest as it may leave this machine: the checksum of a workload's pods, and the hash in a Job's name, keyed.
- * @param key undefined where nothing is sent: `***` is shown in their place
+ * The manifest as it may be sent to the cluster: the checksum in a workload's pod template, or the hash in a Job's
+ * name, replaced by its HMAC.
+ * @param key undefined when nothing is sent: `***` then replaces it
  */
 export function keyed<M extends Manifest>(manifest: M, key: Sensitive | undefined): M {
   return manifest.kind === 'Job'
@@ -23,7 +24,7 @@ export function keyed<M extends Manifest>(manifest: M, key: Sensitive | undefine
     : (keyedPods(manifest as Workload, key) as M)
 }
 
-/** Of any kind that makes pods from a template. */
+/** An object of any kind that creates pods from a template. */
 type Workload = Manifest & { readonly spec?: { readonly template?: PodTemplateSpec } }
 
 function keyedPods(one: Workload, key: Sensitive | undefined): Workload {

@@ -20,7 +20,7 @@ import { sendChanged, sendStartingReplicas } from './send.mts'
 import { sayReady, waitForDeployments } from '../rollout/deployments.mts'
 import { workloadOf } from '../workloads.mts'
 
-/** Comparisons of one batch, at most: controllers and the HPA write to a Deployment several times in a rollout. */
+/** Most comparisons of one batch: controllers and the HPA write to a Deployment several times in a rollout. */
 const mostCompared = 6
 
 type SendWhat = [planned: readonly Planned[], live: ReadonlyMap<string, LiveObject>]
@@ -31,7 +31,7 @@ export function createKube(options: KubeOptions): KubeSession {
   const manifests: Manifest[] = []
   const ours = createOurObjects(kubectl, owner, options.objects, options.moreKinds)
   const planner = createPlanner({ kubectl, ours, namespaces: options.namespaces })
-  /** Names of what this run has sent. */
+  /** Names of the objects this run has sent. */
   const sent = new Set<string>()
   /** Names of strays already warned about. */
   const strays = new Set<string>()
@@ -59,7 +59,7 @@ export function createKube(options: KubeOptions): KubeSession {
     if (!writes.planning) log.ok(countLine(planned), started)
   }
 
-  /** A batch with an object changed since it was compared is compared again: a late hand edit is a conflict too. */
+  /** Sends a batch. After a change by another client it is compared again: a late manual edit is a conflict too. */
   async function sendCompared(batch: readonly Manifest[], ...first: SendWhat): Promise<void> {
     let [planned, live] = first
     for (let tries = 1; ; tries += 1) {
@@ -80,7 +80,7 @@ export function createKube(options: KubeOptions): KubeSession {
     else if (!forceConflicts) requireNoConflict(conflicts)
   }
 
-  /** A workload that was not sent in this run and served when it was read: there is nothing to wait for. */
+  /** The live workload when this run has not sent it and it served when it was read: no wait is needed. */
   async function servingUnchanged(namespace: string, named: string): Promise<LiveObject | undefined> {
     const { kind, name } = workloadOf(named)
     const known = `${kind} ${namespace}/${name}`

@@ -6,28 +6,28 @@ import type { KnownFailure } from '../rollout/failure.mts'
 import type { Owner } from './ownership.mts'
 import type { Change, Writes } from '../../base/writes.mts'
 
-/** What a step does with the cluster. Reads always run; writes go through the gate and throw its errors (Writes). */
+/** What a step does with the cluster. Reads always run; writes go through the gate and throw as Writes.make. */
 export interface Kube extends KubeReader {
   /**
    * Applies these objects: compares first, sends only what is new or changed.
-   * @throws KitError exit 5 for a hand edit, or an object of another owner or being deleted; see also Kubectl.run
+   * @throws KitError exit 5 for a manual edit, or an object of another owner or being deleted; see also sendObjects
    */
   apply(manifests: readonly Manifest[]): Promise<void>
   /**
-   * Sets single fields of objects that belong to somebody else; they stay theirs and are never deleted.
+   * Sets single fields of objects that the kit does not own; it never deletes them.
    * @throws KitError exit 5 or 9, see setForeignFields
    */
   setFields(fields: readonly Manifest[]): Promise<void>
   /**
    * Ensures that a Job of manifests/jobs.mts has completed. It is in no revision.
-   * @param alone Deployments of its namespace that have no pod while it runs: they are scaled to 0 before it is created,
-   *   and `apply` brings them back
-   * @throws KitError exit 5 or 9
+   * @param alone names of Deployments of its namespace that must have no pod while it runs: they are scaled to 0 before
+   * it is created, and `apply` scales them up again
+   * @throws KitError exit 5 or 9, see ensureJob in rollout/job.mts and pauseDeployments
    */
   ensureJob(job: Job, alone?: readonly string[]): Promise<void>
   /**
-   * Evicts a pod, so that its controller makes another one where the scheduler wants it now.
-   * @throws KitError exit 9 when a PodDisruptionBudget needs it; see also evictPod
+   * Evicts a pod, so that its controller creates another one, which the scheduler places anew.
+   * @throws KitError exit 9 when a PodDisruptionBudget forbids it; see also evictPod
    */
   evict(pod: LiveObject): Promise<void>
   /**
@@ -39,8 +39,8 @@ export interface Kube extends KubeReader {
 }
 
 /**
- * The cluster session of one run of one module, used by the code that runs the steps. Methods that read throw what
- * Kubectl.run throws; those that write also what the gate throws (Writes.make).
+ * The cluster session of one run of one module, used by the code that runs the steps. Methods that read throw as Api,
+ * those that write as Kubectl.run and the gate (Writes.make).
  */
 export interface KubeSession {
   /** The Kube of one step: its objects get that step's label. @param step `01_deploy` */
@@ -54,24 +54,28 @@ export interface KubeSession {
   /**
    * Compares all these objects before the first of them is sent; the result is cached for their steps.
    * @returns what applying them would change
-   * @throws KitError exit 5 for a hand edit, or an object of another owner or being deleted; see also Kubectl.run
+   * @throws KitError exit 5 for a manual edit (not under --plan), or an object of another owner or being deleted; exit
+   * 8 or 9 when the API server refuses an object; see also sendObjects
    */
   planAhead(manifests: readonly Manifest[]): Promise<readonly Change[]>
   /** What the last planAhead returned; empty before the first. */
   readonly foreseen: readonly Change[]
   /** Applies objects of an earlier revision, which have their step's label already. @throws KitError, see Kube.apply */
   reapply(manifests: readonly Manifest[]): Promise<void>
-  /** Deletes recorded objects this run did not apply, of one step or all. Warns of strays. @param step `01_deploy` */
+  /**
+   * Deletes recorded objects this run did not apply, of one step or all; warns as sayStrays.
+   * @param step `01_deploy`
+   */
   prune(step?: string): Promise<void>
   /** Deletes the module's Jobs: the next install runs them again, as a restored backup may have undone their work. */
   forgetJobs(): Promise<void>
   /** Every live object of the module and environment, as first read. */
   objects(): Promise<readonly LiveObject[]>
-  /** Those live objects that a revision names: the kit deletes only these. */
+  /** Those of `objects` that a revision names: the kit deletes only these. */
   recorded(): Promise<readonly LiveObject[]>
   /** Warns of objects that have the module's labels and are in none of its revisions. */
   sayStrays(): Promise<void>
-  /** To be called after a write outside this session: live objects are read again. */
+  /** Called after a write outside this session: live objects are then read again. */
   invalidate(): void
   /** Waits for workloads, also for those that served when first read. @throws KitError, see waitForDeployments */
   waitForRolloutUncached(namespace: string, workloads: readonly string[]): Promise<void>
@@ -91,9 +95,9 @@ export interface KubeOptions {
   readonly namespaces: readonly LiveObject[]
   /** The live objects of every module, with managedFields. */
   readonly objects: readonly LiveObject[]
-  /** The key of the checksums of pods. */
+  /** The key of the HMACs of pod templates' checksums and Jobs' names (keyed.mts). */
   readonly checksumKey: Sensitive
-  /** Kinds the module makes beside those of every module. */
+  /** Further kinds the module makes, as kubectl names them. */
   readonly moreKinds?: readonly string[]
   /** Whether a revision of the module names a live object. */
   readonly isRecorded: (live: LiveObject) => boolean

@@ -1,13 +1,13 @@
 import { exitCodes, KitError } from '../../base/errors.mts'
 import { nameOf, type LiveObject } from '../types.mts'
 
-// Objects that another tool installs and will install again: applied over, half an application would be the kit's and
-// half the tool's, and each would revert the other.
+// Objects that another tool installs and will install again: if the kit applied over them, it would manage half of an
+// application and the tool the other half, and each would revert the other.
 
 interface Tool {
-  /** `Helm release n8n`, when it made the object. */
+  /** `Helm release n8n`, when the tool made an object with these labels and annotations; undefined otherwise. */
   readonly of: (labels: Texts, annotations: Texts) => string | undefined
-  /** How it lets go of its objects. */
+  /** What to do so that the tool no longer manages its objects. */
   readonly leave: (namespace: string, name: string) => string
 }
 

@@ -19,7 +19,7 @@ const managedBy = 'app.kubernetes.io/managed-by'
 /** The label selector of all objects of the kit in a cluster, except those another tool manages now. */
 export const everyObject = `${managedBy}=keybuzz`
 
-/** True when the kit made an object; it is the only label the kit sets on a namespace. */
+/** True when the kit made an object, by the one label of `owned` that a namespace has too. */
 export const isManaged = ({ metadata }: LiveObject): boolean => metadata.labels?.[managedBy] === 'keybuzz'
 
 /** The label selector of all objects of one module in one environment. */
@@ -49,7 +49,10 @@ export function ownerOf({ metadata }: Manifest | LiveObject): Owner {
   return { module, step, env }
 }
 
-/** @throws KitError exit 5 when the live object belongs to another step, module or environment, or another tool */
+/**
+ * Requires that a live object, if any, belongs to this step. A Namespace belongs to no step and is accepted.
+ * @throws KitError exit 5 when it belongs to another step, module or environment, or when another tool installs it
+ */
 export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
   const labels = live?.metadata.labels ?? {}
   if (live === undefined || live.kind === 'Namespace') return
@@ -65,8 +68,8 @@ export function requireOurs(live: LiveObject | undefined, owner: Owner): void {
 }
 
 /**
- * Requires that an object is not being deleted: applied now, it would still be deleted later, while pods use it. For a
- * namespace the API server itself refuses writes.
+ * Requires that a live object, if any, is not being deleted: applied now, it would still be deleted later, while pods
+ * use it. A Namespace is not checked: the API server itself refuses writes in it.
  * @throws KitError exit 5 naming the finalizers it waits for
  */
 export function requireStaying(live: LiveObject | undefined): void {
@@ -100,12 +103,12 @@ export const prunableKinds = [
   'poddisruptionbudgets.policy',
 ] as const
 
-/** Kinds the kit makes, and deletes only when a module is uninstalled: a completed Job must not run again. */
+/** Kinds the kit makes and never prunes: a completed Job must not run again. */
 export const lastingKinds = ['jobs.batch'] as const
 
 /** All live objects of one module in one environment, read once for all batches. */
 export interface OurObjects {
-  /** By nameOf, as last read. @throws KitError, see Kubectl.run */
+  /** By nameOf, as last read. @throws KitError, see Api */
   find(): Promise<Map<string, LiveObject>>
   /** The next `find` reads again. */
   invalidate(): void
@@ -114,7 +117,7 @@ export interface OurObjects {
 /**
  * The OurObjects of one module.
  * @param read the live objects of every module, with managedFields
- * @param moreKinds that the module makes beside those above
+ * @param moreKinds further kinds the module makes, as kubectl names them
  */
 export function createOurObjects(
   kubectl: Kubectl,

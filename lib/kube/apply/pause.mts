@@ -23,10 +23,12 @@ interface DeploymentSpec {
 const specOf = (live: LiveObject): DeploymentSpec => live['spec'] as unknown as DeploymentSpec
 
 /**
- * Scales Deployments to 0 and waits until their pods are gone. Applying them brings them back: an autoscaled one to its
- * minimum, another to the replicas it declares. A run killed in between is continued by the next one in the same way.
+ * Scales Deployments to 0 and waits until their pods are gone. A later apply scales them up again: an autoscaled one to
+ * its minimum, another to the replicas it declares. After a run that was killed in between, the next one does the same.
+ * @param deployments live objects
  * @param seconds until the wait fails
- * @throws KitError exit 9 when pods are still there after that time, or cannot end because their node does not answer; what the write gate throws; see also Kubectl.run
+ * @throws KitError exit 9 when pods are still there after that time; PodCannotEnd (9) when their node does not answer;
+ * exit 130 or 143 on a signal; see also sendObjects, Api and Writes.make
  */
 export async function pauseDeployments(
   deployments: readonly LiveObject[],

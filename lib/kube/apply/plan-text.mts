@@ -20,7 +20,7 @@ export interface PlanDocument {
   readonly unchanged: number
 }
 
-/** One changed field as the plan shows it. Secret values are never shown, only that they change. */
+/** One changed field as the plan shows it. For a secret value only that it changes is shown. */
 export function fieldLines(manifest: Manifest, { path, before, after }: FieldChange): string {
   if (isHidden(manifest, path)) return `${path}   ${secretVerb(before, after)} (not shown)`
   return `${path}   ${shortly(before)} -> ${shortly(after)}`
@@ -52,6 +52,6 @@ export function manifestYaml(manifest: Manifest): string {
           data: Object.fromEntries(Object.keys(manifest.data as object).map((key) => [key, '***'])),
         }
       : manifest
-  // YAML 1.1, which Kubernetes' tools read: `on` and `yes` must be quoted. Without anchors, as kubectl writes it.
+  // Kubernetes' tools read YAML 1.1, in which `on` and `yes` must be quoted. Without anchors, as kubectl writes it.
   return `---\n${stringify(shown, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false })}`
 }

@@ -16,11 +16,14 @@ export interface BatchPlan {
 
 /** Plans batches, one after another. */
 export interface Planner {
-  /** @throws KitError exit 5 for an object of another owner or being deleted; see also Kubectl.run */
+  /**
+   * Compares a batch with the cluster.
+   * @throws KitError exit 5 for an object of another owner or being deleted; see also planObjects
+   */
   plan(batch: readonly Manifest[]): Promise<BatchPlan>
-  /** As `plan`, without any cache: live objects are read again. */
+  /** As `plan`, without any cache: live objects are read again. @throws KitError as `plan` */
   planAnew(batch: readonly Manifest[]): Promise<BatchPlan>
-  /** Caches planned objects, by their manifest's JSON, until `invalidate`. */
+  /** Caches planned objects until `invalidate`. `plan` returns them for manifests with the same JSON. */
   cache(planned: readonly Planned[]): void
   /** Drops the cache; called before objects are sent. */
   invalidate(): void
@@ -39,10 +42,10 @@ export interface PlannerOptions {
 /** A Planner for one run of one module. */
 export function createPlanner({ kubectl, ours, namespaces }: PlannerOptions): Planner {
   const there = byName(namespaces)
-  /** Namespaces that do not exist before this run makes them: no dry run is possible in them. */
+  /** Namespaces that this run has yet to create: no dry run is possible in them. */
   const absent = new Set<string>()
   let hasSent = false
-  /** By the manifest's own text. */
+  /** Cached objects, by their manifest's JSON. */
   const kept = new Map<string, Planned>()
   const isAbsent = ({ metadata }: Manifest): boolean => absent.has(metadata?.namespace ?? '')
 
@@ -56,7 +59,7 @@ export function createPlanner({ kubectl, ours, namespaces }: PlannerOptions): Pl
 
   return {
     async plan(batch) {
-      // The kit's own namespace comes with the lock, at the first write, and is in no batch.
+      // The kit's own namespace is in no batch: it is created with the lock, at the first write.
       for (const name of hasSent ? newNamespaces(batch, there) : missingNamespaces(batch, there))
         absent.add(name)
       const live = await liveOf(batch)
@@ -118,7 +121,7 @@ export const missingNamespaces = (
  * What applying `manifests` would change, by a server-side dry run of those that isUpToDate does not prove unchanged.
  * @param live by nameOf
  * @param absent namespaces that do not exist yet: no dry run is possible there, and their objects are new
- * @throws KitError, see Kubectl.run
+ * @throws KitError exit 8 or 9 when the API server refuses an object; see also sendObjects
  */
 export async function planObjects(
   kubectl: Kubectl,

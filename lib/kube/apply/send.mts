@@ -11,10 +11,11 @@ import {
 import type { Kubectl } from '../kubectl.mts'
 
 /**
- * Sends new and changed objects: namespaces first; live replicas handed to an HPA by `replicasManager`. Each
- * object is sent with the resourceVersion it was compared in, so that a write by another client is not overwritten.
+ * Sends new and changed objects, namespaces first. Live replicas that the kit stops declaring are kept by
+ * `replicasManager` for the HPA. Each object is sent with the resourceVersion it was compared in, so that a write by
+ * another client is not overwritten.
  * @param live by nameOf
- * @throws ObjectModified (5) when one has another resourceVersion; others may have been sent. See also Kubectl.run
+ * @throws ObjectModified (5) when one has another resourceVersion; others may have been sent. See also sendObjects
  */
 export async function sendChanged(
   kubectl: Kubectl,
@@ -42,7 +43,7 @@ export async function sendChanged(
  * a resourceVersion: the Deployment controller writes the status of a new Deployment at once.
  * @param planned the first comparison of the batch, not a later one: there the Deployments are no longer new
  * @param live by nameOf, as it was then
- * @throws KitError as Kubectl.run
+ * @throws KitError, see sendObjects
  */
 export async function sendStartingReplicas(
   kubectl: Kubectl,
@@ -57,7 +58,7 @@ export async function sendStartingReplicas(
 const changedOf = (planned: readonly Planned[]): Manifest[] =>
   planned.filter(({ comparison }) => comparison.status !== 'unchanged').map(({ manifest }) => manifest)
 
-/** The API server refuses an apply with another resourceVersion than the object's (HTTP 409). */
+/** The manifest with the resourceVersion of `now`: with an old one the API server refuses the apply (HTTP 409). */
 export const inVersion = (manifest: Manifest, now: LiveObject | undefined): Manifest => {
   const resourceVersion = now?.metadata.resourceVersion
   if (resourceVersion === undefined) return manifest
@@ -66,8 +67,9 @@ export const inVersion = (manifest: Manifest, now: LiveObject | undefined): Mani
 
 const isNamespace = ({ kind }: Manifest): boolean => kind === 'Namespace'
 
-// The number of pods of an autoscaled Deployment belongs to its HPA. We leave `replicas` out; these two partial
-// objects, applied by a manager of their own, keep the API server from falling back to its default of 1.
+// The HPA sets the number of pods of an autoscaled Deployment, and the kit declares no `replicas` for it. Two partial
+// objects, applied by a field manager of their own, keep the API server from setting its default of 1: the starting
+// replicas and those taken over.
 
 const isUnscaled = (manifest: Manifest): manifest is Deployment =>
   manifest.kind === 'Deployment' && (manifest as Deployment).spec?.replicas === undefined

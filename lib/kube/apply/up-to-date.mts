@@ -3,7 +3,7 @@ import { fieldManager } from '../objects.mts'
 import { isMap } from './diff.mts'
 import type { FieldSet, LiveObject, Manifest } from '../types.mts'
 
-// Pure: the managedFields of our last apply are enough to know that applying again would change nothing.
+// Pure: the managedFields of our last apply can prove that applying again would change nothing.
 
 /**
  * True when applying `manifest` would certainly change nothing: the kit owns exactly the manifest's fields
@@ -44,7 +44,9 @@ function holds(owned: FieldSet, wanted: unknown, now: unknown): boolean {
   })
 }
 
-/** List items with keys (`k:{"name":"n8n"}`); for a set of plain values (`v:`) only the server can compare. */
+/**
+ * As `holds`, for list items with keys (`k:{"name":"n8n"}`); only the server can compare sets of plain values (`v:`).
+ */
 function itemsHold(fields: readonly [string, FieldSet][], wanted: unknown[], now: unknown[]): boolean {
   const met = new Set<unknown>()
   return (
@@ -64,6 +66,8 @@ function itemsHold(fields: readonly [string, FieldSet][], wanted: unknown[], now
   )
 }
 
-/** A key field absent from the manifest has the server's default, such as `protocol` of a port. */
+/**
+ * True for the item with this key. A key field absent from it has the server's default, such as `protocol` of a port.
+ */
 const isKnownBy = (item: unknown, key: Record<string, unknown>): boolean =>
   isMap(item) && Object.entries(key).every(([name, value]) => (item[name] ?? value) === value)

@@ -7,7 +7,7 @@ import { secretEnv } from './objects.mts'
 
 // The CAs of the backends as files of one Secret, mounted into pods when any backend's TLS mode is `verify`.
 
-/** Name of the Secret and of the volume. Its keys are the settings' keys: a lost file is filled again from it. */
+/** Name of the Secret and of the volume. Its keys are the settings' keys: a lost settings file is restored from it. */
 const name = 'backend-cas'
 const folder = '/etc/keybuzz/backends'
 /** Key of all CAs in one file, for programs that accept a single CA file. */

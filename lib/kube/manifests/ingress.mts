@@ -14,27 +14,30 @@ export interface IngressOptions {
   readonly paths: readonly (readonly [path: string, service: string, port: number])[]
   /** nginx.ingress.kubernetes.io/ annotations without that prefix. */
   readonly annotations: Readonly<Record<string, string>>
-  /** Undefined when TLS ends before the cluster. */
+  /** Undefined when TLS is terminated before the cluster. */
   readonly tls: Tls | undefined
 }
 
-/** Annotations of an Ingress are of ingress-nginx, which Traefik reads too. */
+/** Prefix of the annotations of ingress-nginx, which Traefik reads too. */
 const prefix = 'nginx.ingress.kubernetes.io/'
 
 /**
- * Annotations that limit the body of a request. Traefik limits only what it keeps until it is whole, on its node's disk.
- * @param most as nginx writes it: `50m`
+ * Annotations that limit the size of request bodies. Traefik limits only bodies that it buffers, on its node's disk.
+ * @param most a size of nginx: `50m`
  */
 export const limitedBody = (most: string): Readonly<Record<string, string>> => ({
   'proxy-body-size': most,
   'proxy-request-buffering': 'on',
 })
 
-/** True for an Ingress whose requests are kept until they are whole. */
+/** True for an Ingress whose request bodies are buffered before they are passed on. */
 export const keepsBodies = ({ kind, metadata }: Manifest | LiveObject): boolean =>
   kind === 'Ingress' && metadata?.annotations?.[`${prefix}proxy-request-buffering`] === 'on'
 
-/** Of an Ingress that passes requests on as they come, for the report. @param limit what the application itself reads */
+/**
+ * The report's sentence about an Ingress that does not buffer request bodies.
+ * @param limit a sentence on the application's own limit
+ */
 export const bodiesNotLimited = (limit: string): string =>
   `The size of a request: Traefik passes it on as it comes, and limits nothing that it does not keep first (ingress-nginx does). ${limit}`
 
@@ -51,14 +54,14 @@ export const published = (options: IngressOptions): Manifest[] => {
 /** cert-manager creates a Secret of the given name; the kit's own has another name, so that TLS_MODE can change. */
 const secretNameOf = (name: string, tls: Tls): string => `${name}-${'issuer' in tls ? 'tls' : 'certificate'}`
 
-/** Has each file twice: as tls.crt or tls.key, and under its setting key, from which a lost file is filled again. */
+/** The operator's files in a Secret, each twice: as tls.crt or tls.key, and by setting key to restore a lost file. */
 function certificate(namespace: string, name: string, files: Readonly<Record<string, Sensitive>>): Manifest {
   const [crt, key] = Object.values(files)
   const values = { 'tls.crt': crt, 'tls.key': key, ...files }
   return secretEnv(namespace, secretNameOf(name, { files }), values, 'kubernetes.io/tls')
 }
 
-/** Has the same effect with ingress-nginx and with Traefik's ingress-nginx provider. */
+/** An Ingress with the same effect in ingress-nginx and in Traefik's ingress-nginx provider. */
 const httpIngress = ({
   namespace,
   name,
@@ -100,7 +103,7 @@ const httpIngress = ({
 export const issuerOf = ({ kind, metadata }: Manifest | LiveObject): string[] =>
   kind === 'Ingress' ? [metadata?.annotations?.[issuerAnnotation] ?? []].flat() : []
 
-// Pure: what the cluster itself needs so that TLS can end at an Ingress. Behind a load balancer that ends it, nothing.
+// Pure: what the cluster needs to terminate TLS at an Ingress; nothing behind a load balancer that terminates it.
 
 /** How an Ingress gets its certificate. */
 export type Tls =
@@ -110,7 +113,7 @@ export type Tls =
   | { readonly files: Readonly<Record<string, Sensitive>> }
 
 /**
- * How the Ingress of one public name gets its certificate; undefined when TLS ends before the cluster.
+ * How the Ingress of one public name gets its certificate; undefined when TLS is terminated before the cluster.
  * @param prefix of TLS_CRT and TLS_KEY in the keys of its settings: `API_`
  */
 export function tlsOf(settings: Settings, prefix = ''): Tls | undefined {

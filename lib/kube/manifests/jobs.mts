@@ -22,7 +22,7 @@ export interface JobOptions {
 
 /**
  * A Job that runs once for its image and inputs: another image or value makes another Job. A pod evicted from a drained
- * node is made again; one that fails is not, because a failed migration must be examined.
+ * node is created again; one that fails is not, because a failed migration must be examined.
  */
 export const job = ({ namespace, name, application, pod, inputs, deadlineSeconds }: JobOptions): Job => {
   const labels = { 'app.kubernetes.io/name': application, [jobLabel]: name }

@@ -18,12 +18,13 @@ export const selector = (name: string, component: string) => ({
   'app.kubernetes.io/component': component,
 })
 
-/** The annotation by which pods are told from those that read something else at their start. */
+/** The annotation that distinguishes pods by what they read when they start. */
 export const checksumAnnotation = 'keybuzz.io/checksum'
 
 /**
- * The checksum of what pods read at their start; only this is written, never the values. A Deployment's is keyed before
- * it is sent (kube/apply/keyed.mts); in other kinds it is sent as it is, and may be of nothing secret.
+ * The checksum annotation of what pods read when they start; only the checksum is written, never the values. For a pod
+ * template: there it is replaced by its HMAC before it is sent (kube/apply/keyed.mts), elsewhere it must not depend on
+ * secrets.
  */
 export const checksumOf = (read: unknown): Readonly<Record<string, string>> => ({
   [checksumAnnotation]: sha256(read).slice(0, 16),
@@ -53,8 +54,8 @@ export const namespace = (name: string, podSecurity: PodSecurity = 'restricted')
 })
 
 /**
- * A Secret whose keys are the settings' keys: a lost settings file is filled again from it. Undefined values are left
- * out. Modules make Secrets only by this function and by pullSecrets.
+ * A Secret whose keys are the settings' keys: a lost settings file is restored from it. Undefined values are left out.
+ * Modules make Secrets only by this function and by pullSecrets.
  */
 export const secretEnv = (
   namespace: string,
@@ -69,7 +70,7 @@ export const secretEnv = (
   data: encoded(values),
 })
 
-/** Each value is encoded when it is read: an offline plan hides them all, and one takes 80 ms to make. */
+/** Encodes each value only when it is read: an offline plan shows none of them, and one takes 80 ms to generate. */
 function encoded(values: Readonly<Record<string, Sensitive | undefined>>): Record<string, string> {
   const data: Record<string, string> = {}
   for (const [key, value] of Object.entries(values)) {

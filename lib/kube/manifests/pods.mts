@@ -64,7 +64,7 @@ export interface PodOptions {
   /** Further volumes: CAs, files. */
   readonly volumes?: readonly Volume[]
   readonly containers: readonly Container[]
-  /** Native sidecars: they start before the containers and end after them, so they serve them while these end. */
+  /** Native sidecars: they start before the containers and end after them, so they still serve them during shutdown. */
   readonly sidecars?: readonly Container[]
   readonly pullSecret?: string | undefined
 }
@@ -117,9 +117,9 @@ export interface DeploymentOptions {
   readonly name: string
   readonly labels: Record<string, string>
   readonly pod: PodSpec
-  /** Values pods read at start: a change must restart them. Only the hash is written, as an annotation. */
+  /** Values pods read when they start: a change must restart them. Only a hash is written, as an annotation. */
   readonly restartOn: unknown
-  /** Left out for autoscaled Deployments: their number belongs to the HPA. */
+  /** Left out for autoscaled Deployments: the HPA sets their number. */
   readonly replicas?: number
   readonly strategy?: 'Recreate' | 'RollingUpdate'
 }

@@ -25,7 +25,7 @@ export interface Pods {
 
 /** A TCP port of a host outside the cluster. */
 export interface Endpoint {
-  /** An IPv4 address, or a DNS name: NetworkPolicies know no names, so that port is open at every address then. */
+  /** An IPv4 address, or a DNS name: NetworkPolicies have no names, so the port is then open at every address. */
   readonly host: string
   readonly port: number
 }
@@ -44,7 +44,7 @@ interface FlowOut {
   readonly to: 'internet' | readonly Endpoint[]
 }
 
-/** Pods that ask the API server, at the nodes where it listens. */
+/** Pods that connect to the API server, on the nodes where it listens. */
 interface FlowToApi {
   readonly from: Pods
   readonly to: 'api-server'
@@ -53,17 +53,17 @@ interface FlowToApi {
 /** One row of a module's table of flows. One end, at least, is in the module's own namespace. */
 export type Flow = FlowToPods | FlowOut | FlowToApi
 
-/** A port of a host outside; empty without a host (SMTP_HOST is optional). */
+/** A port of a host outside the cluster; empty without a host (SMTP_HOST is optional). */
 export const endpoint = (host: string | undefined, port: number): Endpoint[] =>
   host === undefined ? [] : [{ host, port }]
 
-/** Each pod of the namespace. */
+/** Every pod of the namespace. */
 export const everyPod: Pods = { pods: {} }
 
 /**
- * The policies of one namespace: nothing passes but DNS and these flows, each checked at both ends. Their names contain
- * a hash: a changed policy is a new object, and the old one is deleted after the rollout, so old pods keep their flows.
- * @returns the default deny last, so that what it would cut is open before
+ * The policies of one namespace: they allow only DNS and these flows, each at both ends. Their names contain a hash: a
+ * changed policy is a new object, and the old one is deleted after the rollout, so old pods keep their flows.
+ * @returns the default deny last, so that the flows are allowed before it is applied
  */
 export function policies(
   namespace: string,
@@ -92,7 +92,7 @@ export function policies(
   return [...opened, defaultDeny(namespace)]
 }
 
-/** Refuses everything but DNS, for every pod: what the others allow is added to it. */
+/** Denies every pod everything but DNS; the other policies add what they allow. */
 const defaultDeny = (namespace: string): NetworkPolicy =>
   policy(namespace, 'default-deny', {
     podSelector: {},
@@ -123,7 +123,7 @@ function openings(
   return [policy(namespace, ['flows', ...wordsOf(labels), sha256(spec).slice(0, 8)].join('-'), spec)]
 }
 
-/** Labels as words of a name: their values, or for `true` what the label is called. */
+/** Labels as words of a name: their values, or for `true` the name of the label. */
 function wordsOf(labels: Labels): string[] {
   const words = Object.entries(labels).map(([key, value]) =>
     value === 'true' ? key.replace(/^.*\//, '') : value,

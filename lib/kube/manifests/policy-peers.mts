@@ -2,7 +2,7 @@ import { BlockList } from 'node:net'
 import { canonicalRange } from '../addresses.mts'
 import type { NetworkPolicy } from '../types.mts'
 
-// Ends of connections as NetworkPolicies name them: by address. Pure.
+// Peers of NetworkPolicies, by address. Pure.
 
 /** Parts of a NetworkPolicy. */
 export type Spec = NonNullable<NetworkPolicy['spec']>
@@ -11,7 +11,7 @@ export type Egress = NonNullable<Spec['egress']>[number]
 export type Peer = NonNullable<Ingress['from']>[number]
 type Port = NonNullable<Ingress['ports']>[number]
 
-/** What policies must know of the cluster and of the operator's network. */
+/** Addresses of the cluster and of the operator's network that policies are made from. */
 export interface Surroundings {
   /** Source addresses of the hosts of the cluster, as pods see them. */
   readonly sources: readonly string[]
@@ -23,7 +23,7 @@ export interface Surroundings {
   readonly targets: readonly { readonly range: string; readonly port?: number }[]
 }
 
-/** A peer by its address or range. */
+/** A peer by its address or range in CIDR notation, without the ranges of `except`. */
 export const block = (range: string, except: readonly string[] = []): Peer => ({
   ipBlock: {
     cidr: canonicalRange(range),
@@ -34,7 +34,7 @@ export const block = (range: string, except: readonly string[] = []): Peer => ({
 /** A TCP port. */
 export const tcp = (port: number): Port => ({ protocol: 'TCP', port })
 
-/** Networks that are not the internet: private ones (RFC 1918, RFC 6598), loopback, link-local with its metadata servers. */
+/** Networks that are not public: private (RFC 1918, RFC 6598), loopback, link-local with its metadata servers. */
 const privateRanges = [
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -54,7 +54,7 @@ export function internet({ nodes, ranges, targets }: Surroundings): Egress[] {
   const others = [...nodes, ...ranges].filter((range) => !isPrivate.check(range.split('/')[0] ?? ''))
   return [
     { to: [block('0.0.0.0/0', [...privateRanges, ...new Set(others)])] },
-    // Public names may lead to the nodes themselves; there they are open to the world as well.
+    // Public names may resolve to the nodes themselves, where these ports are open to everyone.
     ...(nodes.length === 0
       ? []
       : [{ to: nodes.map((address) => block(address)), ports: [tcp(80), tcp(443)] }]),
@@ -65,7 +65,9 @@ export function internet({ nodes, ranges, targets }: Surroundings): Egress[] {
   ]
 }
 
-/** The port of K3s' API server on its nodes. Its Service's address is translated before policies are asked (kube-router). */
+/**
+ * Port of K3s' API server on nodes. Its Service's address is translated before policies are evaluated (kube-router).
+ */
 const apiPort = 6443
 
 /** Egress to the API server, see Flow. */

@@ -28,7 +28,7 @@ export function pullSecrets(inNamespace: string, settings: RegistrySettings): Se
   const { REGISTRY_SERVER: server, REGISTRY_USER: username = '', REGISTRY_PASSWORD } = settings
   if (server === undefined || REGISTRY_PASSWORD === undefined) return []
   const password = REGISTRY_PASSWORD.reveal()
-  // Registered as a whole too: within `user:password` in base64 the password's own forms are not found by redact.
+  // Registered too: redact does not find the password's own forms within the base64 of `user:password`.
   const auth = sensitive(Buffer.from(`${username}:${password}`).toString('base64')).reveal()
   // Clients look for Docker Hub's credentials under this URL, although its images are called docker.io/...
   const key = server === 'docker.io' ? 'https://index.docker.io/v1/' : server

@@ -1,11 +1,11 @@
 import type { PersistentVolumeClaim, PodSpec, StatefulSet } from '../types.mts'
 import { checksumOf } from './objects.mts'
 
-// One pod with a volume of its own that outlives it.
+// One pod with a volume of its own, which stays when the pod is deleted.
 
 /**
- * A volume that one node at a time mounts. The kit never deletes one (it is no prunable kind), and it may grow where its
- * StorageClass allows: the template of a StatefulSet could not be changed any more.
+ * A volume that one node at a time mounts. The kit never deletes it (not a prunable kind). It may grow where its
+ * StorageClass allows; a volumeClaimTemplate of a StatefulSet could not be changed.
  * @param size a Kubernetes quantity: `10Gi`
  * @param storageClass undefined for the cluster's default
  */
@@ -31,7 +31,7 @@ export interface StatefulSetOptions {
   readonly name: string
   readonly labels: Record<string, string>
   readonly pod: PodSpec
-  /** Values the pod reads at start: a change must restart it. Only the hash is written, as an annotation. */
+  /** Values the pod reads when it starts: a change must restart it. Only a hash is written, as an annotation. */
   readonly restartOn: unknown
 }
 

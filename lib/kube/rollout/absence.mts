@@ -3,7 +3,7 @@ import type { Kubectl } from '../kubectl.mts'
 import { isUnreachable } from '../retry.mts'
 
 // An empty list is not an event of a watch: only a response of the API server proves that an object is absent, never
-// the time a watch has been without events.
+// the time a watch has gone without events.
 
 /** Seconds until an object that a watch has not shown is requested, and between two such requests. */
 export const usualAbsenceSeconds = 10
@@ -11,9 +11,10 @@ export const usualAbsenceSeconds = 10
 /**
  * Makes a check whether an object does not exist, for waits.
  * @param kind as kubectl names it: `deployments.apps`
- * @returns a function of the object's name and the seconds since the wait began: true when the API server says that the
- * object does not exist; false also when it is too early to ask, or the API server is unreachable. It throws the other
- * errors of Kubectl.run
+ * @param everySeconds least seconds before the first request for an object, and between two
+ * @returns a function of the object's name and the seconds since the wait began: true when the API server responds that
+ * the object does not exist; false also before the next request is due, and when the API server is unreachable. It
+ * throws as Api otherwise
  */
 export function createAbsenceCheck(
   kubectl: Kubectl,

@@ -11,8 +11,8 @@ export interface BackendWords {
 }
 
 /**
- * Known log lines of a role that does not own what is in its database. backendFailures has them; a module whose own
- * lines would match first lists them before.
+ * Known log lines about a database role that does not own the objects in its database. They are in backendFailures too;
+ * a module lists them before its own lines when those would match first.
  */
 export const ownerFailures = ({ program, database }: BackendWords): readonly KnownFailure[] => [
   {

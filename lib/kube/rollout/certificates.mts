@@ -10,7 +10,8 @@ const timeoutSeconds = 300
 
 /**
  * Waits for the certificate of each Ingress that has an issuer, up to 300 s each.
- * @throws KitError exit 9 with the state of its Order or Challenge; see also Kubectl.run
+ * @throws KitError exit 9 with the state of its Order or Challenge when it is refused or not Ready in time; exit 130 or
+ * 143 on a signal; see also Api
  */
 export async function awaitCertificates(
   manifests: readonly Manifest[],
@@ -29,7 +30,7 @@ export async function awaitCertificates(
   }
 }
 
-/** cert-manager gives the Certificate the name of its Secret, and requests a deleted one anew at once. */
+/** cert-manager gives the Certificate the name of its Secret, and requests a deleted one again at once. */
 const hintFor = (namespace: string, name: string): string =>
   `kubectl --namespace ${namespace} describe certificates,orders,challenges; after a refusal, once its cause is gone: kubectl --namespace ${namespace} delete certificate ${name} --cascade=foreground; then run the same command again`
 

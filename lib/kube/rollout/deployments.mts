@@ -32,11 +32,12 @@ export interface WaitLimits {
 const usual: WaitLimits = { deadline: 1200, noProgress: 420 }
 
 /**
- * Waits until each workload serves with its newest pods, and its Services send there. Watches; a state that does not
- * end by itself ends the wait within seconds, with its cause (diagnosis.mts).
+ * Waits, with watches, until each workload serves with its newest pods, and its Services send there. A state that does
+ * not end by itself ends the wait within seconds, with its cause (diagnosis.mts).
  * @param names of Deployments, or `statefulset/qdrant`; those of one kind are waited for together
- * @throws KitError exit 9 when a rollout cannot succeed, takes over 1200 s, or makes no progress for 420 s; exit 5 when
- * a workload is deleted meanwhile; exit 130 or 143 on a signal
+ * @throws KitError exit 9 when a rollout cannot succeed, takes over 1200 s, makes no progress for 420 s, or its
+ * Services do not list its pods in time (waitForEndpoints); exit 5 when a workload is deleted meanwhile; exit 130 or
+ * 143 on a signal; see also Api
  */
 export async function waitForDeployments(
   kubectl: Kubectl,
@@ -114,7 +115,7 @@ async function waitForKind(
 }
 
 /**
- * Says which workloads are ready, and warns of those scaled to 0, which are at once as wanted and do not serve.
+ * Logs which workloads are ready, and warns of those scaled to 0: they count as rolled out and do not serve.
  * @param live workloads that have rolled out
  * @param started from `performance.now()`
  */
@@ -151,7 +152,7 @@ async function failIfFatal(
   }
 }
 
-/** @param lines what is waited for, and how many pods serve meanwhile @param still seconds without progress */
+/** Throws KitError exit 9 at a limit. @param lines for its details @param still seconds without progress */
 function failIfLate(
   limits: WaitLimits,
   names: string,

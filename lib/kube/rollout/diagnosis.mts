@@ -19,7 +19,7 @@ export interface Diagnosis {
 
 type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number]
 
-/** Restarts that are not yet called a crash loop: a backend may be unreachable for a moment. */
+/** Most restarts that are not a crash loop: a backend may be unreachable for a moment. */
 const crashesTolerated = 1
 
 /**

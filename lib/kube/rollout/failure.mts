@@ -5,7 +5,8 @@ import type { Kubectl } from '../kubectl.mts'
 import { record } from '../../base/log.mts'
 
 /**
- * The error (exit 9) for a Deployment or Job that cannot start, with the container's last log lines and their meaning.
+ * The error (exit 9) for a workload or Job that cannot start, with the container's last log lines and their meaning. It
+ * has none when the log cannot be fetched.
  * @param name `deployment/n8n-worker`
  * @param serving the text of availableText: how many pods serve meanwhile
  */
@@ -55,7 +56,7 @@ const gone = 'unable to retrieve container logs'
 
 /**
  * The last 40 lines of a container's log, without empty ones; they are written to the run's log file too.
- * @throws KitError, see Kubectl.run
+ * @returns empty when the log cannot be fetched: no error is thrown
  */
 export async function lastLines(
   kubectl: Kubectl,

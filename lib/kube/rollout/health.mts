@@ -9,15 +9,15 @@ import { isWorkload } from '../workloads.mts'
 /** The current state of a module. */
 export interface Health {
   readonly state: 'not installed' | 'healthy' | 'degraded'
-  /** One line for each object that is being deleted, and for each Deployment or StatefulSet that does not serve as it should. */
+  /** One line for each object that is being deleted, and each workload that does not serve or is scaled to 0. */
   readonly problems: readonly string[]
 }
 
 /**
- * The health of a module by its workloads, by the pods of those that do not serve, and by what of it is being deleted:
- * that still serves, and will not.
+ * The health of a module by its workloads, the pods of those that do not serve, and its objects that are being deleted,
+ * which still serve but soon will not.
  * @param objects the module's live objects
- * @throws KitError, see Kubectl.run
+ * @throws KitError, see Api
  */
 export async function healthOf(kube: KubeReader, objects: readonly LiveObject[]): Promise<Health> {
   const workloads = objects.filter(isWorkload)

@@ -21,10 +21,12 @@ export interface AwaitedJob {
 }
 
 /**
- * Watches a Job to its end. A pod state that does not end by itself ends the wait within seconds, with its cause.
+ * Watches a Job until it has completed. A pod state that does not end by itself ends the wait within seconds, with its
+ * cause.
  * @param failures known log lines of the module
- * @throws KitError exit 9 when the Job fails, cannot start or does not end in time, with its last log lines and their
- * meaning, or its pod's node when that does not answer; exit 5 when it is deleted meanwhile; exit 130 or 143 on a signal
+ * @throws KitError exit 9 when the Job fails or cannot start, with its last log lines and their meaning, or does not
+ * end in time; PodCannotEnd (9) when the node of its pod does not answer; exit 5 when it is deleted meanwhile; exit 130
+ * or 143 on a signal; see also Api
  */
 export async function waitForJob(
   kubectl: Kubectl,
@@ -85,8 +87,8 @@ async function failIfStuck(
 }
 
 /**
- * The error (exit 9) for a Job that failed: its pod's last log lines, and their meaning.
- * @throws KitError, see Kubectl.run, when they cannot be fetched
+ * The error (exit 9) for a Job that failed, with its pod's last log lines and their meaning.
+ * @throws KitError, see Api, when its pods cannot be listed
  */
 export async function jobError(
   kubectl: Kubectl,
@@ -101,7 +103,7 @@ export async function jobError(
   })
 }
 
-/** The last log lines of a Job's pod; empty when the pod has already been deleted. */
+/** The last log lines of a Job's pod; empty when the pod has already been deleted, or its log cannot be fetched. */
 async function linesOf(kubectl: Kubectl, { metadata }: LiveObject): Promise<string[]> {
   const namespace = metadata.namespace ?? ''
   const selector = `batch.kubernetes.io/job-name=${metadata.name}`

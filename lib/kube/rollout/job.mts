@@ -21,12 +21,12 @@ export interface JobsOptions {
 }
 
 /**
- * Ensures that a Job has completed, once for its image and inputs, as the last one with its task. Complete: nothing to
- * do, unless another one was created after it: what that one left behind is not ours, and it is made again. Active,
- * started by a run that was killed: watched. Failed: its log shown, deleted, created again once. Other Jobs with the same
- * task are deleted, those that have not begun first. One that does not begin is not left to run later, alone. Under
- * --plan nothing is waited for.
- * @throws KitError exit 5 or 9, see waitForJob and deleteObjects; what the write gate throws (Writes.make)
+ * Ensures that a Job has completed, once for its image and inputs, as the last one with its task. A complete Job is
+ * kept, unless another one with the task was created after it: that one's result is not ours, so it is created again.
+ * An active one, started by a run that was killed, is watched. Of a failed one the log is shown; it is deleted and
+ * created again once. Other Jobs with the same task are deleted, those that have not begun first. A Job that does not
+ * begin is deleted too, so that it does not run later without a run of the kit. Under --plan nothing is waited for.
+ * @throws KitError exit 5 or 9, see waitForJob; exit 9, see deleteObjects; see also sendObjects, Api and Writes.make
  */
 export async function ensureJob(
   job: Job,
@@ -83,12 +83,12 @@ const awaited = ({ metadata, spec }: Job, name: string) => ({
   deadlineSeconds: spec?.activeDeadlineSeconds ?? 0,
 })
 
-/** When an object was created (ISO 8601, UTC); empty where it is not known. */
+/** When an object was created (ISO 8601, UTC); empty when it is not known. */
 const createdAt = ({ metadata }: LiveObject): string => metadata.creationTimestamp ?? ''
 
 /**
- * True for a Job none of whose pods runs yet: it would do its work later, whatever was done meanwhile. A pod that is
- * being deleted has begun, and may still run on a node that does not answer.
+ * True for an active Job none of whose pods runs yet: it would do its work later, whatever was done meanwhile. A pod
+ * that is being deleted has begun, and may still run on a node that does not answer.
  */
 function hasNotBegun(live: LiveObject): boolean {
   const status = (live['status'] ?? {}) as NonNullable<Job['status']> & { terminating?: number }
@@ -105,7 +105,7 @@ function change(job: Job, found: LiveObject | undefined, later: LiveObject | und
   return { sign: '~', what: nameOf(job), fields: [why] }
 }
 
-/** The error of a wait that gave up. A Job that has not begun by then is deleted: nobody would wait for it. */
+/** The error of a wait that failed. After exit 9 a Job that has not begun is deleted: no run would wait for it. */
 async function withoutIdleJob(
   thrown: unknown,
   job: Job,
@@ -129,7 +129,7 @@ async function withoutIdleJob(
   })
 }
 
-/** Two migrations must not run at once. The result of an older one does not matter: this one does the work again. */
+/** Waits for active Jobs: two migrations must not run at once. Their result does not matter: the work is done again. */
 async function letOthersEnd(
   others: readonly LiveObject[],
   wait: (name: string) => Promise<void>,

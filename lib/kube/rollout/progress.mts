@@ -27,7 +27,7 @@ export function isServing(live: LiveObject | undefined): boolean {
   )
 }
 
-/** True when a workload wants no pod: then all of none are ready, and it does not serve. */
+/** True for a workload with 0 replicas: it counts as rolled out, and does not serve. */
 export const isScaledToZero = (live: LiveObject): boolean =>
   (live as unknown as Deployment).spec?.replicas === 0
 
@@ -41,7 +41,7 @@ export function availableText(live: LiveObject): string {
 /** `deployment/n8n` */
 export const shownName = ({ kind, metadata }: LiveObject): string => `${kind.toLowerCase()}/${metadata.name}`
 
-/** As isServing, and its pods are ready: a Deployment's status is outdated for a moment after its pods were lost. */
+/** As isServing, and its newest pods are ready: a Deployment's status is outdated for a moment after pods were lost. */
 export function hasRolledOut(state: Rollouts, name: string): boolean {
   const live = state.workloads.objects.get(name)
   if (live === undefined || !isServing(live)) return false
@@ -59,7 +59,7 @@ export const isSelected = (labels: Labels = {}, selector: Labels = {}): boolean 
 
 type Labels = Readonly<Record<string, string>>
 
-/** Every pod a Deployment selects, those being deleted too. */
+/** Every pod a workload selects, those being deleted too. */
 function podsOf({ workloads, pods }: Rollouts, name: string): Pod[] {
   const deployment = workloads.objects.get(name) as unknown as Deployment | undefined
   return [...pods.objects.values()]
@@ -67,7 +67,7 @@ function podsOf({ workloads, pods }: Rollouts, name: string): Pod[] {
     .filter(({ metadata }) => isSelected(metadata?.labels, deployment?.spec?.selector.matchLabels))
 }
 
-/** Pods of the Deployment's newest template, by its checksum annotation, without those being deleted. */
+/** Pods of a workload's newest template, by its checksum annotation, without those being deleted. */
 export function newestPods(state: Rollouts, name: string): Pod[] {
   const deployment = state.workloads.objects.get(name) as unknown as Deployment | undefined
   const checksum = deployment?.spec?.template.metadata?.annotations?.[checksumAnnotation]

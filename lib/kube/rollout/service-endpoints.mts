@@ -21,7 +21,7 @@ interface EndpointSlice {
 /**
  * Compares the endpoints of some workloads' Services with their ready pods. Pure.
  * @param found Deployments, StatefulSets, Services, Pods and EndpointSlices of one namespace
- * @param deployments their names
+ * @param deployments names of the workloads, also of StatefulSets
  * @returns `service/n8n does not send to n8n-6f9c yet`; empty when every Service lists exactly its ready pods
  */
 export function endpointLag(found: readonly LiveObject[], deployments: readonly string[]): string {
@@ -55,9 +55,9 @@ export function endpointLag(found: readonly LiveObject[], deployments: readonly 
 }
 
 /**
- * Waits until the Services of some Deployments send to exactly their ready pods.
- * @param deployments their names
- * @throws KitError exit 9 when they do not within 60 s; exit 130 or 143 on a signal; see also Kubectl.run
+ * Waits until the Services of some workloads send to exactly their ready pods.
+ * @param deployments names of the workloads, also of StatefulSets
+ * @throws KitError exit 9 when they do not within 60 s; exit 130 or 143 on a signal; see also Api
  */
 export async function waitForEndpoints(
   kubectl: Kubectl,

@@ -14,7 +14,7 @@ export interface Waiting {
   readonly failIfLate: (line: string, seconds: number, still: number) => void
 }
 
-/** Seconds between two lines about a wait: when its reason changed, and when nothing did. */
+/** Seconds between two progress lines: when the line has changed, and when it has not. */
 const [settling, heartbeat] = [2, 15]
 
 /**
@@ -45,7 +45,7 @@ export async function waitWatching(begin: (onChange: () => void) => Waiting): Pr
       }
       await new Promise<void>((resolve) => {
         wake = resolve
-        // A limit may pass while nothing happens at all.
+        // A time limit may pass without any change in the cluster.
         setTimeout(resolve, 2000)
       })
     }

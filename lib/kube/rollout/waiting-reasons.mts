@@ -10,6 +10,7 @@ export interface Row {
   readonly next: string
 }
 
+/** What to do about a container that cannot be created. */
 export const cannotCreate = 'read the words above: a command, user or mount of the image does not fit'
 
 /** Waiting reasons that do not end by themselves, the most specific message first. */

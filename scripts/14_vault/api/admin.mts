@@ -4,16 +4,18 @@ import { written } from '../../../lib/base/written.mts'
 import type { VaultSettings } from '../settings.mts'
 import { readReply, tokenIn, type Vault } from './vault.mts'
 
-// The login for the set-up, and whether it may do all of it.
+// The login for the set-up, and whether its token has every right that the set-up needs.
 
-/** Seconds a token must last: the longest a set-up takes. */
+/** Seconds for which a token must still be valid: the longest time a set-up takes. */
 const leastSeconds = 120
 
 const lookup = fields({ data: fields({ ttl: wholeNumber, expire_time: optionalOrNull(text) }) })
 
 /**
- * Vault, asked with the token or AppRole of these settings; undefined when they have neither.
- * @throws KitError exit 8 for a login that is refused, or a token that has ended or ends within the run; exit 3, 6 or 7
+ * Logs in with the token or AppRole of these settings.
+ * @returns undefined when they have neither
+ * @throws KitError exit 8 when Vault refuses the login, or the token is invalid or expires within 120 s; exit 3, see
+ *   readReply; exit 6 or 7, see send
  */
 export async function signIn(vault: Vault, settings: VaultSettings): Promise<Vault | undefined> {
   const { VAULT_TOKEN: token, VAULT_ROLE_ID: role, VAULT_SECRET_ID: secret } = settings
@@ -25,7 +27,7 @@ export async function signIn(vault: Vault, settings: VaultSettings): Promise<Vau
       'It has ended, was revoked, or is of another Vault or namespace.',
     ])
   const { ttl, expire_time: end } = readReply(vault, 'the state of the token', lookup, reply).data
-  // A root token has no end: its ttl is 0.
+  // A root token does not expire: its ttl is 0.
   if (end !== undefined && ttl < leastSeconds)
     throw denied(vault, `takes the token for the set-up only until ${end}, ${ttl} s from now`, [])
   return admin
@@ -47,7 +49,7 @@ const denied = ({ where }: Vault, what: string, details: string[]): KitError =>
     hint: 'make a token for one hour: vault token create -policy=keybuzz-setup -ttl=1h; then give it in the variable KEYBUZZ_VAULT_TOKEN',
   })
 
-/** What the set-up needs of one path. */
+/** The capabilities that the set-up needs on one path. */
 export interface Right {
   readonly path: string
   readonly capabilities: readonly string[]
@@ -56,8 +58,8 @@ export interface Right {
 const capabilities = mapOf(listOf(text))
 
 /**
- * Requires every right. Nothing is tried out: Vault is asked what this token may.
- * @throws KitError exit 8 with each path and what is missing on it; exit 3, 6 or 7
+ * Requires every right, by the capabilities that Vault lists for this token: no request of the set-up is tried.
+ * @throws KitError exit 8 with each path and what is missing on it; exit 3, see readReply; exit 6 or 7, see send
  */
 export async function requireRights(admin: Vault, rights: readonly Right[]): Promise<void> {
   const paths = rights.map(({ path }) => path)
@@ -85,7 +87,8 @@ const mountShape = fields({
 
 /**
  * Requires that the mount is a KV engine of version 2.
- * @throws KitError exit 3 when it is none or version 1; exit 8 when it is not there, or not this token's to see
+ * @throws KitError exit 3 when it is another engine or version 1, or see readReply; exit 8 when it does not exist or
+ *   the token may not see it; exit 6 or 7, see send
  */
 export async function requireKv(admin: Vault, mount: string): Promise<void> {
   const reply = await admin.ask('GET', `sys/internal/ui/mounts/${mount}`)

@@ -5,23 +5,24 @@ import { shortened } from '../../../lib/base/sensitive.mts'
 import { codeOf, isUntrusted } from '../../../lib/backends/tls.mts'
 import { written } from '../../../lib/base/written.mts'
 
-// HTTPS with JSON, to Vault and to the API server as Vault asks it. Tokens travel in headers, and are in no error.
+// HTTPS requests with JSON, to Vault, and to the API server as Vault sends them. Tokens are in headers or bodies, never
+// in a URL or an error.
 
 /** A server by its address. */
 export interface Server {
-  /** As operators know it, with its address: `Vault https://vault.example.com:8200`. */
+  /** Its name and address in messages: `Vault https://vault.example.com:8200`. */
   readonly where: string
   readonly url: string
-  /** PEM of the CA that signs it; undefined: a public one. */
+  /** PEM of the CA that signs its certificate; undefined for a public CA. */
   readonly ca: string | undefined
-  /** What makes its CA known to the kit. */
+  /** The hint for a certificate that is not trusted. */
   readonly caHint: string
 }
 
 /** One request. */
 export interface Request {
   readonly method: 'GET' | 'POST' | 'PUT'
-  /** Without the server: `/v1/sys/health`. */
+  /** Its path: `/v1/sys/health`. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
@@ -30,20 +31,20 @@ export interface Request {
 /** Its response. */
 export interface Reply {
   readonly status: number
-  /** The parsed body; undefined when it is empty or no JSON. */
+  /** The parsed body; undefined when it is empty or not JSON. */
   readonly json: unknown
-  /** Why it was refused, in the server's own words, shortened; empty without any. */
+  /** The server's own error message, shortened; empty without one. */
   readonly words: string
 }
 
-/** Milliseconds for one request, with its response. */
+/** Milliseconds for one request and its response. */
 const timeoutMilliseconds = 10_000
 
 /**
- * Sends one request. A redirect is not followed: a token belongs to one address.
- * @param milliseconds until it fails: 10 s unless given
- * @throws KitError exit 6 when there is no response in 10 s, or one of more than 1 MiB; exit 7 when its certificate is
- *   not trusted
+ * Sends one request. It does not follow redirects: a token must not be sent to another address.
+ * @param milliseconds for the request and its response: 10 s unless given
+ * @throws KitError exit 6 without a response in that time, or for one of more than 1 MiB; exit 7 when the server's
+ *   certificate is not trusted
  */
 export async function send(
   server: Server,
@@ -97,7 +98,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Vault lists its errors; the API server has one message; anything else is a proxy between. */
+/** The error message of a response: Vault lists errors, the API server has one message; other text is of a proxy. */
 function wordsIn(json: unknown, text: string): string {
   const { errors, message } = (json ?? {}) as { errors?: unknown; message?: unknown }
   if (Array.isArray(errors)) return shortened(errors.filter((one) => typeof one === 'string').join('; '), 300)

@@ -3,19 +3,19 @@ import { fields, optional, text, wholeNumber } from '../../../lib/base/shape.mts
 import { written } from '../../../lib/base/written.mts'
 import { readReply, type Vault } from './vault.mts'
 
-// Whether Vault can work: sys/health tells it by its status (Vault, "/sys/health").
+// Whether Vault can work, by the HTTP status of sys/health (Vault's documentation, "/sys/health").
 
 const states: Readonly<Record<number, Health['state']>> = {
   200: 'active',
   429: 'standby',
-  // A performance standby of Vault Enterprise: it answers reads itself, and passes writes on.
+  // A performance standby of Vault Enterprise: it answers reads itself, and forwards writes.
   473: 'standby',
   472: 'replica',
   501: 'not initialised',
   503: 'sealed',
 }
 
-/** What Vault says of itself. */
+/** The state of a Vault server, as it reports it. */
 export interface Health {
   readonly state: 'active' | 'standby' | 'replica' | 'not initialised' | 'sealed'
   readonly version: string
@@ -23,12 +23,12 @@ export interface Health {
   readonly secondsAhead: number
 }
 
-/** Seconds two clocks may differ: beyond about 60 a fresh token is "not valid yet" (`nbf`). */
+/** Seconds by which two clocks may differ: beyond about 60 a new token is "not valid yet" (`nbf`). */
 const mostSecondsApart = 60
 
 const shape = fields({ version: optional(text), server_time_utc: optional(wholeNumber) })
 
-/** Asks Vault for its state. @throws KitError exit 3 when what answers is no Vault; exit 6 or 7, see send */
+/** Reads the state of Vault. @throws KitError exit 3 when the response is not one of Vault; exit 6 or 7, see send */
 export async function readHealth(vault: Vault, now: () => number = Date.now): Promise<Health> {
   const reply = await vault.ask('GET', 'sys/health')
   const state = states[reply.status]
@@ -39,9 +39,9 @@ export async function readHealth(vault: Vault, now: () => number = Date.now): Pr
 
 /**
  * Requires a Vault that can work.
- * @returns what an operator should know: it is a standby
- * @throws KitError exit 3 when it is sealed, not initialised, a replica for disasters, or its clock differs by more than
- *   60 s; exit 6 or 7
+ * @returns its state; and a warning when it is a standby
+ * @throws KitError exit 3 when it is sealed, not initialised or a replica for disaster recovery, when its clock differs
+ *   by more than 60 s, or when the response is not one of Vault; exit 6 or 7, see send
  */
 export async function requireHealthy(
   vault: Vault,

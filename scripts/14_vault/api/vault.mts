@@ -4,14 +4,14 @@ import { fields, readShape, text, type Shape } from '../../../lib/base/shape.mts
 import type { VaultSettings } from '../settings.mts'
 import { send, type Reply, type Request, type Server } from './client.mts'
 
-// Vault's HTTP API, as far as the kit uses it: HashiCorp Vault and OpenBao alike.
+// The part of Vault's HTTP API that the kit uses; it is the same in HashiCorp Vault and OpenBao.
 
-/** Vault, asked with or without a token. */
+/** A Vault server, used with or without a token. */
 export interface Vault {
   readonly where: string
   /** Sends one request to `/v1/PATH`. @throws KitError exit 6 or 7, see send */
   ask(method: Request['method'], path: string, body?: unknown): Promise<Reply>
-  /** The same server, asked with this token. */
+  /** The same server, used with this token. */
   with(token: Sensitive): Vault
 }
 
@@ -32,7 +32,7 @@ export function openVault(settings: VaultSettings): Vault {
         path: `/v1/${path}`,
         headers: {
           'x-vault-request': 'true',
-          // Of the system backend, health and seal state are known in the root namespace only.
+          // Of the system backend, Vault serves health and seal state in the root namespace only.
           ...(namespace === undefined || path === 'sys/health' ? {} : { 'x-vault-namespace': namespace }),
           ...(token === undefined ? {} : { 'x-vault-token': token.reveal() }),
         },
@@ -45,8 +45,8 @@ export function openVault(settings: VaultSettings): Vault {
 
 /**
  * Reads a response of Vault.
- * @param what was asked: `its list of auth methods`
- * @throws KitError exit 3 when it has another shape: something between answers in its place
+ * @param what it contains, for the error: `its list of auth methods`
+ * @throws KitError exit 3 when it has another shape: a proxy or a web page may have answered
  */
 export const readReply = <T,>({ where }: Vault, what: string, shape: Shape<T>, { json }: Reply): T =>
   readShape(`${where}: ${what}`, shape, json, {
@@ -56,7 +56,7 @@ export const readReply = <T,>({ where }: Vault, what: string, shape: Shape<T>, {
 
 const login = fields({ auth: fields({ client_token: text }) })
 
-/** The token of a login. @throws KitError exit 3 when the response has none */
+/** The token in the response to a login. @throws KitError exit 3 when there is none */
 export const tokenIn = (vault: Vault, reply: Reply): Sensitive =>
   sensitive(readReply(vault, 'the answer to a login', login, reply).auth.client_token)
 
@@ -64,13 +64,13 @@ export const tokenIn = (vault: Vault, reply: Reply): Sensitive =>
  * Logs in as a pod does.
  * @param path of the Kubernetes auth method: `kubernetes`
  * @param jwt the token of a service account
- * @returns the response: 200 with a token, or why not (README, "A login that is refused")
- * @throws KitError exit 6 or 7
+ * @returns the response: 200 with a token, or why Vault refuses (README, "A login that is refused")
+ * @throws KitError exit 6 or 7, see send
  */
 export const logInByKubernetes = (vault: Vault, path: string, role: string, jwt: Sensitive): Promise<Reply> =>
   vault.ask('POST', `auth/${path}/login`, { role, jwt: jwt.reveal() })
 
-/** The error for a request that Vault refused, although the rights were there before. */
+/** The error for a request that Vault refused although its rights were checked: exit 8 for a 403, else exit 3. */
 export const refused = ({ where }: Vault, what: string, { status, words }: Reply): KitError =>
   new KitError(`${where} refuses ${what}: ${status} ${words}`.trimEnd(), {
     exitCode: status === 403 ? exitCodes.denied : exitCodes.preflight,
