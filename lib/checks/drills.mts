@@ -97,13 +97,9 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
       await kube.waitForRolloutUncached(namespace, [name])
     },
     async runIn(pod, argv, seconds) {
-      const { namespace = '', name } = pod.metadata
       await repairs.make([{ sign: '~', what: nameOf(pod), fields: [`${argv[0]} for ${seconds} s`] }], () =>
-        kubectl
-          .run(['exec', '--namespace', namespace, name, '--', ...argv], {
-            once: true,
-            timeoutSeconds: seconds + 30,
-          })
+        kube.reader
+          .runIn(pod, argv, { isRepeatable: false, timeoutSeconds: seconds + 30 })
           .then(() => undefined),
       )
     },

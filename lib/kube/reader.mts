@@ -10,6 +10,8 @@ import type { Kubectl } from './kubectl.mts'
 export interface RunInOptions {
   /** True for a program that changes nothing: it may run twice. */
   readonly isRepeatable: boolean
+  /** Seconds until it must have ended: 60 unless given. */
+  readonly timeoutSeconds?: number
 }
 
 /**
@@ -67,8 +69,8 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   },
   get: (kind, name, namespace) => kubectl.api.get(kind, name, namespace),
   raw: (path, options) => kubectl.api.raw(path, options),
-  runIn: ({ metadata: { namespace = '', name } }, argv, { isRepeatable }) =>
-    kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: !isRepeatable }),
+  runIn: ({ metadata: { namespace = '', name } }, argv, { isRepeatable, ...options }) =>
+    kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: !isRepeatable, ...options }),
   wouldCreate: (object) => kubectl.api.create(object, { dryRun: true }),
   async tokenOf(account, namespace, audience) {
     const words = ['create', 'token', account, '--namespace', namespace, '--audience', audience]

@@ -212,6 +212,14 @@ test('lib knows no module by its number, name or folder; nothing knows the pract
   )
 })
 
+test('a kubectl process is started for a program in a pod and for kubectl’s own version alone; the rest is HTTP', () => {
+  const found = linesWith(root, sources, /\bkubectl\.(run|words)\b/)
+  assert.deepEqual(
+    found.map((one) => one.split(':')[0]),
+    ['lib/kube/find-kubectl.mts', 'lib/kube/find-kubectl.mts', 'lib/kube/reader.mts'],
+  )
+})
+
 test('no module has a timer of its own: pauses and deadlines of lib hear Ctrl-C', () => {
   const files = graph.files.filter((file) => file.startsWith('scripts/'))
   assert.deepEqual(linesWith(root, files, /timers\/promises|(?<![.\w])set(Timeout|Interval|Immediate)\(/), [])
