@@ -45,7 +45,7 @@ ends_well() {
 
 # bats test_tags=long
 @test "the API server is restarted while objects are compared and sent: the run waits for it and goes on" {
-  kubectl_that_waits apply
+  kubectl_that_waits PATCH
   KEYBUZZ_KUBECTL=$BATS_TEST_TMPDIR/kubectl roll_main_out
   until_asking
   master 'systemctl stop k3s'

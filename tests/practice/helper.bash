@@ -20,18 +20,17 @@ kubectl() { "$practice" kubectl "$@"; }
 # k3s_program: the practice build of K3s on this machine, which is kubectl too.
 k3s_program() { sed -nE '/"k3s":/s/.*"file": "([^"]+)".*/\1/p' "$credentials/versions.json"; }
 
-# kubectl_that_waits VERB: $BATS_TEST_TMPDIR/kubectl, which does not ask its first VERB before $BATS_TEST_TMPDIR/go is there.
+# kubectl_that_waits METHOD: $BATS_TEST_TMPDIR/kubectl, whose proxy does not pass on its first request of that method
+# before $BATS_TEST_TMPDIR/go is there.
 kubectl_that_waits() {
   printf '%s\n' '#!/bin/bash' \
-    "if [[ \" \$* \" == *' $1 '* ]]; then" \
-    "  touch '$BATS_TEST_TMPDIR/asking'" \
-    "  until [[ -e '$BATS_TEST_TMPDIR/go' ]]; do sleep 0.1; done" \
-    'fi' \
-    "exec '$(k3s_program)' kubectl \"\$@\"" >"$BATS_TEST_TMPDIR/kubectl"
+    "kubectl=('$(k3s_program)' kubectl)" \
+    "[[ \" \$* \" != *' proxy '* ]] || exec '$PWD/bin/ts' '$PWD/tests/practice/holding-proxy.mts' $1 '$BATS_TEST_TMPDIR' \"\${kubectl[@]}\" \"\$@\"" \
+    'exec "${kubectl[@]}" "$@"' >"$BATS_TEST_TMPDIR/kubectl"
   chmod +x "$BATS_TEST_TMPDIR/kubectl"
 }
 
-# until_asking: waits until that kubectl is about to ask.
+# until_asking: waits until that request has come.
 until_asking() {
   for _ in {1..300}; do [[ ! -e $BATS_TEST_TMPDIR/asking ]] || return 0; sleep 0.1; done
   return 1

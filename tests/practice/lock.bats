@@ -59,7 +59,7 @@ start_run() {
 
 # bats test_tags=long
 @test "two that looked at the same time: the one that comes second to its first write has written nothing, and ends with 11" {
-  kubectl_that_waits replace
+  kubectl_that_waits PUT
   KEYBUZZ_KUBECTL=$BATS_TEST_TMPDIR/kubectl in_background "$BATS_TEST_TMPDIR/talk" \
     scripts/12_n8n/12_n8n_apply_all.mts --env practice --yes --set N8N_WORKERS_MAX=7
   until_asking
