@@ -12,7 +12,7 @@ export default step(
   k3s,
   'Prepare the hosts',
   async ({ settings, versions, writes, cluster, hosts, until }) => {
-    // The files of K3s are fetched and proven before a host is asked.
+    // The files of K3s are downloaded and checked before a host is read.
     const program = await provideRelease({ versions, settings, writes, isNew: !cluster.known })
     const connected = await hosts()
     const fit = await requireFit(connected, settings, program)

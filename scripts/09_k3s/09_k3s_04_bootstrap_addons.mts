@@ -5,7 +5,7 @@ import { addonsAreSpread, spreadAddons } from './addons/apply.mts'
 import { clusterFacts } from './probes/cluster-facts.mts'
 import { k3s } from './module.mts'
 
-// K3s brings CoreDNS and metrics-server itself; they stay its own, on more nodes than the one it gives them.
+// K3s installs CoreDNS and metrics-server itself, on one node. They stay its own, on more nodes.
 export default step(
   import.meta,
   k3s,

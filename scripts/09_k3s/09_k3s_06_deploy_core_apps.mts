@@ -17,12 +17,12 @@ export default step(
     await kube.apply(objects)
     await until(everyNodeServes(kube, everyProbe))
     await kube.waitForRollout(probeNamespace, ...singlesIn(objects))
-    // What follows depends on what the cluster answers.
+    // What follows depends on the state of the cluster.
     if ((await defaultStorageClass(kube)) !== undefined) {
       await kube.apply([single('volume', images.probe, ownVolume)])
       await kube.waitForRollout(probeNamespace, 'volume')
     }
-    // Nodes may be new since the last run: before the probes are asked by them.
+    // There may be new nodes since the last run: their API servers must be allowed before the probes get requests.
     const isGuarded = (await recordedVerdict(kube)) === 'true'
     if (isGuarded) await kube.apply([await guard(kube, settings)])
     const { enforced, record } = await policyVerdict(kube)

@@ -21,7 +21,7 @@ import { snapshots } from './checks/snapshots.mts'
 import { api, crashing, dns, ingressAnswers, ingressClass, kubelets, registry } from './checks/services.mts'
 import type { k3s } from './module.mts'
 
-/** The final validation. It needs no SSH: it also lets a cluster somebody else made be adopted. */
+/** The final validation. It needs no SSH, so that a cluster which the kit did not install can be adopted too. */
 export const checks: ChecksOf<typeof k3s> = [
   api,
   version,

@@ -12,13 +12,17 @@ import { lookAtNetwork, questions } from './probes/network.mts'
 import { probeNamespace } from './probes/probe.mts'
 import { serverIsHealthy } from './nodes/readiness.mts'
 
-/** What starts K3s again whatever becomes of the drill, of this machine or of the way between them. */
+/** A systemd timer that starts K3s again, even when the drill, this machine or the connection fails. */
 const undo = 'keybuzz-drill-undo'
 
-/** Seconds after which the host itself starts K3s again. */
+/** Seconds after which that timer starts K3s again. */
 const armedSeconds = 90
 
-/** Breaks nothing before its undo is armed on the host. */
+/**
+ * Stops K3s on a host, after starting the timer that starts it again.
+ * @throws KitError exit 9 when a command fails; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws
+ *   (Writes.make)
+ */
 async function stopServer(host: Host): Promise<void> {
   const armed = await host.read(['systemctl', 'is-active', '--quiet', `${undo}.timer`])
   if (armed.code === 0) await disarm(host)
@@ -36,21 +40,22 @@ async function stopServer(host: Host): Promise<void> {
   await host.change('stop k3s', ['systemctl', 'stop', 'k3s'])
 }
 
+/** Stops that timer. @throws as stopServer */
 const disarm = (host: Host): Promise<void> =>
   host.change(`disarm ${undo}`, ['systemctl', 'stop', `${undo}.timer`])
 
-/** The timer goes last: until then it stands by. */
+/** Starts K3s and waits until it is healthy; only then stops the timer. @throws as stopServer; exit 9, see Until */
 async function startServer(host: Host, until: Until): Promise<void> {
   await host.change('start k3s', ['systemctl', 'start', '--no-block', 'k3s'])
   await until(serverIsHealthy(host))
   await disarm(host)
 }
 
-/** What no longer holds while a server is away; empty when everything does. */
+/** What fails while a server is stopped; empty when nothing does. */
 async function lostWithout(name: string, tools: DrillTools<K3sSettings>): Promise<string[]> {
   const { kube, settings, breaking } = tools
   const ready = await kube.raw('/readyz')
-  // A pod is deleted, made again, placed and served: writes of three kinds.
+  // A pod is deleted, created again and scheduled: writes of three kinds.
   await breaking.losePods(probeNamespace, ['guarded'])
   const nodes = (await kube.list('nodes', {})).filter(({ metadata }) => metadata.name !== name)
   const network = await lookAtNetwork(kube, nodes, settings)
@@ -69,7 +74,7 @@ async function lostWithout(name: string, tools: DrillTools<K3sSettings>): Promis
   ]
 }
 
-/** The kit's applications of this environment that do not serve, with what they answer. */
+/** The kit's applications of this environment that respond with 5xx, with the status. */
 async function notServing(tools: DrillTools<K3sSettings>): Promise<string[]> {
   const answers = await Promise.all(
     (await publicNames(tools)).map(async (host) => ({
@@ -80,10 +85,10 @@ async function notServing(tools: DrillTools<K3sSettings>): Promise<string[]> {
   return answers.filter(({ status }) => status >= 500).map(({ host, status }) => `${host}: ${status}`)
 }
 
-/** Seconds in which an application that was just hurt by something else serves again. */
+/** Seconds in which an application recovers from an earlier fault. */
 const recovery = 60
 
-/** What was lost, if it was away for as long as that was looked for. */
+/** As lostWithout, for a server that must be stopped until the end: K3s may have been started too early. */
 async function lookWithout(host: Host, tools: DrillTools<K3sSettings>): Promise<string[]> {
   const lost = await lostWithout(host.name, tools)
   const { code } = await host.read(['systemctl', 'is-active', '--quiet', 'k3s'])
@@ -99,7 +104,7 @@ async function publicNames({ kube, settings }: DrillTools<K3sSettings>): Promise
   return found.filter(({ metadata }) => metadata.namespace !== probeNamespace).flatMap(hosts)
 }
 
-/** The drills of module 9, on the hosts of a cluster it made. */
+/** The drills of module 9, on the hosts of a cluster that it installed. @param hosts connects to them */
 export const drillsOn = (hosts: () => Promise<Hosts>, until: Until): DrillsOf<typeof k3s> => [
   masterAway(hosts, until),
 ]
@@ -110,7 +115,7 @@ const masterAway = (hosts: () => Promise<Hosts>, until: Until): Drill<K3sSetting
   fix: 'journalctl -u k3s on the other masters; etcd needs a majority of them',
   async run(tools): Promise<Answer> {
     const { masters } = await hosts()
-    // The kubeconfig leads to the first.
+    // Not the first: the kubeconfig leads to it.
     const host = masters.at(-1)
     if (host === undefined || masters.length < 3) {
       throw new KitError(`${masters.length} masters: one must not be away`, {

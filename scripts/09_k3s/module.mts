@@ -11,7 +11,7 @@ import { own, shared, type K3sSettings } from './settings.mts'
 
 type Images = Readonly<Record<'traefik' | 'probe', string>>
 
-/** What a host keeps when K3s is taken off it. */
+/** What stays on a host from which K3s was removed. */
 const kept = [
   `snapshots of the database in ${paths.backups} of each master; K3S_TOKEN of 09_k3s.env opens them`,
   'what firewalld lets through, here and for this host on the others, for its rules carry no name of the kit: firewall-cmd --zone=trusted --remove-source= with its address, and again with --permanent',

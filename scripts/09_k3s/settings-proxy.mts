@@ -2,7 +2,7 @@ import { rememberProxyPasswords } from '../../lib/base/proxies.mts'
 import { isSensitive, type Sensitive } from '../../lib/base/sensitive.mts'
 import type { Setting } from '../../lib/settings/settings.mts'
 
-// How hosts that may not reach the internet themselves pull images.
+// The HTTP proxy by which hosts without access to the internet pull images.
 
 export const proxy = [
   {
@@ -29,7 +29,7 @@ export const proxy = [
   },
 ] as const satisfies readonly Setting[]
 
-/** The settings a proxy needs, as resolved. */
+/** The settings that concern the proxy. */
 export interface ProxySettings {
   readonly HOSTS_PROXY?: Sensitive | undefined
   readonly HOSTS_NO_PROXY?: string | undefined
@@ -37,7 +37,7 @@ export interface ProxySettings {
   readonly SERVICE_CIDR: string
 }
 
-/** One sentence when a proxy is set and the hosts would reach each other through it. */
+/** One sentence when a proxy is set and the hosts would connect to each other through it; else undefined. */
 export const proxyProblem = ({
   HOSTS_PROXY,
   HOSTS_NO_PROXY = '',
@@ -47,14 +47,15 @@ export const proxyProblem = ({
     : undefined
 
 /**
- * The environment file of K3s' service.
+ * The text of paths.proxy, the environment file of K3s' service. It may contain a password, which is registered for
+ * redaction.
  * @returns undefined when the hosts have no proxy
  */
 export function proxyEnvironment(settings: ProxySettings): string | undefined {
   const { HOSTS_PROXY, HOSTS_NO_PROXY = '', CLUSTER_CIDR, SERVICE_CIDR } = settings
   if (HOSTS_PROXY === undefined) return undefined
   const url = HOSTS_PROXY.reveal()
-  // Programs print the password without the rest of the address.
+  // Other programs may print the password without the rest of the URL.
   rememberProxyPasswords({ https_proxy: url })
   const own = HOSTS_NO_PROXY.split(',').map((one) => one.trim())
   const without = ['localhost', '127.0.0.0/8', CLUSTER_CIDR, SERVICE_CIDR, '.svc', '.cluster.local', ...own]

@@ -1,7 +1,7 @@
 import { isLoopback } from '../../lib/base/loopback.mts'
 import type { Setting } from '../../lib/settings/settings.mts'
 
-// Where this machine takes the files of K3s' release from.
+// Where this machine gets the files of K3s' release.
 
 export const release = [
   {

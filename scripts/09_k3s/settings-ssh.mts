@@ -1,7 +1,7 @@
 import type { Setting } from '../../lib/settings/settings.mts'
 import { isPort, isUserName } from '../../lib/settings/validators.mts'
 
-// How the machines are connected.
+// How the kit connects to the machines.
 
 export const ssh = [
   {

@@ -1,7 +1,7 @@
-// How soon the cluster acts on a lost node. Not asked: every server must be told alike, and the checks rely on it.
+// How soon the cluster reacts to a lost node. No settings: every server needs the same values, and checks rely on them.
 
-/** Seconds without a word of its kubelet after which a node is NotReady and leaves its Services. */
+/** Seconds without a status of its kubelet after which a node is NotReady, and its pods are removed from Services. */
 export const graceSeconds = 20
 
-/** Seconds after which pods leave a node that is lost, unless they say otherwise themselves. */
+/** Seconds after which pods of a lost node are evicted, unless they have tolerations of their own. */
 export const leaveAfterSeconds = 30

@@ -1,4 +1,4 @@
-/** One sentence for a token no cluster of K3s can begin with: its servers would end before they tell why. */
+/** One sentence for a token with which K3s cannot begin a cluster and exits without a reason; else undefined. */
 export function tokenProblem(token: string): string | undefined {
   if (token.startsWith('K10'))
     return 'must be the part behind the last colon of a token that begins with K10: K3s makes the rest itself'

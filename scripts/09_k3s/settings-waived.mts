@@ -1,4 +1,7 @@
-/** The setting WAIVED: `host.cgroup: no reboot before Friday; host.docker: the registry mirror`, by id. */
+/**
+ * Parses the setting WAIVED: `host.cgroup: no reboot before Friday; host.docker: the registry mirror`. Pure.
+ * @returns the reasons by the id of the check; a reason may be empty
+ */
 export const waivedOf = (text: string | undefined): Map<string, string> =>
   new Map(
     (text ?? '')
@@ -11,7 +14,7 @@ export const waivedOf = (text: string | undefined): Map<string, string> =>
       }),
   )
 
-/** One sentence when a waiver gives no reason: whoever reads the report must know why. */
+/** The problem, in one sentence, when a waiver has no reason, which the report must show; else undefined. */
 export const waivedProblem = (text: string): string | undefined => {
   const without = [...waivedOf(text)].find(([, reason]) => reason === '')
   return without === undefined

@@ -16,7 +16,7 @@ import {
   listOf,
 } from '../../lib/settings/validators.mts'
 
-// What only module 9 asks: what a cluster cannot change later, and its ingress.
+// The settings of module 9: of the cluster, and of its ingress.
 
 export const cluster = [
   {
@@ -144,10 +144,11 @@ export const ingressController = [
   },
 ] as const satisfies readonly Setting[]
 
-/** Settings it shares with other modules. */
+/** Settings that it shares with other modules. */
 export const shared = [...general, ...ingress, ...backendAddresses, ...registry] as const
 
-/** Settings of its own. */
+/** Its own settings. */
 export const own = [...ssh, ...release, ...proxy, ...cluster, ...ingressController] as const
 
+/** The settings of module 9, as resolved. */
 export type K3sSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

@@ -6,20 +6,21 @@ import type { LiveObject } from '../../../lib/kube/types.mts'
 import { crowdedPods, placementOf } from './placement.mts'
 import { addonObjects, addons, nearDns, renewed, spreadOf, staysTooLong } from './spread.mts'
 
-/** The pods of one addon. @throws KitError, see Kubectl.run */
+/** The pods of one addon. @throws KitError exit 3, 5 to 9, 12, 130 or 143, see KubeReader */
 export const podsOf = (kube: KubeReader, addon: keyof typeof addons): Promise<LiveObject[]> =>
   kube.list('pods', { namespace: 'kube-system', labels: addons[addon].labels })
 
 /**
- * Puts DNS and metrics on as many nodes as are there now, brings pods apart that came to stand on one node, and has
- * every node ask its own CoreDNS.
- * @throws KitError exit 5 when somebody else set the field of kube-dns; exit 9 when K3s has not made its addons, or a
- *   budget lets no pod be evicted
+ * Distributes the pods of CoreDNS and metrics-server over the existing nodes, evicts pods that share a node, and makes
+ * every node prefer its own CoreDNS.
+ * @throws KitError exit 5 when another manager owns a field that is set, or an object has been edited; exit 9 when a
+ *   rollout fails, K3s has not created its addons, or a PodDisruptionBudget forbids an eviction; exit 3, 5 to 9, 12,
+ *   130 or 143, see KubeReader; what the gate throws (Writes.make)
  */
 export async function spreadAddons(kube: Kube): Promise<void> {
   const nodes = await kube.list('nodes', {})
   await kube.apply(addonObjects(nodes))
-  // While a node is lost one pod of CoreDNS waits for it: a rollout would wait as long.
+  // While a node is lost one pod of CoreDNS stays Pending for it: a wait for the rollout would not end before.
   if (nodes.every(isReady)) await kube.waitForRollout('kube-system', 'coredns', 'metrics-server')
   if (spreadOf(nodes).near) await kube.setFields([nearDns])
   for (const addon of ['dns', 'metrics'] as const) {
@@ -29,7 +30,7 @@ export async function spreadAddons(kube: Kube): Promise<void> {
   }
 }
 
-/** One after another: meanwhile the others serve. */
+/** Evicts pods one after another, so that the others serve meanwhile. @throws as spreadAddons */
 async function bringApart(
   kube: Kube,
   addon: keyof typeof addons,
@@ -41,7 +42,10 @@ async function bringApart(
   }
 }
 
-/** Each addon on as many nodes as it is to be. An autoscaler acts after half a minute at most. */
+/**
+ * The condition that each addon serves on as many nodes as wanted. An autoscaler acts within half a minute. Its
+ * `missing` throws as KubeReader.
+ */
 export const addonsAreSpread = (kube: KubeReader): Condition => ({
   what: 'DNS and metrics on their nodes',
   seconds: 240,

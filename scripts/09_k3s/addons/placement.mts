@@ -2,22 +2,23 @@ import { isReady } from '../../../lib/kube/cluster-view.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { takesAddons } from './spread.mts'
 
-// On which nodes the pods of DNS and metrics serve, and which of them stand on one that has another. Pure.
+// On which nodes the pods of CoreDNS and metrics-server serve, and which of them share a node. Pure.
 
-/** Where pods of an addon serve, and what is missing. */
+/** Where the pods of an addon serve, and what is missing. */
 export interface Placement {
   /** Names of Ready nodes with a ready pod. */
   readonly serving: readonly string[]
-  /** In a few words what lacks, though the nodes for it are Ready; empty when nothing does. */
+  /** What is missing although there are Ready nodes for it, in a few words; empty when nothing is. */
   readonly missing: string
-  /** Names of the nodes that are not Ready, for which a pod waits. */
+  /** Names of the nodes that are not Ready, while a pod is Pending; else empty. */
   readonly waitingFor: readonly string[]
 }
 
 /**
- * @param nodes as for spreadOf
+ * Finds where the pods of one addon serve.
+ * @param nodes all Nodes of the cluster
  * @param pods of one addon
- * @param wanted pods of it, as spreadOf has them
+ * @param wanted how many pods of it spreadOf wants
  */
 export function placementOf(
   nodes: readonly LiveObject[],
@@ -41,11 +42,11 @@ export function placementOf(
 }
 
 /**
- * Pods that stand on a node with another one of the addon while a node that could take one has none: the scheduler
- * moves no pod when a node comes back or is new.
- * @param nodes as for spreadOf
+ * The pods to evict: those that share a node while another node, which could take one, has none. The scheduler does not
+ * move pods when a node comes back or is added.
+ * @param nodes all Nodes of the cluster
  * @param pods of one addon
- * @returns the youngest of each crowded node, at most one for each node without
+ * @returns all but the oldest of each node, the youngest first; at most as many as there are nodes without one
  */
 export function crowdedPods(nodes: readonly LiveObject[], pods: readonly LiveObject[]): LiveObject[] {
   if (pods.some(isPending)) return []
@@ -58,7 +59,7 @@ export function crowdedPods(nodes: readonly LiveObject[], pods: readonly LiveObj
   return surplus.toReversed().slice(0, empty.length)
 }
 
-/** True for a node that is Ready and takes new pods: neither cordoned nor short of anything. */
+/** True for a node that is Ready and accepts new pods: not cordoned, no taint for a lack of resources. */
 const isOpen = (node: LiveObject): boolean => {
   const { taints = [] } = (node['spec'] ?? {}) as { taints?: { key: string; effect: string }[] }
   const isClosed = taints.some(

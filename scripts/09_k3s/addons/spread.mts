@@ -1,31 +1,31 @@
 import type { HorizontalPodAutoscaler, LiveObject, Manifest } from '../../../lib/kube/types.mts'
 import { leaveAfterSeconds } from '../settings-timing.mts'
 
-// On how many nodes DNS and metrics are to run. Pure.
+// On how many nodes CoreDNS and metrics-server should run. Pure.
 
-/** Most pods of CoreDNS: beyond ten nodes an eleventh adds memory and no safety. */
+/** Most pods of CoreDNS: more than ten use memory and add no safety. */
 const mostDns = 10
 
-/** The Kubernetes whose Services prefer a pod of the asking node: before it, one pod more saves no lookup. */
+/** The first Kubernetes whose Services can prefer a pod of the client's node; before it, more pods save no lookup. */
 const nearSince = 34
 
 const namespace = 'kube-system'
 
-/** The two Deployments K3s brings, and the label their pods carry. */
+/** The two Deployments that K3s packages, and the labels of their pods. */
 export const addons = {
   dns: { deployment: 'coredns', labels: { 'k8s-app': 'kube-dns' } },
   metrics: { deployment: 'metrics-server', labels: { 'k8s-app': 'metrics-server' } },
 } as const
 
-/** How many pods of each there are to be. */
+/** How many pods each addon should have. */
 export interface Spread {
   readonly dns: number
   readonly metrics: number
-  /** Whether a node can be told to ask the CoreDNS it runs itself. */
+  /** True when every node can prefer its own CoreDNS. */
   readonly near: boolean
 }
 
-/** @param nodes all Nodes of the cluster, also those that are not Ready: they come back */
+/** How many pods each addon should have. @param nodes all Nodes of the cluster, also those that are not Ready */
 export function spreadOf(nodes: readonly LiveObject[]): Spread {
   const usable = nodes.filter(takesAddons).length
   const near = nodes.every((node) => minorOf(node) >= nearSince)
@@ -38,7 +38,7 @@ const minorOf = ({ status }: LiveObject): number => {
   return Number(/^v1\.(\d+)/.exec(kubeletVersion)?.[1] ?? 0)
 }
 
-/** Taints that K3s' own manifests tolerate. Those of node.kubernetes.io come and go with the state of a node. */
+/** Taints that K3s' own manifests tolerate. Those of node.kubernetes.io are temporary: the state of a node. */
 const tolerated = /^(CriticalAddonsOnly|node-role\.kubernetes\.io\/control-plane|node\.kubernetes\.io\/.*)$/
 
 /** True for a node on which the scheduler may place pods of CoreDNS and metrics-server. */
@@ -48,15 +48,16 @@ export function takesAddons({ spec }: LiveObject): boolean {
 }
 
 /**
- * The objects that keep DNS and metrics on more than one node. K3s' manifests name no replicas, and its apply leaves a
- * number that others set: an autoscaler whose least is its most sets it again whenever it is lost.
- * @param nodes as for spreadOf
+ * The objects that keep CoreDNS and metrics-server on more than one node. K3s' manifests have no `replicas`, and its
+ * apply leaves the number that others set: an autoscaler with equal minimum and maximum restores it whenever it is
+ * lost.
+ * @param nodes all Nodes of the cluster
  */
 export function addonObjects(nodes: readonly LiveObject[]): Manifest[] {
   const { dns, metrics } = spreadOf(nodes)
   return [
     scaler(addons.dns.deployment, dns),
-    // Half of them: one that is lost must not keep others from being drained.
+    // Half of them: a pod on a lost node must not prevent the drain of other nodes.
     budget(addons.dns, '50%'),
     scaler(addons.metrics.deployment, metrics),
     budget(addons.metrics, 1),
@@ -95,7 +96,7 @@ const budget = (
     },
   }) as Manifest
 
-/** The field of K3s' own Service by which every node asks the CoreDNS it runs itself. */
+/** The field of K3s' own Service kube-dns that makes every node prefer its own CoreDNS. */
 export const nearDns: Manifest = {
   apiVersion: 'v1',
   kind: 'Service',
@@ -103,7 +104,10 @@ export const nearDns: Manifest = {
   spec: { trafficDistribution: 'PreferSameNode' },
 } as Manifest
 
-/** The addon whose pods are from before that was told: a change of its template makes them anew, once. */
+/**
+ * An annotation in the pod template of an addon. It replaces its pods, once: pods that were created before the API
+ * servers had the default tolerations of leaveAfterSeconds keep longer ones.
+ */
 export const renewed = (deployment: string): Manifest =>
   ({
     apiVersion: 'apps/v1',
@@ -116,7 +120,7 @@ export const renewed = (deployment: string): Manifest =>
     },
   }) as Manifest
 
-/** True for a pod that stays longer on a lost node than it is to. */
+/** True for a pod that stays longer than leaveAfterSeconds on a lost node. */
 export const staysTooLong = ({ spec }: LiveObject): boolean =>
   (((spec ?? {}) as { tolerations?: { key?: string; tolerationSeconds?: number }[] }).tolerations ?? []).some(
     ({ key, tolerationSeconds = 0 }) =>

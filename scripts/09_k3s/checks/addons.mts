@@ -8,12 +8,15 @@ import type { K3sSettings } from '../settings.mts'
 import { askProbe, probesOf } from '../../../lib/kube/probes.mts'
 import { orUndefined } from './exits.mts'
 
-// What K3s brings beside Kubernetes, and keeps.
+// The components that K3s packages with Kubernetes, and their storage.
 
-/** The Deployments K3s brings, and the addon each comes from: the name of its file in server/manifests. */
+/** The Deployments K3s packages, and the addon of each: the name of its file in server/manifests. */
 const bundled = { coredns: 'coredns', 'metrics-server': 'metrics-server-deployment' } as const
 
-/** Whose an object is: K3s names the file it comes from, also of files others laid there; else the manager of its fields. */
+/**
+ * True when a Deployment is K3s' own: by the file it was created from, which K3s records, also for files that others
+ * put there; else by the manager of its fields. Undefined when it does not exist.
+ */
 async function isBundled(kube: KubeReader, name: keyof typeof bundled): Promise<boolean | undefined> {
   const path = `/apis/apps/v1/namespaces/kube-system/deployments/${name}`
   const text = await orUndefined(kube.raw(path), exitCodes.rolloutFailed)
@@ -43,7 +46,11 @@ export const addons: Check<K3sSettings> = {
   },
 }
 
-/** The StorageClass of volumes that name none; undefined where there is none. */
+/**
+ * Finds the default StorageClass.
+ * @returns its name; undefined when there is none
+ * @throws KitError exit 3, 5 to 9, 12, 130 or 143, see KubeReader
+ */
 export async function defaultStorageClass(kube: KubeReader): Promise<string | undefined> {
   const classes = await kube.list('storageclasses.storage.k8s.io', {})
   const isDefault = ({ metadata }: LiveObject) =>

@@ -10,25 +10,26 @@ import { orUndefined } from './exits.mts'
 import { nodesOf, type Tools } from './nodes.mts'
 import { serversOf } from './servers.mts'
 
-// Certificates of the parts of K3s end after a year, on workers too, and are renewed only when K3s starts. The one of
-// port 6443 renews itself, and proves nothing of the others.
+// The certificates of K3s' components expire after a year, on workers too, and are renewed only when K3s starts. The
+// one of port 6443 is renewed by itself, and says nothing about the others.
 
-/** Days before its end from which a certificate is told about, and from which it is a failure. */
+/** Days before a certificate expires: below the first a warning, below the second a failure. */
 const [soon, tooLate] = [60, 14]
 
-/** A metric K3s has for each of its certificates on a node: the seconds it is good for. */
+/** A metric of K3s for each of its certificates on a node: the seconds until it expires. */
 const series = /^k3s_certificate_expiration_seconds\{(.*)\} (\S+)$/gm
 
-/** A kubelet in K3s tells the metrics of all its process: megabytes on a server. */
+/** The kubelet of K3s returns the metrics of the whole process: megabytes on a server. */
 const limit = createLimit(2)
 
+/** The certificate of a node that expires first. */
 interface Ending {
   readonly name: string
   readonly days: number
   readonly subject: string
 }
 
-/** Of the certificates on a node the one that ends first; undefined where it tells of none. */
+/** Finds the certificate of a node that expires first; undefined when the node has no such metric. */
 async function firstEnding({ kube }: Tools, { metadata: { name } }: LiveObject): Promise<Ending | undefined> {
   const path = `/api/v1/nodes/${name}/proxy/metrics`
   const text =
@@ -63,7 +64,7 @@ export const certificates: Check<K3sSettings> = {
   },
 }
 
-/** Where nodes tell nothing, the certificate of the API alone can be seen: it may fail this check, never pass it. */
+/** The answer when nodes have no such metric: then only the API's certificate is known, which may fail, never pass. */
 async function unproven(tools: Tools, silent: readonly string[], seen: string): Promise<Answer> {
   const fronts = await Promise.all(
     (await serversOf(tools)).map(async (server) => {

@@ -1,9 +1,9 @@
 import { KitError, type ExitCode } from '../../../lib/base/errors.mts'
 
 /**
- * What was asked for, or undefined where the error says that it cannot be had. Any other is thrown on: a link that is
- * lost and Ctrl-C say nothing of it.
- * @param exits the exit codes of errors that say so
+ * The result of a request, or undefined when its KitError has one of these exit codes, which mean that it cannot be
+ * had.
+ * @throws any other error of `asked`: a lost connection or a signal does not mean that
  */
 export const orUndefined = <T,>(asked: Promise<T>, ...exits: readonly ExitCode[]): Promise<T | undefined> =>
   asked.catch((thrown: unknown) => {

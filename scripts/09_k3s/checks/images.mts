@@ -5,7 +5,7 @@ import { ingressNamespace } from '../ingress/manifests.mts'
 import { probeNamespace } from '../probes/probe.mts'
 import type { K3sSettings } from '../settings.mts'
 
-// Images of module 9's own pods that a node does not have.
+// Images of the cluster's own pods that are missing on a node.
 
 interface ContainerStatus {
   readonly image?: string
@@ -15,7 +15,7 @@ interface ContainerStatus {
 /** Reasons of the kubelet for a container whose image it does not have. */
 const noImage = new Set(['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull'])
 
-/** Why the first waiting container of a pod waits, and its image. */
+/** Why the first waiting container of a pod waits, and its image; undefined when none waits. Pure. */
 export function waitingOf({
   status,
 }: LiveObject): { reason: string; image: string; noImage: boolean } | undefined {

@@ -4,7 +4,7 @@ import type { LiveObject } from '../../../lib/kube/types.mts'
 import { names, nodesOf, type Tools } from './nodes.mts'
 import type { K3sSettings } from '../settings.mts'
 
-// What autoscalers act on, and how long its first figures may take.
+// The metrics that autoscalers use, and how long the first ones may take.
 
 export const metrics: Check<K3sSettings> = {
   id: 'k3s.metrics',
@@ -23,7 +23,7 @@ export const metrics: Check<K3sSettings> = {
   },
 }
 
-/** Nodes without metrics; all of them where nobody gives any, and why. */
+/** Finds the nodes without metrics; all of them, with the error, when the request fails. Does not throw. */
 async function lookForMetrics({ kube }: Tools, nodes: readonly LiveObject[]) {
   try {
     const { items } = JSON.parse(await kube.raw('/apis/metrics.k8s.io/v1beta1/nodes')) as {
@@ -37,7 +37,7 @@ async function lookForMetrics({ kube }: Tools, nodes: readonly LiveObject[]) {
 }
 
 /**
- * Milliseconds until metrics-server, which asks every 15 s, has the two answers it needs of a node: one it could not ask
- * once is absent for 30 to 45 s, however old it is.
+ * Milliseconds until metrics-server, which scrapes every 15 s, has the two results of a node it needs. After one failed
+ * scrape a node is absent for 30 to 45 s, also one that was there before.
  */
 const twoScrapes = 60_000

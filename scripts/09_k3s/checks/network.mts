@@ -5,12 +5,12 @@ import type { K3sSettings } from '../settings.mts'
 import { lookAtNetwork, questions, type Network } from '../probes/network.mts'
 import { isKitMade } from '../probes/cluster-facts.mts'
 
-// What the probes of the nodes reach. Without probes nothing is proven, and that is what is said.
+// What the probes of the nodes reach. Without probes nothing is proven, and the answer says so.
 
 const networkOf = (tools: Tools): Promise<Network> =>
   tools.once('network', async () => lookAtNetwork(tools.kube, await nodesOf(tools), tools.settings))
 
-/** The answer where there are no probes to ask; undefined where there are. */
+/** The answer when there are no probes; undefined when there are. */
 async function withoutProbes(tools: Tools, { probes }: Network): Promise<Answer | undefined> {
   if (probes.length > 0) return undefined
   return (await isKitMade(tools))
@@ -18,7 +18,7 @@ async function withoutProbes(tools: Tools, { probes }: Network): Promise<Answer 
     : warning('not proven: the kit puts its probes only on a cluster it made')
 }
 
-/** What every node reached, and which did not: `a -> b`. */
+/** Counts the items of one kind, and lists those that failed: `a -> b`. */
 async function asked(tools: Tools, kind: keyof typeof questions) {
   const network = await networkOf(tools)
   const none = await withoutProbes(tools, network)
@@ -32,18 +32,18 @@ async function asked(tools: Tools, kind: keyof typeof questions) {
   return { none, network, count, wrong }
 }
 
-/** How many nodes, or ways between two, one line names. */
+/** Most nodes, or connections between two, that an answer names. */
 const mostNamed = 6
 
 interface Reaching {
   readonly id: string
   readonly title: string
   readonly fix: string
-  /** `ways` of `20 ways`. */
+  /** What is counted, in the plural: `ways` in `20 ways`. */
   readonly unit: string
 }
 
-/** A check that every node reaches everything it is asked about. */
+/** A check that the probe of every node succeeds for all items of one kind. */
 const reaches = (kind: keyof typeof questions, { unit, ...about }: Reaching): Check<K3sSettings> => ({
   ...about,
   async ask(tools) {

@@ -3,16 +3,19 @@ import { isReady, isServer } from '../../../lib/kube/cluster-view.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { K3sSettings } from '../settings.mts'
 
-// What the cluster says of its nodes.
+// Checks of the cluster's Nodes.
 
+/** The tools of module 9's checks. */
 export type Tools = CheckTools<K3sSettings>
 
-/** The oldest Kubernetes the kit's objects work on: preStop sleep and autoscaling/v2 behaviour. */
+/** The oldest Kubernetes that the kit's objects need: preStop sleep, and behavior of autoscaling/v2. */
 const oldest = { major: 1, minor: 30 }
 
+/** All Nodes, read once for all checks. @throws KitError exit 3, 5 to 9, 12, 130 or 143, see KubeReader */
 export const nodesOf = ({ kube, once }: Tools): Promise<LiveObject[]> =>
   once('nodes', () => kube.list('nodes', {}))
 
+/** The names of Nodes, separated by commas. */
 export const names = (nodes: readonly LiveObject[]): string =>
   nodes.map(({ metadata }) => metadata.name).join(', ')
 

@@ -12,7 +12,7 @@ export const networkPolicies: Check<K3sSettings> = {
   async ask(tools) {
     const { kube } = tools
     const known = await recordedVerdict(kube)
-    // A node that only just started, or whose firewall was loaded anew, lets everything through for a while.
+    // A node that has just started, or whose firewall was reloaded, accepts everything for a while.
     const proof = await pollUntil(() => provePolicies(kube), {
       until: (seen) => known !== 'true' || seen === undefined || verdictOf(seen).enforced,
       milliseconds: verdictMilliseconds,

@@ -6,12 +6,13 @@ import { nodesOf, type Tools } from './nodes.mts'
 import { isKitMade } from '../probes/cluster-facts.mts'
 import type { K3sSettings } from '../settings.mts'
 
-// What keeps the cluster alive, seen without SSH: its database.
+// The state of etcd, read without SSH.
 
+/** The Nodes of the control plane. @throws as nodesOf */
 export const serversOf = async (tools: Tools): Promise<LiveObject[]> =>
   (await nodesOf(tools)).filter(isServer)
 
-/** What one member of etcd says of itself; undefined where it shows no metrics. */
+/** Reads the metrics of the etcd member on one server; `told` is false when it has none. Does not throw. */
 async function memberOf({ kube }: Tools, { metadata: { name } }: LiveObject) {
   const text = await kube.raw(`/api/v1/nodes/http:${name}:2381/proxy/metrics`).catch(() => undefined)
   if (text === undefined) return { name, told: false, missing: '' }

@@ -9,9 +9,9 @@ import { nodesOf, type Tools } from './nodes.mts'
 import type { K3sSettings } from '../settings.mts'
 import { waitingOf } from './images.mts'
 
-// What every module leans on: API, DNS, ingress.
+// What every module depends on: API, DNS, ingress.
 
-/** Deployments of the cluster's own namespace that are not fully available. */
+/** Reads a Deployment of kube-system: whether it exists, and how many of its pods are available. */
 async function addon({ kube }: Tools, name: string) {
   const deployment = await kube.get('deployments.apps', name, 'kube-system')
   const { availableReplicas = 0 } = (deployment?.['status'] ?? {}) as { availableReplicas?: number }
@@ -58,10 +58,10 @@ export const kubelets: Check<K3sSettings> = {
   },
 }
 
-/** Milliseconds in which a node has opened its connection to a server that came back: some 3 s, and room. */
+/** Milliseconds in which a node has reconnected to a server that was restarted: some 3 s, with a margin. */
 const sessions = 20_000
 
-/** Nodes whose kubelet does not answer now: without a connection of theirs the first question may hang. */
+/** Names of nodes whose kubelet does not answer within 5 s: without a connection from the node a request may hang. */
 async function silentKubelets({ kube }: Tools, nodes: readonly LiveObject[]): Promise<string[]> {
   const answers = await Promise.all(
     nodes.map(({ metadata: { name } }) =>
@@ -95,7 +95,7 @@ export const ingressAnswers: Check<K3sSettings> = {
     const seen = await Promise.all(
       addresses.map(async (at) => `${at}: ${(await http.askAt(at, host, '/')).status}`),
     )
-    // Nobody has this name: a 404 is the ingress itself speaking.
+    // No application has this name: a 404 comes from the ingress itself.
     const wrong = seen.filter((one) => !one.endsWith(': 404'))
     return wrong.length === 0 ? passed(seen.join(', ')) : failed(wrong.join(', '))
   },
@@ -123,7 +123,7 @@ export const crashing: Check<K3sSettings> = {
   places: () => ({ NAME: '' }),
   async ask({ kube }) {
     const pods = await kube.list('pods', { namespace: 'kube-system' })
-    // Those without an image are told by k3s.images.
+    // Pods without their image are reported by k3s.images.
     const waiting = pods.flatMap((pod) => {
       const { reason, noImage } = waitingOf(pod) ?? { noImage: true }
       return noImage ? [] : [`${pod.metadata.name} ${reason}`]

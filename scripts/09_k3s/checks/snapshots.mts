@@ -8,16 +8,16 @@ import type { K3sSettings } from '../settings.mts'
 import { orUndefined } from './exits.mts'
 import { serversOf } from './servers.mts'
 
-/** Hours after which the newest snapshot is too old: K3s makes one every six, on every server. */
+/** Hours after which the newest snapshot is too old: K3s saves one every six, on every server. */
 const snapshotHours = 13
 
-/** A snapshot as K3s lists it: one that failed stands there too, for a day, with a creation time of its own. */
+/** A snapshot as K3s lists it. A failed one is listed too, for a day, with its own creation time. */
 interface Snapshot {
   spec?: { nodeName?: string }
   status?: { creationTime?: string; readyToUse?: boolean; error?: { message?: string } }
 }
 
-/** The list K3s keeps; undefined where the cluster has none. */
+/** Reads K3s' list of snapshots; undefined when the cluster has none, or it may not be read. */
 async function snapshotsIn(kube: KubeReader): Promise<Snapshot[] | undefined> {
   const text = await orUndefined(
     kube.raw('/apis/k3s.cattle.io/v1/etcdsnapshotfiles'),
@@ -29,7 +29,7 @@ async function snapshotsIn(kube: KubeReader): Promise<Snapshot[] | undefined> {
 
 const timeOf = ({ status }: Snapshot): number => Date.parse(status?.creationTime ?? '') || 0
 
-/** How one server stands: hours since its newest usable snapshot, and what failed since. */
+/** The snapshots of one server: hours since its newest usable one, and the error of a failed one since. */
 function standingOf({ metadata: { name } }: LiveObject, all: readonly Snapshot[]) {
   const own = all.filter(({ spec }) => spec?.nodeName === name).toSorted((a, b) => timeOf(b) - timeOf(a))
   const usable = own.find(({ status }) => status?.readyToUse === true)
@@ -42,7 +42,7 @@ function standingOf({ metadata: { name } }: LiveObject, all: readonly Snapshot[]
   }
 }
 
-/** A server that has joined since the last sixth hour may have none. */
+/** True for a server that joined less than 13 hours ago, which may have no snapshot yet. */
 const isYoung = ({ metadata }: LiveObject): boolean =>
   Date.now() - Date.parse(metadata.creationTimestamp ?? '') < snapshotHours * 3_600_000
 

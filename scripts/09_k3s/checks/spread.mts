@@ -8,15 +8,15 @@ import { isKitMade } from '../probes/cluster-facts.mts'
 import type { K3sSettings } from '../settings.mts'
 import { nodesOf, type Tools } from './nodes.mts'
 
-// That no lost machine takes names or metrics away.
+// Whether DNS and metrics survive the loss of a machine.
 
-/** Milliseconds in which a pod that was made just now may still become ready. */
+/** Milliseconds in which a new pod may still become ready. */
 const youngFor = 60_000
 
 const isYoung = ({ metadata }: LiveObject): boolean =>
   Date.now() - Date.parse(metadata.creationTimestamp ?? '') < youngFor
 
-/** Where an addon serves; asked again while a pod of it is young. */
+/** Where an addon serves; read again while one of its pods is new. */
 async function placed(tools: Tools, addon: 'dns' | 'metrics'): Promise<Placement> {
   const nodes = await nodesOf(tools)
   const { placement } = await pollUntil(
@@ -33,7 +33,7 @@ async function placed(tools: Tools, addon: 'dns' | 'metrics'): Promise<Placement
   return placement
 }
 
-/** A failure on a cluster the kit made, which it can mend; a warning on one of others. */
+/** A failure on a cluster that the kit installed, which it can repair; a warning on another one. */
 const wrong = async (tools: Tools, evidence: string): Promise<Answer> =>
   (await isKitMade(tools)) ? failed(evidence) : warning(evidence)
 

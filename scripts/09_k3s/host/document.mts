@@ -1,16 +1,22 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 
-/** What a host said of itself: values by key, in the order they were said. */
+/** What a script printed about its host, as lines `KEY WORD...`: values by key, in the order they were printed. */
 export interface HostDocument {
-  /** The first value of a key. */
+  /** The first value of a key, its words joined by one space; undefined when the key is missing. */
   one(key: string): string | undefined
-  /** All values of a key, each cut into words. */
+  /** All values of a key, each split into words; empty when the key is missing. */
   all(key: string): string[][]
+  /** The first word of the first value as a number; NaN when it is missing or not a number. */
   number(key: string): number
+  /** True when a value of the key begins with these words; without words: when the key is there. */
   has(key: string, ...words: string[]): boolean
 }
 
-/** @throws KitError exit 6 when the end is missing: the link broke, and half a document proves nothing */
+/**
+ * Parses what a script printed about a host. Its last line must have the key `end`.
+ * @param name the host, for the message
+ * @throws KitError exit 6 without that line: the connection broke, and an incomplete document proves nothing
+ */
 export function parseDocument(name: string, text: string): HostDocument {
   const lines = text.split('\n').flatMap((line) => {
     const [key = '', ...words] = line.trim().split(/\s+/)

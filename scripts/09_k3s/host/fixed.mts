@@ -5,10 +5,11 @@ import { written } from '../../../lib/base/written.mts'
 import type { K3sSettings } from '../settings.mts'
 import { paths } from './paths.mts'
 
-// What K3s fixes when a cluster begins. It compares these only while a server joins: a member that is told others starts
-// with exit 0, and pods lose names at once, each other at the next reboot, or the API its Secrets.
+// Values that cannot be changed once a cluster was created. K3s compares them only while a server joins. A member that
+// is started with other values reports success; then name resolution of pods fails at once, connections between pods
+// after the next reboot, or the API server can no longer read Secrets.
 
-/** The keys of config.yaml that stay as they were when the cluster began, each with the value the kit gives it. */
+/** The keys of config.yaml that cannot be changed once the cluster was created, with the values the kit gives them. */
 export const fixedValues = (settings: K3sSettings) => ({
   'cluster-cidr': settings.CLUSTER_CIDR,
   'service-cidr': settings.SERVICE_CIDR,
@@ -19,7 +20,7 @@ export const fixedValues = (settings: K3sSettings) => ({
 
 type Key = keyof ReturnType<typeof fixedValues>
 
-/** The setting behind each key; the one without is the kit's own. */
+/** The setting each key is taken from; undefined where the kit has a fixed value. */
 const settingOf: Readonly<Record<Key, keyof K3sSettings | undefined>> = {
   'cluster-cidr': 'CLUSTER_CIDR',
   'service-cidr': 'SERVICE_CIDR',
@@ -28,16 +29,16 @@ const settingOf: Readonly<Record<Key, keyof K3sSettings | undefined>> = {
   'secrets-encryption': undefined,
 }
 
-/** The keys above, as a regular expression of sed and of JavaScript. */
+/** The keys of fixedValues, as a regular expression for sed and for JavaScript. */
 export const fixedKeys = '[a-z]+-(cidr|dns|backend|encryption)'
 
-/** A line of a POSIX script: what a host that holds the database tells its K3s of them, as lines `node KEY: VALUE`. */
+/** POSIX shell: a line `node KEY: VALUE` for each of these keys in config.yaml; nothing on a host without etcd data. */
 export const fixedScript = `[ -e ${paths.etcd}/member/wal ] && sed -nE 's/^${fixedKeys}/node &/p' ${paths.config} 2>/dev/null`
 
-/** What a host says of them, by key: nothing where it is no member. */
+/** The values in a host's config.yaml, by key; empty when the host is not a member of etcd. */
 export type Fixed = ReadonlyMap<string, string>
 
-/** Their values in what a host said; a change by hand may have quoted them. Pure. */
+/** The values in the output of fixedScript, without the quotes that a manual edit may have added. Pure. */
 export const fixedIn = (text: string): Fixed =>
   new Map(
     [...text.matchAll(new RegExp(`^node (${fixedKeys}): +(.*?)(?: +#.*)?$`, 'gm'))].map(
@@ -45,16 +46,16 @@ export const fixedIn = (text: string): Fixed =>
     ),
   )
 
-/** A server, and what its K3s is told. */
+/** A server, and the values in its config.yaml. */
 export interface FixedOf {
   readonly name: string
   readonly fixed: Fixed
 }
 
 /**
- * The settings say what the members of the cluster are told. Nothing of a host was changed before this is asked.
- * @param servers all of them: those that hold no database say nothing
- * @throws KitError exit 5 with every value that differs, and both sides of each
+ * Requires that the settings have the values the members of the cluster have. Called before a host is changed.
+ * @param servers all of them: those without etcd data are ignored
+ * @throws KitError exit 5 naming every value that differs, on the host and in the settings
  */
 export function requireSameFixed(servers: readonly FixedOf[], settings: K3sSettings): void {
   const told = servers.filter(({ fixed }) => fixed.size > 0)
@@ -87,7 +88,7 @@ interface Differing {
   readonly others: readonly FixedOf[]
 }
 
-/** Where all members agree the settings are wrong; where one differs from the others it was changed there. */
+/** When all members have the same value the settings are wrong; when only some differ, these were changed by hand. */
 function hintFor(differing: readonly Differing[], members: number): string {
   const inFile = differing.flatMap(({ key, others }) => {
     const values = new Set(others.map(({ fixed }) => fixed.get(key)))

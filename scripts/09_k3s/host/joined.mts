@@ -4,12 +4,13 @@ import { written } from '../../../lib/base/written.mts'
 import { fixedKeys } from './fixed.mts'
 import { paths } from './paths.mts'
 
-// Under which name, address and role a machine joined its cluster. None of them can be changed while it is a member: under
-// another name K3s registers a second Node, and at another address etcd refuses its own member.
+// The name, address and role with which a machine joined its cluster. None of them can be changed while it is a member:
+// under another name K3s registers a second Node, and at another address etcd refuses its own member.
 
 /**
- * POSIX shell: what a machine that registered its Node joined as, by its configuration (`node node-name: NAME`, on a server
- * `node advertise-address: ADDRESS` and what is fixed too) and by etcd (`node etcd: NAME-8HEX`). Every install sends it twice to each host.
+ * POSIX shell: as what a machine that registered its Node joined, from config.yaml (`node node-name: NAME`, on a
+ * server also `node advertise-address: ADDRESS` and the keys of fixedValues) and from etcd (`node etcd: NAME-8HEX`).
+ * Kept short: every install sends it twice to each host.
  */
 export const joinedPart = `[ -s ${paths.etc}/node/password ] && sed -nE 's/^(node-name|adv|${fixedKeys})/node &/p' ${paths.config} && echo "node etcd: $(cat ${paths.server}/db/etcd/name)"
 `
@@ -17,16 +18,16 @@ export const joinedPart = `[ -s ${paths.etc}/node/password ] && sed -nE 's/^(nod
 /** POSIX shell: a line `address INTERFACE ADDRESS/BITS` for each address. */
 export const addressesPart = `ip -o -4 addr show | awk '{ print "address", $2, $4 }'`
 
-/** A machine as servers.tsv has it, and as it is. */
+/** A machine as servers.tsv describes it, and as it was found. */
 export interface Identity {
   readonly name: string
   readonly address: string
   readonly role: 'master' | 'worker'
-  /** What the machine calls itself; undefined where that was not asked. */
+  /** The machine's own host name, without a domain; undefined where it was not read. */
   readonly hostname?: string | undefined
-  /** All addresses of its interfaces. */
+  /** All IPv4 addresses of its interfaces, without prefix length. */
   readonly addresses: readonly string[]
-  /** The words behind `node` of each line of `joinedPart`. */
+  /** The words after `node` of each line of `joinedPart`; empty for a machine that is not a node of the kit. */
   readonly joined: readonly (readonly string[])[]
 }
 
@@ -35,13 +36,13 @@ interface Change {
   readonly hint: string
 }
 
-/** K3s gives a member of etcd the name of its Node and eight digits. */
+/** The Node of an etcd member: K3s names the member after the Node, with eight hexadecimal digits appended. Pure. */
 export const nodeOfMember = (member: string): string => member.replace(/-[0-9a-f]{8}$/, '')
 
 /**
- * Requires that every machine that joined a cluster is still what it joined as.
- * @param masters how many servers.tsv has: the only one cannot be taken out and join anew
- * @throws KitError exit 5 naming what each machine joined as and what it would be now, and the way out
+ * Requires that every machine that joined a cluster still has the name, address and role it joined with.
+ * @param masters how many servers.tsv has: a single one cannot be removed and join again
+ * @throws KitError exit 5 naming as what each machine joined, what it would be now, and how to repair it
  */
 export function requireSameIdentity(machines: readonly Identity[], env: string, masters: number): void {
   const moved = machines.filter((one) => addressOf(one) !== undefined && !keepsAddress(one)).length
@@ -103,7 +104,7 @@ function changesOf(machine: Identity, env: string, mayLeave: boolean): Change[] 
   ]
 }
 
-/** The name etcd knows a server by counts: a configuration may have been overwritten since. */
+/** The name of the etcd member takes precedence: config.yaml may have been overwritten since. */
 function nameOf({ joined }: Identity): string | undefined {
   const member = valueOf(joined, 'etcd')
   return member === undefined ? valueOf(joined, 'node-name') : nodeOfMember(member)
@@ -114,12 +115,12 @@ const roleOf = (machine: Identity): Identity['role'] | undefined => {
   return addressOf(machine) === undefined ? 'worker' : 'master'
 }
 
-/** The address etcd has of a server. A worker may come back with another one: its Node takes it over. */
+/** The address of a server in etcd. A worker has none: its Node takes over a new address. */
 const addressOf = ({ joined }: Identity): string | undefined => valueOf(joined, 'advertise-address')
 
 const keepsAddress = (machine: Identity): boolean =>
   addressOf(machine) === machine.address && machine.addresses.includes(machine.address)
 
-/** YAML puts a name between quotes that would be a number without. */
+/** The value of a line of `joinedPart`, without quotes: YAML quotes a name that would else be a number. */
 const valueOf = (joined: Identity['joined'], wanted: string): string | undefined =>
   joined.find(([key, value = '']) => key === `${wanted}:` && value !== '')?.[1]?.replaceAll('"', '')

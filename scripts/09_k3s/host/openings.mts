@@ -4,10 +4,11 @@ import { canonicalRange } from './cidr.mts'
 import { itemsOf } from '../../../lib/settings/validators.mts'
 import type { K3sSettings } from '../settings.mts'
 
-// THE table of what hosts must let through: preflight probes these ports, preparation opens them.
+// The only table of what the firewalls of hosts must allow: preflight probes these ports, preparation opens them.
 
 type Source = 'masters' | 'nodes' | 'balancers' | 'admins'
 
+/** Ports of one role that machines of some kind must reach. */
 export interface Opening {
   readonly what: string
   readonly protocol: 'tcp' | 'udp'
@@ -20,9 +21,10 @@ export interface Opening {
 
 const outside: readonly Source[] = ['balancers', 'admins']
 
+/** Every opening except the NodePort, for all overlays; see openingsOf. */
 export const openings: readonly Opening[] = [
   { what: 'API', protocol: 'tcp', ports: '6443', to: 'masters', from: ['nodes', ...outside] },
-  // Clients, members, and the metrics any API server is asked for.
+  // 2379 clients, 2380 peers, 2381 metrics: checks request those of each member through any API server.
   { what: 'etcd', protocol: 'tcp', ports: '2379-2381', to: 'masters', from: ['masters'] },
   { what: 'kubelet', protocol: 'tcp', ports: '10250', to: 'nodes', from: ['nodes'] },
   {
@@ -46,12 +48,12 @@ export const openings: readonly Opening[] = [
     protocol: 'tcp',
     ports,
     to: 'nodes',
-    // Pods that ask a public name come with the address of their node. What enters by the NodePort arrives at 80 too.
+    // A pod's request to a public name comes from the address of its node. The NodePort also leads to port 80.
     from: ['nodes', ...outside],
   })),
 ]
 
-/** The openings of these settings: the NodePort of the ingress is one while it is set. */
+/** The openings these settings need, with the NodePort of the ingress when one is set. Pure. */
 export const openingsOf = (settings: K3sSettings): Opening[] => {
   const { INGRESS_NODE_PORT: port } = settings
   const nodePort: Opening[] =
@@ -61,12 +63,14 @@ export const openingsOf = (settings: K3sSettings): Opening[] => {
   return [...openings, ...nodePort].filter(({ when = () => true }) => when(settings))
 }
 
-/** What one source may reach on one host; no ports: everything, and through it. */
+/** What one source may reach on one host. Without ports: everything, also what the host forwards. */
 export interface Rule {
+  /** IPv4 address or range, see canonicalRange. */
   readonly source: string
-  /** It is a host of the cluster, whose packets go on to pods as well. */
+  /** It is a host of the cluster, whose packets are also forwarded to pods. */
   readonly member?: boolean
   readonly protocol?: Opening['protocol']
+  /** Single ports, or ranges such as `2379-2381`. */
   readonly ports: readonly string[]
 }
 
@@ -74,10 +78,10 @@ const addressesOf = (text: string | undefined): string[] =>
   itemsOf(text)
     .map((item) => item.replace(/:\d+$/, ''))
     .filter((item) => isIPv4(item.split('/')[0] ?? ''))
-    // What a firewall gives back must be what it was told: else every run would find it missing.
+    // As the firewall prints it: a rule in another spelling would be missing in every run.
     .map(canonicalRange)
 
-/** Load balancers, as far as the settings give their addresses. */
+/** IPv4 addresses and ranges of the load balancers, as far as the settings have them; names are ignored. Pure. */
 export const balancersOf = (settings: K3sSettings): string[] => [
   ...new Set([
     ...addressesOf(settings.TRUSTED_PROXIES),
@@ -88,7 +92,7 @@ export const balancersOf = (settings: K3sSettings): string[] => [
 
 const firstPort = (ports: string): number => Number.parseInt(ports, 10)
 
-/** Which ports of one host each source may reach, by source; pods and Services come whole. Pure. */
+/** Which ports of one host each source may reach; the ranges of pods and Services may reach everything. Pure. */
 export function rulesFor(
   host: Pick<Member, 'address' | 'role'>,
   members: readonly Member[],

@@ -1,6 +1,6 @@
-// Names and places K3s and its service have on a host.
+// Names and paths of K3s and its service on a host.
 
-/** Where K3s keeps what; the real one's own places. */
+/** Paths on a host: the defaults of K3s, and those of the kit. */
 export const paths = {
   binary: '/usr/local/bin/k3s',
   config: '/etc/rancher/k3s/config.yaml',
@@ -8,33 +8,34 @@ export const paths = {
   images: '/var/lib/rancher/k3s/agent/images',
   server: '/var/lib/rancher/k3s/server',
   etcd: '/var/lib/rancher/k3s/server/db/etcd',
-  /** Laid by K3s, or by the kit: etcd has put this server out, and its database is of no use. */
+  /** Written by K3s, or by the kit: etcd has removed this server, and its data can no longer be used. */
   tombstone: '/var/lib/rancher/k3s/server/db/etcd/tombstone',
-  /** Of an agent: the servers it knows of, since it has joined. */
+  /** Of an agent that has joined: the servers it knows. */
   balancer: '/var/lib/rancher/k3s/agent/etc/k3s-agent-load-balancer.json',
   kubeconfig: '/etc/rancher/k3s/k3s.yaml',
   etc: '/etc/rancher',
-  /** Ours: the proxy K3s goes through, where one is set. */
+  /** The kit's: the HTTP proxy of K3s, where one is set. */
   proxy: '/etc/rancher/k3s/proxy.env',
-  /** Ours: which binary, configuration and unit the running service was started with. */
+  /** The kit's: with which binary, configuration and unit the running service was started. */
   started: '/etc/rancher/keybuzz.started',
-  /** Ours: which images each tarball holds, `SHA256 IMAGE` a line. */
+  /** The kit's: which images each tarball contains, a line `SHA256 IMAGE` each. */
   held: '/etc/rancher/keybuzz.images',
-  /** Ours: this host is on its way out of the cluster. */
+  /** The kit's: this host is being removed from the cluster. */
   leaving: '/etc/rancher/keybuzz.leaving',
-  /** Ours: takes K3s off the host again. */
+  /** The kit's: a script that removes K3s from the host. */
   uninstall: '/usr/local/bin/keybuzz-uninstall-k3s',
-  /** Where an uninstall keeps the snapshots of the database. */
+  /** Where an uninstall saves the snapshots of etcd. */
   backups: '/var/backups/keybuzz-k3s',
 } as const
 
-/** The beginning of every file of ours: what does not begin so is somebody else's. */
+/** The comment that begins the kit's configuration files and scripts: one without it was written by someone else. */
 export const signature = '# Written by the KeyBuzz installer, module 9.'
 
-/** The name of the unit, as K3s' own installer calls it. */
+/** The name of the systemd unit, without `.service`; the same as K3s' own installer uses. */
 export const unitOf = (role: 'server' | 'agent'): string => (role === 'server' ? 'k3s' : 'k3s-agent')
 
-/** What an operator sets for the service by hand, and the kit where SELinux enforces. */
+/** The environment file of the unit: an operator sets variables there, and the kit does where SELinux enforces. */
 export const environmentOf = (role: 'server' | 'agent'): string => `/etc/default/${unitOf(role)}`
 
+/** The unit file of K3s. */
 export const unitPath = (role: 'server' | 'agent'): string => `/etc/systemd/system/${unitOf(role)}.service`

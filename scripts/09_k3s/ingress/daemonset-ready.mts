@@ -8,15 +8,16 @@ interface DaemonSetStatus {
   observedGeneration?: number
 }
 
-/** A DaemonSet, and what to do when it does not come up. */
+/** A DaemonSet, and what to do when it does not become ready. */
 export interface OnEveryNode {
+  /** As the operator names it, see Condition. */
   readonly what: string
   readonly namespace: string
   readonly name: string
   readonly hint: string
 }
 
-/** A DaemonSet with what was applied, on every node. */
+/** The condition that a DaemonSet has a ready, updated pod on every node. Its functions throw as KubeReader. */
 export const everyNodeServes = (
   kube: KubeReader,
   { what, namespace, name, hint }: OnEveryNode,

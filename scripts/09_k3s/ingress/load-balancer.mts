@@ -2,7 +2,7 @@ import { KitError } from '../../../lib/base/errors.mts'
 import { type Server, readServers } from '../../../lib/hosts/servers.mts'
 import type { Settings } from '../../../lib/settings/settings.mts'
 
-/** The machines, where there is a servers.tsv that names them; a cluster that was only proven needs none. */
+/** The machines in servers.tsv; undefined without a valid one, which a cluster that is only verified need not have. */
 function knownServers(env: string): { masters: Server[]; workers: Server[] } | undefined {
   try {
     return readServers(env)
@@ -12,7 +12,7 @@ function knownServers(env: string): { masters: Server[]; workers: Server[] } | u
   }
 }
 
-/** The table an operator types into the load balancer: listener, targets, health check. */
+/** The configuration of the load balancer, for an operator to enter: listener, targets, health check. */
 export function loadBalancerLines(settings: Settings): (readonly [label: string, text: string])[] {
   const found = knownServers(settings.ENV)
   const at = (servers: readonly Server[] | undefined, otherwise: string) =>

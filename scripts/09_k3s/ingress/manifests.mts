@@ -4,12 +4,14 @@ import { namespace, selector, checksumOf } from '../../../lib/kube/manifests/obj
 import type { K3sSettings } from '../settings.mts'
 import { argumentsOf, health } from './traefik.mts'
 
-// The ingress: Traefik on every node's own ports 80 and 443, reading nginx.ingress.kubernetes.io annotations.
+// The ingress: Traefik on ports 80 and 443 of every node. It reads nginx.ingress.kubernetes.io annotations.
 
+/** The namespace of the ingress controller. */
 export const ingressNamespace = 'ingress'
+/** The name of its DaemonSet. */
 export const ingressName = 'traefik'
 
-/** The ingress of all nodes, as it is waited for. */
+/** The DaemonSet of the ingress controller, for everyNodeServes. */
 export const everyIngress = {
   what: 'the ingress',
   namespace: ingressNamespace,
@@ -20,11 +22,11 @@ export const everyIngress = {
 const labels = selector(ingressName, 'ingress')
 const common = { namespace: ingressNamespace, name: ingressName, labels }
 
-/** Everything of the ingress; nothing where another one serves already. */
+/** The objects of the ingress controller; empty when INGRESS_CONTROLLER is `existing`. Pure. */
 export function ingress(settings: K3sSettings, images: { readonly traefik: string }): Manifest[] {
   if (settings.INGRESS_CONTROLLER === 'existing') return []
   return [
-    // Its pods are on their node's own network, for the visitor's address and ports 80 and 443.
+    // Its pods use the network of their node, for the client's address and ports 80 and 443.
     namespace(ingressNamespace, 'privileged'),
     {
       apiVersion: 'networking.k8s.io/v1',
@@ -81,7 +83,7 @@ const routesOf = (settings: K3sSettings): Manifest =>
     data: { 'health.yaml': stringify(health(settings)) },
   }) as Manifest
 
-/** The one pod with rights of its own: the ports below 1024 of its node. One node at a time is without ingress. */
+/** Its pods may listen on ports below 1024 of their node. An update stops the ingress of one node at a time. */
 function daemonSet(settings: K3sSettings, image: string): DaemonSet {
   const args = argumentsOf(settings)
   return {
@@ -127,7 +129,7 @@ function daemonSet(settings: K3sSettings, image: string): DaemonSet {
               },
               volumeMounts: [
                 { name: 'routes', mountPath: '/etc/traefik/routes', readOnly: true },
-                // Requests whose size is limited are kept here until they are whole.
+                // Bodies of requests with a size limit are buffered here.
                 { name: 'tmp', mountPath: '/tmp' },
               ],
             },
@@ -142,7 +144,7 @@ function daemonSet(settings: K3sSettings, image: string): DaemonSet {
   }
 }
 
-/** The port older load balancers send to. `Local`: a node answers itself, and the visitor's address stays. */
+/** The port that older load balancers use. `Local`: each node answers itself, and the client's address is kept. */
 const nodePort = (port: number): Service => ({
   apiVersion: 'v1',
   kind: 'Service',

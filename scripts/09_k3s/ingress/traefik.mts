@@ -1,15 +1,15 @@
 import { itemsOf } from '../../../lib/settings/validators.mts'
 import type { K3sSettings } from '../settings.mts'
 
-// What Traefik is told: by its command line, and by the one route that is the kit's own.
+// The configuration of Traefik: its command line, and the one route of the kit. Pure.
 
-/** Traefik's own answers for the load balancer; not served to the outside by any Ingress. */
+/** Port of Traefik's ping service, the answer to health checks. On loopback only, and no Ingress leads there. */
 const healthPort = 8082
 
 /**
- * The hosts of a load balancer's health check: an IPv4 or IPv6 address, or none at all (HTTP/1.0: HAProxy's `option
- * httpchk`). No public name is one of them. `!HostRegexp` for none: a regular expression that matches an empty text would
- * match every host, because Traefik compares it with an empty name too (its CNAME flattening).
+ * The Host of a load balancer's health check: an IPv4 or IPv6 address, or none (HTTP/1.0: HAProxy's `option httpchk`);
+ * never a public name. `!HostRegexp` matches none: a regular expression that matches the empty string would match every
+ * host, because Traefik also compares it with an empty name (its CNAME flattening).
  */
 const byAddress = [
   'HostRegexp(`^[0-9.]+$`)',
@@ -17,7 +17,7 @@ const byAddress = [
   '!HostRegexp(`.`)',
 ].join(' || ')
 
-/** The load balancer asks a node by its address: only then the health path is Traefik's, never an application's. */
+/** The route of the health check. Only a request by the node's address gets Traefik's answer, not an application's. */
 export const health = (settings: K3sSettings) => ({
   http: {
     routers: {
@@ -32,9 +32,9 @@ export const health = (settings: K3sSettings) => ({
 })
 
 /**
- * A trusted load balancer says who its visitor is, by headers or, where TLS passes through it, by the PROXY protocol:
- * Traefik reads that where it comes. Uploads and long answers: an hour, each way. Names with underscores are not let
- * through as other headers.
+ * An entry point. A trusted load balancer reports the client's address by headers or, where it passes TLS through, by
+ * the PROXY protocol, which Traefik reads when it is sent. Uploads and long responses may take an hour each. Headers
+ * whose names contain underscores are deleted, so that an application does not read them as other headers.
  */
 const entrypoint = (name: string, port: number, trusted: readonly string[]): string[] => [
   `--entrypoints.${name}.address=:${port}`,
@@ -48,7 +48,7 @@ const entrypoint = (name: string, port: number, trusted: readonly string[]): str
   `--entrypoints.${name}.transport.respondingtimeouts.writetimeout=1h`,
 ]
 
-/** Traefik's command line. */
+/** The arguments of Traefik. */
 export function argumentsOf(settings: K3sSettings): string[] {
   const trusted = itemsOf(settings.TRUSTED_PROXIES)
   return [

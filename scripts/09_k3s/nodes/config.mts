@@ -6,23 +6,23 @@ import { graceSeconds, leaveAfterSeconds } from '../settings-timing.mts'
 import { fixedValues } from '../host/fixed.mts'
 import { paths, signature } from '../host/paths.mts'
 
-// What K3s is told on each host: pure text.
+// The configuration and the systemd unit of K3s on each host. Pure.
 
-/** A node as its configuration needs it. */
+/** What config.yaml needs to know of a node. */
 export interface NodeFacts {
   readonly name: string
   readonly address: string
-  /** The interface that carries the private address. */
+  /** The interface that has the private address; empty when none has. */
   readonly interface: string
 }
 
-/** Settings with both tokens: what K3s is told needs them. */
+/** Settings with both tokens, as config.yaml needs them. */
 export type WithTokens = K3sSettings & { readonly K3S_TOKEN: Sensitive; readonly K3S_AGENT_TOKEN: Sensitive }
 
-/** How a server came into the cluster; it stays so, for K3s reads it only once. */
+/** Whether a server began the cluster or joined it, and by which address. It stays the same: K3s reads it only once. */
 export type Origin = { readonly begins: true } | { readonly joins: string; readonly token: string }
 
-/** The part every server must have alike, rendered from one object: they cannot differ. */
+/** The part that must be equal on every server; from one function, so that it cannot differ. */
 function common(settings: WithTokens, version: string) {
   const names = itemsOf(settings.API_ADDRESSES)
   return {
@@ -33,10 +33,11 @@ function common(settings: WithTokens, version: string) {
     'etcd-expose-metrics': true,
     'etcd-snapshot-schedule-cron': '0 */6 * * *',
     'etcd-snapshot-retention': 28,
-    // Every server's own name and address K3s adds by itself: named here, a new master would restart all others.
+    // K3s adds each server's own name and address itself. If they were listed here, a new master would restart all
+    // others.
     ...(names.length === 0 ? {} : { 'tls-san': names }),
     'node-taint': ['node-role.kubernetes.io/control-plane:NoSchedule'],
-    // Acts on pods made from then on, whichever server makes them: so all servers must be told alike.
+    // Applies to new pods, whichever API server creates them: so all servers need the same values.
     'kube-apiserver-arg': [
       `default-not-ready-toleration-seconds=${leaveAfterSeconds}`,
       `default-unreachable-toleration-seconds=${leaveAfterSeconds}`,
@@ -46,14 +47,14 @@ function common(settings: WithTokens, version: string) {
 }
 
 /**
- * NodePorts answer at the private address alone. What comes to one is turned to a pod before a firewall of the host is
- * asked, and pods are let through: at a public address nothing on the host would stop it.
+ * NodePorts listen at the private address only. A packet to a NodePort gets the address of a pod before it reaches the
+ * host's firewall, which accepts packets to pods: at a public address no firewall of the host would stop it.
  */
 const nodePortsOf = ({ address }: NodeFacts) => ({ 'kube-proxy-arg': [`nodeport-addresses=${address}/32`] })
 
 /**
- * What of K3s' own is left out, because the kit brings another. The Gateway API's definitions belong to its Traefik
- * until 1.36, and are an addon of their own from 1.37.
+ * Packaged components of K3s that are disabled, because the kit installs others. The CRDs of the Gateway API are part
+ * of K3s' Traefik up to 1.36, and a component of their own from 1.37.
  */
 const disabledIn = (version: string): string[] => [
   'traefik',
@@ -61,7 +62,7 @@ const disabledIn = (version: string): string[] => [
   ...(Number(/^v1\.(\d+)/.exec(version)?.[1] ?? 0) < 37 ? [] : ['gateway-api-crd']),
 ]
 
-/** config.yaml of a server. @param version of K3s, as versions.json names it: `v1.36.3+k3s1` */
+/** The config.yaml of a server. It contains tokens. @param version of K3s, as in versions.json: `v1.36.3+k3s1` */
 export const serverConfig = (
   settings: WithTokens,
   version: string,
@@ -81,7 +82,7 @@ export const serverConfig = (
     ...nodePortsOf(node),
   })
 
-/** config.yaml of a worker. */
+/** The config.yaml of a worker. It contains the token. @param server address of the server to join by */
 export const agentConfig = (node: NodeFacts, server: string, token: string): string =>
   configText({
     server: `https://${server}:6443`,
@@ -93,11 +94,11 @@ export const agentConfig = (node: NodeFacts, server: string, token: string): str
     ...nodePortsOf(node),
   })
 
-/** K3s reads YAML 1.1: a host may be called `on` or `no`. */
+/** In YAML 1.1, as K3s reads it: a host name such as `on` or `no` is then quoted. */
 const configText = (values: object): string =>
   `${signature} A change by hand is overwritten by its next run.\n${stringify(values, { version: '1.1' })}`
 
-/** The systemd unit of a server or a worker. @param proxied it reads the file of its proxy too, which must be there */
+/** The systemd unit of a server or a worker. @param proxied it also reads paths.proxy, which must exist */
 export const unitText = (role: 'server' | 'agent', proxied: boolean): string => `[Unit]
 Description=Lightweight Kubernetes (${role}), installed by the KeyBuzz installer
 Documentation=https://docs.k3s.io

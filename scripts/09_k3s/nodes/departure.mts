@@ -6,26 +6,27 @@ import { kubectlWords } from './kubectl.mts'
 import { membersPart } from './member-list.mts'
 import { isMemberOf, membersIn, type Member } from './members.mts'
 
-// How far a machine is out of its cluster: its Node, and of a server its member of etcd. K3s takes a server's member out
-// as its Node is deleted, and knows it by two annotations of that Node alone (K3s pkg/etcd/etcd.go).
+// What the cluster still has of a machine that leaves: its Node, and a server's member of etcd. K3s removes the member
+// when the Node is deleted, and finds it only by two annotations of the Node (K3s pkg/etcd/etcd.go).
 
-/** A machine that is forgotten: its name and private address. */
+/** A machine that leaves the cluster: its name and private address. */
 export type Leaving = Pick<Host, 'name' | 'address'>
 
-/** What K3s writes to the Node of a server: under which name, and where, etcd has it. */
+/** The annotations in which K3s writes name and address of its etcd member to the Node of a server. */
 export const memberAnnotations = {
   name: 'etcd.k3s.cattle.io/node-name',
   address: 'etcd.k3s.cattle.io/node-address',
 } as const
 
+/** What the cluster still has of a machine that leaves. */
 export interface Departure {
-  /** `ending`: it is deleted, and finalizers hold it; undefined where the server did not say. */
+  /** `ending`: deleted, but kept by finalizers; undefined when the API did not answer. */
   readonly node: 'gone' | 'there' | 'ending' | undefined
-  /** Of the Node that is there: another one is a machine that has come back. */
+  /** Uid of the Node that exists, else empty. Another uid means that the machine has joined again. */
   readonly uid: string
-  /** It is a server's and says of no member: K3s cannot take one out by it, and holds it for ever. */
+  /** It is a server's Node without these annotations: K3s finds no member to remove, and never lets the Node go. */
   readonly nameless: boolean
-  /** The members of etcd that are this machine's; undefined where etcd gives no list. */
+  /** The etcd members of this machine; undefined when etcd gave no list. */
   readonly members: readonly Member[] | undefined
 }
 
@@ -44,14 +45,18 @@ const fields = [
 const script = `node=$(${kubectlWords('--request-timeout=5s', 'get', 'node').join(' ')} "$1" --ignore-not-found -o 'jsonpath=${fields}') && echo "node=$node"
 ${membersPart}`
 
-/** How far a machine is out of the cluster, in one round trip. @param server one that is healthy */
+/**
+ * Reads what the cluster still has of a machine, in one round trip.
+ * @param server a healthy one
+ * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read
+ */
 export async function departureOf(server: Host, leaving: Leaving): Promise<Departure> {
   const shown = 'ask for a Node and its member of etcd'
   const { stdout } = await readScript(server, script, [leaving.name], { timeoutSeconds: 40, shown })
   return departureIn(stdout, leaving)
 }
 
-/** The same, of what a server said. Pure. */
+/** As departureOf, from the output of the script. Pure. */
 export function departureIn(said: string, leaving: Leaving): Departure {
   const line = /^node=(.*)$/m.exec(said)?.[1]
   const [, uid = '', ending = '', isServer = '', ...annotations] = (line ?? '').split('|')
@@ -64,16 +69,16 @@ export function departureIn(said: string, leaving: Leaving): Departure {
   }
 }
 
-/** The member that K3s itself could have made for this machine, of those that are its. */
+/** Of the members of this machine, the one whose name K3s made from its Node’s; undefined without one. Pure. */
 export const ownMember = ({ members = [] }: Departure, { name }: Leaving): Member | undefined =>
   members.find((one) => one.name !== '' && nodeOfMember(one.name) === name)
 
-/** Seconds until a Node is given up: K3s' controllers move to another server first when this one led them, in some 50 s. */
+/** Seconds a wait lasts: when this server led K3s' controllers, another one takes them over first, in some 50 s. */
 const timeoutSeconds = 180
 
 /**
- * The Node of a machine is gone, and with it its member; K3s does both where the Node has its annotations.
- * @param uid of that Node: an agent that tries on may have made another within moments
+ * The condition that a machine's Node is gone. K3s removes its etcd member first, where the Node has its annotations.
+ * @param uid of that Node: an agent that still tries to join may create another one within moments
  */
 export const nodeGone = (server: Host, leaving: Leaving, uid: string): Condition => ({
   what: `the cluster without ${leaving.name}’s Node`,
@@ -88,7 +93,7 @@ export const nodeGone = (server: Host, leaving: Leaving, uid: string): Condition
   hint: `on ${server.name}: kubectl get node ${leaving.name} -o jsonpath={.metadata.finalizers} tells what holds it, and journalctl -u k3s on the masters why; then run the same command again`,
 })
 
-/** etcd lists the machine no more. Where it gives no list nothing is waited for. */
+/** The condition that etcd no longer lists the machine. Met at once when etcd gives no list. */
 export const memberForgotten = (server: Host, leaving: Leaving): Condition => ({
   what: `etcd without ${leaving.name}’s member`,
   seconds: timeoutSeconds,

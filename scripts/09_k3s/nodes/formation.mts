@@ -3,19 +3,20 @@ import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import type { HostState } from './host-state.mts'
 import { written } from '../../../lib/base/written.mts'
 
-/** In which order servers are looked after, and which of them begins the cluster when there is none. */
+/** In which order servers are processed, and which of them begins the cluster when there is none. */
 export interface Formation {
-  /** The one that begins; undefined when there is a cluster to join. */
+  /** The server that begins the cluster; undefined when there is one to join, or none may begin it. */
   readonly begins: string | undefined
   /** Members first, then those that join. */
   readonly order: readonly HostState[]
 }
 
 /**
- * Decides whether a cluster begins or is joined. Every server answered: one that did not may hold the cluster.
- * @param known a cluster was installed for this environment before
- * @param mayBegin a server this run works on
- * @throws KitError exit 5 when that cannot be decided without a person
+ * Decides whether a cluster begins or is joined. Pure.
+ * @param servers all of them: one that is missing could have the cluster
+ * @param known true when a cluster was installed for this environment before
+ * @param mayBegin true for a server this run works on
+ * @throws KitError exit 5 when the servers have different clusters, or none has the one that was installed before
  */
 export function planFormation(
   servers: readonly HostState[],

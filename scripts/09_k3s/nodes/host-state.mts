@@ -8,45 +8,45 @@ import type { NodeFacts } from './config.mts'
 import { unitIn, unitWords } from './unit-state.mts'
 import { written } from '../../../lib/base/written.mts'
 
-/** What a host says of the K3s on it. */
+/** The state of K3s on a host. */
 export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'joined'> {
-  /** Its unit runs. */
+  /** Its unit is active. */
   readonly active: boolean
   /**
-   * Its unit is on its first try to start: K3s waits so for the votes of others, or for a server that lets it in, and
-   * comes by itself. A start that comes again and again does not count, nor one etcd was put out of the cluster in.
+   * Its unit is activating for the first time: K3s waits for the votes of other servers, or for a server to join by,
+   * and then becomes active by itself. False for a unit that systemd has restarted, and for one that etcd has removed.
    */
   readonly starting: boolean
-  /** The start that runs or is under way, as systemd names it; each one is another. */
+  /** systemd's InvocationID of the current start; every start has another one. */
   readonly invocation: string | undefined
-  /** Its unit neither runs nor tries to. */
+  /** Its unit is neither active nor activating. */
   readonly stopped: boolean
-  /** It holds a copy of the cluster's database: etcd has a log there, and was not put out of the cluster. */
+  /** It has the data of an etcd member: a write-ahead log, and no tombstone. */
   readonly data: boolean
-  /** Its etcd was put out of the cluster, and has written that down: started anew it joins anew, without what it held. */
+  /** Its etcd was removed from the cluster, and has recorded that: its next start joins again, without the old data. */
   readonly tombstone: boolean
-  /** Its database says that it is a member, and etcd lists it no more; only withMembership finds that out. */
+  /** It has etcd data, but the members no longer list it; set only by withMembership. */
   readonly putOut?: boolean
-  /** sha256 of the CA the cluster signs with; undefined without one. */
+  /** sha256 of the certificate of the cluster's server CA; undefined without one. */
   readonly ca: string | undefined
-  /** sha256 of the passwords in the tokens its cluster was made with: none of them leaves the host. */
+  /** sha256 of the passwords in the tokens of its cluster: no password leaves the host. */
   readonly tokens: { readonly server: string | undefined; readonly agent: string | undefined }
-  /** What its configuration says of what K3s fixes for good. */
+  /** The values in its config.yaml that cannot be changed. */
   readonly fixed: Fixed
   /**
-   * The server its configuration joins; undefined for the one that began, without configuration, and on a host that has
-   * not joined yet: K3s asks that server for ever, also one that has left since.
+   * Address of the server in its config.yaml by which it joined; K3s keeps it, also when that server has left.
+   * Undefined for the server that began the cluster, without config.yaml, and on a host that has not joined yet.
    */
   readonly joins: string | undefined
-  /** What the service was last started with. */
+  /** The startHash its service was last started with. */
   readonly started: string | undefined
-  /** It keeps the password its Node was registered with: the cluster knows this very machine. */
+  /** It has the node password with which its Node was registered: the cluster knows this machine. */
   readonly registered: boolean
-  /** sha256 of the program that is there. */
+  /** sha256 of its K3s binary; undefined without one. */
   readonly program: string | undefined
-  /** What it has of the images in its tarballs; nothing is known where its K3s does not run, or none were asked for. */
+  /** The images of its tarballs; empty when K3s does not run, or no tarballs were given to readState. */
   readonly images: HeldImages
-  /** It is on its way out of the cluster: an uninstall of it began. */
+  /** It is being removed from the cluster: an uninstall of it began. */
   readonly leaving: boolean
 }
 
@@ -71,7 +71,7 @@ for path in /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserve
 done
 `
 
-/** The files of ours on a host, beside images. */
+/** The kit's files on a host, except tarballs of images. */
 const ownFiles = [
   paths.binary,
   paths.config,
@@ -80,9 +80,10 @@ const ownFiles = [
 ]
 
 /**
- * Asks one host how it stands, in one round trip.
- * @param images the tarballs that are to be there: looked at with the other files
- * @throws KitError exit 3 when it cannot become a node of ours
+ * Reads the state of K3s on one host, in one round trip.
+ * @param images paths on the host of the tarballs it should have
+ * @throws KitError exit 3 when a Kubernetes is there that the kit did not install; exit 9 when the state of files
+ *   cannot be read; exit 3, 6, 9, 130 or 143, see Host.read
  */
 export async function readState(host: Host, images: readonly string[] = []): Promise<HostState> {
   const { name, address } = host
@@ -121,7 +122,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     fixed: fixedIn(looked.said),
     joins: data || has(paths.balancer) ? said('joins') : undefined,
     started: said('started'),
-    // The question says nothing before there is a password.
+    // joinedPart prints nothing before the host has a node password.
     registered: joined.length > 0,
     program: looked.sums.get(paths.binary),
     images: imagesIn(looked.said),
@@ -129,21 +130,21 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
   }
 }
 
-/** The words behind a first word, of each line that begins so. */
+/** The words after the first one, of each line whose first word is `key`. */
 const wordsOf = (text: string, key: string): string[][] =>
   text.split('\n').flatMap((line) => {
     const [first, ...words] = line.split(' ')
     return first === key ? [words] : []
   })
 
-/** Of a line of sha256sum, the sum. */
+/** The checksum in a line of sha256sum. */
 const firstWord = (text: string | undefined): string | undefined => text?.split(' ')[0]
 
-/** True when anything of K3s is on the host. */
+/** True when anything of K3s is on the host. Pure. */
 export const carries = ({ active, data, started, program, leaving }: HostState): boolean =>
   active || data || leaving || started !== undefined || program !== undefined
 
-/** @throws KitError exit 5 for a host whose uninstall was interrupted: it must be ended before it can join again */
+/** @throws KitError exit 5 for a host whose uninstall was interrupted: it must be completed before the host can join */
 function requireStaying(states: readonly HostState[]): void {
   const names = states.flatMap(({ name, leaving }) => (leaving ? [name] : []))
   if (names.length === 0) return
@@ -155,10 +156,10 @@ function requireStaying(states: readonly HostState[]): void {
 }
 
 /**
- * Requires that each host may become the node servers.tsv makes it, or is that already. Asked before any is written to.
+ * Requires that each host is or may become the node that servers.tsv describes. Called before a host is changed.
  * @param masters how many servers.tsv has
- * @throws KitError exit 5 for a host that joined under another name, address or role, or is on its way out; exit 3 for
- *   one that does not have its private address
+ * @throws KitError exit 5 for a host that joined with another name, address or role, or whose uninstall was
+ *   interrupted; exit 3 when no interface has its private address
  */
 export function requireNodes(
   states: readonly HostState[],

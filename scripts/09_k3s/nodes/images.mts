@@ -6,20 +6,22 @@ import { imagesIn, imagesPart, type HeldImages } from '../host/held-images.mts'
 import { paths } from '../host/paths.mts'
 import type { Artifact } from './install.mts'
 
-// What containerd holds of the tarballs' images. K3s imports a tarball once; the kubelet deletes images when the disk
-// fills, and on a node without a registry they stay away. K3s protects what it imports from that, and takes the
-// protection off at its next start.
+// The images of the tarballs in containerd. K3s imports a tarball once. The kubelet deletes images when the disk is
+// full, and a node without a registry cannot pull them again. K3s pins the images it imports against that, but removes
+// the pin at its next start.
 
 /**
- * Nothing is unpacked, as K3s does it: that is done for the first container, by whichever snapshotter the node has. A docker
- * archive may name no platform, and wants all of them then; an index may lack those of other processors.
+ * Imports a tarball without unpacking, as K3s does: an image is unpacked for its first container, by the snapshotter of
+ * the node. A docker archive may name no platform, and then needs --all-platforms; an index may lack the images of
+ * other processors, and then must not have it.
  */
 const importFile = (file: string): string =>
   `c images import --no-unpack --all-platforms "${file}" >/dev/null 2>&1 || c images import --no-unpack "${file}" >/dev/null`
 
 /**
- * Notes what each tarball holds: containerd itself reads it, compressed or not, in a namespace of its own in which
- * nothing stays. Its layers are shared with the namespace of pods, not stored twice.
+ * Records which images each tarball contains. containerd itself reads it, compressed or not, in a separate namespace
+ * that is emptied afterwards; its layers are shared with the namespace of pods, not stored twice. The arguments are
+ * SHA256 and PATH of each tarball.
  */
 const noteScript = `c() { ${paths.binary} ctr -n keybuzz-images "$@"; }
 empty() { names=$(c images ls -q); [ -z "$names" ] || c images rm --sync $names >/dev/null; }
@@ -36,7 +38,7 @@ c namespaces rm keybuzz-images >/dev/null 2>&1 || :
 mv -f ${paths.held}.new ${paths.held}
 `
 
-/** Imports a tarball, and marks what came back as K3s does: the kubelet leaves it alone until K3s starts again. */
+/** Imports a tarball, and pins the images as K3s does: the kubelet does not delete them until K3s starts again. */
 const importScript = `c() { ${paths.binary} ctr -n k8s.io "$@"; }
 file=$1
 shift
@@ -48,10 +50,11 @@ const askImages = async (host: Host): Promise<HeldImages> =>
   imagesIn((await host.read(['sh', '-c', imagesPart], { shown: 'ask which images are missing' })).stdout)
 
 /**
- * Brings back images of the tarballs that are gone from a node whose K3s runs. K3s is not restarted.
- * @param before what the host said already; undefined when its K3s was started since
- * @returns whether anything was done (under --plan: would be)
- * @throws KitError exit 9 when containerd does not take a tarball, or an image is still missing afterwards
+ * Imports the images of the tarballs that are missing on a node whose K3s runs. K3s is not restarted.
+ * @param before what readState found; undefined when K3s was started since
+ * @returns true when anything was done (under --plan: would be)
+ * @throws KitError exit 9 when containerd cannot import a tarball, or an image is still missing 30 s later; exit 3, 6,
+ *   9, 130 or 143, see Host.read; what the gate throws (Writes.make)
  */
 export async function ensureImages(
   host: Host,

@@ -8,19 +8,21 @@ import { unitText } from './config.mts'
 import type { HostState } from './host-state.mts'
 import { uninstallScript } from './uninstall-script.mts'
 
-// Brings K3s onto one host: program, images, configuration, unit. Whatever is right already is left alone.
+// Installs K3s on one host: binary, images, configuration, unit. What is right already is not changed.
 
-/** A file of this machine that goes to every host, with the checksum it must have everywhere. */
+/** A file of this machine that is copied to every host, with the checksum it must have everywhere. */
 export interface Artifact extends PinnedFile {
-  /** Where it goes. */
+  /** Its path on the host. */
   readonly path: string
+  /** Four octal digits. */
   readonly mode: string
 }
 
 /**
- * The program and the image tarballs versions.json names.
- * @throws NotYet when the step before has to fetch the program; KitError exit 3 when versions.json does not say where
- *   it is, exit 7 without its checksum
+ * The binary of K3s and the image tarballs that versions.json names.
+ * @throws NotYet when step 01 has not downloaded the binary yet; KitError exit 2 when versions.json has no k3s, or a
+ *   list of checksums cannot be read; exit 3 when versions.json names no file of K3s; exit 7 for a file without a
+ *   checksum
  */
 export function artifactsOf(versions: Versions): Artifact[] {
   const { version, file, places } = requireVersion(versions, 'k3s')
@@ -41,11 +43,11 @@ export function artifactsOf(versions: Versions): Artifact[] {
   })
 }
 
-/** The name of a tarball on the host: one a name in versions.json, so that a newer one replaces it. */
+/** The name of a tarball on the host: one per entry of versions.json, so that a newer tarball replaces it. */
 const tarballName = (name: string, file: string): string =>
   `keybuzz-${name}${/\.tar(\.\w+)?$/.exec(file)?.[0] ?? '.tar'}`
 
-/** What a service would be started with: when it is another one than it was started with, it is restarted. */
+/** A hash of everything the service is started with: when it has changed since the last start, K3s is restarted. */
 const startHash = ({ artifacts, config, role, proxy }: DesiredState): string =>
   createHash('sha256')
     .update(
@@ -53,43 +55,52 @@ const startHash = ({ artifacts, config, role, proxy }: DesiredState): string =>
         artifacts.find(({ path }) => path === paths.binary)?.sha256,
         config,
         unitText(role, proxy !== undefined),
-        // Not even its absence: a cluster without a proxy keeps the hash it has.
+        // No element at all without a proxy: so a cluster without one keeps its hash.
         ...(proxy === undefined ? [] : [proxy]),
       ]),
     )
     .digest('hex')
 
-/** Where the tarballs of images go. */
+/** The paths of the image tarballs on a host. */
 export const imagesOf = (artifacts: readonly Artifact[]): string[] =>
   artifacts.flatMap(({ path }) => (path === paths.binary ? [] : [path]))
 
-/** How a host stands against what it should be. */
+/** The K3s that a host should have. */
 export interface DesiredState {
   readonly role: 'server' | 'agent'
-  /** The range of the pods: its routes go when K3s goes. */
+  /** The range of the pods, whose routes the uninstall script deletes. */
   readonly pods: string
+  /** The text of config.yaml; it contains tokens. */
   readonly config: string
   readonly artifacts: readonly Artifact[]
-  /** The file of its proxy, see proxyEnvironment. */
+  /** The text of paths.proxy, see proxyEnvironment; undefined without a proxy. */
   readonly proxy: string | undefined
 }
 
-/** True when the service of this host must be started, or started anew. */
+/** True when the service of this host must be started or restarted. Pure. */
 export const needsStart = (
   { active, starting, tombstone, started }: Pick<HostState, 'active' | 'starting' | 'tombstone' | 'started'>,
   wanted: DesiredState,
 ): boolean => (!active && !starting) || tombstone || started !== startHash(wanted)
 
-/** Compares every file with its checksum. @throws KitError as PinnedFile.prove */
+/** Compares every file with its checksum. @throws KitError exit 3 or 7, see PinnedFile.prove */
 export const proveAll = async (artifacts: readonly Artifact[]): Promise<void> =>
   void (await Promise.all(artifacts.map(({ prove }) => prove())))
 
-/** Lays the program and the images; nothing is started. */
+/**
+ * Copies the binary and the images to a host; nothing is started.
+ * @throws KitError exit 3, 7 or 9, see Files.put; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws
+ *   (Writes.make)
+ */
 export async function copyArtifacts(host: Host, artifacts: readonly Artifact[]): Promise<void> {
   for (const { path, mode, ...content } of artifacts) await host.put(path, mode, content)
 }
 
-/** Lays the configuration, the unit, and what takes them off again; nothing is started. */
+/**
+ * Writes configuration, unit and uninstall script to a host; nothing is started.
+ * @throws KitError exit 9 when one cannot be written; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws
+ *   (Writes.make)
+ */
 export async function writeConfig(host: Host, { role, config, pods, proxy }: DesiredState): Promise<void> {
   await host.put(paths.uninstall, '0755', uninstallScript(pods))
   await host.put(paths.config, '0600', config)
@@ -99,8 +110,8 @@ export async function writeConfig(host: Host, { role, config, pods, proxy }: Des
 }
 
 /**
- * What K3s' own installer does beside it: links to its tools on servers, where a name is free. And the file in whose
- * absence K3s imports every tarball of images at every start, which takes minutes for large ones.
+ * What K3s' own installer also does: links to its tools on servers, where a name is free. And creates the file without
+ * which K3s imports every tarball of images at every start, which takes minutes for large ones.
  */
 const besidesK3s = ({ role, proxy }: DesiredState): string =>
   [
@@ -109,24 +120,28 @@ const besidesK3s = ({ role, proxy }: DesiredState): string =>
           `for tool in kubectl crictl ctr; do PATH="$PATH:/usr/local/bin" command -v $tool >/dev/null || ln -s k3s /usr/local/bin/$tool || :; done`,
         ]
       : []),
-    // Where SELinux enforces, preflight has found the policy of K3s: containerd must be told, and the program labelled.
-    // A server cannot be told by config.yaml: it stands alike on all of them.
+    // Where SELinux enforces, preflight has found the policy of K3s: containerd needs this variable, and the binary its
+    // label. Not in config.yaml, which must be equal on all servers.
     `if [ "$(getenforce 2>/dev/null)" = Enforcing ]; then grep -qs '^K3S_SELINUX=' ${environmentOf(role)} || echo K3S_SELINUX=true >>${environmentOf(role)}; restorecon ${paths.binary}; fi`,
     `mkdir -p ${paths.images}`,
     `[ -e ${paths.images}/.cache.json ] || : >${paths.images}/.cache.json`,
-    // One that was set before may hold a password.
+    // A file that is no longer used may contain a password.
     ...(proxy === undefined ? [`rm -f ${paths.proxy}`] : []),
     '',
   ].join('; ')
 
-/** Starts the service, or starts it anew, and remembers with what. It does not wait until it is ready. */
+/**
+ * Starts or restarts the service, and records its startHash on the host. Does not wait until it is ready.
+ * @throws KitError exit 9 when that fails or paths.resolvConf is missing; exit 3, 6, 9, 130 or 143, see Host.read; what
+ *   the gate throws (Writes.make)
+ */
 export async function start(host: Host, wanted: DesiredState): Promise<void> {
   const unit = unitOf(wanted.role)
   const recipe = startHash(wanted)
-  // The mark goes first: a run that is killed in between finds the service not active, or restarts it once more.
-  // By stdin into a file of root's: the hash is of the tokens too, and a weak one could be guessed from it.
+  // The old hash is deleted first: after a run that was killed in between, the next one starts the service once more.
+  // Sent on stdin, into a file only root can read: the hash covers the tokens, and a weak one could be guessed from it.
   const script =
-    // The kubelet would end for ever without its resolv.conf, and say so only in the journal.
+    // Without its resolv.conf the kubelet would end at every start, and report it only in the journal.
     `read -r mark; ${besidesK3s(wanted)}umask 077; test -s ${paths.resolvConf} || { echo '${paths.resolvConf} is missing: run 09_k3s_01_prepare' >&2; exit 1; }; rm -f ${paths.started}; systemctl enable --quiet ${unit}; systemctl reset-failed ${unit} || :; systemctl restart --no-block ${unit}; echo "$mark" >${paths.started}`
   await host.change(`start ${unit}`, ['sh', '-ec', script], { input: `${recipe}\n` })
 }

@@ -2,19 +2,19 @@ import { shortened } from '../../../lib/base/sensitive.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { paths } from '../host/paths.mts'
 
-/** Why a unit does not come, in K3s' own words, and what they mean. */
+/** A known reason why a unit does not start: K3s' message, and what it means. */
 export interface Reason {
   readonly says: RegExp
   readonly means: string
-  /** K3s tries again for ever, and it does not help: nothing changes until a person does. */
+  /** K3s retries for ever without success: an operator must do something. */
   readonly isFinal?: true
-  /** Said in passing by every start too: it is the reason only where K3s says little else. */
+  /** Also logged during a normal start: it is the reason only where K3s logs little else. */
   readonly isCommon?: true
   /** What to do, for the host called `name`. */
   readonly fix: (name: string) => string
 }
 
-/** Which of K3s' messages say it, as K3s v1.36.3 writes them (each was provoked on it). */
+/** The known reasons, with the messages of K3s v1.36.3 (each was provoked on it). */
 const reasons: readonly Reason[] = [
   {
     says: /token CA hash does not match/,
@@ -75,15 +75,15 @@ const reasons: readonly Reason[] = [
   },
 ]
 
-/** Lines of the parts K3s runs, which say much while the API is away: klog without its fatal ones, etcd's JSON. */
+/** Lines of components that log much while the API server is unavailable: klog except fatal, and etcd's JSON. */
 const noise = /^(\S+: )?([IWE]\d{4} \d\d:\d\d|\{"level":|Trace\[)/
 
-/** What K3s says as it gives up. */
+/** What K3s logs when it gives up. */
 const lastWord = /level=fatal|Shutdown request received/
 
 /**
- * What systemd says of every process that outlives the service (containerd-shim: the pods go on when K3s ends, two
- * lines for each at every restart), seen on systemd 252: it buries what the service said itself.
+ * What systemd logs about processes that outlive the service, as seen on systemd 252: two lines at every restart for
+ * each containerd-shim, since pods continue when K3s ends. They would displace the lines of the service itself.
  */
 const aboutLeftovers =
   /: (Unit process \d+ .* remains running after unit stopped|Found left-over process \d+ .* in control group|This usually indicates unclean termination)/
@@ -91,7 +91,7 @@ const aboutLeftovers =
 const isReason = (line: string): boolean =>
   reasons.some(({ says, isCommon }) => isCommon !== true && says.test(line))
 
-/** What the service itself says, the newest lines last, each cut: an expression with .* takes the square of a length. */
+/** The lines of the service itself, the newest last. Each is cut: a regular expression with .* takes quadratic time. */
 function ownLines(journal: string): string[] {
   const own = journal
     .trim()
@@ -102,22 +102,24 @@ function ownLines(journal: string): string[] {
   return telling.length === 0 ? own : telling
 }
 
-/** Lines in which a reason is looked for: some restarts of a service that ends at once. */
+/** Number of newest lines in which a reason is looked for: several restarts of a service that ends at once. */
 const recent = 60
 
-/** Of the newest lines, how many must say a common reason until it is one. */
+/** A common reason counts when at least `few` of the newest `most` lines say it. */
 const [few, most] = [3, 12]
 
-/** Why, by the newest line that says it, and how often it was said. */
+/** A reason that was found in a journal. */
 export interface Found {
   readonly reason: Reason
+  /** The newest line that says it. */
   readonly line: string
+  /** How many of the searched lines say it. */
   readonly times: number
-  /** What K3s said as it gave up after that, where that is something else. */
+  /** The line with which K3s gave up after that; undefined without one. */
   readonly last: string | undefined
 }
 
-/** The newest of the known reasons in a journal; undefined without one. Pure. */
+/** The newest known reason in a journal; undefined without one. Pure. */
 export function reasonIn(journal: string): Found | undefined {
   const lines = ownLines(journal).slice(-recent)
   const isCommonNow = lines.slice(-most).filter(saysCommon).length >= few
@@ -137,13 +139,17 @@ export function reasonIn(journal: string): Found | undefined {
 const saysCommon = (line: string): boolean =>
   reasons.some(({ says, isCommon }) => isCommon === true && says.test(line))
 
-/** The newest lines of a unit's journal that tell why it ended, each cut to what fits a screen. Pure. */
+/** At most 12 of the newest lines of a unit's journal that may say why it ended, each cut to 200 characters. Pure. */
 export const lastWordsIn = (journal: string): string[] =>
   ownLines(journal)
     .slice(-12)
     .map((line) => shortened(line, 200))
 
-/** What this unit said last on this host: the line that says why it does not come, and what to do; else its last lines. */
+/**
+ * Reads the journal of a unit on a host: the line that says why it does not start, with what to do; else its last
+ * lines.
+ * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read
+ */
 export async function lastWordsOf(host: Host, unit: string): Promise<string[]> {
   const { stdout } = await host.read(['journalctl', '-u', unit, '-n', '400', '--no-pager', '-o', 'cat'])
   const found = reasonIn(stdout)

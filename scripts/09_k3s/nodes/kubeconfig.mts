@@ -6,8 +6,9 @@ import { paths } from '../host/paths.mts'
 import type { K3sSettings } from '../settings.mts'
 
 /**
- * The kubeconfig K3s wrote, from the first server that has one, with every name its certificate covers.
- * @throws NotYet before there is a cluster
+ * Reads the kubeconfig that K3s wrote, from the first server that has one.
+ * @returns its text, and every name and address at which it may be used
+ * @throws NotYet while no server has one; KitError exit 3, 6, 9, 130 or 143, see Host.read
  */
 export async function fetchKubeconfig(
   servers: readonly Host[],

@@ -1,6 +1,6 @@
 import { paths } from '../host/paths.mts'
 
-/** kubectl on a server itself: it needs nothing of this machine. */
+/** The words that run kubectl on a server itself, with the administrator's kubeconfig of K3s. */
 export const kubectlWords = (...words: string[]): string[] => [
   paths.binary,
   'kubectl',

@@ -5,26 +5,30 @@ import { readScript } from '../../../lib/hosts/remote-script.mts'
 import { paths } from '../host/paths.mts'
 import { membersIn, type Member } from './members.mts'
 
-// etcd's own list of its members, asked and changed on a server. K3s gives it over HTTP on port 2382 alone, to who shows
-// the client certificate; another etcd gives it on 2379, where K3s ends the connection.
+// etcd's own list of its members, read and changed on a server. K3s offers it over HTTP only on port 2382, to clients
+// with the client certificate; another etcd offers it on 2379, where K3s closes the connection.
 
 const keys = `${paths.server}/tls/etcd`
 
-/** Lines of a POSIX script: a line `members=JSON`, where the etcd of this server gives its list. */
+/** POSIX shell: prints a line `members=JSON` when the etcd of this server gives its list. */
 export const membersPart = `for port in 2379 2382; do
   curl -fsS --max-time 5 --cacert ${keys}/server-ca.crt --cert ${keys}/client.crt --key ${keys}/client.key \\
     -d '{}' "https://127.0.0.1:$port/v3/cluster/member/list" 2>/dev/null | tr -d '\\n' | sed 's/^/members=/' && echo
 done`
 
-/** The members, as the etcd of this server lists them; undefined where it gives no list. */
+/**
+ * Reads the members from the etcd of a server.
+ * @returns undefined when it gives no list
+ * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read
+ */
 export async function membersOf(server: Host): Promise<Member[] | undefined> {
   const shown = 'ask etcd for its members'
   return membersIn((await readScript(server, membersPart, [], { timeoutSeconds: 30, shown })).stdout)
 }
 
 /**
- * A member that is gone already is no failure. $1 is its ID. etcd answers 200 or, with `"code"` and a message, why not;
- * without an answer there is nothing on that port.
+ * POSIX shell: removes the member with the ID $1; succeeds when it is already gone. etcd responds with 200, or with
+ * `"code"` and a message; without a response nothing listens on that port.
  */
 const removal = `for port in 2382 2379; do
   said=$(curl -sS --max-time 10 --cacert ${keys}/server-ca.crt --cert ${keys}/client.crt --key ${keys}/client.key \\
@@ -38,9 +42,10 @@ done
 exit 1`
 
 /**
- * Takes a member out of etcd by its list.
- * @param server one that is healthy
- * @throws KitError exit 9 with etcd's answer when it refuses
+ * Removes a member from etcd.
+ * @param server a healthy one
+ * @throws KitError exit 9 with etcd's message when it refuses; exit 3, 6, 9, 130 or 143, see Host.read; what the gate
+ *   throws (Writes.make)
  */
 export async function removeMember(server: Host, { id, name, address }: Member): Promise<void> {
   const shown = visible(shortened(name === '' ? address : name, 80))

@@ -1,14 +1,15 @@
 import { anyText, fields, listOf, optional, text, type Shape } from '../../../lib/base/shape.mts'
 import { nodeOfMember } from '../host/joined.mts'
 
-/** One member of etcd, as its own list has it. */
+/** One member of etcd, from etcd's own list. */
 export interface Member {
-  /** Digits; empty where its list gave none. */
+  /** Decimal digits; empty when the list has none. */
   readonly id: string
   /** Empty until it has started for the first time. */
   readonly name: string
-  /** The host part of its peer URL. */
+  /** The host part of its peer URL; `unknown` when it has none. */
   readonly address: string
+  /** It has no vote yet. */
   readonly learner: boolean
 }
 
@@ -27,7 +28,7 @@ const answer = fields({
   ),
 })
 
-/** The list behind `members=` in what a server said; undefined when etcd gave none, or something else answered. */
+/** The members in a line `members=JSON` of membersPart; undefined without one, or when it is not etcd's list. Pure. */
 export function membersIn(said: string): Member[] | undefined {
   const json = /^members=(\{.*\})$/m.exec(said)?.[1]
   if (json === undefined) return undefined
@@ -43,19 +44,19 @@ export function membersIn(said: string): Member[] | undefined {
   }
 }
 
-/** True for the member of that server, also when its address has changed since it joined. */
+/** True for the member of that server, also when its address has changed since it joined. Pure. */
 export const isMemberOf = (member: Member, { name, address }: { name: string; address: string }): boolean =>
   member.address === address || member.name === name || nodeOfMember(member.name) === name
 
-/** Servers whose votes do not matter for a question. */
+/** Addresses of servers whose votes are not checked; `others`: all but the server that was asked. */
 export type Without = readonly string[] | 'others'
 
 /**
- * What keeps a cluster's etcd from losing a member safely. The list decides; where etcd gives none over HTTP, the
- * condition EtcdIsVoter that K3s writes to each server's Node.
- * @param voters `NAME:True NAME: ...` of all Nodes, workers without a status
- * @param own the address of the server that was asked: it must be a member, with a vote
- * @param without addresses of servers whose votes are not asked for; `others`: of none but its own
+ * Which votes are missing in etcd. From its list of members; when it gives none, from the condition EtcdIsVoter that
+ * K3s writes to the Node of each server. Pure.
+ * @param voters `NAME:True NAME: ...` of all Nodes, workers without a status; used only without `members`
+ * @param own address of the server that was asked: it must be a member with a vote
+ * @returns one phrase for each problem; empty when there is none
  */
 export function memberProblems(
   members: readonly Member[] | undefined,

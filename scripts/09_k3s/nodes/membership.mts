@@ -5,9 +5,12 @@ import { isMemberOf } from './members.mts'
 import { paths } from '../host/paths.mts'
 
 /**
- * The servers, with what the running ones say of those that do not run: one that etcd lists no more was put out of the
- * cluster while it was away, as by a deletion of its Node. Its log is of no use to the cluster; it joins anew.
- * @param servers with a connection, by the names of the states
+ * Adds to the states what the running servers know of those that do not run: one that etcd no longer lists was removed
+ * from the cluster meanwhile, for example because its Node was deleted. Its etcd data can no longer be used; it must
+ * join again.
+ * @param servers the hosts of `states`, by name
+ * @returns the states, with `putOut` for such a server; unchanged when no running server gives a list of members
+ * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read
  */
 export async function withMembership(
   states: readonly HostState[],
@@ -26,9 +29,10 @@ export async function withMembership(
 }
 
 /**
- * Marks the database of a server that was put out while it was away as K3s marks its own: with a tombstone, on which its
- * next start moves the database to etcd-backup-TIME and joins anew (K3s pkg/etcd/etcd.go). Without it such a start may
- * learn nothing: the members reject its streams, and it waits for a leader for ever (seen on v1.36.3).
+ * Writes a tombstone to a server that was removed from etcd while it did not run, as K3s itself does: at its next start
+ * K3s moves the old data to etcd-backup-TIME and joins again (K3s pkg/etcd/etcd.go). Without it K3s may not notice the
+ * removal: the members reject its streams, and it waits for a leader for ever (seen on v1.36.3).
+ * @throws KitError exit 9 when that fails; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws (Writes.make)
  */
 export const markPutOut = (host: Host): Promise<void> =>
   host.change('mark the database as put out of the cluster', ['touch', paths.tombstone])

@@ -4,15 +4,15 @@ import { readScript } from '../../../lib/hosts/remote-script.mts'
 import { isInRange } from '../host/cidr.mts'
 import { kubectlWords } from './kubectl.mts'
 
-// A machine that comes back gets a new Node, and with it another range of pods. Until its flannel has started, its file
-// of the old range stands in /run/flannel/subnet.env: a pod that begins before takes an address of that. It is Ready and
-// stands in its Services, and no other node ever reaches it.
+// A machine that joins again gets a new Node, and with it another pod CIDR. Until flannel has started,
+// /run/flannel/subnet.env still has the old one: a pod that starts earlier gets an address of the old range. It is
+// Ready and an endpoint of its Services, but no other node can reach it.
 
 const script = `k() { ${kubectlWords('--request-timeout=5s').join(' ')} "$@"; }
 k get node "$1" -o 'jsonpath=range={.spec.podCIDR}{"\\n"}'
 k get pods --all-namespaces --field-selector "spec.nodeName=$1" -o 'jsonpath={range .items[*]}pod={.metadata.namespace}|{.metadata.name}|{.spec.hostNetwork}|{.status.podIP}{"\\n"}{end}'`
 
-/** Namespace and name of each pod on its node whose address is not of the range of the node. Pure. */
+/** The pods in the output of the script whose address is not in the pod CIDR of their node. Pure. */
 export function strayPods(said: string): (readonly [namespace: string, name: string])[] {
   const range = /^range=(\S+)$/m.exec(said)?.[1] ?? ''
   if (!isIPv4(range.split('/')[0] ?? '')) return []
@@ -25,9 +25,11 @@ export function strayPods(said: string): (readonly [namespace: string, name: str
 }
 
 /**
- * Deletes the pods of a node that was made anew whose addresses are of the range its machine had before: made again
- * they get one that is reached.
- * @param server one that is healthy
+ * Deletes the pods of a node whose addresses are not in its pod CIDR, after its machine has joined again: their
+ * controllers create them again with an address that can be reached.
+ * @param server a healthy one
+ * @throws KitError exit 9 when a deletion fails; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws
+ *   (Writes.make)
  */
 export async function deleteStrayPods(server: Host, node: string): Promise<void> {
   const shown = 'ask for pods whose address is of another range'

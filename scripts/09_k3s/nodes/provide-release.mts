@@ -9,21 +9,22 @@ import { artifactsOf, proveAll } from './install.mts'
 import { findMissing } from './release-source.mts'
 import { requireRelease, requireSameVersion } from './release.mts'
 
-/** What a run has of the release of K3s. */
+/** What a run needs to provide the release of K3s. */
 export interface ReleaseOfRun {
   readonly versions: Versions
   readonly settings: K3sSettings
   readonly writes: Pick<Writes, 'planning' | 'note'>
-  /** No cluster was installed for this environment before, see requireRelease. */
+  /** True when no cluster was installed for this environment before, see requireRelease. */
   readonly isNew: boolean
 }
 
 /**
- * Fetches what of K3s' release does not lie on this machine, requires that all of it is right, and records which
- * checksums were trusted. Under --plan it only says what would be fetched.
- * @returns the processor the program is made for, as `uname -m` names it
- * @throws KitError exit 7 under STRICT_VERSIONS for a file without a sha256 in versions.json; else as fetchRelease,
- *   requireRelease and recordTrusted
+ * Downloads the files of K3s' release that are missing on this machine, requires that all are right, and records which
+ * checksums were trusted. Under --plan it only records what would be downloaded.
+ * @returns the processor the binary is built for, as `uname -m` prints it
+ * @throws KitError exit 7 under STRICT_VERSIONS for a file without a sha256 in versions.json; exit 3 when a file here
+ *   is for another processor than HOSTS_ARCH; exit 12 when the record cannot be written; exit 2, 3, 6, 7, 8, 12, 130 or
+ *   143, see fetchRelease; exit 2, 3, 6, 7, 9, 130 or 143 or NotYet, see requireRelease
  */
 export async function provideRelease({ versions, settings, writes, isNew }: ReleaseOfRun): Promise<string> {
   requireSameVersion(versions, settings.ENV)
@@ -62,13 +63,17 @@ function requirePinned(versions: Versions, { STRICT_VERSIONS }: K3sSettings): vo
 interface Recorded {
   readonly versions: Versions
   readonly env: string
-  /** How the list was known, when this run fetched it. */
+  /** The source of the list of checksums, when this run downloaded it; else undefined. */
   readonly list: string | undefined
-  /** Every file was compared with its checksum in this run. */
+  /** True when every file was compared with its checksum in this run. */
   readonly compared: boolean
 }
 
-/** Records what was trusted. A checksum that never was is compared first: a run of every day does not. */
+/**
+ * Records which checksums were trusted. Compares the files first when one is not recorded yet, so that an ordinary
+ * later run need not do that.
+ * @throws KitError exit 3 or 7, see PinnedFile.prove; exit 12 when the record cannot be written
+ */
 async function record({ versions, env, list, compared }: Recorded): Promise<void> {
   const pinned = new Set(Object.values(versions).map(({ sha256 }) => sha256))
   const artifacts = artifactsOf(versions)

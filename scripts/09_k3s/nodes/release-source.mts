@@ -6,7 +6,7 @@ import type { ReleaseFile, ReleaseSource } from '../../../lib/settings/fetch-rel
 import { requireVersion, type Version, type Versions } from '../../../lib/settings/versions.mts'
 import type { K3sSettings } from '../settings.mts'
 
-// What of K3s' release does not lie on this machine, and where it is fetched from.
+// Which files of K3s' release are missing on this machine, and where they are downloaded from.
 
 type Arch = 'amd64' | 'arm64'
 
@@ -24,27 +24,28 @@ const names: Readonly<Record<Arch, Readonly<Record<'k3s' | 'k3s-images' | 'list'
   },
 }
 
-/** Processors as `uname -m` names them, by their names in a release. */
+/** Processors as `uname -m` prints them, by their names in a release. */
 export const processors: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64' }
 
-/** Bytes no file of a release has: the images are some 200 MB. */
+/** Most bytes of a file: the images are some 200 MB. */
 const mostBytes = 2e9
 
-/** Seconds in which nothing may come. */
+/** Seconds without data after which a download fails. */
 const silentSeconds = 60
 
-/** What does not lie on this machine. */
+/** The files that are missing on this machine, and where they are downloaded from. */
 export interface MissingFiles extends ReleaseSource {
-  /** The processor they are for, as `uname -m` names it. */
+  /** The processor they are for, as `uname -m` prints it. */
   readonly processor: string
 }
 
 /**
- * The files of K3s that versions.json only gives places for, and none of them is there.
- * @param isNew no cluster was installed for this environment before. The hosts of one that was have its images, or fetch
- *   what they lack: they are not fetched here
+ * Finds the files of K3s for which versions.json only has `places`, and that are in none of these.
+ * @param isNew true when no cluster was installed for this environment before. Hosts of an existing cluster have the
+ *   images or pull them: then they are not downloaded here
  * @returns undefined when nothing is missing
- * @throws KitError exit 3 when what lies there is for another processor than HOSTS_ARCH
+ * @throws KitError exit 3 when a file here is for another processor than HOSTS_ARCH; exit 2 when versions.json has no
+ *   k3s
  */
 export async function findMissing(
   versions: Versions,
@@ -83,7 +84,7 @@ export async function findMissing(
   }
 }
 
-/** Requires a program for that processor, whatever its name says. @param place where it would go @throws KitError exit 3 */
+/** Requires a program for that processor, whatever its name. @param place its later path @throws KitError exit 3 */
 async function requireProgram(part: string, place: string, arch: Arch): Promise<void> {
   const found = await elfMachine(part)
   if (found === processors[arch]) return
@@ -98,13 +99,16 @@ async function requireProgram(part: string, place: string, arch: Arch): Promise<
 const placeOf = (entry: Version | undefined, name: string): string | undefined =>
   entry?.places?.find((place) => basename(place) === name)
 
-/** The folder of a release. A plus sign means itself to some servers, a blank to others: %2B is read alike by all. */
+/** The folder of a release. Some servers read a plus sign as a blank, others literally: %2B is the same for all. */
 function baseOf(mirror: string | undefined, version: string): URL {
   if (mirror !== undefined && mirror !== '') return new URL(mirror.replace(/\/*$/, '/'))
   return new URL(`https://github.com/k3s-io/k3s/releases/download/${encodeURIComponent(version)}/`)
 }
 
-/** The processor whose files are fetched: HOSTS_ARCH, else that of what lies there, else this machine's. */
+/**
+ * The processor whose files are downloaded: HOSTS_ARCH, else that of the files here, else this machine's.
+ * @throws KitError exit 3 when a file here is for another one than HOSTS_ARCH
+ */
 async function archOf(versions: Versions, wanted: string | undefined): Promise<Arch> {
   const there = await archsThere(versions)
   const chosen = wanted === undefined || wanted === '' ? there[0]?.arch : wanted
@@ -120,7 +124,7 @@ async function archOf(versions: Versions, wanted: string | undefined): Promise<A
   return (chosen ?? own) === 'arm64' ? 'arm64' : 'amd64'
 }
 
-/** The files that lie there and tell for which processor they are, the program first: its name does not count. */
+/** The files here whose processor is known, the binary first: by its ELF header, the images by their name. */
 async function archsThere(versions: Versions): Promise<{ file: string; arch: string }[]> {
   const [program, images] = [versions['k3s']?.file, versions['k3s-images']?.file]
   const machine = program === undefined ? undefined : await machineOf(fromRoot(program))
@@ -134,5 +138,5 @@ async function archsThere(versions: Versions): Promise<{ file: string; arch: str
   ]
 }
 
-/** Undefined for a file that is missing or cannot be read, which is told when it is compared. */
+/** The processor of a program; undefined when it cannot be read, which the comparison with its checksum reports. */
 const machineOf = (file: string): Promise<string | undefined> => elfMachine(file).catch(() => undefined)

@@ -11,16 +11,19 @@ import { paths } from '../host/paths.mts'
 import { artifactsOf } from './install.mts'
 import { processors } from './release-source.mts'
 
-// The files of K3s' release on this machine, asked before any host is.
+// The files of K3s' release on this machine, checked before a host is read.
 
 /**
- * Requires that the program and the images of K3s are whole, belong together, and are the version versions.json names.
+ * Requires that the binary and the images of K3s are intact, for the same processor, and of the version in
+ * versions.json.
  * @param env the environment, for messages
- * @param isNew no cluster was installed for this environment before: every file is compared with its checksum now.
- *   Later each is when it is sent.
- * @returns the processor they are made for, as `uname -m` names it
- * @throws KitError exit 3 when a file is missing, or is another kind of file, processor or version; exit 7 when a
- *   checksum differs or is not known
+ * @param isNew true: every file is compared with its checksum now. False, when a cluster was installed for this
+ *   environment before: each is compared only when it is copied to a host
+ * @returns the processor they are built for, as `uname -m` prints it
+ * @throws KitError exit 2 when versions.json has no k3s or a list of checksums cannot be read; exit 3 when a file
+ *   cannot be read, is no program or is for another processor or version; exit 7 when a checksum differs or is not
+ *   known; with `isNew` also exit 6, 9, 130 or 143 for the start of the binary, see run; NotYet when it was not
+ *   downloaded yet
  */
 export async function requireRelease(versions: Versions, env: string, isNew: boolean): Promise<string> {
   const artifacts = artifactsOf(versions)
@@ -39,6 +42,7 @@ export async function requireRelease(versions: Versions, env: string, isNew: boo
   return processor
 }
 
+/** The processor a binary is built for. @throws KitError exit 3 when it cannot be read or is no program */
 async function processorOf(file: string, versions: Versions): Promise<string> {
   let processor: string | undefined
   try {
@@ -79,13 +83,14 @@ function requireImagesOf(versions: Versions, env: string): void {
 }
 
 /**
+ * Requires that versions.json names one version for the binary and the images of K3s.
  * @param env the environment, for messages
- * @throws KitError exit 3 when versions.json names images of another version than the program's
+ * @throws KitError exit 3 when the versions differ; exit 2 when versions.json has no k3s
  */
 export function requireSameVersion(versions: Versions, env: string): void {
   const { version } = requireVersion(versions, 'k3s')
   const images = versions['k3s-images']
-  // Beside a program of the operator's own, no images are an answer too: hosts fetch them.
+  // With a binary that the operator has named, the images may be absent: hosts then pull them.
   const from = images?.file ?? (isGiven(versions['k3s']) ? undefined : images?.places?.[0])
   if (images === undefined || from === undefined || images.version === version) return
   throw new KitError(`versions.json names K3s ${version} and images of ${images.version}`, {
@@ -95,7 +100,10 @@ export function requireSameVersion(versions: Versions, env: string): void {
   })
 }
 
-/** The version that the program itself tells, where this machine can run it. */
+/**
+ * Requires that the binary reports the version in versions.json, where this machine can run it.
+ * @throws KitError exit 3 when it reports another one; exit 3 or 7, see runnable; exit 6, 9, 130 or 143, see run
+ */
 async function requireVersionOf(versions: Versions, env: string, processor: string): Promise<void> {
   const { version, ...entry } = requireVersion(versions, 'k3s')
   const pinned = pinnedFile('k3s', { version, ...entry })
@@ -103,7 +111,7 @@ async function requireVersionOf(versions: Versions, env: string, processor: stri
   const { stdout } = await run([await runnable(pinned), '--version'])
   const told = /^\S+ version (v\S+)/.exec(stdout)?.[1]
   if (told === version) return
-  // The list of checksums is of the other version too: with it, what is fetched would look altered.
+  // The list of checksums is of that version too: it would not match the files that are downloaded instead.
   const files = artifactsOf(versions).flatMap(({ file }) => [file, listBeside(file)?.list ?? []].flat())
   throw new KitError(`${shownPath(pinned.file)} is ${told ?? 'not K3s'}, versions.json names ${version}`, {
     exitCode: exitCodes.preflight,
@@ -112,14 +120,11 @@ async function requireVersionOf(versions: Versions, env: string, processor: stri
   })
 }
 
-/** True for an entry whose file an operator has named, in the place of those that are looked for. */
+/** True for an entry whose file an operator has named, instead of the places where it is looked for. */
 const isGiven = (entry: Versions[string] | undefined): boolean =>
   entry?.file !== undefined && entry.places === undefined
 
-/**
- * What to do about files that are not the right ones.
- * @param what would be right
- */
+/** The hint to replace wrong files. @param what would be right */
 function replacing(files: readonly string[], versions: Versions, what: string): string {
   const entries = Object.values(versions)
   const isNamed = (path: string) =>

@@ -10,10 +10,10 @@ import type { K3sSettings } from '../settings.mts'
 import type { WithTokens } from './config.mts'
 import type { HostState } from './host-state.mts'
 
-// The two tokens of a cluster. They are settled here alone, by the one run that may change its servers: an environment
-// that only proves a cluster has none of its own.
+// The two tokens of a cluster. They are set only here, by a run that may change its servers: an environment that only
+// verifies a cluster has none of its own.
 
-/** Each token, what a host calls it, and the file K3s keeps it in. */
+/** Each token: its setting, its key in HostState.tokens, and the file of K3s that contains it. */
 const kinds = [
   { key: 'K3S_TOKEN', kind: 'server', file: 'token' },
   { key: 'K3S_AGENT_TOKEN', kind: 'agent', file: 'agent-token' },
@@ -22,10 +22,10 @@ const kinds = [
 const sha256 = (value: Sensitive): string => createHash('sha256').update(value.reveal()).digest('hex')
 
 /**
- * The tokens of a cluster that is there are those of the settings. K3s encrypts its datastore with the server token and
- * keeps a hash of the agent token in it: started with another one, a server ends with "bootstrap data already found and
- * encrypted with different token" or, at its next start but one, with "cred/passwd newer than datastore".
- * @param states of every server, before anything is written
+ * Requires that an existing cluster has the tokens of the settings. K3s encrypts its datastore with the server token
+ * and stores a hash of the agent token there: started with another one, a server ends with "bootstrap data already
+ * found and encrypted with different token" or, at the start after the next, with "cred/passwd newer than datastore".
+ * @param states of every server, read before anything is changed
  * @throws KitError exit 5 naming the setting, the host and where the right value is
  */
 export function requireSameTokens(states: readonly HostState[], settings: K3sSettings): void {
@@ -47,19 +47,21 @@ export function requireSameTokens(states: readonly HostState[], settings: K3sSet
   }
 }
 
+/** What withTokens needs. */
 export interface Settling {
-  /** Of every server, before anything is written. */
+  /** Of every server, read before anything is changed. */
   readonly states: readonly HostState[]
   readonly servers: readonly Pick<Host, 'name' | 'read'>[]
   readonly settings: K3sSettings
-  /** Saves them before any server is told. */
+  /** Saves new tokens, before a server gets them. */
   readonly keep: (found: RawValues) => Promise<void>
 }
 
 /**
- * The settings with both tokens: a cluster that is there has them on its masters; a cluster that is not gets new ones,
- * which are saved first.
- * @throws KitError exit 5 when no master has the token its cluster was made with; what `keep` throws
+ * Completes the settings with both tokens: those of an existing cluster are read from its masters; a new cluster gets
+ * new ones. What the settings lacked is saved.
+ * @throws KitError exit 5 when no master has the token its cluster was created with, or it differs between masters;
+ *   exit 3, 6, 9, 130 or 143, see Host.read; what `keep` throws
  */
 export async function withTokens({ states, servers, settings, keep }: Settling): Promise<WithTokens> {
   const lacking = kinds.filter(({ key }) => settings[key] === undefined)
@@ -76,6 +78,7 @@ export async function withTokens({ states, servers, settings, keep }: Settling):
   return complete
 }
 
+/** Reads a token from a master of the cluster. @throws KitError exit 5 when none has it; as Host.read */
 async function adopt(
   { key, kind, file }: (typeof kinds)[number],
   states: readonly HostState[],
@@ -97,7 +100,7 @@ async function adopt(
   return text
 }
 
-/** A token read from a host: neither it nor the password it ends with (`K10<hash>::server:<password>`) is shown. */
+/** Registers a token, and the password it ends with (`K10<hash>::server:<password>`), for redaction; returns it. */
 export function hideToken(token: string): string {
   sensitive(token.split(':').at(-1) ?? '')
   return sensitive(token).reveal()

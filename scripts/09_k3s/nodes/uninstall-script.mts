@@ -2,12 +2,16 @@ import { paths, unitOf } from '../host/paths.mts'
 import { modulesFile, sysctlFile } from '../prepare/kernel.mts'
 import { firewallScript, firewallUnit } from '../prepare/nftables.mts'
 
-// What takes K3s off a machine again. It is laid on each host at its installation, so that it is there also when
-// this kit is not, and ends what it began when it is run again after an interruption.
+// Removes K3s from a machine. The script is written to each host at its installation, so that it can be used without
+// the kit. Run again after an interruption, it completes what it began.
 
 const units = [unitOf('server'), unitOf('agent')].join(' ')
 
-/** POSIX shell; run by the kit, or by hand with the machine's own name. @param pods the range of the pods */
+/**
+ * The text of the uninstall script, POSIX shell; run by the kit, or by hand with the machine's own name as argument. It
+ * contains no secret. Pure.
+ * @param pods the range of the pods
+ */
 export const uninstallScript = (pods: string): string => `#!/bin/sh
 # Written by the KeyBuzz installer, module 9. Takes K3s off this machine with all its data: pods, volumes, database.
 # Snapshots of the database are kept in ${paths.backups}. Run it only on a machine that has left its cluster.

@@ -1,23 +1,24 @@
-// How systemd says a service stands.
+// The state of a systemd unit.
 
-/** A line of a POSIX script: the state of these units, a block for each. Units that are not there are `inactive`. */
+/** POSIX shell: prints the state of these units, a block of lines for each. A missing unit is `inactive`. Pure. */
 export const unitWords = (...units: string[]): string =>
   `systemctl show ${units.join(' ')} -p ActiveState,SubState,NRestarts,InvocationID`
 
-/** A unit that runs or starts; of a host with none, one that does not. */
+/** The state of a unit, see `systemctl show`. */
 export interface UnitState {
-  /** `active`, `activating`, `failed`, `inactive`; empty where systemd did not say. */
+  /** ActiveState: `active`, `activating`, `failed`, `inactive`; empty when systemd did not report it. */
   readonly state: string
-  /** Starts by systemd itself since it was last told to. */
+  /** NRestarts: automatic restarts since the last manual start. */
   readonly restarts: number
+  /** InvocationID: another one for every start; undefined before the first. */
   readonly invocation: string | undefined
-  /** It starts, and never ended since it was told to. */
+  /** It is activating, and was not restarted automatically since its last manual start. */
   readonly isFirstTry: boolean
-  /** It neither runs nor tries to. */
+  /** It is neither active nor activating. */
   readonly isStopped: boolean
 }
 
-/** The block of a unit that runs or starts; else of one that is not at rest, as after a failure. Pure. */
+/** The state of the unit that is active or activating; else of one that is not inactive, as after a failure. Pure. */
 export function unitIn(text: string): UnitState {
   const blocks = [...text.matchAll(/(?:^(?:ActiveState|SubState|NRestarts|InvocationID)=.*\n?)+/gm)].map(
     ([block]) => {

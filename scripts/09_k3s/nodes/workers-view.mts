@@ -3,7 +3,7 @@ import { paths } from '../host/paths.mts'
 import { kubectlWords } from './kubectl.mts'
 import { hideToken } from './tokens.mts'
 
-/** What a server knows of the workers. */
+/** What is needed to join workers, and to compare them with the cluster. */
 export interface WorkersView {
   /** The join token of workers, in its full form. */
   readonly token: string
@@ -22,7 +22,11 @@ const readyNodes = kubectlWords('--request-timeout=5s', 'get', 'nodes')
 
 const viewScript = `echo "$(cat ${paths.server}/agent-token)" && ${readyNodes}`
 
-/** @returns without `ready` when its API does not answer, with an empty token when it carries no cluster yet */
+/**
+ * Reads the join token of workers and the Nodes from a server.
+ * @returns without `ready` and `nodes` when the API does not answer; with an empty token when the server has none yet
+ * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read
+ */
 export async function viewOfWorkers(
   server: Host,
 ): Promise<Pick<WorkersView, 'token'> & Partial<WorkersView>> {

@@ -26,6 +26,7 @@ import { deleteStrayPods } from './pod-addresses.mts'
 import { healthyServer, readyWorker } from './readiness.mts'
 import { viewOfWorkers, type WorkersView } from './workers-view.mts'
 
+/** The machines of the cluster, and what the installation of its workers needs. */
 export interface Workers extends Omit<Hosts, 'close'> {
   readonly settings: K3sSettings
   readonly versions: Versions
@@ -33,8 +34,10 @@ export interface Workers extends Omit<Hosts, 'close'> {
 }
 
 /**
- * Joins every worker that answers, several at once; one that fails or is slow delays no other.
- * @throws KitError exit 9 naming each that did not join, after the others did
+ * Joins every worker that is connected, several in parallel; one that fails or is slow delays no other.
+ * @throws KitError exit 9 after the others have joined, naming each that did not, whatever the exit code of its error
+ *   was; before the first one: exit 2, 3, 7 or NotYet, see artifactsOf; exit 3 when no server of the cluster is
+ *   healthy, NotYet while there is none; exit 3, 6, 9, 130 or 143, see Host.read
  */
 export async function ensureWorkers({
   servers,
@@ -77,9 +80,10 @@ export async function ensureWorkers({
 }
 
 /**
- * What workers are compared with, as a server that answers tells it: the last one first, the others give the first
- * enough to answer.
- * @throws NotYet before there is a cluster; KitError exit 3 when no server of it answers
+ * The join token and the Nodes, from a server whose API answers. The last one is asked first: the first one has enough
+ * requests to answer.
+ * @throws NotYet while there is no cluster; KitError exit 3 when no server of it answers; exit 3, 6, 9, 130 or 143, see
+ *   Host.read
  */
 async function lookFrom(servers: readonly Host[]): Promise<WorkersView> {
   let there = false
@@ -92,7 +96,7 @@ async function lookFrom(servers: readonly Host[]): Promise<WorkersView> {
   throw there ? noneWhole() : new NotYet('09_k3s_02_install_control_plane')
 }
 
-/** The server a worker joins by. @throws KitError exit 3 when none is healthy */
+/** The server by which workers join. @throws KitError exit 3 when none is healthy, else as Host.read */
 async function healthyOf(servers: readonly Host[]): Promise<Host> {
   const healthy = await healthyServer(servers)
   if (healthy === undefined) throw noneWhole()
@@ -108,7 +112,7 @@ const noneWhole = (): KitError =>
 
 interface Joining extends WorkersView {
   readonly worker: Host
-  /** The server to join by, asked for once somebody must. */
+  /** Finds the server to join by, at the first call only. */
   readonly gate: () => Promise<Host>
   readonly artifacts: readonly Artifact[]
   readonly env: string
@@ -118,7 +122,7 @@ interface Joining extends WorkersView {
   readonly until: Until
 }
 
-/** @returns whether anything had to be done beside writing files */
+/** Joins one worker. @returns true when anything had to be done except writing files */
 async function join({
   worker,
   gate,
@@ -143,13 +147,14 @@ async function join({
   }
   await copyArtifacts(worker, artifacts)
   await writeConfig(worker, wanted)
-  // A kubelet registers only as it starts: one whose Node was deleted runs its pods on, and never comes back.
+  // A kubelet registers only when it starts: after a deletion of its Node its pods go on running, but it is not
+  // restored.
   const starts = needsStart(state, wanted) || (state.active && !nodes.has(worker.name))
   if (!starts && state.active && ready.has(worker.name))
     return ensureImages(worker, artifacts, until, state.images)
   const server = await gate()
   if (starts) {
-    // The Node of a machine that is still this one stays: another would give its pods other addresses.
+    // A Node that this very machine has registered stays: a new one would have another pod CIDR.
     if (!state.registered) await forgetNode(server, worker, until)
     await start(worker, wanted)
   }

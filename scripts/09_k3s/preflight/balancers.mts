@@ -8,8 +8,10 @@ import type { Fit } from './run.mts'
 const dialApi = (address: string): Promise<Answer> => dialUntil(address, 6443, 3000)
 
 /**
- * Once the masters' API answers from here, a name of the API that does not is the load balancer's own fault. Only
- * told: the kubeconfig goes by another address.
+ * Warns of each name in API_ADDRESSES at which the API does not answer this machine, once it answers at the masters:
+ * the fault is then the load balancer's. Only a warning: the kubeconfig uses another address.
+ * @param dial connects to port 6443 of an address or name
+ * @throws Cancelled (130) or KitError exit 143 on a signal, see dialUntil
  */
 export async function tellBalancers(
   fit: readonly Fit[],

@@ -2,11 +2,13 @@ import { shortened } from '../../../lib/base/sensitive.mts'
 import { failed, passed, warning } from '../../../lib/checks/checks.mts'
 import { mib, must, type HostCheck, type HostFacts } from './check.mts'
 
-// The disks: room, rights, kind, and how fast they keep what they are given.
+// The disks: free space, mount options, file system, and how fast a synchronous write is.
 
+/** Free KiB of the file system of a path; NaN when unknown. */
 const diskOf = ({ said }: HostFacts, path: string): number =>
   Number(said.all('disk').find(([at]) => at === path)?.[1] ?? Number.NaN)
 
+/** Type and mount options of the file system of a path; empty when unknown. */
 const mountOf = ({ said }: HostFacts, path: string): string =>
   said
     .all('mount')
@@ -14,7 +16,7 @@ const mountOf = ({ said }: HostFacts, path: string): string =>
     ?.slice(1)
     .join(' ') ?? ''
 
-/** Folders that may be on disks of their own: what is measured is the deepest one there is. */
+/** Folders that may be on separate disks; what is measured is the deepest part of their path that exists. */
 type Place = 'data' | 'db' | 'kubelet' | `/${string}`
 const ownFolders = {
   data: '/var/lib/rancher/k3s',
@@ -29,7 +31,10 @@ const nameOf = (place: Place): string => (isOwn(place) ? ownFolders[place] : pla
 /** Only masters have a database. */
 const concerns = (place: Place, { role }: HostFacts): boolean => place !== 'db' || role === 'master'
 
-/** A check that a folder’s file system may be written to, or may run programs. */
+/**
+ * A check of the file system of a folder.
+ * @param never what its type and mount options must not match
+ */
 const mounted = (
   id: string,
   place: Place,
@@ -72,13 +77,13 @@ const inodes = (id: string, place: Place, title: string): HostCheck => ({
   ask: (host) => {
     const at = pathOf(place, host)
     const seen = Number(host.said.all('inodes').find(([one]) => one === at)?.[1] ?? Number.NaN)
-    // File systems that make inodes as they need them say 0 or -.
+    // File systems that allocate inodes dynamically report 0 or `-`.
     return must(!(seen > 0) || seen >= 100_000, `${Number.isNaN(seen) ? 'not counted' : seen} free`)
   },
 })
 
 const remount = 'mount -o remount,rw; dmesg tells why it became read-only'
-/** No file system for the database or for layers of images, whatever a reason may say. */
+/** File systems that can hold neither etcd nor image layers; this cannot be waived. */
 const notLocal = /^(nfs|cifs|fuse|9p|overlay|tmpfs)/
 
 export const disks: readonly HostCheck[] = [
@@ -128,7 +133,7 @@ export const disks: readonly HostCheck[] = [
         : `${(micros / 1000).toFixed(1)} ms, mean of 100 synchronous writes`
       if (host.role !== 'master') return passed(shown)
       if (micros <= 10_000) return passed(shown)
-      // A node at work writes for itself at the same time.
+      // A node that already runs K3s writes to the disk at the same time.
       return micros <= 50_000 || host.said.has('ours') ? warning(shown) : failed(shown)
     },
   },

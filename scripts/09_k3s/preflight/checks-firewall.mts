@@ -9,8 +9,9 @@ import { policyOf, stoppedAtInput, stoppingRule } from './iptables.mts'
 import { publicAddressesOf, type OpenPort } from '../reach/public.mts'
 import { blockedText, thisMachine } from '../reach/reach.mts'
 
-// The firewall of a host: which, what it lacks, and whether the others come through it.
+// The firewall of a host: which one is active, what it lacks, and whether the other hosts can connect through it.
 
+/** The names of the active firewalls. */
 const activeOn = ({ said }: HostFacts): string[] => [
   ...(said.one('ufw') === 'active' ? ['ufw'] : []),
   ...(said.one('zone') === undefined ? [] : ['firewalld']),
@@ -23,7 +24,7 @@ const listeningPorts = {
   worker: '10250 and 8472/udp',
 } as const
 
-/** What takes the rules of kube-proxy, flannel and kube-router away when it loads its own anew. */
+/** Which firewall deletes the rules of kube-proxy, flannel and kube-router at a reload; undefined when none does. */
 function flushedBy({ said }: HostFacts): string | undefined {
   if (said.has('flush', 'ruleset') && said.has('unit', 'nftables'))
     return '/etc/nftables.conf has "flush ruleset", and nftables.service is active'
@@ -33,21 +34,21 @@ function flushedBy({ said }: HostFacts): string | undefined {
   return leavesRulesAlone(version, said.all('os')[0]?.[0]) ? undefined : `firewalld ${version}`
 }
 
-/** Since 2.0 firewalld does not flush what it did not write; RHEL's own has that since 1.2.5. */
+/** True for a firewalld that does not flush foreign rules: 2.0 and newer, on RHEL also 1.2.5 and newer. */
 function leavesRulesAlone(version: string, os = ''): boolean {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
   if (major !== 1) return major > 1
   return /^(rhel|rocky|almalinux|centos|ol)$/.test(os) && (minor > 2 || (minor === 2 && patch >= 5))
 }
 
-/** This machine, as the host sees it, is let through by what the step opens. */
+/** True when this step opens TCP ports to this machine, as the host sees its address. */
 const opensForUs = (host: HostFacts): boolean => {
   const us = host.said.one('client')
   const api = rulesFor(host, host.members, host.settings).filter(({ protocol }) => protocol === 'tcp')
   return us !== undefined && api.some(({ source }) => isInRange(us, source))
 }
 
-/** How many addresses are named. */
+/** Most addresses that an answer names. */
 const mostNamed = 3
 
 /** `198.51.100.1 answers this machine on tcp 6443, 10250`, for each address. */
@@ -83,7 +84,7 @@ export const firewall: readonly HostCheck[] = [
       if (addresses.length === 0) return passed('no public address')
       const named = few(addresses, mostNamed)
       const active = activeOn(host).join(' and ')
-      // A firewall that lets this machine in to the API does what it was told.
+      // A firewall that allows this machine to reach the API does what the settings want.
       const open = host.publicPorts.filter(({ port }) => port !== 6443 || active === '' || !opensForUs(host))
       if (open.length > 0) return warning(answersText(open))
       return should(
@@ -116,7 +117,7 @@ export const firewall: readonly HostCheck[] = [
     ask({ said }) {
       const rule = stoppingRule(said, 'FORWARD', /^-j (ACCEPT|FLANNEL-FWD)$/)
       if (rule !== undefined) return failed(`-A FORWARD ${rule} stops what no rule before it lets through`)
-      // A policy is asked last: flannel’s rule lets pods through before it.
+      // The chain's policy applies last: flannel's rule accepts packets of pods before it.
       return passed(policyOf(said, 'FORWARD') ?? 'no iptables')
     },
   },
@@ -127,7 +128,7 @@ export const firewall: readonly HostCheck[] = [
     waivable: true,
     ask(host) {
       const { said, settings } = host
-      // ufw and firewalld know their own rules, and this step opens them.
+      // ufw and firewalld manage their own rules, and this step adds to them.
       if (activeOn(host).some((one) => one !== 'nftables')) return passed('not by iptables alone')
       const stopped = stoppedAtInput(said, [settings.CLUSTER_CIDR, settings.SERVICE_CIDR])
       return should(stopped.length === 0, stopped.length === 0 ? 'open' : `stops ${stopped.join(' and ')}`)

@@ -2,9 +2,9 @@ import { passed } from '../../../lib/checks/checks.mts'
 import { must, should, type HostCheck } from './check.mts'
 import { k3sPaths } from './script.mts'
 
-// Other people's clusters, and what they left.
+// Clusters that the kit did not install, and what they left behind.
 
-/** Somebody else's Kubernetes may hold somebody's data: there is no waiving that. */
+/** A check for another Kubernetes. It may contain data, so it cannot be waived. */
 const foreign = (
   id: string,
   what: string,

@@ -3,7 +3,7 @@ import { installing, must, should, type HostCheck, type HostFacts } from './chec
 import { kernelModules } from './checks-modules.mts'
 import { tools } from './script.mts'
 
-// The kernel: version, control groups, settings; and the tools beside it.
+// The kernel: version, control groups, settings; and the commands the kit needs on a host.
 
 const setting = (name: string, least: number, why: string): HostCheck => ({
   id: `host.sysctl-${(name.split('.').at(-1) ?? '').replaceAll('_', '-')}`,
@@ -30,13 +30,13 @@ const controller = (name: string): HostCheck => ({
   },
 })
 
-/** `5.15.0-91-generic`: 5.15 */
+/** Major and minor version: 5 and 15 of `5.15.0-91-generic`. */
 const kernelOf = ({ said }: HostFacts): [major: number, minor: number] => {
   const [, major = '0', minor = '0'] = /^(\d+)\.(\d+)/.exec(said.one('kernel') ?? '') ?? []
   return [Number(major), Number(minor)]
 }
 
-/** The packages of tools that are not called as they are, for Debian and for RHEL. */
+/** The packages of commands whose package has another name, for Debian and for RHEL. */
 const packages: Readonly<Record<string, readonly [debian: string, rhel?: string]>> = {
   awk: ['gawk'],
   sha256sum: ['coreutils'],
@@ -78,7 +78,7 @@ export const kernel: readonly HostCheck[] = [
     ask: ({ said }) => must(said.has('cgroup', '2'), `version ${said.all('cgroup')[0]?.[0] ?? 'unknown'}`),
   },
   ...['cpu', 'cpuset', 'memory', 'pids'].map(controller),
-  // The two of the network are set whenever K3s starts: nobody needs to hear of them.
+  // K3s sets the two of the network whenever it starts, so they need no check.
   ...leastSettings
     .filter(({ name }) => !name.startsWith('net.'))
     .map(({ name, least, why }) => setting(name, least, why)),

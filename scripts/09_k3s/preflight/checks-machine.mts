@@ -2,9 +2,9 @@ import { failed, passed, warning, type Answer } from '../../../lib/checks/checks
 import { shortened } from '../../../lib/base/sensitive.mts'
 import { mib, must, should, type HostCheck, type HostFacts } from './check.mts'
 
-// What the machine is: rights, system, processor, memory.
+// The machine: rights, operating system, processor, memory.
 
-/** At least so much, else failed; at least so much more, else a warning. */
+/** Failed below `least`, a warning below `better`, else passed. */
 const enough = (seen: number, least: number, better: number, shown: (value: number) => string): Answer => {
   if (!(seen >= least)) return failed(`${shown(seen)}, at least ${shown(least)}`)
   return seen >= better ? passed(shown(seen)) : warning(`${shown(seen)}, better ${shown(better)}`)
@@ -111,7 +111,7 @@ export const machine: readonly HostCheck[] = [
     fix: 'echo \'Unattended-Upgrade::Automatic-Reboot "false";\' >/etc/apt/apt.conf.d/99-no-reboot: masters that go at one time take the quorum with them',
     waivable: true,
     ask({ said }) {
-      // As apt's own files have it; the last one counts.
+      // As apt evaluates its files: the last value applies.
       const [set = 'off'] = said.all('Unattended-Upgrade::Automatic-Reboot').at(-1) ?? []
       return should(!/^"(true|1|yes)"/.test(set), shortened(set, 20))
     },
@@ -141,7 +141,7 @@ export const machine: readonly HostCheck[] = [
     fix: 'give a master at least 2 GiB, better 4; a worker at least 1, better 2',
     waivable: true,
     onlyBare: true,
-    // A machine of 2 GiB shows a little less.
+    // MemTotal is a little less than the memory of the machine.
     ask: (host) =>
       server(host)
         ? enough(host.said.number('memtotal'), 1_800_000, 3_700_000, mib)

@@ -2,7 +2,7 @@ import { passed } from '../../../lib/checks/checks.mts'
 import { must, type HostCheck, type HostFacts } from './check.mts'
 import { netfilter } from './script.mts'
 
-// What the kernel must have, loaded or to be loaded: overlays, packet filters, the way between nodes.
+// Modules the kernel must have, loaded or not: overlayfs, packet filters, the network between nodes.
 
 const fullKernel =
   'on a small cloud image install the full kernel or linux-modules-extra, on RHEL dnf install kernel-modules-extra, then reboot'
@@ -23,7 +23,7 @@ const module = (
   },
 })
 
-/** A filter that answers needs no module to be named. */
+/** True when iptables lists rules, which shows that nf_tables works whether or not the module is listed. */
 function tried(name: string, { said }: HostFacts): boolean {
   return name === 'nf_tables' && said.has('rule', '-P')
 }
@@ -43,7 +43,7 @@ export const kernelModules: readonly HostCheck[] = [
     waivable: true,
     onlyBare: true,
     ask: ({ said }) => {
-      // A kernel without a list of its modules names none: then nothing is known, and K3s itself will tell.
+      // On a kernel without a list of its modules nothing is known; K3s itself reports what is missing.
       if (!said.has('module')) return passed('no list of modules')
       const missing = netfilter.filter((name) => !said.has('module', name))
       return must(missing.length === 0, missing.length === 0 ? 'there' : `not found: ${missing.join(', ')}`)

@@ -1,9 +1,9 @@
 import type { Answer } from '../../../lib/checks/checks.mts'
 import { installing, must, should, type HostCheck, type HostFacts } from './check.mts'
 
-// Who the host is, what time it is there, and that nobody else is the same.
+// Identity and clock of a host, and that no other host has the same identity.
 
-/** Passes when no other host says the same. */
+/** Passes when no other host printed the same value of this key. */
 const unique = (key: string, { said, others }: HostFacts): Answer => {
   const mine = said.all(key).map((words) => words.join(' '))
   const twins = others.filter((other) => other.said.all(key).some((words) => mine.includes(words.join(' '))))
@@ -15,7 +15,7 @@ const unique = (key: string, { said, others }: HostFacts): Answer => {
   )
 }
 
-/** Milliseconds between the clocks of two hosts that etcd, certificates and logins tolerate. */
+/** Most milliseconds from the median of all clocks: etcd, certificates and logins tolerate that. */
 const mostSkew = 500
 
 export const names: readonly HostCheck[] = [

@@ -3,21 +3,22 @@ import { few } from '../../../lib/base/few.mts'
 import { passed } from '../../../lib/checks/checks.mts'
 import { must, should, type HostCheck, type HostFacts } from './check.mts'
 
-// The private network, and what would come in the way of pods and Services.
+// The private network, and what would conflict with the ranges of pods and Services.
 
-/** The interface that carries the private address. */
+/** The interface that has the private address; undefined when none has. */
 const interfaceOf = ({ said, address }: Pick<HostFacts, 'said' | 'address'>): string | undefined =>
   said.all('address').find(([, one = '']) => one.split('/')[0] === address)?.[0]
 
+/** MTU and state of that interface; MTU 0 and an empty state when there is none. */
 const linkOf = (host: Pick<HostFacts, 'said' | 'address'>): { mtu: number; state: string } => {
   const [, mtu = '', state = ''] = host.said.all('link').find(([name]) => name === interfaceOf(host)) ?? []
   return { mtu: Number(mtu), state }
 }
 
-/** Interfaces that container networks are made of. */
+/** Names of interfaces that container networks create. */
 const ofContainers = /^(cni0|flannel[.\w-]*|cilium.*|cali.*|kube-ipvs0|docker0|weave)$/
 
-/** Interfaces a cluster of ours makes itself. */
+/** Names of interfaces that K3s creates itself. */
 const ourLinks = /^(cni0|flannel|veth|kube-)/
 
 interface Route {
@@ -27,18 +28,18 @@ interface Route {
   readonly gateway: string | undefined
 }
 
-/** As `ip route show` says them. */
+/** The routes, as `ip route show` prints them. */
 const routesOf = ({ said }: Pick<HostFacts, 'said'>): Route[] =>
   said.all('route').map(([to = '', ...words]) => {
     const after = (word: string) => (words.includes(word) ? words[words.indexOf(word) + 1] : undefined)
     return { to, link: after('dev') ?? '', gateway: after('via') }
   })
 
-/** Routes that lead somewhere else than a cluster of ours. */
+/** Destinations of routes to a range that K3s did not add. */
 const foreignRoutes = (host: HostFacts): string[] =>
   routesOf(host)
     .filter(({ to, link }) => to.includes('/') && !ourLinks.test(link))
-    // host-gw: the other nodes' pods are reached by the private interface.
+    // With host-gw the routes to pods of other nodes use the private interface.
     .filter(({ link }) => !(host.said.has('ours') && link === interfaceOf(host)))
     .map(({ to }) => to)
 
@@ -48,7 +49,8 @@ const free = (id: string, title: string, range: (host: HostFacts) => string, key
   fix: `choose another ${key}, or take the route away: ip route`,
   waivable: false,
   ask(host) {
-    // A wider one (Hetzner routes 10.0.0.0/8 to its private networks) is no clash: the narrower ones of K3s win.
+    // A route to a larger range (Hetzner routes 10.0.0.0/8 to its private networks) is no conflict: K3s' more specific
+    // routes take precedence.
     const clash = foreignRoutes(host).filter((route) => isWithin(route, range(host)))
     return must(
       clash.length === 0,
@@ -57,7 +59,7 @@ const free = (id: string, title: string, range: (host: HostFacts) => string, key
   },
 })
 
-/** The gateway by which a host reaches an address: what its most precise route says. */
+/** The gateway of the most specific route to an address; undefined when the address is reached without one. */
 function gatewayTo(host: HostFacts, address: string): string | undefined {
   const bits = (to: string) => (to === 'default' ? -1 : Number(to.split('/')[1] ?? 32))
   const [best] = routesOf(host)

@@ -1,7 +1,7 @@
 import { failed, passed } from '../../../lib/checks/checks.mts'
 import type { HostCheck, HostFacts } from './check.mts'
 
-// Ports K3s and the ingress take: free, or taken by the K3s that is ours.
+// Ports that K3s and the ingress use: free, or in use by the kit's own K3s.
 
 interface Port {
   readonly port: number
@@ -45,7 +45,7 @@ const needed: readonly Port[] = [
   },
 ]
 
-/** What a K3s of ours listens with: its own program, whatever it calls itself, and the ingress. */
+/** Programs that listen on a node of the kit: K3s, by the path of its binary (see preflightScript), and the ingress. */
 const own = /^(k3s|traefik)/
 
 const check = ({ port, protocol, what, when = () => true }: Port): HostCheck => ({
@@ -60,7 +60,7 @@ const check = ({ port, protocol, what, when = () => true }: Port): HostCheck => 
       .filter(([kind, one]) => kind === (protocol ?? 'tcp') && one === String(port))
     if (taken === undefined) return passed('free')
     const who = taken[2] ?? 'somebody'
-    // The kernel itself listens for VXLAN: no program has that port.
+    // The kernel itself listens for VXLAN and WireGuard: ss shows no program for that port.
     return host.said.has('ours') && (own.test(who) || taken[2] === undefined)
       ? passed(`${who}, our own`)
       : failed(`taken by ${who}`)

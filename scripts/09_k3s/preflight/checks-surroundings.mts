@@ -2,7 +2,7 @@ import { failed, passed, warning } from '../../../lib/checks/checks.mts'
 import { isLoop, isUsable, nameServersOf } from '../prepare/resolv-conf.mts'
 import { must, should, type HostCheck } from './check.mts'
 
-// What else lives on the host: firewalls, resolvers, proxies.
+// What else runs or is configured on the host: Docker, iptables, fail2ban, resolvers, proxies.
 
 const unit = (id: string, name: string, title: string, fix: string, waivable = true): HostCheck => ({
   id,
@@ -70,7 +70,7 @@ export const surroundings: readonly HostCheck[] = [
       if (servers.length === 0) return failed('no nameserver')
       const usable = nameServersOf(said)
       if (usable.some(isUsable)) return passed(servers.join(', '))
-      // With IPv6 alone pods resolve the names of the cluster, and no others.
+      // With IPv6 servers only, pods resolve names of the cluster but no others.
       return said.has('ours') && !usable.some(isLoop)
         ? warning(servers.join(', '))
         : failed(servers.join(', '))

@@ -9,7 +9,7 @@ import { network } from './checks-network.mts'
 import { ports } from './checks-ports.mts'
 import { surroundings } from './checks-surroundings.mts'
 
-/** Everything a host is asked before it is written to. */
+/** Every check of a host, run before it is changed. */
 export const hostChecks: readonly HostCheck[] = [
   ...machine,
   ...disks,

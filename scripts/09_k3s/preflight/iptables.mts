@@ -1,7 +1,7 @@
 import type { HostDocument } from '../host/document.mts'
 import { isWithin } from '../host/cidr.mts'
 
-// Rules an operator made with iptables, as `iptables -S` says them: of its chains INPUT and FORWARD.
+// Rules that an operator made with iptables in the chains INPUT and FORWARD, as `iptables -S` prints them.
 
 type Chain = 'INPUT' | 'FORWARD'
 
@@ -12,23 +12,27 @@ const rulesIn = (said: HostDocument, chain: Chain): string[] =>
     .filter(([verb, name]) => verb === '-A' && name === chain)
     .map(([, , ...words]) => words.join(' ').replace(/-m comment --comment ("[^"]*"|\S+) ?/, ''))
 
-/** A rule without a condition, which nothing passes. */
+/** True for a rule without a condition that drops or rejects every packet. */
 const stops = (rule: string): boolean => /^-j (DROP|REJECT)( --reject-with \S+)?$/.test(rule)
 
-/** The policy of a chain; undefined where no iptables answers. Pure. */
+/** The policy of a chain; undefined where there is no iptables. Pure. */
 export const policyOf = (said: HostDocument, chain: Chain): string | undefined =>
   said.all('rule').find(([verb, name]) => verb === '-P' && name === chain)?.[2]
 
 /**
- * The rule that stops everything which came so far; undefined when one of these lets all through before, or none is
- * there. Pure.
+ * The first rule that drops or rejects every remaining packet; undefined when there is none, or when a rule that
+ * matches `letThrough` precedes it. Pure.
  */
 export function stoppingRule(said: HostDocument, chain: Chain, letThrough: RegExp): string | undefined {
   const first = rulesIn(said, chain).find((rule) => stops(rule) || letThrough.test(rule))
   return first !== undefined && stops(first) ? first : undefined
 }
 
-/** Which of these ranges INPUT stops: its last word is no, and no rule before lets the whole range in. Pure. */
+/**
+ * Which of these ranges INPUT stops: those no rule accepts as a whole, where what no rule matches is dropped or
+ * rejected. Pure.
+ * @throws KitError exit 2 for a range that is not IPv4
+ */
 export function stoppedAtInput(said: HostDocument, ranges: readonly string[]): string[] {
   const rules = rulesIn(said, 'INPUT')
   const end = rules.findIndex((rule) => stops(rule) || rule === '-j ACCEPT')

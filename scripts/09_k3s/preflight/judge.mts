@@ -5,15 +5,20 @@ import type { HostCheck, HostFacts } from './check.mts'
 import { hostChecks } from './checks.mts'
 import { written } from '../../../lib/base/written.mts'
 
-/** One check that did not simply pass, and where. */
+/** A check that did not pass on every host. */
 export interface Finding extends Pick<Outcome, 'id' | 'title' | 'fix' | 'result'> {
-  /** `k8s-master-01: 512 MiB, at least 1758 MiB` */
+  /** What was observed, and where: `k8s-master-01: 512 MiB, at least 1758 MiB`. */
   readonly seen: readonly string[]
-  /** Why it may be so, when an operator has waived it. */
+  /** The reason the operator gave, when the check is waived. */
   readonly waived?: string
 }
 
-/** Asks every check of every host. Pure. @throws KitError exit 2 for a waiver of no check, or of one nothing waives */
+/**
+ * Runs every check on every host. Pure.
+ * @param waived reasons by id of a check, see waivedOf
+ * @returns the checks that did not pass on every host
+ * @throws KitError exit 2 when WAIVED names an unknown check or one that cannot be waived
+ */
 export function judge(hosts: readonly HostFacts[], waived: ReadonlyMap<string, string>): Finding[] {
   for (const id of waived.keys()) {
     const check = hostChecks.find((one) => one.id === id)
@@ -43,7 +48,7 @@ function answerOf({ ask, onlyBare = false }: HostCheck, host: HostFacts): Answer
   return onlyBare && host.said.has('ours') && answer.result === 'failed' ? warning(answer.evidence) : answer
 }
 
-/** Hosts that show the same stand in one line. */
+/** One line for all hosts with the same evidence. */
 function grouped(wrong: readonly { host: HostFacts; evidence: string }[]): string[] {
   const evidences = [...new Set(wrong.map(({ evidence }) => evidence))]
   return evidences.map((evidence) => {
@@ -52,7 +57,7 @@ function grouped(wrong: readonly { host: HostFacts; evidence: string }[]): strin
   })
 }
 
-/** Warnings, and what an operator waived. */
+/** Logs the warnings, and every check that is waived. */
 export function tell(findings: readonly Finding[]): void {
   for (const { title, fix, seen, waived, result } of findings) {
     if (waived !== undefined) log.warn(`waived: ${title}: ${seen.join('; ')}   (${waived})`)
@@ -69,7 +74,11 @@ function waiverOf(failed: readonly Finding[]): string {
   return ids.length === 0 ? '' : `; what cannot matter here: --set WAIVED="${words}"`
 }
 
-/** @throws KitError exit 3 when a check failed and nobody waived it */
+/**
+ * Requires that no check failed, except those that are waived.
+ * @param many how many hosts were checked
+ * @throws KitError exit 3 with each check that failed, its evidence and its fix
+ */
 export function requireNone(findings: readonly Finding[], many: number): void {
   const failed = findings.filter(({ result, waived }) => result === 'failed' && waived === undefined)
   if (failed.length === 0) return

@@ -13,29 +13,32 @@ import { findBlocked, peersOf } from '../reach/reach.mts'
 import { preflightScript } from './script.mts'
 import { waivedOf } from '../settings-waived.mts'
 
+/** A host, and what was read and probed there. */
 export interface Answered {
   readonly host: Host
   readonly role: HostFacts['role']
   readonly said: HostDocument
-  /** Its clock against this machine's, milliseconds. */
+  /** Milliseconds its clock is ahead of this machine's. */
   readonly ahead: number
-  /** How wrong that may be: half of the time on the way. */
+  /** Milliseconds by which `ahead` may be wrong: half of the time on the network. */
   readonly within: number
   readonly publicPorts: readonly OpenPort[]
 }
 
-/** A host that may be written to, and what it said of itself. */
+/** A host that passed preflight, and what is known of it. */
 export interface Fit {
   readonly host: Host
   readonly facts: HostFacts
 }
 
 /**
- * Asks every host about itself, in one round trip each, before anything is written; when all are fit, whether they
- * reach each other.
- * @param program the processor the program of K3s is made for
- * @throws KitError exit 3 with every check that failed and nobody waived, exit 2 for a waiver that waives nothing,
- *   exit 5 for a node of ours that would get another name, address or role
+ * Checks every host before anything is written: reads its state in one round trip and, once all other checks passed,
+ * tests whether the hosts reach each other.
+ * @param program the processor the K3s binary is built for, as `uname -m` prints it
+ * @throws KitError exit 3 with every check that failed and is not waived; exit 2 when WAIVED names an unknown check or
+ *   one that cannot be waived; exit 5 for a node that would get another name, address or role; exit 6 for incomplete
+ *   output; exit 9 when the state of files cannot be read; exit 3, 6, 9, 130 or 143, see Host.read; an Error when a
+ *   host cannot listen or probe
  */
 export async function requireFit(
   hosts: Omit<Hosts, 'close'>,
@@ -67,7 +70,7 @@ export async function requireFit(
   })
 }
 
-/** What it joined as says only the configuration of our own K3s. */
+/** As what a machine joined is read only where the kit installed K3s: another one's config.yaml proves nothing. */
 const identityOf = ({ host, role, said }: Answered): Identity => ({
   name: host.name,
   address: host.address,
@@ -77,7 +80,10 @@ const identityOf = ({ host, role, said }: Answered): Identity => ({
   joined: said.has('ours') ? said.all('node') : [],
 })
 
-/** Knocks at every port; whoever did not get through is told at the host that did not let him. */
+/**
+ * Adds to each host the connections that failed: at the host that was not reached, or at the one that probed when the
+ * other is not part of this run.
+ */
 async function withBlocked(
   hosts: Pick<Hosts, 'servers'>,
   answered: readonly Answered[],
@@ -93,8 +99,10 @@ async function withBlocked(
 }
 
 /**
- * Asks one host about itself, looks at what preparation may write there, and probes its public addresses.
- * @throws KitError exit 6 or 9
+ * Reads what checks need to know of one host, and the state of the files preparation may write; probes its public
+ * addresses.
+ * @throws KitError exit 6 for incomplete output; exit 9 when the state of files cannot be read; exit 3, 6, 9, 130 or
+ *   143, see Host.read
  */
 export async function ask(
   host: Host,
@@ -123,7 +131,7 @@ export async function ask(
   }
 }
 
-/** What is left of a difference when all doubt speaks for the clock: a slow way is no wrong clock. */
+/** The part of a clock offset that is certain: a slow network must not look like a wrong clock. Milliseconds. */
 const surely = (offset: number, within: number): number =>
   Math.sign(offset) * Math.max(0, Math.abs(offset) - within)
 

@@ -4,10 +4,11 @@ import type { K3sSettings } from '../settings.mts'
 import type { Fit } from './run.mts'
 
 /**
- * Asks the members of the cluster whether the settings say what it was made with, before a firewall or anything else is
- * written by settings that another cluster has.
- * @param fit what hosts of this run said of themselves; servers it does not work on are asked now
- * @throws KitError exit 5, see requireSameFixed; exit 6 when a connection is lost
+ * Requires that the settings have the values the cluster was created with, before a firewall or anything else is
+ * changed by the settings of another cluster.
+ * @param servers all masters that are connected
+ * @param fit the hosts of this run; the other servers are read now
+ * @throws KitError exit 5, see requireSameFixed; exit 3, 6, 9, 130 or 143, see Host.read
  */
 export async function requireSameCluster(
   servers: readonly Host[],

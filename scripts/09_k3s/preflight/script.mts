@@ -3,10 +3,10 @@ import { signature } from '../host/paths.mts'
 import { policyModules } from '../prepare/kernel.mts'
 import { modules, preparedPart, prologue } from '../prepare/script.mts'
 
-// What is asked of a host before anything is written to it: one POSIX script, one round trip, one document of
-// `key value` lines. It only reads, but for a probe of the disk and a link of the overlay's kind, both taken away again.
+// What is read of a host before it is changed: one POSIX script, one round trip, one document of `KEY VALUE` lines. It
+// only reads, except for a test file on the disk and a network link of the overlay's type, both deleted again.
 
-/** What rules of kube-proxy, flannel and kube-router are made of. */
+/** Kernel modules that the rules of kube-proxy, flannel and kube-router need. */
 export const netfilter = [
   ...policyModules,
   ...['comment', 'conntrack', 'addrtype', 'multiport', 'statistic', 'mark', 'MASQUERADE'].map(
@@ -16,7 +16,7 @@ export const netfilter = [
 
 const sysctls = ['net.ipv4.conf.all.rp_filter', 'vm.panic_on_oom']
 
-/** Programs the kit runs on a host, or has K3s run there. */
+/** Commands that the kit or K3s runs on a host. */
 export const tools = [
   'awk',
   'sed',
@@ -44,7 +44,7 @@ const units = [
   'nftables',
 ]
 
-/** What K3s consists of on a host, whoever installed it. */
+/** Paths that exist where K3s is installed, by the kit or not. */
 export const k3sPaths = [
   '/etc/rancher/k3s/config.yaml',
   '/etc/systemd/system/k3s.service',
@@ -67,8 +67,9 @@ const leftovers = [
 ]
 
 /**
- * The script's text. $1 is the host's private address. It answers to root and to anybody else. sudo hides from where
- * the connection came; a process above it knows. No word too many: every run sends it to every host.
+ * The text of the script. $1 is the host's private address. It also runs without root, for the check of the uid. sudo
+ * removes SSH_CONNECTION from the environment, so it is read from a parent process. Kept short: every run sends it to
+ * every host.
  */
 export const preflightScript = `${prologue}say time "$(date +%s.%N)"
 above=$$

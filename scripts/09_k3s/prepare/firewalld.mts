@@ -2,20 +2,21 @@ import type { HostDocument } from '../host/document.mts'
 import type { Rule } from '../host/openings.mts'
 import type { Task } from './task.mts'
 
-// firewalld: rich rules in the zone of the private interface, now and for the next start. Never --reload: it drops
-// what others added for now only. A rich rule carries no name of ours, so none is ever taken away. Rich rules let
-// nothing through to pods, and a policy that does wants a reload: so hosts of the cluster are in the zone trusted.
+// firewalld: rich rules in the zone of the private interface, in the runtime and in the permanent configuration. Never
+// --reload: it drops what others added to the runtime configuration only. A rich rule cannot be marked as the kit's, so
+// none is ever removed. Rich rules do not allow forwarding to pods, and a policy that does needs a reload: therefore
+// hosts of the cluster are in the zone trusted.
 
 const kinds = ['runtime', 'permanent'] as const
 
-/** As --list-rich-rules writes it. */
+/** The rich rules of one rule, as --list-rich-rules prints them. */
 const richRules = ({ source, protocol, ports }: Rule): string[] =>
   ports.map(
     (port) =>
       `rule family="ipv4" source address="${source}" port port="${port}" protocol="${protocol}" accept`,
   )
 
-/** What is to do on a host where firewalld runs. Pure. */
+/** The commands that add what is missing on a host where firewalld runs; empty where it does not. Pure. */
 export function firewalldTasks(said: HostDocument, rules: readonly Rule[]): Task[] {
   const zone = said.one('zone')
   if (zone === undefined) return []
@@ -33,7 +34,7 @@ export function firewalldTasks(said: HostDocument, rules: readonly Rule[]): Task
         what: told(text),
         words: [...command, `--zone=${zone}`, `--add-rich-rule=${text}`],
       }))
-    // The zone that lets everything pass, also on its way through.
+    // The zone trusted accepts everything, also what is forwarded.
     const ranges = [...new Set(rules.filter(isTrusted).map(({ source }) => source))]
       .filter((source) => !has('trusted', kind, source))
       .map((source) => ({

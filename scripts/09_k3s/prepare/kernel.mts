@@ -3,9 +3,11 @@ import type { K3sSettings } from '../settings.mts'
 import type { HostDocument } from '../host/document.mts'
 import type { Task } from './task.mts'
 
-// Kernel modules and settings: for now, and for the next start of the host.
+// Kernel modules and settings: at once, and at every boot of the host.
 
+/** The file from which systemd loads the modules at boot. */
 export const modulesFile = '/etc/modules-load.d/keybuzz-k3s.conf'
+/** The file with the kernel settings that were too low. */
 export const sysctlFile = '/etc/sysctl.d/90-keybuzz-k3s.conf'
 
 const overlays: Readonly<Record<string, readonly string[]>> = {
@@ -21,12 +23,13 @@ const modulesOf = ({ FLANNEL_BACKEND }: K3sSettings): string[] => [
 ]
 
 /**
- * What K3s' network policy controller is made of: where they cannot be used when K3s starts, it leaves NetworkPolicies
- * alone and says so in its journal only. A kernel may have them built in and list them nowhere, so none is required.
+ * Modules that the network policy controller of K3s uses. Where they cannot be used when K3s starts, NetworkPolicies
+ * are not enforced, and only its journal says so. A kernel may have them built in without listing them: none is
+ * required.
  */
 export const policyModules = ['ip_set', 'xt_set']
 
-/** What each setting must be at least, and why. */
+/** The least value of each kernel setting, and why. */
 export const leastSettings: readonly {
   readonly name: string
   readonly least: number
@@ -56,7 +59,7 @@ const file = (path: string, lines: readonly string[]) => ({
   content: `${[signature, ...lines].join('\n')}\n`,
 })
 
-/** Modules that are not loaded; the file that loads them at every start. Pure. */
+/** The file that loads the modules at every boot, and a command for those that are not loaded. Pure. */
 export function moduleWorks(said: HostDocument, settings: K3sSettings): Task[] {
   const wanted = [...modulesOf(settings), ...policyModules.filter((name) => said.has('module', name))]
   const missing = wanted.filter((name) => !said.has('loaded', name))
@@ -68,7 +71,10 @@ export function moduleWorks(said: HostDocument, settings: K3sSettings): Task[] {
   ]
 }
 
-/** Settings that are too low, and those this file has raised before; what is higher is left alone. Pure. */
+/**
+ * Raises the settings that are too low. The file also keeps those it has raised before; a setting that was high enough
+ * without it is left as it is. Pure.
+ */
 export function sysctlWorks(said: HostDocument): Task[] {
   const seen = (name: string) => Number(said.all('sysctl').find(([key]) => key === name)?.[1] ?? 0)
   const low = leastSettings.filter(({ name, least }) => seen(name) < least)

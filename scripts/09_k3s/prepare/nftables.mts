@@ -4,17 +4,20 @@ import type { HostDocument } from '../host/document.mts'
 import type { Rule } from '../host/openings.mts'
 import type { Task } from './task.mts'
 
-// nftables: a packet must be let through by every chain it meets, so a table of our own would open nothing. Each of
-// the operator's chains that filters gets one jump, at its head, into a chain of ours beside it.
+// nftables: every base chain of a hook must accept a packet, so a table of the kit would open nothing. Each of the
+// operator's chains that filters gets one jump as its first rule, to a chain of the kit in the same table.
 
+/** The script that opens what K3s needs. */
 export const firewallScript = '/usr/local/sbin/keybuzz-firewall'
 const unitName = 'keybuzz-firewall.service'
+/** The unit that runs it at boot, and whenever nftables.service starts or reloads. */
 export const firewallUnit = `/etc/systemd/system/${unitName}`
 
 /**
- * awk over `nft list ruleset`: `chain FAMILY TABLE NAME HOOK MARK COUNT` for each chain that may stop packets: one
- * that only counts or lets through stops none. Not the chains of other programs, which know their own rules; those
- * of iptables cannot be written by nft.
+ * awk over `nft list ruleset`: a line `chain FAMILY TABLE NAME HOOK MARK COUNT` for each base chain that may stop
+ * packets; one that only counts or accepts stops none. MARK is the `markOf` of the kit's jump in it, or `none`; COUNT
+ * the number of rules in the kit's chain. Skips the chains of other programs, which maintain their own rules, and those
+ * of iptables, which nft must not change.
  */
 export const chainsOf = String.raw`$1 == "table" { family = $2; table = $3 }
 $1 == "chain" { chain = $2; hook = ""; stops = 0; mark = "none" }
@@ -35,8 +38,9 @@ const line = ({ source, protocol, ports }: Rule): string =>
     : `ip saddr ${source} ${protocol} dport { ${ports.join(', ')} } accept`
 
 /**
- * What is let in, and what is let through: all that pods begin, and to pods what hosts of the cluster, load balancers and
- * administrators begin. What comes to a NodePort has the address of its pod by then: from anywhere else it ends here.
+ * The rules for incoming and for forwarded packets. Forwarded is every connection of a pod, and connections to pods
+ * from hosts of the cluster, load balancers and administrators. A packet to a NodePort already has the address of its
+ * pod as destination here, so one from any other source is not accepted.
  */
 function linesOf(rules: readonly Rule[]): Readonly<Record<string, readonly string[]>> {
   const ranges = rules.flatMap(({ source, protocol }) => (protocol === undefined ? [source] : []))
@@ -49,14 +53,20 @@ function linesOf(rules: readonly Rule[]): Readonly<Record<string, readonly strin
   return { input: rules.map(line), forward }
 }
 
-/** Of the unit too: a host where another one was enabled is laid anew, and with it the links of its unit. */
+/**
+ * A checksum of the rules and of the unit. With another unit a host is set up again too, so that `systemctl reenable`
+ * renews the links of its [Install] section.
+ */
 const markOf = (rules: readonly Rule[]): string =>
   createHash('sha256')
     .update(JSON.stringify([linesOf(rules), unit]))
     .digest('hex')
     .slice(0, 12)
 
-/** POSIX shell that makes it so, whatever is there; one transaction a chain. */
+/**
+ * The text of firewallScript, POSIX shell: replaces whatever an earlier run added to each chain, in one nft transaction
+ * per chain; with the argument `remove` it only removes it. Pure.
+ */
 export function scriptText(rules: readonly Rule[]): string {
   const lines = linesOf(rules)
   return `#!/bin/sh
@@ -100,7 +110,7 @@ ExecReload=${firewallScript}
 WantedBy=multi-user.target nftables.service
 `
 
-/** What is to do on a host whose own nftables filter packets. Pure. */
+/** What is missing on a host whose own nftables chains filter packets; empty where there are none. Pure. */
 export function nftablesTasks(said: HostDocument, rules: readonly Rule[]): Task[] {
   const chains = said.all('chain')
   if (chains.length === 0) return []

@@ -3,21 +3,23 @@ import { paths, signature } from '../host/paths.mts'
 import type { HostDocument } from '../host/document.mts'
 import type { Task } from './task.mts'
 
+/** True for a loopback address: a resolver on the host itself, which pods cannot reach. */
 export const isLoop = (address: string): boolean => address.startsWith('127.') || address === '::1'
 
-/** Where clouds answer for names in the range of one link, which else no pod reaches. */
+/** Link-local addresses at which clouds offer DNS; pods reach no other link-local address. */
 const ofClouds = ['169.254.169.253', '169.254.169.254']
 
 /**
- * True for a name server that pods reach: they have IPv4 addresses only, and K3s itself takes none that is the host's
- * own or of one link. Pure.
+ * True for a name server that pods can reach: pods have IPv4 addresses only, and K3s itself accepts no loopback,
+ * link-local or multicast address in a resolv.conf. Pure.
  */
 export const isUsable = (address: string): boolean =>
   isIPv4(address) && (ofClouds.includes(address) || !/^(0|127|169\.254|22[4-9]|23\d|2[45]\d)\./.test(address))
 
 /**
- * The name servers of pods: a stub on the host itself would make the cluster DNS ask itself. Those with IPv6 take
- * places of the three that are ever asked; they stay only where there is no other. Pure.
+ * The name servers for pods, at most three, as a resolver uses no more. A stub resolver on the host is left out: the
+ * cluster DNS would query itself. IPv6 servers, which would take the places of usable ones, are used only where there
+ * is no other. Pure.
  */
 export function nameServersOf(said: HostDocument): string[] {
   const all = (key: string) => said.all(key).map(([address = '']) => address)
@@ -28,7 +30,7 @@ export function nameServersOf(said: HostDocument): string[] {
   return (real ?? own).slice(0, 3)
 }
 
-/** The kubelet’s own resolv.conf; the host’s is never touched. Pure. */
+/** The resolv.conf of the kubelet; the one of the host is never changed. Pure. */
 export function resolvConfTasks(said: HostDocument): Task[] {
   const domains = [...new Set(said.all('domain').flat())].filter((one) => one !== '.')
   const lines = [

@@ -12,9 +12,11 @@ import type { Task } from './task.mts'
 import { pending, tasksFor, type FitHost } from './tasks.mts'
 
 /**
- * Makes every host ready for K3s: modules, settings, resolver, firewall. Then looks whether it is so, and whether
- * those who did not get through before do now.
- * @throws KitError exit 9 for a host that is not as it was made
+ * Prepares every host for K3s: kernel modules and settings, resolver, firewall. Then verifies that this took effect,
+ * and that connections which were blocked before now succeed.
+ * @throws KitError exit 9 when a file cannot be written or a command fails, a host is not prepared within 15 s, or a
+ *   connection is still blocked after 20 s; exit 6 for incomplete output; exit 3, 6, 9, 130 or 143, see Host.read; what
+ *   the gate throws (Writes.make); an Error when a host cannot listen or probe
  */
 export async function prepareHosts(
   fit: readonly FitHost[],
@@ -39,7 +41,7 @@ export async function prepareHosts(
     await until(allReach(fit, hosts))
 }
 
-/** @returns whether anything was to do */
+/** Does all tasks of one host. @returns true when something was changed (under --plan: would be) */
 async function prepare({ host, facts }: FitHost): Promise<boolean> {
   let changed = false
   for (const work of tasksFor(facts)) if (await make(host, work)) changed = true
@@ -54,7 +56,7 @@ async function make(host: Host, { what, files = [], words }: Task): Promise<bool
   return true
 }
 
-/** What a host still lacks, asked anew: the words of its works, empty when there are none. */
+/** What a host still lacks, read again: the host and its pending tasks in words; empty when there are none. */
 async function whatLacks({ host, facts }: FitHost): Promise<string> {
   const shown = 'ask whether the host is prepared'
   const { stdout } = await readScript(host, preparedScript, [host.address], { shown })
@@ -62,7 +64,7 @@ async function whatLacks({ host, facts }: FitHost): Promise<string> {
   return works.length === 0 ? '' : `${host.name}: ${works.map(({ what }) => what).join(', ')}`
 }
 
-/** The way between the hosts, as it was asked before anything was written. */
+/** Waits until every connection between the hosts succeeds; probes the same ports as preflight. */
 const allReach = (fit: readonly FitHost[], hosts: Pick<Hosts, 'servers'>): Parameters<Until>[0] => ({
   what: 'the way between the hosts',
   seconds: 20,

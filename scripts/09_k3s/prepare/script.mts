@@ -1,9 +1,13 @@
 import { leastSettings, policyModules, sysctlFile } from './kernel.mts'
 import { chainsOf } from './nftables.mts'
 
-// How a host stands that is to be prepared: lines for the document preflight reads, and read again when it is done.
+// The state of a host that preparation needs to know: lines of the document that preflight reads, and that is read
+// again after the changes.
 
-/** What every host is asked for; its order is that of the other question about modules: a list sent twice packs well. */
+/**
+ * Kernel modules looked for on every host. preflightScript repeats the list in the same order, so that gzip packs it
+ * well.
+ */
 export const modules = ['overlay', 'br_netfilter', 'nf_conntrack', 'vxlan', 'wireguard', 'nf_tables']
 
 const names = [...modules, ...policyModules]
@@ -12,8 +16,8 @@ const resolver = (path: string, server: string): string =>
   `awk '/^nameserver/ { print "${server}", $2 } /^search/ { print "search", NF - 1; $1 = "domain"; print }' ${path}`
 
 /**
- * POSIX shell: what every script that asks a host begins with. $1 is the host's private address. What a program says of
- * something that is not there is no answer, and is dropped here once.
+ * POSIX shell: the beginning of every script that reads a host. $1 is the host's private address. Discards stderr,
+ * where programs complain about what is missing. `say KEY VALUE` prints nothing for an empty value.
  */
 export const prologue = `address=$1
 exec 2>/dev/null
@@ -29,8 +33,9 @@ sysctls() {
 `
 
 /**
- * After the prologue. A kernel may have an overlay built in and list it nowhere: a link of that kind tells, which is
- * never up and goes at once. Where modprobe knows the module none is made, for that would load it.
+ * POSIX shell, after the prologue: modules, settings, resolver and firewall of the host. A kernel may have vxlan or
+ * wireguard built in without listing it: creating a link of that type shows it. The link is never set up, and deleted
+ * at once. Where modprobe finds the module no link is created, for that would load it.
  */
 export const preparedPart = `listed() { [ -d "/sys/module/$1" ] || grep -qs "^$1 " /proc/modules || grep -qsw "$1" /proc/filesystems || grep -qs "/$1.ko" "/lib/modules/$(uname -r)/modules.builtin"; }
 makes_link() {
@@ -62,6 +67,6 @@ fi
 has nft && nft list ruleset | awk '${chainsOf}'
 `
 
-/** Asked again after the writes. */
+/** Reads the state of a host again after the changes; its output is for parseDocument. */
 export const preparedScript = `${prologue}${preparedPart}say end 1
 `

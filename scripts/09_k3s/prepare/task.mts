@@ -1,8 +1,9 @@
-/** One thing preparation makes so on a host. */
+/** One change that preparation makes on a host. */
 export interface Task {
+  /** The change in one phrase, for plan and messages. */
   readonly what: string
-  /** Files that must be there; written only when they differ. */
+  /** Files that must exist, with four octal digits as mode; written only when they differ. */
   readonly files?: readonly { readonly path: string; readonly mode: string; readonly content: string }[]
-  /** A command to run now; none when the host is so already. */
+  /** A command to run now; undefined when the host is already in the wanted state. */
   readonly words?: readonly string[]
 }

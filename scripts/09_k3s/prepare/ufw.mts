@@ -2,13 +2,13 @@ import type { HostDocument } from '../host/document.mts'
 import type { Task } from './task.mts'
 import type { Rule } from '../host/openings.mts'
 
-// ufw: rules are commands with our comment. What an operator denied by a rule of his stays denied.
+// ufw: a rule of the kit has its comment. What an operator's own rule denies stays denied.
 
 const comment = 'keybuzz'
 
-/** As `ufw show added` writes it, without the comment. */
+/** The ufw rules of one rule, as `ufw show added` prints them, without the comment. */
 function texts({ source, protocol, ports }: Rule): string[] {
-  // Pods are also forwarded: by rules, whatever the policy for routed packets is.
+  // Packets of pods are also forwarded: these rules allow it whatever the default policy for routed packets is.
   if (protocol === undefined)
     return [`allow from ${source}`, `route allow from ${source}`, `route allow to ${source}`]
   const list = ports.map((one) => one.replace('-', ':')).join(',')
@@ -20,13 +20,13 @@ const removed = (rule: string): string[] =>
     ? ['ufw', 'route', 'delete', ...rule.split(' ').slice(1)]
     : ['ufw', 'delete', ...rule.split(' ')]
 
-/** What is to do on a host whose ufw is active: rules that lack, and rules of ours nobody needs any more. Pure. */
+/** Adds missing rules and deletes rules of the kit that are no longer needed; empty where ufw is not active. Pure. */
 export function ufwTasks(said: HostDocument, rules: readonly Rule[]): Task[] {
   if (said.one('ufw') !== 'active') return []
   const there = said.all('ufwrule').map((words) => words.join(' '))
   const mark = ` comment '${comment}'`
   const ours = there.filter((one) => one.endsWith(mark)).map((one) => one.slice(0, -mark.length))
-  // One of the operator's own that says the same is as good.
+  // The same rule by the operator, with another comment or none, is sufficient.
   const plain = there.map((one) => one.replace(/ comment '.*'$/, ''))
   const wanted = rules.flatMap(texts)
   const missing = wanted.filter((one) => !plain.includes(one))

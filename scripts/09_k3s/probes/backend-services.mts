@@ -6,9 +6,9 @@ import type { Versions } from '../../../lib/settings/versions.mts'
 import type { K3sSettings } from '../settings.mts'
 import { probeNamespace, single } from './probe.mts'
 
-// What is there for applications before the first of them.
+// Objects for applications, created before the first of them.
 
-/** Host and port of every backend, by the names of their settings: no account, no password. */
+/** A ConfigMap with host and port of every backend, by the names of their settings: no user, no password. Pure. */
 export function backendServices(settings: K3sSettings): Manifest[] {
   const home = inEnvironment('keybuzz', settings.ENV, '-')
   const hosts = Object.keys(settings).filter((key) => /^[A-Z0-9]+_HOST$/.test(key))
@@ -31,15 +31,16 @@ export function backendServices(settings: K3sSettings): Manifest[] {
   ]
 }
 
-/** An image of the private registry, when versions.json names one. */
+/** The first image in versions.json from the private registry; undefined without one. Pure. */
 export const privateImage = (versions: Versions, server: string | undefined): string | undefined =>
   Object.values(versions)
     .map(({ image }) => image)
     .find((image) => server !== undefined && image?.startsWith(`${server}/`))
 
 /**
- * A pod that holds an image of the private registry as a volume: it is pulled with the account, and nothing of it
- * runs. None where no registry is set, or no image comes from it.
+ * A pod that has an image of the private registry as a volume: the image is pulled with the registry's account, and
+ * nothing in it is run. Empty when no registry is set, or no image comes from it. Pure.
+ * @param image of the probes, which is the one that runs
  */
 export function pullProof(settings: K3sSettings, versions: Versions, image: string): Manifest[] {
   const reference = privateImage(versions, settings.REGISTRY_SERVER)

@@ -4,7 +4,7 @@ import { factsName, systemRecord } from '../../../lib/state/cluster-network.mts'
 import type { K3sSettings } from '../settings.mts'
 import type { CheckTools } from '../../../lib/checks/checks.mts'
 
-/** What the kit made of the machines, for people and for the modules that follow. */
+/** The record of how the kit installed the cluster, for operators and for other modules. @param version of K3s */
 export const clusterFacts = (settings: K3sSettings, version: string): Manifest =>
   systemRecord(factsName, {
     k3s: version,
@@ -15,6 +15,6 @@ export const clusterFacts = (settings: K3sSettings, version: string): Manifest =
     ingress: settings.INGRESS_CONTROLLER,
   })
 
-/** True on a cluster the kit made of machines; false on one that was there and is only proven. */
+/** True for a cluster that the kit installed, false for one that it only verifies. @throws KitError, see KubeReader */
 export const isKitMade = ({ kube, once }: Pick<CheckTools, 'kube' | 'once'>): Promise<boolean> =>
   once('kit-made', async () => (await kube.get('configmaps', factsName, systemNamespace)) !== undefined)

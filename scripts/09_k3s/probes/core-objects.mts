@@ -5,7 +5,7 @@ import { backendServices, pullProof } from './backend-services.mts'
 import { policies } from './policies.mts'
 import { probes, single } from './probe.mts'
 
-/** What is there for applications before the first of them, and what proves the network: the same on every cluster. */
+/** The objects created before the first application, and the probes of the network; the same on every cluster. Pure. */
 export const coreObjects = (
   settings: K3sSettings,
   { probe }: { readonly probe: string },

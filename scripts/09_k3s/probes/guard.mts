@@ -7,9 +7,11 @@ import type { K3sSettings } from '../settings.mts'
 import { askedPort, parts, probeNamespace, servedPort } from './probe.mts'
 
 /**
- * Lets only hosts of the cluster ask the probes: the API server, by which the kit asks. What they serve stays open to
- * all. The confined probe may ask too: that its own policy keeps it from that is what proves egress. The guarded probe
- * is left out: this policy would open what its own one closes.
+ * A NetworkPolicy by which only hosts of the cluster may send requests to askedPort of the probes: the API server,
+ * through which the kit sends them. servedPort stays open to all. The confined probe is allowed too, because its own
+ * policy must be what stops it: that proves egress. The guarded probe is not selected: this policy would allow what its
+ * own denies.
+ * @throws KitError exit 3, 5 to 9, 12, 130 or 143, see KubeReader
  */
 export async function guard(
   kube: KubeReader,

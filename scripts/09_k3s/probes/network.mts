@@ -5,25 +5,26 @@ import type { K3sSettings } from '../settings.mts'
 import { outsideName, parts, probeNamespace, servedPort } from './probe.mts'
 import { probesOf, reach, type Probe, type Seen } from '../../../lib/kube/probes.mts'
 
-/** Everything the probes saw of the network, asked once for all checks. */
+/** The results of all probes, requested once for all checks. */
 export interface Network {
-  /** Nodes without a running probe. */
+  /** Names of nodes without a running probe. */
   readonly silent: readonly string[]
   readonly probes: readonly Probe[]
-  /** By the name of the node it was seen from. */
+  /** The results, by the name of the probe's node. */
   readonly seen: ReadonlyMap<string, Seen>
   readonly nodes: readonly { readonly name: string; readonly address: string; readonly server: boolean }[]
+  /** ClusterIP of the Service of the probes; empty without one. */
   readonly service: string
   readonly nodePort: number | undefined
 }
 
-/** What a probe is asked about one thing, and how that is named to the operator. */
+/** One item for a probe, see probe-scripts.mts, and how the operator knows it. */
 export interface Question {
   readonly item: string
   readonly what: string
 }
 
-/** What every probe is asked. Pure: where there is nothing to ask, there is no question. */
+/** The items for each probe, by kind; empty where there is nothing to test. Pure. */
 export const questions = {
   pods: ({ probes }: Network, { node }: Probe): Question[] =>
     probes
@@ -59,7 +60,7 @@ export const questions = {
     ingressPorts(settings).flatMap((port) =>
       nodes.flatMap(({ name, address }) => [
         { item: `page=${address}:${port}`, what: `${name}:${port}` },
-        // What another ingress answers to a request without Host is its own affair.
+        // Only for the kit's own ingress: another one may answer a request without Host as it likes.
         ...(settings.INGRESS_CONTROLLER === 'existing'
           ? []
           : [{ item: `nameless=${address}:${port}`, what: `${name}:${port} by HTTP/1.0 without Host` }]),
@@ -67,7 +68,7 @@ export const questions = {
     ),
 } as const satisfies Record<string, (network: Network, probe: Probe, settings: K3sSettings) => Question[]>
 
-/** Where load balancers reach the ingress on every node. */
+/** The ports at which load balancers reach the ingress on every node. Pure. */
 export const ingressPorts = ({
   INGRESS_CONTROLLER,
   INGRESS_NODE_PORT,
@@ -78,7 +79,12 @@ export const ingressPorts = ({
       ? [INGRESS_NODE_PORT]
       : [80, INGRESS_NODE_PORT]
 
-/** Lets every probe look at everything. */
+/**
+ * Sends every probe all its items.
+ * @param nodes the Nodes to reach; probes of other nodes take part too
+ * @returns what they saw; a probe that does not answer has no results
+ * @throws KitError exit 3, 5 to 9, 12, 130 or 143, see KubeReader
+ */
 export async function lookAtNetwork(
   kube: KubeReader,
   nodes: readonly LiveObject[],
@@ -114,7 +120,7 @@ export async function lookAtNetwork(
   return { ...network, seen: new Map(seen) }
 }
 
-/** The address nodes know each other by. */
+/** The InternalIP of a Node; empty without one. Pure. */
 export function addressOf({ status }: LiveObject): string {
   const { addresses = [] } = status as { addresses?: { type: string; address: string }[] }
   return addresses.find(({ type }) => type === 'InternalIP')?.address ?? ''

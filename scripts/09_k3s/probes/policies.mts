@@ -4,8 +4,8 @@ import { askedPort, parts, probeNamespace, servedPort } from './probe.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import { probesOf, reach } from '../../../lib/kube/probes.mts'
 
-// Two NetworkPolicies, one each way, of which every probe can tell whether the cluster enforces them: the same two
-// pods, one port that is open between them and one that is not.
+// Two NetworkPolicies, one for ingress and one for egress, that show from every node whether the cluster enforces them:
+// between the same pods one port is allowed and one is not.
 
 const policy = (name: 'guarded' | 'confined', spec: object): Manifest =>
   ({
@@ -18,21 +18,23 @@ const policy = (name: 'guarded' | 'confined', spec: object): Manifest =>
 const onlyServed = { ports: [{ protocol: 'TCP', port: servedPort }] }
 const nodes = [{ podSelector: { matchLabels: parts.node } }]
 
+/** Both policies. */
 export const policies: readonly Manifest[] = [
   policy('guarded', { policyTypes: ['Ingress'], ingress: [{ from: nodes, ...onlyServed }] }),
   policy('confined', { policyTypes: ['Egress'], egress: [{ to: nodes, ...onlyServed }] }),
 ]
 
-/** What the probes saw of the two policies. */
+/** How the two policies are enforced. */
 export interface PolicyProof {
-  /** Flows that are allowed and did not pass. */
+  /** Flows that are allowed but did not pass. */
   readonly cut: readonly string[]
-  /** Flows that are forbidden and passed. */
+  /** Flows that are denied but passed. */
   readonly passed: readonly string[]
+  /** How many flows were tested, allowed and denied. */
   readonly flows: number
 }
 
-/** Whether modules may rely on NetworkPolicies here; a cluster that cuts allowed flows is no better than none. */
+/** Whether modules may rely on NetworkPolicies; not on a cluster that stops allowed flows. Pure. */
 export function verdictOf({ cut, passed, flows }: PolicyProof): { enforced: boolean; reason: string } {
   if (cut.length > 0) return { enforced: false, reason: `allowed flows do not pass: ${cut.join(', ')}` }
   if (passed.length === 0) return { enforced: true, reason: `${flows} flows as the policies say` }
@@ -40,14 +42,18 @@ export function verdictOf({ cut, passed, flows }: PolicyProof): { enforced: bool
   return { enforced: false, reason: `${all}: ${passed.length} forbidden flows pass` }
 }
 
-/** The verdict, where modules and reports read it. */
+/** The record of the verdict, which modules and reports read. Pure. */
 export const verdictObject = ({ enforced, reason }: ReturnType<typeof verdictOf>): Manifest =>
   systemRecord(verdictName, { enforced: String(enforced), reason })
 
-/** The port of a single probe that no policy opens. */
+/** The port of the guarded probe and of nodes' probes that neither policy allows. */
 export const closedPort = askedPort
 
-/** What the probes see of the two policies; undefined without probes. */
+/**
+ * Tests the two policies from every node.
+ * @returns undefined without probes
+ * @throws KitError exit 3, 5 to 9, 12, 130 or 143, see KubeReader
+ */
 export async function provePolicies(kube: KubeReader): Promise<PolicyProof | undefined> {
   const [nodes, [guarded], [confined]] = await Promise.all([
     probesOf(kube, parts.node),

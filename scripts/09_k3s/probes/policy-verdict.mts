@@ -7,22 +7,29 @@ import { systemNamespace } from '../../../lib/base/names.mts'
 import { verdictName } from '../../../lib/state/cluster-network.mts'
 import { provePolicies, verdictObject, verdictOf } from './policies.mts'
 
-/** Milliseconds a cluster may take until a policy that was just made holds on every node; a loaded node takes long. */
+/** Milliseconds until a new policy must be enforced on every node; a loaded node takes long. */
 export const verdictMilliseconds = 60_000
 
-/** Where K3s says that it enforces none, which it does nowhere else. */
+/** A fix: the journal is the only place where K3s reports that it enforces no policies. */
 export const skipped =
   'On each node: journalctl -u k3s -u k3s-agent | grep "Skipping network policy controller": K3s leaves policies alone where ipset does not work; modprobe --all ip_set xt_set, then restart K3s there'
 
-/** The verdict of an earlier run: `true`, `false`, or undefined. */
+/**
+ * Reads the verdict that an earlier run recorded.
+ * @returns `true` or `false`; undefined when there is none
+ * @throws KitError exit 3, 5 to 9, 12, 130 or 143, see KubeReader
+ */
 export async function recordedVerdict(kube: KubeReader): Promise<string | undefined> {
   const recorded = await kube.get('configmaps', verdictName, systemNamespace)
   return (recorded?.['data'] as { enforced?: string } | undefined)?.enforced
 }
 
 /**
- * Proves the two policies, and gives the verdict as the object that holds it. What is known already is not waited for.
- * @throws NotYet while there are no probes, as under --plan of a first run
+ * Tests the two policies for up to 60 s until they are enforced; only once when an earlier run recorded that they are
+ * not.
+ * @returns the verdict, and the object that records it
+ * @throws NotYet while there are no probes, as under --plan of a first run; KitError exit 3, 5 to 9, 12, 130 or 143,
+ *   see KubeReader
  */
 export async function policyVerdict(kube: KubeReader): Promise<{ enforced: boolean; record: Manifest }> {
   const known = await recordedVerdict(kube)

@@ -1,41 +1,41 @@
-// What the probes run: shell texts for busybox, which K3s brings for its volumes. Its httpd serves them as CGI.
+// The scripts of the probes: shell for busybox, whose image K3s brings for its volumes. Its httpd serves them as CGI.
 
-/** Bytes of the payload: some forty packets of any usual size. */
+/** Bytes of the payload: some forty packets of a usual size. */
 const payloadBytes = 65_536
 
-/** What no other program says of itself. */
+/** Text that no other program sends. */
 const mark = 'keybuzz-probe'
 
 const answer = `#!/bin/sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n'
 `
 
-/** Served to everybody who asks; none of it takes an argument. */
+/** Served to every client; no script has an argument. */
 export const servedScripts = {
-  /** That a probe answers, and on which node. */
+  /** Shows that a probe answers, and on which node. */
   who: `${answer}echo "${mark} $NODE_NAME"
 `,
-  /** More than one packet holds. */
+  /** Sends more than fits into one packet. */
   payload: `${answer}head -c ${payloadBytes} /dev/zero
 `,
-  /** What the ingress told about the visitor. */
+  /** Shows what the ingress reports about the client. */
   visitor: `${answer}echo "for=$HTTP_X_FORWARDED_FOR proto=$HTTP_X_FORWARDED_PROTO"
 `,
 }
 
 /**
- * Asked by the kit through the API server, which sorts parameters: `reach?ask=ITEM|ITEM...` is one. For each item a
- * line: its place in the question, a blank, and `yes`; nothing behind the blank when it was not so. Eight at a time.
- * - `who=ADDRESS:PORT`: a probe answers there; `who=ADDRESS:PORT,NODE`: that node's
+ * Requested by the kit through the API server, which sorts parameters: `reach?ask=ITEM|ITEM...` has only one. Prints a
+ * line for each item: its index, a blank, and `yes`; nothing after the blank when it failed. Eight run at a time.
+ * - `who=ADDRESS:PORT`: a probe answers there; `who=ADDRESS:PORT,NODE`: the probe of that node
  * - `payload=`, `site=`, `page=ADDRESS:PORT`: its payload, the canary by its name, the health page of the ingress
- * - `nameless=ADDRESS:PORT`: the health page by HTTP/1.0 without Host, as HAProxy's classic check asks
+ * - `nameless=ADDRESS:PORT`: the health page by HTTP/1.0 without Host, as in HAProxy's classic check
  * - `inside`, `outside`: a name of the cluster, and one outside, are resolved
- * - `open=ADDRESS:PORT`: a TCP connection is made there; `no` when none is
- * - `login=ADDRESS:PORT,ROLE/DATABASE`: PostgreSQL goes on to the password; `no` when its pg_hba.conf ends it before.
- *   No password is sent. Its messages are translated, the name of that file never is
+ * - `open=ADDRESS:PORT`: a TCP connection succeeds; `no` when it fails
+ * - `login=ADDRESS:PORT,ROLE/DATABASE`: PostgreSQL asks for the password; `no` when its pg_hba.conf refuses before.
+ *   No password is sent. Its messages are translated, but never the name of that file
  *
- * Any pod of the cluster can ask as well: so nobody chooses a path, a host name or a header, no machine asks itself or a
- * provider's metadata, and nothing of what came back is told.
+ * Any pod of the cluster can send such a request too: therefore the client cannot choose a path, host name or header,
+ * no loopback or link-local (cloud metadata) address is requested, and no received content is returned.
  */
 const reach = `${answer}domain=$(sed -n 's/^search [^ ]*\\.svc\\.\\([^ ]*\\).*/\\1/p' /etc/resolv.conf)
 ask() { timeout 3 wget -q -O - "$@" 2>/dev/null; }
@@ -95,10 +95,10 @@ done
 wait
 `
 
-/** Writes into the volume, reads it again, and removes it. */
+/** Writes a file into the volume, reads it, and removes it. */
 const volume = `${answer}file=/volume/proof-$$
 echo "$file" >"$file" && sync && [ "$(cat "$file")" = "$file" ] && rm "$file" && echo written
 `
 
-/** Served on a port of their own, which no Service and no Ingress leads to. `who`: whether that port is open. */
+/** Served on askedPort, to which no Service and no Ingress leads. `who` shows whether that port is open. */
 export const askedScripts = { reach, volume, who: servedScripts.who }

@@ -6,20 +6,22 @@ import { container, deployment, podDefaults, resources } from '../../../lib/kube
 import type { K3sSettings } from '../settings.mts'
 import { askedScripts, servedScripts } from './probe-scripts.mts'
 
-// Small pods that prove the network from every node whenever somebody asks, at night too: they stay. What they serve
-// tells the name of their node and no more; what asks others for the kit is on a port nothing leads to.
+// Small pods that test the network from every node. They stay, so that a test is possible at any time. On servedPort
+// they show the name of their node and what the ingress reports of a client; on askedPort they send requests for the
+// kit.
 
 export { askedPort, probeNamespace }
+/** The port of the probes that is open to all. */
 export const servedPort = 8080
 
-/** The public name of the canary: an application that is there before any other. */
+/** The public name of the canary: an application that exists before any other. Pure. */
 export const canaryHost = ({ DOMAIN }: Pick<K3sSettings, 'DOMAIN'>): string => `canary.${DOMAIN}`
 
-/** A name outside the cluster that has to exist: pods find it through the cluster DNS and the hosts' resolver. */
+/** A name outside the cluster that must exist: pods resolve it by the cluster DNS and the hosts' resolvers. Pure. */
 export const outsideName = ({ REGISTRY_SERVER }: Pick<K3sSettings, 'REGISTRY_SERVER'>): string =>
   REGISTRY_SERVER?.replace(/:\d+$/, '') ?? 'docker.io'
 
-/** The probes of all nodes, as they are waited for. */
+/** The DaemonSet of the probes, for everyNodeServes. */
 export const everyProbe = {
   what: 'a probe on every node',
   namespace: probeNamespace,
@@ -27,7 +29,7 @@ export const everyProbe = {
   hint: 'kubectl -n keybuzz-probe describe pods; K3s brings their image with its image tarball',
 }
 
-/** The parts of the probe, by the component in their labels. */
+/** Labels of the probes, by their component. */
 export const parts = {
   /** On every node. */
   node: nodeProbe,
@@ -37,13 +39,13 @@ export const parts = {
   guarded: selector('probe', 'guarded'),
   /** One pod that may reach only the probes of the nodes, on one port. */
   confined: selector('probe', 'confined'),
-  /** One pod that holds an image of the private registry. */
+  /** One pod with an image of the private registry as a volume. */
   pull: selector('probe', 'pull'),
 }
 
 const common = (name: string) => ({ namespace: probeNamespace, name })
 
-/** What is there on every cluster: a probe on each node, a Service, a NodePort, a canary. */
+/** The objects on every cluster: a probe on each node, a Service, a NodePort, the canary's Ingress. Pure. */
 export function probes(settings: K3sSettings, image: string): Manifest[] {
   return [
     namespace(probeNamespace),
@@ -67,7 +69,7 @@ export function probes(settings: K3sSettings, image: string): Manifest[] {
 const scripts = (name: string, data: Record<string, string>): Manifest =>
   ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: common(name), data }) as Manifest
 
-/** One port of every node, whichever is free: it leads to any probe, as NodePorts of other software do. */
+/** A free port of every node, chosen by the API server. It leads to any probe, as NodePorts of other software do. */
 const nodePort: Service = {
   apiVersion: 'v1',
   kind: 'Service',
@@ -89,7 +91,7 @@ const onEveryNode = (image: string, settings: K3sSettings): DaemonSet => ({
     selector: { matchLabels: parts.node },
     template: {
       metadata: { labels: parts.node, annotations: checksum(image) },
-      // Servers and nodes in trouble are the ones that must be looked at.
+      // Tolerates all taints: servers and nodes with problems must be tested too.
       spec: {
         ...pod({ labels: parts.node, image, env: targetsOf(settings) }),
         tolerations: [{ operator: 'Exists' }],
@@ -98,7 +100,7 @@ const onEveryNode = (image: string, settings: K3sSettings): DaemonSet => ({
   },
 })
 
-/** A single probe: what it is for is in its labels, in the policies that select them, and in its volume. */
+/** A Deployment with one probe. Its labels, the policies that select them, and its volume are what it tests. Pure. */
 export function single(
   name: Exclude<keyof typeof parts, 'node'>,
   image: string,
@@ -125,11 +127,11 @@ export function single(
   })
 }
 
-/** Names of the single probes among some objects. */
+/** The names of the Deployments, which are the single probes, among some objects. Pure. */
 export const singlesIn = (objects: readonly Manifest[]): string[] =>
   objects.flatMap(({ kind, metadata }) => (kind === 'Deployment' ? [metadata?.name ?? ''] : []))
 
-/** A volume that is made with its pod, of the default StorageClass, and goes with it. */
+/** A volume of the default StorageClass, which is created and deleted with its pod. */
 export const ownVolume: Volume = {
   name: 'volume',
   ephemeral: {
@@ -139,7 +141,7 @@ export const ownVolume: Volume = {
   },
 }
 
-/** What a probe asks for beside addresses: settings, which nobody who asks it can choose. */
+/** What a probe requests besides addresses: from the settings, so that a client cannot choose it. */
 const targetsOf = (settings: K3sSettings): EnvVar[] => [
   { name: 'CANARY_HOST', value: canaryHost(settings) },
   { name: 'HEALTH_PATH', value: settings.INGRESS_HEALTH_PATH },

@@ -1,20 +1,25 @@
 import { connect } from 'node:net'
 import { pauseFor } from '../../../lib/base/poll.mts'
 
+/** What came back from a port: `silent` is no answer in time, `unreachable` any other error than a refusal. */
 export type Answer = 'open' | 'silent' | 'refused' | 'unreachable'
 
-/** Tries one TCP port from this machine until it opens or the time is over. @returns the last answer */
+/**
+ * Connects to a TCP port from this machine, again and again until it is open or the time has passed.
+ * @returns the last answer
+ * @throws Cancelled (130) or KitError exit 143 on a signal, see pauseFor
+ */
 export async function dialUntil(address: string, port: number, milliseconds: number): Promise<Answer> {
   const end = performance.now() + milliseconds
   for (;;) {
     const answer = await dial(address, port, end - performance.now())
-    // A refusal comes at once: whoever listens may only be about to.
+    // A refusal comes at once, and the program may begin to listen a moment later.
     if (answer === 'open' || performance.now() > end - 300) return answer
     await pauseFor(300)
   }
 }
 
-/** Tries one TCP port from this machine once. @param milliseconds until it counts as silent */
+/** Connects to a TCP port from this machine once. @param milliseconds until it counts as silent */
 export const dial = (address: string, port: number, milliseconds: number): Promise<Answer> =>
   new Promise((resolve) => {
     const socket = connect({ host: address, port })

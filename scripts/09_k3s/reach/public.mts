@@ -5,10 +5,10 @@ import { isInRange } from '../host/cidr.mts'
 import type { HostDocument } from '../host/document.mts'
 import { dial, type Answer } from './dial.mts'
 
-// Whether the ports of K3s answer at the public addresses of a host: probed from this machine, which stands for the
-// internet as far as it goes there by it.
+// Whether the ports of K3s answer at the public addresses of a host. Probed from this machine, which shows what the
+// internet reaches only if its own route to the host leads through the internet.
 
-/** TCP ports that open on every address of a node (K3s documentation, "Networking"); VXLAN answers no stranger. */
+/** TCP ports that are open on every address of a node (K3s documentation, "Networking"). VXLAN gives no answer. */
 const portsOf: Readonly<Record<Member['role'], readonly number[]>> = {
   master: [6443, 2379, 2380, 10_250],
   worker: [10_250],
@@ -17,7 +17,7 @@ const portsOf: Readonly<Record<Member['role'], readonly number[]>> = {
 /** Milliseconds for one port; a firewall that drops gives no answer at all. */
 const timeoutMilliseconds = 1500
 
-/** Not private, and routed nowhere: link-local (RFC 3927), documentation (RFC 5737), benchmarks (RFC 2544), multicast. */
+/** Not private, not routed: link-local (RFC 3927), documentation (RFC 5737), benchmarks (RFC 2544), multicast. */
 const unrouted = [
   '169.254.0.0/16',
   '192.0.2.0/24',
@@ -27,13 +27,13 @@ const unrouted = [
   '224.0.0.0/3',
 ]
 
-/** True for an address the internet reaches. */
+/** True for an address that can be reached from the internet. */
 const isPublic = (address: string): boolean =>
   !isPrivateAddress(address) && !unrouted.some((range) => isInRange(address, range))
 
 /**
- * The addresses of a host that the internet reaches: IP_PUBLIQUE, IP_PRIVEE where that is none of a private range, and
- * those its interfaces carry. K3s listens on all of them.
+ * The addresses of a host that can be reached from the internet: of IP_PUBLIQUE, IP_PRIVEE and those of its interfaces,
+ * all that are not in a private range. K3s listens on all of them. Pure.
  */
 export const publicAddressesOf = (host: {
   readonly address: string
@@ -52,9 +52,9 @@ export interface OpenPort {
 }
 
 /**
- * The ports of one host that answer at its public addresses.
- * @param addresses of publicAddressesOf
- * @param probe milliseconds at most; gives what came back
+ * Finds the ports of one host that are open at its public addresses.
+ * @param addresses from publicAddressesOf
+ * @param probe connects to one port, for this many milliseconds at most
  */
 export async function openInPublic(
   role: Member['role'],

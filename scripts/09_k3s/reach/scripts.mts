@@ -1,8 +1,8 @@
-// Two small programs in perl, which every Debian and Ubuntu has: one listens for some seconds, one probes.
+// Two small programs in perl, which every Debian and Ubuntu has: one listens for some seconds, one probes ports.
 
 /**
- * Listens at SECONDS ADDRESS KIND:PORT... until its stdin ends, and no longer than SECONDS: it cannot outlive the
- * connection that started it. A port somebody has is left to him.
+ * perl: arguments SECONDS ADDRESS KIND:PORT..., KIND is tcp or udp. Listens until its stdin ends, at most SECONDS, so
+ * it does not outlive the connection that started it. Skips a port that is in use.
  */
 export const listenScript = String.raw`use strict; use Socket;
 my ($seconds, $address, @ports) = @ARGV;
@@ -29,8 +29,8 @@ while (time < $end) {
 }`
 
 /**
- * Knocks at KIND:PORT,PORT...:ADDRESS,ADDRESS... for at most SECONDS, at all at once. A line each: KIND ADDRESS PORT HOW,
- * where HOW is open, silent, refused or unreachable.
+ * perl: arguments SECONDS KIND:PORT,PORT...:ADDRESS,ADDRESS... Connects to all ports at once, for at most SECONDS. Then
+ * prints `KIND ADDRESS PORT HOW` for each, where HOW is open, silent, refused or unreachable.
  */
 export const probeScript = String.raw`use strict; use IO::Socket::INET;
 my ($seconds, @probes) = @ARGV;

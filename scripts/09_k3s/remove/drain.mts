@@ -5,11 +5,12 @@ import { paths } from '../host/paths.mts'
 import { kubectlWords } from '../nodes/kubectl.mts'
 
 /**
- * Moves the pods of a Node to others, as far as their disruption budgets let them go. When they do not go in time
- * the Node takes pods again, and nothing of it was removed.
- * @param server a healthy one, which is told to do it
- * @param seconds how long that may take
- * @throws KitError exit 9 with what holds the pods
+ * Drains a Node: evicts its pods, as far as PodDisruptionBudgets allow it. When that fails or takes too long the Node
+ * is uncordoned, and nothing was removed. Does nothing when the Node is gone or already drained.
+ * @param server a healthy one, on which kubectl runs
+ * @param seconds until the drain fails
+ * @throws KitError exit 9 with the output of kubectl when it fails; exit 3, 6, 9, 130 or 143, see Host.read; what the
+ *   gate throws (Writes.make)
  */
 export async function drain(
   server: Host,
@@ -39,7 +40,7 @@ export async function drain(
   if (!planning) log.ok(`${name} carries no application any more`, started)
 }
 
-/** True for a Node that is gone, or takes no pods and has none but those of DaemonSets. */
+/** True for a Node that is gone, or that is cordoned and has no pods except those of DaemonSets. */
 async function isEmpty(server: Host, name: string): Promise<boolean> {
   const cordoned = 'jsonpath={.metadata.name}={.spec.unschedulable}'
   const node = await server.read(kubectlWords('get', 'node', name, '--ignore-not-found', '-o', cordoned))

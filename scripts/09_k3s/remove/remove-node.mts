@@ -12,11 +12,16 @@ import { healthyServer, memberGone } from '../nodes/readiness.mts'
 import { markLeaving, uninstallK3s } from './uninstall-k3s.mts'
 import { written } from '../../../lib/base/written.mts'
 
-// One host after another out of a cluster that goes on.
+// Removes single hosts from a cluster that continues without them.
 
 type Leaving = Pick<Host, 'name' | 'address'>
 
-/** @throws KitError exit 3 when the cluster would not survive it, exit 6 without a healthy server, exit 9 */
+/**
+ * Removes a host from the cluster, and K3s from the host: drain, a server's etcd member, uninstall, Node.
+ * @throws KitError exit 3 when the cluster would lose its quorum or its last server, another server with etcd data is
+ *   not healthy, or a host has a foreign Kubernetes; exit 6 when no other server is healthy; exit 9 when the drain, a
+ *   change or a wait fails; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws (Writes.make)
+ */
 export async function removeNode(host: Host, role: UnreachableHost['role'], run: TeardownRun): Promise<void> {
   const started = performance.now()
   const server = await survivor(host, role, run)
@@ -27,18 +32,25 @@ export async function removeNode(host: Host, role: UnreachableHost['role'], run:
   })
   if (role === 'master') await leaveQuorum(host, server, run)
   await uninstallK3s(host, run)
-  // A master's Node is gone since its vote is.
+  // The Node of a master was deleted with its vote.
   if (role === 'worker') await forgetNode(server, host, run.until)
   if (!run.planning) log.ok(`${host.name} is out of the cluster`, started)
 }
 
-/** Takes a host that cannot be connected to out of the cluster: its pods were given up by the cluster already. */
+/**
+ * Removes a host that cannot be connected to from the cluster. There is no drain: its pods were already deleted by the
+ * cluster.
+ * @throws KitError exit 3, 6 or 9, see removeNode; exit 130 or 143 on a signal; what the gate throws (Writes.make)
+ */
 export async function leaveUnseen({ role, ...lost }: UnreachableHost, run: TeardownRun): Promise<void> {
   await forgetNode(await survivor(lost, role, run), lost, run.until)
   if (!run.planning) log.ok(`${lost.name} is out of the cluster`)
 }
 
-/** The server that is told what to do: healthy, and able to go on without the one that leaves. */
+/**
+ * The server on which the changes are made: a healthy one that stays.
+ * @throws KitError exit 6 when there is none; exit 3, see requireQuorum
+ */
 async function survivor(
   { name, address }: Leaving,
   role: UnreachableHost['role'],
@@ -55,7 +67,10 @@ async function survivor(
   })
 }
 
-/** @throws KitError exit 3 when those that stay would be no quorum, or the one that leaves is the last */
+/**
+ * Requires that the servers that stay keep the quorum.
+ * @throws KitError exit 3 when one of them is not healthy or not connected, or there is none
+ */
 async function requireQuorum(leaving: Leaving, others: readonly Host[], run: TeardownRun): Promise<void> {
   const states = await Promise.all(others.map((one) => readState(one)))
   const unseen = run.hosts.lost.find(({ role, name }) => role === 'master' && name !== leaving.name)
@@ -76,7 +91,10 @@ async function requireQuorum(leaving: Leaving, others: readonly Host[], run: Tea
   )
 }
 
-/** Its vote goes while all others have theirs; it must not start again by itself and ask for another. */
+/**
+ * Removes the vote of a server while all others have theirs. First keeps systemd from restarting K3s there, which would
+ * join again.
+ */
 async function leaveQuorum(host: Host, server: Host, { until }: TeardownRun): Promise<void> {
   const folder = '/run/systemd/system/k3s.service.d'
   const { stdout } = await host.read(['systemctl', 'show', 'k3s', '--property', 'Restart', '--value'])

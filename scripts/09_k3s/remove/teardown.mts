@@ -9,10 +9,10 @@ import { healthyServer } from '../nodes/readiness.mts'
 import { localVolumes } from './volumes.mts'
 import { written } from '../../../lib/base/written.mts'
 
-/** Takes K3s off the host it is run on; the script asks for its name. */
+/** The command that removes K3s from the host on which it is run; the script requires the host's name. */
 const byHand = `${paths.uninstall} "$(uname -n)"`
 
-/** How module 9 leaves machines: single ones while the cluster goes on, or all of them. */
+/** The teardown of module 9: of single hosts, while the cluster continues, or of all. Exit codes: see Teardown. */
 export const teardown: Teardown = {
   async losses({ hosts: { servers, masters, workers, lost } }) {
     const states = await Promise.all([...masters, ...workers].map((one) => readState(one)))
@@ -39,7 +39,7 @@ export const teardown: Teardown = {
     const { masters, workers } = run.hosts
     const states = await Promise.all(masters.map((one) => readState(one)))
     if (!run.released) requireNobodyLeft(states, run)
-    // Before any host is on its way out: without it nothing is removed.
+    // Before a host is marked as leaving: without a snapshot nothing is removed.
     if (run.released) await saveSnapshot(masters, states, run.planning)
     const leaving = [...masters, ...workers]
     for (const host of leaving) await markLeaving(host)
@@ -53,7 +53,11 @@ export const teardown: Teardown = {
   },
 }
 
-/** A cluster that does not answer may still be somebody's: only what can never be one again is taken down. */
+/**
+ * Requires that the masters can no longer be a cluster. One that does not answer may still be in use, while a majority
+ * of its masters has etcd data.
+ * @throws KitError exit 6 when it may
+ */
 function requireNobodyLeft(states: readonly HostState[], { hosts: { servers, lost } }: TeardownRun): void {
   const holding = states.filter(({ data, leaving }) => data && !leaving).map(({ name }) => name)
   const all = servers.length + lost.filter(({ role }) => role === 'master').length
@@ -67,7 +71,7 @@ function requireNobodyLeft(states: readonly HostState[], { hosts: { servers, los
 
 const snapshotFolder = `${paths.server}/db/snapshots`
 
-/** Whole snapshots of the last hour: a save that was killed or failed leaves nothing, a \`.part\` or an empty file. */
+/** Finds complete snapshots of the last hour: a failed or killed save leaves nothing, a `.part` or an empty file. */
 const fresh = ['find', snapshotFolder, '-type', 'f', '-name', 'on-demand-*'].concat(
   '!',
   '-name',
@@ -79,9 +83,10 @@ const fresh = ['find', snapshotFolder, '-type', 'f', '-name', 'on-demand-*'].con
 )
 
 /**
- * The last word of the database, on the first server that can save it. K3s ends with 0 when it saved nothing, and says
- * nothing of it: the file decides.
- * @throws KitError exit 9 when none of the servers that run could save one
+ * Saves a last snapshot of etcd, on the first running server that can; nothing when one has a recent snapshot, or none
+ * runs. K3s exits with 0 and without a message even when it saved nothing: so the file is looked for.
+ * @throws KitError exit 9 when none of the running servers could save one; exit 3, 6, 9, 130 or 143, see Host.read;
+ *   what the gate throws (Writes.make)
  */
 async function saveSnapshot(
   masters: readonly Host[],
@@ -116,6 +121,7 @@ async function saveSnapshot(
   })
 }
 
+/** @throws KitError exit 9 naming each host that failed, whatever its exit code; before that, any other error */
 function requireNone(failures: readonly unknown[], all: number): void {
   const [other] = failures.filter((one) => !(one instanceof KitError))
   if (other !== undefined) throw other

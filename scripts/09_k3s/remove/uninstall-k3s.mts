@@ -7,12 +7,21 @@ import { carries, readState } from '../nodes/host-state.mts'
 import { uninstallScript } from '../nodes/uninstall-script.mts'
 import type { K3sSettings } from '../settings.mts'
 
-/** Whatever interrupts what follows, the next run knows that this host was going. */
+/**
+ * Records on a host that its removal has begun, so that a run after an interruption knows it. Nothing on a host without
+ * K3s.
+ * @throws KitError exit 3 or 9, see readState; exit 9 when the file cannot be written; exit 3, 6, 9, 130 or 143, see
+ *   Host.read; what the gate throws (Writes.make)
+ */
 export async function markLeaving(host: Host): Promise<void> {
   if (carries(await readState(host))) await host.put(paths.leaving, '0600', 'It is being taken out.\n')
 }
 
-/** Takes K3s off a host, by the script that was laid there with it; a bare one is left alone. */
+/**
+ * Removes K3s from a host by the uninstall script, which is written there anew. Nothing on a host without K3s.
+ * @throws KitError exit 3 or 9, see readState; exit 9 with the script's last lines of output when it fails; exit 3, 6,
+ *   9, 130 or 143, see Host.read; what the gate throws (Writes.make)
+ */
 export async function uninstallK3s(
   host: Host,
   { settings, planning }: Pick<TeardownRun, 'settings' | 'planning'>,

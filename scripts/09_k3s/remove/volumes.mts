@@ -10,15 +10,17 @@ interface VolumeSpec {
 }
 
 /**
- * The volumes whose data is on the disks of these nodes: they go with them.
- * @throws KitError exit 6 when the server gives no list of them
+ * Lists the PersistentVolumes whose data is on the disks of these nodes and is lost with them.
+ * @param nodes their names
+ * @returns one line for each, for the operator
+ * @throws KitError exit 6 when the server gives no list of volumes; exit 3, 6, 9, 130 or 143, see Host.read
  */
 export async function localVolumes(server: Host, nodes: readonly string[]): Promise<string[]> {
   const { stdout } = await server.read(kubectlWords('get', 'persistentvolumes', '-o', 'json'))
   return volumesOn(volumesIn(stdout, server.name), nodes)
 }
 
-/** The list kubectl printed on a server. @throws KitError exit 6 when it printed something else */
+/** The volumes in kubectl's output. @param server name, for the message @throws KitError exit 6 for other output */
 export function volumesIn(stdout: string, server: string): readonly LiveObject[] {
   try {
     const { items } = JSON.parse(stdout) as { items: unknown }
@@ -33,7 +35,7 @@ export function volumesIn(stdout: string, server: string): readonly LiveObject[]
   })
 }
 
-/** One line a volume that is bound to one of these nodes. Pure. */
+/** One line for each volume with a node affinity to one of these nodes. Pure. */
 export function volumesOn(volumes: readonly LiveObject[], nodes: readonly string[]): string[] {
   return volumes.flatMap(({ metadata, spec }) => {
     const { claimRef, nodeAffinity } = (spec ?? {}) as VolumeSpec
