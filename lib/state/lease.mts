@@ -112,10 +112,9 @@ export function leaseIn(live: LiveObject | undefined): Lease | undefined {
  * @throws KitError exit 3 or 5 to 9 from kubectl for any other error; Cancelled (130) or KitError exit 143 on a signal
  */
 export async function writeLease(kubectl: Kubectl, lease: Lease): Promise<Lease | undefined> {
-  const { create, replace } = kubectl.api
-  const write = lease.metadata.resourceVersion === undefined ? create : replace
+  const isNew = lease.metadata.resourceVersion === undefined
   try {
-    return leaseIn(await write(lease, { timeoutSeconds: 10 }))
+    return leaseIn(await kubectl.api[isNew ? 'create' : 'replace'](lease, { timeoutSeconds: 10 }))
   } catch (thrown) {
     if (!(thrown instanceof KitError)) throw thrown
     const words = thrown.details.join(' ')

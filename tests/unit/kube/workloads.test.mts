@@ -116,7 +116,10 @@ test('a drill loses the pods of a StatefulSet, and says when there is none', asy
   }
   const kubectl = {
     api: fakeApi(() => [], {
-      removeAll: (...words) => (asked.push(words.slice(0, 3).join(' ')), Promise.resolve()),
+      removeAll: (kind, namespace, selector) => (
+        asked.push(`${kind} ${namespace} ${selector}`),
+        Promise.resolve()
+      ),
     }),
   }
   const repairs = { make: (_changes: unknown, act: () => Promise<void>) => act() }
