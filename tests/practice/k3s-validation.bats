@@ -169,7 +169,7 @@ SHELL
 @test "the validation says the load balancer's table, what is not met here, and the verdict modules read" {
   report=validation/practice/MODULE09_VALIDATION.md
   run -0 grep -F '10.77.0.11, 10.77.0.12, 10.77.0.13, 10.77.0.21, 10.77.0.22; check HTTP /healthz on port 31695' "$report"
-  run -0 grep -F 'TCP -> port 6443 of 10.77.0.11, 10.77.0.12, 10.77.0.13' "$report"
+  run -0 grep -F 'TCP -\> port 6443 of 10.77.0.11, 10.77.0.12, 10.77.0.13' "$report"
   run -0 grep -F 'not met here: no node resolves docker.io' "$report"
   run -0 grep -F 'local-path: written and read' "$report"
   run -0 kubectl get configmap network-policies --namespace keybuzz-system -o 'jsonpath={.data.enforced}'
