@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, beforeEach, test } from 'node:test'
@@ -231,3 +232,18 @@ test('nothing listens there: exit 6, with what to do without a network', async (
     return true
   })
 })
+
+for (const [what, answer, message] of [
+  ['closes the connection', (socket: Socket) => socket.end(), /the connection broke/],
+  ['speaks plain HTTP', (socket: Socket) => socket.end('HTTP/1.1 400 No\r\n\r\n'), /does not speak TLS/],
+] as const) {
+  test(`a server that ${what} during the TLS handshake: exit 6, not a question of trust`, async (t) => {
+    const other = createServer(
+      (socket) => void socket.on('error', () => {}).once('data', () => answer(socket)),
+    )
+    t.after(() => other.close())
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const url = new URL(`https://127.0.0.1:${(other.address() as AddressInfo).port}/k3s`)
+    await assert.rejects(fetch({ url }), fails(exitCodes.unreachable, message))
+  })
+}
