@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
+import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, beforeEach, test } from 'node:test'
 import { fetchPart, type Download } from '../../../lib/base/download.mts'
 import { NotThere } from '../../../lib/base/download-errors.mts'
 import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts'
-import { partOf, placePart } from '../../../lib/base/part-file.mts'
+import { hasRoom, partOf, placePart } from '../../../lib/base/part-file.mts'
 import { freePort } from '../free-port.mts'
 import { cutServer, startRelease, type Fault } from './release-server.mts'
 
@@ -218,6 +219,28 @@ test('a disk without room for the file: exit 12 before it is filled', async () =
     fetch({ mostBytes: 1e16 }),
     fails(exitCodes.localDisk, /has no room for 1000000000\.0 MB/),
   )
+})
+
+test('a disk that is found full when the file is closed: exit 12', async () => {
+  const write = (file: FileHandle) => {
+    const close = file.close.bind(file)
+    file.close = async () => {
+      await close()
+      throw Object.assign(new Error('disk quota exceeded'), { code: 'EDQUOT' })
+    }
+    return Promise.resolve()
+  }
+  await assert.rejects(
+    fetch({ write }),
+    fails(exitCodes.localDisk, /k3s\.part: the disk of this machine is full/),
+  )
+})
+
+test('a file system that does not answer: exit 12', () => {
+  assert.throws(() => hasRoom('/proc/absent/k3s', 1), {
+    exitCode: exitCodes.localDisk,
+    message: 'cannot write /proc/absent/k3s.part: ENOENT',
+  })
 })
 
 test('a folder that takes no file: exit 12', async () => {
