@@ -64,7 +64,11 @@ export function writePrivate(named: string, content: string): void {
     renameSync(temporary, path)
     syncFolder(folder)
   } catch (cause) {
-    rmSync(temporary, { force: true })
+    try {
+      rmSync(temporary, { force: true })
+    } catch {
+      // It must not hide why the file cannot be written: a later write removes what is left.
+    }
     throw diskError(path, cause)
   }
 }
