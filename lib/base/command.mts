@@ -1,8 +1,8 @@
-import { homedir } from 'node:os'
 import { $, chalk, type ProcessOutput } from 'zx/core'
 import { createCollector, inMebibytes, mostErrorBytes, mostOutputBytes } from './collect.mts'
 import { endingWithParent } from './end-with-parent.mts'
 import { exitCodes, KitError, messageOf } from './errors.mts'
+import { homeFolder } from './home.mts'
 import { interruption } from './signals.mts'
 import { redact, shortened } from './sensitive.mts'
 
@@ -99,14 +99,15 @@ function cutOff(
 
 /**
  * The environment variables of every program the kit starts.
- * - HOME: systemd gives a service none, and kubectl would keep its cache in the folder the kit was started in.
+ * - HOME: systemd gives a service none, and kubectl would keep its cache in the folder the kit was started in. A user
+ *   without a home gets one that does not exist, as Debian's nobody: kubectl then keeps no cache.
  * - LC_ALL: the kit parses English messages of programs. KUBERC: the operator's own kubectl preferences change what a
  *   command does (kubectl 1.34: `delete --interactive` by default).
  * - KEYBUZZ_ variables hold passwords and tokens that only the kit itself may read: they are left out.
  */
 export function surroundings(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(KEYBUZZ_|LC_|LANG(UAGE)?$)/.test(name))
-  return { HOME: homedir(), ...Object.fromEntries(own), LC_ALL: 'C', KUBERC: 'off' }
+  return { HOME: homeFolder() ?? '/nonexistent', ...Object.fromEntries(own), LC_ALL: 'C', KUBERC: 'off' }
 }
 
 /** A command as one line for operators and logs: words quoted where a shell needs it, sensitive values redacted. */

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { entriesIn } from '../base/entries.mts'
-import { fromRoot, readIfThere } from '../base/files.mts'
+import { readIfThere } from '../base/files.mts'
+import { fromRoot } from '../base/home.mts'
 
 // Files of a release as they were downloaded, with its publisher's list of checksums in the same folder.
 
