@@ -26,7 +26,7 @@ export interface FoundKubectl {
  */
 export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
   const named = process.env['KEYBUZZ_KUBECTL']
-  if (named !== undefined)
+  if (named !== undefined && named !== '')
     return { words: [requireProgram(fromRoot(named), 'KEYBUZZ_KUBECTL names it')], unproven: false }
   const { k3s } = versions
   const pinned = k3s && pinnedFile('k3s', k3s)

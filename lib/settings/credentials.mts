@@ -18,7 +18,7 @@ export const environments = (): string[] =>
  */
 export function chooseEnvironment(given: string | undefined): string {
   const found = environments()
-  const env = given ?? process.env['KEYBUZZ_ENV'] ?? (found.length === 1 ? found[0] : undefined)
+  const env = given ?? variables()['ENV'] ?? (found.length === 1 ? found[0] : undefined)
   if (env === undefined) {
     throw new KitError('which environment?', {
       exitCode: exitCodes.usage,
