@@ -1,5 +1,5 @@
 import { shortened } from '../base/sensitive.mts'
-import { exitCodes, KitError } from '../base/errors.mts'
+import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { written } from '../base/written.mts'
 
 /** The `<Code>` of an S3 server's answer: `NoSuchBucket`. */
@@ -66,5 +66,14 @@ export const unreachable = (where: string, why: string, cause: unknown): KitErro
     exitCode: exitCodes.unreachable,
     details: [written()],
     hint: 'check S3_ENDPOINT, that the server runs, and the firewall in between',
+    cause,
+  })
+
+/** Exit 7: the server's certificate is not accepted. @param url the address that was asked */
+export const untrusted = ({ hostname, port }: URL, cause: unknown): KitError =>
+  new KitError(`the certificate of S3 ${hostname} is not accepted: ${shortened(messageOf(cause), 200)}`, {
+    exitCode: exitCodes.trust,
+    details: [`No request was sent to it. ${written()}`],
+    hint: `give it a certificate for that name by a public CA, as the applications need it too; what it shows: openssl s_client -connect ${hostname}:${port === '' ? '443' : port} -showcerts </dev/null`,
     cause,
   })

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mostErrorBytes, textOf } from '../base/collect.mts'
 import { messageOf } from '../base/errors.mts'
-import { refusal, unreachable } from './s3-errors.mts'
+import { isUntrusted } from '../base/network-errors.mts'
+import { refusal, unreachable, untrusted } from './s3-errors.mts'
 import { signedHeaders } from './s3-signature.mts'
 import { strictlyPercent, type Sensitive } from '../base/sensitive.mts'
 import type { Settings } from '../settings/settings.mts'
@@ -11,19 +12,20 @@ import type { Writes } from '../base/writes.mts'
 export interface S3 {
   /**
    * Requires with one read that key and bucket are right. Changes nothing.
-   * @throws KitError exit 3 for the bucket, the clock or another refusal, exit 6 without an answer, exit 8 for the key
+   * @throws KitError exit 3 for the bucket, the clock or another refusal, exit 6 without an answer, exit 7 for
+   *   its certificate, exit 8 for the key
    */
   tryOut(bucket: string): Promise<void>
   /**
    * As `tryOut`, then writes, reads and deletes one small object: the only proof of these rights. Not under --plan.
-   * @throws KitError exit 3, 6 or 8, see tryOut and roundTrip
+   * @throws KitError exit 3, 6, 7 or 8, see tryOut and roundTrip
    */
   require(bucket: string): Promise<void>
   /**
    * Writes, reads back and deletes one small object.
    * @returns the milliseconds it took
-   * @throws KitError exit 3 for the bucket, the clock or another refusal, exit 6 without an answer, exit 8 for key or
-   *   rights
+   * @throws KitError exit 3 for the bucket, the clock or another refusal, exit 6 without an answer, exit 7 for
+   *   its certificate, exit 8 for key or rights
    */
   roundTrip(bucket: string): Promise<number>
 }
@@ -64,6 +66,7 @@ export function createS3(settings: Settings, writes: Writes, { ok }: Reporter): 
       return { status: answer.status, text: await textOf(answer.body, mostErrorBytes) }
     } catch (cause) {
       const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+      if (isUntrusted(inner)) throw untrusted(url, inner)
       throw unreachable(where, messageOf(inner), cause)
     }
   }

@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { exitCodes, hasCode, KitError, messageOf } from '../base/errors.mts'
+import { codeOf, isUntrusted } from '../base/network-errors.mts'
 import { tlsBackends, type BackendTls, type TlsBackend } from '../settings/backend-tls.mts'
 
 // TLS to the backends, for the kit's own logins: off, require and verify mean the same for each of them.
@@ -57,18 +58,7 @@ function settled(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs: 
   })
 }
 
-/** Error codes of OpenSSL and Node for a certificate that is not trusted. */
-const unproven =
-  /^(ERR_TLS_CERT_ALTNAME_INVALID|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)_|INVALID_(CA|PURPOSE)|PATH_LENGTH_|HOSTNAME_MISMATCH)/
-
 const where = ({ backend, host, port }: TlsTarget): string => `${tlsBackends[backend]} ${host}:${port}`
-
-/** True for an error of TLS about a certificate that is not trusted or is for another name. */
-export const isUntrusted = (cause: unknown): boolean => unproven.test(codeOf(cause))
-
-/** The code of a Node error; empty without one. */
-export const codeOf = (cause: unknown): string =>
-  cause instanceof Error && 'code' in cause ? String(cause.code) : ''
 
 /** Exit 7 for a certificate that is not trusted or is for another name; undefined for any other error. */
 export function tlsFailure(cause: unknown, target: TlsTarget): KitError | undefined {

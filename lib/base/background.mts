@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { createCollector, mostErrorBytes } from './collect.mts'
 import { surroundings } from './command.mts'
 import { messageOf } from './errors.mts'
+import { record } from './log.mts'
 import { redact } from './sensitive.mts'
 
 // Programs that run in the background during a whole run. Each ends when its stdin is closed: the kernel closes it when
@@ -14,17 +15,15 @@ export interface Background {
   readonly ended: Promise<{ readonly code: number; readonly stderr: string }>
   /** Collects its stderr from now on. @returns a function that stops collecting and returns the text, redacted */
   listen(): () => string
-  /**
-   * Ends the program, with SIGKILL after 3 s, and removes its folder. Safe to call twice.
-   * @throws the error of the file system when the folder cannot be removed
-   */
+  /** Ends the program, with SIGKILL after 3 s, and removes its folder. Safe to call twice. Never rejects. */
   end(): Promise<void>
 }
 
 /**
  * Ends the program and its child processes when stdin is closed, and removes its folder, whether the program or the kit
  * ends first. The shell leads a process group of its own: `kill 0` signals this group only, and the trap keeps the
- * shell itself alive. The shell writes nothing to stderr: without a reader, SIGPIPE would end it.
+ * shell itself alive; a TERM interrupts its `wait`, which is then repeated. The shell writes nothing to stderr: without a
+ * reader, SIGPIPE would end it.
  */
 const watching = `
 trap : TERM
@@ -36,6 +35,8 @@ program=$!
 { read -r nothing; kill -TERM 0; } <&3 4>&- &
 watcher=$!
 exec </dev/null 3<&- 4>&-
+wait "$program"
+code=$?
 while kill -0 "$program"; do wait "$program"; code=$?; done
 kill -KILL "$watcher"
 rm -rf "$folder"
@@ -89,12 +90,21 @@ export function startInBackground(words: readonly string[], folder: string): Bac
       const late = setTimeout(() => killGroup(child.pid), endTimeoutMilliseconds)
       await ended
       clearTimeout(late)
-      rmSync(folder, { recursive: true, force: true })
+      removeFolder(folder)
     },
   }
   running.add(background)
   void ended.then(() => running.delete(background))
   return background
+}
+
+/** A folder that cannot be removed is only recorded: the error that ends the run matters more. */
+function removeFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true })
+  } catch (thrown) {
+    record(`${folder} cannot be removed: ${messageOf(thrown)}`)
+  }
 }
 
 function killGroup(leader: number | undefined): void {
@@ -105,9 +115,6 @@ function killGroup(leader: number | undefined): void {
   }
 }
 
-/**
- * Ends every program that `startInBackground` started and that still runs, and waits for its end.
- * @throws the error of the file system when the folder of one cannot be removed
- */
+/** Ends every program that `startInBackground` started and that still runs, and waits for its end. Never rejects. */
 export const endBackground = async (): Promise<void> =>
   void (await Promise.all([...running].map((one) => one.end())))

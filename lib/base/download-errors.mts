@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { exitCodes, hasCode, KitError, messageOf } from './errors.mts'
+import { exitCodes, KitError, messageOf } from './errors.mts'
 import { shownPath } from './files.mts'
+import { networkFailureOf } from './network-errors.mts'
 import { partOf } from './part-file.mts'
 import { shortened } from './sensitive.mts'
 
@@ -102,7 +103,7 @@ export const noRoom = (fetching: Fetching, { done, whole = 0 }: Progress): KitEr
 /**
  * The KitError for what a request or its body failed with.
  * @returns a KitError with its own exit code and message, and `safe` among its details; for an error of Node exit 7
- *   when a certificate is not accepted, else exit 6 (DNS, connection, proxy)
+ *   when a certificate is not accepted, else exit 6 (DNS, connection, TLS, proxy)
  */
 export function explainedFetch(thrown: unknown, fetching: Fetching, progress: Progress): KitError {
   if (thrown instanceof NotThere) return thrown
@@ -120,20 +121,24 @@ export function explainedFetch(thrown: unknown, fetching: Fetching, progress: Pr
     })
   const message = shortened(messageOf(thrown), 200)
   const network = `look at the network of this machine, or name its proxy: export HTTPS_PROXY=http://proxy.example.com:3128; ${fetching.instead}`
-  if (hasCode(thrown, 'ENOTFOUND', 'EAI_AGAIN')) return fail('a name is not known to DNS', network)
-  if (hasCode(thrown, 'ECONNREFUSED')) return fail(`connection refused (${message})`, network)
-  if (hasCode(thrown, 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'))
-    return fail(`no answer (${message})`, network)
-  if (hasCode(thrown, 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER'))
-    return fail('it does not speak TLS', `correct the address; ${fetching.instead}`)
-  if (/certificate|CERT|SSL|TLS/.test(`${message} ${codeOf(thrown)}`))
-    return fail(
-      `its certificate is not accepted: ${message}`,
-      'write the certificate of who signed it into ca.pem, then export NODE_EXTRA_CA_CERTS="$PWD/ca.pem" and run the same command again',
-      exitCodes.trust,
-    )
-  return fail(`the connection broke (${message})`, progress.done > 0 ? again : network)
+  switch (networkFailureOf(thrown)) {
+    case 'unknownName':
+      return fail('a name is not known to DNS', network)
+    case 'refused':
+      return fail(`connection refused (${message})`, network)
+    case 'silent':
+      return fail(`no answer (${message})`, network)
+    case 'noTls':
+      return fail('it does not speak TLS', `correct the address; ${fetching.instead}`)
+    case 'tlsRefused':
+      return fail(`it ends the TLS handshake (${message})`, network)
+    case 'untrusted':
+      return fail(
+        `its certificate is not accepted: ${message}`,
+        'write the certificate of who signed it into ca.pem, then export NODE_EXTRA_CA_CERTS="$PWD/ca.pem" and run the same command again',
+        exitCodes.trust,
+      )
+    case 'broken':
+      return fail(`the connection broke (${message})`, progress.done > 0 ? again : network)
+  }
 }
-
-const codeOf = (thrown: unknown): string =>
-  thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''

@@ -142,7 +142,10 @@ async function receive(
     }
   } finally {
     response.destroy()
-    await file.close()
+    // A network file system may report a full disk only here.
+    await file.close().catch((cause: unknown) => {
+      throw diskError(partOf(path), cause)
+    })
   }
 }
 

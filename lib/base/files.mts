@@ -15,8 +15,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { homedir } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { exitCodes, hasCode, KitError } from './errors.mts'
 import { noteBegun } from './written.mts'
 
@@ -33,9 +32,6 @@ export const logsFolder = (env: string): string => join(root, 'logs', env)
 /** A path as an operator types it: relative to the kit's root folder, or absolute outside it. */
 export const shownPath = (path: string): string =>
   path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path
-
-/** Resolves a path of settings or versions.json: relative to the kit's root folder, `~/` to the operator's home. */
-export const fromRoot = (path: string): string => resolve(root, path.replace(/^~(?=\/)/, homedir()))
 
 /**
  * Writes a file so that at every instant the old or the new content is there, complete, and readable by its
@@ -64,7 +60,11 @@ export function writePrivate(named: string, content: string): void {
     renameSync(temporary, path)
     syncFolder(folder)
   } catch (cause) {
-    rmSync(temporary, { force: true })
+    try {
+      rmSync(temporary, { force: true })
+    } catch {
+      // It must not hide why the file cannot be written: a later write removes what is left.
+    }
     throw diskError(path, cause)
   }
 }

@@ -81,10 +81,17 @@ export async function openPart(
   }
 }
 
-/** True when the file system of `path` has space for so many more bytes. @throws the error of the file system */
+/**
+ * True when the file system of `path` has space for so many more bytes.
+ * @throws KitError exit 12 when the file system does not answer
+ */
 export function hasRoom(path: string, bytes: number): boolean {
-  const { bavail, bsize } = statfsSync(dirname(path))
-  return bavail * bsize >= bytes
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path))
+    return bavail * bsize >= bytes
+  } catch (cause) {
+    throw diskError(partOf(path), cause)
+  }
 }
 
 /**

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { interruption } from './signals.mts'
 import { log } from './log.mts'
-import { exitCodes, KitError } from './errors.mts'
+import { exitCodes, KitError, messageOf } from './errors.mts'
+import { shortened } from './sensitive.mts'
 
 /** How long, and how often, a request is repeated. */
 export interface Polling<T> {
@@ -67,7 +68,7 @@ export interface Condition {
 /**
  * Waits until a condition is met.
  * @throws KitError exit 9 when it is not met in time, or can no longer be; Cancelled (130) or KitError exit 143 on a
- * signal; what `missing` and `lastLogLines` throw
+ * signal; what `missing` throws
  */
 export type Until = (awaited: Condition) => Promise<void>
 
@@ -90,7 +91,14 @@ export const createUntil =
     if (left === '') return log.ok(`${what} is ready`, started)
     throw new KitError(`${what} did not become ready: ${left}`, {
       exitCode: exitCodes.rolloutFailed,
-      details: (await lastLogLines?.()) ?? [],
+      details: lastLogLines === undefined ? [] : await linesOr(lastLogLines),
       hint,
     })
   }
+
+/** Its last log lines, or why there are none: that must not hide what did not become ready. */
+const linesOr = (lastLogLines: () => Promise<readonly string[]>): Promise<readonly string[]> =>
+  lastLogLines().catch((thrown: unknown) => {
+    interruption.throwIfAsked()
+    return [`its log cannot be read: ${shortened(messageOf(thrown), 200)}`]
+  })

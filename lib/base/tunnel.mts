@@ -22,7 +22,8 @@ export async function openTunnel(proxy: Proxy, target: URL, signal: AbortSignal)
   const host = target.hostname.replace(/^\[(.*)\]$/, '$1')
   const authority = `${target.hostname}:${target.port || '443'}`
   const { answer, socket } = await ask(proxy, authority, signal)
-  if (answer.statusCode === 200)
+  // Any 2xx (RFC 9110, 9.3.6).
+  if (Math.floor((answer.statusCode ?? 0) / 100) === 2)
     return connect({ socket, host, ...(isIP(host) === 0 ? { servername: host } : {}) })
   socket.destroy()
   throw refusal(proxy, authority, answer.statusCode ?? 0)

@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../base/errors.mts'
-import { fromRoot, shownPath } from '../base/files.mts'
+import { shownPath } from '../base/files.mts'
+import { fromRoot } from '../base/home.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import type { Server } from './servers.mts'
 import type { Settings } from '../settings/settings.mts'

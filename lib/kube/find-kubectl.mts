@@ -5,7 +5,7 @@ import { jsonIn } from './json-answer.mts'
 import type { Kubectl } from './kubectl.mts'
 import { fields, readShape, text } from '../base/shape.mts'
 import { run } from '../base/command.mts'
-import { fromRoot } from '../base/files.mts'
+import { fromRoot } from '../base/home.mts'
 import { pinnedFile } from '../settings/pinned-file.mts'
 import { runnable } from '../settings/pinned-program.mts'
 import type { Version, Versions } from '../settings/versions.mts'
@@ -26,7 +26,7 @@ export interface FoundKubectl {
  */
 export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
   const named = process.env['KEYBUZZ_KUBECTL']
-  if (named !== undefined)
+  if (named !== undefined && named !== '')
     return { words: [requireProgram(fromRoot(named), 'KEYBUZZ_KUBECTL names it')], unproven: false }
   const { k3s } = versions
   const pinned = k3s && pinnedFile('k3s', k3s)

@@ -1,28 +1,14 @@
-import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { envText, parseEnvFile } from './env-file.mts'
-import { exitCodes, KitError, messageOf } from '../base/errors.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { entriesIn } from '../base/entries.mts'
 import { credentialsFolder, readPrivate, root, shownPath } from '../base/files.mts'
 import { folderOf, reservedEnvironments } from '../base/names.mts'
 import type { Declares, Resolved, Setting, RawValues } from './settings.mts'
 
 /** Environments that have a folder in credentials/. @throws KitError exit 2 when credentials/ cannot be read */
-export function environments(): string[] {
-  const folder = join(root, 'credentials')
-  if (!existsSync(folder)) return []
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name)
-  } catch (cause) {
-    throw new KitError('credentials cannot be read', {
-      exitCode: exitCodes.usage,
-      details: [messageOf(cause)],
-      hint: 'check that it is a folder and that you may read it',
-      cause,
-    })
-  }
-}
+export const environments = (): string[] =>
+  entriesIn(join(root, 'credentials')).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
 
 /**
  * Chooses the environment of this run: --env, else KEYBUZZ_ENV, else the only one that exists.
@@ -32,7 +18,7 @@ export function environments(): string[] {
  */
 export function chooseEnvironment(given: string | undefined): string {
   const found = environments()
-  const env = given ?? process.env['KEYBUZZ_ENV'] ?? (found.length === 1 ? found[0] : undefined)
+  const env = given ?? variables()['ENV'] ?? (found.length === 1 ? found[0] : undefined)
   if (env === undefined) {
     throw new KitError('which environment?', {
       exitCode: exitCodes.usage,

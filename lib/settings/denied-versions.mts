@@ -1,17 +1,17 @@
 // Versions that must never be installed, by patterns in versions.json: `1.82.7`, `1.107.*`, `<1.101.1`, or a tag.
 
 /**
- * Why an image must never be installed; undefined when no pattern matches its version or tag.
+ * Why an image or binary must never be installed; undefined when no pattern matches its version or tag.
  * @param denied reason by pattern: `1.82.7`, `1.107.*`, `<1.101.1`, or a whole tag
  * @param version as versions.json has it: 1.108.14
- * @param image reference, with the tag that pods will use
+ * @param image reference, with the tag that pods will use; undefined for a binary
  */
 export function denialOf(
   denied: Readonly<Record<string, string>>,
   version: string,
-  image: string,
+  image?: string,
 ): string | undefined {
-  const tag = /:([^:/@]+)(@|$)/.exec(image)?.[1] ?? ''
+  const tag = /:([^:/@]+)(@|$)/.exec(image ?? '')?.[1] ?? ''
   const candidates = [version, tag].filter((one) => one !== '')
   const hit = Object.entries(denied).find(([pattern]) =>
     candidates.some((candidate) => matches(pattern, candidate)),

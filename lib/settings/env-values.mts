@@ -10,10 +10,14 @@ import { messageOf } from '../base/errors.mts'
  */
 const shortestHidden = (name: string): number => (saysSecret(name) ? shortestSensitive : 8)
 
-/** The values of such a file, by name; empty without a file. @throws KitError exit 2 for a line of another form */
-export const valuesIn = (file: Sensitive | undefined): Record<string, Sensitive> =>
+/**
+ * The values of such a file, by name; empty without a file.
+ * @param name of the file, for errors
+ * @throws KitError exit 2 for a line of another form
+ */
+export const valuesIn = (name: string, file: Sensitive | undefined): Record<string, Sensitive> =>
   Object.fromEntries(
-    Object.entries(file === undefined ? {} : parseEnvFile('', file.reveal())).map(([key, value]) => [
+    Object.entries(file === undefined ? {} : parseEnvFile(name, file.reveal())).map(([key, value]) => [
       key,
       sensitive(value, shortestHidden(key)),
     ]),
@@ -41,4 +45,7 @@ export function problemOfEnvFile(
 }
 
 const lineOf = (text: string, key: string): number =>
-  text.split('\n').findIndex((line) => line.startsWith(`${key}=`)) + 1
+  text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .findIndex((line) => line.startsWith(`${key}=`)) + 1

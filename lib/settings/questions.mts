@@ -1,6 +1,7 @@
-import { messageOf } from '../base/errors.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
 import { headingOf } from '../base/names.mts'
 import { prompt } from '../base/prompt.mts'
+import { interruption } from '../base/signals.mts'
 import {
   type Declares,
   viewOf,
@@ -32,7 +33,8 @@ export interface Questions {
  * Asks the questions, then connects to the backends. When one refuses, the operator sees why, and may answer again or
  * save the answers as they are.
  * @returns the answers by setting key
- * @throws Cancelled (130) at Ctrl-C or Escape, KitError exit 143 on SIGTERM or SIGHUP; nothing was written then
+ * @throws Cancelled (130) at Ctrl-C or Escape, KitError exit 143 on SIGTERM or SIGHUP, and what `tryOut` throws that is
+ * not a KitError; nothing was written then
  */
 export async function askQuestions(questions: Questions): Promise<RawValues> {
   const { module, env, wanted, generated, complete, tryOut } = questions
@@ -53,7 +55,7 @@ export async function askQuestions(questions: Questions): Promise<RawValues> {
         [setting.key]: await askOne(setting, message, viewOf(env, resolved), fallback),
       }
     }
-    const refusal = await tryOut?.(typed(env, complete(answers))).then(() => undefined, messageOf)
+    const refusal = await tryOut?.(typed(env, complete(answers))).then(() => undefined, refusalIn)
     if (refusal === undefined) {
       prompt.outro('all answers fit')
       return answers
@@ -65,6 +67,15 @@ export async function askQuestions(questions: Questions): Promise<RawValues> {
     ])
     if (next === 'save') return answers
   }
+}
+
+/** What a backend refuses, and what to do about it. @throws the error itself when it is an interruption or a bug */
+function refusalIn(thrown: unknown): string {
+  interruption.throwIfAsked()
+  const ends: readonly number[] = [exitCodes.interrupted, exitCodes.terminated]
+  if (!(thrown instanceof KitError) || ends.includes(thrown.exitCode)) throw thrown
+  const { message, details, hint } = thrown
+  return [message, ...details, ...(hint === undefined ? [] : [`next: ${hint}`])].join('\n')
 }
 
 async function askOne(

@@ -1,6 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { fromRoot, readIfThere } from '../base/files.mts'
+import { entriesIn } from '../base/entries.mts'
+import { readIfThere } from '../base/files.mts'
+import { fromRoot } from '../base/home.mts'
 
 // Files of a release as they were downloaded, with its publisher's list of checksums in the same folder.
 
@@ -36,12 +38,12 @@ interface Listed {
  * Finds the list of checksums in a file's folder that names the file.
  * @param path absolute path of the file, which need not exist
  * @returns undefined when no list there names the file
- * @throws KitError exit 2 for a list that cannot be read, has more than 4 MiB, or is not UTF-8; the error of the file
- * system when the folder cannot be read
+ * @throws KitError exit 2 when the folder cannot be read, and for a list that cannot be read, has more than 4 MiB, or is
+ * not UTF-8
  */
 export function listBeside(path: string): Listed | undefined {
   const folder = dirname(path)
-  const lists = existsSync(folder) ? readdirSync(folder).filter((name) => listName.test(name)) : []
+  const lists = entriesIn(folder).flatMap(({ name }) => (listName.test(name) ? [name] : []))
   for (const list of lists.toSorted().map((name) => join(folder, name))) {
     const sha256 = sumIn(readIfThere(list) ?? '', basename(path))
     if (sha256 !== undefined) return { list, sha256 }

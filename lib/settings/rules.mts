@@ -49,7 +49,8 @@ export function requireLive(
   { module, sources, live, unproven }: Judged,
   resolved: readonly Resolved[],
 ): void {
-  for (const { setting, text, origin } of resolved) {
+  for (const one of resolved) {
+    const { setting, text, origin } = one
     const running = live[setting.key]
     if (running === undefined || text === running) continue
     // Settings of kind file are edited by hand: that is how an operator changes them.
@@ -59,18 +60,40 @@ export function requireLive(
       warnOfUnproven(setting.key, fileOf(sources.env, module, setting))
       continue
     }
-    throw new KitError(`${setting.key} is not the value the cluster runs with`, {
-      exitCode: exitCodes.conflict,
-      details: [
-        `${fileOf(sources.env, module, setting)} has another one. ${written()}`,
-        ...(setting.keep === true ? ['It can never be replaced: what it encrypted would be lost.'] : []),
-      ],
-      hint:
-        setting.keep === true
-          ? `take the line ${setting.key} out of the file: the next run adopts the live value`
-          : `take the line out of the file to keep the live value, or give the new one in this run: --answers FILE`,
-    })
+    throw notLive(sources.env, module, one)
   }
+}
+
+/** Where a value comes from, and how it is taken out there. */
+function placeOf(
+  env: string,
+  module: Declares,
+  { setting, origin }: Resolved,
+): { readonly place: string; readonly removal: string } {
+  const { key } = setting
+  const file = fileOf(env, module, setting)
+  if (origin === 'variable') return { place: `the variable KEYBUZZ_${key}`, removal: `unset KEYBUZZ_${key}` }
+  // --set takes no secret.
+  if (origin === 'override' && isSecret(setting))
+    return { place: 'the answers file', removal: `take the line ${key} out of the answers file` }
+  if (origin === 'override') return { place: '--set or the answers file', removal: `leave out --set ${key}` }
+  return { place: file, removal: `take the line ${key} out of ${file}` }
+}
+
+function notLive(env: string, module: Declares, one: Resolved): KitError {
+  const { setting } = one
+  const { place, removal } = placeOf(env, module, one)
+  return new KitError(`${setting.key} is not the value the cluster runs with`, {
+    exitCode: exitCodes.conflict,
+    details: [
+      `Another one is in ${place}. ${written()}`,
+      ...(setting.keep === true ? ['It can never be replaced: what it encrypted would be lost.'] : []),
+    ],
+    hint:
+      setting.keep === true
+        ? `${removal}: the next run adopts the live value`
+        : `${removal} to keep the live value, or give the new one in this run: --answers FILE`,
+  })
 }
 
 const warnOfUnproven = (key: string, file: string): void =>
@@ -90,12 +113,13 @@ export function requireValid(
   how: 'each' | 'together',
 ): void {
   const view = viewOf(sources.env, resolved)
-  const problems = resolved.flatMap(({ setting, text }) => {
+  const problems = resolved.flatMap((one) => {
+    const { setting, text } = one
     const problem = text === undefined ? undefined : problemWith(setting, text, view)
     const shownValue = isSecret(setting) ? '' : ` "${text}"`
     return problem === undefined
       ? []
-      : [`${setting.key}${shownValue} ${problem}   (${fileOf(sources.env, module, setting)})`]
+      : [`${setting.key}${shownValue} ${problem}   (${placeOf(sources.env, module, one).place})`]
   })
   if (how === 'together' && problems.length === 0) {
     problems.push(...(module.validate?.(typed(sources.env, resolved)) ?? []))

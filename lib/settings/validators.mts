@@ -6,9 +6,14 @@ export type Rule = (value: string) => string | undefined
 const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
 const dnsName = new RegExp(`^(?=.{1,253}$)${label}(\\.${label})+$`)
 
+/** Names that end in a number are IPv4 addresses everywhere (WHATWG URL, 3.5): `10.0.0.300` is a mistyped one. */
+const endsInNumber = (value: string): boolean => /(^|\.)\d+$/.test(value)
+
 /** A fully qualified DNS name in lower case: labels of up to 63 characters, 253 in all. */
 export const isDnsName: Rule = (value) =>
-  dnsName.test(value) ? undefined : 'must be a DNS name in lower case, such as staging.example.com'
+  dnsName.test(value) && !endsInNumber(value)
+    ? undefined
+    : 'must be a DNS name in lower case, such as staging.example.com'
 
 /** IPv6 is refused: the kit configures K3s, firewalls and load balancers with IPv4 only. */
 const notIpv6: Rule = (value) =>
@@ -23,9 +28,11 @@ export const isAddress: Rule = (value) =>
 /** An IPv4 address or a host name in lower case, also without a domain. */
 export const isHostOrAddress: Rule = (value) =>
   notIpv6(value) ??
-  (isIP(value) === 4 || new RegExp(`^${label}(\\.${label})*$`).test(value)
+  (isIP(value) === 4 || (new RegExp(`^${label}(\\.${label})*$`).test(value) && !endsInNumber(value))
     ? undefined
-    : 'must be a host name or an IP address')
+    : endsInNumber(value)
+      ? 'must be an IPv4 address of four numbers from 0 to 255, or a host name'
+      : 'must be a host name or an IP address')
 
 /** `host:port`, both required; the host as isHostOrAddress. */
 export const isHostWithPort: Rule = (value) => {

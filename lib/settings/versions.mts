@@ -43,8 +43,8 @@ export type Versions = Readonly<Record<string, Version>>
 /**
  * Reads the pinned versions of an environment: the kit's versions.json, overridden by credentials/ENV/versions.json.
  * @returns all entries, and the names of those that the environment overrides
- * @throws KitError exit 2 for a file that cannot be read or is not JSON, an unknown field, or an image that
- *   problemWithImage or its list of denied versions refuses
+ * @throws KitError exit 2 for a file that cannot be read or is not JSON, an unknown field, an image that problemWithImage
+ *   refuses, or an image or binary that its list of denied versions refuses
  */
 export function readVersions(env: string): { versions: Versions; overlaid: readonly string[] } {
   const base = readOne(join(root, 'versions.json')) ?? {}
@@ -54,14 +54,12 @@ export function readVersions(env: string): { versions: Versions; overlaid: reado
   )
   for (const [name, { version, image }] of Object.entries(versions)) {
     const problem =
-      image === undefined
-        ? undefined
-        : (problemWithImage(image) ??
-          denialOf({ ...own[name]?.denied, ...base[name]?.denied }, version, image))
+      (image === undefined ? undefined : problemWithImage(image)) ??
+      denialOf({ ...own[name]?.denied, ...base[name]?.denied }, version, image)
     if (problem !== undefined) {
-      throw new KitError(`versions.json: ${name} is ${image}: ${problem}`, {
+      throw new KitError(`versions.json: ${name} is ${image ?? version}: ${problem}`, {
         exitCode: exitCodes.usage,
-        hint: `write the exact version you want into versions.json (${name}.image)`,
+        hint: `write the exact version you want into versions.json (${name}.${image === undefined ? 'version' : 'image'})`,
       })
     }
   }

@@ -89,5 +89,14 @@ export const lastPassed = ({ tested, passed }: Revision): Revision['passed'] =>
 /** A time for messages: `2026-11-23 09:12`, UTC. @param when ISO 8601, UTC */
 export const shortTime = (when: string | undefined): string => (when ?? '').slice(0, 16).replace('T', ' ')
 
-/** The user and host that run the kit: `root@admin`. */
-export const operator = (): string => `${userInfo().username}@${hostname()}`
+/** The user and host that run the kit: `root@admin`; `uid-1234@admin` for a user id that has no name here. */
+export const operator = (): string => `${userName()}@${hostname()}`
+
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // Node throws for a user id without an entry in the user database (docker run --user 1234).
+    return `uid-${process.getuid?.() ?? 'unknown'}`
+  }
+}

@@ -80,7 +80,7 @@ export const apiVariables = {
 
 /** Variables in the operator's file for one part; none without a file. @throws KitError exit 2 for an invalid file */
 export const ownValues = (settings: KeybuzzSettings, part: 'api' | 'front') =>
-  valuesIn(part === 'api' ? settings.API_ENV : settings.FRONT_ENV)
+  valuesIn(`10_keybuzz.${part}.env`, part === 'api' ? settings.API_ENV : settings.FRONT_ENV)
 
 /** URLs of the backends by variable. User, password and virtual host may have any character: percent-encoded. */
 export function urls(settings: KeybuzzSettings): Record<string, Sensitive> {

@@ -63,4 +63,4 @@ export const serviceKeys =
 
 /** The values in the file of keys, by name; none without it. @throws KitError exit 2 when it is invalid */
 export const keysOf = (settings: { readonly KEYS_ENV?: Sensitive | undefined }): Record<string, Sensitive> =>
-  valuesIn(settings.KEYS_ENV)
+  valuesIn(keysFile, settings.KEYS_ENV)

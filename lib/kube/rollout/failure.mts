@@ -3,6 +3,7 @@ import type { Diagnosis } from './diagnosis.mts'
 import { exitCodes, KitError, messageOf } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { record } from '../../base/log.mts'
+import { interruption } from '../../base/signals.mts'
 
 /**
  * The error (exit 9) for a workload or Job that cannot start, with the container's last log lines and their meaning. It
@@ -56,7 +57,8 @@ const gone = 'unable to retrieve container logs'
 
 /**
  * The last 40 lines of a container's log, without empty ones; they are written to the run's log file too.
- * @returns empty when the log cannot be fetched: no error is thrown
+ * @returns empty when the log cannot be fetched
+ * @throws Cancelled (130) or KitError exit 143 on a signal
  */
 export async function lastLines(
   kubectl: Kubectl,
@@ -82,7 +84,14 @@ export interface KnownFailure {
   readonly next: string
 }
 
-function noLog(pod: string, thrown: unknown): string {
-  record(`the log of ${pod} cannot be fetched: ${messageOf(thrown)}`)
+/**
+ * Records why a log cannot be fetched.
+ * @param name of the pod or Job
+ * @returns the text in its place: empty
+ * @throws Cancelled (130) or KitError exit 143 when a signal was the reason
+ */
+export function noLog(name: string, thrown: unknown): string {
+  interruption.throwIfAsked()
+  record(`the log of ${name} cannot be fetched: ${messageOf(thrown)}`)
   return ''
 }

@@ -6,7 +6,7 @@ import { failureOf, jobState } from '../manifests/jobs.mts'
 import type { LiveObject, Pod } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { log } from '../../base/log.mts'
-import { type KnownFailure, explainLines, lastLines, rolloutError } from './failure.mts'
+import { type KnownFailure, explainLines, lastLines, noLog, rolloutError } from './failure.mts'
 import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
 
@@ -107,7 +107,11 @@ export async function jobError(
 async function linesOf(kubectl: Kubectl, { metadata }: LiveObject): Promise<string[]> {
   const namespace = metadata.namespace ?? ''
   const selector = `batch.kubernetes.io/job-name=${metadata.name}`
-  const pods = (await kubectl.api.list('pods', { namespace, selector })) as unknown as Pod[]
+  const found = await kubectl.api.list('pods', { namespace, selector }).catch((thrown: unknown) => {
+    noLog(`job/${metadata.name}`, thrown)
+    return []
+  })
+  const pods = found as unknown as Pod[]
   const pod = pods.at(-1)
   const [container] = pod?.spec?.containers ?? []
   if (pod?.metadata?.name === undefined || container === undefined) return []

@@ -1,8 +1,8 @@
 import { request as requestHttps } from 'node:https'
 import { mostErrorBytes, textOf } from '../../../lib/base/collect.mts'
 import { exitCodes, KitError, messageOf } from '../../../lib/base/errors.mts'
+import { codeOf, isUntrusted } from '../../../lib/base/network-errors.mts'
 import { shortened } from '../../../lib/base/sensitive.mts'
-import { codeOf, isUntrusted } from '../../../lib/backends/tls.mts'
 import { written } from '../../../lib/base/written.mts'
 
 // HTTPS requests with JSON, to Vault, and to the API server as Vault sends them. Tokens are in headers or bodies, never

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts'
@@ -7,6 +8,7 @@ import { createS3 } from '../../../lib/backends/s3.mts'
 import { signedHeaders } from '../../../lib/backends/s3-signature.mts'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
+import { makeAuthority } from './authority.mts'
 
 // Amazon's own examples of Signature Version 4 for S3 (its documentation gives the same signatures).
 const example = {
@@ -72,11 +74,17 @@ function isSigned(request: IncomingMessage, url: URL, body: string): boolean {
   return right['authorization'] === request.headers.authorization
 }
 
-const clientOf = (port: number, secretKey = keys.secretKey, planning = false, accessKey = keys.accessKey) =>
+const clientOf = (
+  port: number,
+  secretKey = keys.secretKey,
+  planning = false,
+  accessKey = keys.accessKey,
+  scheme = 'http',
+) =>
   createS3(
     {
       ENV: 'dev',
-      S3_ENDPOINT: `http://127.0.0.1:${port}`,
+      S3_ENDPOINT: `${scheme}://127.0.0.1:${port}`,
       S3_REGION: keys.region,
       S3_ACCESS_KEY: accessKey,
       S3_SECRET_KEY: sensitive(secretKey),
@@ -150,4 +158,17 @@ test('under --plan nothing is written into the bucket', async (t) => {
   const { port, asked } = await serve(t, ['LIST', 'PUT', 'GET', 'DELETE'])
   await clientOf(port, keys.secretKey, true).require('files')
   assert.deepEqual(asked, ['GET /files/'])
+})
+
+test('a server whose certificate is not accepted is a question of trust: exit 7', async (t) => {
+  const { key, certificate } = makeAuthority()
+  const server = createTlsServer({ key, cert: certificate })
+  t.after(() => server.close())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await refused(
+    clientOf(port, keys.secretKey, false, keys.accessKey, 'https').tryOut('files'),
+    exitCodes.trust,
+    /certificate of S3 127\.0\.0\.1 is not accepted/,
+  )
 })

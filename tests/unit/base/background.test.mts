@@ -58,6 +58,11 @@ test('one that ends by itself says how, without its secrets of the environment, 
   assert.ok(!existsSync(folder))
 })
 
+test('one that ends before the shell waits for it ends with its own exit code too', async () => {
+  const many = Array.from({ length: 20 }, () => startInBackground(['sh', '-c', 'exit 7'], newFolder()).ended)
+  for (const { code } of await Promise.all(many)) assert.equal(code, 7)
+})
+
 test('many listen at once: each hears what is written meanwhile, and Node warns of nothing', async () => {
   const warned: string[] = []
   const warn = ({ message }: Error) => void warned.push(message)
@@ -102,4 +107,15 @@ setInterval(() => {}, 1000)`,
   assert.ok(await goneIn(started, 10))
   for (let tries = 0; existsSync(folder) && tries < 200; tries += 1) await pause(20)
   assert.ok(!existsSync(folder))
+})
+
+test('a folder that cannot be removed keeps no program alive, and no error of the run from being told', async () => {
+  const file = join(newFolder(), 'file')
+  writeFileSync(file, '')
+  const [folder, ids] = [join(file, 'folder'), join(newFolder(), 'ids')]
+  const one = startInBackground(program(ids), folder)
+  const started = await idsIn(ids)
+  await endBackground()
+  await one.end()
+  assert.ok(await goneIn(started, 5))
 })

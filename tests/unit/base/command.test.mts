@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { run } from '../../../lib/base/command.mts'
-import { exitCodes } from '../../../lib/base/errors.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 
 test('a program the kit starts gets English, no kubectl preferences and no value of the kit’s own', async () => {
   const before = { ...process.env }
@@ -46,4 +46,23 @@ test('a program that ends without reading its stdin is an answer: its own exit c
 test('a character that is written in two pieces is read whole', async () => {
   const { stdout } = await run(['sh', '-c', String.raw`printf '\303'; sleep 0.2; printf '\251'`])
   assert.equal(stdout, 'é')
+})
+
+test('no answer in time, the end by a signal, and a program that cannot be started are told apart', async () => {
+  await assert.rejects(run(['sleep', '20'], { timeoutSeconds: 0.3 }), {
+    exitCode: exitCodes.unreachable,
+    message: 'sleep 20: no answer within 0.3 s',
+  })
+  await assert.rejects(run(['sh', '-c', 'kill -KILL $$']), {
+    exitCode: exitCodes.rolloutFailed,
+    message: /it was ended by the signal SIGKILL$/,
+  })
+  // A word longer than Linux passes to a program (MAX_ARG_STRLEN: 128 KiB).
+  await assert.rejects(run(['true', 'x'.repeat(200_000)]), (thrown: unknown) => {
+    assert.ok(thrown instanceof KitError, String(thrown))
+    assert.equal(thrown.exitCode, exitCodes.preflight)
+    assert.match(thrown.message, /this machine cannot start it: spawn E2BIG$/)
+    assert.ok(thrown.message.length < 500)
+    return true
+  })
 })

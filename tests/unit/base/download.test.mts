@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
+import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, beforeEach, test } from 'node:test'
 import { fetchPart, type Download } from '../../../lib/base/download.mts'
 import { NotThere } from '../../../lib/base/download-errors.mts'
 import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts'
-import { partOf, placePart } from '../../../lib/base/part-file.mts'
+import { hasRoom, partOf, placePart } from '../../../lib/base/part-file.mts'
 import { freePort } from '../free-port.mts'
 import { cutServer, startRelease, type Fault } from './release-server.mts'
 
@@ -219,6 +221,28 @@ test('a disk without room for the file: exit 12 before it is filled', async () =
   )
 })
 
+test('a disk that is found full when the file is closed: exit 12', async () => {
+  const write = (file: FileHandle) => {
+    const close = file.close.bind(file)
+    file.close = async () => {
+      await close()
+      throw Object.assign(new Error('disk quota exceeded'), { code: 'EDQUOT' })
+    }
+    return Promise.resolve()
+  }
+  await assert.rejects(
+    fetch({ write }),
+    fails(exitCodes.localDisk, /k3s\.part: the disk of this machine is full/),
+  )
+})
+
+test('a file system that does not answer: exit 12', () => {
+  assert.throws(() => hasRoom('/proc/absent/k3s', 1), {
+    exitCode: exitCodes.localDisk,
+    message: 'cannot write /proc/absent/k3s.part: ENOENT',
+  })
+})
+
 test('a folder that takes no file: exit 12', async () => {
   await assert.rejects(fetch({ path: '/proc/k3s' }), fails(exitCodes.localDisk, /cannot write \/proc\/k3s/))
 })
@@ -231,3 +255,18 @@ test('nothing listens there: exit 6, with what to do without a network', async (
     return true
   })
 })
+
+for (const [what, answer, message] of [
+  ['closes the connection', (socket: Socket) => socket.end(), /the connection broke/],
+  ['speaks plain HTTP', (socket: Socket) => socket.end('HTTP/1.1 400 No\r\n\r\n'), /does not speak TLS/],
+] as const) {
+  test(`a server that ${what} during the TLS handshake: exit 6, not a question of trust`, async (t) => {
+    const other = createServer(
+      (socket) => void socket.on('error', () => {}).once('data', () => answer(socket)),
+    )
+    t.after(() => other.close())
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const url = new URL(`https://127.0.0.1:${(other.address() as AddressInfo).port}/k3s`)
+    await assert.rejects(fetch({ url }), fails(exitCodes.unreachable, message))
+  })
+}

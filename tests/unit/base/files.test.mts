@@ -54,3 +54,11 @@ test('what killed writes left is removed by the next one; a file another run wri
   const left = readdirSync(folder).filter((name) => name.startsWith('.kept'))
   assert.deepEqual(left, ['.kept.env.tmp-4567'])
 })
+
+test('a file that cannot be written is exit 12, also when its temporary file cannot be removed', () => {
+  writeFileSync(at('plain'), '')
+  assert.throws(() => writePrivate(join(at('plain'), 'platform.env'), 'now'), {
+    exitCode: exitCodes.localDisk,
+    message: /^cannot write .*plain\/platform\.env: E/,
+  })
+})

@@ -89,7 +89,8 @@ export interface ProxyServer {
 
 /**
  * A proxy that resolves every name to loopback.
- * @param to the port it connects with; a status above 200 refuses instead
+ * @param to the port it connects with
+ * @param status of its answer: one of 300 and above refuses
  */
 export async function startProxy({
   to,
@@ -104,9 +105,9 @@ export async function startProxy({
   server.on('connect', ({ url, headers }: IncomingMessage, client: Socket) => {
     asked.push(['CONNECT', url, headers['proxy-authorization']].filter(Boolean).join(' '))
     sockets.add(client)
-    if (status !== 200) return void client.end(`HTTP/1.1 ${status} No\r\n\r\n`)
+    if (status >= 300) return void client.end(`HTTP/1.1 ${status} No\r\n\r\n`)
     const behind = connect(to, '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      client.write(`HTTP/1.1 ${status} Connection established\r\n\r\n`)
       client.pipe(behind).pipe(client)
     })
     sockets.add(behind)

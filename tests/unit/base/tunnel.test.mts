@@ -93,6 +93,14 @@ test('HTTPS_PROXY: the proxy is asked to connect, with its account, and TLS is s
   assert.deepEqual(proxy.asked, [`CONNECT release.example.com:443 Basic ${account}`])
 })
 
+test('a proxy that answers with another 2xx than 200 has connected too', async () => {
+  const proxy = await startProxy({ to: port, status: 201 })
+  const { code } = await fetchIn({ ...trusting, HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` }, byName)
+  proxy.close()
+  assert.equal(code, exitCodes.done)
+  assert.equal(readFileSync(`${path}.part`, 'utf8'), 'the program')
+})
+
 test('a certificate for another name than was asked for is not accepted through a proxy either: exit 7', async () => {
   const proxy = await startProxy({ to: port })
   const environment = { ...trusting, https_proxy: `http://127.0.0.1:${proxy.port}` }

@@ -5,7 +5,12 @@ import { syncBuiltinESMExports } from 'node:module'
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer } from 'node:net'
+import {
+  createServer as createTcpServer,
+  type AddressInfo,
+  type Server as TcpServer,
+  type Socket,
+} from 'node:net'
 import type { Duplex } from 'node:stream'
 import { after, test } from 'node:test'
 import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts'
@@ -203,6 +208,24 @@ test('a certificate that is not accepted is a question of trust, plain HTTP is n
   await assert.rejects(
     throughIssuer(self).certificateEnd('127.0.0.1:1'),
     fails(exitCodes.unreachable, /connection refused/),
+  )
+})
+
+test('a connection that ends during the TLS handshake is no question of trust: exit 6', async () => {
+  const heard = (then: (socket: Socket) => void) =>
+    listen(createTcpServer((socket) => void socket.on('error', () => {}).once('data', () => then(socket))))
+  const [closing, resetting] = await Promise.all([
+    heard((socket) => socket.end()),
+    heard((socket) => socket.resetAndDestroy()),
+  ])
+  for (const address of [closing, resetting])
+    await assert.rejects(
+      throughIssuer(address).ask(host, '/'),
+      fails(exitCodes.unreachable, /socket disconnected before secure TLS|ECONNRESET/),
+    )
+  await assert.rejects(
+    throughIssuer(closing).certificateEnd(closing),
+    fails(exitCodes.unreachable, /socket disconnected before secure TLS/),
   )
 })
 

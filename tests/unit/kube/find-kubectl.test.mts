@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
 import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts'
-import { fromRoot, root } from '../../../lib/base/files.mts'
+import { root } from '../../../lib/base/files.mts'
 import { run } from '../../../lib/base/command.mts'
 import { findKubectl } from '../../../lib/kube/find-kubectl.mts'
 
@@ -99,14 +99,10 @@ test('the K3s binary is found from the kit’s root, whatever the current folder
     assert.deepEqual([words, unproven], [[file, 'kubectl'], false])
     process.env['KEYBUZZ_KUBECTL'] = relative(root, file)
     assert.deepEqual((await findKubectl({})).words, [file])
+    process.env['KEYBUZZ_KUBECTL'] = ''
+    assert.deepEqual((await findKubectl(versionsWith({}))).words, [file, 'kubectl'], 'empty is unset')
   } finally {
     process.chdir(before)
     delete process.env['KEYBUZZ_KUBECTL']
   }
-})
-
-test('a path of the settings begins at the kit’s root, or at the operator’s home', () => {
-  assert.equal(fromRoot('artifacts/k3s'), join(root, 'artifacts/k3s'))
-  assert.equal(fromRoot('~/.ssh/id_ed25519'), join(homedir(), '.ssh/id_ed25519'))
-  assert.equal(fromRoot('/opt/k3s'), '/opt/k3s')
 })

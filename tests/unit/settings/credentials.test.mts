@@ -15,6 +15,20 @@ test('an environment whose namespaces would be the kit’s own is refused, which
   assert.equal(chooseEnvironment('staging'), 'staging')
 })
 
+test('KEYBUZZ_ENV names the environment; empty it counts as unset, as every other variable', (context) => {
+  context.after(() => delete process.env['KEYBUZZ_ENV'])
+  process.env['KEYBUZZ_ENV'] = 'staging'
+  assert.equal(chooseEnvironment(undefined), 'staging')
+  assert.equal(chooseEnvironment('dev'), 'dev')
+  process.env['KEYBUZZ_ENV'] = ''
+  try {
+    assert.notEqual(chooseEnvironment(undefined), '')
+  } catch (thrown) {
+    // This folder has not exactly one environment.
+    assert.match(String(thrown), /which environment\?/)
+  }
+})
+
 test('what a run was given for itself alone is written to no file', () => {
   const settings: readonly Setting[] = [
     { key: 'HOST', title: 'Host', kind: 'text' },

@@ -4,6 +4,7 @@ import {
   isAddress,
   isAddressOrCidr,
   isCidr,
+  isDnsName,
   isHostOrAddress,
   isHostWithPort,
   isOrigin,
@@ -40,6 +41,20 @@ test('IPv4 addresses, ranges and names pass', () => {
   assert.equal(isUrl('https://s3.example.com:9000/path'), undefined)
   assert.equal(isOrigin('https://app.example.com:8443'), undefined)
   assert.equal(isRegistry('registry.example.com:5000'), undefined)
+})
+
+test('a mistyped IPv4 address is no host name: it would be found out by DNS alone', () => {
+  for (const value of ['10.0.0.300', '10.0.0', '10.0.0.1.2', '10'])
+    for (const [rule, text] of [
+      [isHostOrAddress, value],
+      [isHostWithPort, `${value}:5432`],
+      [isDnsName, value],
+    ] as const)
+      assert.ok(rule(text) !== undefined, text)
+  assert.match(isHostOrAddress('10.0.0.300') ?? '', /four numbers from 0 to 255/)
+  assert.ok(isDnsName('10.0.0.10') !== undefined, 'an address is no DNS name')
+  for (const name of ['k8s-master-01', 'db2', '1.example.com', '10.0.0.300.example.com'])
+    assert.equal(isHostOrAddress(name), undefined, name)
 })
 
 test('what is no range is refused', () => {

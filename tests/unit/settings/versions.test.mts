@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { exitCodes } from '../../../lib/base/errors.mts'
+import { credentialsFolder } from '../../../lib/base/files.mts'
 import { chooseImages, problemWithImage, readVersions } from '../../../lib/settings/versions.mts'
 
 const digest = `sha256:${'a'.repeat(64)}`
@@ -25,6 +29,29 @@ for (const [image, problem] of [
 
 test('every image the kit pins is one it would accept', () => {
   assert.ok(Object.keys(readVersions('no-such-environment').versions).length > 0)
+})
+
+test('a denied version is refused by name, of a binary as of an image', (context) => {
+  const env = `denied-${process.pid}`
+  const folder = credentialsFolder(env)
+  context.after(() => rmSync(folder, { recursive: true }))
+  mkdirSync(folder, { recursive: true })
+  for (const [entry, message] of [
+    [{ version: '1.2.3' }, /^versions\.json: tool is 1\.2\.3: 1\.2\.\* loses data$/],
+    [
+      { version: '1.2.3', image: 'tool:1.2.3' },
+      /^versions\.json: tool is tool:1\.2\.3: 1\.2\.\* loses data$/,
+    ],
+  ] as const) {
+    const tool = { ...entry, denied: { '1.2.*': 'loses data' } }
+    writeFileSync(join(folder, 'versions.json'), JSON.stringify({ tool }))
+    assert.throws(() => readVersions(env), { exitCode: exitCodes.usage, message })
+  }
+  writeFileSync(
+    join(folder, 'versions.json'),
+    JSON.stringify({ tool: { version: '1.3.0', denied: { '1.2.*': 'loses data' } } }),
+  )
+  assert.equal(readVersions(env).versions['tool']?.version, '1.3.0')
 })
 
 test('install keeps what is installed and lists what is newer; upgrade takes it', () => {

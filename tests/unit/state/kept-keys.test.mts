@@ -4,8 +4,9 @@ import { sensitive } from '../../../lib/base/sensitive.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { completeSettings } from '../../../lib/settings/complete.mts'
+import { fileOf } from '../../../lib/settings/credentials.mts'
 import { recordOf } from '../../../lib/settings/recorded.mts'
-import { resolve, type Declares, type RawValues } from '../../../lib/settings/settings.mts'
+import { resolve, type Declares, type RawValues, type Setting } from '../../../lib/settings/settings.mts'
 import { fingerprintBy, unprovenKeys } from '../../../lib/state/kept-keys.mts'
 import { decodeAll, encode } from '../../../lib/state/revision-store.mts'
 import type { Revision } from '../../../lib/state/revision.mts'
@@ -144,11 +145,14 @@ test('every key: the file is believed over what a failed start left, and this is
     )
     // Random base64: no expression.
     for (const value of [theirs, live]) assert.ok(!screen.includes(value))
-    for (const given of [{}, { [name]: theirs }])
+    for (const [given, place] of [
+      [{}, fileOf('dev', module, module.settings[0] as Setting)],
+      [{ [name]: theirs }, 'the answers file'],
+    ] as const)
       await assert.rejects(complete(module, theirs, live, false, given), {
         exitCode: 5,
         message: `${name} is not the value the cluster runs with`,
-        hint: `take the line ${name} out of the file: the next run adopts the live value`,
+        hint: `take the line ${name} out of ${place}: the next run adopts the live value`,
       })
   }
 })

@@ -188,13 +188,24 @@ test('a damaged revision is named and left out: it stops no verb of no module', 
   const { head } = encode(revision(2, 'validated', 'b'))
   const data = head.data ?? {}
   const text = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64')
-  const meta = { number: 2, module: '12_n8n', env: 'dev', state: 'validated', when: 'now', images: {} }
+  const meta = {
+    number: 2,
+    module: '12_n8n',
+    env: 'dev',
+    state: 'validated',
+    who: 'root@admin',
+    when: 'now',
+    kit: '0.1.0',
+    images: {},
+  }
   const ways: Record<string, Record<string, string>> = {
     'cut manifests': { ...data, manifests: data['manifests']?.slice(0, 20) ?? '' },
     'no manifests': { meta: data['meta'] ?? '' },
     'no meta': { manifests: data['manifests'] ?? '' },
     'meta that is null': { ...data, meta: text(null) },
     'no images': { ...data, meta: text({ ...meta, images: undefined }) },
+    'nobody who made it': { ...data, meta: text({ ...meta, who: undefined }) },
+    'a kit that is no text': { ...data, meta: text({ ...meta, kit: 1 }) },
     'another name': { ...data, meta: text({ ...meta, number: 3 }) },
     'parts that are gone': { ...data, meta: text({ ...meta, parts: ['gone'] }), manifests: '' },
   }

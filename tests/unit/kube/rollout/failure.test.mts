@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exitCodes } from '../../../../lib/base/errors.mts'
+import { Cancelled, exitCodes } from '../../../../lib/base/errors.mts'
+import { interruption } from '../../../../lib/base/signals.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { rolloutError } from '../../../../lib/kube/rollout/failure.mts'
 import { fakeApi } from '../fake-api.mts'
@@ -20,4 +21,14 @@ test('a log that cannot be fetched does not hide why a container fails', async (
   assert.equal(error.exitCode, exitCodes.rolloutFailed)
   assert.match(error.message, /deployment\/x cannot start: it crashes again and again/)
   assert.deepEqual(error.details, ['pod x-1: exit 7'])
+})
+
+// The last test of this file: an interruption stays.
+test('an interruption while a log is fetched ends the run as such', async () => {
+  const api = fakeApi(() => [], { raw: () => Promise.reject(new Cancelled()) })
+  interruption.failWith(new Cancelled())
+  await assert.rejects(
+    rolloutError({ api } as unknown as Kubectl, 'shop', 'deployment/x', diagnosis as never, { failures: [] }),
+    { exitCode: exitCodes.interrupted },
+  )
 })

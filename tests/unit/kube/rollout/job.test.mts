@@ -53,7 +53,8 @@ function cluster(
     end = 'complete',
     reason = '',
     planning = false,
-  }: { end?: State; reason?: string; planning?: boolean } = {},
+    listing = 'works',
+  }: { end?: State; reason?: string; planning?: boolean; listing?: 'works' | 'fails' } = {},
 ) {
   const did: string[] = []
   /** The Job made last, while it does not begin. */
@@ -72,7 +73,7 @@ function cluster(
   }
   for (const one of held) show({ ...one, ...(jobState(one) === 'active' ? live(one as never, end) : {}) })
   const answer = ({ verb, kinds, name }: Asked) => {
-    if (kinds === 'pods') return [pod('job')]
+    if (kinds === 'pods') return listing === 'works' ? [pod('job')] : Promise.reject(new Error('no answer'))
     // What was deleted is gone.
     return verb === 'get' && waiting?.metadata.name === name ? [waiting] : []
   }
@@ -152,6 +153,14 @@ test('failed now: exit 9 with its last lines and the module’s word on them, an
     return true
   })
   assert.equal(did.length, 1)
+})
+
+test('pods that cannot be listed do not hide that a Job failed', async () => {
+  const { ensure } = cluster([], { end: 'failed', listing: 'fails' })
+  await assert.rejects(ensure(make('app:1')), {
+    exitCode: exitCodes.rolloutFailed,
+    message: /^job\/chatwoot-prepare-\w+ failed$/,
+  })
 })
 
 test('an image that cannot be pulled ends the wait at once', async () => {

@@ -295,6 +295,9 @@ test('passwords with every printable character come through the URLs as they wer
 })
 
 test('a short value of an own file is cut out of text when its name says secret; a word such as info is not', () => {
-  valuesIn(sensitive("ADMIN_PASSWORD='q7Zx'\nLOG_LEVEL='info'\nGREETING='long-enough-1'\n"))
+  valuesIn(
+    '10_keybuzz.api.env',
+    sensitive("ADMIN_PASSWORD='q7Zx'\nLOG_LEVEL='info'\nGREETING='long-enough-1'\n"),
+  )
   assert.equal(redact('q7Zx info long-enough-1'), '*** info ***')
 })
