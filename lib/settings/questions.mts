@@ -1,4 +1,4 @@
-import { messageOf } from '../base/errors.mts'
+import { messageOf, unlessInterrupted } from '../base/errors.mts'
 import { headingOf } from '../base/names.mts'
 import { prompt } from '../base/prompt.mts'
 import {
@@ -53,7 +53,10 @@ export async function askQuestions(questions: Questions): Promise<RawValues> {
         [setting.key]: await askOne(setting, message, viewOf(env, resolved), fallback),
       }
     }
-    const refusal = await tryOut?.(typed(env, complete(answers))).then(() => undefined, messageOf)
+    const refusal = await tryOut?.(typed(env, complete(answers))).then(
+      () => undefined,
+      unlessInterrupted(messageOf),
+    )
     if (refusal === undefined) {
       prompt.outro('all answers fit')
       return answers
