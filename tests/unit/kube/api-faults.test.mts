@@ -51,6 +51,12 @@ for (const [what, given, exitCode, words] of [
     /failed/,
   ],
   ['503', { code: 503, body: 'starting' }, exitCodes.unreachable, /cannot be reached/],
+  [
+    'a Service without a ready pod',
+    status(503, 'ServiceUnavailable', 'no endpoints available for service "litellm:4000"'),
+    exitCodes.rolloutFailed,
+    /does not reach what it was asked for/,
+  ],
   ['504', { code: 504, body: '' }, exitCodes.unreachable, /cannot be reached/],
   ['418', { code: 418, body: '' }, exitCodes.rolloutFailed, /failed/],
   [
