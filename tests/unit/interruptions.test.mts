@@ -40,6 +40,8 @@ const allowed: Readonly<Record<string, number>> = {
   'lib/backends/from-nodes.mts': 1,
   'lib/backends/postgres-login.mts': 1,
   'lib/kube/api-servers.mts': 1,
+  'lib/kube/find-kubectl.mts': 1,
+  'lib/backends/s3.mts': 1,
   'scripts/09_k3s/nodes/release-source.mts': 1,
 }
 
