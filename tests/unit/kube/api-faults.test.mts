@@ -188,7 +188,11 @@ test('a temporary folder in which nothing can be made is exit 12', async () => {
   const before = process.env['TMPDIR']
   process.env['TMPDIR'] = '/proc/self'
   try {
-    await assert.rejects(openApiProxy(['true']), { exitCode: exitCodes.localDisk })
+    await assert.rejects(openApiProxy(['true']), {
+      exitCode: exitCodes.localDisk,
+      message: /^cannot make a temporary folder in \/proc\/self: /,
+      details: ['Nothing was written.'],
+    })
   } finally {
     if (before === undefined) delete process.env['TMPDIR']
     else process.env['TMPDIR'] = before
