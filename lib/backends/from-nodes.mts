@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { exitCodes, KitError, messageOf } from '../base/errors.mts'
+import { exitCodes, KitError, messageOf, unlessInterrupted } from '../base/errors.mts'
 import { few } from '../base/few.mts'
 import type { Reporter } from '../base/log.mts'
 import { written } from '../base/written.mts'
@@ -47,7 +47,8 @@ interface Answer {
 
 /**
  * Requires that pods on the nodes can connect to these backends. A node or backend without a result is only a warning.
- * @throws KitError exit 6 when a node's pods get no TCP connection, exit 8 when pg_hba.conf refuses them
+ * @throws KitError exit 6 when a node's pods get no TCP connection, exit 8 when pg_hba.conf refuses them, exit 130
+ *   or 143 on a signal
  */
 export async function requireFromNodes(
   endpoints: readonly BackendEndpoint[],
@@ -57,7 +58,7 @@ export async function requireFromNodes(
   const usable = nodes.filter(takesPods)
   const [backends, probes] = await Promise.all([
     Promise.all(endpoints.map((one) => located(one, addressesOf))),
-    probesOf(kube, nodeProbe).catch(messageOf),
+    probesOf(kube, nodeProbe).catch(unlessInterrupted(messageOf)),
   ])
   const known = typeof probes === 'string' ? [] : probes
   const there = known.filter(({ node }) => usable.some(({ metadata }) => metadata.name === node))

@@ -54,7 +54,8 @@ export async function requireBackends(
 }
 
 /**
- * Logs in to each backend and sends one read, and returns the errors of those that refuse this module or do not answer.
+ * Logs in to each backend and sends one read, and returns the errors of those that refuse this module, do not answer or
+ * lack its database.
  * Changes nothing, and checks nothing else.
  * @throws an error that is not a KitError
  */
@@ -63,7 +64,7 @@ export async function failingBackends(
   backends: Pick<Backends, 'postgres' | 'redis' | 'rabbitmq' | 's3'>,
 ): Promise<KitError[]> {
   const asked = await Promise.allSettled([
-    ...(postgres === undefined ? [] : [backends.postgres.findText(postgres, 'select version()')]),
+    ...(postgres === undefined ? [] : [backends.postgres.requireThere(postgres)]),
     ...(redis === undefined ? [] : [backends.redis.evictionPolicy()]),
     ...(rabbitmq ? [backends.rabbitmq.tryOut()] : []),
     ...(s3 === undefined ? [] : [backends.s3.tryOut(s3)]),

@@ -1,8 +1,9 @@
 import type { EventEmitter } from 'node:events'
 import pg from 'pg'
-import { exitCodes, hasCode, KitError, messageOf } from '../base/errors.mts'
+import { exitCodes, hasCode, KitError } from '../base/errors.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import type { BackendTls } from '../settings/backend-tls.mts'
+import { noDatabase } from './postgres-failure.mts'
 import { mayWantTls, speaksNoTls, tlsFailure, tlsOptions } from './tls.mts'
 
 // The only importer of pg.
@@ -29,7 +30,7 @@ export interface Login {
  * Opens an authenticated connection.
  * @throws KitError exit 6 when the server does not answer within 8 s or has no connection left; exit 7 when it does not
  *   support TLS, or its certificate is not trusted; exit 8 when it refuses user, password or connections to the
- *   database, or requests a cleartext password without TLS
+ *   database, or requests a cleartext password without TLS; exit 3 when the database does not exist
  */
 export async function logIn(login: Login): Promise<Connection> {
   const { host, port, user, password, database, tls } = login
@@ -149,6 +150,7 @@ function refusal(cause: unknown, { host, port, user, setting, tls, database }: L
       cause,
     })
   }
+  if (hasCode(cause, '3D000')) return noDatabase(where, database, cause)
   if (hasCode(cause, '53300')) {
     return new KitError(`${where} has no connection left: ${said}`, {
       exitCode: exitCodes.unreachable,
@@ -168,31 +170,6 @@ function refusal(cause: unknown, { host, port, user, setting, tls, database }: L
   return new KitError(`${where} cannot be reached: ${said}`, {
     exitCode: exitCodes.unreachable,
     hint: 'check POSTGRES_HOST and POSTGRES_PORT, that the server runs, and the firewall in between',
-    cause,
-  })
-}
-
-/**
- * The KitError for a failed query or statement: exit 8 when the right is missing, exit 9 when the server refuses it,
- * exit 6 when the connection is lost. A KitError is returned unchanged.
- * @param where the server, in messages: `PostgreSQL HOST:PORT`
- */
-export function failure(cause: unknown, where: string): KitError {
-  if (cause instanceof KitError) return cause
-  const said = messageOf(cause)
-  if (hasCode(cause, '42501')) {
-    return new KitError(`${where} does not allow it: ${said}`, {
-      exitCode: exitCodes.denied,
-      hint: 'set POSTGRES_SUPERUSER to a superuser, or give that role ADMIN of the role it shall change',
-      cause,
-    })
-  }
-  // An answer of the server carries its five-letter code; everything else is the connection.
-  const answered = cause instanceof Error && 'severity' in cause
-  return new KitError(`${where} ${answered ? 'refused a statement' : 'went away'}: ${said}`, {
-    exitCode: answered ? exitCodes.rolloutFailed : exitCodes.unreachable,
-    details: ['What was done before stays; another run goes on from there.'],
-    hint: `look at the server’s log, then run this again`,
     cause,
   })
 }

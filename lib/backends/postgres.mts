@@ -5,7 +5,8 @@ import {
   requireExtensions,
   type ExtensionFacts,
 } from './postgres-extensions.mts'
-import { execute, failure, isAbsent, logIn, type Connection, type Login } from './postgres-login.mts'
+import { asked, failure, noDatabase } from './postgres-failure.mts'
+import { execute, isAbsent, logIn, type Connection, type Login } from './postgres-login.mts'
 import {
   canLogIn,
   requireNoForeignRights,
@@ -37,6 +38,8 @@ export interface PostgresReader {
 }
 
 export interface Postgres extends PostgresReader {
+  /** Logs in as the role that owns the database. @throws KitError exit 3 when there is none; as findText */
+  requireThere(database: Database): Promise<void>
   /** Checks that the database could be created or used. Changes nothing. @throws KitError exit 3, 5, 6, 7, 8 or 9 */
   tryOut(database: Database): Promise<void>
   /**
@@ -45,6 +48,7 @@ export interface Postgres extends PostgresReader {
    *   another role, 6, 7 or 8 for a login, 6, 8 or 9 for a statement; what the gate throws (Writes.make)
    */
   ensureDatabase(database: Database): Promise<void>
+  /** Ends the connection, if there is one, also one that is being opened. */
   close(): Promise<void>
 }
 
@@ -118,14 +122,29 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
     return { facts, fits, available }
   }
 
-  /**
-   * The only login of the superuser to a database of an application: no other role has connected to it yet.
-   */
+  /** The only login of the superuser to a database of an application: no other role has connected to it yet. */
   const extendBeforeHandover = ({ name, extensions = [] }: Database, { trusted }: ExtensionFacts) =>
     ensureExtensions(writes, { host, port, ...superuser, database: name }, extensions, {
       trusted,
       isOwners: false,
     })
+
+  async function findText(database: Database, query: string): Promise<string | undefined> {
+    try {
+      if (!(await isThere(await connect(), database))) return undefined
+      const connection = await logIn(loginOf(database, database.name))
+      try {
+        const { rows } = await connection.query<Record<string, string | null>>(query)
+        // NULL, as an aggregate over no rows is, is no text either.
+        return Object.values(rows[0] ?? {})[0] ?? undefined
+      } finally {
+        await connection.end()
+      }
+    } catch (cause) {
+      if (isAbsent(cause)) return undefined
+      throw failure(cause, where)
+    }
+  }
 
   return {
     async majorVersion() {
@@ -133,21 +152,9 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
       const { rows } = await asked((await connect()).query<{ version: number }>(version), where)
       return rows[0]?.version ?? 0
     },
-    async findText(database, query) {
-      try {
-        if (!(await isThere(await connect(), database))) return undefined
-        const connection = await logIn(loginOf(database, database.name))
-        try {
-          const { rows } = await connection.query<Record<string, string | null>>(query)
-          // NULL, as an aggregate over no rows is, is no text either.
-          return Object.values(rows[0] ?? {})[0] ?? undefined
-        } finally {
-          await connection.end()
-        }
-      } catch (cause) {
-        if (isAbsent(cause)) return undefined
-        throw failure(cause, where)
-      }
+    findText,
+    async requireThere(database) {
+      if ((await findText(database, 'select version()')) === undefined) throw noDatabase(where, database.name)
     },
     tryOut: async (database) => void (await examine(database)),
     async ensureDatabase(database) {
@@ -177,11 +184,12 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
         }
       }
       if (writes.planning) return
-      if (handover.length > 0 || !fits) await requireOwnSchema(loginOf(database, name), where)
+      if (handover.length > 0 || !fits) await asked(requireOwnSchema(loginOf(database, name), where), where)
       reporter.ok(`${where} database ${name}, owner ${owner}`)
     },
     async close() {
-      await (await connection)?.end()
+      // A login that failed, also while the run was interrupted, was reported to whoever asked for it.
+      await (await connection?.catch(() => undefined))?.end()
     },
   }
 }
@@ -189,12 +197,4 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
 async function isThere(server: Connection, { name }: Database): Promise<boolean> {
   const { rowCount } = await server.query('select from pg_database where datname = $1', [name])
   return rowCount === 1
-}
-
-async function asked<T>(answer: Promise<T>, where: string): Promise<T> {
-  try {
-    return await answer
-  } catch (cause) {
-    throw failure(cause, where)
-  }
 }

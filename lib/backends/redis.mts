@@ -36,7 +36,7 @@ export interface Redis extends RedisReader {
    *   refused, exit 5 when another run has claimed it meanwhile; what the gate throws (Writes.make)
    */
   require(claim: RedisClaim): Promise<void>
-  /** Ends the connection, if there is one. */
+  /** Ends the connection, if there is one, also one that is being opened. Never throws. */
   close(): Promise<void>
 }
 
@@ -112,9 +112,10 @@ export function createRedis(settings: Settings, writes: Writes, { cluster, warn,
       await requireWritable(await connect(), where)
       ok(`${where} database ${claim.database}`)
     },
-    close() {
+    async close() {
+      // A login that failed, also while the run was interrupted, was reported to whoever asked for it.
+      await opening?.catch(() => undefined)
       if (client?.isOpen === true) client.destroy()
-      return Promise.resolve()
     },
   }
 }

@@ -80,9 +80,18 @@ export function createS3(settings: Settings, writes: Writes, { ok }: Reporter): 
   async function roundTrip(bucket: string): Promise<number> {
     const started = performance.now()
     const [key, text] = [`${probePrefix}${randomUUID()}`, randomUUID()]
-    const put = await send('PUT', bucket, key, text)
+    /** Without an answer the object may be there: it shall not stay. */
+    const orDeleted = async (asked: Promise<Answer>): Promise<Answer> => {
+      try {
+        return await asked
+      } catch (thrown) {
+        await send('DELETE', bucket, key).catch(() => undefined)
+        throw thrown
+      }
+    }
+    const put = await orDeleted(send('PUT', bucket, key, text))
     if (put.status !== 200) throw refusal(where, bucket, 'write into', put)
-    const got = await send('GET', bucket, key)
+    const got = await orDeleted(send('GET', bucket, key))
     const deleted = await send('DELETE', bucket, key)
     if (got.status !== 200 || got.text !== text) throw refusal(where, bucket, 'read from', got)
     if (![200, 204].includes(deleted.status)) throw refusal(where, bucket, 'delete from', deleted)

@@ -10,9 +10,6 @@ import { log } from '../base/log.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { Writes } from '../base/writes.mts'
 
-/** Seconds for deleted pods to end: a worker may wait minutes for its workflows. */
-const podsEndSeconds = 900
-
 /** A test that breaks something on purpose. It runs by --drill only, and only when everything is healthy. */
 export interface Drill<S extends Settings = Settings> {
   /** Stable name in reports and tests: `n8n.credential`. */
@@ -80,7 +77,7 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
     await kubectl.api.removeAll('pods', namespace, selector.join(','), { once: true })
     const pods = await kube.reader.list('pods', { namespace, labels: matchLabels })
     const ending = pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
-    await waitUntilGone(kubectl, ending, podsEndSeconds)
+    await waitUntilGone(kubectl, ending)
   }
   return {
     async losePods(namespace, workloads) {

@@ -39,7 +39,8 @@ export const startMaster = (): void =>
 async function runModules(env: string, options: Arguments, typed: readonly string[]): Promise<ExitCode> {
   const selected = await select(env, options)
   const words = ['--env', env, ...passedOn(typed)]
-  await requireEarlierDone(env, options)
+  const ended = await requireEarlierDone(env, options)
+  if (ended !== undefined) return ended
   const [only, ...others] = selected
   if (only !== undefined && others.length === 0) return runApplyAll(only, words)
   // A pipe can be read once: its text is read here and passed on to every module.
@@ -51,8 +52,7 @@ async function runModules(env: string, options: Arguments, typed: readonly strin
     interruption.throwIfAsked()
     const code = (await runModule(row, handed, answers)) as ExitCode
     if (code === exitCodes.done) continue
-    // The module has printed its own error.
-    if (code === exitCodes.interrupted || code === exitCodes.terminated) return code
+    if (isEnded(code)) return code
     // A read-only run continues with the next module; a run that writes stops at the first failure.
     const looks = options.plan || options.verb === 'status' || options.verb === 'verify'
     if (!looks) return stoppedAt(row, code)
@@ -60,6 +60,10 @@ async function runModules(env: string, options: Arguments, typed: readonly strin
   }
   return first
 }
+
+/** True for the exit code of a module that was interrupted: it has printed its own error, and no other begins. */
+const isEnded = (code: number): code is 130 | 143 =>
+  code === exitCodes.interrupted || code === exitCodes.terminated
 
 const programOf = (row: Row): string => join(root, 'scripts', folderOf(row), `${folderOf(row)}_apply_all.mts`)
 
@@ -98,13 +102,23 @@ async function isWanted(row: Row, options: Arguments): Promise<boolean> {
   return prompt.confirm(`Install ${row.number} ${row.title} too?`)
 }
 
-/** --from requires that all required modules before it have no pending changes. @throws KitError exit 3 */
-async function requireEarlierDone(env: string, options: Arguments): Promise<void> {
-  if (options.from === undefined) return
+/**
+ * --from requires that all required modules before it have no pending changes.
+ * @param plan makes the plan of a module and returns its exit code
+ * @returns the exit code of a plan that was interrupted (130 or 143); undefined when they are done
+ * @throws KitError exit 3
+ */
+export async function requireEarlierDone(
+  env: string,
+  options: Pick<Arguments, 'from'>,
+  plan = (row: Row) => runModule(row, ['--env', env, '--plan']),
+): Promise<ExitCode | undefined> {
+  if (options.from === undefined) return undefined
   const earlier = earlierModules(modules, options.from).filter(({ inFullRun }) => inFullRun === 'required')
   for (const row of earlier) {
-    const code = await runModule(row, ['--env', env, '--plan'])
+    const code = await plan(row)
     if (code === exitCodes.done) continue
+    if (isEnded(code)) return code
     throw new KitError(`module ${row.number} ${row.title} comes before ${options.from} and is not done`, {
       exitCode: exitCodes.preflight,
       details: [
@@ -113,6 +127,7 @@ async function requireEarlierDone(env: string, options: Arguments): Promise<void
       hint: `${masterCommand(row.number, env)}, then --from ${options.from} again`,
     })
   }
+  return undefined
 }
 
 function stoppedAt({ number }: Row, code: ExitCode): ExitCode {

@@ -157,7 +157,9 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
       throw new KitError(taken ? `another run works on ${name}` : `${name}: no lock: ${said}`, {
         exitCode: taken ? exitCodes.locked : exitCodes.rolloutFailed,
         details: [written()],
-        hint: 'wait until it has ended, then run the same command again',
+        hint: taken
+          ? 'wait until it has ended, then run the same command again'
+          : `correct that on ${name}: flock and perl must be there, and root may run them; then run the same command again`,
       })
     },
   }

@@ -1,9 +1,10 @@
 import { connectHost, type Entry, loginOf } from './login.mts'
-import { exitCodes, KitError } from '../base/errors.mts'
+import { exitCodes, isInterruption, KitError } from '../base/errors.mts'
 import { takeMajority } from './masters-lock.mts'
 import { quorumLost } from './quorum-lost.mts'
 import type { Host } from './host.mts'
 import { log, say } from '../base/log.mts'
+import { interruption } from '../base/signals.mts'
 import { type Server, limited, readServers, type Limited } from './servers.mts'
 import { connect } from './ssh.mts'
 import { readSshKey } from './private-key.mts'
@@ -70,10 +71,14 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
   const connections = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value.connection] : []))
   const close = () => connections.forEach((connection) => connection.close())
   try {
+    // After a signal a login may also fail by itself: no machine is lost by that.
+    interruption.throwIfAsked()
     const lost = connected.flatMap((one, at) =>
       one.status === 'rejected' ? [lostOne(all[at], masters, one.reason)] : [],
     )
     if (!options.withoutLost && masters.limited.length > 0) requireMasters(lost, masters.all.length)
+    // Before the locks: an error without a majority is about these lines.
+    for (const { why } of lost) log.warn(why.message, why.hint)
     const hosts = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value.host] : []))
     const of = (servers: readonly Server[]) =>
       hosts.filter(({ name }) => servers.some(({ hostname }) => hostname === name))
@@ -81,7 +86,6 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
       await takeMajority(of(masters.all), masters.all.length, close)
       await Promise.all(hosts.map((host) => host.quiet()))
     }
-    for (const { why } of lost) log.warn(why.message, why.hint)
     log.ok(`${hosts.length} of ${all.length} hosts answer over SSH`, started)
     if (every.others !== undefined) say(`    servers.tsv: ${every.others}`)
     const members = [...membersOf(every.masters, 'master'), ...membersOf(every.workers, 'worker')]
@@ -113,8 +117,16 @@ async function connectOne(options: Entry, server: Server, unreachable: ReadonlyM
   return connectHost(options, server)
 }
 
-function lostOne(server: Server | undefined, masters: Limited['masters'], reason: unknown): UnreachableHost {
-  if (!(reason instanceof KitError) || server === undefined) throw reason
+/**
+ * The host whose connection failed for this reason.
+ * @throws the reason itself when it is an interruption (exit 130 or 143) or a bug: it is not about one host
+ */
+export function lostOne(
+  server: Server | undefined,
+  masters: Limited['masters'],
+  reason: unknown,
+): UnreachableHost {
+  if (!(reason instanceof KitError) || isInterruption(reason) || server === undefined) throw reason
   const { hostname: name, privateAddress: address } = server
   const role = masters.all.includes(server) ? 'master' : 'worker'
   return { name, address, role, limited: role === 'worker' || masters.limited.includes(server), why: reason }

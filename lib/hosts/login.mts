@@ -50,26 +50,42 @@ export async function connectHost(
 ): Promise<{ host: Host; connection: Connection }> {
   const login = loginOf(options, server)
   const connection = await connect(login)
-  const { hostname: name, privateAddress: address } = server
+  try {
+    return await becomeRoot(connection, login, options)
+  } catch (thrown) {
+    // An open connection would keep the process running after its error was printed.
+    connection.close()
+    throw thrown
+  }
+}
+
+/**
+ * The host of a connection, as root, directly or by sudo.
+ * @throws KitError exit 8 for a refused sudo; exit 3, 6, 9, 130 or 143, see Host.read
+ */
+async function becomeRoot(
+  connection: Connection,
+  { name, address, user }: Pick<Login, 'name' | 'address' | 'user'>,
+  options: Pick<Entry, 'settings' | 'writes'>,
+): Promise<{ host: Host; connection: Connection }> {
   const make = (sudo?: { password: Sensitive | undefined }) => ({
     connection,
     host: createHost({ name, address, connection, writes: options.writes, sudo }),
   })
-  if (login.user === 'root') return make()
+  if (user === 'root') return make()
   const free = await connection.run(['sudo', '-n', 'true'])
   if (free.code === 0) return make({ password: undefined })
   const password = options.settings['SUDO_PASSWORD'] as Sensitive | undefined
   const made = make({ password })
   if (password !== undefined && (await made.host.read(['true'])).code === 0) return made
-  connection.close()
   throw new KitError(
-    `${name}: ${login.user} may not use sudo${password === undefined ? ' without a password' : ''}`,
+    `${name}: ${user} may not use sudo${password === undefined ? ' without a password' : ''}`,
     {
       exitCode: exitCodes.denied,
       hint:
         password === undefined
           ? 'save SUDO_PASSWORD (it travels on stdin), allow NOPASSWD, or log in as root'
-          : `SUDO_PASSWORD is not the password of ${login.user} there, or that account is no sudoer`,
+          : `SUDO_PASSWORD is not the password of ${user} there, or that account is no sudoer`,
     },
   )
 }

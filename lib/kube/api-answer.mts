@@ -17,8 +17,18 @@ export interface Answer {
   readonly location?: string
   /** True for an error in plain text without the header Audit-Id: `kubectl proxy` reached no API server. */
   readonly isOfProxy: boolean
+  /** Set when a pod, Service or node gave it, and the API server passed it on: this says nothing of the API server. */
+  readonly origin?: Origin
   /** Only with `isOfProxy`: what kubectl, or the login program it started, wrote to stderr during the request. */
   readonly said?: string
+}
+
+/** What a path of the API server leads to, beyond the server itself. */
+export interface Origin {
+  readonly kind: 'pod' | 'service' | 'node'
+  readonly name: string
+  /** Undefined for a node. */
+  readonly namespace: string | undefined
 }
 
 /** The connection pool of a request, and the signal that aborts it. */
@@ -45,10 +55,13 @@ export async function answerIn(response: IncomingMessage, path: string): Promise
   for await (const piece of response as AsyncIterable<Buffer>) if (!collector.add(piece)) throw larger(path)
   const { statusCode: status = 0, headers } = response
   const seconds = Number.parseInt(headers['retry-after'] ?? '', 10)
+  const body = collector.text()
+  const origin =
+    status < 300 || headers['audit-id'] === undefined || isStatus(body) ? undefined : originOf(path)
   const isRedirect = status >= 300 && status < 400 && headers.location !== undefined
   return {
     status,
-    body: collector.text(),
+    body,
     warnings: warningsIn([headers['warning'] ?? ''].flat().join(', ')),
     ...(Number.isNaN(seconds) ? {} : { retryAfter: seconds }),
     ...(isRedirect ? { location: pathOf(headers.location ?? '', path) } : {}),
@@ -56,6 +69,24 @@ export async function answerIn(response: IncomingMessage, path: string): Promise
       [500, 502].includes(status) &&
       headers['audit-id'] === undefined &&
       (headers['content-type'] ?? '').startsWith('text/plain'),
+    ...(origin === undefined ? {} : { origin }),
+  }
+}
+
+/** What is behind the path of a proxy of the API server: `/api/v1/namespaces/a/pods/web-1:8080/proxy/health`. */
+function originOf(path: string): Origin | undefined {
+  const behind =
+    /^\/api\/v1\/(?:namespaces\/([^/]+)\/)?(pod|service|node)s\/(?:https?:)?([^/:]+)[^/]*\/proxy(?:[/?]|$)/
+  const [, namespace, kind, name] = behind.exec(path) ?? []
+  return name === undefined ? undefined : { kind: kind as Origin['kind'], name, namespace }
+}
+
+/** True for the body of the API server's own errors: it gives one too where it does not reach what it was asked for. */
+function isStatus(body: string): boolean {
+  try {
+    return (JSON.parse(body) as { kind?: unknown } | null)?.kind === 'Status'
+  } catch {
+    return false
   }
 }
 

@@ -1,6 +1,7 @@
-import type { Answer } from './api-answer.mts'
+import type { Answer, Origin } from './api-answer.mts'
 import { kubectlError } from './kubectl-errors.mts'
-import type { KitError } from '../base/errors.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { shortened } from '../base/sensitive.mts'
 
 // Error responses of the API server, in the words kubectl has for them: one table (kubectl-refusals.mts) then gives
 // meaning and exit code, for HTTP requests and for kubectl commands.
@@ -32,10 +33,21 @@ interface Status {
  * The error for a response that is not 2xx.
  * @param words the kubectl command for the same request: `get`, `pods`
  * @param sent the object that was sent
- * @returns as kubectlError
+ * @returns as kubectlError; exit 9 for the response of a pod, Service or node
  */
 export const answerError = (words: readonly string[], answer: Answer, sent?: unknown): KitError =>
-  kubectlError(words, { code: 1, stderr: wordsOf(answer) }, sent)
+  answer.origin === undefined
+    ? kubectlError(words, { code: 1, stderr: wordsOf(answer) }, sent)
+    : originError(answer.origin, answer)
+
+function originError({ kind, name, namespace }: Origin, { status, body }: Answer): KitError {
+  const said = shortened(body.replaceAll(/\s+/g, ' ').trim(), 160)
+  const where = namespace === undefined ? '' : `--namespace ${namespace} `
+  return new KitError(`${kind} ${name} answers ${status}${said === '' ? '' : `: ${said}`}`, {
+    exitCode: exitCodes.rolloutFailed,
+    hint: `see why: kubectl ${where}${kind === 'pod' ? `logs ${name}` : `describe ${kind} ${name}`}`,
+  })
+}
 
 function wordsOf(answer: Answer): string {
   const { status, body, isOfProxy, said: before = '' } = answer

@@ -3,8 +3,9 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startInBackground, type Background } from '../base/background.mts'
-import { diskError } from '../base/files.mts'
+import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { pauseFor } from '../base/poll.mts'
+import { written } from '../base/written.mts'
 import { kubectlError } from './kubectl-errors.mts'
 
 // `kubectl proxy` on a unix socket: a read or write is then one HTTP request, not a process of its own.
@@ -67,7 +68,12 @@ function privateFolder(): string {
   try {
     return mkdtempSync(join(place, 'keybuzz-'))
   } catch (cause) {
-    throw diskError(place, cause)
+    throw new KitError(`cannot make a temporary folder in ${place}: ${messageOf(cause)}`, {
+      exitCode: exitCodes.localDisk,
+      details: [written()],
+      hint: `free space there, or export TMPDIR=/var/tmp to use another one; then run the same command again`,
+      cause,
+    })
   }
 }
 

@@ -139,9 +139,11 @@ const isUnsent = (thrown: unknown): boolean =>
   ['ECONNREFUSED', 'ENOENT'].includes(String((thrown as { code?: unknown } | undefined)?.code))
 
 /** Milliseconds until a request is repeated; undefined when its answer is final. */
-function pauseBefore({ status, retryAfter, location }: Answer): number | undefined {
+function pauseBefore({ status, retryAfter, location, origin }: Answer): number | undefined {
   if (location !== undefined) return 0
-  return retryAfter !== undefined && (status === 429 || status >= 500) ? retryAfter * 1000 : undefined
+  return origin === undefined && retryAfter !== undefined && (status === 429 || status >= 500)
+    ? retryAfter * 1000
+    : undefined
 }
 
 /** In kubectl's words: what they mean is looked up in one place. */

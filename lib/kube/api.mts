@@ -50,7 +50,8 @@ export interface Api extends ApiWrites {
   /**
    * The body of an API path, also of pod and Service proxies.
    * @throws KitError when the response is not 2xx: exit 8 for HTTP 401 and 403, exit 6 for 503, 504 and an overloaded
-   * server (429), exit 9 for others and when the pod, Service or node is not reached; see kubectlError
+   * server (429), exit 9 for others, for every response of a pod, Service or node, and when these are not reached; see
+   * kubectlError
    */
   raw(path: string, options?: AskOptions): Promise<string>
   /**

@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { conditionOf, type LiveObject, type Pod } from './types.mts'
+import { graceSecondsOf } from './ending.mts'
 import type { Kubectl } from './kubectl.mts'
 
 // The kubelet ends pods. Those of a node that is down stay Terminating until the node is back or its Node object is
@@ -51,23 +52,27 @@ export function createDeadNodeCheck(
 /**
  * Makes a check for objects that are being deleted and wait for pods that cannot end.
  * @param everySeconds least seconds between two requests, and before the first: most deletions are done by then
- * @returns a function of the objects left and the seconds since the wait began. It throws PodCannotEnd (9), and as Api
+ * @returns a function of the objects left and the seconds since the wait began: the longest grace period, in seconds, of
+ * the pods they wait for, as far as it has looked. It throws PodCannotEnd (9), and as Api
  */
 export function createHeldCheck(
   kubectl: Pick<Kubectl, 'api'>,
   everySeconds = usualSeconds,
-): (left: readonly LiveObject[], seconds: number) => Promise<void> {
+): (left: readonly LiveObject[], seconds: number) => Promise<number> {
   const onDeadNode = createDeadNodeCheck(kubectl, 0)
   let askedAt = 0
+  let longest = 0
   return async (left, seconds) => {
-    if (seconds - askedAt < everySeconds) return
+    if (seconds - askedAt < everySeconds) return longest
     askedAt = seconds
     for (const namespace of new Set(left.flatMap((live) => namespaceOf(live) ?? []))) {
       const pods = await kubectl.api.list('pods', { namespace })
       const holding = pods.filter((pod) => left.some((live) => isHeldBy(live, pod)))
+      longest = Math.max(longest, graceSecondsOf(holding))
       const found = await onDeadNode(holding as unknown as Pod[], seconds)
       if (found !== undefined) throw new PodCannotEnd(`${left.length} objects are not gone`, found)
     }
+    return longest
   }
 }
 

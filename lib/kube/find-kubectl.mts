@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { elfMachine, thisProcessor } from '../base/elf.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { jsonIn } from './json-answer.mts'
@@ -44,10 +44,9 @@ export async function findKubectl(versions: Versions): Promise<FoundKubectl> {
 /** True for a file found at one of the places of versions.json: this environment's cluster may have another version. */
 const isPlaced = ({ file, places }: Version): boolean => file !== undefined && places?.includes(file) === true
 
-/** False for a program of another processor or system. True also for a missing or non-ELF file, see `runnable`. */
+/** False for a program of another processor or system. True also for a non-ELF file, and one `runnable` cannot read. */
 async function runsHere(file: string): Promise<boolean> {
-  if (!existsSync(file)) return true
-  const made = await elfMachine(file)
+  const made = await elfMachine(file).catch(() => undefined)
   return made === undefined || (process.platform === 'linux' && made === thisProcessor())
 }
 

@@ -3,8 +3,10 @@ import { parse } from 'yaml'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { shownPath } from '../base/files.mts'
 import { daysUntil, isCertificate, keyProblem } from '../base/certificate.mts'
+import { rememberProxyPasswords } from '../base/proxies.mts'
 import { sensitive } from '../base/sensitive.mts'
-import { fields, listOf, optionalOrNull, readShape, text, type Shape } from '../base/shape.mts'
+import { readShape } from '../base/shape.mts'
+import { document, secretsOf } from './kubeconfig-shape.mts'
 
 /** One address of the cluster's API: a context of the kubeconfig. */
 export interface Endpoint {
@@ -33,50 +35,6 @@ export interface Kubeconfig {
   readonly caHash: string
 }
 
-const data = optionalOrNull(text)
-
-/** True for anything but false: kubectl reads YAML 1.1, in which `yes` and `on` are true too, `no` and `off` false. */
-const isSet: Shape<boolean> = (value) =>
-  ![undefined, null, false].includes(value as undefined) && !/^(no?|off)$/i.test(String(value))
-
-/** The fields of a kubeconfig that are read here; kubectl reads the rest. An empty list is written as null. */
-const document = fields({
-  'current-context': optionalOrNull(text),
-  clusters: optionalOrNull(
-    listOf(
-      fields({
-        name: text,
-        cluster: fields({
-          server: text,
-          'certificate-authority-data': data,
-          'tls-server-name': optionalOrNull(text),
-          'proxy-url': optionalOrNull(text),
-          'insecure-skip-tls-verify': isSet,
-        }),
-      }),
-    ),
-  ),
-  contexts: optionalOrNull(
-    listOf(fields({ name: text, context: fields({ cluster: text, user: optionalOrNull(text) }) })),
-  ),
-  users: optionalOrNull(
-    listOf(
-      fields({
-        name: text,
-        user: optionalOrNull(
-          fields({
-            'client-certificate-data': data,
-            'client-key-data': data,
-            token: optionalOrNull(text),
-            password: optionalOrNull(text),
-            exec: optionalOrNull(fields({ command: optionalOrNull(text) })),
-          }),
-        ),
-      }),
-    ),
-  ),
-})
-
 /**
  * Parses a kubeconfig and registers its secrets for redaction.
  * @param path of the file, for errors
@@ -96,11 +54,10 @@ export function parseKubeconfig(path: string, content: string): Kubeconfig {
     throw damaged('it is not YAML')
   }
   const config = readShape(shown, document, yaml, { hint })
-  // Credentials of every user, also of contexts that are not used: no message may show them.
-  for (const { user } of config.users ?? []) {
-    for (const secret of [user?.token, user?.password, user?.['client-key-data']])
-      if (secret !== undefined) sensitive(secret)
-  }
+  // Credentials of every user and cluster, also of contexts that are not used: no message may show them.
+  for (const { user } of config.users ?? []) for (const secret of secretsOf(user)) sensitive(secret)
+  for (const { cluster } of config.clusters ?? [])
+    rememberProxyPasswords({ https_proxy: cluster['proxy-url'] })
   const clusterOf = (name: string) => config.clusters?.find((one) => one.name === name)?.cluster
   const current = config.contexts?.find(({ name }) => name === config['current-context'])
   const cluster = current && clusterOf(current.context.cluster)

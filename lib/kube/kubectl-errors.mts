@@ -73,7 +73,7 @@ export function kubectlError(
     details.push('HTTPS_PROXY is set: kubectl asks that proxy for every address NO_PROXY does not name')
   const found = known?.words.exec(reasons) ?? undefined
   if (known === undefined || found === undefined) {
-    return new KitError(`kubectl ${words[0]} ${words[1]} failed (exit ${code})`, {
+    return new KitError(`kubectl ${shortWords(words)} failed (exit ${code})`, {
       exitCode: exitCodes.rolloutFailed,
       details,
       hint: 'the lines above are kubectl’s own; the log has the whole command',
@@ -86,6 +86,13 @@ export function kubectlError(
     details,
     hint: typeof hint === 'string' ? hint : hint(found),
   })
+}
+
+/** The command in two words, what it does and to what: `exec web-1`, `get --raw`. @param words its arguments */
+function shortWords([verb = '', ...words]: readonly string[]): string {
+  const at = words.indexOf('--namespace')
+  const [what = ''] = at === 0 ? words.slice(2) : words
+  return `${verb} ${what}`.trim()
 }
 
 /** The name of the object that was sent; undefined when it has none. */

@@ -138,7 +138,7 @@ export const refusals: readonly Refusal[] = [
     hint: 'name the API server’s address in NO_PROXY, or correct HTTPS_PROXY',
   },
   {
-    words: /error trying to reach service|error dialing backend/,
+    words: /error trying to reach service|error dialing backend|no endpoints available for service/,
     what: 'the API server answers, but does not reach what it was asked for',
     exitCode: exitCodes.rolloutFailed,
     hint: 'look at the node or the pod named above, and at the way from the masters to it',

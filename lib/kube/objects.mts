@@ -3,6 +3,7 @@ import { few } from '../base/few.mts'
 import { log } from '../base/log.mts'
 import { createHeldCheck } from './dead-node.mts'
 import { deletionText } from './deletion-text.mts'
+import { graceSecondsOf, marginSeconds } from './ending.mts'
 import { pauseFor } from '../base/poll.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
@@ -86,15 +87,12 @@ export const fieldManager = 'keybuzz'
 /** The kit's field manager of `spec.replicas` where the kit does not declare it, or changes it for a while. */
 export const replicasManager = 'keybuzz-handover'
 
-/** Seconds deleted objects and the pods they own may take to be gone. */
-const podsEndSeconds = 900
-
 /** Requests for the objects between two requests for the pods they wait for. */
 const looksBetween = 5
 
 /**
  * Deletes objects, in this order.
- * @param wait until they and everything they own are gone, up to 900 s: then no pod uses a backend any more
+ * @param wait until they and everything they own are gone, see waitUntilGone: then no pod uses a backend any more
  * @returns the number of deletions the API server has accepted, without objects that were gone before
  * @throws KitError exit 9 when `wait` and objects are not gone in time, or the node of a pod they wait for does not
  * answer (PodCannotEnd), see waitUntilGone; see also Kubectl.run
@@ -107,14 +105,14 @@ export async function deleteObjects(
   let taken = 0
   for (const one of objects) if (await kubectl.api.remove(one, wait)) taken += 1
   // A foreground deletion is answered at once: that the objects are gone is read from the API server.
-  if (wait) await waitUntilGone(kubectl, objects, podsEndSeconds)
+  if (wait) await waitUntilGone(kubectl, objects)
   return taken
 }
 
 /**
  * Waits until deleted objects are gone. Objects still being deleted are logged, with the finalizers they wait for,
  * whenever that changes.
- * @param seconds until the wait fails
+ * @param seconds until the wait fails, beyond the longest grace period of the pods that are waited for
  * @param everyMs milliseconds between two requests
  * @throws KitError exit 9 naming the objects left, with their finalizers; PodCannotEnd (9) when the node of a pod they
  * wait for does not answer; exit 130 or 143 on a signal; see also Api
@@ -122,11 +120,12 @@ export async function deleteObjects(
 export async function waitUntilGone(
   kubectl: Kubectl,
   objects: readonly LiveObject[],
-  seconds: number,
+  seconds = marginSeconds,
   everyMs = 1000,
 ): Promise<void> {
   const started = performance.now()
   const failIfHeld = createHeldCheck(kubectl, (everyMs * looksBetween) / 1000)
+  let grace = graceSecondsOf(objects)
   let said = ''
   for (;;) {
     const live = await findLive(
@@ -145,8 +144,8 @@ export async function waitUntilGone(
     if (left.length === 0) return
     const text = left.map(deletionText).join(', ')
     const passed = (performance.now() - started) / 1000
-    if (passed > seconds) throw notGone(left, seconds)
-    await failIfHeld(left, passed)
+    grace = Math.max(grace, await failIfHeld(left, passed))
+    if (passed > seconds + grace) throw notGone(left, seconds + grace)
     if (text !== said) log.waiting(`still being deleted: ${text}`)
     said = text
     await pauseFor(everyMs)

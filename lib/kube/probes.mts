@@ -1,3 +1,4 @@
+import { unlessInterrupted } from '../base/errors.mts'
 import type { LiveObject } from './types.mts'
 import type { KubeReader } from './reader.mts'
 import { createLimit } from '../base/concurrency.mts'
@@ -59,8 +60,9 @@ export const askProbe = (kube: Asking, { pod }: Probe, program: string): Promise
 
 /**
  * The results of one probe for `items`. Items without a result are requested once more: a busy node is slow, not
- * unreachable. No error is thrown: a probe that does not answer has no results.
+ * unreachable. A probe that does not answer has no results.
  * @param items as in probe-scripts.mts of module 9: `open=192.0.2.20:5432`
+ * @throws KitError exit 130 or 143 on a signal, and nothing else
  */
 export async function reach(kube: Asking, probe: Probe, items: readonly string[]): Promise<Seen> {
   const first = await look(kube, probe, items)
@@ -72,7 +74,7 @@ async function look(kube: Asking, probe: Probe, items: readonly string[]): Promi
   const answers = await Promise.all(
     portionsOf(items).map(async (portion) => {
       const question = `reach?ask=${encodeURIComponent(portion.join('|'))}`
-      const answer = await limit(() => askProbe(kube, probe, question)).catch(() => '')
+      const answer = await limit(() => askProbe(kube, probe, question)).catch(unlessInterrupted(() => ''))
       return answer.split('\n').flatMap((line): [string, string][] => {
         const [, at, back = ''] = /^(\d+) (.+)$/.exec(line.trim()) ?? []
         const item = portion[Number(at)]

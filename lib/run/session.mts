@@ -163,9 +163,12 @@ export async function openSession<M extends Module>(
       )),
     leaveCluster,
     async close() {
-      await opener.close()
-      await leaveCluster()
-      await connected?.close()
+      try {
+        await opener.close()
+      } finally {
+        await leaveCluster()
+        await connected?.close()
+      }
     },
   }
 }

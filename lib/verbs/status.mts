@@ -1,4 +1,4 @@
-import { messageOf } from '../base/errors.mts'
+import { isInterruption, messageOf } from '../base/errors.mts'
 import { informationLines } from './summary.mts'
 import { healthOf, healthOfNodes, type Health } from '../kube/rollout/health.mts'
 import { findRivals } from '../checks/rivals.mts'
@@ -30,7 +30,7 @@ export interface StatusDocument {
 /**
  * Shows what is installed, its health, and what a run would change. Changes nothing.
  * @throws KitError exit 3 or 5 to 9 when its health cannot be read from the API server; exit 2 when versions.json lacks
- *   an image
+ *   an image; exit 130 or 143 on a signal
  */
 export async function showStatus<M extends Module>(
   session: Session<M>,
@@ -119,6 +119,7 @@ async function pendingOf<M extends Module>(
     }
     if (writes.changes.length > 0) lines.push(`${writes.changes.length} changes: --plan shows them`)
   } catch (thrown) {
+    if (isInterruption(thrown)) throw thrown
     lines.push(`not known: ${messageOf(thrown)}`)
   }
   return [

@@ -1,7 +1,7 @@
 import { shortened } from '../../lib/base/sensitive.mts'
 import { pollIngress } from '../../lib/base/poll.mts'
 import { failed, passed, passedOver } from '../../lib/checks/checks.mts'
-import { messageOf } from '../../lib/base/errors.mts'
+import { messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
 import { type Part, healthOf, hostOf, nameOf, names, portOf } from './names.mts'
@@ -20,9 +20,11 @@ export const inside: KeybuzzCheck = {
     for (const part of parts) {
       const service = `${nameOf(part)}:${portOf(settings, part)}`
       const base = `/api/v1/namespaces/${names.namespace(settings.ENV)}/services/${service}/proxy`
-      await kube.raw(base + healthOf(settings, part)).catch((thrown: unknown) => {
-        wrong.push(`${service}: ${shortened(messageOf(thrown), 160)}`)
-      })
+      await kube.raw(base + healthOf(settings, part)).catch(
+        unlessInterrupted((thrown) => {
+          wrong.push(`${service}: ${shortened(messageOf(thrown), 160)}`)
+        }),
+      )
     }
     return wrong.length === 0
       ? passed(parts.map((part) => healthOf(settings, part)).join(', '))

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { messageOf } from '../../lib/base/errors.mts'
+import { messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import { sensitive, shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
@@ -32,7 +32,8 @@ export const lostWithin = (milliseconds: number): VaultDrill => ({
     const one = await liveCheckPod(tools.kube)
     const started = performance.now()
     const last = await pollUntil(
-      () => addedTo(tools.kube, one, asking).then((names) => names.join(' and '), messageOf),
+      () =>
+        addedTo(tools.kube, one, asking).then((names) => names.join(' and '), unlessInterrupted(messageOf)),
       { until: (text) => text.startsWith('vault-agent'), milliseconds, every: 2000 },
     )
     return last.startsWith('vault-agent')
@@ -50,11 +51,14 @@ export const downWithin = (milliseconds: number): VaultDrill => ({
     const one = await liveCheckPod(tools.kube)
     await tools.breaking.scaleDown(injectorNamespace, injectorName)
     try {
-      const last = await pollUntil(() => addedTo(tools.kube, one, asking).then(() => 'was made', messageOf), {
-        until: (text) => text !== 'was made',
-        milliseconds,
-        every: 1000,
-      })
+      const last = await pollUntil(
+        () => addedTo(tools.kube, one, asking).then(() => 'was made', unlessInterrupted(messageOf)),
+        {
+          until: (text) => text !== 'was made',
+          milliseconds,
+          every: 1000,
+        },
+      )
       if (last === 'was made') return failed('a pod that asks for secrets would start without them')
       await addedTo(tools.kube, one, { namespace: checkNamespace, asks: false })
       return passed('refused with the annotation, made without it')

@@ -1,4 +1,4 @@
-import { exitCodes, KitError, messageOf } from '../../lib/base/errors.mts'
+import { exitCodes, KitError, messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
 import type { Condition } from '../../lib/base/poll.mts'
 import type { KubeReader } from '../../lib/kube/reader.mts'
 import type { Deployment, Manifest, PodSpec } from '../../lib/kube/types.mts'
@@ -60,8 +60,9 @@ export const injectionWorks = (kube: KubeReader, one: Deployment): Condition => 
   missing: () =>
     addedTo(kube, one, { namespace: checkNamespace, asks: true }).then(
       (names) => (names.length === added.length ? '' : 'a pod that asks gets nothing'),
-      (thrown: unknown) =>
+      unlessInterrupted((thrown) =>
         [messageOf(thrown), ...(thrown instanceof KitError ? thrown.details : [])].join('; '),
+      ),
     ),
   hint: `kubectl -n vault-injector logs -l app.kubernetes.io/name=vault-injector; then delete the pod that ConfigMap ${leaderConfigMap} names, and run the same command again`,
 })

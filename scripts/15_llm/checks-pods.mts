@@ -1,4 +1,4 @@
-import { messageOf } from '../../lib/base/errors.mts'
+import { isInterruption, messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import type { CheckedApplication } from '../../lib/checks/standard.mts'
 import { failed, passed, type CheckTools } from '../../lib/checks/checks.mts'
@@ -36,6 +36,7 @@ async function readinessProblems(
         : `${metadata.name} says db ${shortened(JSON.stringify(db) ?? 'nothing', 60)}`,
     ]
   } catch (thrown) {
+    if (isInterruption(thrown)) throw thrown
     return [`${metadata.name}: ${shortened(messageOf(thrown), 160)}`]
   }
 }
@@ -53,7 +54,7 @@ export const services: LlmCheck = {
       wanted.map(({ name, port, health }) =>
         kube.raw(`/api/v1/namespaces/${namespace}/services/${name}:${port}/proxy${health}`).then(
           () => [],
-          (thrown: unknown) => [{ name, why: shortened(messageOf(thrown), 120) }],
+          unlessInterrupted((thrown) => [{ name, why: shortened(messageOf(thrown), 120) }]),
         ),
       ),
     )

@@ -34,6 +34,7 @@ const readers: Readonly<Record<string, string>> = {
   'lib/hosts/known-hosts.mts': shapes,
   'lib/hosts/private-key.mts': shapes,
   'lib/hosts/servers.mts': outside,
+  'lib/kube/api-answer.mts': 'guarded: what is no Status is of what is behind the API server',
   'lib/kube/api-errors.mts': 'guarded: what is no Status is told by its HTTP status',
   'lib/kube/api-objects.mts': shapes,
   'lib/kube/apply/diff.mts': shapes,

@@ -19,9 +19,29 @@ export function isHidden({ kind }: Pick<Manifest, 'kind'>, path: string): boolea
   return !referring.test(path) && saysSecret(nameIn(path))
 }
 
+/** A password in the address of a server (`redis://:PASSWORD@host`, up to the last `@`) or of an account without one. */
+const inAddress = /:\/\/(?:[^\s:/@]*:[^\s'"]*|[^\s:/@]+)@/g
+
+/** `--admin-password=VALUE`, `PGPASSWORD=VALUE`: an option or variable within a command line. */
+const assigned = /([\w.-]+)=("[^"]*"|'[^']*'|[^\s&;]+)/g
+
+/** A text without the passwords it shows that it contains. */
+const withoutPasswords = (text: string): string =>
+  text
+    .replaceAll(inAddress, '://***@')
+    .replaceAll(assigned, (whole, name: string) => (saysSecret(name) ? `${name}=***` : whole))
+
+/** True for an option of a command line whose value, the next word, is a secret: `--admin-password`. */
+const wantsSecret = (word: unknown): boolean =>
+  typeof word === 'string' && /^--?[\w.-]+$/.test(word) && saysSecret(word)
+
 /** A copy of a value with secret parts, at any depth, replaced by `***`. @param kind of the object the value is in */
 export function withoutHidden(value: unknown, kind = ''): unknown {
-  if (Array.isArray(value)) return value.map((item) => withoutHidden(item, kind))
+  if (typeof value === 'string') return withoutPasswords(value)
+  if (Array.isArray(value))
+    return value.map((item: unknown, at) =>
+      typeof item === 'string' && wantsSecret(value[at - 1]) ? '***' : withoutHidden(item, kind),
+    )
   if (!isMap(value)) return value
   const own = typeof value['kind'] === 'string' ? value['kind'] : kind
   const name = typeof value['name'] === 'string' ? value['name'] : ''

@@ -4,13 +4,11 @@ import { log } from '../../base/log.mts'
 import { pollUntil } from '../../base/poll.mts'
 import type { Writes } from '../../base/writes.mts'
 import { createDeadNodeCheck, PodCannotEnd } from '../dead-node.mts'
+import { graceSecondsOf, marginSeconds } from '../ending.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { replicasManager, sendObjects } from '../objects.mts'
 import { createKubeReader } from '../reader.mts'
 import { nameOf, type LiveObject, type Manifest, type Pod } from '../types.mts'
-
-/** Seconds for the pods of a Deployment to end: the longest grace period, and a margin. */
-const podsEndSeconds = 3700
 
 /** How many pods a line names. */
 const named = 3
@@ -26,13 +24,13 @@ const specOf = (live: LiveObject): DeploymentSpec => live['spec'] as unknown as 
  * Scales Deployments to 0 and waits until their pods are gone. A later apply scales them up again: an autoscaled one to
  * its minimum, another to the replicas it declares. After a run that was killed in between, the next one does the same.
  * @param deployments live objects
- * @param seconds until the wait fails
+ * @param margin seconds beyond their longest grace period until the wait fails
  * @throws KitError exit 9 when pods are still there after that time; PodCannotEnd (9) when their node does not answer;
  * exit 130 or 143 on a signal; see also sendObjects, Api and Writes.make
  */
 export async function pauseDeployments(
   deployments: readonly LiveObject[],
-  { kubectl, writes, seconds = podsEndSeconds }: { kubectl: Kubectl; writes: Writes; seconds?: number },
+  { kubectl, writes, margin = marginSeconds }: { kubectl: Kubectl; writes: Writes; margin?: number },
 ): Promise<void> {
   const started = performance.now()
   const running = deployments.filter((live) => specOf(live).replicas !== 0)
@@ -49,6 +47,7 @@ export async function pauseDeployments(
   if (writes.planning) return
   const names = deployments.map(({ metadata }) => `deployment/${metadata.name}`).join(', ')
   const onDeadNode = createDeadNodeCheck(kubectl)
+  const seconds = margin + graceSecondsOf(deployments)
   const ask = async () => {
     const pods = await podsOf(kubectl, deployments)
     const found = await onDeadNode(pods as unknown as Pod[], (performance.now() - started) / 1000)

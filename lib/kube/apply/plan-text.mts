@@ -31,7 +31,8 @@ const secretVerb = (before: unknown, after: unknown): string =>
 
 function shortly(value: unknown): string {
   if (value === undefined) return '(none)'
-  return shortened(typeof value === 'string' ? value : JSON.stringify(withoutHidden(value)), 120)
+  const shown = withoutHidden(value)
+  return shortened(typeof shown === 'string' ? shown : JSON.stringify(shown), 120)
 }
 
 /** The plan of one module as text for stdout. @param unchanged number of objects that stay as they are */

@@ -51,6 +51,16 @@ export function jobState(live: LiveObject): JobState {
   return hasCondition(live, 'Failed') ? 'failed' : 'active'
 }
 
+/**
+ * True for an active Job none of whose pods runs yet: it would do its work later, whatever was done meanwhile. A pod
+ * that is being deleted has begun, and may still run on a node that does not answer.
+ */
+export function hasNotBegun(live: LiveObject): boolean {
+  const status = (live['status'] ?? {}) as NonNullable<Job['status']> & { terminating?: number }
+  const { ready, succeeded = 0, terminating = 0 } = status
+  return jobState(live) === 'active' && ready === 0 && succeeded === 0 && terminating === 0
+}
+
 /** The reason of a Job's condition Failed: `DeadlineExceeded: Job was active longer than specified deadline`. */
 export function failureOf(live: LiveObject): string {
   const { reason = 'Failed', message = '' } = conditionsOf(live).find(({ type }) => type === 'Failed') ?? {}

@@ -1,6 +1,6 @@
 import { shortened } from '../../base/sensitive.mts'
 import type { Diagnosis } from './diagnosis.mts'
-import { exitCodes, KitError, messageOf } from '../../base/errors.mts'
+import { exitCodes, KitError, messageOf, unlessInterrupted } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { record } from '../../base/log.mts'
 import { interruption } from '../../base/signals.mts'
@@ -68,10 +68,12 @@ export async function lastLines(
   const which = `container=${container}&tailLines=40&limitBytes=${mostLogBytes}`
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?${which}`
   // The previous container's log may be gone by now: the current container's shows the same failure.
-  const wanted = previous ? await kubectl.api.raw(`${path}&previous=true`).catch(() => gone) : gone
+  const wanted = previous
+    ? await kubectl.api.raw(`${path}&previous=true`).catch(unlessInterrupted(() => gone))
+    : gone
   // A log that cannot be fetched must not hide why the container failed.
   const text = wanted.startsWith(gone)
-    ? await kubectl.api.raw(path).catch((thrown: unknown) => noLog(pod, thrown))
+    ? await kubectl.api.raw(path).catch(unlessInterrupted((thrown) => noLog(pod, thrown)))
     : wanted
   record(`last lines of ${pod}/${container}:\n${text}`)
   return text.split('\n').filter((line) => line.trim() !== '')

@@ -1,12 +1,12 @@
 import { diagnosePod, waitingReason } from './diagnosis.mts'
 import { createAbsenceCheck, deletedMeanwhile } from './absence.mts'
 import { createDeadNodeCheck, PodCannotEnd } from '../dead-node.mts'
-import { exitCodes, KitError } from '../../base/errors.mts'
+import { exitCodes, KitError, messageOf, unlessInterrupted } from '../../base/errors.mts'
 import { failureOf, jobState } from '../manifests/jobs.mts'
-import type { LiveObject, Pod } from '../types.mts'
+import type { Job, LiveObject, Pod } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
-import { log } from '../../base/log.mts'
-import { type KnownFailure, explainLines, lastLines, noLog, rolloutError } from './failure.mts'
+import { log, record } from '../../base/log.mts'
+import { type KnownFailure, explainLines, lastLines, rolloutError } from './failure.mts'
 import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
 
@@ -19,6 +19,13 @@ export interface AwaitedJob {
   readonly name: string
   readonly deadlineSeconds: number
 }
+
+/** What waitForJob needs of a Job, live or not. */
+export const awaited = ({ metadata, spec }: Job): AwaitedJob => ({
+  namespace: metadata?.namespace ?? '',
+  name: metadata?.name ?? '',
+  deadlineSeconds: spec?.activeDeadlineSeconds ?? 0,
+})
 
 /**
  * Watches a Job until it has completed. A pod state that does not end by itself ends the wait within seconds, with its
@@ -39,7 +46,7 @@ export async function waitForJob(
   await waitWatching((onChange) => {
     const jobs = watchKind(kubectl, 'jobs.batch', namespace, onChange)
     const pods = watchKind(kubectl, 'pods', namespace, onChange)
-    const podsOfJob = () => [...pods.objects.values()].filter((pod) => isPodOf(pod, name))
+    const ownPods = () => [...pods.objects.values()].filter((pod) => isPodOf(pod, name))
     return {
       watched: [jobs, pods],
       isDone: () => isIn('complete', jobs.objects.get(name)),
@@ -48,11 +55,11 @@ export async function waitForJob(
         if (jobs.deleted.has(name) || (live === undefined && (await isAbsent(name, seconds))))
           throw deletedMeanwhile(`job/${name}`)
         if (isIn('failed', live)) throw await jobError(kubectl, live as LiveObject, failures)
-        await failIfStuck(kubectl, namespace, name, podsOfJob(), failures)
-        const found = await onDeadNode(podsOfJob() as unknown as Pod[], seconds)
+        await failIfStuck(kubectl, namespace, name, ownPods(), failures)
+        const found = await onDeadNode(ownPods() as unknown as Pod[], seconds)
         if (found !== undefined) throw new PodCannotEnd(`job/${name}`, found)
       },
-      line: () => `job/${name} ${reasonOf(podsOfJob())}`,
+      line: () => `job/${name} ${reasonOf(ownPods())}`,
       failIfLate(line, seconds) {
         if (seconds > deadlineSeconds + marginSeconds) throw late(name, deadlineSeconds, line)
       },
@@ -88,7 +95,7 @@ async function failIfStuck(
 
 /**
  * The error (exit 9) for a Job that failed, with its pod's last log lines and their meaning.
- * @throws KitError, see Api, when its pods cannot be listed
+ * @throws KitError exit 130 or 143 on a signal
  */
 export async function jobError(
   kubectl: Kubectl,
@@ -103,16 +110,24 @@ export async function jobError(
   })
 }
 
-/** The last log lines of a Job's pod; empty when the pod has already been deleted, or its log cannot be fetched. */
-async function linesOf(kubectl: Kubectl, { metadata }: LiveObject): Promise<string[]> {
+/** The pods of a Job, also of one that was deleted. @throws KitError, see Api */
+export function podsOfJob(kubectl: Kubectl, { metadata }: LiveObject): Promise<LiveObject[]> {
+  const { namespace = '', name } = metadata
+  return kubectl.api.list('pods', { namespace, selector: `batch.kubernetes.io/job-name=${name}` })
+}
+
+/** The last log lines of a Job's pod; empty when there is no pod any more, or it or its log cannot be fetched. */
+async function linesOf(kubectl: Kubectl, job: LiveObject): Promise<string[]> {
+  const { metadata } = job
   const namespace = metadata.namespace ?? ''
-  const selector = `batch.kubernetes.io/job-name=${metadata.name}`
-  const found = await kubectl.api.list('pods', { namespace, selector }).catch((thrown: unknown) => {
-    noLog(`job/${metadata.name}`, thrown)
-    return []
-  })
-  const pods = found as unknown as Pod[]
-  const pod = pods.at(-1)
+  // Pods that cannot be listed must not hide that, and why, the Job failed.
+  const pods = await podsOfJob(kubectl, job).catch(
+    unlessInterrupted((thrown): LiveObject[] => {
+      record(`the pods of job/${metadata.name} cannot be listed: ${messageOf(thrown)}`)
+      return []
+    }),
+  )
+  const pod = pods.at(-1) as unknown as Pod | undefined
   const [container] = pod?.spec?.containers ?? []
   if (pod?.metadata?.name === undefined || container === undefined) return []
   return lastLines(kubectl, namespace, { pod: pod.metadata.name, container: container.name, previous: false })

@@ -1,8 +1,8 @@
 import { sendObjects, deleteObjects } from '../objects.mts'
-import { PodCannotEnd } from '../dead-node.mts'
-import { exitCodes, KitError, messageOf } from '../../base/errors.mts'
-import { jobError, waitForJob } from './job-wait.mts'
-import { jobLabel, jobState } from '../manifests/jobs.mts'
+import { exitCodes, KitError, unlessInterrupted } from '../../base/errors.mts'
+import { letEnd } from './earlier-jobs.mts'
+import { awaited, jobError, waitForJob } from './job-wait.mts'
+import { hasNotBegun, jobLabel, jobState } from '../manifests/jobs.mts'
 import { nameOf, type Job, type LiveObject } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { log } from '../../base/log.mts'
@@ -26,7 +26,8 @@ export interface JobsOptions {
  * An active one, started by a run that was killed, is watched. Of a failed one the log is shown; it is deleted and
  * created again once. Other Jobs with the same task are deleted, those that have not begun first. A Job that does not
  * begin is deleted too, so that it does not run later without a run of the kit. Under --plan nothing is waited for.
- * @throws KitError exit 5 or 9, see waitForJob; exit 9, see deleteObjects; see also sendObjects, Api and Writes.make
+ * @throws KitError exit 5 or 9, see waitForJob; exit 9, see deleteObjects, and while another Job with the task may still
+ * run, see letEnd; see also sendObjects, Api and Writes.make
  */
 export async function ensureJob(
   job: Job,
@@ -37,11 +38,11 @@ export async function ensureJob(
   const idle = same.filter((one) => one !== found && hasNotBegun(one))
   const others = same.filter((one) => one !== found && !idle.includes(one))
   const later = found && same.find((one) => createdAt(one) > createdAt(found))
-  const wait = async (name: string) => {
+  const wait = async (one: Job) => {
     try {
-      await waitForJob(kubectl, awaited(job, name), failures)
+      await waitForJob(kubectl, awaited(one), failures)
     } catch (thrown) {
-      throw await withoutIdleJob(thrown, job, name, { kubectl, writes })
+      throw await withoutIdleJob(thrown, one, { kubectl, writes })
     }
   }
   if (idle.length > 0) {
@@ -53,9 +54,9 @@ export async function ensureJob(
   if (found !== undefined && jobState(found) === 'complete' && later === undefined) {
     if (!writes.planning) log.ok(`job/${found.metadata.name} was done before`)
   } else if (found !== undefined && jobState(found) === 'active') {
-    if (!writes.planning) await wait(found.metadata.name)
+    if (!writes.planning) await wait(found as unknown as Job)
   } else {
-    if (!writes.planning) await letOthersEnd(others, wait)
+    if (!writes.planning) await letEnd(others, job, { kubectl, writes, failures })
     if (found !== undefined && jobState(found) === 'failed' && !writes.planning)
       await showFailure(kubectl, found, failures)
     await before?.()
@@ -63,7 +64,7 @@ export async function ensureJob(
       if (found !== undefined) await deleteObjects(kubectl, [found], { wait: true })
       await sendObjects(kubectl, [job], { dryRun: false })
     })
-    if (!writes.planning) await wait(job.metadata?.name ?? '')
+    if (!writes.planning) await wait(job)
   }
   if (others.length === 0) return
   await writes.make(
@@ -77,24 +78,8 @@ const doesTheSame = ({ kind, metadata }: LiveObject, job: Job): boolean =>
   metadata.namespace === job.metadata?.namespace &&
   metadata.labels?.[jobLabel] === job.metadata?.labels?.[jobLabel]
 
-const awaited = ({ metadata, spec }: Job, name: string) => ({
-  namespace: metadata?.namespace ?? '',
-  name,
-  deadlineSeconds: spec?.activeDeadlineSeconds ?? 0,
-})
-
 /** When an object was created (ISO 8601, UTC); empty when it is not known. */
 const createdAt = ({ metadata }: LiveObject): string => metadata.creationTimestamp ?? ''
-
-/**
- * True for an active Job none of whose pods runs yet: it would do its work later, whatever was done meanwhile. A pod
- * that is being deleted has begun, and may still run on a node that does not answer.
- */
-function hasNotBegun(live: LiveObject): boolean {
-  const status = (live['status'] ?? {}) as NonNullable<Job['status']> & { terminating?: number }
-  const { ready, succeeded = 0, terminating = 0 } = status
-  return jobState(live) === 'active' && ready === 0 && succeeded === 0 && terminating === 0
-}
 
 function change(job: Job, found: LiveObject | undefined, later: LiveObject | undefined): Change {
   if (found === undefined) return { sign: '+', what: nameOf(job) }
@@ -109,12 +94,11 @@ function change(job: Job, found: LiveObject | undefined, later: LiveObject | und
 async function withoutIdleJob(
   thrown: unknown,
   job: Job,
-  name: string,
   { kubectl, writes }: Pick<JobsOptions, 'kubectl' | 'writes'>,
 ): Promise<unknown> {
   if (!(thrown instanceof KitError) || thrown.exitCode !== exitCodes.rolloutFailed) return thrown
-  const { namespace } = job.metadata ?? {}
-  const live = await kubectl.api.get('jobs.batch', name, namespace).catch(() => undefined)
+  const { namespace, name = '' } = job.metadata ?? {}
+  const live = await kubectl.api.get('jobs.batch', name, namespace).catch(unlessInterrupted(() => undefined))
   if (live === undefined || !hasNotBegun(live)) return thrown
   await writes.make(
     [{ sign: '-', what: nameOf(live) }],
@@ -127,21 +111,6 @@ async function withoutIdleJob(
     ...(hint === undefined ? {} : { hint }),
     cause: thrown,
   })
-}
-
-/** Waits for active Jobs: two migrations must not run at once. Their result does not matter: the work is done again. */
-async function letOthersEnd(
-  others: readonly LiveObject[],
-  wait: (name: string) => Promise<void>,
-): Promise<void> {
-  for (const one of others) {
-    if (jobState(one) !== 'active') continue
-    log.waiting(`job/${one.metadata.name} of an earlier run is still there: until it has ended`)
-    await wait(one.metadata.name).catch((thrown: unknown) => {
-      if (thrown instanceof PodCannotEnd) throw thrown
-      log.warn(messageOf(thrown))
-    })
-  }
 }
 
 async function showFailure(

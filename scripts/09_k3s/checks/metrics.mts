@@ -1,3 +1,4 @@
+import { isInterruption } from '../../../lib/base/errors.mts'
 import { pollUntil } from '../../../lib/base/poll.mts'
 import { failed, passed, type Check } from '../../../lib/checks/checks.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
@@ -32,6 +33,7 @@ async function lookForMetrics({ kube }: Tools, nodes: readonly LiveObject[]) {
     const seen = new Set(items.map(({ metadata }) => metadata.name))
     return { without: nodes.filter(({ metadata }) => !seen.has(metadata.name)) }
   } catch (thrown) {
+    if (isInterruption(thrown)) throw thrown
     return { without: nodes, thrown }
   }
 }

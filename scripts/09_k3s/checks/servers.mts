@@ -1,3 +1,4 @@
+import { unlessInterrupted } from '../../../lib/base/errors.mts'
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
 import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import { isServer } from '../../../lib/kube/cluster-view.mts'
@@ -14,7 +15,9 @@ export const serversOf = async (tools: Tools): Promise<LiveObject[]> =>
 
 /** Reads the metrics of the etcd member on one server; `told` is false when it has none. Does not throw. */
 async function memberOf({ kube }: Tools, { metadata: { name } }: LiveObject) {
-  const text = await kube.raw(`/api/v1/nodes/http:${name}:2381/proxy/metrics`).catch(() => undefined)
+  const text = await kube
+    .raw(`/api/v1/nodes/http:${name}:2381/proxy/metrics`)
+    .catch(unlessInterrupted(() => undefined))
   if (text === undefined) return { name, told: false, missing: '' }
   const value = (metric: string) => new RegExp(`^${metric} (\\d+)`, 'm').exec(text)?.[1]
   const known = [...text.matchAll(/^etcd_network_known_peers\{.*\} 1$/gm)].length

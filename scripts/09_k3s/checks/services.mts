@@ -1,3 +1,4 @@
+import { unlessInterrupted } from '../../../lib/base/errors.mts'
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
 import { pollUntil } from '../../../lib/base/poll.mts'
 import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
@@ -65,7 +66,9 @@ const sessions = 20_000
 async function silentKubelets({ kube }: Tools, nodes: readonly LiveObject[]): Promise<string[]> {
   const answers = await Promise.all(
     nodes.map(({ metadata: { name } }) =>
-      kube.raw(`/api/v1/nodes/${name}/proxy/healthz`, { once: true, timeoutSeconds: 5 }).catch(() => ''),
+      kube
+        .raw(`/api/v1/nodes/${name}/proxy/healthz`, { once: true, timeoutSeconds: 5 })
+        .catch(unlessInterrupted(() => '')),
     ),
   )
   return nodes.flatMap(({ metadata }, at) => (answers[at]?.trim() === 'ok' ? [] : [metadata.name]))

@@ -1,4 +1,4 @@
-import { exitCodes, KitError, NotYet } from '../../../lib/base/errors.mts'
+import { exitCodes, isInterruption, KitError, NotYet } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import type { Hosts } from '../../../lib/hosts/hosts.mts'
 import { lazily } from '../../../lib/base/lazy.mts'
@@ -69,6 +69,8 @@ export async function ensureWorkers({
   ]
   const untouched = joined.filter((one) => one.status === 'fulfilled' && !one.value).length
   if (untouched > 0) log.ok(`${untouched} of ${workers.length} workers run as they should, untouched`)
+  const ended = failures.find(isInterruption)
+  if (ended !== undefined) throw ended
   const [first, ...others] = failures
   if (first === undefined) return
   if (!(first instanceof KitError) || others.some((one) => !(one instanceof KitError))) throw first

@@ -1,4 +1,4 @@
-import { KitError } from '../../../lib/base/errors.mts'
+import { isInterruption, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { log } from '../../../lib/base/log.mts'
 import { paths } from '../host/paths.mts'
@@ -27,7 +27,7 @@ export async function drain(
       timeoutSeconds: seconds + 30,
     })
   } catch (thrown) {
-    if (!(thrown instanceof KitError)) throw thrown
+    if (!(thrown instanceof KitError) || isInterruption(thrown)) throw thrown
     await server.change(`let ${name} take pods again`, kubectlWords('uncordon', name))
     await leaving.change(`take back ${paths.leaving}`, ['rm', '-f', paths.leaving])
     throw new KitError(`the pods of ${name} did not go within ${seconds} s`, {

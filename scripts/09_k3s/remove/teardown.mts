@@ -1,4 +1,4 @@
-import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { exitCodes, isInterruption, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import type { Teardown, TeardownRun } from '../../../lib/hosts/teardown.mts'
 import { paths } from '../host/paths.mts'
@@ -123,7 +123,7 @@ async function saveSnapshot(
 
 /** @throws KitError exit 9 naming each host that failed, whatever its exit code; before that, any other error */
 function requireNone(failures: readonly unknown[], all: number): void {
-  const [other] = failures.filter((one) => !(one instanceof KitError))
+  const [other] = failures.filter((one) => !(one instanceof KitError) || isInterruption(one))
   if (other !== undefined) throw other
   if (failures.length === 0) return
   throw new KitError(`${failures.length} of ${all} hosts still carry K3s`, {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { createPostgres } from '../../../lib/backends/postgres.mts'
+import { failingBackends } from '../../../lib/backends/needs.mts'
 import { logIn } from '../../../lib/backends/postgres-login.mts'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
@@ -123,3 +124,53 @@ test('a login that is shut is told as that, not as a line of pg_hba.conf', optio
   assert.equal(shut.exitCode, exitCodes.denied)
   assert.match(shut.message, /database shut accepts no connections/)
 })
+
+test(
+  'a database whose schema public is gone is told in the server’s own words: exit 9',
+  options,
+  async () => {
+    await server.sql('DROP DATABASE IF EXISTS n8n_dev WITH (FORCE)')
+    await ensure()
+    await server.sql('DROP SCHEMA public CASCADE', 'n8n_dev')
+    await server.sql(`ALTER ROLE n8n_dev PASSWORD 'another one'`)
+    await assert.rejects(ensure(), {
+      exitCode: exitCodes.rolloutFailed,
+      message: /refused a statement: schema "public" does not exist/,
+    })
+  },
+)
+
+test(
+  'a database that was dropped is named: exit 3, by a login and where the cause of failures is looked for',
+  options,
+  async () => {
+    await server.sql('DROP DATABASE IF EXISTS n8n_dev WITH (FORCE)')
+    await ensure()
+    const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
+    const postgres = createPostgres(server.settings, writes, {
+      warn: () => {},
+      ok: () => {},
+      claim: 'keybuzz',
+    })
+    const causes = () => failingBackends({ postgres: database }, { postgres } as never)
+    try {
+      assert.deepEqual(await causes(), [])
+      await server.sql('DROP DATABASE n8n_dev WITH (FORCE)')
+      const missing = { exitCode: exitCodes.preflight, message: /^PostgreSQL .* has no database n8n_dev$/ }
+      const [cause] = await causes()
+      assert.equal(cause?.exitCode, missing.exitCode)
+      assert.match(cause.message, missing.message)
+      const tls = { mode: 'off', ca: undefined } as const
+      const login = {
+        host: '127.0.0.1',
+        port: server.port,
+        user: 'admin',
+        password: sensitive(adminPassword),
+        tls,
+      }
+      await assert.rejects(logIn({ ...login, database: 'n8n_dev' }), missing)
+    } finally {
+      await postgres.close()
+    }
+  },
+)

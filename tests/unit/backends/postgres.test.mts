@@ -380,6 +380,17 @@ test('nothing listens: cannot be reached', async () => {
   await assert.rejects(versionAt(port), { exitCode: exitCodes.unreachable, message: /ECONNREFUSED/ })
 })
 
+test('closing waits for a login that is still going on, and its failure is not the close’s', async () => {
+  for (const start of [welcome, error('57P03', 'starting up')]) {
+    const { port, sockets } = await serve(start)
+    const postgres = connectTo(port)
+    const asked = postgres.majorVersion().catch((thrown: unknown) => thrown)
+    await postgres.close()
+    assert.ok((await asked) instanceof KitError)
+    assert.equal(sockets.length, 1)
+  }
+})
+
 test('a connection that was cut while it was quiet is opened anew', async () => {
   const { port, sockets } = await serve(welcome, (socket) => void socket.write(row('17')))
   const postgres = connectTo(port)

@@ -192,6 +192,19 @@ for (const [what, world, exitCode, text] of [
   })
 }
 
+test('closing ends a login that is still going on, and its failure is not the close’s', async () => {
+  for (const replies of [{}, { HELLO: '-WRONGPASS invalid\r\n' }]) {
+    const { port, sockets } = await serve({ replies })
+    const { redis } = connectTo(port)
+    const asked = redis.evictionPolicy().catch((thrown: unknown) => thrown)
+    await redis.close()
+    await asked
+    const [socket] = sockets
+    if (socket?.closed === false) await once(socket, 'close')
+    assert.equal(sockets.length, 1)
+  }
+})
+
 test('two runs at once: the one that lost the race for the claim is refused', async () => {
   const { port, held } = await serve({})
   const { redis, writes } = connectTo(port)

@@ -31,8 +31,8 @@ for (const [query, signature] of [
 const keys = { accessKey: 'AKEY', secretKey: 'Secret-key-1', region: 'us-east-1' }
 const denied = '<Error><Code>AccessDenied</Code></Error>'
 
-/** An S3 server with one bucket, `files`, that checks signatures; `rights` are the methods the key has. */
-async function serve(t: TestContext, rights: readonly string[]) {
+/** An S3 server with one bucket, `files`, that checks signatures; `rights` are the methods the key has; `silent` is one it does without an answer. */
+async function serve(t: TestContext, rights: readonly string[], silent?: string) {
   const held = new Map<string, string>()
   const asked: string[] = []
   const uploads: IncomingMessage['headers'][] = []
@@ -53,6 +53,7 @@ async function serve(t: TestContext, rights: readonly string[]) {
         uploads.push(request.headers)
         held.set(url.pathname, body)
       }
+      if (method === silent) return response.destroy()
       if (method === 'DELETE') return held.delete(url.pathname) ? end(204) : end(404)
       return end(200, held.get(url.pathname))
     })
@@ -107,6 +108,21 @@ test('a key with its three rights passes, and nothing stays in the bucket', asyn
   const { port, held } = await serve(t, ['LIST', 'PUT', 'GET', 'DELETE'])
   await clientOf(port).require('files')
   assert.equal(held.size, 0)
+})
+
+test('without an answer to the upload, or to the read after it, nothing stays in the bucket either', async (t) => {
+  for (const silent of ['PUT', 'GET']) {
+    const { port, held, asked } = await serve(t, ['PUT', 'GET', 'DELETE'], silent)
+    await refused(
+      clientOf(port)
+        .roundTrip('files')
+        .then(() => {}),
+      exitCodes.unreachable,
+      /cannot be reached/,
+    )
+    assert.equal(asked.at(-1)?.split(' ')[0], 'DELETE')
+    assert.equal(held.size, 0)
+  }
 })
 
 test('the check uploads as applications do: with its MD5, signed, and without a checksum of the SDK', async (t) => {

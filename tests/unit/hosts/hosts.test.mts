@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { Cancelled, exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { takeMajority } from '../../../lib/hosts/masters-lock.mts'
 import { createFiles } from '../../../lib/hosts/host-files.mts'
 import { createHost, type Host } from '../../../lib/hosts/host.mts'
-import { requireMasters } from '../../../lib/hosts/hosts.mts'
+import { lostOne, requireMasters } from '../../../lib/hosts/hosts.mts'
 import { type Server, limited } from '../../../lib/hosts/servers.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
 
@@ -108,6 +108,21 @@ test('where most masters cannot be connected to, the way out is named; where one
   assert.equal(saidOf([{ ...away('w1'), role: 'worker' }], 3), '')
 })
 
+test('a login that fails loses its host; an interruption ends the run', () => {
+  const [first] = masters
+  const of = (reason: unknown) => () => lostOne(first, { all: masters, limited: [] }, reason)
+  const away = new KitError('no answer', { exitCode: exitCodes.unreachable })
+  assert.deepEqual(of(away)(), {
+    name: 'master-01',
+    address: '192.0.2.1',
+    role: 'master',
+    limited: false,
+    why: away,
+  })
+  for (const ended of [new Cancelled(), new KitError('terminated', { exitCode: exitCodes.terminated })])
+    assert.throws(of(ended), (thrown) => thrown === ended)
+})
+
 /** A host whose commands end with these codes, one after the other; their words are in `said`. */
 function hostEnding(codes: number[], holder = 'quiet', stderr = '') {
   const said: string[][] = []
@@ -184,10 +199,11 @@ test('every lock is in a folder that only root can enter, which its own command 
 })
 
 test('a lock is held when its holder says so, not when anything else is said', async () => {
-  await assert.rejects(
-    hostEnding([], 'Welcome to worker-01!').host.lock('/run/a.lock', neverLost),
-    (thrown) => thrown instanceof KitError && /no lock: Welcome/.test(thrown.message),
-  )
+  await assert.rejects(hostEnding([], 'Welcome to worker-01!').host.lock('/run/a.lock', neverLost), {
+    exitCode: exitCodes.rolloutFailed,
+    message: /no lock: Welcome/,
+    hint: /^correct that on worker-01: /,
+  })
 })
 
 test('who holds the lock of a host has looked whether anybody works there: it is not asked twice', async () => {

@@ -11,6 +11,8 @@ export interface Sshd {
   readonly login: Login
   /** Ends every connection, as a host does that is cut off. */
   drop(): void
+  /** How many connections are open. */
+  connected(): number
   /** How many sessions it has refused. */
   refused(): number
   close(): void
@@ -45,6 +47,7 @@ export async function startSshd(
   const server = new ssh2.Server({ hostKeys: [host.private] }, (client) => {
     client.on('error', () => {})
     clients.add(client)
+    client.on('close', () => clients.delete(client))
     client.on('authentication', (asked) => (asked.method === 'publickey' ? asked.accept() : asked.reject()))
     let sessions = 0
     client.on('session', (accept, reject) => {
@@ -85,6 +88,7 @@ export async function startSshd(
     drop() {
       for (const client of clients) client.end()
     },
+    connected: () => clients.size,
     refused: () => refusals,
     close: () => server.close(),
   }

@@ -51,6 +51,12 @@ for (const [what, given, exitCode, words] of [
     /failed/,
   ],
   ['503', { code: 503, body: 'starting' }, exitCodes.unreachable, /cannot be reached/],
+  [
+    'a Service without a ready pod',
+    status(503, 'ServiceUnavailable', 'no endpoints available for service "litellm:4000"'),
+    exitCodes.rolloutFailed,
+    /does not reach what it was asked for/,
+  ],
   ['504', { code: 504, body: '' }, exitCodes.unreachable, /cannot be reached/],
   ['418', { code: 418, body: '' }, exitCodes.rolloutFailed, /failed/],
   [
@@ -182,7 +188,11 @@ test('a temporary folder in which nothing can be made is exit 12', async () => {
   const before = process.env['TMPDIR']
   process.env['TMPDIR'] = '/proc/self'
   try {
-    await assert.rejects(openApiProxy(['true']), { exitCode: exitCodes.localDisk })
+    await assert.rejects(openApiProxy(['true']), {
+      exitCode: exitCodes.localDisk,
+      message: /^cannot make a temporary folder in \/proc\/self: /,
+      details: ['Nothing was written.'],
+    })
   } finally {
     if (before === undefined) delete process.env['TMPDIR']
     else process.env['TMPDIR'] = before

@@ -166,6 +166,15 @@ test('objects that are not gone because a pod of theirs is on a node that is off
   }
 })
 
+test('the longest grace period of the pods they wait for is given, also between two requests', async () => {
+  const pod = owned('ReplicaSet', 'n8n-6f9c', Date.now() + 3_600_000)
+  const slow = { ...pod, spec: { ...(pod['spec'] as object), terminationGracePeriodSeconds: 3630 } }
+  const check = createHeldCheck(holding(slow), 5)
+  const namespace = left('Namespace', 'a')
+  assert.deepEqual([await check([namespace], 4), await check([namespace], 5)], [0, 3630])
+  assert.equal(await check([namespace], 6), 3630)
+})
+
 test('a pod that is not theirs, or may still end, ends no wait; and nothing is asked before the time', async () => {
   const check = (live: LiveObject, pod: LiveObject, seconds = 9) =>
     createHeldCheck(holding(pod), 5)([live], seconds)

@@ -48,6 +48,16 @@ for (const [what, content, more, exitCode, message] of [
   })
 }
 
+test('a folder in the place of the K3s binary is told as that: exit 3', async () => {
+  rmSync(file)
+  mkdirSync(file)
+  try {
+    await assert.rejects(findKubectl(versionsWith({})), fails(exitCodes.preflight, /cannot read/))
+  } finally {
+    rmSync(file, { recursive: true })
+  }
+})
+
 test('a program as downloaded, mode 0644, is started all the same once its checksum is right', async () => {
   chmodSync(file, 0o644)
   const { words } = await findKubectl(versionsWith({}))

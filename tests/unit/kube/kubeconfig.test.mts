@@ -12,6 +12,7 @@ import { foreignAuthority } from '../../../lib/kube/authority.mts'
 import { createKubectl } from '../../../lib/kube/kubectl.mts'
 import { answers, chooseEndpoint } from '../../../lib/kube/api-servers.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { redact } from '../../../lib/base/sensitive.mts'
 import { newsOf } from '../../../lib/kube/save-kubeconfig.mts'
 import { daysLeft, parseKubeconfig, type Kubeconfig } from '../../../lib/kube/kubeconfig.mts'
 
@@ -139,6 +140,38 @@ test('a kubeconfig whose context leads nowhere is refused, exit 2', () => {
     () => parseKubeconfig('kubeconfig', 'current-context: nowhere'),
     (thrown) => thrown instanceof KitError && thrown.exitCode === exitCodes.usage,
   )
+})
+
+test('what is empty is absent, as for kubectl', () => {
+  const cluster = { 'proxy-url': '', 'tls-server-name': '' }
+  const text = textOf([{ server: nobody, cluster }]).replace(
+    'user: {}',
+    'user: { token: "", client-key-data: "" }',
+  )
+  const { endpoints, key } = parseKubeconfig('kubeconfig', text)
+  assert.deepEqual([endpoints[0].proxied, endpoints[0].tlsName, key], [false, undefined, undefined])
+})
+
+test('what a login program gets, and the account of a proxy, are not shown', () => {
+  const user = {
+    exec: {
+      command: 'login',
+      args: ['--oidc-client-secret=planted-1', '--grant=device'],
+      env: [
+        { name: 'AZURE_CLIENT_SECRET', value: 'planted-2' },
+        { name: 'AWS_PROFILE', value: 'the-profile' },
+        { name: 'EMPTY', value: null },
+      ],
+    },
+    'auth-provider': { name: 'oidc', config: { 'refresh-token': 'planted-3', 'client-id': 'the-client' } },
+  }
+  const cluster = { 'proxy-url': 'http://ops:planted-4@proxy.example.com:3128' }
+  parseKubeconfig(
+    'kubeconfig',
+    textOf([{ server: nobody, cluster }]).replace('user: {}', `user: ${JSON.stringify(user)}`),
+  )
+  const text = 'planted-1 planted-2 planted-3 planted-4 the-profile the-client device'
+  assert.equal(redact(text), '*** *** *** *** the-profile the-client device')
 })
 
 const now = new Date()

@@ -204,3 +204,13 @@ test('kubectl: every refusal by a rule of the cluster says what was written, and
   const reading = 'Error from server (Forbidden): leases is forbidden: User "x" cannot list'
   assert.deepEqual(refused(reading).details, [reading])
 })
+
+test('an error without a known meaning names the verb and what it was about', () => {
+  const failed = (...words: string[]) => kubectlError(words, { code: 1, stderr: 'odd' }).message
+  assert.equal(
+    failed('exec', '--namespace', 'a', 'web-1', '--', 'true'),
+    'kubectl exec web-1 failed (exit 1)',
+  )
+  assert.equal(failed('get', 'pods', '--namespace', 'a'), 'kubectl get pods failed (exit 1)')
+  assert.equal(failed('version'), 'kubectl version failed (exit 1)')
+})

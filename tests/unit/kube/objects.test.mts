@@ -45,6 +45,21 @@ test('what is not gone in time is named with the finalizers it waits for, and th
   })
 })
 
+test('the grace period of the pods that are waited for is added to the time: a busy worker ends properly', async () => {
+  const worker = (kind: string, seconds: number): LiveObject => {
+    const spec = { terminationGracePeriodSeconds: seconds }
+    const metadata = { name: 'worker', namespace: 'n8n-dev', uid: '1', deletionTimestamp: 'now' }
+    return { apiVersion: 'v1', kind, metadata, spec: kind === 'Pod' ? spec : { template: { spec } } }
+  }
+  for (const kind of ['Pod', 'Deployment']) {
+    const of = (seconds: number) => [worker(kind, seconds)]
+    const late = { message: '1 objects are not gone after 0.25 s' }
+    await assert.rejects(waitUntilGone(apiServer(...of(0.2)).kubectl, of(0.2), 0.05, 10), late)
+    const answers = [...Array.from({ length: 20 }, () => worker(kind, 3600)), undefined]
+    await waitUntilGone(apiServer(...answers).kubectl, of(3600), 0.05, 10)
+  }
+})
+
 test('an object nobody is deleting, after a deletion that did nothing, is not called deleted', async () => {
   await assert.rejects(waitUntilGone(apiServer(secret()).kubectl, [secret()], 0.05, 10), {
     exitCode: exitCodes.rolloutFailed,

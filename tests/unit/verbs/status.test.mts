@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { Cancelled } from '../../../lib/base/errors.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import { healthOf as healthOfObjects } from '../../../lib/kube/rollout/health.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
@@ -35,13 +36,15 @@ interface Stated {
   readonly json?: boolean
   readonly available?: number
   readonly own?: readonly LiveObject[]
+  /** What a look for pending changes throws. */
+  readonly refusal?: Error
 }
 
 /** What --status says, as data or as text. @param others the Ingresses beside the module's own */
 async function statusOf(
   { mock }: TestContext,
   others: readonly LiveObject[],
-  { json = true, available = 1, own: more = [] }: Stated = {},
+  { json = true, available = 1, own: more = [], refusal }: Stated = {},
 ): Promise<string> {
   const own = ingress('shop-dev', '/')
   const kube = {
@@ -62,19 +65,27 @@ async function statusOf(
       kube,
       cluster: { name: 'kb' },
       look: { nodes: [], kubernetes: [] },
-      revisions: { current: undefined, images: {} },
+      revisions: { current: refusal && { number: 1, state: 'applied', manifests: [] }, images: {} },
     }),
   } as unknown as Session<never>
   const said: string[] = []
   const note = (text: unknown) => Boolean(said.push(String(text)))
   const [out, err] = [mock.method(process.stdout, 'write', note), mock.method(process.stderr, 'write', note)]
   try {
-    await showStatus(session, [])
+    const step = { id: '01_deploy', run: () => Promise.reject(refusal ?? new Error('not run')) } as never
+    await showStatus(session, [step])
   } finally {
     for (const one of [out, err]) one.mock.restore()
   }
   return said.join('')
 }
+
+test('what cannot be known now is one of the lines; an interruption ends the run', async (context) => {
+  const refusal = new Error('no answer')
+  const { pending } = JSON.parse(await statusOf(context, [], { refusal })) as StatusDocument
+  assert.deepEqual(pending, ['not known: no answer'])
+  await assert.rejects(statusOf(context, [], { refusal: new Cancelled() }), Cancelled)
+})
 
 const healthOf = async (...given: Parameters<typeof statusOf>) =>
   (JSON.parse(await statusOf(...given)) as StatusDocument).health

@@ -45,3 +45,24 @@ test('names that only point to a Secret, and everything else, are shown', () => 
     assert.ok(!isHidden(of('Deployment'), path), path)
   assert.match(both('Deployment', 'spec.replicas', 2, 1), /2 -> 1/)
 })
+
+test('a password within an address or a command line is hidden, whatever the field is called', () => {
+  const env = 'spec.template.spec.containers[n8n].env[DATABASE_URL].value'
+  for (const [path, value] of [
+    [env, 'postgres://n8n:planted@db.example.com/n8n'],
+    [env, 'postgres://n8n:with/and@planted@db.example.com/n8n'],
+    ['data.REDIS_URL', 'redis://:planted@redis.example.com:6379/0'],
+    ['data.GIT', 'https://planted@git.example.com/a.git'],
+    ['spec.template.spec.containers[n8n].args', ['serve', '--admin-password=planted']],
+    ['spec.template.spec.containers[n8n].args', ['serve', '--admin-password', 'planted']],
+    ['spec.template.spec.containers[n8n].command', ['sh', '-c', `PGPASSWORD='planted' psql`]],
+    ['spec.template.spec.containers', [{ name: 'side', env: [{ name: 'A', value: 'amqp://a:planted@mq' }] }]],
+  ] as const)
+    for (const text of [
+      both('Deployment', path, value, undefined),
+      both('ConfigMap', path, undefined, value),
+    ])
+      assert.doesNotMatch(text, /planted/, path)
+  const url = both('Deployment', env, 'postgres://n8n:planted@db.example.com/n8n', 'https://example.com/?a=b')
+  assert.match(url, /postgres:\/\/\*\*\*@db\.example\.com\/n8n -> https:\/\/example\.com\/\?a=b/)
+})

@@ -82,7 +82,7 @@ test('one that a killed run left at 0 is not sent again, but its last pods are w
 test('pods that do not end: exit 9 with their names, and the Job was not started', async () => {
   const { kubectl } = cluster({ worker: 1 }, 100)
   await assert.rejects(
-    pauseDeployments([deployment('worker', 2)], { kubectl, writes: writesOf(), seconds: 0.1 }),
+    pauseDeployments([deployment('worker', 2)], { kubectl, writes: writesOf(), margin: 0.1 }),
     (thrown) => {
       assert.ok(thrown instanceof KitError)
       assert.equal(thrown.exitCode, exitCodes.rolloutFailed)
@@ -90,6 +90,15 @@ test('pods that do not end: exit 9 with their names, and the Job was not started
       return true
     },
   )
+})
+
+test('the grace period they declare is added to the time', async () => {
+  const { kubectl } = cluster({ worker: 1 }, 100)
+  const slow = deployment('worker', 2)
+  const spec = { ...(slow['spec'] as object), template: { spec: { terminationGracePeriodSeconds: 0.3 } } }
+  await assert.rejects(pauseDeployments([{ ...slow, spec }], { kubectl, writes: writesOf(), margin: 0.1 }), {
+    message: 'deployment/worker: 1 pods have not ended after 0.4 s',
+  })
 })
 
 test('pods whose node is off: told at once with the node and the way, and the Job was not started', async () => {
@@ -105,7 +114,7 @@ test('pods whose node is off: told at once with the node and the way, and the Jo
     pauseDeployments([deployment('worker', 0)], {
       kubectl: { ...kubectl, api } as unknown as Kubectl,
       writes: writesOf(),
-      seconds: 3,
+      margin: 3,
     }),
     {
       exitCode: exitCodes.rolloutFailed,

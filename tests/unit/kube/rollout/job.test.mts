@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
+import { Cancelled, exitCodes, KitError } from '../../../../lib/base/errors.mts'
+import { jobError } from '../../../../lib/kube/rollout/job-wait.mts'
 import { ensureJob } from '../../../../lib/kube/rollout/job.mts'
 import { job, jobState } from '../../../../lib/kube/manifests/jobs.mts'
 import { nameOf, type LiveObject } from '../../../../lib/kube/types.mts'
@@ -155,12 +156,14 @@ test('failed now: exit 9 with its last lines and the module’s word on them, an
   assert.equal(did.length, 1)
 })
 
-test('pods that cannot be listed do not hide that a Job failed', async () => {
-  const { ensure } = cluster([], { end: 'failed', listing: 'fails' })
-  await assert.rejects(ensure(make('app:1')), {
-    exitCode: exitCodes.rolloutFailed,
-    message: /^job\/chatwoot-prepare-\w+ failed$/,
-  })
+test('a Job that failed says so, with exit 9, also when its pods cannot be listed; an interruption ends the run', async () => {
+  const of = (refusal: KitError) => {
+    const api = fakeApi(() => Promise.reject(refusal))
+    return jobError({ api } as unknown as Kubectl, live(make('app:1'), 'failed'), [])
+  }
+  const { exitCode, details } = await of(new KitError('away', { exitCode: exitCodes.unreachable }))
+  assert.deepEqual([exitCode, details], [exitCodes.rolloutFailed, ['BackoffLimitExceeded']])
+  await assert.rejects(of(new Cancelled()), Cancelled)
 })
 
 test('an image that cannot be pulled ends the wait at once', async () => {

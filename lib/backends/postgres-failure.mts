@@ -1,0 +1,43 @@
+import { exitCodes, hasCode, KitError, messageOf } from '../base/errors.mts'
+
+/**
+ * The KitError for a failed query or statement: exit 8 when the right is missing, exit 9 when the server refuses it,
+ * exit 6 when the connection is lost. A KitError is returned unchanged.
+ * @param where the server, in messages: `PostgreSQL HOST:PORT`
+ */
+export function failure(cause: unknown, where: string): KitError {
+  if (cause instanceof KitError) return cause
+  const said = messageOf(cause)
+  if (hasCode(cause, '42501')) {
+    return new KitError(`${where} does not allow it: ${said}`, {
+      exitCode: exitCodes.denied,
+      hint: 'set POSTGRES_SUPERUSER to a superuser, or give that role ADMIN of the role it shall change',
+      cause,
+    })
+  }
+  // An answer of the server carries its five-letter code; everything else is the connection.
+  const answered = cause instanceof Error && 'severity' in cause
+  return new KitError(`${where} ${answered ? 'refused a statement' : 'went away'}: ${said}`, {
+    exitCode: answered ? exitCodes.rolloutFailed : exitCodes.unreachable,
+    details: ['What was done before stays; another run goes on from there.'],
+    hint: `look at the server’s log, then run this again`,
+    cause,
+  })
+}
+
+/** Waits for the answer to a query. @param where as for `failure` @throws KitError exit 6, 8 or 9, see `failure` */
+export async function asked<T>(answer: Promise<T>, where: string): Promise<T> {
+  try {
+    return await answer
+  } catch (cause) {
+    throw failure(cause, where)
+  }
+}
+
+/** Exit 3: a database does not exist. @param where as for `failure` */
+export const noDatabase = (where: string, database: string, cause?: unknown): KitError =>
+  new KitError(`${where} has no database ${database}`, {
+    exitCode: exitCodes.preflight,
+    hint: 'if it was deleted, restore it from a backup; else run the module again: it makes a database that is missing, empty',
+    cause,
+  })
