@@ -10,12 +10,12 @@ import { isMemberOf, membersIn, memberProblems, type Without } from './members.m
 import { unitIn, unitWords } from './unit-state.mts'
 import { viewOfWorkers } from './workers-view.mts'
 
-// When a server or a worker is healthy: the next one is only started after that.
+// The gate between two nodes: nobody goes on to the next before this one is healthy.
 
-/** Seconds until a server or a worker must be ready. */
+/** Seconds a server or a worker may take until it is ready. */
 const timeoutSeconds = 300
 
-/** Restarts by systemd after which a service is assumed not to start by itself. */
+/** Restarts by systemd after which a service will not come up by itself. */
 const mostRestarts = 4
 
 const failed = 'its service failed'
@@ -23,16 +23,16 @@ const again = 'its service ends again and again'
 const refused = 'it is refused'
 const notAnew = 'its service has not started anew yet'
 
-/** Of a server that waits for the votes of others: it becomes ready once they run, and a restart does not help. */
+/** What it says that waits for the votes of others. It comes by itself with them, and no start of it helps. */
 export const leaderless = 'its etcd has no leader'
 
-/** Of a server whose Node does not exist. */
+/** What it says of a Node that nobody knows. */
 export const nodeless = 'it has no Node yet'
 
-/** Refusals in the journal, one every 2 to 6 s, after which the cause is no longer a server that just starts. */
+/** How often an agent was refused until that is no passing matter of a server that starts: it asks every 2 to 6 s. */
 const mostRefusals = 3
 
-/** POSIX shell: the state of one server in one round trip, lines `KEY=VALUE`. $1 is its name. */
+/** Everything one server says of itself, in one round trip: a line `key=value` each. */
 const serverScript = `k() { ${kubectlWords('--request-timeout=5s').join(' ')} "$@" 2>/dev/null; }
 ${unitWords('k3s')}
 echo "program=$(${paths.binary} --version 2>/dev/null | sed -n 's/^k3s version \\([^ ]*\\).*/\\1/p')"
@@ -45,10 +45,8 @@ echo "voters=$(k get nodes -o 'jsonpath={range .items[*]}{.metadata.name}:{.stat
 ${membersPart}`
 
 /**
- * Reads what a server still lacks: an active service, the API, a Ready Node, the version, votes in etcd.
- * @param without the servers whose votes are not checked; its own vote always is
- * @returns phrases, joined by commas; empty when the server is healthy
- * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read
+ * What a server still lacks; empty when it is healthy: service, API, Node, version, its vote in etcd.
+ * @param without the servers whose votes are not asked for beside its own; every other member must have one
  */
 export async function missingOf(server: Host, without: Without = 'others'): Promise<string> {
   return missingIn(await ask(server), server, without).join(', ')
@@ -60,9 +58,8 @@ async function ask(server: Host): Promise<string> {
 }
 
 /**
- * What a server lacks, by the output of serverScript. Pure.
- * @param before InvocationID of the previous start: while systemd still reports it, the answers are those of the
- *   process that is ending
+ * What the lines of a server say it lacks. Pure.
+ * @param before the start that is over: while systemd still names it, the answers are those of the process that ends
  */
 export function missingIn(
   text: string,
@@ -90,22 +87,18 @@ export function missingIn(
   return unit.restarts >= mostRestarts ? [again, ...missing] : missing
 }
 
-/** What a wait for a server needs to know. */
 export interface Waiting {
-  /** InvocationID of the start that the restart has ended; undefined when the service was not restarted. */
+  /** The start that ended when the service was told to start anew. */
   readonly before?: string | undefined
-  /** Every server with etcd data: while there is no leader, the message says how many of them run. */
+  /** Every server that holds the database: how many of them run is told while there is no leader. */
   readonly members?: readonly Host[]
-  /** Called once, when a tombstone appears: etcd has removed this server, and it needs another start to join again. */
+  /** Called once, when its etcd writes down that it was put out of the cluster: it needs another start to join anew. */
   readonly onTombstone?: (() => Promise<void>) | undefined
 }
 
 const silent = 'its API does not answer yet'
 
-/**
- * The condition that a server is healthy, see missingOf, by a start after `before`. Its functions throw KitError exit
- * 3, 6, 9, 130 or 143, see Host.read, and what `onTombstone` throws.
- */
+/** A server that is healthy: its service, by a start of now, API, Node, version, votes. */
 export function serverIsHealthy(
   server: Host,
   { before, members = [], onTombstone }: Waiting = {},
@@ -135,7 +128,7 @@ export function serverIsHealthy(
 const hasTombstone = async (server: Host): Promise<boolean> =>
   (await server.read(['test', '-e', paths.tombstone])).code === 0
 
-/** How many servers run or start, in words: etcd has a leader once a majority runs. Empty for fewer than two. */
+/** How many servers run or start: etcd has a leader once most of them do. */
 async function running(members: readonly Host[]): Promise<string> {
   if (members.length < 2) return ''
   const words = ['systemctl', 'is-active', 'k3s']
@@ -145,13 +138,13 @@ async function running(members: readonly Host[]): Promise<string> {
   return `: K3s runs on ${members.length - away.length} of ${members.length} servers${off}`
 }
 
-/** Finds the first healthy server; undefined when none is. @throws KitError exit 3, 6, 9, 130 or 143, see Host.read */
+/** The first of these servers that is healthy; undefined when none is. */
 export async function healthyServer(servers: readonly Host[]): Promise<Host | undefined> {
   for (const server of servers) if ((await missingOf(server)) === '') return server
   return undefined
 }
 
-/** The condition that etcd no longer lists a server. @param server a healthy one that stays */
+/** A server that has no vote any more, as one that stays sees it. */
 export const memberGone = (leaving: Host, server: Host): Condition => ({
   ...awaited(server, 'server'),
   what: `the quorum without ${leaving.name}`,
@@ -162,20 +155,16 @@ export const memberGone = (leaving: Host, server: Host): Condition => ({
   },
 })
 
-// Only the journal of the current start: a refusal of an earlier one may concern another token.
+// Of this start alone: what an earlier one was refused says nothing of the token it has now.
 const workerScript = `u=$(${unitWords('k3s-agent')})
 echo "$u"
 case $u in *ActiveState=active*) ;; *) journalctl "_SYSTEMD_INVOCATION_ID=$(echo "$u" | sed -n 's/^InvocationID=//p')" -n 60 -o cat --no-pager ;; esac`
 
-/**
- * The condition that the service of a worker is active and its Node Ready.
- * @param server a healthy one
- * @param before InvocationID of the start that the restart has ended; undefined when the service was not restarted
- */
+/** A worker whose Node is Ready, as a server sees it. @param before the start that ended when it was started anew */
 export const readyWorker = (worker: Host, server: Host, before?: string): Condition => ({
   ...awaited(worker, 'agent'),
   async missing() {
-    // A Node stays Ready for some time after its service has ended: so both are checked.
+    // For a while the cluster believes in a Node whose service is gone: both are asked.
     const shown = 'ask whether the agent runs'
     const text = (await worker.read(['sh', '-c', workerScript], { shown })).stdout
     const { state, restarts, invocation } = unitIn(text)
@@ -187,7 +176,7 @@ export const readyWorker = (worker: Host, server: Host, before?: string): Condit
   },
 })
 
-/** Why an agent does not become active: K3s retries for ever, and reports the reason only in its journal. */
+/** Why an agent that has not started does not: K3s tries for ever, and says so in its journal alone. */
 function whyNot(journal: string): string {
   const { reason, times = 0 } = reasonIn(journal) ?? {}
   if (reason?.isFinal !== true) return 'its service has not started yet'

@@ -8,37 +8,33 @@ import { dialUntil } from './dial.mts'
 import type { HostDocument } from '../host/document.mts'
 import { probeScript, listenScript } from './scripts.mts'
 
-// Whether every machine reaches the ports it will need, tested before anything is installed. On a free port a listener
-// is started for a few seconds; where the kit's K3s runs, its own port is probed.
+// Whether every machine reaches the ports it will need, asked before anything is installed: where nobody has the
+// port, a listener of a few seconds stands in; where a K3s of ours runs, its own port is probed.
 
-/** The name of the machine that runs the kit, in `Blocked.from`. */
 export const thisMachine = 'this machine'
 
-/** A machine that takes part; without a document when it is a master that this run does not work on. */
+/** A machine that takes part; without a document when it is only a neighbour of those this run works on. */
 export interface Peer extends Pick<Member, 'address' | 'role'> {
   readonly host: Host
   readonly said?: HostDocument
 }
 
-/** A connection that failed. */
+/** Somebody who did not get through. */
 export interface Blocked extends Pick<Opening, 'protocol'> {
-  /** The name of a host, or thisMachine. */
   readonly from: string
   readonly to: string
   readonly port: string
-  /** `silent`, `refused` or `unreachable`, see Answer. */
   readonly how: string
 }
 
-/** One port of one machine that is probed, and who must reach it. */
 export interface PortProbe extends Pick<Opening, 'protocol' | 'from'> {
   readonly peer: Peer
   readonly port: string
-  /** The port is free: the kit must listen there. */
+  /** A listener of ours must stand in. */
   readonly empty: boolean
 }
 
-/** Seconds a probe is repeated, and seconds after which a listener ends by itself. */
+/** Seconds a probe waits, and the longest a listener may stand. */
 const [probeSeconds, listenSeconds] = [10, 30]
 
 const how: Readonly<Record<string, string>> = {
@@ -47,16 +43,13 @@ const how: Readonly<Record<string, string>> = {
   unreachable: 'turned away',
 }
 
-/** The single ports of a range such as `2379-2380`. */
+/** The single ports of `2379-2380`. */
 function portsIn(range: string): string[] {
   const [first = 0, last = first] = range.split('-').map(Number)
   return Array.from({ length: last - first + 1 }, (_, at) => String(first + at))
 }
 
-/**
- * What can be probed on one machine. Of a master that this run does not work on, only the API and the kubelet: nothing
- * is known of its other ports. Pure.
- */
+/** What can be probed on one machine. Pure. */
 export function probesFor(peer: Peer, settings: K3sSettings): PortProbe[] {
   const ours = peer.said === undefined || peer.said.has('ours')
   const taken = (protocol: string, port: string) =>
@@ -68,22 +61,17 @@ export function probesFor(peer: Peer, settings: K3sSettings): PortProbe[] {
     .flatMap(({ protocol, ports, from }) => portsIn(ports).map((port) => ({ peer, protocol, port, from })))
     .flatMap((probe) => {
       const busy = taken(probe.protocol, probe.port)
-      // An installed K3s may start at any moment and need its ports, so the kit does not listen there. VXLAN and
-      // WireGuard (UDP) give no answer.
+      // K3s may start at any moment where it is installed: its ports are not taken from it, nor does VXLAN answer.
       if (ours && (!busy || probe.protocol === 'udp')) return []
       return [{ ...probe, empty: !busy }]
     })
 }
 
-/** True when a machine must reach the port of a probe. Pure. */
+/** Whether one machine must reach a probe. Pure. */
 const mustReach = ({ host, role }: Peer, { peer, from }: PortProbe): boolean =>
   host.name !== peer.host.name && (from.includes('nodes') || (role === 'master' && from.includes('masters')))
 
-/**
- * Probes every port from every machine that must reach it, and the ports of administrators also from this machine.
- * @returns every connection that failed; empty when all succeeded
- * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read; an Error when a host cannot listen or probe
- */
+/** Knocks at every probe from every machine that must pass it, and from here. @throws KitError exit 6 */
 export async function findBlocked(peers: readonly Peer[], settings: K3sSettings): Promise<Blocked[]> {
   const probes = peers.flatMap((peer) => probesFor(peer, settings))
   const close = peers.map((peer) => listen(peer, probes))
@@ -99,23 +87,19 @@ export async function findBlocked(peers: readonly Peer[], settings: K3sSettings)
   }
 }
 
-/**
- * Listens on the free ports of one machine.
- * @returns closes them; throws KitError exit 3, 6, 9, 130 or 143, see Host.read, or an Error when the machine could not
- *   listen
- */
+/** Opens the empty probes of one machine. @returns what closes them */
 function listen({ host, address }: Peer, probes: readonly PortProbe[]): () => Promise<void> {
   const own = probes.filter(({ peer, empty }) => empty && peer.host === host)
   if (own.length === 0) return () => Promise.resolve()
   const words = own.map(({ protocol, port }) => `${protocol}:${port}`)
-  // The listener ends with its stdin: when this run closes it, or with the connection.
+  // The listener ends when its stdin does: by us, or with the connection.
   const input = new Readable({ read() {} })
   const ended = host.read(['perl', '-e', listenScript, String(listenSeconds), address, ...words], {
     input,
     timeoutSeconds: listenSeconds + 10,
     shown: `listen on ${words.join(' ')} for the others`,
   })
-  // An error is reported by the probes that fail, or by the function returned here.
+  // Told by whoever probes in vain, or by `close` below.
   ended.catch(() => undefined)
   return async () => {
     input.push(null)
@@ -130,28 +114,24 @@ async function probeFromHere(probe: PortProbe): Promise<Blocked[]> {
   return isOpen(probe, answer) ? [] : [{ from: thisMachine, to: peer.host.name, protocol, port, how: answer }]
 }
 
-/**
- * True when the connection is not blocked. K3s may be stopped on a master that this run does not work on: a refusal by
- * it shows that the packet arrived. Pure.
- */
+/** Whether the way is free. A neighbour nobody asked may be stopped: what it refuses has reached it. Pure. */
 export const isOpen = ({ peer }: Pick<PortProbe, 'peer'>, answer: string): boolean =>
   answer === 'open' || (answer === 'refused' && peer.said === undefined)
 
-/** The values of each key, in the order of the keys. */
 const collected = (pairs: readonly (readonly [key: string, value: string])[]): [string, string[]][] => {
   const values = new Map<string, string[]>()
   for (const [key, value] of pairs) values.set(key, [...(values.get(key) ?? []), value])
   return [...values]
 }
 
-/** One port of one machine, and how it is described. No part contains a `|` or a comma. */
+/** One port of one machine, of some kind. No part has a `|` or a comma. */
 interface Way {
   readonly kind: string
   readonly machine: string
   readonly port: string
 }
 
-/** Groups the machines that have the same ports of a kind. */
+/** Machines whose ports of a kind are the same, together. */
 const alike = (ways: readonly Way[]): { kind: string; ports: string[]; machines: string[] }[] =>
   collected(
     collected(ways.map(({ kind, machine, port }) => [`${kind}|${machine}`, port])).map(([key, ports]) => {
@@ -163,19 +143,12 @@ const alike = (ways: readonly Way[]): { kind: string; ports: string[]; machines:
     return { kind, ports: ports.split(','), machines }
   })
 
-/**
- * The arguments of probeScript: `tcp:6443,2379:ADDRESS,ADDRESS`. Machines with the same ports share one word, because
- * every run sends these to each host. Pure.
- */
+/** `tcp:6443,2379:ADDRESS,ADDRESS`: machines with the same ports are one word, for a host gets these in every run. Pure. */
 export const probeWords = (probes: readonly PortProbe[]): string[] =>
   alike(probes.map(({ protocol, port, peer }) => ({ kind: protocol, machine: peer.address, port }))).map(
     ({ kind, ports, machines }) => `${kind}:${ports.join(',')}:${machines.join(',')}`,
   )
 
-/**
- * Probes from one machine every port it must reach.
- * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read; an Error when there is no answer about a port
- */
 async function probePorts(prober: Peer, probes: readonly PortProbe[]): Promise<Blocked[]> {
   const own = probes.filter((probe) => mustReach(prober, probe))
   if (own.length === 0) return []
@@ -195,11 +168,7 @@ async function probePorts(prober: Peer, probes: readonly PortProbe[]): Promise<B
   })
 }
 
-/**
- * Which connections from and to a host failed, in words: `no answer to k8s-worker-01, k8s-worker-02 on tcp 6443, tcp
- * 10250`. Pure.
- * @param blocked only connections to or from the host `name`
- */
+/** `no answer to k8s-worker-01, k8s-worker-02 on tcp 6443, tcp 10250`: who probed in vain, and where. Pure. */
 export function blockedText({ name, blocked }: { name: string; blocked: readonly Blocked[] }): string {
   const ways = blocked.map((one) => {
     const [way, machine] = one.to === name ? ['to', one.from] : ['from', one.to]
@@ -210,7 +179,7 @@ export function blockedText({ name, blocked }: { name: string; blocked: readonly
     .join('; ')
 }
 
-/** The hosts this run works on, and the masters it only reads. Pure. */
+/** Those this run works on, and the masters it only asks. */
 export const peersOf = (
   { servers }: Pick<Hosts, 'servers'>,
   asked: readonly Omit<Peer, 'address'>[],
