@@ -80,7 +80,7 @@ export const own = [
   {
     key: 'API_POOL',
     title: 'PostgreSQL connections a pod of the API opens at most',
-    help: 'SettingsView to it as DATABASE_POOL_MAX; the role’s limit is counted from it',
+    help: 'Given to it as DATABASE_POOL_MAX; the role’s limit is counted from it',
     kind: 'number',
     default: '5',
     validate: isBetween(1, 100),

@@ -35,7 +35,7 @@ export const chatwoot = defineModule({
     ...(S3_ENDPOINT === undefined ? [withoutS3] : []),
     ...(BRAND_COLOUR === undefined
       ? []
-      : ['The colour is used: it is settings to Chatwoot, and no check reads it back.']),
+      : ['The colour is used: it is given to Chatwoot, and no check reads it back.']),
   ],
   schema: (settings: ChatwootSettings) => ({
     database: databaseOf(settings),

@@ -37,6 +37,21 @@ test('no message holds a word that stands for a value', () => {
   assert.deepEqual(found, [])
 })
 
+test('no message holds the name of a TypeScript type of the kit', () => {
+  const { files } = readGraph(root, ['lib', 'scripts'])
+  const sources = files.map((file) => [file, readFileSync(join(root, file), 'utf8')] as const)
+  const declared = /^(?:export )?(?:interface|type|class) ([A-Z]\w*[a-z][A-Z]\w*)/gm
+  const types = new Set(sources.flatMap(([, text]) => [...text.matchAll(declared)].map(([, name]) => name)))
+  assert.ok(types.has('SettingsView'))
+  const found = sources.flatMap(([file, text]) =>
+    text.split('\n').flatMap((line, at) => {
+      const words = /^\s*(\/\/|\/?\*)/.test(line) ? [] : textsIn(line).join(' ').match(/\w+/g)
+      return (words ?? []).filter((word) => types.has(word)).map((word) => `${file}:${at + 1} ${word}`)
+    }),
+  )
+  assert.deepEqual(found, [])
+})
+
 test('the fix of every check is filled in, also where the asking itself failed; that of a host needs nothing', () => {
   const settings = { ENV: 'staging' } as never
   for (const { module, checks, hostChecks = [] } of documented) {

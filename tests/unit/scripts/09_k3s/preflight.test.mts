@@ -50,7 +50,7 @@ const silent: Blocked = {
   how: 'silent',
 }
 
-interface SettingsView {
+interface Given {
   text?: string
   other?: string
   settings?: Record<string, string>
@@ -71,7 +71,7 @@ const host = ({
   publicAddress,
   publicPorts = [],
   program = 'x86_64',
-}: SettingsView): HostFacts => ({
+}: Given): HostFacts => ({
   name: 'k8s-master-01',
   role,
   address: '192.0.2.1',
@@ -98,211 +98,214 @@ for (const [what, given] of [
   test(`${what} passes every check`, () => assert.deepEqual(judge([host(given)], new Map()), []))
 }
 
-const said = (before: string | RegExp, after: string): SettingsView => {
+const said = (before: string | RegExp, after: string): Given => {
   const text = good.replace(before, after)
   assert.notEqual(text, good, String(before))
   return { text }
 }
-const without = (line: string): SettingsView => said(new RegExp(`^${line}.*\n`, 'm'), '')
+const without = (line: string): Given => said(new RegExp(`^${line}.*\n`, 'm'), '')
 /** Neither there nor to be had. */
-const missing = (module: string): SettingsView => {
+const missing = (module: string): Given => {
   const { text = '' } = without(`module ${module}`)
   return { text: text.replace(`loaded ${module}\n`, '') }
 }
-const also = (line: string): SettingsView => said('end 1', `${line}\nend 1`)
-const mount = (path: string, options: string): SettingsView =>
+const also = (line: string): Given => said('end 1', `${line}\nend 1`)
+const mount = (path: string, options: string): Given =>
   said(`mount ${path} ext4 rw,relatime`, `mount ${path} ${options}`)
 
 /** A folder of its own disk: what is measured is that one. */
-const onItsOwnDisk = (key: string, kib: string, options = 'ext4 rw,relatime'): SettingsView => {
+const onItsOwnDisk = (key: string, kib: string, options = 'ext4 rw,relatime'): Given => {
   const path = key === 'db' ? '/var/lib/rancher/k3s/server/db' : '/var/lib/kubelet'
   const { text = '' } = said(`${key} /var/lib\n`, `${key} ${path}\n`)
   return { text: text.replace('end 1', `disk ${path} ${kib} ${path}\nmount ${path} ${options}\nend 1`) }
 }
 
-const faults: Readonly<
-  Record<string, readonly [given: SettingsView, result: 'failed' | 'warning', seen: RegExp]>
-> = {
-  'host.root': [said('uid 0', 'uid 1000'), 'failed', /uid 1000/],
-  'host.architecture': [said('arch x86_64', 'arch armv7l'), 'failed', /armv7l/],
-  'host.same-architecture': [{ other: twin.replace('x86_64', 'aarch64') }, 'failed', /x86_64/],
-  'host.program': [{ program: 'aarch64' }, 'failed', /x86_64, the program is for aarch64/],
-  'host.system': [said('debian 12', 'debian 10'), 'failed', /debian 10/],
-  'host.systemd': [said('init systemd', 'init init'), 'failed', /process 1 is init/],
-  'host.systemd-version': [said('systemd 252', 'systemd 237'), 'failed', /237/],
-  'host.units': [said('state running', 'state degraded'), 'warning', /degraded/],
-  'host.virtualization': [said('virt kvm', 'virt lxc'), 'warning', /lxc/],
-  'host.reboot': [also('reboot linux-image required'), 'warning', /linux-image/],
-  'host.automatic-reboot': [also('Unattended-Upgrade::Automatic-Reboot "true";'), 'warning', /true/],
-  'host.packages': [also('dpkg locked'), 'failed', /locked/],
-  'host.cpus': [said('cpus 4', 'cpus 1'), 'failed', /1, at least 2/],
-  'host.memory': [said('memtotal 8126840', 'memtotal 1000000'), 'failed', /977 MiB, at least/],
-  'host.memory-free': [said('memavailable 7400000', 'memavailable 600000'), 'warning', /586 MiB, better/],
-  'host.swap': [also('swap /dev/sda2 1048572'), 'warning', /sda2/],
-  'host.disk-data': [
-    said('disk /var/lib 57976332', 'disk /var/lib 1976332'),
-    'failed',
-    /1930 MiB free, at least 20 GiB/,
-  ],
-  'host.disk-root': [said('disk / 57972428', 'disk / 972428'), 'failed', /950 MiB/],
-  'host.disk-db': [onItsOwnDisk('db', '3000000'), 'failed', /2930 MiB free, at least 5 GiB/],
-  'host.disk-kubelet': [onItsOwnDisk('kubelet', '1000000'), 'failed', /977 MiB free, at least 2 GiB/],
-  'host.disk-bin': [said('disk /usr/local/bin 57969908', 'disk /usr/local/bin 69908'), 'failed', /68 MiB/],
-  'host.inodes-data': [said('inodes /var/lib 3815923', 'inodes /var/lib 159'), 'failed', /159 free/],
-  'host.inodes-root': [said('inodes / 3815923', 'inodes / 159'), 'failed', /159 free/],
-  'host.writable-data': [mount('/var/lib', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
-  'host.writable-db': [onItsOwnDisk('db', '90000000', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
-  'host.writable-kubelet': [onItsOwnDisk('kubelet', '90000000', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
-  'host.writable-etc': [mount('/etc', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
-  'host.writable-bin': [mount('/usr/local/bin', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
-  'host.exec-data': [mount('/var/lib', 'ext4 rw,noexec'), 'failed', /noexec/],
-  'host.exec-bin': [mount('/usr/local/bin', 'ext4 rw,nosuid,noexec'), 'failed', /noexec/],
-  'host.filesystem': [mount('/var/lib', 'nfs4 rw,relatime'), 'failed', /nfs4/],
-  'host.filesystem-db': [onItsOwnDisk('db', '90000000', 'nfs4 rw'), 'failed', /nfs4/],
-  'host.zfs': [mount('/var/lib', 'zfs rw,relatime'), 'failed', /zfs/],
-  'host.fsync': [said('fsync 1484', 'fsync 25000'), 'warning', /25\.0 ms/],
-  'host.kernel': [said('kernel 6.1.0', 'kernel 4.15.0'), 'failed', /4\.15/],
-  'host.module-overlay': [missing('overlay'), 'failed', /not found/],
-  'host.module-br-netfilter': [missing('br_netfilter'), 'failed', /not found/],
-  'host.module-nf-conntrack': [missing('nf_conntrack'), 'failed', /not found/],
-  'host.module-nf-tables': [
-    { text: (missing('nf_tables').text ?? '').replaceAll(/^rule .*\n/gm, '') },
-    'failed',
-    /not found/,
-  ],
-  'host.module-netfilter': [missing('xt_MASQUERADE'), 'failed', /not found: xt_MASQUERADE$/],
-  'host.module-vxlan': [missing('vxlan'), 'failed', /not found/],
-  'host.module-wireguard': [
-    { ...missing('wireguard'), settings: { FLANNEL_BACKEND: 'wireguard-native' } },
-    'failed',
-    /not found/,
-  ],
-  'host.cgroup': [said('cgroup 2', 'cgroup 1'), 'failed', /version 1/],
-  'host.cgroup-cpu': [said('cpuset cpu io', 'cpuset io'), 'failed', /only cpuset io/],
-  'host.cgroup-cpuset': [said('cpuset cpu io', 'cpu io'), 'failed', /only cpu io/],
-  'host.cgroup-memory': [said(' memory hugetlb', ' hugetlb'), 'failed', /only/],
-  'host.cgroup-pids': [said('hugetlb pids', 'hugetlb'), 'failed', /only/],
-  'host.sysctl-max-user-instances': [
-    said('max_user_instances 8192', 'max_user_instances 128'),
-    'warning',
-    /128, wanted 512/,
-  ],
-  'host.sysctl-max-user-watches': [
-    said('max_user_watches 524288', 'max_user_watches 8192'),
-    'warning',
-    /8192/,
-  ],
-  'host.sysctl-file-max': [said('file-max 9223372036854775807', 'file-max 1000'), 'warning', /1000/],
-  'host.sysctl-pid-max': [said('pid_max 4194304', 'pid_max 4096'), 'warning', /4096/],
-  'host.sysctl-root-maxkeys': [said('root_maxkeys 1000000', 'root_maxkeys 200'), 'warning', /200/],
-  'host.sysctl-max-map-count': [without('sysctl vm.max_map_count'), 'warning', /not readable/],
-  'host.panic-on-oom': [said('panic_on_oom 0', 'panic_on_oom 1'), 'failed', /1/],
-  'host.rp-filter': [said('rp_filter 0', 'rp_filter 1'), 'warning', /strict/],
-  'host.seccomp': [without('seccomp'), 'failed', /not found/],
-  'host.apparmor': [said('apparmor Y parser', 'apparmor Y'), 'failed', /Y/],
-  'host.selinux': [also('selinux Enforcing'), 'failed', /Enforcing/],
-  'host.files': [said('nofile 1048576', 'nofile 256'), 'warning', /256/],
-  'host.journal': [said('journal persistent', 'journal volatile'), 'warning', /volatile/],
-  'host.path': [also('path missing'), 'warning', /missing/],
-  'host.name': [said('hostname k8s-master-01', 'hostname debian'), 'failed', /it says debian/],
-  'host.name-unique': [
-    { other: twin.replace('hostname k8s-master-02', 'hostname k8s-master-01') },
-    'failed',
-    /same as k8s-master-02/,
-  ],
-  'host.name-resolves': [said('hosts 127.0.1.1', 'hosts 203.0.113.9'), 'warning', /203\.0\.113\.9/],
-  'host.machine-id': [without('machineid'), 'failed', /none/],
-  'host.machine-id-unique': [
-    { other: twin.replace('48adfd02', '48adfd01') },
-    'failed',
-    /same as k8s-master-02/,
-  ],
-  'host.product-unique': [{ other: twin.replace('4544-0002', '4544-0001') }, 'warning', /same as/],
-  'host.ssh-key-unique': [{ other: twin.replace('Example02', 'Example01') }, 'failed', /same as/],
-  'host.clock': [{ clockOffset: -3600_000 }, 'failed', /-3600000 ms/],
-  'host.time-service': [said('ntp yes', 'ntp no'), 'warning', /synchronized: no/],
-  'host.address': [
-    said('address eth1 192.0.2.1/24', 'address eth1 192.0.2.77/24'),
-    'failed',
-    /no interface carries 192\.0\.2\.1/,
-  ],
-  'host.address-unique': [{ other: twin.replace('192.0.2.2/24', '192.0.2.1/24') }, 'failed', /k8s-master-02/],
-  'host.link': [said('link eth1 1450 UP', 'link eth1 1450 DOWN'), 'failed', /DOWN/],
-  'host.mtu': [
-    {
-      ...said('link eth1 1450 UP', 'link eth1 1200 UP'),
-      other: twin.replace('link eth1 1450', 'link eth1 1200'),
-    },
-    'failed',
-    /MTU 1200/,
-  ],
-  'host.mtu-equal': [said('link eth1 1450 UP', 'link eth1 1500 UP'), 'failed', /1500, k8s-master-02 1450/],
-  'host.segment': [
-    {
-      ...said('route 192.0.2.0/24 dev eth1', 'route 192.0.0.0/16 via 192.0.2.254 dev eth1'),
-      settings: { FLANNEL_BACKEND: 'host-gw' },
-    },
-    'failed',
-    /k8s-master-02 via 192\.0\.2\.254/,
-  ],
-  'host.default-route': [without('route default'), 'failed', /none/],
-  'host.one-default-route': [also('route default via 192.0.2.254 dev eth1'), 'warning', /2/],
-  'host.pods-free': [also('route 10.42.7.0/24 dev tun0 scope link'), 'failed', /10\.42\.7\.0\/24/],
-  'host.services-free': [also('route 10.43.0.0/16 dev tun0 scope link'), 'failed', /10\.43\.0\.0\/16/],
-  'host.not-a-pod': [{ settings: { CLUSTER_CIDR: '192.0.0.0/16' } }, 'failed', /192\.0\.2\.1/],
-  'host.not-a-service': [{ settings: { SERVICE_CIDR: '192.0.0.0/16' } }, 'failed', /192\.0\.2\.1/],
-  'host.ranges': [{ settings: { SERVICE_CIDR: '10.42.128.0/20' } }, 'failed', /10\.42\.128/],
-  'host.dns-address': [{ settings: { CLUSTER_DNS: '10.96.0.10' } }, 'failed', /10\.96\.0\.10/],
-  'host.no-bridge': [also('link docker0 1500 DOWN'), 'warning', /docker0/],
-  'host.no-kubeadm': [also('unit kubelet'), 'failed', /kubelet/],
-  'host.no-rke2': [also('leftover /var/lib/rancher/rke2'), 'failed', /rke2/],
-  'host.no-k0s': [also('program k0s'), 'failed', /k0s/],
-  'host.no-microk8s': [also('leftover /var/snap/microk8s'), 'failed', /microk8s/],
-  'host.no-other-k3s': [also('leftover /etc/systemd/system/k3s.service'), 'failed', /k3s\.service/],
-  'host.no-drop-ins': [also('leftover /etc/rancher/k3s/config.yaml.d'), 'failed', /there/],
-  'host.no-etcd': [also('leftover /var/lib/etcd'), 'failed', /etcd/],
-  'host.no-kubelet-data': [also('leftover /var/lib/kubelet'), 'warning', /kubelet/],
-  'host.no-cni': [also('leftover /etc/cni/net.d'), 'warning', /cni/],
-  'host.no-chains': [also('chains KUBE'), 'warning', /KUBE/],
-  'host.docker': [also('unit docker'), 'warning', /docker/],
-  'host.cloud-setup': [also('unit nm-cloud-setup'), 'failed', /nm-cloud-setup/],
-  'host.firewall': [also('ufw active\nzone public'), 'failed', /ufw and firewalld/],
-  'host.public-ports': [
-    { publicAddress: '192.88.99.1' },
-    'warning',
-    /192\.88\.99\.1 and no firewall: 6443, .* 8472\/udp will be open to everybody/,
-  ],
-  'host.firewall-balancers': [also('ufw active'), 'warning', /none is named/],
-  'host.reach': [{ blocked: [silent] }, 'failed', /no answer to k8s-master-02 on tcp 6443/],
-  'host.forward': [
-    also('rule -A FORWARD -j REJECT --reject-with icmp-host-prohibited'),
-    'failed',
-    /-A FORWARD -j REJECT --reject-with icmp-host-prohibited stops/,
-  ],
-  'host.input': [
-    said('rule -P INPUT ACCEPT', 'rule -P INPUT DROP\nrule -A INPUT -s 10.42.0.0/16 -j ACCEPT'),
-    'warning',
-    /stops 10\.43\.0\.0\/16$/,
-  ],
-  'host.firewall-reload': [also('unit nftables\nflush ruleset'), 'warning', /flush ruleset/],
-  'host.firewall-trusted': [
-    also('zone public\ntrusted runtime 192.0.2.99\ntrusted permanent 10.42.0.0/16'),
-    'warning',
-    /trusts 192\.0\.2\.99$/,
-  ],
-  'host.iptables': [said('v1.8.9', 'v1.8.2'), 'failed', /1\.8\.2/],
-  'host.iptables-mode': [said('(nf_tables)', '(legacy)'), 'warning', /legacy.*nf_tables/],
-  'host.fail2ban': [also('unit fail2ban'), 'warning', /runs/],
-  'host.resolver': [without('upstream'), 'failed', /127\.0\.0\.53/],
-  'host.resolver-count': [
-    also('nameserver 192.0.2.3\nnameserver 192.0.2.4\nnameserver 192.0.2.5'),
-    'warning',
-    /4/,
-  ],
-  'host.resolver-search': [said('search 1', 'search 6'), 'warning', /6/],
-  'host.resolver-mutable': [also('immutable /etc/resolv.conf'), 'warning', /immutable/],
-  'host.proxy': [also('proxy http_proxy http://192.0.2.9:3128'), 'warning', /3128/],
-}
+const faults: Readonly<Record<string, readonly [given: Given, result: 'failed' | 'warning', seen: RegExp]>> =
+  {
+    'host.root': [said('uid 0', 'uid 1000'), 'failed', /uid 1000/],
+    'host.architecture': [said('arch x86_64', 'arch armv7l'), 'failed', /armv7l/],
+    'host.same-architecture': [{ other: twin.replace('x86_64', 'aarch64') }, 'failed', /x86_64/],
+    'host.program': [{ program: 'aarch64' }, 'failed', /x86_64, the program is for aarch64/],
+    'host.system': [said('debian 12', 'debian 10'), 'failed', /debian 10/],
+    'host.systemd': [said('init systemd', 'init init'), 'failed', /process 1 is init/],
+    'host.systemd-version': [said('systemd 252', 'systemd 237'), 'failed', /237/],
+    'host.units': [said('state running', 'state degraded'), 'warning', /degraded/],
+    'host.virtualization': [said('virt kvm', 'virt lxc'), 'warning', /lxc/],
+    'host.reboot': [also('reboot linux-image required'), 'warning', /linux-image/],
+    'host.automatic-reboot': [also('Unattended-Upgrade::Automatic-Reboot "true";'), 'warning', /true/],
+    'host.packages': [also('dpkg locked'), 'failed', /locked/],
+    'host.cpus': [said('cpus 4', 'cpus 1'), 'failed', /1, at least 2/],
+    'host.memory': [said('memtotal 8126840', 'memtotal 1000000'), 'failed', /977 MiB, at least/],
+    'host.memory-free': [said('memavailable 7400000', 'memavailable 600000'), 'warning', /586 MiB, better/],
+    'host.swap': [also('swap /dev/sda2 1048572'), 'warning', /sda2/],
+    'host.disk-data': [
+      said('disk /var/lib 57976332', 'disk /var/lib 1976332'),
+      'failed',
+      /1930 MiB free, at least 20 GiB/,
+    ],
+    'host.disk-root': [said('disk / 57972428', 'disk / 972428'), 'failed', /950 MiB/],
+    'host.disk-db': [onItsOwnDisk('db', '3000000'), 'failed', /2930 MiB free, at least 5 GiB/],
+    'host.disk-kubelet': [onItsOwnDisk('kubelet', '1000000'), 'failed', /977 MiB free, at least 2 GiB/],
+    'host.disk-bin': [said('disk /usr/local/bin 57969908', 'disk /usr/local/bin 69908'), 'failed', /68 MiB/],
+    'host.inodes-data': [said('inodes /var/lib 3815923', 'inodes /var/lib 159'), 'failed', /159 free/],
+    'host.inodes-root': [said('inodes / 3815923', 'inodes / 159'), 'failed', /159 free/],
+    'host.writable-data': [mount('/var/lib', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
+    'host.writable-db': [onItsOwnDisk('db', '90000000', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
+    'host.writable-kubelet': [onItsOwnDisk('kubelet', '90000000', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
+    'host.writable-etc': [mount('/etc', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
+    'host.writable-bin': [mount('/usr/local/bin', 'ext4 ro,relatime'), 'failed', /ext4 ro/],
+    'host.exec-data': [mount('/var/lib', 'ext4 rw,noexec'), 'failed', /noexec/],
+    'host.exec-bin': [mount('/usr/local/bin', 'ext4 rw,nosuid,noexec'), 'failed', /noexec/],
+    'host.filesystem': [mount('/var/lib', 'nfs4 rw,relatime'), 'failed', /nfs4/],
+    'host.filesystem-db': [onItsOwnDisk('db', '90000000', 'nfs4 rw'), 'failed', /nfs4/],
+    'host.zfs': [mount('/var/lib', 'zfs rw,relatime'), 'failed', /zfs/],
+    'host.fsync': [said('fsync 1484', 'fsync 25000'), 'warning', /25\.0 ms/],
+    'host.kernel': [said('kernel 6.1.0', 'kernel 4.15.0'), 'failed', /4\.15/],
+    'host.module-overlay': [missing('overlay'), 'failed', /not found/],
+    'host.module-br-netfilter': [missing('br_netfilter'), 'failed', /not found/],
+    'host.module-nf-conntrack': [missing('nf_conntrack'), 'failed', /not found/],
+    'host.module-nf-tables': [
+      { text: (missing('nf_tables').text ?? '').replaceAll(/^rule .*\n/gm, '') },
+      'failed',
+      /not found/,
+    ],
+    'host.module-netfilter': [missing('xt_MASQUERADE'), 'failed', /not found: xt_MASQUERADE$/],
+    'host.module-vxlan': [missing('vxlan'), 'failed', /not found/],
+    'host.module-wireguard': [
+      { ...missing('wireguard'), settings: { FLANNEL_BACKEND: 'wireguard-native' } },
+      'failed',
+      /not found/,
+    ],
+    'host.cgroup': [said('cgroup 2', 'cgroup 1'), 'failed', /version 1/],
+    'host.cgroup-cpu': [said('cpuset cpu io', 'cpuset io'), 'failed', /only cpuset io/],
+    'host.cgroup-cpuset': [said('cpuset cpu io', 'cpu io'), 'failed', /only cpu io/],
+    'host.cgroup-memory': [said(' memory hugetlb', ' hugetlb'), 'failed', /only/],
+    'host.cgroup-pids': [said('hugetlb pids', 'hugetlb'), 'failed', /only/],
+    'host.sysctl-max-user-instances': [
+      said('max_user_instances 8192', 'max_user_instances 128'),
+      'warning',
+      /128, wanted 512/,
+    ],
+    'host.sysctl-max-user-watches': [
+      said('max_user_watches 524288', 'max_user_watches 8192'),
+      'warning',
+      /8192/,
+    ],
+    'host.sysctl-file-max': [said('file-max 9223372036854775807', 'file-max 1000'), 'warning', /1000/],
+    'host.sysctl-pid-max': [said('pid_max 4194304', 'pid_max 4096'), 'warning', /4096/],
+    'host.sysctl-root-maxkeys': [said('root_maxkeys 1000000', 'root_maxkeys 200'), 'warning', /200/],
+    'host.sysctl-max-map-count': [without('sysctl vm.max_map_count'), 'warning', /not readable/],
+    'host.panic-on-oom': [said('panic_on_oom 0', 'panic_on_oom 1'), 'failed', /1/],
+    'host.rp-filter': [said('rp_filter 0', 'rp_filter 1'), 'warning', /strict/],
+    'host.seccomp': [without('seccomp'), 'failed', /not found/],
+    'host.apparmor': [said('apparmor Y parser', 'apparmor Y'), 'failed', /Y/],
+    'host.selinux': [also('selinux Enforcing'), 'failed', /Enforcing/],
+    'host.files': [said('nofile 1048576', 'nofile 256'), 'warning', /256/],
+    'host.journal': [said('journal persistent', 'journal volatile'), 'warning', /volatile/],
+    'host.path': [also('path missing'), 'warning', /missing/],
+    'host.name': [said('hostname k8s-master-01', 'hostname debian'), 'failed', /it says debian/],
+    'host.name-unique': [
+      { other: twin.replace('hostname k8s-master-02', 'hostname k8s-master-01') },
+      'failed',
+      /same as k8s-master-02/,
+    ],
+    'host.name-resolves': [said('hosts 127.0.1.1', 'hosts 203.0.113.9'), 'warning', /203\.0\.113\.9/],
+    'host.machine-id': [without('machineid'), 'failed', /none/],
+    'host.machine-id-unique': [
+      { other: twin.replace('48adfd02', '48adfd01') },
+      'failed',
+      /same as k8s-master-02/,
+    ],
+    'host.product-unique': [{ other: twin.replace('4544-0002', '4544-0001') }, 'warning', /same as/],
+    'host.ssh-key-unique': [{ other: twin.replace('Example02', 'Example01') }, 'failed', /same as/],
+    'host.clock': [{ clockOffset: -3600_000 }, 'failed', /-3600000 ms/],
+    'host.time-service': [said('ntp yes', 'ntp no'), 'warning', /synchronized: no/],
+    'host.address': [
+      said('address eth1 192.0.2.1/24', 'address eth1 192.0.2.77/24'),
+      'failed',
+      /no interface carries 192\.0\.2\.1/,
+    ],
+    'host.address-unique': [
+      { other: twin.replace('192.0.2.2/24', '192.0.2.1/24') },
+      'failed',
+      /k8s-master-02/,
+    ],
+    'host.link': [said('link eth1 1450 UP', 'link eth1 1450 DOWN'), 'failed', /DOWN/],
+    'host.mtu': [
+      {
+        ...said('link eth1 1450 UP', 'link eth1 1200 UP'),
+        other: twin.replace('link eth1 1450', 'link eth1 1200'),
+      },
+      'failed',
+      /MTU 1200/,
+    ],
+    'host.mtu-equal': [said('link eth1 1450 UP', 'link eth1 1500 UP'), 'failed', /1500, k8s-master-02 1450/],
+    'host.segment': [
+      {
+        ...said('route 192.0.2.0/24 dev eth1', 'route 192.0.0.0/16 via 192.0.2.254 dev eth1'),
+        settings: { FLANNEL_BACKEND: 'host-gw' },
+      },
+      'failed',
+      /k8s-master-02 via 192\.0\.2\.254/,
+    ],
+    'host.default-route': [without('route default'), 'failed', /none/],
+    'host.one-default-route': [also('route default via 192.0.2.254 dev eth1'), 'warning', /2/],
+    'host.pods-free': [also('route 10.42.7.0/24 dev tun0 scope link'), 'failed', /10\.42\.7\.0\/24/],
+    'host.services-free': [also('route 10.43.0.0/16 dev tun0 scope link'), 'failed', /10\.43\.0\.0\/16/],
+    'host.not-a-pod': [{ settings: { CLUSTER_CIDR: '192.0.0.0/16' } }, 'failed', /192\.0\.2\.1/],
+    'host.not-a-service': [{ settings: { SERVICE_CIDR: '192.0.0.0/16' } }, 'failed', /192\.0\.2\.1/],
+    'host.ranges': [{ settings: { SERVICE_CIDR: '10.42.128.0/20' } }, 'failed', /10\.42\.128/],
+    'host.dns-address': [{ settings: { CLUSTER_DNS: '10.96.0.10' } }, 'failed', /10\.96\.0\.10/],
+    'host.no-bridge': [also('link docker0 1500 DOWN'), 'warning', /docker0/],
+    'host.no-kubeadm': [also('unit kubelet'), 'failed', /kubelet/],
+    'host.no-rke2': [also('leftover /var/lib/rancher/rke2'), 'failed', /rke2/],
+    'host.no-k0s': [also('program k0s'), 'failed', /k0s/],
+    'host.no-microk8s': [also('leftover /var/snap/microk8s'), 'failed', /microk8s/],
+    'host.no-other-k3s': [also('leftover /etc/systemd/system/k3s.service'), 'failed', /k3s\.service/],
+    'host.no-drop-ins': [also('leftover /etc/rancher/k3s/config.yaml.d'), 'failed', /there/],
+    'host.no-etcd': [also('leftover /var/lib/etcd'), 'failed', /etcd/],
+    'host.no-kubelet-data': [also('leftover /var/lib/kubelet'), 'warning', /kubelet/],
+    'host.no-cni': [also('leftover /etc/cni/net.d'), 'warning', /cni/],
+    'host.no-chains': [also('chains KUBE'), 'warning', /KUBE/],
+    'host.docker': [also('unit docker'), 'warning', /docker/],
+    'host.cloud-setup': [also('unit nm-cloud-setup'), 'failed', /nm-cloud-setup/],
+    'host.firewall': [also('ufw active\nzone public'), 'failed', /ufw and firewalld/],
+    'host.public-ports': [
+      { publicAddress: '192.88.99.1' },
+      'warning',
+      /192\.88\.99\.1 and no firewall: 6443, .* 8472\/udp will be open to everybody/,
+    ],
+    'host.firewall-balancers': [also('ufw active'), 'warning', /none is named/],
+    'host.reach': [{ blocked: [silent] }, 'failed', /no answer to k8s-master-02 on tcp 6443/],
+    'host.forward': [
+      also('rule -A FORWARD -j REJECT --reject-with icmp-host-prohibited'),
+      'failed',
+      /-A FORWARD -j REJECT --reject-with icmp-host-prohibited stops/,
+    ],
+    'host.input': [
+      said('rule -P INPUT ACCEPT', 'rule -P INPUT DROP\nrule -A INPUT -s 10.42.0.0/16 -j ACCEPT'),
+      'warning',
+      /stops 10\.43\.0\.0\/16$/,
+    ],
+    'host.firewall-reload': [also('unit nftables\nflush ruleset'), 'warning', /flush ruleset/],
+    'host.firewall-trusted': [
+      also('zone public\ntrusted runtime 192.0.2.99\ntrusted permanent 10.42.0.0/16'),
+      'warning',
+      /trusts 192\.0\.2\.99$/,
+    ],
+    'host.iptables': [said('v1.8.9', 'v1.8.2'), 'failed', /1\.8\.2/],
+    'host.iptables-mode': [said('(nf_tables)', '(legacy)'), 'warning', /legacy.*nf_tables/],
+    'host.fail2ban': [also('unit fail2ban'), 'warning', /runs/],
+    'host.resolver': [without('upstream'), 'failed', /127\.0\.0\.53/],
+    'host.resolver-count': [
+      also('nameserver 192.0.2.3\nnameserver 192.0.2.4\nnameserver 192.0.2.5'),
+      'warning',
+      /4/,
+    ],
+    'host.resolver-search': [said('search 1', 'search 6'), 'warning', /6/],
+    'host.resolver-mutable': [also('immutable /etc/resolv.conf'), 'warning', /immutable/],
+    'host.proxy': [also('proxy http_proxy http://192.0.2.9:3128'), 'warning', /3128/],
+  }
 
 for (const { id } of hostChecks) {
   const port = /^host\.port-(\d+)$/.exec(id)?.[1]
@@ -379,7 +382,7 @@ for (const [what, given, result] of [
   })
 }
 
-const resultOf = (id: string, given: SettingsView) =>
+const resultOf = (id: string, given: Given) =>
   judge([host(given)], new Map()).find((one) => one.id === id)?.result ?? 'passed'
 
 for (const [what, rules, result] of [
@@ -698,7 +701,7 @@ test('ranges: overlap and membership', () => {
 
 // Of no private range, and nobody's: the relay address of 6to4 was withdrawn (RFC 7526).
 const answering = (...ports: number[]) => ports.map((port) => ({ address: '192.88.99.1', port }))
-const onPublicPorts = (given: SettingsView) =>
+const onPublicPorts = (given: Given) =>
   judge([host({ publicAddress: '192.88.99.1', ...given })], new Map()).filter(
     ({ id }) => id === 'host.public-ports',
   )

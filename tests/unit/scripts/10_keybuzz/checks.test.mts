@@ -61,7 +61,7 @@ const autoscaler = (status: object = {}): LiveObject => ({
   },
 })
 
-interface SettingsView {
+interface Given {
   status?: number
   text?: string
   headers?: Record<string, string | string[]>
@@ -69,8 +69,8 @@ interface SettingsView {
 
 interface World {
   pods?: LiveObject[]
-  api?: SettingsView
-  front?: SettingsView
+  api?: Given
+  front?: Given
   /** What the API's Service answers through the API server. */
   service?: string | KitError
   autoscaler?: LiveObject | undefined
