@@ -2,7 +2,7 @@ import { exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mt
 import type { Http } from './http.mts'
 import type { HttpAnswer } from './http-exchange.mts'
 import type { KubeReader } from '../kube/reader.mts'
-import { createLimit } from '../base/concurrency.mts'
+import { awaitedLater, createLimit } from '../base/concurrency.mts'
 import type { PostgresReader } from '../backends/postgres.mts'
 import type { RedisReader } from '../backends/redis.mts'
 import type { S3Reader } from '../backends/s3.mts'
@@ -113,9 +113,10 @@ export async function runChecks<S extends Settings>(
 ): Promise<Outcome[]> {
   const limited = createLimit(atOnce)
   const once = createOnce()
-  const asking = checks.map((check) => limited(() => outcomeOf(check, { ...tools, once }, places)))
   // The first check rethrows an interruption; the same error of the others is ignored.
-  for (const one of asking) one.catch(() => {})
+  const asking = checks.map((check) =>
+    awaitedLater(limited(() => outcomeOf(check, { ...tools, once }, places))),
+  )
   const outcomes: Outcome[] = []
   for (const one of asking) {
     const outcome = await one

@@ -1,3 +1,4 @@
+import { awaitedLater } from '../../lib/base/concurrency.mts'
 import { pauseFor } from '../../lib/base/poll.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 
@@ -33,7 +34,7 @@ export function sendVisitors(ask: () => Promise<HttpAnswer>, many: number, pause
       if (pause > 0) await pauseFor(pause)
     }
   }
-  const visits = Array.from({ length: many }, visit)
+  const visits = awaitedLater(Promise.all(Array.from({ length: many }, visit)))
   return {
     get answered() {
       return answered
@@ -41,7 +42,7 @@ export function sendVisitors(ask: () => Promise<HttpAnswer>, many: number, pause
     lost,
     async stop() {
       going = false
-      await Promise.all(visits)
+      await visits
     },
   }
 }
