@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { runDrills, type DrillTools } from '../../../../lib/checks/drills.mts'
 import { drills } from '../../../../scripts/10_keybuzz/drills.mts'
 import type { KeybuzzSettings } from '../../../../scripts/10_keybuzz/settings.mts'
@@ -53,7 +54,11 @@ function toolsOf({ during = 200, pods = [2, 2, 3, 2], has = ['node'], breaks }: 
     breaking: {
       runIn({ metadata: { name } }: { metadata: { name: string } }, [program = '']: string[]) {
         if (!has.includes(program))
-          return Promise.reject(new Error(`exec: "${program}": executable file not found`))
+          return Promise.reject(
+            new KitError(`exec: "${program}": executable file not found in $PATH`, {
+              exitCode: exitCodes.rolloutFailed,
+            }),
+          )
         busy.push(`${name} ${program}`)
         return breaks === undefined ? Promise.resolve() : Promise.reject(breaks)
       },
