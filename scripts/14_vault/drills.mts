@@ -74,7 +74,7 @@ export const rotationWithin = (seconds: number): VaultDrill => ({
     const pod = await readyPod(tools)
     const next = sensitive(randomBytes(18).toString('hex'))
     const reply = await client.ask('POST', checkPath(tools.settings), { data: { value: next.reveal() } })
-    if (reply.status !== 200) throw refusedBy(client, 'a new value of the checks', reply)
+    if (reply.status !== 200) throw refusedBy(client, 'to write a new value of the checks', reply)
     const started = performance.now()
     const isThere = await pollUntil(async () => (await hashInPod(tools, pod)) === hashOf(next), {
       until: (there) => there,

@@ -94,7 +94,7 @@ test('Vault refuses the new value: the drill fails with its words', async () => 
   )
   const { outcome } = await wrong
   assert.equal(outcome.result, failed)
-  assert.match(outcome.evidence, /refuses a new value of the checks: 403 permission denied/)
+  assert.match(outcome.evidence, /refuses to write a new value of the checks: 403 permission denied/)
 })
 
 /** The same drills, without their patience. */
