@@ -1,4 +1,4 @@
-import { exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
+import { exitCodes, KitError, messageOf, wordsOf, type ExitCode } from '../base/errors.mts'
 import type { Http } from './http.mts'
 import type { HttpAnswer } from './http-exchange.mts'
 import type { KubeReader } from '../kube/reader.mts'
@@ -159,10 +159,9 @@ export function answerTo(thrown: unknown): Answer {
   const about = thrown instanceof KitError ? thrown.exitCode : undefined
   if (about === exitCodes.interrupted || about === exitCodes.terminated || about === exitCodes.localDisk)
     throw thrown
-  const details = thrown instanceof KitError ? thrown.details : []
   const hint = thrown instanceof KitError && stopping.includes(thrown.exitCode) ? thrown.hint : undefined
   return {
-    ...failed([messageOf(thrown), ...details].join('; ')),
+    ...failed(wordsOf(thrown)),
     // The check's own fix is about what it observes, not about what kept it from observing.
     ...(hint === undefined ? {} : { fix: hint, cause: messageOf(thrown) }),
   }
