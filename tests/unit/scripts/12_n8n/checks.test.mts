@@ -397,6 +397,16 @@ const wrong: Wrong[] = [
     /foreign page/,
   ],
   [
+    'n8n.push',
+    'an error that is no refusal of a foreign page',
+    {
+      upgrade: (origin) =>
+        origin === 'https://n8n.dev.example.com' ? { status: 101, kept: true } : { status: 502, kept: false },
+    },
+    'failed',
+    /foreign page 502: no refusal/,
+  ],
+  [
     'n8n.api',
     'the public API switched off',
     { routes: { 'GET /api/v1/workflows': () => ({ status: 404, text: '' }) } },
