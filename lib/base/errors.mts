@@ -52,6 +52,23 @@ export class Cancelled extends KitError {
   }
 }
 
+/** True for the error of Ctrl-C or a signal (exit 130 or 143): it ends the run, whatever was going on. */
+export const isInterruption = (thrown: unknown): boolean =>
+  thrown instanceof KitError &&
+  (thrown.exitCode === exitCodes.interrupted || thrown.exitCode === exitCodes.terminated)
+
+/**
+ * A handler for `catch` that makes a value of every error but an interruption: `.catch(unlessInterrupted(() => ''))`.
+ * @param instead gives the value
+ * @returns a function of what was thrown. It throws an interruption (exit 130 or 143) again
+ */
+export const unlessInterrupted =
+  <T,>(instead: (thrown: unknown) => T) =>
+  (thrown: unknown): T => {
+    if (isInterruption(thrown)) throw thrown
+    return instead(thrown)
+  }
+
 /** Thrown by a reader under --plan when what it reads only exists after an earlier planned write. Not a KitError. */
 export class NotYet extends Error {
   readonly after: string

@@ -1,4 +1,5 @@
 import { awaitedLater } from '../../lib/base/concurrency.mts'
+import { messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
 import { pauseFor } from '../../lib/base/poll.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 
@@ -27,7 +28,7 @@ export function sendVisitors(ask: () => Promise<HttpAnswer>, many: number, pause
     while (going) {
       const failure = await ask().then(
         ({ status }) => (status >= 200 && status < 400 ? undefined : `${status}`),
-        (thrown: unknown) => String(thrown),
+        unlessInterrupted(messageOf),
       )
       if (failure === undefined) answered += 1
       else lost.push(failure)

@@ -1,5 +1,5 @@
 import { shortened } from '../../lib/base/sensitive.mts'
-import { messageOf } from '../../lib/base/errors.mts'
+import { isInterruption, wordsOf } from '../../lib/base/errors.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
 import type { CheckedApplication } from '../../lib/checks/standard.mts'
 import { port } from './environment.mts'
@@ -24,6 +24,7 @@ async function readinessProblems({ kube }: Tools, { metadata }: LiveObject): Pro
     const answer = await kube.raw(path)
     return answer.includes('"ok"') ? [] : [`${metadata.name} says ${shortened(answer.trim(), 80)}`]
   } catch (thrown) {
-    return [`${metadata.name}: ${shortened(messageOf(thrown), 160)}`]
+    if (isInterruption(thrown)) throw thrown
+    return [`${metadata.name}: ${shortened(wordsOf(thrown), 160)}`]
   }
 }

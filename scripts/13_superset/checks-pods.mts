@@ -1,4 +1,4 @@
-import { messageOf } from '../../lib/base/errors.mts'
+import { unlessInterrupted, wordsOf } from '../../lib/base/errors.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
@@ -62,7 +62,9 @@ function isRotated(text: string, { status }: LiveObject): boolean {
 /** Imports the configuration in a pod. @returns what is wrong; undefined if Python finds it where the kit has put it */
 async function importedFrom({ kube }: Tools, pod: LiveObject): Promise<string | undefined> {
   const program = 'import superset_config; print(superset_config.__file__)'
-  const said = await kube.runIn(pod, ['python', '-c', program], { isRepeatable: true }).catch(messageOf)
+  const said = await kube
+    .runIn(pod, ['python', '-c', program], { isRepeatable: true })
+    .catch(unlessInterrupted(wordsOf))
   const last = said.trim().split('\n').at(-1) ?? ''
   return last === path ? undefined : shortened(last, 120)
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { wordsOf } from '../../lib/base/errors.mts'
+import { unlessInterrupted, wordsOf } from '../../lib/base/errors.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import { sensitive, shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
@@ -32,7 +32,7 @@ export const lostWithin = (milliseconds: number): VaultDrill => ({
     const one = await liveCheckPod(tools.kube)
     const started = performance.now()
     const last = await pollUntil(
-      () => addedTo(tools.kube, one, asking).then((names) => names.join(' and '), wordsOf),
+      () => addedTo(tools.kube, one, asking).then((names) => names.join(' and '), unlessInterrupted(wordsOf)),
       { until: (text) => text.startsWith('vault-agent'), milliseconds, every: 2000 },
     )
     return last.startsWith('vault-agent')

@@ -1,4 +1,4 @@
-import { exitCodes, KitError, wordsOf } from '../../lib/base/errors.mts'
+import { exitCodes, KitError, unlessInterrupted, wordsOf } from '../../lib/base/errors.mts'
 import type { Condition } from '../../lib/base/poll.mts'
 import type { KubeReader } from '../../lib/kube/reader.mts'
 import type { Deployment, Manifest, PodSpec } from '../../lib/kube/types.mts'
@@ -68,7 +68,7 @@ export const injectionWorks = (kube: KubeReader, one: Deployment): Condition => 
   missing: () =>
     addedTo(kube, one, { namespace: checkNamespace, asks: true }).then(
       (names) => (names.length === added.length ? '' : 'a pod that asks gets nothing'),
-      wordsOf,
+      unlessInterrupted(wordsOf),
     ),
   hint: `kubectl -n vault-injector logs -l app.kubernetes.io/name=vault-injector; then delete the pod that ConfigMap ${leaderConfigMap} names, and run the same command again`,
 })
