@@ -260,6 +260,22 @@ for (const [id, what, world, evidence] of wrong) {
   })
 }
 
+test('keybuzz.headers says what a foreign origin may where none is named', async () => {
+  const evidenceOf = async (allows: World['allows']) => {
+    const none = { ...settings, API_CORS_ORIGINS: undefined } as unknown as KeybuzzSettings
+    const [outcome] = await runChecks(
+      checks.filter(({ id }) => id === 'keybuzz.headers'),
+      { ...toolsOf({ allows: allows ?? (() => undefined) }), settings: none },
+    )
+    return [outcome?.result, outcome?.evidence]
+  }
+  assert.deepEqual(await evidenceOf(() => undefined), ['passed', 'a foreign origin may not; none is named'])
+  assert.deepEqual(await evidenceOf(() => '*'), [
+    'passed',
+    'none is named; the API itself lets every page call it, without its cookies (*)',
+  ])
+})
+
 test('keybuzz.spread warns when both pods stand on one node', async () => {
   const { result, evidence } = await outcomeOf('keybuzz.spread', {
     pods: [pod('api', 1), pod('front', 1), pod('front', 2)],
