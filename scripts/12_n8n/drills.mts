@@ -1,4 +1,4 @@
-import { shortened } from '../../lib/base/sensitive.mts'
+import { sensitive, shortened } from '../../lib/base/sensitive.mts'
 import { randomBytes, randomInt } from 'node:crypto'
 import { awaitedLater } from '../../lib/base/concurrency.mts'
 import { messageOf } from '../../lib/base/errors.mts'
@@ -39,7 +39,7 @@ const credential: N8nDrill = {
     await removeLeftovers(owner)
     await removeOldCredentials(owner)
     const path = checkPrefix + randomBytes(6).toString('hex')
-    const header = { 'x-keybuzz-check': randomBytes(18).toString('base64url') }
+    const header = { 'x-keybuzz-check': sensitive(randomBytes(18).toString('base64url')).reveal() }
     const stored = await store(owner, path, header)
     const workflow = await openWebhook(owner, path, stored)
     try {
