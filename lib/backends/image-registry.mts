@@ -67,7 +67,8 @@ function basicFor(registry: string, account: RegistrySettings): string | undefin
 /**
  * The Authorization header for a registry's challenge: the account itself, or a token (also an anonymous one).
  * @param asked the URL that returned the challenge
- * @throws Error when the account would be sent unencrypted to the server that issues tokens
+ * @returns undefined when the account is refused
+ * @throws Error when the account would be sent unencrypted to the server that issues tokens, or that server cannot work
  */
 async function authorizationFor(
   asked: string,
@@ -93,6 +94,8 @@ async function authorizationFor(
     headers: basic === undefined ? {} : { authorization: basic },
     signal: AbortSignal.timeout(milliseconds),
   })
+  if (answer.status === 429 || answer.status >= 500)
+    throw new Error(`${shortened(realm.host, 120)}, which gives its tokens, answers ${answer.status}`)
   if (!answer.ok) return undefined
   const { token, access_token: other } = tokens(JSON.parse(await textOf(answer.body, mostErrorBytes)), '')
   // It grants access to the registry until it expires: no error may show it.

@@ -16,3 +16,14 @@ export function createLimit(most: number): <T>(act: () => Promise<T>) => Promise
     }
   }
 }
+
+/**
+ * Gives back a promise that is awaited only after other work. What it rejects with until then is kept for whoever awaits
+ * it: Node would report it as unhandled, which ends the whole run.
+ */
+export function awaitedLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {
+    // Thrown where it is awaited.
+  })
+  return promise
+}

@@ -84,6 +84,10 @@ export class NotYet extends Error {
 export const messageOf = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message : String(thrown)
 
+/** As messageOf, followed by the details of a KitError, in one line. */
+export const wordsOf = (thrown: unknown): string =>
+  [messageOf(thrown), ...(thrown instanceof KitError ? thrown.details : [])].join('; ')
+
 /** True when `thrown` is a Node system error with one of these codes, e.g. `ENOENT`. */
 export const hasCode = (thrown: unknown, ...codes: string[]): boolean =>
   thrown instanceof Error && 'code' in thrown && codes.includes(String(thrown.code))

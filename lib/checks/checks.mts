@@ -1,8 +1,8 @@
-import { exitCodes, KitError, messageOf, type ExitCode } from '../base/errors.mts'
+import { exitCodes, KitError, messageOf, wordsOf, type ExitCode } from '../base/errors.mts'
 import type { Http } from './http.mts'
 import type { HttpAnswer } from './http-exchange.mts'
 import type { KubeReader } from '../kube/reader.mts'
-import { createLimit } from '../base/concurrency.mts'
+import { awaitedLater, createLimit } from '../base/concurrency.mts'
 import type { PostgresReader } from '../backends/postgres.mts'
 import type { RedisReader } from '../backends/redis.mts'
 import type { S3Reader } from '../backends/s3.mts'
@@ -113,9 +113,10 @@ export async function runChecks<S extends Settings>(
 ): Promise<Outcome[]> {
   const limited = createLimit(atOnce)
   const once = createOnce()
-  const asking = checks.map((check) => limited(() => outcomeOf(check, { ...tools, once }, places)))
   // The first check rethrows an interruption; the same error of the others is ignored.
-  for (const one of asking) one.catch(() => {})
+  const asking = checks.map((check) =>
+    awaitedLater(limited(() => outcomeOf(check, { ...tools, once }, places))),
+  )
   const outcomes: Outcome[] = []
   for (const one of asking) {
     const outcome = await one
@@ -158,10 +159,9 @@ export function answerTo(thrown: unknown): Answer {
   const about = thrown instanceof KitError ? thrown.exitCode : undefined
   if (about === exitCodes.interrupted || about === exitCodes.terminated || about === exitCodes.localDisk)
     throw thrown
-  const details = thrown instanceof KitError ? thrown.details : []
   const hint = thrown instanceof KitError && stopping.includes(thrown.exitCode) ? thrown.hint : undefined
   return {
-    ...failed([messageOf(thrown), ...details].join('; ')),
+    ...failed(wordsOf(thrown)),
     // The check's own fix is about what it observes, not about what kept it from observing.
     ...(hint === undefined ? {} : { fix: hint, cause: messageOf(thrown) }),
   }

@@ -9,6 +9,7 @@ import {
 import { request as requestTls } from 'node:https'
 import { TLSSocket } from 'node:tls'
 import { exitCodes, KitError } from '../base/errors.mts'
+import { interruption } from '../base/signals.mts'
 import { privateLookup, refusalOf } from './private-target.mts'
 import { explained } from './http-errors.mts'
 
@@ -44,14 +45,21 @@ export async function readAnswer(response: IncomingMessage): Promise<HttpAnswer>
 
 type Open = (answered: (response: IncomingMessage) => unknown) => ClientRequest
 
-/** Runs one request under its time limit, and rejects with a KitError from `explained`. @throws KitError as exchange */
+/**
+ * Runs one request under its time limit, and rejects with a KitError from `explained`.
+ * @throws KitError as exchange; Cancelled (130) or KitError exit 143 for a request that failed after a signal
+ */
 export function within<T>(
   { plain, milliseconds, options }: Target,
   run: (open: Open, resolve: (value: T) => void, reject: (cause: Error) => void) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let late = false
-    const fail = (cause: Error) => reject(explained(late ? new Error('timeout', { cause }) : cause, options))
+    const fail = (cause: Error) => {
+      // A signal may be what ended the request.
+      const reason = interruption.reasonOf(cause)
+      reject(reason === cause ? explained(late ? new Error('timeout', { cause }) : cause, options) : reason)
+    }
     // Refused before anything is sent: Node calls `lookup` for names, but not for addresses.
     const refusal = plain ? refusalOf(options.host ?? '') : undefined
     if (refusal !== undefined) return reject(refusal)

@@ -15,6 +15,8 @@ export interface HttpRequest {
   /** Sent as a browser sends a form, in place of JSON. */
   readonly form?: Readonly<Record<string, string>>
   readonly timeoutSeconds?: number
+  /** Ends the request without a response: exit 6. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -54,6 +56,7 @@ export function createHttp(settings: Settings): Http {
         servername: host,
         path,
         method: request.method ?? 'GET',
+        ...(request.signal === undefined ? {} : { signal: request.signal }),
         headers: {
           host,
           // Applications reject clients whose user agent contains "bot" (n8n answers 204).

@@ -1,7 +1,7 @@
 import { shortened } from '../../lib/base/sensitive.mts'
 import { pollIngress } from '../../lib/base/poll.mts'
 import { failed, passed, passedOver } from '../../lib/checks/checks.mts'
-import { messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
+import { unlessInterrupted, wordsOf } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
 import { type Part, healthOf, hostOf, nameOf, names, portOf } from './names.mts'
@@ -20,11 +20,10 @@ export const inside: KeybuzzCheck = {
     for (const part of parts) {
       const service = `${nameOf(part)}:${portOf(settings, part)}`
       const base = `/api/v1/namespaces/${names.namespace(settings.ENV)}/services/${service}/proxy`
-      await kube.raw(base + healthOf(settings, part)).catch(
-        unlessInterrupted((thrown) => {
-          wrong.push(`${service}: ${shortened(messageOf(thrown), 160)}`)
-        }),
-      )
+      const note = unlessInterrupted((thrown) => {
+        wrong.push(`${service}: ${shortened(wordsOf(thrown), 160)}`)
+      })
+      await kube.raw(base + healthOf(settings, part)).catch(note)
     }
     return wrong.length === 0
       ? passed(parts.map((part) => healthOf(settings, part)).join(', '))
@@ -86,18 +85,32 @@ export const headers: KeybuzzCheck = {
         .map((cookie) => `${part} sets ${cookie.split('=')[0]} without Secure`),
     )
     const origins = await pollIngress(
-      () => wrongOrigins(tools),
-      ({ length }) => length === 0,
+      () => lookAtOrigins(tools),
+      ({ wrong }) => wrong.length === 0,
     )
-    const wrong = [...cookies, ...origins]
+    const wrong = [...cookies, ...origins.wrong]
     if (wrong.length > 0) return failed(wrong.join('; '))
     const named = itemsOf(tools.settings.API_CORS_ORIGINS)
-    return passed(`a foreign origin may not; ${named.length === 0 ? 'none is named' : named.join(', ')} may`)
+    if (named.length > 0) return passed(`a foreign origin may not; ${named.join(', ')} may`)
+    return passed(
+      origins.foreign === '*'
+        ? 'none is named; the API itself lets every page call it, without its cookies (*)'
+        : 'a foreign origin may not; none is named',
+    )
   },
 }
 
-/** What is wrong with the CORS headers, for each origin in API_CORS_ORIGINS and for one that is not there. */
-async function wrongOrigins(tools: Tools): Promise<string[]> {
+interface Origins {
+  readonly wrong: readonly string[]
+  /** What the API allows to an origin that is not in API_CORS_ORIGINS. */
+  readonly foreign: string | undefined
+}
+
+/**
+ * Looks at the CORS headers, for each origin in API_CORS_ORIGINS and for one that is not there. Where none is named, CORS
+ * is the API's own: it may be public, by `*`, with which a browser sends no cookies.
+ */
+async function lookAtOrigins(tools: Tools): Promise<Origins> {
   const named = itemsOf(tools.settings.API_CORS_ORIGINS)
   const wrong: string[] = []
   for (const origin of named) {
@@ -108,7 +121,7 @@ async function wrongOrigins(tools: Tools): Promise<string[]> {
   const allowed = await allowedFor(tools, foreign)
   if (allowed === foreign || (named.length > 0 && allowed === '*'))
     wrong.push(`any page may call the API: ${allowed}`)
-  return wrong
+  return { wrong, foreign: allowed }
 }
 
 /**

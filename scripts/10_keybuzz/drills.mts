@@ -1,3 +1,4 @@
+import { awaitedLater } from '../../lib/base/concurrency.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import { failed, passed, warning } from '../../lib/checks/checks.mts'
 import type { Drill, DrillTools } from '../../lib/checks/drills.mts'
@@ -92,9 +93,16 @@ interface Peak {
 async function underLoad(tools: Drilling, until: (reading: Reading) => boolean): Promise<Peak> {
   const visitors = sendVisitors(asking(tools, 'api'), 4, 20)
   try {
-    const busy = Promise.all((await podsOf(tools, 'api')).map((pod) => keepBusy(tools, pod)))
+    const pods = await podsOf(tools, 'api')
+    const busy = awaitedLater(Promise.all(pods.map((pod) => keepBusy(tools, pod))))
+    let isIdle = false
+    void busy.then(
+      (ways) => (isIdle = !ways.every(Boolean)),
+      () => (isIdle = true),
+    )
     const top = await pollUntil(() => readingOf(tools, 'api'), {
-      until,
+      // Pods that cannot be made busy bring no other pod: nothing is waited for.
+      until: (reading) => isIdle || until(reading),
       milliseconds: upMost,
       every: 3000,
       waiting: () => `the API’s pods are busy for ${busySeconds} s, until the autoscaler adds one`,

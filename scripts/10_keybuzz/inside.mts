@@ -1,4 +1,4 @@
-import { KitError, messageOf } from '../../lib/base/errors.mts'
+import { exitCodes, KitError } from '../../lib/base/errors.mts'
 
 // Commands for pods whose image the kit does not know: the same task for several programs, one of which it may have.
 
@@ -9,8 +9,15 @@ export type Target = readonly [host: string, port: number]
 export type Ways = readonly (readonly [program: string, ...words: string[]])[]
 
 /**
+ * What the container runtimes (containerd, CRI-O) say of a program that is not in the image, and how a shell there ends.
+ * Not every `not found`: the API server says that of a pod which is gone, the kubelet of a container that has ended.
+ */
+const noProgram =
+  /executable file .*not found|exec\b.*: no such file or directory|terminated with exit code 12[67]\b/i
+
+/**
  * Runs the first of these commands whose program exists in the image.
- * @param run must fail with `not found`, `no such file` or exit code 126 or 127 when the program does not exist
+ * @param run must fail with exit 9 and the words of kubectl exec when the program does not exist
  * @returns what `run` returns; undefined when none of the programs exists
  * @throws any other error of `run`
  */
@@ -22,8 +29,8 @@ export async function firstThatRuns<T>(
     try {
       return await run(argv)
     } catch (thrown) {
-      const words = [messageOf(thrown), ...(thrown instanceof KitError ? thrown.details : [])].join(' ')
-      if (!/not found|no such file|exit(?: code)? 12[67]/i.test(words)) throw thrown
+      if (!(thrown instanceof KitError) || thrown.exitCode !== exitCodes.rolloutFailed) throw thrown
+      if (![thrown.message, ...thrown.details].some((line) => noProgram.test(line))) throw thrown
     }
   }
   return undefined

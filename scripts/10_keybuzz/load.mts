@@ -1,3 +1,5 @@
+import { awaitedLater } from '../../lib/base/concurrency.mts'
+import { messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
 import { pauseFor } from '../../lib/base/poll.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 
@@ -26,14 +28,14 @@ export function sendVisitors(ask: () => Promise<HttpAnswer>, many: number, pause
     while (going) {
       const failure = await ask().then(
         ({ status }) => (status >= 200 && status < 400 ? undefined : `${status}`),
-        (thrown: unknown) => String(thrown),
+        unlessInterrupted(messageOf),
       )
       if (failure === undefined) answered += 1
       else lost.push(failure)
       if (pause > 0) await pauseFor(pause)
     }
   }
-  const visits = Array.from({ length: many }, visit)
+  const visits = awaitedLater(Promise.all(Array.from({ length: many }, visit)))
   return {
     get answered() {
       return answered
@@ -41,7 +43,7 @@ export function sendVisitors(ask: () => Promise<HttpAnswer>, many: number, pause
     lost,
     async stop() {
       going = false
-      await Promise.all(visits)
+      await visits
     },
   }
 }

@@ -1,6 +1,6 @@
 import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
-import { messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
+import { unlessInterrupted, wordsOf } from '../../lib/base/errors.mts'
 import type { CheckedApplication } from '../../lib/checks/standard.mts'
 import { bucketOf } from './backends.mts'
 import { names } from './names.mts'
@@ -27,7 +27,7 @@ export const sidekiq: ChatwootCheck = {
     for (const pod of pods) {
       const why = await tools.kube
         .runIn(pod, [...heartbeatCommand], { isRepeatable: true })
-        .then(() => '', unlessInterrupted(messageOf))
+        .then(() => '', unlessInterrupted(wordsOf))
       if (why !== '') silent.push(`${pod.metadata.name}: ${shortened(why, 120)}`)
     }
     if (pods.length === 0) return failed('no pod of worker')

@@ -1,4 +1,4 @@
-import { shortened } from '../../lib/base/sensitive.mts'
+import { sensitive, shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed, passedOver, warning } from '../../lib/checks/checks.mts'
 import { brandingOf, publicBranding } from './branding.mts'
 import { askServed, signIn, type ChatwootCheck, type Tools } from './session.mts'
@@ -87,13 +87,22 @@ export const brand: ChatwootCheck = {
   async ask(tools) {
     const { text } = await signInPage(tools)
     const [, json = '{}'] = /globalConfig\s*=\s*(\{.*?\});?\s*(?:\n|<)/.exec(text) ?? []
-    const shown = JSON.parse(json) as Record<string, string>
+    const shown = valuesIn(json)
+    if (shown === undefined) return failed(`/app/login: its globalConfig is no JSON: ${shortened(json, 80)}`)
     const wanted = brandingOf(tools.settings)
     const wrong = publicBranding.filter((name) => wanted[name] !== null && shown[name] !== wanted[name])
     return wrong.length === 0
       ? passed(`${shown['INSTALLATION_NAME']}`)
       : failed(wrong.map((name) => `${name} is ${shown[name] ?? 'not shown'}`).join(', '))
   },
+}
+
+function valuesIn(json: string): Readonly<Record<string, string>> | undefined {
+  try {
+    return JSON.parse(json) as Record<string, string>
+  } catch {
+    return undefined
+  }
 }
 
 export const sdk: ChatwootCheck = {
@@ -134,7 +143,10 @@ export const superAdmin: ChatwootCheck = {
     const [, crumb] =
       /name="(?:authenticity_token|csrf-token)"[^>]*(?:value|content)="([^"]+)"/.exec(page.text) ?? []
     if (crumb === undefined) return failed(`/super_admin/sign_in ${page.status} holds no form`)
-    const cookie = (page.headers['set-cookie'] ?? []).map((one) => one.split(';')[0]).join('; ')
+    const pairs = (page.headers['set-cookie'] ?? []).map((one) => one.split(';')[0] ?? '')
+    for (const secret of [crumb, ...pairs.map((pair) => pair.slice(pair.indexOf('=') + 1))])
+      sensitive(secret, 16)
+    const cookie = pairs.join('; ')
     const json = {
       authenticity_token: crumb,
       super_admin: { email, password: CHATWOOT_ADMIN_PASSWORD.reveal() },

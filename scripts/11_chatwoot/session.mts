@@ -1,4 +1,4 @@
-import { shortened } from '../../lib/base/sensitive.mts'
+import { sensitive, shortened } from '../../lib/base/sensitive.mts'
 import type { Check, CheckTools } from '../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
@@ -58,6 +58,8 @@ async function login(tools: Tools): Promise<Session> {
       exitCode: exitCodes.validationFailed,
     })
   }
+  // `client` and `uid` authenticate nothing without the token.
+  for (const value of [headers['access-token'] ?? '', data.access_token]) sensitive(value, 16)
   return { headers, token: data.access_token, accountId: data.account_id ?? 1 }
 }
 

@@ -1,4 +1,4 @@
-import { shortened } from '../../lib/base/sensitive.mts'
+import { sensitive, shortened } from '../../lib/base/sensitive.mts'
 import { randomUUID } from 'node:crypto'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import { askPublic, checkPrefix, dataOf, signIn, type N8nCheck, type Owner } from './session.mts'
@@ -19,9 +19,10 @@ export const apiKey: N8nCheck = {
       await owner.ask('/rest/api-keys', { method: 'POST', json }),
       'make a key',
     )
+    const key = sensitive(made.rawApiKey, 16)
     try {
       const { status, text } = await askPublic(tools, '/api/v1/workflows?limit=1', {
-        headers: { 'x-n8n-api-key': made.rawApiKey },
+        headers: { 'x-n8n-api-key': key.reveal() },
       })
       return status === 200 && text.includes('"data"')
         ? passed('/api/v1/workflows 200')

@@ -1,5 +1,5 @@
 import { shortened } from '../../lib/base/sensitive.mts'
-import { isInterruption, messageOf } from '../../lib/base/errors.mts'
+import { isInterruption, wordsOf } from '../../lib/base/errors.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
 import type { CheckedApplication } from '../../lib/checks/standard.mts'
 import { port } from './environment.mts'
@@ -25,6 +25,6 @@ async function readinessProblems({ kube }: Tools, { metadata }: LiveObject): Pro
     return answer.includes('"ok"') ? [] : [`${metadata.name} says ${shortened(answer.trim(), 80)}`]
   } catch (thrown) {
     if (isInterruption(thrown)) throw thrown
-    return [`${metadata.name}: ${shortened(messageOf(thrown), 160)}`]
+    return [`${metadata.name}: ${shortened(wordsOf(thrown), 160)}`]
   }
 }

@@ -102,6 +102,8 @@ export const push: N8nCheck = {
     if (own.status !== 101 || !own.kept)
       return failed(`handshake ${own.status}, ${own.kept ? 'kept' : 'closed at once'}`)
     const foreign = await tools.http.upgrade(host, path, { cookie, origin: 'https://elsewhere.example.com' })
+    if (foreign.status >= 500)
+      return failed(`handshake of a foreign page ${foreign.status}: no refusal of n8n`)
     return foreign.kept
       ? failed('a foreign page is accepted')
       : passed('101 and kept; a foreign Origin is refused')

@@ -1,8 +1,12 @@
-import { shortened } from '../../lib/base/sensitive.mts'
+import { sensitive, shortened } from '../../lib/base/sensitive.mts'
 import { randomBytes, randomInt } from 'node:crypto'
+import { awaitedLater } from '../../lib/base/concurrency.mts'
+import { messageOf } from '../../lib/base/errors.mts'
 import { pauseFor } from '../../lib/base/poll.mts'
+import { interruption } from '../../lib/base/signals.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import type { Drill, DrillTools } from '../../lib/checks/drills.mts'
+import type { HttpAnswer } from '../../lib/checks/http-exchange.mts'
 import type { DrillsOf } from '../../lib/run/module.mts'
 import { names } from './names.mts'
 import type { n8n } from './module.mts'
@@ -35,7 +39,7 @@ const credential: N8nDrill = {
     await removeLeftovers(owner)
     await removeOldCredentials(owner)
     const path = checkPrefix + randomBytes(6).toString('hex')
-    const header = { 'x-keybuzz-check': randomBytes(18).toString('base64url') }
+    const header = { 'x-keybuzz-check': sensitive(randomBytes(18).toString('base64url')).reveal() }
     const stored = await store(owner, path, header)
     const workflow = await openWebhook(owner, path, stored)
     try {
@@ -101,35 +105,60 @@ const queue: N8nDrill = {
     await removeLeftovers(owner)
     const path = checkPrefix + randomBytes(6).toString('hex')
     const workflow = await openWebhook(owner, path)
+    const over = new AbortController()
     try {
       // Waits until the webhook is active: a 404 later would not be a lost job.
       await callUntilActive(tools, path, { a: 1, b: 1 })
       await breaking.scaleDown(namespace, 'n8n-worker')
       const [a, b] = [randomInt(1, 1000), randomInt(1, 1000)]
-      const call = askPublic(tools, `/webhook/${path}`, {
-        method: 'POST',
-        json: { a, b },
-        timeoutSeconds: 600,
-      })
-      const waits = await jobWaits(owner, workflow)
-      await breaking.restore(namespace, 'n8n-worker')
+      const call = awaitedLater(
+        askPublic(tools, `/webhook/${path}`, {
+          method: 'POST',
+          json: { a, b },
+          timeoutSeconds: 600,
+          signal: AbortSignal.any([over.signal, interruption.signal]),
+        }),
+      )
+      const waits = await jobWaits(owner, workflow, endOf(call))
       if (waits !== undefined) return failed(waits)
+      await breaking.restore(namespace, 'n8n-worker')
       const answer = await call
       return answer.status === 200 && sumIn(answer) === a + b
         ? passed(`it waited ${queued} s without a worker, then ${a} + ${b} = ${a + b}`)
         : failed(`the waiting call was answered ${answer.status} ${shortened(answer.text, 120)}`)
     } finally {
+      over.abort()
       await breaking.restore(namespace, 'n8n-worker')
       await remove(owner, workflow)
     }
   },
 }
 
-/** Watches the newest execution of a workflow. @returns what is wrong; undefined if it stays queued */
-async function jobWaits(owner: Owner, { id }: Workflow): Promise<string | undefined> {
+/** How a call has ended, in words; undefined while it is open. */
+function endOf(call: Promise<HttpAnswer>): () => string | undefined {
+  let end: string | undefined
+  void call.then(
+    ({ status, text }) => (end = `it was answered ${status} ${shortened(text, 120)}`.trim()),
+    (thrown: unknown) => (end = messageOf(thrown)),
+  )
+  return () => end
+}
+
+/**
+ * Watches the newest execution of a workflow.
+ * @param ended how its call has ended; undefined while it is open
+ * @returns what is wrong; undefined if it stays queued
+ */
+async function jobWaits(
+  owner: Owner,
+  { id }: Workflow,
+  ended: () => string | undefined,
+): Promise<string | undefined> {
   let seen = 0
   for (let second = 0; second < queued * 2 && seen < queued; second += 1) {
     await pauseFor(1000)
+    const end = ended()
+    if (end !== undefined) return `without a worker the call did not wait: ${end}`
     const job = (await listExecutions(owner)).find(
       ({ workflowId, status }) => workflowId === id && status !== 'success',
     )

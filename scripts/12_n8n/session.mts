@@ -1,4 +1,4 @@
-import { shortened } from '../../lib/base/sensitive.mts'
+import { sensitive, shortened } from '../../lib/base/sensitive.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import type { Check, CheckTools } from '../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
@@ -49,6 +49,7 @@ async function login(tools: Tools): Promise<Owner> {
       exitCode: exitCodes.validationFailed,
     })
   }
+  remember(pair)
   return {
     cookie: pair,
     attributes: attributes.map((attribute) => attribute.toLowerCase()),
@@ -68,6 +69,9 @@ const patiently = (ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> =>
     every: 10_000,
     waiting: () => 'n8n counts five logins a minute and has had them: waiting for the next minute',
   })
+
+/** A cookie `name=value` signs in whoever has its value: no log or report may show it. */
+const remember = (pair: string): void => void sensitive(pair.slice(pair.indexOf('=') + 1), 16)
 
 const sessionCookie = ({ headers }: HttpAnswer): string =>
   headers['set-cookie']?.find((cookie) => cookie.startsWith('n8n-auth=')) ?? ''

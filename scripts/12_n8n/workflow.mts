@@ -125,14 +125,15 @@ export async function removeLeftovers(owner: Owner): Promise<void> {
 /**
  * Archives a workflow and deletes it: n8n deletes only archived ones, and deregisters a webhook asynchronously (409
  * meanwhile, seen: 0.5 s).
- * @returns false when n8n did not delete it
+ * @returns false when it is still there
  */
 export async function remove(owner: Owner, { id }: Workflow): Promise<boolean> {
   await owner.ask(`/rest/workflows/${id}/archive`, { method: 'POST', json: {} })
   const until = performance.now() + activation * 1000
   for (;;) {
     const { status } = await owner.ask(`/rest/workflows/${id}`, { method: 'DELETE' })
-    if (status !== 409 || performance.now() > until) return status === 200
+    // 404: it is gone already, deleted by another run or by a user.
+    if (status !== 409 || performance.now() > until) return status === 200 || status === 404
     await pauseFor(300)
   }
 }

@@ -1,4 +1,4 @@
-import { messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
+import { unlessInterrupted, wordsOf } from '../../lib/base/errors.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
@@ -64,7 +64,7 @@ async function importedFrom({ kube }: Tools, pod: LiveObject): Promise<string | 
   const program = 'import superset_config; print(superset_config.__file__)'
   const said = await kube
     .runIn(pod, ['python', '-c', program], { isRepeatable: true })
-    .catch(unlessInterrupted(messageOf))
+    .catch(unlessInterrupted(wordsOf))
   const last = said.trim().split('\n').at(-1) ?? ''
   return last === path ? undefined : shortened(last, 120)
 }

@@ -1,4 +1,5 @@
 import { failed, passed, passedOver, warning } from '../../lib/checks/checks.mts'
+import { unlessInterrupted } from '../../lib/base/errors.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import { podLogs } from './logs.mts'
 import { askServed, cookiesOf, signIn, type SupersetCheck, type Tools } from './session.mts'
@@ -138,7 +139,7 @@ export const limiter: SupersetCheck = {
       const asking = Array.from({ length: burst }, () =>
         http.ask(settings.SUPERSET_HOST, '/api/v1/me/').then(
           ({ status }) => status,
-          () => 0,
+          unlessInterrupted(() => 0),
         ),
       )
       const refused = (await Promise.all(asking)).filter((status) => status === 429).length

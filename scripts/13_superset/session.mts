@@ -66,7 +66,13 @@ async function logIn(tools: Tools): Promise<Api> {
 
 /** The Cookie header that returns the cookies set by a response. */
 export const cookiesOf = ({ headers }: HttpAnswer): string =>
-  (headers['set-cookie'] ?? []).map((one) => sensitive(one.split(';')[0] ?? '').reveal()).join('; ')
+  (headers['set-cookie'] ?? [])
+    .map((one) => {
+      const pair = one.split(';')[0] ?? ''
+      sensitive(pair.slice(pair.indexOf('=') + 1), 16)
+      return pair
+    })
+    .join('; ')
 
 /**
  * The JSON of a response with status 200 to 202.

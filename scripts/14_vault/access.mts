@@ -4,7 +4,7 @@ import { pollUntil } from '../../lib/base/poll.mts'
 import type { Writes } from '../../lib/base/writes.mts'
 import type { KubeReader } from '../../lib/kube/reader.mts'
 import { written } from '../../lib/base/written.mts'
-import { logInByKubernetes, type Vault } from './api/vault.mts'
+import { isLoginUnable, logInByKubernetes, unable, type Vault } from './api/vault.mts'
 import type { Reply } from './api/client.mts'
 import { sendWrite, writesFor } from './configure.mts'
 import { audience, checkName, checkNamespace } from './names.mts'
@@ -32,7 +32,7 @@ export interface Making {
  * writes nothing: a login that works proves that nothing has to be changed.
  * @throws KitError exit 2 when Vault must be changed and this run has no token for the set-up; exit 8 when Vault still
  *   refuses the login after its configuration; exit 9 without the reviewer's token; exit 3, 5, 6, 7 or 8, see
- *   requireReview, writesFor and sendWrite; exit 5 or 11, see Writes; exit 3 or 5 to 9 from kubectl
+ *   requireReview, writesFor, sendWrite and unable; exit 5 or 11, see Writes; exit 3 or 5 to 9 from kubectl
  */
 export async function openAccess(making: Making): Promise<void> {
   const { settings, kube, writes } = making
@@ -46,6 +46,7 @@ export async function openAccess(making: Making): Promise<void> {
   const started = performance.now()
   const login = await tryLogin(kube, vault, settings)
   if (admin === undefined) {
+    if (isLoginUnable(login)) throw unable(vault, 'to log in a pod', login)
     if (login.status !== 200) throw needsToken(vault, login)
     return log.ok('Vault takes the tokens of this cluster; its configuration was not compared', started)
   }
@@ -54,6 +55,7 @@ export async function openAccess(making: Making): Promise<void> {
   if (writes.planning) return
   if (wanted.length === 0) return log.ok('Vault: nothing to change, a login works', started)
   const proof = await settledLogin(vault, making)
+  if (isLoginUnable(proof)) throw unable(vault, 'to log in a pod', proof)
   if (proof.status !== 200) throw stillRefused(vault, settings, proof)
   log.ok(`Vault: ${wanted.length} written, a login works`, started)
 }

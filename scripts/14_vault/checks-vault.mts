@@ -1,7 +1,7 @@
 import { failed, passed, warning } from '../../lib/checks/checks.mts'
 import { explainLines } from '../../lib/kube/rollout/failure.mts'
 import { requireHealthy } from './api/health.mts'
-import { logInByKubernetes, openVault } from './api/vault.mts'
+import { isLoginUnable, isUnable, logInByKubernetes, openVault, unable } from './api/vault.mts'
 import { failures } from './failures.mts'
 import { audience, checkName, checkNamespace, reviewerNamespace } from './names.mts'
 import { checkPath, checkRole } from './roles.mts'
@@ -40,6 +40,7 @@ export const logins: VaultCheck = {
         await kube.tokenOf(account, namespace, wanted),
       )
     const own = await tried(checkName, checkNamespace, audience)
+    if (isLoginUnable(own)) throw unable(vault, `to log in ${checkName}`, own)
     if (own.status !== 200) {
       const { known } = explainLines([own.words], failures(settings))
       return {
@@ -64,11 +65,16 @@ export const scope: VaultCheck = {
   async ask(tools) {
     const vault = await asCheck(tools)
     const own = checkPath(tools.settings)
-    const first = await vault.ask('GET', own)
+    const read = async (path: string) => {
+      const reply = await vault.ask('GET', path)
+      if (isUnable(reply)) throw unable(vault, `to read ${path}`, reply)
+      return reply
+    }
+    const first = await read(own)
     if (first.status !== 200) return failed(`${own}: ${first.status} ${first.words}`)
     const others = [`${own}-other`, 'sys/auth', `auth/${tools.settings.VAULT_AUTH_PATH}/config`]
     const open: string[] = []
-    for (const path of others) if ((await vault.ask('GET', path)).status !== 403) open.push(path)
+    for (const path of others) if ((await read(path)).status !== 403) open.push(path)
     return open.length === 0
       ? passed(`${own} 200, ${others.length} others 403`)
       : failed(`not refused: ${open.join(', ')}`)

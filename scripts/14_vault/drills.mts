@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
+import { unlessInterrupted, wordsOf } from '../../lib/base/errors.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import { sensitive, shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
@@ -11,7 +11,7 @@ import type { vault } from './module.mts'
 import { checkNamespace, injectorName, injectorNamespace } from './names.mts'
 import { checkPath } from './roles.mts'
 import { asCheck, hashInPod, hashOf, readyPod } from './session.mts'
-import { addedTo, liveCheckPod } from './trial.mts'
+import { addedTo, isWithoutInjector, liveCheckPod } from './trial.mts'
 import type { VaultSettings } from './settings.mts'
 
 type VaultDrill = Drill<VaultSettings>
@@ -32,13 +32,12 @@ export const lostWithin = (milliseconds: number): VaultDrill => ({
     const one = await liveCheckPod(tools.kube)
     const started = performance.now()
     const last = await pollUntil(
-      () =>
-        addedTo(tools.kube, one, asking).then((names) => names.join(' and '), unlessInterrupted(messageOf)),
+      () => addedTo(tools.kube, one, asking).then((names) => names.join(' and '), unlessInterrupted(wordsOf)),
       { until: (text) => text.startsWith('vault-agent'), milliseconds, every: 2000 },
     )
     return last.startsWith('vault-agent')
       ? passed(`${last} added, ${Math.round((performance.now() - started) / 1000)} s after they were ready`)
-      : failed(shortened(last, 200))
+      : failed(shortened(last, 400))
   },
 })
 
@@ -51,15 +50,16 @@ export const downWithin = (milliseconds: number): VaultDrill => ({
     const one = await liveCheckPod(tools.kube)
     await tools.breaking.scaleDown(injectorNamespace, injectorName)
     try {
-      const last = await pollUntil(
-        () => addedTo(tools.kube, one, asking).then(() => 'was made', unlessInterrupted(messageOf)),
-        {
-          until: (text) => text !== 'was made',
-          milliseconds,
-          every: 1000,
-        },
-      )
-      if (last === 'was made') return failed('a pod that asks for secrets would start without them')
+      const isRefused = (thrown: unknown) => {
+        if (isWithoutInjector(thrown)) return true
+        throw thrown
+      }
+      const refused = await pollUntil(() => addedTo(tools.kube, one, asking).then(() => false, isRefused), {
+        until: (yes) => yes,
+        milliseconds,
+        every: 1000,
+      })
+      if (!refused) return failed('a pod that asks for secrets would start without them')
       await addedTo(tools.kube, one, { namespace: checkNamespace, asks: false })
       return passed('refused with the annotation, made without it')
     } finally {
@@ -78,7 +78,7 @@ export const rotationWithin = (seconds: number): VaultDrill => ({
     const pod = await readyPod(tools)
     const next = sensitive(randomBytes(18).toString('hex'))
     const reply = await client.ask('POST', checkPath(tools.settings), { data: { value: next.reveal() } })
-    if (reply.status !== 200) throw refusedBy(client, 'a new value of the checks', reply)
+    if (reply.status !== 200) throw refusedBy(client, 'to write a new value of the checks', reply)
     const started = performance.now()
     const isThere = await pollUntil(async () => (await hashInPod(tools, pod)) === hashOf(next), {
       until: (there) => there,

@@ -55,15 +55,19 @@ export async function requireReview({ host, ca, token }: Reviewer): Promise<void
   })
   const { status } = (reply.json ?? {}) as { status?: { authenticated?: unknown } }
   if (reply.status === 201 && status?.authenticated === true) return
+  const isRefusal = reply.status === 401 || reply.status === 403
   throw new KitError(`${server.where} does not let Vault’s reviewer ask: ${reply.status} ${reply.words}`, {
-    exitCode: reply.status === 401 || reply.status === 403 ? exitCodes.denied : exitCodes.preflight,
+    exitCode: isRefusal ? exitCodes.denied : exitCodes.preflight,
     details: [meaningOf(reply.status), written()],
-    hint: `kubectl --namespace ${reviewerNamespace} delete secret ${reviewerSecret}; then run 14_vault_02_configure_injection again: it makes a new one`,
+    hint: isRefusal
+      ? `kubectl --namespace ${reviewerNamespace} delete secret ${reviewerSecret}; then run 14_vault_02_configure_injection again: it makes a new one`
+      : `curl --insecure --max-time 5 ${host}/readyz; when it says ok, run the same command again`,
   })
 }
 
 const meaningOf = (status: number): string => {
   if (status === 401) return `The token in Secret ${reviewerNamespace}/${reviewerSecret} is no longer good.`
   if (status === 403) return 'Its ClusterRoleBinding to system:auth-delegator is gone, or another.'
+  if (status === 429 || status >= 500) return 'The API server, or what is before it, cannot work now.'
   return 'What answers there may not be the API server.'
 }

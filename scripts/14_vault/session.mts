@@ -6,7 +6,16 @@ import type { Check, CheckTools } from '../../lib/checks/checks.mts'
 import { readPods } from '../../lib/checks/pods.mts'
 import { isPodReady } from '../../lib/kube/rollout/progress.mts'
 import type { LiveObject, Pod } from '../../lib/kube/types.mts'
-import { logInByKubernetes, openVault, readReply, tokenIn, type Vault } from './api/vault.mts'
+import {
+  isLoginUnable,
+  isUnable,
+  logInByKubernetes,
+  openVault,
+  readReply,
+  tokenIn,
+  unable,
+  type Vault,
+} from './api/vault.mts'
 import { secretsFolder } from './injection.mts'
 import { audience, checkFile, checkName, checkNamespace, injectionLabel } from './names.mts'
 import { checkPath, checkRole } from './roles.mts'
@@ -19,13 +28,14 @@ const wrong = (what: string): KitError => new KitError(what, { exitCode: exitCod
 
 /**
  * Logs in to Vault with the service account of the checks' pod.
- * @throws KitError exit 10 when Vault refuses the login; exit 3, see tokenIn; exit 6 or 7, see send; exit 3 or 5 to 9
+ * @throws KitError exit 10 when Vault refuses the login; exit 3, see tokenIn and unable; exit 6 or 7, see send; exit 3 or 5 to 9
  *   from kubectl: 9 without that service account
  */
 export async function asCheck({ settings, kube }: Tools): Promise<Vault> {
   const vault = openVault(settings)
   const token = await kube.tokenOf(checkName, checkNamespace, audience)
   const reply = await logInByKubernetes(vault, settings.VAULT_AUTH_PATH, checkRole, token)
+  if (isLoginUnable(reply)) throw unable(vault, `to log in ${checkName}`, reply)
   if (reply.status !== 200)
     throw wrong(`Vault refuses the login of ${checkName}: ${reply.status} ${reply.words}`)
   return vault.with(tokenIn(vault, reply))
@@ -35,11 +45,12 @@ const stored = fields({ data: fields({ data: fields({ value: text }) }) })
 
 /**
  * The value of the checks in Vault.
- * @throws KitError exit 10 when Vault does not return it; exit 3, see readReply; exit 6 or 7, see send
+ * @throws KitError exit 10 when Vault does not return it; exit 3, see readReply and unable; exit 6 or 7, see send
  */
 export async function readValue(vault: Vault, settings: VaultSettings): Promise<Sensitive> {
   const path = checkPath(settings)
   const reply = await vault.ask('GET', path)
+  if (isUnable(reply)) throw unable(vault, `to read ${path}`, reply)
   if (reply.status !== 200) throw wrong(`${path} cannot be read: ${reply.status} ${reply.words}`)
   return sensitive(readReply(vault, path, stored, reply).data.data.value)
 }

@@ -1,8 +1,9 @@
-import { exitCodes, KitError, messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
+import { exitCodes, KitError, unlessInterrupted, wordsOf } from '../../lib/base/errors.mts'
 import type { Condition } from '../../lib/base/poll.mts'
 import type { KubeReader } from '../../lib/kube/reader.mts'
 import type { Deployment, Manifest, PodSpec } from '../../lib/kube/types.mts'
 import { checkName, checkNamespace, leaderConfigMap } from './names.mts'
+import { injectingWebhook } from './webhook.mts'
 
 // A pod that is created on trial (--dry-run=server): the API server calls the injector for it, and stores nothing.
 
@@ -50,6 +51,13 @@ export async function addedTo(
   return [...initContainers, ...containers].map(({ name }) => name).filter((name) => added.includes(name))
 }
 
+/** True when the API server refused a pod because the injector did not answer: no other error shows that it would. */
+export const isWithoutInjector = (thrown: unknown): boolean =>
+  thrown instanceof KitError &&
+  [thrown.message, ...thrown.details].some((line) =>
+    line.includes(`failed calling webhook "${injectingWebhook}"`),
+  )
+
 /**
  * The condition that the injector changes such a pod. After its first start it takes seconds until its CA is in the
  * webhook; until then the API server refuses the pod.
@@ -60,9 +68,7 @@ export const injectionWorks = (kube: KubeReader, one: Deployment): Condition => 
   missing: () =>
     addedTo(kube, one, { namespace: checkNamespace, asks: true }).then(
       (names) => (names.length === added.length ? '' : 'a pod that asks gets nothing'),
-      unlessInterrupted((thrown) =>
-        [messageOf(thrown), ...(thrown instanceof KitError ? thrown.details : [])].join('; '),
-      ),
+      unlessInterrupted(wordsOf),
     ),
   hint: `kubectl -n vault-injector logs -l app.kubernetes.io/name=vault-injector; then delete the pod that ConfigMap ${leaderConfigMap} names, and run the same command again`,
 })

@@ -8,6 +8,9 @@ export const injectorLabels = selector(injectorName, 'injector')
 /** The annotation by which a pod requests injection. */
 export const injectAnnotation = 'vault.hashicorp.com/agent-inject'
 
+/** The name of the webhook, as the API server says it when the injector does not answer. */
+export const injectingWebhook = 'vault.hashicorp.com'
+
 /**
  * The webhook. failurePolicy Fail: a pod that requests secrets never starts without them. It cannot block other pods:
  * the API server calls it only in labelled namespaces, only for pods with the annotation, never for the injector's.
@@ -21,7 +24,7 @@ export const webhook = (): Manifest =>
     metadata: { name: webhookName },
     webhooks: [
       {
-        name: 'vault.hashicorp.com',
+        name: injectingWebhook,
         admissionReviewVersions: ['v1'],
         sideEffects: 'None',
         failurePolicy: 'Fail',

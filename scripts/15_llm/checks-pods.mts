@@ -1,11 +1,11 @@
-import { isInterruption, messageOf, unlessInterrupted } from '../../lib/base/errors.mts'
+import { isInterruption, unlessInterrupted, wordsOf } from '../../lib/base/errors.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import type { CheckedApplication } from '../../lib/checks/standard.mts'
 import { failed, passed, type CheckTools } from '../../lib/checks/checks.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
 import { servicesOf } from './manifests-services.mts'
 import { names, proxyPort } from './names.mts'
-import type { LlmCheck } from './session.mts'
+import { dataOf, type LlmCheck } from './session.mts'
 import type { LlmSettings } from './settings.mts'
 
 /** LiteLLM's pods, for the standard checks of every application. */
@@ -28,7 +28,7 @@ async function readinessProblems(
   const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}:${proxyPort}/proxy/health/readiness`
   try {
     const answer = await kube.raw(path)
-    const { db } = JSON.parse(answer) as { db?: unknown }
+    const { db } = dataOf<{ db?: unknown }>({ status: 200, text: answer }, '/health/readiness')
     if (db === 'connected') return []
     return [
       db === 'Not connected'
@@ -37,7 +37,7 @@ async function readinessProblems(
     ]
   } catch (thrown) {
     if (isInterruption(thrown)) throw thrown
-    return [`${metadata.name}: ${shortened(messageOf(thrown), 160)}`]
+    return [`${metadata.name}: ${shortened(wordsOf(thrown), 160)}`]
   }
 }
 
@@ -54,7 +54,7 @@ export const services: LlmCheck = {
       wanted.map(({ name, port, health }) =>
         kube.raw(`/api/v1/namespaces/${namespace}/services/${name}:${port}/proxy${health}`).then(
           () => [],
-          unlessInterrupted((thrown) => [{ name, why: shortened(messageOf(thrown), 120) }]),
+          unlessInterrupted((thrown) => [{ name, why: shortened(wordsOf(thrown), 120) }]),
         ),
       ),
     )

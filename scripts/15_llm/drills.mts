@@ -30,10 +30,14 @@ const removal = (name: string): Inside => ({
 /** Milliseconds until a pod has read a stored credential: LiteLLM reads them twice a minute. */
 const loaded = 75_000
 
+interface Shown {
+  readonly credential_values?: { readonly api_key?: unknown }
+}
+
 /** The first and last characters of a stored credential, as LiteLLM shows it; undefined when it cannot read it. */
-function shownBy({ status, text }: Reply): string | undefined {
-  if (status !== 200) return undefined
-  const { credential_values: values = {} } = JSON.parse(text) as { credential_values?: { api_key?: unknown } }
+function shownBy(reply: Reply): string | undefined {
+  if (reply.status !== 200) return undefined
+  const { credential_values: values = {} } = dataOf<Shown>(reply, 'show a stored credential')
   return typeof values.api_key === 'string' && values.api_key !== '' ? values.api_key : undefined
 }
 

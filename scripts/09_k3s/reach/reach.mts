@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { awaitedLater } from '../../../lib/base/concurrency.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import type { Member, Hosts } from '../../../lib/hosts/hosts.mts'
 import { readScript } from '../../../lib/hosts/remote-script.mts'
@@ -94,13 +95,13 @@ function listen({ host, address }: Peer, probes: readonly PortProbe[]): () => Pr
   const words = own.map(({ protocol, port }) => `${protocol}:${port}`)
   // The listener ends when its stdin does: by us, or with the connection.
   const input = new Readable({ read() {} })
-  const ended = host.read(['perl', '-e', listenScript, String(listenSeconds), address, ...words], {
-    input,
-    timeoutSeconds: listenSeconds + 10,
-    shown: `listen on ${words.join(' ')} for the others`,
-  })
-  // Told by whoever probes in vain, or by `close` below.
-  ended.catch(() => undefined)
+  const ended = awaitedLater(
+    host.read(['perl', '-e', listenScript, String(listenSeconds), address, ...words], {
+      input,
+      timeoutSeconds: listenSeconds + 10,
+      shown: `listen on ${words.join(' ')} for the others`,
+    }),
+  )
   return async () => {
     input.push(null)
     const { code, stderr } = await ended

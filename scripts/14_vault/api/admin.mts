@@ -2,7 +2,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { fields, listOf, mapOf, optionalOrNull, text, wholeNumber } from '../../../lib/base/shape.mts'
 import { written } from '../../../lib/base/written.mts'
 import type { VaultSettings } from '../settings.mts'
-import { readReply, tokenIn, type Vault } from './vault.mts'
+import { isUnable, readReply, tokenIn, unable, type Vault } from './vault.mts'
 
 // The login for the set-up, and whether its token has every right that the set-up needs.
 
@@ -15,13 +15,14 @@ const lookup = fields({ data: fields({ ttl: wholeNumber, expire_time: optionalOr
  * Logs in with the token or AppRole of these settings.
  * @returns undefined when they have neither
  * @throws KitError exit 8 when Vault refuses the login, or the token is invalid or expires within 120 s; exit 3, see
- *   readReply; exit 6 or 7, see send
+ *   readReply and unable; exit 6 or 7, see send
  */
 export async function signIn(vault: Vault, settings: VaultSettings): Promise<Vault | undefined> {
   const { VAULT_TOKEN: token, VAULT_ROLE_ID: role, VAULT_SECRET_ID: secret } = settings
   if (token === undefined && (role === undefined || secret === undefined)) return undefined
   const admin = token === undefined ? await byAppRole() : vault.with(token)
   const reply = await admin.ask('GET', 'auth/token/lookup-self')
+  if (isUnable(reply)) throw unable(vault, 'to show the token for the set-up', reply)
   if (reply.status !== 200)
     throw denied(vault, `does not take the token for the set-up: ${reply.status} ${reply.words}`, [
       'It has ended, was revoked, or is of another Vault or namespace.',
@@ -36,6 +37,7 @@ export async function signIn(vault: Vault, settings: VaultSettings): Promise<Vau
     const body = { role_id: role?.reveal(), secret_id: secret?.reveal() }
     const answer = await vault.ask('POST', 'auth/approle/login', body)
     if (answer.status === 200) return vault.with(tokenIn(vault, answer))
+    if (isUnable(answer)) throw unable(vault, 'to log in by AppRole', answer)
     throw denied(vault, `does not take the AppRole for the set-up: ${answer.status} ${answer.words}`, [
       'The secret id may be used up, or ended; or AppRole is not enabled at approle.',
     ])
@@ -57,29 +59,34 @@ export interface Right {
 
 const capabilities = mapOf(listOf(text))
 
+/** Where a token reads its own capabilities: the policy `default` allows it. */
+const ownRights = 'sys/capabilities-self'
+
 /**
  * Requires every right, by the capabilities that Vault lists for this token: no request of the set-up is tried.
- * @throws KitError exit 8 with each path and what is missing on it; exit 3, see readReply; exit 6 or 7, see send
+ * @throws KitError exit 8 with each path and what is missing on it; exit 3, see readReply and unable; exit 6 or 7, see
+ *   send
  */
 export async function requireRights(admin: Vault, rights: readonly Right[]): Promise<void> {
   const paths = rights.map(({ path }) => path)
-  const reply = await admin.ask('POST', 'sys/capabilities-self', { paths })
-  const granted =
-    reply.status === 200
-      ? readReply(admin, 'the rights of the token', fields({ data: capabilities }), reply).data
-      : {}
+  const reply = await admin.ask('POST', ownRights, { paths })
+  if (isUnable(reply)) throw unable(admin, 'to list the rights of the token', reply)
+  if (reply.status !== 200) throw lacks(admin, [`${ownRights}: update (${reply.status} ${reply.words})`])
+  const granted = readReply(admin, 'the rights of the token', fields({ data: capabilities }), reply).data
   const missing = rights.flatMap(({ path, capabilities: wanted }) => {
     const there = granted[path] ?? []
     const absent = there.includes('root') ? [] : wanted.filter((one) => !there.includes(one))
     return absent.length === 0 ? [] : [`${path}: ${absent.join(', ')}`]
   })
-  if (missing.length === 0) return
-  throw new KitError(`the token for the set-up lacks rights in ${admin.where}`, {
+  if (missing.length > 0) throw lacks(admin, missing)
+}
+
+const lacks = ({ where }: Vault, missing: readonly string[]): KitError =>
+  new KitError(`the token for the set-up lacks rights in ${where}`, {
     exitCode: exitCodes.denied,
     details: [...missing, written()],
     hint: 'add these capabilities to its policy; README of this module, "Rights", has the whole policy',
   })
-}
 
 const mountShape = fields({
   data: fields({ type: text, options: optionalOrNull(mapOf(text)) }),
@@ -87,11 +94,12 @@ const mountShape = fields({
 
 /**
  * Requires that the mount is a KV engine of version 2.
- * @throws KitError exit 3 when it is another engine or version 1, or see readReply; exit 8 when it does not exist or
+ * @throws KitError exit 3 when it is another engine or version 1, or see readReply and unable; exit 8 when it does not exist or
  *   the token may not see it; exit 6 or 7, see send
  */
 export async function requireKv(admin: Vault, mount: string): Promise<void> {
   const reply = await admin.ask('GET', `sys/internal/ui/mounts/${mount}`)
+  if (isUnable(reply)) throw unable(admin, `to show the mount ${mount}`, reply)
   if (reply.status !== 200)
     throw new KitError(
       `${admin.where} has no mount ${mount}, or not for this token: ${reply.status} ${reply.words}`,

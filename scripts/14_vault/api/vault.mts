@@ -2,6 +2,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { sensitive, type Sensitive } from '../../../lib/base/sensitive.mts'
 import { fields, readShape, text, type Shape } from '../../../lib/base/shape.mts'
 import type { VaultSettings } from '../settings.mts'
+import { written } from '../../../lib/base/written.mts'
 import { send, type Reply, type Request, type Server } from './client.mts'
 
 // The part of Vault's HTTP API that the kit uses; it is the same in HashiCorp Vault and OpenBao.
@@ -70,8 +71,39 @@ export const tokenIn = (vault: Vault, reply: Reply): Sensitive =>
 export const logInByKubernetes = (vault: Vault, path: string, role: string, jwt: Sensitive): Promise<Reply> =>
   vault.ask('POST', `auth/${path}/login`, { role, jwt: jwt.reveal() })
 
-/** The error for a request that Vault refused although its rights were checked: exit 8 for a 403, else exit 3. */
-export const refused = ({ where }: Vault, what: string, { status, words }: Reply): KitError =>
+/**
+ * True for a status that says nothing of what was asked: Vault is sealed or without its storage (5xx), has too much to
+ * do (429), or sends elsewhere (3xx); or a proxy answers in its place.
+ */
+export const isUnable = ({ status }: Reply): boolean =>
+  status === 429 || status >= 500 || (status >= 300 && status < 400)
+
+/** The error (exit 3) for a response with such a status. @param what was asked: `to show sys/auth` */
+export const unable = ({ where }: Vault, what: string, { status, words }: Reply): KitError =>
+  new KitError(`${where} answers ${`${status} ${words}`.trimEnd()}, asked ${what}`, {
+    exitCode: exitCodes.preflight,
+    details: [`That is no refusal. ${written()}`],
+    hint:
+      status < 400
+        ? 'set VAULT_ADDR to the active server, or to a load balancer that knows it'
+        : 'on its own machine: vault status; if it is sealed: vault operator unseal; then run the same command again',
+  })
+
+/**
+ * True for a login whose status says nothing of it. Unlike `isUnable` not 500: a Vault that does not reach the API
+ * server may answer so.
+ */
+export const isLoginUnable = (reply: Reply): boolean => isUnable(reply) && reply.status !== 500
+
+/**
+ * The error for a request that Vault refused although its rights were checked: exit 8 for a 403, else exit 3; for a
+ * status that is no refusal see unable.
+ * @param what was asked: `to show sys/auth`
+ */
+export const refused = (vault: Vault, what: string, reply: Reply): KitError =>
+  isUnable(reply) ? unable(vault, what, reply) : refusedBy(vault, what, reply)
+
+const refusedBy = ({ where }: Vault, what: string, { status, words }: Reply): KitError =>
   new KitError(`${where} refuses ${what}: ${status} ${words}`.trimEnd(), {
     exitCode: status === 403 ? exitCodes.denied : exitCodes.preflight,
     details: ['What was written before stays; another run goes on from there.'],

@@ -220,6 +220,19 @@ test('a registry that wants a token gets the one its challenge names, for the ac
   assert.equal((await askRegistry(`${server}/keybuzz/api:1.4.0`, wrong)).is, 'refused')
 })
 
+test('a server of tokens that cannot work is no refusal of the account', async () => {
+  for (const status of [429, 503]) {
+    const server: string = await registry(({ url = '' }) =>
+      url.startsWith('/token')
+        ? [status]
+        : [401, { 'www-authenticate': `Bearer realm="http://${server}/token",service="s"` }],
+    )
+    const offer = await askRegistry(`${server}/keybuzz/api:1.4.0`, account(server))
+    assert.equal(offer.is, 'silent')
+    assert.ok(offer.words.endsWith(`which gives its tokens, answers ${status}`), offer.words)
+  }
+})
+
 test('an account goes in clear to no other machine that a challenge names; without an account it may be asked', async () => {
   const asked: string[] = []
   const { fetch } = globalThis

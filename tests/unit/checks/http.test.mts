@@ -164,6 +164,19 @@ test('a server that never answers, and one that drips: no answer, within the tim
   }
 })
 
+test('a request that is called off ends at once, and its connection with it', async () => {
+  const over = new AbortController()
+  let close = () => {}
+  const closed = new Promise<void>((resolve) => (close = resolve))
+  const address = await serve(({ socket }) => {
+    socket.on('close', close)
+    over.abort()
+  })
+  const asking = behindBalancer(address).ask(host, '/', { signal: over.signal, timeoutSeconds: 60 })
+  await assert.rejects(asking, fails(exitCodes.unreachable, /aborted/))
+  await closed
+})
+
 test('a connection that breaks in the middle of an answer is no answer', async () => {
   const address = await serve((_, response) => {
     response.writeHead(200, { 'content-length': '100' })

@@ -5,7 +5,9 @@ import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../../../lib/checks/http-exchange.mts'
 import type { HttpRequest } from '../../../../lib/checks/http.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
+import { kubectlError } from '../../../../lib/kube/kubectl-errors.mts'
 import { checks } from '../../../../scripts/10_keybuzz/checks.mts'
+import { firstThatRuns } from '../../../../scripts/10_keybuzz/inside.mts'
 import type { KeybuzzSettings } from '../../../../scripts/10_keybuzz/settings.mts'
 
 // API and front here are a stand-in: a table of answers, all right, of which each test makes one wrong.
@@ -76,6 +78,8 @@ interface World {
   autoscaler?: LiveObject | undefined
   /** What the programs in a pod say, by their name. */
   inside?: Record<string, string>
+  /** The error of every program in a pod. */
+  execFails?: KitError
   /** What the API says to a body that is too large; undefined: it waits for the rest. */
   large?: number | undefined
   /** The origin a preflight allows. */
@@ -114,6 +118,7 @@ function toolsOf(world: World): Tools<KeybuzzSettings> {
       get: () => Promise.resolve(found),
       raw: () => (service instanceof KitError ? Promise.reject(service) : Promise.resolve(service)),
       runIn: (_pod: LiveObject, [program = '']: string[]) => {
+        if (world.execFails !== undefined) return Promise.reject(world.execFails)
         const said = inside[program]
         if (said !== undefined) return Promise.resolve(said)
         const words = `exec: "${program}": executable file not found in $PATH`
@@ -255,6 +260,22 @@ for (const [id, what, world, evidence] of wrong) {
   })
 }
 
+test('keybuzz.headers says what a foreign origin may where none is named', async () => {
+  const evidenceOf = async (allows: World['allows']) => {
+    const none = { ...settings, API_CORS_ORIGINS: undefined } as unknown as KeybuzzSettings
+    const [outcome] = await runChecks(
+      checks.filter(({ id }) => id === 'keybuzz.headers'),
+      { ...toolsOf({ allows: allows ?? (() => undefined) }), settings: none },
+    )
+    return [outcome?.result, outcome?.evidence]
+  }
+  assert.deepEqual(await evidenceOf(() => undefined), ['passed', 'a foreign origin may not; none is named'])
+  assert.deepEqual(await evidenceOf(() => '*'), [
+    'passed',
+    'none is named; the API itself lets every page call it, without its cookies (*)',
+  ])
+})
+
 test('keybuzz.spread warns when both pods stand on one node', async () => {
   const { result, evidence } = await outcomeOf('keybuzz.spread', {
     pods: [pod('api', 1), pod('front', 1), pod('front', 2)],
@@ -273,6 +294,35 @@ test('keybuzz.backends asks with whatever the image has, and says when it has no
   assert.equal(result, 'warning')
   assert.match(evidence, /it cannot be asked from inside/)
 })
+
+/** The error of `kubectl exec`, as lib/kube/kubectl-errors.mts makes it. */
+const execError = (...details: string[]) =>
+  kubectlError(['exec', '--namespace'], { code: 1, stderr: details.join('\n') })
+
+const path = 'OCI runtime exec failed: exec failed: unable to start container process'
+for (const words of [
+  `error: Internal error occurred: error executing command in container: ${path}: exec: "node": executable file not found in $PATH: unknown`,
+  'error: executing command in container: executable file `node` not found in $PATH: No such file or directory',
+  `${path}: exec /usr/bin/node: no such file or directory`,
+  'command terminated with exit code 127',
+])
+  test(`a program that an image has not: ${words}`, async () => {
+    const ways = [['node'], ['sh']] as const
+    const run = ([program]: readonly string[]) =>
+      program === 'sh' ? Promise.resolve('by sh') : Promise.reject(execError(words))
+    assert.equal(await firstThatRuns(ways, run), 'by sh')
+  })
+
+for (const words of [
+  'Error from server (NotFound): pods "keybuzz-api-1" not found',
+  'error: unable to upgrade connection: container not found ("api")',
+  'error: getting credentials: exec: executable aws not found',
+])
+  test(`keybuzz.backends blames no image for what it does not say: ${words}`, async () => {
+    const { result, evidence } = await outcomeOf('keybuzz.backends', { execFails: execError(words) })
+    assert.equal(result, 'failed')
+    assert.ok(evidence.includes(words), evidence)
+  })
 
 test('every check that can fail has a test here that makes it fail', () => {
   const tested = new Set([...wrong.map(([id]) => id), 'keybuzz.spread'])

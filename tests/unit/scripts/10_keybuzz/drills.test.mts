@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { runDrills, type DrillTools } from '../../../../lib/checks/drills.mts'
 import { drills } from '../../../../scripts/10_keybuzz/drills.mts'
 import type { KeybuzzSettings } from '../../../../scripts/10_keybuzz/settings.mts'
@@ -13,9 +14,11 @@ interface World {
   readonly pods?: readonly number[]
   /** Programs its image has. */
   readonly has?: readonly string[]
+  /** The error of a program that makes its pod busy. */
+  readonly breaks?: Error
 }
 
-function toolsOf({ during = 200, pods = [2, 2, 3, 2], has = ['node'] }: World) {
+function toolsOf({ during = 200, pods = [2, 2, 3, 2], has = ['node'], breaks }: World) {
   const rolled: string[] = []
   const busy: string[] = []
   const left = [...pods]
@@ -51,9 +54,13 @@ function toolsOf({ during = 200, pods = [2, 2, 3, 2], has = ['node'] }: World) {
     breaking: {
       runIn({ metadata: { name } }: { metadata: { name: string } }, [program = '']: string[]) {
         if (!has.includes(program))
-          return Promise.reject(new Error(`exec: "${program}": executable file not found`))
+          return Promise.reject(
+            new KitError(`exec: "${program}": executable file not found in $PATH`, {
+              exitCode: exitCodes.rolloutFailed,
+            }),
+          )
         busy.push(`${name} ${program}`)
-        return Promise.resolve()
+        return breaks === undefined ? Promise.resolve() : Promise.reject(breaks)
       },
       async rollOver(_namespace: string, name: string) {
         rolled.push(name)
@@ -108,10 +115,22 @@ test('keybuzz.scaling fails when a request is lost meanwhile', { timeout: 60_000
   assert.match(outcome.evidence, /lost 1 requests, the first: 503/)
 })
 
-test('keybuzz.scaling says when the image has nothing to be busy with', { timeout: 60_000 }, async () => {
-  const { outcome } = await runOne('keybuzz.scaling', { has: [] })
+test('keybuzz.scaling says when the image has nothing to be busy with', { timeout: 20_000 }, async () => {
+  const { outcome } = await runOne('keybuzz.scaling', { has: [], pods: [2] })
   assert.equal(outcome.result, 'warning')
 })
+
+test(
+  'keybuzz.scaling: a pod that cannot be reached fails this drill at once, and nothing else',
+  { timeout: 20_000 },
+  async () => {
+    const { outcome } = await runOne('keybuzz.scaling', {
+      pods: [2],
+      breaks: new Error('the kubelet of api-1 does not answer'),
+    })
+    assert.deepEqual([outcome.result, outcome.evidence], ['failed', 'the kubelet of api-1 does not answer'])
+  },
+)
 
 test('keybuzz.scaling says that nothing can be seen when all pods are there already', async () => {
   const { outcome } = await runOne('keybuzz.scaling', { pods: [8] })

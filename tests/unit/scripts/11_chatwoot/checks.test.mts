@@ -5,7 +5,7 @@ import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../../../lib/checks/http-exchange.mts'
 import type { HttpRequest } from '../../../../lib/checks/http.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
-import { sensitive } from '../../../../lib/base/sensitive.mts'
+import { redact, sensitive } from '../../../../lib/base/sensitive.mts'
 import { checks } from '../../../../scripts/11_chatwoot/checks.mts'
 import type { ChatwootSettings } from '../../../../scripts/11_chatwoot/settings.mts'
 
@@ -211,6 +211,12 @@ const faults: [id: string, result: 'failed' | 'warning', evidence: RegExp, world
     /BRAND_NAME is Chatwoot/,
     at('GET /app/login', { text: page('false', 'Chatwoot') }),
   ],
+  [
+    'chatwoot.brand',
+    'failed',
+    /globalConfig is no JSON: \{not json\}/,
+    at('GET /app/login', { text: '<script>globalConfig = {not json}\n</script>' }),
+  ],
   ['chatwoot.brand', 'failed', /not shown/, at('GET /app/login', { text: '' })],
   ['chatwoot.cable', 'failed', /handshake 404/, { upgrade: { status: 404, kept: false } }],
   ['chatwoot.cable', 'failed', /closed at once/, { upgrade: { status: 101, kept: false } }],
@@ -248,6 +254,28 @@ const faults: [id: string, result: 'failed' | 'warning', evidence: RegExp, world
   ['chatwoot.eviction', 'warning', /allkeys-lru/, { policy: 'allkeys-lru' }],
   ['chatwoot.eviction', 'warning', /does not tell/, { policy: undefined }],
 ]
+test('an interruption is no answer of a worker', async () => {
+  const stopped = new KitError('stopped', { exitCode: exitCodes.interrupted })
+  await assert.rejects(runChecks(checks, toolsOf({ beats: () => Promise.reject(stopped) })), stopped)
+})
+
+test('tokens and cookies of the checks are shown nowhere', async () => {
+  const made = ['header-token-of-the-admin', 'api-token-of-the-admin', 'session-of-the-visitor']
+  const [header = '', token = '', session = ''] = made
+  const routes: Record<string, Route> = {
+    'POST /auth/sign_in': () => ({
+      json: { data: { access_token: token, account_id: 1 } },
+      headers: { ...signedIn, 'access-token': header },
+    }),
+    'GET /super_admin/sign_in': () => ({
+      text: form,
+      headers: { 'set-cookie': [`session=${session}; Secure`] },
+    }),
+  }
+  await runChecks(checks, toolsOf({ routes }))
+  assert.equal(redact(made.join(' ')), '*** *** ***')
+})
+
 for (const [id, result, evidence, world] of faults) {
   test(`${id} sees it: ${evidence.source}`, async () => {
     const [outcome] = await runChecks(

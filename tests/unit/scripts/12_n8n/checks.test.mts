@@ -5,7 +5,7 @@ import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import type { HttpAnswer } from '../../../../lib/checks/http-exchange.mts'
 import type { HttpRequest } from '../../../../lib/checks/http.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
-import { sensitive } from '../../../../lib/base/sensitive.mts'
+import { redact, sensitive } from '../../../../lib/base/sensitive.mts'
 import { checks } from '../../../../scripts/12_n8n/checks.mts'
 import type { N8nSettings } from '../../../../scripts/12_n8n/settings.mts'
 
@@ -397,6 +397,16 @@ const wrong: Wrong[] = [
     /foreign page/,
   ],
   [
+    'n8n.push',
+    'an error that is no refusal of a foreign page',
+    {
+      upgrade: (origin) =>
+        origin === 'https://n8n.dev.example.com' ? { status: 101, kept: true } : { status: 502, kept: false },
+    },
+    'failed',
+    /foreign page 502: no refusal/,
+  ],
+  [
     'n8n.api',
     'the public API switched off',
     { routes: { 'GET /api/v1/workflows': () => ({ status: 404, text: '' }) } },
@@ -446,6 +456,31 @@ test('n8n.webhook ends with an interruption, which is no answer of n8n', async (
     },
   }
   await assert.rejects(outcomeOf('n8n.webhook', { routes }), stopped)
+})
+
+test('n8n.webhook: a workflow that is gone already is deleted', async () => {
+  const routes: Record<string, Route> = { 'DELETE /rest/workflows/w1': () => ({ status: 404 }) }
+  const { result, evidence } = await outcomeOf('n8n.webhook', { routes })
+  assert.equal(result, 'passed', evidence)
+})
+
+test('the cookie and the API key of the checks are shown nowhere', async () => {
+  const [cookie, key] = ['cookie-of-the-owner-1', 'api-key-of-the-check-1']
+  const routes: Record<string, Route> = {
+    'POST /rest/login': () => ({ json: {}, cookie: `n8n-auth=${cookie}; HttpOnly; Secure; SameSite=Lax` }),
+    'POST /rest/api-keys': () => ({ json: { data: { id: 'k1', rawApiKey: key } } }),
+    'GET /api/v1/workflows': ({ headers }) => ({ status: 500, text: JSON.stringify(headers) }),
+  }
+  const { evidence } = await outcomeOf('n8n.api', { routes })
+  assert.match(evidence, /^500 .*\*\*\*/)
+  assert.doesNotMatch(redact(`${evidence} ${cookie} ${key}`), /owner-1|check-1/)
+})
+
+test('an interruption is no answer of a pod', async () => {
+  const stopped = new KitError('stopped', { exitCode: exitCodes.interrupted })
+  const tools = toolsOf({})
+  const kube = { ...tools.kube, raw: () => Promise.reject(stopped) } as typeof tools.kube
+  await assert.rejects(runChecks(checks, { ...tools, kube }), stopped)
 })
 
 test('n8n.webhook removes its workflow, also when it fails, and those of killed runs', async () => {

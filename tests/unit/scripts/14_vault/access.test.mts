@@ -165,6 +165,16 @@ test('without a token for the set-up a login proves that nothing need be done; e
   assert.deepEqual(vault.state.writes, [])
 })
 
+test('Vault sealed meanwhile: no token for the set-up is asked for, and no firewall blamed: exit 3', async () => {
+  const sealed = at('auth/kubernetes/login', { status: 503, json: { errors: ['Vault is sealed'] } })
+  for (const VAULT_TOKEN of ['', adminToken]) {
+    vault.wrong(sealed)
+    const error = await refusal(open(settingsOf({ VAULT_TOKEN })))
+    assert.equal(error.exitCode, 3)
+    assert.match(error.message, /answers 503 Vault is sealed, asked to log in a pod$/)
+  }
+})
+
 test('another auth method at that path: exit 5, and nothing is written', async () => {
   vault.state.documents.set('sys/auth', { 'kubernetes/': { type: 'userpass' } })
   const error = await refusal(open(settingsOf()))
@@ -196,12 +206,14 @@ for (const [status, exitCode, words] of [
   [401, 8, /is no longer good/],
   [403, 8, /system:auth-delegator is gone/],
   [404, 3, /may not be the API server/],
+  [503, 3, /cannot work now/],
 ] as const) {
   test(`the API server answers the reviewer ${status}: exit ${exitCode}, before Vault gets its token`, async () => {
     vault.wrong(at('/apis/', { status, json: { message: 'no' } }))
     const error = await refusal(open(settingsOf()))
     assert.equal(error.exitCode, exitCode)
     assert.match(error.details.join(), words)
+    assert.equal(/delete secret/.test(error.hint ?? ''), exitCode === 8)
     assert.deepEqual(vault.state.writes, [])
   })
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { createOnce, type Outcome } from '../../../../lib/checks/checks.mts'
 import { runDrills, type DrillTools } from '../../../../lib/checks/drills.mts'
+import { kubectlError } from '../../../../lib/kube/kubectl-errors.mts'
 import { downWithin, drills, lostWithin, rotationWithin } from '../../../../scripts/14_vault/drills.mts'
 import type { VaultSettings } from '../../../../scripts/14_vault/settings.mts'
 import { startStandIn, type StandIn } from './server.mts'
@@ -76,6 +77,22 @@ test('a webhook that refuses every pod fails the drill, and the injector comes b
   assert.equal(done.at(-1), 'restored vault-injector/vault-injector')
 })
 
+for (const words of [
+  'Unable to connect to the server: dial tcp 192.0.2.10:6443: connect: connection refused',
+  'Error from server (Forbidden): pods is forbidden: User "ops" cannot create resource "pods"',
+  'Error from server (InternalError): Internal error occurred: failed calling webhook "policies.example.com": x',
+])
+  test(`an error that is no refusal for want of the injector proves nothing: ${words}`, async () => {
+    const { outcome, done } = await drillOf(
+      'vault.down',
+      {},
+      { noTrial: kubectlError(['create'], { code: 1, stderr: words }) },
+    )
+    assert.equal(outcome.result, failed)
+    assert.ok(outcome.evidence.includes(words), outcome.evidence)
+    assert.equal(done.at(-1), 'restored vault-injector/vault-injector')
+  })
+
 test('a new value reaches the pod, and nothing but that value was written', async () => {
   const { outcome } = await drillOf('vault.rotation', {})
   assert.equal(outcome.result, passed)
@@ -94,7 +111,7 @@ test('Vault refuses the new value: the drill fails with its words', async () => 
   )
   const { outcome } = await wrong
   assert.equal(outcome.result, failed)
-  assert.match(outcome.evidence, /refuses a new value of the checks: 403 permission denied/)
+  assert.match(outcome.evidence, /refuses to write a new value of the checks: 403 permission denied/)
 })
 
 /** The same drills, without their patience. */

@@ -146,6 +146,38 @@ for (const [what, fault, exitCode, message] of wrong) {
   })
 }
 
+const sealedMeanwhile: Given = { status: 503, json: { errors: ['Vault is sealed'] } }
+for (const [path, asked] of [
+  ['auth/token/lookup-self', 'to show the token for the set-up'],
+  ['sys/capabilities-self', 'to list the rights of the token'],
+  ['sys/internal/ui/mounts/kv', 'to show the mount kv'],
+] as const)
+  test(`sealed meanwhile, asked ${asked}: exit 3, and the token is not blamed`, async () => {
+    vault.wrong(at(path, sealedMeanwhile))
+    const error = await refusal(settingsOf())
+    assert.equal(error.exitCode, 3)
+    assert.ok(error.message.endsWith(`answers 503 Vault is sealed, asked ${asked}`), error.message)
+    assert.deepEqual(error.details, ['That is no refusal. Nothing was written.'])
+    assert.match(error.hint ?? '', /vault status/)
+  })
+
+for (const status of [307, 429, 500])
+  test(`an answer ${status} does not blame the AppRole or its secret: exit 3`, async () => {
+    vault.wrong(at('auth/approle/login', { status, json: { errors: ['not now'] } }))
+    const role = { VAULT_TOKEN: '', VAULT_ROLE_ID: 'role-id', VAULT_SECRET_ID: 'secret-id-of-the-tests' }
+    const error = await refusal(settingsOf(role))
+    assert.equal(error.exitCode, 3)
+    assert.ok(error.message.endsWith(`answers ${status} not now, asked to log in by AppRole`), error.message)
+  })
+
+test('a token that may not ask for its rights lacks that right, and no other is said to be missing', async () => {
+  vault.wrong(at('sys/capabilities-self', { status: 403, json: { errors: ['permission denied'] } }))
+  const error = await refusal(settingsOf())
+  assert.equal(error.exitCode, 8)
+  assert.equal(error.details[0], 'sys/capabilities-self: update (403 permission denied)')
+  assert.equal(error.details.length, 2)
+})
+
 test('a root token has no end, and is taken', async () => {
   vault.wrong(lookup({ json: { data: { ttl: 0, expire_time: null } } }))
   assert.ok((await proveVault(settingsOf())).admin)

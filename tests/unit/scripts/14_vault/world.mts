@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { KitError } from '../../../../lib/base/errors.mts'
+import type { KitError } from '../../../../lib/base/errors.mts'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 import type { Tools } from '../../../../lib/checks/checks.mts'
+import { kubectlError } from '../../../../lib/kube/kubectl-errors.mts'
 import type { LiveObject, Pod } from '../../../../lib/kube/types.mts'
 import { checkPod } from '../../../../scripts/14_vault/check-pod.mts'
 import { accesses, checkPath, roleFields } from '../../../../scripts/14_vault/roles.mts'
@@ -81,6 +82,8 @@ export interface World {
   readonly adds?: (asks: boolean, labelled: boolean) => readonly string[]
   /** The webhook does not answer. */
   readonly down?: boolean
+  /** The API server's answer to a trial pod that asks. */
+  readonly noTrial?: KitError
   /** And is asked about every pod. */
   readonly downForAll?: boolean
   readonly deployments?: LiveObject[]
@@ -173,10 +176,13 @@ export function toolsOf(vault: StandIn, world: World): Tools<VaultSettings> {
       wouldCreate(object: Pod) {
         const asks = object.metadata?.annotations?.['vault.hashicorp.com/agent-inject'] === 'true'
         const isLabelled = labelled.includes(object.metadata?.namespace ?? '')
+        if (asks && world.noTrial !== undefined) return Promise.reject(world.noTrial)
         if (world.down === true && ((asks && isLabelled) || world.downForAll === true))
           return Promise.reject(
-            new KitError('failed calling webhook "vault.hashicorp.com": no endpoints available', {
-              exitCode: 9,
+            kubectlError(['create'], {
+              code: 1,
+              stderr:
+                'Error from server (InternalError): Internal error occurred: failed calling webhook "vault.hashicorp.com": failed to call webhook: no endpoints available for service "vault-injector"',
             }),
           )
         const added =

@@ -54,6 +54,21 @@ test('another salt key: what is shown is another value, and it is called by its 
   assert.match(evidence, /another value: LITELLM_SALT_KEY is not the one this database was written with/)
 })
 
+test('an answer that is no JSON fails the drill with its beginning', async () => {
+  const { kube } = world.tools({})
+  const runIn: typeof kube.runIn = (pod, argv, options) =>
+    argv.at(-1)?.includes('/by_name/') === true
+      ? Promise.resolve(JSON.stringify([{ status: 200, text: '<html>a page</html>' }]))
+      : kube.runIn(pod, argv, options)
+  const tools = { ...world.tools({}), kube: { ...kube, runIn }, once: createOnce(), breaking: {} }
+  const [outcome] = await runDrills(
+    drills.filter(({ id }) => id === 'litellm.salt'),
+    tools as unknown as DrillTools<LlmSettings>,
+  )
+  assert.equal(outcome?.result, 'failed')
+  assert.equal(outcome.evidence, 'show a stored credential: 200 <html>a page</html>')
+})
+
 test('a point is found after the pod of Qdrant was lost; without its volume it is not', async () => {
   const lost: string[] = []
   assert.equal((await drillOf('qdrant.restart', lost)).result, 'passed')
