@@ -3,6 +3,7 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { takeMajority } from './masters-lock.mts'
 import { quorumLost } from './quorum-lost.mts'
 import type { Host } from './host.mts'
+import { interruption } from '../base/signals.mts'
 import { log, say } from '../base/log.mts'
 import { type Server, limited, readServers, type Limited } from './servers.mts'
 import { connect } from './ssh.mts'
@@ -70,6 +71,8 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
   const connections = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value.connection] : []))
   const close = () => connections.forEach((connection) => connection.close())
   try {
+    // Of a run that was interrupted nobody knows which machines answer.
+    interruption.throwIfAsked()
     const lost = connected.flatMap((one, at) =>
       one.status === 'rejected' ? [lostOne(all[at], masters, one.reason)] : [],
     )

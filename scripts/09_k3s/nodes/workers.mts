@@ -6,6 +6,7 @@ import { createLimit } from '../../../lib/base/concurrency.mts'
 import { log } from '../../../lib/base/log.mts'
 import type { Until } from '../../../lib/base/poll.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
+import { failuresOf } from '../host/failures.mts'
 import { agentConfig } from './config.mts'
 import { ensureImages } from './images.mts'
 import { forgetNode } from './forget-node.mts'
@@ -37,7 +38,7 @@ export interface Workers extends Omit<Hosts, 'close'> {
  * Joins every worker that is connected, several in parallel; one that fails or is slow delays no other.
  * @throws KitError exit 9 after the others have joined, naming each that did not, whatever the exit code of its error
  *   was; before the first one: exit 2, 3, 7 or NotYet, see artifactsOf; exit 3 when no server of the cluster is
- *   healthy, NotYet while there is none; exit 3, 6, 9, 130 or 143, see Host.read
+ *   healthy, NotYet while there is none; what ends the whole run, see failuresOf
  */
 export async function ensureWorkers({
   servers,
@@ -63,18 +64,13 @@ export async function ensureWorkers({
   }
   const limit = createLimit(settings.JOIN_PARALLEL)
   const joined = await Promise.allSettled(workers.map((worker) => limit(() => join({ ...shared, worker }))))
-  const failures = [
-    ...absent.map(({ why }) => why),
-    ...joined.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])),
-  ]
+  const failures = [...absent.map(({ why }) => why), ...failuresOf(joined)]
   const untouched = joined.filter((one) => one.status === 'fulfilled' && !one.value).length
   if (untouched > 0) log.ok(`${untouched} of ${workers.length} workers run as they should, untouched`)
-  const [first, ...others] = failures
-  if (first === undefined) return
-  if (!(first instanceof KitError) || others.some((one) => !(one instanceof KitError))) throw first
+  if (failures.length === 0) return
   throw new KitError(`${failures.length} of ${workers.length + absent.length} workers did not join`, {
     exitCode: exitCodes.rolloutFailed,
-    details: (failures as KitError[]).flatMap(({ message, details }) => [message, ...details]),
+    details: failures.flatMap(({ message, details }) => [message, ...details]),
     hint: 'the others are in the cluster; repair these, then run module 9 again',
   })
 }

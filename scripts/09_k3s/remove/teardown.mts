@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import type { Teardown, TeardownRun } from '../../../lib/hosts/teardown.mts'
+import { failuresOf } from '../host/failures.mts'
 import { paths } from '../host/paths.mts'
 import { carries, readState, type HostState } from '../nodes/host-state.mts'
 import { leaveUnseen, removeNode } from './remove-node.mts'
@@ -43,10 +44,10 @@ export const teardown: Teardown = {
     if (run.released) await saveSnapshot(masters, states, run.planning)
     const leaving = [...masters, ...workers]
     for (const host of leaving) await markLeaving(host)
-    const failures: unknown[] = []
+    const failures: KitError[] = []
     for (const group of [workers, masters]) {
       const ended = await Promise.allSettled(group.map((host) => uninstallK3s(host, run)))
-      failures.push(...ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])))
+      failures.push(...failuresOf(ended))
     }
     requireNone(failures, leaving.length)
     requireAllSeen(run)
@@ -121,14 +122,12 @@ async function saveSnapshot(
   })
 }
 
-/** @throws KitError exit 9 naming each host that failed, whatever its exit code; before that, any other error */
-function requireNone(failures: readonly unknown[], all: number): void {
-  const [other] = failures.filter((one) => !(one instanceof KitError))
-  if (other !== undefined) throw other
+/** @throws KitError exit 9 naming each host that failed, whatever its exit code */
+function requireNone(failures: readonly KitError[], all: number): void {
   if (failures.length === 0) return
   throw new KitError(`${failures.length} of ${all} hosts still carry K3s`, {
     exitCode: exitCodes.rolloutFailed,
-    details: (failures as KitError[]).flatMap(({ message, details }) => [message, ...details]),
+    details: failures.flatMap(({ message, details }) => [message, ...details]),
     hint: 'the others are bare; repair these, then run the same command again',
   })
 }
