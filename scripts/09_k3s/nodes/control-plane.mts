@@ -21,11 +21,11 @@ import {
   copyArtifacts,
   writeConfig,
   needsStart,
-  type Artifact,
   start,
   type DesiredState,
 } from './install.mts'
 import { markPutOut, withMembership } from './membership.mts'
+import { requireSameProgram } from './one-release.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { leaderless, missingOf, nodeless, serverIsHealthy } from './readiness.mts'
@@ -131,21 +131,6 @@ export async function ensureServers({
  */
 const lostItsNode = async (host: Host, { active }: HostState): Promise<boolean> =>
   active && (await departureOf(host, host)).node === 'gone'
-
-/**
- * Requires that members run the K3s of versions.json. A newer one needs an upgrade, server by server after a snapshot.
- * @throws KitError exit 5 when one runs another
- */
-function requireSameProgram(order: readonly HostState[], artifacts: readonly Artifact[]): void {
-  const wanted = artifacts.find(({ path }) => path === paths.binary)?.sha256
-  const other = order.find(({ data, program }) => data && program !== undefined && program !== wanted)
-  if (other === undefined) return
-  throw new KitError(`${other.name} runs another K3s than versions.json names`, {
-    exitCode: exitCodes.conflict,
-    details: [`Upgrading K3s is not part of this version of the kit. ${written()}`],
-    hint: 'put the version that is installed back into versions.json',
-  })
-}
 
 const hostOf = (hosts: readonly Host[], name: string): Host => {
   const found = hosts.find((host) => host.name === name)

@@ -21,6 +21,7 @@ import {
   type Artifact,
   type DesiredState,
 } from './install.mts'
+import { requireOneRelease } from './one-release.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { deleteStrayPods } from './pod-addresses.mts'
@@ -38,7 +39,7 @@ export interface Workers extends Omit<Hosts, 'close'> {
  * Joins every worker that is connected, several in parallel; one that fails or is slow delays no other.
  * @throws KitError exit 9 after the others have joined, naming each that did not, whatever the exit code of its error
  *   was; before the first one: exit 2, 3, 7 or NotYet, see artifactsOf; exit 3 when no server of the cluster is
- *   healthy, NotYet while there is none; what ends the whole run, see failuresOf
+ *   healthy, NotYet while there is none; exit 5 when a server runs another K3s; what ends the whole run, see failuresOf
  */
 export async function ensureWorkers({
   servers,
@@ -52,8 +53,10 @@ export async function ensureWorkers({
   if (workers.length + absent.length === 0) return
   const artifacts = artifactsOf(versions)
   const gate = lazily(() => healthyOf(servers))
+  const view = await lookFrom(servers)
+  await requireOneRelease(servers, view.nodes, { versions, env: settings.ENV })
   const shared = {
-    ...(await lookFrom(servers)),
+    ...view,
     gate,
     artifacts,
     env: settings.ENV,
@@ -87,7 +90,7 @@ async function lookFrom(servers: readonly Host[]): Promise<WorkersView> {
     const view = await viewOfWorkers(server)
     const { token, ready, nodes } = view
     if (ready !== undefined && nodes !== undefined) return { token, ready, nodes }
-    there ||= view.token !== ''
+    there ||= token !== ''
   }
   throw there ? noneWhole() : new NotYet('09_k3s_02_install_control_plane')
 }

@@ -18,6 +18,8 @@ interface Machine {
   readonly name: string
   readonly address: string
   readonly role: 'master' | 'worker'
+  /** What its kubelet reports. */
+  version: string
   /** By path: what was put there. */
   files: Map<string, string>
   active: boolean
@@ -74,6 +76,7 @@ export interface World {
 
 /** A machine as its owner installed it. */
 export const bare = () => ({
+  version: 'v1',
   files: new Map<string, string>(),
   active: false,
   starting: false,
@@ -318,7 +321,10 @@ export const documentOf = ({ address }: Pick<Host, 'address'>): string =>
 
 function viewOfWorkers(world: World, one: Machine): [number, string] {
   if (!one.data) return [1, '\n']
-  const nodes = [...world.nodes].map((name) => `${name}=True `).join('')
+  const nodes = world.machines
+    .filter(({ name }) => world.nodes.has(name))
+    .map(({ name, version }) => `${name}=True=${version} `)
+    .join('')
   return isHealthy(world, one)
     ? [0, `K10abc::agent:of-the-cluster\n${nodes}`]
     : [1, 'K10abc::agent:of-the-cluster\n']
