@@ -1,8 +1,7 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { shortened } from '../../../lib/base/sensitive.mts'
-import { visible } from '../../../lib/base/visible.mts'
 import { written } from '../../../lib/base/written.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
+import { lastLines } from '../host/last-lines.mts'
 import { paths } from '../host/paths.mts'
 
 /** The words that run kubectl on a server itself, with the administrator's kubeconfig of K3s. */
@@ -24,10 +23,9 @@ export const kubectlWords = (...words: string[]): string[] => [
 export async function askKubectl(server: Host, what: string, words: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await server.read(kubectlWords(...words))
   if (code === 0) return stdout.trim()
-  const said = stderr.trim().split('\n').slice(-3)
   throw new KitError(`${server.name} does not tell ${what}: kubectl failed`, {
     exitCode: exitCodes.unreachable,
-    details: [...said.map((line) => shortened(visible(line), 200)), written()],
+    details: [...lastLines(stderr, 3), written()],
     hint: `run the same command again; when it fails again: journalctl -u k3s on ${server.name}`,
   })
 }

@@ -1,11 +1,10 @@
 import { isIPv4 } from 'node:net'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { pollUntil } from '../../../lib/base/poll.mts'
-import { shortened } from '../../../lib/base/sensitive.mts'
-import { visible } from '../../../lib/base/visible.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { readScript } from '../../../lib/hosts/remote-script.mts'
 import { isInRange } from '../host/cidr.mts'
+import { lastLines } from '../host/last-lines.mts'
 import { kubectlWords } from './kubectl.mts'
 
 // A machine that joins again gets a new Node, and with it another pod CIDR. Until flannel has started,
@@ -35,11 +34,7 @@ const noAnswer = (server: string, node: string, said: string): KitError =>
   new KitError(`${server} does not tell the pods of ${node}: kubectl failed`, {
     exitCode: exitCodes.unreachable,
     details: [
-      ...said
-        .trim()
-        .split('\n')
-        .slice(-2)
-        .map((line) => shortened(visible(line), 200)),
+      ...lastLines(said, 2),
       `${node} is in the cluster. A pod with an address of its range before is Ready, and no other node reaches it.`,
     ],
     hint: `delete such pods: kubectl get node ${node} -o jsonpath={.spec.podCIDR}; kubectl get pods -A -o wide --field-selector spec.nodeName=${node}; then run module 9 again`,
