@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { interruption } from '../../../lib/base/signals.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import type { Member, Hosts } from '../../../lib/hosts/hosts.mts'
 import { readScript } from '../../../lib/hosts/remote-script.mts'
@@ -6,7 +6,9 @@ import type { K3sSettings } from '../settings.mts'
 import { openingsOf, type Opening } from '../host/openings.mts'
 import { dialUntil } from './dial.mts'
 import type { HostDocument } from '../host/document.mts'
-import { probeScript, listenScript } from './scripts.mts'
+import { listen, perlFailed } from './listener.mts'
+import { probeScript } from './scripts.mts'
+import { alike } from './ways.mts'
 
 // Whether every machine reaches the ports it will need, tested before anything is installed. On a free port a listener
 // is started for a few seconds; where the kit's K3s runs, its own port is probed.
@@ -38,8 +40,8 @@ export interface PortProbe extends Pick<Opening, 'protocol' | 'from'> {
   readonly empty: boolean
 }
 
-/** Seconds a probe is repeated, and seconds after which a listener ends by itself. */
-const [probeSeconds, listenSeconds] = [10, 30]
+/** Seconds a probe is repeated. */
+const probeSeconds = 10
 
 const how: Readonly<Record<string, string>> = {
   silent: 'no answer',
@@ -82,46 +84,29 @@ const mustReach = ({ host, role }: Peer, { peer, from }: PortProbe): boolean =>
 /**
  * Probes every port from every machine that must reach it, and the ports of administrators also from this machine.
  * @returns every connection that failed; empty when all succeeded
- * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read; an Error when a host cannot listen or probe
+ * @throws KitError exit 3 when a host cannot listen or probe; exit 3, 6, 9, 130 or 143, see Host.read
  */
 export async function findBlocked(peers: readonly Peer[], settings: K3sSettings): Promise<Blocked[]> {
   const probes = peers.flatMap((peer) => probesFor(peer, settings))
-  const close = peers.map((peer) => listen(peer, probes))
-  try {
-    const fromHere = probes.filter(({ from, protocol }) => from.includes('admins') && protocol === 'tcp')
-    const found = await Promise.all([
-      ...peers.map((peer) => probePorts(peer, probes)),
-      ...fromHere.map((probe) => probeFromHere(probe)),
-    ])
-    return found.flat()
-  } finally {
-    await Promise.all(close.map((one) => one()))
-  }
-}
-
-/**
- * Listens on the free ports of one machine.
- * @returns closes them; throws KitError exit 3, 6, 9, 130 or 143, see Host.read, or an Error when the machine could not
- *   listen
- */
-function listen({ host, address }: Peer, probes: readonly PortProbe[]): () => Promise<void> {
-  const own = probes.filter(({ peer, empty }) => empty && peer.host === host)
-  if (own.length === 0) return () => Promise.resolve()
-  const words = own.map(({ protocol, port }) => `${protocol}:${port}`)
-  // The listener ends with its stdin: when this run closes it, or with the connection.
-  const input = new Readable({ read() {} })
-  const ended = host.read(['perl', '-e', listenScript, String(listenSeconds), address, ...words], {
-    input,
-    timeoutSeconds: listenSeconds + 10,
-    shown: `listen on ${words.join(' ')} for the others`,
+  const close = peers.map((peer) => {
+    const own = probes.filter((probe) => probe.empty && probe.peer.host === peer.host)
+    return listen(
+      peer,
+      own.map(({ protocol, port }) => `${protocol}:${port}`),
+    )
   })
-  // An error is reported by the probes that fail, or by the function returned here.
-  ended.catch(() => undefined)
-  return async () => {
-    input.push(null)
-    const { code, stderr } = await ended
-    if (code !== 0) throw new Error(`${host.name} could not listen: ${stderr.trim()}`)
-  }
+  const fromHere = probes.filter(({ from, protocol }) => from.includes('admins') && protocol === 'tcp')
+  const probed = await Promise.all([
+    ...peers.map((peer) => probePorts(peer, probes)),
+    ...fromHere.map((probe) => probeFromHere(probe)),
+  ]).catch(async (thrown: unknown) => {
+    // What a listener adds does not hide the first error.
+    await Promise.allSettled(close.map((one) => one()))
+    interruption.throwIfAsked()
+    throw thrown
+  })
+  await Promise.all(close.map((one) => one()))
+  return probed.flat()
 }
 
 async function probeFromHere(probe: PortProbe): Promise<Blocked[]> {
@@ -137,32 +122,6 @@ async function probeFromHere(probe: PortProbe): Promise<Blocked[]> {
 export const isOpen = ({ peer }: Pick<PortProbe, 'peer'>, answer: string): boolean =>
   answer === 'open' || (answer === 'refused' && peer.said === undefined)
 
-/** The values of each key, in the order of the keys. */
-const collected = (pairs: readonly (readonly [key: string, value: string])[]): [string, string[]][] => {
-  const values = new Map<string, string[]>()
-  for (const [key, value] of pairs) values.set(key, [...(values.get(key) ?? []), value])
-  return [...values]
-}
-
-/** One port of one machine, and how it is described. No part contains a `|` or a comma. */
-interface Way {
-  readonly kind: string
-  readonly machine: string
-  readonly port: string
-}
-
-/** Groups the machines that have the same ports of a kind. */
-const alike = (ways: readonly Way[]): { kind: string; ports: string[]; machines: string[] }[] =>
-  collected(
-    collected(ways.map(({ kind, machine, port }) => [`${kind}|${machine}`, port])).map(([key, ports]) => {
-      const [kind = '', machine = ''] = key.split('|')
-      return [`${kind}|${ports.join(',')}`, machine]
-    }),
-  ).map(([key, machines]) => {
-    const [kind = '', ports = ''] = key.split('|')
-    return { kind, ports: ports.split(','), machines }
-  })
-
 /**
  * The arguments of probeScript: `tcp:6443,2379:ADDRESS,ADDRESS`. Machines with the same ports share one word, because
  * every run sends these to each host. Pure.
@@ -174,7 +133,7 @@ export const probeWords = (probes: readonly PortProbe[]): string[] =>
 
 /**
  * Probes from one machine every port it must reach.
- * @throws KitError exit 3, 6, 9, 130 or 143, see Host.read; an Error when there is no answer about a port
+ * @throws KitError exit 3 when it tells nothing of a port; exit 3, 6, 9, 130 or 143, see Host.read
  */
 async function probePorts(prober: Peer, probes: readonly PortProbe[]): Promise<Blocked[]> {
   const own = probes.filter((probe) => mustReach(prober, probe))
@@ -188,7 +147,7 @@ async function probePorts(prober: Peer, probes: readonly PortProbe[]): Promise<B
   return own.flatMap((probe) => {
     const { protocol, port } = probe
     const answer = new RegExp(`^${protocol} ${probe.peer.address} ${port} (\\w+)$`, 'm').exec(stdout)?.[1]
-    if (answer === undefined) throw new Error(`${prober.host.name} could not probe: ${stderr.trim()}`)
+    if (answer === undefined) throw perlFailed(prober.host, 'probe the others', stderr)
     return isOpen(probe, answer)
       ? []
       : [{ from: prober.host.name, to: probe.peer.host.name, protocol, port, how: answer }]
