@@ -72,20 +72,26 @@ function requireNobodyLeft(states: readonly HostState[], { hosts: { servers, los
 
 const snapshotFolder = `${paths.server}/db/snapshots`
 
-/** Finds complete snapshots of the last hour: a failed or killed save leaves nothing, a `.part` or an empty file. */
-const fresh = ['find', snapshotFolder, '-type', 'f', '-name', 'on-demand-*'].concat(
+/** The base name of the last snapshot: one that an operator has saved lacks what was written since. */
+const snapshotName = 'keybuzz-uninstall'
+
+/**
+ * Finds complete last snapshots of this run, or of one that was interrupted a moment ago: a failed or killed save leaves
+ * nothing, a `.part` or an empty file. After five minutes another one is saved: the cluster may have been used since.
+ */
+const fresh = ['find', snapshotFolder, '-type', 'f', '-name', `${snapshotName}-*`].concat(
   '!',
   '-name',
   '*.part',
   '-size',
   '+0',
   '-mmin',
-  '-60',
+  '-5',
 )
 
 /**
- * Saves a last snapshot of etcd, on the first running server that can; nothing when one has a recent snapshot, or none
- * runs. K3s exits with 0 and without a message even when it saved nothing: so the file is looked for.
+ * Saves a last snapshot of etcd, on the first running server that can; nothing when an uninstall has saved one in the
+ * last five minutes, or none runs. K3s exits with 0 and without a message even when it saved nothing: so the file is looked for.
  * @throws KitError exit 9 when none of the running servers could save one; exit 3, 6, 9, 130 or 143, see Host.read;
  *   what the gate throws (Writes.make)
  */
@@ -99,7 +105,7 @@ async function saveSnapshot(
   for (const server of running) if (await isSaved(server)) return
   const why: string[] = []
   for (const server of running) {
-    const words = [paths.binary, 'etcd-snapshot', 'save']
+    const words = [paths.binary, 'etcd-snapshot', 'save', '--name', snapshotName]
     const error = await server.change('save a last snapshot', words, { timeoutSeconds: 300 }).then(
       () => undefined,
       (thrown: unknown) => {

@@ -276,7 +276,7 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   if (line === 'systemctl is-active k3s') return [0, one.active ? 'active\n' : 'inactive\n']
   if (line.includes('get persistentvolumes')) return [0, '{"items": []}']
   if (line.includes('--property Restart ')) return [0, one.ending || !one.active ? 'no' : 'always']
-  if (line.includes('on-demand-')) return [0, one.snapshot ? 'on-demand-1' : '']
+  if (line.includes('keybuzz-uninstall-')) return [0, one.snapshot ? 'keybuzz-uninstall-1' : '']
   if (line.includes('get pods')) {
     const asked = world.machines.find(({ name }) => line.includes(`spec.nodeName=${name}`))
     if (line.endsWith('-o name')) return [0, world.carrying.has(asked?.name ?? '') ? 'pod/one' : '']
