@@ -1,4 +1,5 @@
 import { KitError } from '../base/errors.mts'
+import { interruption } from '../base/signals.mts'
 import type { Backends } from './backends.mts'
 import type { Database } from './postgres-facts.mts'
 import type { RedisClaim } from './redis-rules.mts'
@@ -57,7 +58,7 @@ export async function requireBackends(
  * Logs in to each backend and sends one read, and returns the errors of those that refuse this module, do not answer or
  * lack its database.
  * Changes nothing, and checks nothing else.
- * @throws an error that is not a KitError
+ * @throws an error that is not a KitError; exit 130 or 143 on a signal
  */
 export async function failingBackends(
   { postgres, redis, rabbitmq = false, s3 }: BackendNeeds,
@@ -69,6 +70,7 @@ export async function failingBackends(
     ...(rabbitmq ? [backends.rabbitmq.tryOut()] : []),
     ...(s3 === undefined ? [] : [backends.s3.tryOut(s3)]),
   ])
+  interruption.throwIfAsked()
   return asked.flatMap((one) => {
     if (one.status === 'fulfilled') return []
     if (one.reason instanceof KitError) return [one.reason]

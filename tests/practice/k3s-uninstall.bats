@@ -141,7 +141,7 @@ YAML
   assert_output --partial 'snapshots of the database in /var/backups/keybuzz-k3s'
   for machine in master-01 master-02 worker-01; do assert_bare "$machine"; done
   run -0 on master-01 'ls /var/backups/keybuzz-k3s'
-  assert_output --partial 'on-demand-practice-master-01'
+  assert_output --partial 'keybuzz-uninstall-practice-master-01'
   assert [ ! -e "$credentials/kubeconfig" ]
   assert [ ! -e "$credentials/cluster.env" ]
   [[ -n $(setting K3S_TOKEN) ]]

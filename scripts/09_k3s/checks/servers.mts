@@ -1,8 +1,9 @@
-import { unlessInterrupted } from '../../../lib/base/errors.mts'
+import { exitCodes } from '../../../lib/base/errors.mts'
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
 import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import { isServer } from '../../../lib/kube/cluster-view.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
+import { orUndefined } from './exits.mts'
 import { nodesOf, type Tools } from './nodes.mts'
 import { isKitMade } from '../probes/cluster-facts.mts'
 import type { K3sSettings } from '../settings.mts'
@@ -13,11 +14,13 @@ import type { K3sSettings } from '../settings.mts'
 export const serversOf = async (tools: Tools): Promise<LiveObject[]> =>
   (await nodesOf(tools)).filter(isServer)
 
-/** Reads the metrics of the etcd member on one server; `told` is false when it has none. Does not throw. */
+/**
+ * Reads the metrics of the etcd member on one server; `told` is false when they cannot be had.
+ * @throws KitError exit 3, 5, 6, 7, 130 or 143, see Kube.raw: without the API nothing is known of etcd
+ */
 async function memberOf({ kube }: Tools, { metadata: { name } }: LiveObject) {
-  const text = await kube
-    .raw(`/api/v1/nodes/http:${name}:2381/proxy/metrics`)
-    .catch(unlessInterrupted(() => undefined))
+  const asked = kube.raw(`/api/v1/nodes/http:${name}:2381/proxy/metrics`)
+  const text = await orUndefined(asked, exitCodes.rolloutFailed, exitCodes.denied)
   if (text === undefined) return { name, told: false, missing: '' }
   const value = (metric: string) => new RegExp(`^${metric} (\\d+)`, 'm').exec(text)?.[1]
   const known = [...text.matchAll(/^etcd_network_known_peers\{.*\} 1$/gm)].length

@@ -1,4 +1,4 @@
-import { unlessInterrupted } from '../../../lib/base/errors.mts'
+import { exitCodes } from '../../../lib/base/errors.mts'
 import { failed, passed, warning, type Check } from '../../../lib/checks/checks.mts'
 import { pollUntil } from '../../../lib/base/poll.mts'
 import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
@@ -6,6 +6,7 @@ import type { LiveObject } from '../../../lib/kube/types.mts'
 import { itemsOf } from '../../../lib/settings/validators.mts'
 import { probesOf } from '../../../lib/kube/probes.mts'
 import { parts, probeNamespace } from '../probes/probe.mts'
+import { orUndefined } from './exits.mts'
 import { nodesOf, type Tools } from './nodes.mts'
 import type { K3sSettings } from '../settings.mts'
 import { waitingOf } from './images.mts'
@@ -62,13 +63,18 @@ export const kubelets: Check<K3sSettings> = {
 /** Milliseconds in which a node has reconnected to a server that was restarted: some 3 s, with a margin. */
 const sessions = 20_000
 
-/** Names of nodes whose kubelet does not answer within 5 s: without a connection from the node a request may hang. */
+/**
+ * Names of nodes whose kubelet does not answer within 5 s: without a connection from the node a request may hang.
+ * @throws KitError exit 3, 5, 7, 8, 130 or 143, see Kube.raw
+ */
 async function silentKubelets({ kube }: Tools, nodes: readonly LiveObject[]): Promise<string[]> {
   const answers = await Promise.all(
     nodes.map(({ metadata: { name } }) =>
-      kube
-        .raw(`/api/v1/nodes/${name}/proxy/healthz`, { once: true, timeoutSeconds: 5 })
-        .catch(unlessInterrupted(() => '')),
+      orUndefined(
+        kube.raw(`/api/v1/nodes/${name}/proxy/healthz`, { once: true, timeoutSeconds: 5 }),
+        exitCodes.rolloutFailed,
+        exitCodes.unreachable,
+      ),
     ),
   )
   return nodes.flatMap(({ metadata }, at) => (answers[at]?.trim() === 'ok' ? [] : [metadata.name]))

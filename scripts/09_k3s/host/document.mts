@@ -1,4 +1,6 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { written } from '../../../lib/base/written.mts'
+import { lastLines } from './last-lines.mts'
 
 /** What a script printed about its host, as lines `KEY WORD...`: values by key, in the order they were printed. */
 export interface HostDocument {
@@ -24,9 +26,9 @@ export function parseDocument(name: string, text: string): HostDocument {
   })
   const last = lines.at(-1)
   if (last?.key !== 'end') {
-    throw new KitError(`${name} did not give the whole preflight output`, {
+    throw new KitError(`${name} did not give the whole answer of the script that reads its state`, {
       exitCode: exitCodes.unreachable,
-      details: [`its last words: ${last === undefined ? 'none' : [last.key, ...last.words].join(' ')}`],
+      details: [`its last words: ${lastLines(text, 1).join('') || 'none'}`, written()],
       hint: 'run the same command again',
     })
   }

@@ -21,11 +21,11 @@ import {
   copyArtifacts,
   writeConfig,
   needsStart,
-  type Artifact,
   start,
   type DesiredState,
 } from './install.mts'
 import { markPutOut, withMembership } from './membership.mts'
+import { requireSameProgram } from './one-release.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { leaderless, missingOf, nodeless, serverIsHealthy } from './readiness.mts'
@@ -33,23 +33,28 @@ import { deleteStrayPods } from './pod-addresses.mts'
 import { hideToken, requireSameTokens, withTokens } from './tokens.mts'
 import { written } from '../../../lib/base/written.mts'
 
+/** The masters, and what their installation needs. */
 export interface ControlPlane {
-  /** Every master of the cluster: each is asked. */
+  /** Every master of the cluster: the state of each is read. */
   readonly servers: readonly Host[]
-  /** Those this run may change. */
+  /** The masters this run may change. */
   readonly masters: readonly Host[]
   readonly settings: K3sSettings
   /** Saves tokens that the settings lack. */
   readonly keep: (found: RawValues) => Promise<void>
   readonly versions: Versions
   readonly until: Until
-  /** A cluster was installed for this environment before. */
+  /** True when a cluster was installed for this environment before. */
   readonly known: boolean
 }
 
 /**
- * Makes masters servers of one cluster, one after another, each healthy before the next.
- * @throws KitError exit 3, 5, 7 or 9
+ * Makes the masters servers of one cluster, one after another; each must be healthy before the next is started.
+ * @throws KitError exit 2 when versions.json has no k3s or a list of checksums cannot be read; exit 3 for a foreign
+ *   Kubernetes, a missing private address, a file that cannot be read, or a server that must be started while another
+ *   is not healthy; exit 5 for another cluster, token, identity, fixed value or K3s version; exit 7 for a checksum;
+ *   exit 9 when a change fails or a server does not become healthy; exit 3, 6, 9, 130 or 143, see Host.read; what
+ *   `keep` and the gate (Writes.make) throw; NotYet when a file or token exists only after an earlier step
  */
 export async function ensureServers({
   servers,
@@ -69,7 +74,7 @@ export async function ensureServers({
   requireSameFixed(states, given)
   const { begins, order } = planFormation(states, known, changes)
   requireSameProgram(order, artifacts)
-  // A file that is not its publisher's ends the run before anything is saved, on this machine too.
+  // A wrong checksum ends the run before anything is saved, also on this machine.
   if (states.some(({ program }) => program === undefined)) await proveAll(artifacts)
   const settings = await withTokens({ states, servers, settings: given, keep })
   await Promise.all(masters.map((master) => copyArtifacts(master, artifacts)))
@@ -94,7 +99,7 @@ export async function ensureServers({
       await requireOthersWhole(state, states, servers)
       const member = order.find(({ data, name }) => data && name !== state.name)
       if (!state.data && member !== undefined) {
-        // One that tries on would be back before its old Node is gone, and lose its new member with that.
+        // If it went on trying to start, it would join before its old Node is gone, and lose its new member with that.
         if (!state.stopped) await host.change('stop k3s', ['systemctl', 'stop', 'k3s'])
         await forgetNode(hostOf(servers, member.name), state, until)
         if (state.putOut === true) await markPutOut(host)
@@ -104,15 +109,15 @@ export async function ensureServers({
       whole.push({ host, held: state.images })
       continue
     }
-    // Also one that an earlier run had started, and did not live to see ready.
+    // Waits also for a server that an earlier, interrupted run has started.
     const before = starts ? state.invocation : undefined
-    // A start with a database of before may find that it was put out of the cluster: then it takes a second one.
+    // A start with existing etcd data may find that etcd has removed this server: then it needs a second start.
     const onTombstone = starts && state.data ? () => start(host, wanted) : undefined
     await until(serverIsHealthy(host, { before, members, onTombstone }))
     if (starts && state.registered) await deleteStrayPods(host, state.name)
     whole.push({ host, held: undefined })
   }
-  // Of all at once: no server waits for the images of another.
+  // In parallel: no server waits for the images of another.
   const imported = await Promise.all(
     whole.map(({ host, held }) => ensureImages(host, artifacts, until, held)),
   )
@@ -121,23 +126,11 @@ export async function ensureServers({
 }
 
 /**
- * It runs, and the cluster has no Node of its name: a kubelet registers only as it starts, so one whose Node was taken
- * away by force never comes back by itself. An API that is slow to answer says nothing of the kind.
+ * True when K3s runs and the cluster has no Node of its name: a kubelet registers only when it starts, so a Node that
+ * was deleted never comes back by itself. False when the API does not answer in time.
  */
 const lostItsNode = async (host: Host, { active }: HostState): Promise<boolean> =>
   active && (await departureOf(host, host)).node === 'gone'
-
-/** A running cluster keeps its version: a newer one is for an upgrade, server by server with a snapshot first. */
-function requireSameProgram(order: readonly HostState[], artifacts: readonly Artifact[]): void {
-  const wanted = artifacts.find(({ path }) => path === paths.binary)?.sha256
-  const other = order.find(({ data, program }) => data && program !== undefined && program !== wanted)
-  if (other === undefined) return
-  throw new KitError(`${other.name} runs another K3s than versions.json names`, {
-    exitCode: exitCodes.conflict,
-    details: [`Upgrading K3s is not part of this version of the kit. ${written()}`],
-    hint: 'put the version that is installed back into versions.json',
-  })
-}
 
 const hostOf = (hosts: readonly Host[], name: string): Host => {
   const found = hosts.find((host) => host.name === name)
@@ -145,7 +138,7 @@ const hostOf = (hosts: readonly Host[], name: string): Host => {
   return found
 }
 
-/** K3s reads only once how a server comes into the cluster: what a member was told stays. */
+/** How a server begins or joins the cluster. K3s reads this only once: a member keeps the value it has. */
 async function originOf(
   state: HostState,
   begins: string | undefined,
@@ -155,14 +148,14 @@ async function originOf(
   if (state.name === begins || (state.data && state.joins === undefined)) return { begins: true }
   const others = order.filter(({ name }) => name !== state.name)
   const other = others.find(({ data, name }) => data || name === begins)
-  // The only server there is: nobody has a token but itself.
+  // It is the only server, so no other one has a token.
   if (other === undefined) return { begins: true }
   return { joins: state.joins ?? other.address, token: await tokenOf(other.name) }
 }
 
 /**
- * A join token in its full form, which lets the joiner verify the cluster's CA.
- * @throws NotYet under --plan before there is a cluster
+ * The join token of a server in its full form, with which a joining server verifies the cluster's CA.
+ * @throws NotYet while the server has none, as under --plan before the cluster exists
  */
 async function readToken(server: Host): Promise<string> {
   const { code, stdout } = await server.read(['cat', `${paths.server}/token`], { shown: 'read the token' })
@@ -171,8 +164,11 @@ async function readToken(server: Host): Promise<string> {
 }
 
 /**
- * A server is only started while all others that hold the database are healthy: two away at once would end the quorum.
- * @throws KitError exit 3 naming the other that is not healthy
+ * Requires that all other servers with etcd data are healthy, before one is started or stopped: two that are down at
+ * the same time could end the quorum.
+ * @param states of all servers
+ * @param servers the hosts of `states`, by name
+ * @throws KitError exit 3 naming one that is not healthy; exit 3, 6, 9, 130 or 143, see Host.read
  */
 export async function requireOthersWhole(
   { name, address }: Pick<HostState, 'name' | 'address'>,
@@ -180,7 +176,7 @@ export async function requireOthersWhole(
   servers: readonly Host[],
 ): Promise<void> {
   const others = states.filter((other) => other.name !== name && other.data)
-  // Who holds no database can have no vote: what etcd still lists of it is from before it was installed anew.
+  // A server without etcd data has no vote: a member etcd still lists for it is from before its reinstallation.
   const without = [address, ...states.filter(({ data }) => !data).map((one) => one.address)]
   const missing = await Promise.all(others.map((other) => missingOf(hostOf(servers, other.name), without)))
   const at = missing.findIndex((one) => one !== '')

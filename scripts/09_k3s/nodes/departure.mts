@@ -93,11 +93,14 @@ export const nodeGone = (server: Host, leaving: Leaving, uid: string): Condition
   hint: `on ${server.name}: kubectl get node ${leaving.name} -o jsonpath={.metadata.finalizers} tells what holds it, and journalctl -u k3s on the masters why; then run the same command again`,
 })
 
-/** The condition that etcd no longer lists the machine. Met at once when etcd gives no list. */
+/** The condition that etcd no longer lists the machine. */
 export const memberForgotten = (server: Host, leaving: Leaving): Condition => ({
   what: `etcd without ${leaving.name}’s member`,
   seconds: timeoutSeconds,
-  missing: async () =>
-    ((await departureOf(server, leaving)).members ?? []).length === 0 ? '' : 'it is still a member',
+  async missing() {
+    const { members } = await departureOf(server, leaving)
+    if (members === undefined) return `${server.name} does not say`
+    return members.length === 0 ? '' : 'it is still a member'
+  },
   hint: 'journalctl -u k3s on the masters; then run the same command again',
 })

@@ -9,7 +9,7 @@ import {
   type Departure,
   type Leaving,
 } from './departure.mts'
-import { kubectlWords } from './kubectl.mts'
+import { askKubectl, kubectlWords } from './kubectl.mts'
 import { removeMember } from './member-list.mts'
 
 /**
@@ -22,8 +22,8 @@ import { removeMember } from './member-list.mts'
  * @param server a healthy one
  * @param leaving when it is a server, its K3s must not run, or never be started again: else it would join before its
  *   Node is gone, and lose its new member with the old Node
- * @throws KitError exit 9 when Node or member still exist after 180 s, or a command fails; exit 3, 6, 9, 130 or 143,
- *   see Host.read; what the gate throws (Writes.make)
+ * @throws KitError exit 9 when Node or member still exist after 180 s, or a command fails; exit 6 when the server does not
+ *   tell what is left; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws (Writes.make)
  */
 export async function forgetNode(server: Host, leaving: Leaving, until: Until): Promise<void> {
   const { name } = leaving
@@ -86,14 +86,13 @@ const settled = (server: Host, leaving: Leaving): Promise<Departure> =>
     every: 1000,
   })
 
-/** Deletes the objects that `kubectl get` finds with these words; nothing when it finds none. */
+/** Deletes the objects that `kubectl get` finds with these words; nothing when it finds none. @throws as forgetNode */
 async function deleteThere(
   server: Host,
   what: string,
   words: readonly string[],
   how: readonly string[] = [],
 ): Promise<void> {
-  const { stdout } = await server.read(kubectlWords('get', ...words, '-o', 'name'))
-  if (stdout.trim() === '') return
+  if ((await askKubectl(server, what, ['get', ...words, '-o', 'name'])) === '') return
   await server.change(`delete ${what}`, kubectlWords('delete', ...words, ...how), { timeoutSeconds: 120 })
 }

@@ -86,7 +86,10 @@ export async function ensureImages(
     await until({
       what: `${few(images, 3)} on ${host.name}`,
       seconds: 30,
-      missing: async () => few(gone(sha256, await askImages(host)), 3),
+      async missing() {
+        const now = await askImages(host)
+        return now.noted.includes(sha256) ? few(gone(sha256, now), 3) : 'containerd does not say'
+      },
       hint: `look whether the disk of ${host.name} is full (df -h /var/lib/rancher), free some, then run module 9 again`,
     })
   }

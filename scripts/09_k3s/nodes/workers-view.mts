@@ -9,14 +9,14 @@ export interface WorkersView {
   readonly token: string
   /** The names of all Nodes that are Ready. */
   readonly ready: ReadonlySet<string>
-  /** The names of all Nodes. */
-  readonly nodes: ReadonlySet<string>
+  /** The K3s version of each Node by its name, as its kubelet has reported it; empty before that. */
+  readonly nodes: ReadonlyMap<string, string>
 }
 
 const readyNodes = kubectlWords('--request-timeout=5s', 'get', 'nodes')
   .concat(
     '-o',
-    `'jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'`,
+    `'jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status}={.status.nodeInfo.kubeletVersion} {end}'`,
   )
   .join(' ')
 
@@ -38,8 +38,14 @@ export async function viewOfWorkers(
   return code === 0 ? { token, ...nodesIn(nodes) } : { token }
 }
 
+/** The Nodes in the words `NAME=READY=VERSION`. */
 function nodesIn(text: string): Pick<WorkersView, 'ready' | 'nodes'> {
-  const said = text.trim().split(/\s+/).filter(Boolean)
-  const named = (some: readonly string[]) => new Set(some.map((one) => one.replace(/=[^=]*$/, '')))
-  return { ready: named(said.filter((one) => one.endsWith('=True'))), nodes: named(said) }
+  const said = text.split(/\s+/).flatMap((one) => {
+    const [name = '', ready, version = ''] = one.split('=')
+    return name === '' ? [] : [{ name, ready, version }]
+  })
+  return {
+    ready: new Set(said.flatMap(({ name, ready }) => (ready === 'True' ? [name] : []))),
+    nodes: new Map(said.map(({ name, version }) => [name, version])),
+  }
 }

@@ -1,4 +1,4 @@
-import { exitCodes, isInterruption, KitError, NotYet } from '../../../lib/base/errors.mts'
+import { exitCodes, KitError, NotYet } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import type { Hosts } from '../../../lib/hosts/hosts.mts'
 import { lazily } from '../../../lib/base/lazy.mts'
@@ -6,6 +6,7 @@ import { createLimit } from '../../../lib/base/concurrency.mts'
 import { log } from '../../../lib/base/log.mts'
 import type { Until } from '../../../lib/base/poll.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
+import { failuresOf } from '../host/failures.mts'
 import { agentConfig } from './config.mts'
 import { ensureImages } from './images.mts'
 import { forgetNode } from './forget-node.mts'
@@ -20,6 +21,7 @@ import {
   type Artifact,
   type DesiredState,
 } from './install.mts'
+import { requireOneRelease } from './one-release.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { deleteStrayPods } from './pod-addresses.mts'
@@ -37,7 +39,7 @@ export interface Workers extends Omit<Hosts, 'close'> {
  * Joins every worker that is connected, several in parallel; one that fails or is slow delays no other.
  * @throws KitError exit 9 after the others have joined, naming each that did not, whatever the exit code of its error
  *   was; before the first one: exit 2, 3, 7 or NotYet, see artifactsOf; exit 3 when no server of the cluster is
- *   healthy, NotYet while there is none; exit 3, 6, 9, 130 or 143, see Host.read
+ *   healthy, NotYet while there is none; exit 5 when a server runs another K3s; what ends the whole run, see failuresOf
  */
 export async function ensureWorkers({
   servers,
@@ -51,8 +53,10 @@ export async function ensureWorkers({
   if (workers.length + absent.length === 0) return
   const artifacts = artifactsOf(versions)
   const gate = lazily(() => healthyOf(servers))
+  const view = await lookFrom(servers)
+  await requireOneRelease(servers, view.nodes, { versions, env: settings.ENV })
   const shared = {
-    ...(await lookFrom(servers)),
+    ...view,
     gate,
     artifacts,
     env: settings.ENV,
@@ -63,20 +67,13 @@ export async function ensureWorkers({
   }
   const limit = createLimit(settings.JOIN_PARALLEL)
   const joined = await Promise.allSettled(workers.map((worker) => limit(() => join({ ...shared, worker }))))
-  const failures = [
-    ...absent.map(({ why }) => why),
-    ...joined.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])),
-  ]
+  const failures = [...absent.map(({ why }) => why), ...failuresOf(joined)]
   const untouched = joined.filter((one) => one.status === 'fulfilled' && !one.value).length
   if (untouched > 0) log.ok(`${untouched} of ${workers.length} workers run as they should, untouched`)
-  const ended = failures.find(isInterruption)
-  if (ended !== undefined) throw ended
-  const [first, ...others] = failures
-  if (first === undefined) return
-  if (!(first instanceof KitError) || others.some((one) => !(one instanceof KitError))) throw first
+  if (failures.length === 0) return
   throw new KitError(`${failures.length} of ${workers.length + absent.length} workers did not join`, {
     exitCode: exitCodes.rolloutFailed,
-    details: (failures as KitError[]).flatMap(({ message, details }) => [message, ...details]),
+    details: failures.flatMap(({ message, details }) => [message, ...details]),
     hint: 'the others are in the cluster; repair these, then run module 9 again',
   })
 }
@@ -93,7 +90,7 @@ async function lookFrom(servers: readonly Host[]): Promise<WorkersView> {
     const view = await viewOfWorkers(server)
     const { token, ready, nodes } = view
     if (ready !== undefined && nodes !== undefined) return { token, ready, nodes }
-    there ||= view.token !== ''
+    there ||= token !== ''
   }
   throw there ? noneWhole() : new NotYet('09_k3s_02_install_control_plane')
 }

@@ -37,8 +37,8 @@ export interface Fit {
  * @param program the processor the K3s binary is built for, as `uname -m` prints it
  * @throws KitError exit 3 with every check that failed and is not waived; exit 2 when WAIVED names an unknown check or
  *   one that cannot be waived; exit 5 for a node that would get another name, address or role; exit 6 for incomplete
- *   output; exit 9 when the state of files cannot be read; exit 3, 6, 9, 130 or 143, see Host.read; an Error when a
- *   host cannot listen or probe
+ *   output; exit 9 when the state of files cannot be read; exit 3, 6, 9, 130 or 143, see Host.read; see also
+ *   findBlocked
  */
 export async function requireFit(
   hosts: Omit<Hosts, 'close'>,

@@ -16,7 +16,7 @@ import { pending, tasksFor, type FitHost } from './tasks.mts'
  * and that connections which were blocked before now succeed.
  * @throws KitError exit 9 when a file cannot be written or a command fails, a host is not prepared within 15 s, or a
  *   connection is still blocked after 20 s; exit 6 for incomplete output; exit 3, 6, 9, 130 or 143, see Host.read; what
- *   the gate throws (Writes.make); an Error when a host cannot listen or probe
+ *   the gate throws (Writes.make); see also findBlocked
  */
 export async function prepareHosts(
   fit: readonly FitHost[],

@@ -1,6 +1,7 @@
-import { exitCodes, isInterruption, KitError } from '../../../lib/base/errors.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import type { Teardown, TeardownRun } from '../../../lib/hosts/teardown.mts'
+import { failuresOf } from '../host/failures.mts'
 import { paths } from '../host/paths.mts'
 import { carries, readState, type HostState } from '../nodes/host-state.mts'
 import { leaveUnseen, removeNode } from './remove-node.mts'
@@ -43,10 +44,10 @@ export const teardown: Teardown = {
     if (run.released) await saveSnapshot(masters, states, run.planning)
     const leaving = [...masters, ...workers]
     for (const host of leaving) await markLeaving(host)
-    const failures: unknown[] = []
+    const failures: KitError[] = []
     for (const group of [workers, masters]) {
       const ended = await Promise.allSettled(group.map((host) => uninstallK3s(host, run)))
-      failures.push(...ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])))
+      failures.push(...failuresOf(ended))
     }
     requireNone(failures, leaving.length)
     requireAllSeen(run)
@@ -71,20 +72,26 @@ function requireNobodyLeft(states: readonly HostState[], { hosts: { servers, los
 
 const snapshotFolder = `${paths.server}/db/snapshots`
 
-/** Finds complete snapshots of the last hour: a failed or killed save leaves nothing, a `.part` or an empty file. */
-const fresh = ['find', snapshotFolder, '-type', 'f', '-name', 'on-demand-*'].concat(
+/** The base name of the last snapshot: one that an operator has saved lacks what was written since. */
+const snapshotName = 'keybuzz-uninstall'
+
+/**
+ * Finds complete last snapshots of this run, or of one that was interrupted a moment ago: a failed or killed save leaves
+ * nothing, a `.part` or an empty file. After five minutes another one is saved: the cluster may have been used since.
+ */
+const fresh = ['find', snapshotFolder, '-type', 'f', '-name', `${snapshotName}-*`].concat(
   '!',
   '-name',
   '*.part',
   '-size',
   '+0',
   '-mmin',
-  '-60',
+  '-5',
 )
 
 /**
- * Saves a last snapshot of etcd, on the first running server that can; nothing when one has a recent snapshot, or none
- * runs. K3s exits with 0 and without a message even when it saved nothing: so the file is looked for.
+ * Saves a last snapshot of etcd, on the first running server that can; nothing when an uninstall has saved one in the
+ * last five minutes, or none runs. K3s exits with 0 and without a message even when it saved nothing: so the file is looked for.
  * @throws KitError exit 9 when none of the running servers could save one; exit 3, 6, 9, 130 or 143, see Host.read;
  *   what the gate throws (Writes.make)
  */
@@ -98,7 +105,7 @@ async function saveSnapshot(
   for (const server of running) if (await isSaved(server)) return
   const why: string[] = []
   for (const server of running) {
-    const words = [paths.binary, 'etcd-snapshot', 'save']
+    const words = [paths.binary, 'etcd-snapshot', 'save', '--name', snapshotName]
     const error = await server.change('save a last snapshot', words, { timeoutSeconds: 300 }).then(
       () => undefined,
       (thrown: unknown) => {
@@ -121,14 +128,12 @@ async function saveSnapshot(
   })
 }
 
-/** @throws KitError exit 9 naming each host that failed, whatever its exit code; before that, any other error */
-function requireNone(failures: readonly unknown[], all: number): void {
-  const [other] = failures.filter((one) => !(one instanceof KitError) || isInterruption(one))
-  if (other !== undefined) throw other
+/** @throws KitError exit 9 naming each host that failed, whatever its exit code */
+function requireNone(failures: readonly KitError[], all: number): void {
   if (failures.length === 0) return
   throw new KitError(`${failures.length} of ${all} hosts still carry K3s`, {
     exitCode: exitCodes.rolloutFailed,
-    details: (failures as KitError[]).flatMap(({ message, details }) => [message, ...details]),
+    details: failures.flatMap(({ message, details }) => [message, ...details]),
     hint: 'the others are bare; repair these, then run the same command again',
   })
 }

@@ -2,7 +2,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { shortened } from '../../../lib/base/sensitive.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import { kubectlWords } from '../nodes/kubectl.mts'
+import { askKubectl } from '../nodes/kubectl.mts'
 
 interface VolumeSpec {
   claimRef?: { namespace: string; name: string }
@@ -16,7 +16,7 @@ interface VolumeSpec {
  * @throws KitError exit 6 when the server gives no list of volumes; exit 3, 6, 9, 130 or 143, see Host.read
  */
 export async function localVolumes(server: Host, nodes: readonly string[]): Promise<string[]> {
-  const { stdout } = await server.read(kubectlWords('get', 'persistentvolumes', '-o', 'json'))
+  const stdout = await askKubectl(server, 'its volumes', ['get', 'persistentvolumes', '-o', 'json'])
   return volumesOn(volumesIn(stdout, server.name), nodes)
 }
 

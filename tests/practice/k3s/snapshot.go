@@ -14,10 +14,14 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// runSnapshot is `k3s etcd-snapshot save|list`.
+// runSnapshot is `k3s etcd-snapshot save [--name NAME]|list`.
 func runSnapshot(args []string) error {
+	name := "on-demand"
+	if len(args) == 3 && args[0] == "save" && args[1] == "--name" {
+		name, args = args[2], args[:1]
+	}
 	if !slices.Equal(args, []string{"save"}) && !slices.Equal(args, []string{"list"}) {
-		return errors.New("etcd-snapshot: this practice build knows save and list, without flags")
+		return errors.New("etcd-snapshot: this practice build knows save, with --name alone, and list")
 	}
 	if args[0] == "list" {
 		files, _ := filepath.Glob(snapshotDir + "/*")
@@ -26,7 +30,7 @@ func runSnapshot(args []string) error {
 		}
 		return nil
 	}
-	file, err := saveSnapshot(context.Background(), "on-demand")
+	file, err := saveSnapshot(context.Background(), name)
 	if err == nil {
 		fmt.Println(file)
 	}

@@ -360,7 +360,7 @@ test('where the first server cannot save one the next does', async () => {
   assert.ok(world.machines.every(({ active }) => !active))
 })
 
-test('a snapshot counts by a real find when it is whole, has bytes, and is of this hour', async () => {
+test('a snapshot counts by a real find when it is whole, has bytes, and an uninstall of these minutes has saved it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'keybuzz-snapshots-'))
   try {
     const world = await installed(1, 0)
@@ -381,12 +381,16 @@ test('a snapshot counts by a real find when it is whole, has bytes, and is of th
     }))
     assert.ok(master)
     const end = () => teardown.destroyCluster(ending({ ...hosts, masters: [master], servers: [master] }))
-    writeFileSync(join(folder, 'on-demand-master-01-1.part'), 'half')
-    writeFileSync(join(folder, 'on-demand-master-01-2'), '')
-    writeFileSync(join(folder, 'on-demand-master-01-3'), 'of yesterday')
-    utimesSync(join(folder, 'on-demand-master-01-3'), 1, 1)
+    const own = (at: number) => join(folder, `keybuzz-uninstall-master-01-${at}`)
+    writeFileSync(`${own(1)}.part`, 'half')
+    writeFileSync(own(2), '')
+    writeFileSync(own(3), 'of an uninstall that was given up')
+    const tenMinutesAgo = Date.now() / 1000 - 600
+    utimesSync(own(3), tenMinutesAgo, tenMinutesAgo)
+    // It lacks what was written since; K3s says nothing of where a snapshot comes from.
+    writeFileSync(join(folder, 'on-demand-master-01-4'), 'of an operator, a while ago')
     await assert.rejects(end(), /no last snapshot/)
-    writeFileSync(join(folder, 'on-demand-master-01-4'), 'whole')
+    writeFileSync(own(5), 'whole')
     await end()
     assert.equal(tried.filter((what) => what === 'save a last snapshot').length, 1)
   } finally {

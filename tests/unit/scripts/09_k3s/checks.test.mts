@@ -4,7 +4,7 @@ import { runChecks, type Outcome, type Tools } from '../../../../lib/checks/chec
 import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { checks } from '../../../../scripts/09_k3s/checks.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
-import { KitError } from '../../../../lib/base/errors.mts'
+import { Cancelled, exitCodes, KitError } from '../../../../lib/base/errors.mts'
 
 // The cluster here is a stand-in: a table of answers, all right, of which each test makes one wrong.
 
@@ -761,6 +761,44 @@ for (const [id, what, world, result, evidence] of wrong) {
     if (result !== 'passed') assert.doesNotMatch(outcome?.fix ?? '', /\b(NAMESPACE|POD|NAME)\b/)
   })
 }
+
+/** The outcome of one check while these paths end in an error. */
+async function outcomeWhile(id: string, path: RegExp, error: KitError) {
+  const tools = toolsOf({})
+  const raw = async (asked: string): Promise<string> => {
+    if (path.test(asked)) throw error
+    return tools.kube.raw(asked)
+  }
+  const [outcome] = await runChecks(
+    checks.filter((check) => check.id === id),
+    { ...tools, kube: { ...tools.kube, raw } },
+  )
+  return outcome
+}
+
+for (const [id, path] of [
+  ['k3s.etcd', /:2381\//],
+  ['k3s.kubelets', /proxy\/healthz$/],
+] as const) {
+  test(`a Ctrl-C during ${id} ends the run: it is no answer of a node`, async () => {
+    await assert.rejects(outcomeWhile(id, path, new Cancelled()), { exitCode: exitCodes.interrupted })
+  })
+
+  test(`a kubeconfig that is refused during ${id} is told as that`, async () => {
+    const error = new KitError('the certificate is not trusted', {
+      exitCode: exitCodes.trust,
+      hint: 'copy the kubeconfig again',
+    })
+    const { result, evidence, fix } = (await outcomeWhile(id, path, error)) ?? {}
+    assert.deepEqual([result, evidence, fix], ['failed', error.message, error.hint])
+  })
+}
+
+test('an API that is lost while etcd is asked is no etcd without metrics', async () => {
+  const error = new KitError('the API server cannot be reached', { exitCode: exitCodes.unreachable })
+  const outcome = await outcomeWhile('k3s.etcd', /:2381\//, error)
+  assert.equal(outcome?.evidence, 'the API server cannot be reached')
+})
 
 test('what a busy node does not answer at once is asked again', async () => {
   const asked = new Set<string>()

@@ -121,6 +121,20 @@ test('an image the tarball does not bring back is an error, not a success', asyn
   await assert.rejects(ensureImages(host, artifacts, untilNow, before))
 })
 
+test('a containerd that does not answer after an import has not said that the image is there', async () => {
+  lay()
+  rmSync(join(store, 'pause:3'))
+  const dying = {
+    ...host,
+    async change(what: string, words: readonly string[]) {
+      await host.change(what, words)
+      writeFileSync(join(folder, 'down'), '')
+    },
+  }
+  await assert.rejects(ensureImages(dying, artifacts, untilNow, asked()), /containerd does not say$/)
+  rmSync(join(folder, 'down'))
+})
+
 test('a containerd that has lost everything is told from one that does not answer', () => {
   lay()
   for (const image of ['coredns:1', 'pause:3', 'of-others:1']) rmSync(join(store, image))

@@ -18,6 +18,8 @@ interface Machine {
   readonly name: string
   readonly address: string
   readonly role: 'master' | 'worker'
+  /** What its kubelet reports. */
+  version: string
   /** By path: what was put there. */
   files: Map<string, string>
   active: boolean
@@ -74,6 +76,7 @@ export interface World {
 
 /** A machine as its owner installed it. */
 export const bare = () => ({
+  version: 'v1',
   files: new Map<string, string>(),
   active: false,
   starting: false,
@@ -273,7 +276,7 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   if (line === 'systemctl is-active k3s') return [0, one.active ? 'active\n' : 'inactive\n']
   if (line.includes('get persistentvolumes')) return [0, '{"items": []}']
   if (line.includes('--property Restart ')) return [0, one.ending || !one.active ? 'no' : 'always']
-  if (line.includes('on-demand-')) return [0, one.snapshot ? 'on-demand-1' : '']
+  if (line.includes('keybuzz-uninstall-')) return [0, one.snapshot ? 'keybuzz-uninstall-1' : '']
   if (line.includes('get pods')) {
     const asked = world.machines.find(({ name }) => line.includes(`spec.nodeName=${name}`))
     if (line.endsWith('-o name')) return [0, world.carrying.has(asked?.name ?? '') ? 'pod/one' : '']
@@ -318,7 +321,10 @@ export const documentOf = ({ address }: Pick<Host, 'address'>): string =>
 
 function viewOfWorkers(world: World, one: Machine): [number, string] {
   if (!one.data) return [1, '\n']
-  const nodes = [...world.nodes].map((name) => `${name}=True `).join('')
+  const nodes = world.machines
+    .filter(({ name }) => world.nodes.has(name))
+    .map(({ name, version }) => `${name}=True=${version} `)
+    .join('')
   return isHealthy(world, one)
     ? [0, `K10abc::agent:of-the-cluster\n${nodes}`]
     : [1, 'K10abc::agent:of-the-cluster\n']
