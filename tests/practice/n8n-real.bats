@@ -177,7 +177,7 @@ wrong_secret() {
 @test "a wrong Redis password given in this run: exit 8, before anything is touched" {
   before=$(versions_of_objects)
   cp -p "$credentials/platform.env" "$BATS_TEST_TMPDIR/saved"
-  printf "REDIS_PASSWORD='not-the-password'\n" >"$BATS_TEST_TMPDIR/answers"
+  (umask 077 && printf "REDIS_PASSWORD='not-the-password'\n" >"$BATS_TEST_TMPDIR/answers")
   run kit --module 12 --yes --answers "$BATS_TEST_TMPDIR/answers"
   cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/platform.env"
   assert_equal "$status" 8
