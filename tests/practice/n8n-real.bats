@@ -91,11 +91,15 @@ opens_for() {
   assert_output --regexp 'Worker (started|finished) execution'
 }
 
+# versions_of_kit: as versions_of_objects, without the generation of Deployments: the real n8n is busy enough for its
+# autoscalers to change the number of pods meanwhile. The time of the kit's last write stays in each line.
+versions_of_kit() { versions_of_objects | sed -E 's#^(Deployment/[^ ]+) [0-9]+ #\1 #'; }
+
 @test "a second install sends nothing" {
-  before=$(versions_of_objects)
+  before=$(versions_of_kit)
   run -0 kit --module 12 --yes
   assert_output --partial 'nothing to do'
-  assert_equal "$(versions_of_objects)" "$before"
+  assert_equal "$(versions_of_kit)" "$before"
 }
 
 @test "the drills hold: a credential survives the loss of every pod, a job waits for its workers" {
@@ -173,7 +177,7 @@ wrong_secret() {
 @test "a wrong Redis password given in this run: exit 8, before anything is touched" {
   before=$(versions_of_objects)
   cp -p "$credentials/platform.env" "$BATS_TEST_TMPDIR/saved"
-  printf "REDIS_PASSWORD='not-the-password'\n" >"$BATS_TEST_TMPDIR/answers"
+  (umask 077 && printf "REDIS_PASSWORD='not-the-password'\n" >"$BATS_TEST_TMPDIR/answers")
   run kit --module 12 --yes --answers "$BATS_TEST_TMPDIR/answers"
   cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/platform.env"
   assert_equal "$status" 8

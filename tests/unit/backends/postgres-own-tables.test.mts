@@ -8,18 +8,17 @@ import { failingBackends } from '../../../lib/backends/needs.mts'
 import { logIn } from '../../../lib/backends/postgres-login.mts'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
-import { adminPassword, startPostgres, withoutPostgres, type PostgresServer } from './postgres-server.mts'
+import {
+  adminPassword,
+  database,
+  startPostgres,
+  withoutPostgres,
+  type PostgresServer,
+} from './postgres-server.mts'
 
 // Asked of a real PostgreSQL: what passes every look and cannot be used.
 
 const options = { skip: withoutPostgres }
-const database = {
-  name: 'n8n_dev',
-  owner: 'n8n_dev',
-  password: sensitive('the role’s own password'),
-  connections: 3,
-  supportedFrom: 10,
-}
 let server: PostgresServer
 
 before(async () => {

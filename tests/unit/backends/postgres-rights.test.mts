@@ -7,20 +7,13 @@ import { planDatabase } from '../../../lib/backends/postgres-plan.mts'
 import { createPostgres } from '../../../lib/backends/postgres.mts'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
-import { startPostgres, withoutPostgres, type PostgresServer } from './postgres-server.mts'
+import { database, startPostgres, withoutPostgres, type PostgresServer } from './postgres-server.mts'
 
 // Asked of a real PostgreSQL: what roles may do with an application's database, and how an unfinished one ends.
 
 const options = { skip: withoutPostgres }
 const off = { mode: 'off', ca: undefined } as const
 const claim = 'keybuzz c0ffee dev/12_n8n'
-const database = {
-  name: 'n8n_dev',
-  owner: 'n8n_dev',
-  password: sensitive('the role’s own password'),
-  connections: 3,
-  supportedFrom: 10,
-}
 let server: PostgresServer
 const warnings: string[] = []
 

@@ -31,6 +31,15 @@ export interface PostgresServer {
 
 export const adminPassword = 'a secret password'
 
+/** An application's database, as tests ask for it. */
+export const database = {
+  name: 'n8n_dev',
+  owner: 'n8n_dev',
+  password: sensitive('the role’s own password'),
+  connections: 3,
+  supportedFrom: 10,
+}
+
 /**
  * Starts a server.
  * @param tls PEM texts: it then takes sessions with and without TLS
