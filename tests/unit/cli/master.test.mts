@@ -8,8 +8,5 @@ test('--from: earlier modules must be done; a plan of theirs that was interrupte
   assert.equal(await planned(exitCodes.done), undefined)
   for (const code of [exitCodes.interrupted, exitCodes.terminated]) assert.equal(await planned(code), code)
   await assert.rejects(planned(exitCodes.changesPending), { exitCode: exitCodes.preflight })
-  assert.equal(
-    await requireEarlierDone('dev', {}, () => assert.fail('not asked')),
-    undefined,
-  )
+  assert.equal(await requireEarlierDone('dev', {}, () => assert.fail('not asked')), undefined)
 })

@@ -201,7 +201,9 @@ test('a temporary folder in which nothing can be made is exit 12', async () => {
 
 test('what the API server warns of with an answer is on the screen once a run, redacted', async (context) => {
   sensitive('planted-warning-1')
-  const headers = { warning: String.raw`299 - "v1 \"Endpoints\" is old", 299 - "and so is planted-warning-1"` }
+  const headers = {
+    warning: String.raw`299 - "v1 \"Endpoints\" is old", 299 - "and so is planted-warning-1"`,
+  }
   const { kubectl } = await serveApi(() => ({ ...well, headers }))
   let screen = ''
   context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))

@@ -52,7 +52,11 @@ for (const [from, key, place, hint] of [
     assert.throws(
       () => requireLive({ ...rest, live: { [key]: 'the-live-value-1' } }, resolved),
       (thrown: unknown) => {
-        const { exitCode, details, hint: next } = thrown as { exitCode: number; details: string[]; hint: string }
+        const {
+          exitCode,
+          details,
+          hint: next,
+        } = thrown as { exitCode: number; details: string[]; hint: string }
         assert.equal(exitCode, exitCodes.conflict)
         assert.match(details[0] ?? '', new RegExp(`^Another one is in ${place.replaceAll('.', '\\.')}\\. `))
         assert.equal(next, hint)
