@@ -26,7 +26,7 @@ kubectl_that_waits() {
   printf '%s\n' '#!/bin/bash' \
     "kubectl=('$(k3s_program)' kubectl)" \
     "[[ \" \$* \" != *' proxy '* ]] || exec '$PWD/bin/ts' '$PWD/tests/practice/holding-proxy.mts' $1 '$BATS_TEST_TMPDIR' \"\${kubectl[@]}\" \"\$@\"" \
-    'exec "${kubectl[@]}" "$@"' >"$BATS_TEST_TMPDIR/kubectl"
+    "exec \"\${kubectl[@]}\" \"\$@\"" >"$BATS_TEST_TMPDIR/kubectl"
   chmod +x "$BATS_TEST_TMPDIR/kubectl"
 }
 
