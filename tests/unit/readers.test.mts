@@ -75,8 +75,6 @@ const readers: Readonly<Record<string, string>> = {
   'scripts/14_vault/api/client.mts': 'guarded: what is no JSON has no fields',
   'scripts/14_vault/api/vault.mts': shapes,
   'scripts/14_vault/checks-injector.mts': inCheck,
-  'scripts/15_llm/checks-pods.mts': inCheck,
-  'scripts/15_llm/drills.mts': inCheck,
   'scripts/15_llm/models.mts': shapes,
   'scripts/15_llm/services.mts': shapes,
   'scripts/15_llm/session.mts': inCheck,

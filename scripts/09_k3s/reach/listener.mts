@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { awaitedLater } from '../../../lib/base/concurrency.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { written } from '../../../lib/base/written.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
@@ -18,13 +19,14 @@ export function listen({ host, address }: { host: Host; address: string }, words
   if (words.length === 0) return () => Promise.resolve()
   // The listener ends with its stdin: when this run closes it, or with the connection.
   const input = new Readable({ read() {} })
-  const ended = host.read(['perl', '-e', listenScript, String(listenSeconds), address, ...words], {
-    input,
-    timeoutSeconds: listenSeconds + 10,
-    shown: `listen on ${words.join(' ')} for the others`,
-  })
   // An error is reported by the probes that fail, or by the function returned here.
-  ended.catch(() => undefined)
+  const ended = awaitedLater(
+    host.read(['perl', '-e', listenScript, String(listenSeconds), address, ...words], {
+      input,
+      timeoutSeconds: listenSeconds + 10,
+      shown: `listen on ${words.join(' ')} for the others`,
+    }),
+  )
   return async (): Promise<void> => {
     input.push(null)
     const { code, stderr } = await ended
