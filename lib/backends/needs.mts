@@ -80,6 +80,7 @@ export async function failingBackends(
 
 /** Waits for all, so that none continues after the error of another. @throws the error of the first in their order */
 async function firstRefusal(asking: readonly Promise<void>[]): Promise<void> {
-  for (const outcome of await Promise.allSettled(asking))
-    if (outcome.status === 'rejected') throw outcome.reason
+  const outcomes = await Promise.allSettled(asking)
+  interruption.throwIfAsked()
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }

@@ -1,5 +1,14 @@
 import { exitCodes } from '../base/errors.mts'
-import { anyText, fields, listOf, optional, optionalOrNull, readShape, type Shape } from '../base/shape.mts'
+import {
+  anyText,
+  fields,
+  listOf,
+  optional,
+  optionalOrNull,
+  readShape,
+  text,
+  type Shape,
+} from '../base/shape.mts'
 import type { LiveObject } from './types.mts'
 
 // Objects as kubectl prints them: the API server omits kind and apiVersion of list items, and includes managedFields.
@@ -16,6 +25,8 @@ const object: Shape<LiveObject> = (value, path) => {
 
 const list = fields({ kind: anyText, apiVersion: optional(anyText), items: optionalOrNull(listOf(object)) })
 
+const versioned = fields({ metadata: fields({ resourceVersion: text }) })
+
 /**
  * The objects of a list response, each with kind and apiVersion by those of the list.
  * @param answer the response body, parsed from JSON
@@ -30,6 +41,10 @@ export function itemsIn(answer: unknown, words: readonly string[]): LiveObject[]
   } = readShape(`kubectl ${words.join(' ')}`, list, answer, notOne)
   return items.map((one) => Object.assign({ apiVersion, kind: kind.replace(/List$/, '') }, one))
 }
+
+/** The resourceVersion of a list response: a watch from it misses nothing. @param words as for itemsIn @throws as itemsIn */
+export const versionIn = (answer: unknown, words: readonly string[]): string =>
+  readShape(`kubectl ${words.join(' ')}`, versioned, answer, notOne).metadata.resourceVersion
 
 /** The object of a response. @param words as for itemsIn @throws KitError exit 3 when it is not an object */
 export const objectIn = (answer: unknown, words: readonly string[]): LiveObject =>

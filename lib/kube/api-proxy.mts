@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { startInBackground, type Background } from '../base/background.mts'
 import { exitCodes, KitError, messageOf } from '../base/errors.mts'
 import { pauseFor } from '../base/poll.mts'
@@ -28,10 +29,11 @@ const longestStart = 60
  * Starts `kubectl proxy` and waits until its socket accepts connections. The proxy passes no request that runs a
  * program in a pod, attaches to it or forwards its ports.
  * @param words program, kubeconfig and context
+ * @param runDespiteInterrupt true: starts it after a signal too, for a last request
  * @throws KitError of kubectlError when it does not start, exit 6 when it has no socket within 60 s; exit 12 when the
  * temporary folder cannot be made; exit 130 or 143 on a signal
  */
-export async function openApiProxy(words: readonly string[]): Promise<ApiProxy> {
+export async function openApiProxy(words: readonly string[], runDespiteInterrupt = false): Promise<ApiProxy> {
   const folder = privateFolder()
   const socket = join(folder, 'api')
   const program = startInBackground([...words, ...proxyWords(socket)], folder)
@@ -42,7 +44,7 @@ export async function openApiProxy(words: readonly string[]): Promise<ApiProxy> 
     while (!(await accepts(socket))) {
       if (ended !== undefined) throw kubectlError(['proxy', '--unix-socket'], ended)
       if (performance.now() > until) throw kubectlError(['proxy', '--unix-socket'], late)
-      await pauseFor(10)
+      await (runDespiteInterrupt ? setTimeout(10) : pauseFor(10))
     }
     return { socket, program }
   } catch (thrown) {

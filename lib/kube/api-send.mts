@@ -46,10 +46,13 @@ export function createSender(kubeconfig: string, wordsFor: (context: string) => 
   /** By context, and the time its kubeconfig was written. One that is no longer used ends with the run. */
   const open = new Map<string, Promise<ApiProxy>>()
 
-  function proxyTo(context: string): { readonly proxy: Promise<ApiProxy>; readonly forget: () => void } {
+  function proxyTo(
+    context: string,
+    runDespiteInterrupt: boolean,
+  ): { readonly proxy: Promise<ApiProxy>; readonly forget: () => void } {
     const { mtimeMs = 0 } = statSync(kubeconfig, { throwIfNoEntry: false }) ?? {}
     const key = `${mtimeMs} ${context}`
-    const proxy = open.get(key) ?? openApiProxy(wordsFor(context))
+    const proxy = open.get(key) ?? openApiProxy(wordsFor(context), runDespiteInterrupt)
     open.set(key, proxy)
     const forget = () => {
       if (open.get(key) === proxy) open.delete(key)
@@ -61,12 +64,12 @@ export function createSender(kubeconfig: string, wordsFor: (context: string) => 
   /** By the proxy to `context`, which is started again when it has ended: then nothing can have been sent. */
   async function byProxy<T>(
     context: string,
-    { once, change, runDespiteInterrupt = false }: Question,
+    { once = false, change, runDespiteInterrupt = false }: Question,
     signal: AbortSignal,
     act: (socket: string, heard: () => string) => Promise<T>,
   ): Promise<T> {
     for (let starts = 1; ; starts += 1) {
-      const { proxy, forget } = proxyTo(context)
+      const { proxy, forget } = proxyTo(context, runDespiteInterrupt)
       const { socket, program } = await proxy
       const heard = program.listen()
       try {
@@ -75,7 +78,7 @@ export function createSender(kubeconfig: string, wordsFor: (context: string) => 
         if (!runDespiteInterrupt) interruption.throwIfAsked()
         if (thrown instanceof KitError) throw thrown
         if (signal.aborted) throw unanswered('context deadline exceeded (Client.Timeout exceeded)')
-        const mayBeDone = change !== undefined && once === true && !isUnsent(thrown)
+        const mayBeDone = change !== undefined && (once || runDespiteInterrupt) && !isUnsent(thrown)
         // A connection that broke while the proxy still listens was broken behind it.
         if (starts === mostStarts || mayBeDone || (await accepts(socket)))
           throw unanswered(`connection reset by peer (${messageOf(thrown)})`)
@@ -90,7 +93,11 @@ export function createSender(kubeconfig: string, wordsFor: (context: string) => 
   async function sendOnce(context: string, question: Question, signal: AbortSignal): Promise<Answer> {
     const { path, change } = question
     return byProxy(context, question, signal, async (socket, heard) => {
-      const answer = await answerOf(socket, path, { agent, signal, change })
+      const answer = await answerOf(socket, path, {
+        agent: isUrgent(question) ? false : agent,
+        signal,
+        change,
+      })
       if (!answer.isOfProxy) return answer
       // What was written before the answer is read after it: it comes by another pipe.
       await setImmediate()
@@ -133,6 +140,16 @@ export function createSender(kubeconfig: string, wordsFor: (context: string) => 
     },
   }
 }
+
+/** Seconds below which a request goes by a connection of its own. */
+const urgentSeconds = 60
+
+/**
+ * True for a request that must not wait until one of those under way has its answer: its time would pass meanwhile, that
+ * of a lock's renewal for instance.
+ */
+const isUrgent = ({ seconds = urgentSeconds, runDespiteInterrupt = false }: Question): boolean =>
+  seconds < urgentSeconds || runDespiteInterrupt
 
 /** True when a connection was not established. */
 const isUnsent = (thrown: unknown): boolean =>

@@ -124,6 +124,8 @@ export function createWritesOf(ask: Ask, discovery: Discovery): ApiWrites {
       return found !== undefined
     },
     async removeAll(kind, namespace, selector, options = {}) {
+      // As kubectl: an empty selector would delete every object of the kind.
+      if (selector === '') throw new Error(`no ${kind} are deleted without a selector`)
       const resource = await discovery.ofName(kind)
       await ask({
         path: `${pathOf(resource, namespace)}?labelSelector=${encodeURIComponent(selector)}`,

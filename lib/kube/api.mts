@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { createWritesOf, type ApiWrites } from './api-writes.mts'
 import { createDiscovery, pathOf, type Resource } from './discovery.mts'
 import { jsonIn } from './json-answer.mts'
-import { asPrinted, itemsIn, objectIn } from './api-objects.mts'
+import { asPrinted, itemsIn, objectIn, versionIn } from './api-objects.mts'
 import type { Ask, Question } from './question.mts'
 import type { LiveObject, Manifest } from './types.mts'
 
@@ -55,11 +55,18 @@ export interface Api extends ApiWrites {
    */
   raw(path: string, options?: AskOptions): Promise<string>
   /**
-   * Opens a watch of a kind in a namespace: first an event for each object there is, then one for each change, as lines
-   * of JSON, until the server ends it.
+   * Lists a kind in a namespace and opens a watch from there. Without a resourceVersion the server may begin a watch
+   * with objects older than what was written just before.
    * @param signal ends it
    */
-  watch(kind: string, namespace: string, signal: AbortSignal): Promise<IncomingMessage>
+  watch(kind: string, namespace: string, signal: AbortSignal): Promise<Watching>
+}
+
+/** A list, and what changes after it. */
+export interface Watching {
+  readonly objects: readonly LiveObject[]
+  /** One event for each change, as lines of JSON, until the server ends it. */
+  readonly events: IncomingMessage
 }
 
 /** Sends a GET whose response continues until it is aborted. @throws as Sender.open */
@@ -113,8 +120,14 @@ export function createApi(ask: Ask, open: Open): Api {
     ...createWritesOf(ask, discovery),
     async watch(kind, namespace, signal) {
       const resource = await discovery.ofName(kind)
-      const words = ['get', kind, '--namespace', namespace, '--watch']
-      return open({ path: `${pathOf(resource, namespace)}?watch=true`, words }, signal)
+      const words = ['get', kind, '--namespace', namespace]
+      const path = pathOf(resource, namespace)
+      // Once: whoever watches begins again by itself.
+      const found = await read({ path, words, once: true })
+      const objects = itemsIn(found, words).map((one) => asPrinted(one, false))
+      const query = `watch=true&resourceVersion=${encodeURIComponent(versionIn(found, words))}`
+      const events = await open({ path: `${path}?${query}`, words: [...words, '--watch'] }, signal)
+      return { objects, events }
     },
     async list(kinds, where = {}, options = {}) {
       const lists = await Promise.all(kinds.split(',').map((kind) => listKind(kind, where, options)))

@@ -4,6 +4,7 @@ import { log } from '../base/log.mts'
 import { createHeldCheck } from './dead-node.mts'
 import { deletionText } from './deletion-text.mts'
 import { graceSecondsOf, marginSeconds } from './ending.mts'
+import { interruption } from '../base/signals.mts'
 import { pauseFor } from '../base/poll.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
@@ -26,7 +27,8 @@ export const byName = (objects: readonly LiveObject[]): Map<string, LiveObject> 
   new Map(objects.map((object) => [nameOf(object), object]))
 
 /** Kinds by when they are sent; those that are not named are what pods read and what protects them. */
-const early = [['Namespace'], ['CustomResourceDefinition']]
+// A token Secret whose ServiceAccount is not there yet is deleted by Kubernetes' token controller.
+const early = [['Namespace'], ['CustomResourceDefinition', 'ServiceAccount']]
 const late = [
   ['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob', 'Pod'],
   ['Ingress', 'HorizontalPodAutoscaler', 'MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'],
@@ -42,7 +44,7 @@ function ranksOf(manifests: readonly Manifest[]): Manifest[][] {
 
 /**
  * Sends objects by server-side apply, conflicts overruled: those are decided before. Objects of one rank go in
- * parallel: namespaces, definitions, then what pods read, Deployments and what else starts pods, what sends to them.
+ * parallel: namespaces, definitions and ServiceAccounts, then what pods read, Deployments and what else starts pods, what sends to them.
  * @param dryRun nothing is written: the API server returns the objects as they would be
  * @param manager the field manager
  * @returns the applied objects by nameOf
@@ -57,6 +59,8 @@ export async function sendObjects(
   const sent: LiveObject[] = []
   for (const rank of dryRun ? [[...manifests]] : ranksOf(manifests)) {
     const results = await Promise.allSettled(rank.map((one) => kubectl.api.apply(one, { manager, dryRun })))
+    // After a signal others of the rank end with it, but the first refused one may be about something else.
+    interruption.throwIfAsked()
     for (const result of results) if (result.status === 'fulfilled') sent.push(result.value)
     const refused = results.find((result) => result.status === 'rejected')
     if (refused !== undefined) throw dryRun ? refused.reason : withSent(refused.reason, sent)

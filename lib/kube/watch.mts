@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { mostOutputBytes } from '../base/collect.mts'
+import { awaitedLater } from '../base/concurrency.mts'
 import { messageOf } from '../base/errors.mts'
 import { record } from '../base/log.mts'
 import { shortened } from '../base/sensitive.mts'
@@ -26,55 +27,26 @@ interface WatchEvent {
 const pauseMs = 1000
 
 /**
- * Milliseconds after which a restarted watch without events requests the list: neither an empty list nor an API server
- * that hangs produces an event.
- */
-const usualSilenceMs = 10_000
-
-/**
  * Watches a kind without polling. A watch that ends (API server restarted, connection lost) is started again with a
- * fresh list until `stop`: the caller's deadline is the only limit. Errors go to the log file and are never thrown.
+ * fresh list until `stop`: the caller's deadline is the only limit. Until that list arrives, what was known stays: a
+ * lost connection deletes nothing. Errors go to the log file and are never thrown.
  * @param kind as kubectl names it: `deployments.apps`
  * @param onChange called after each change
- * @param silenceMs see usualSilenceMs
  */
-export function watchKind(
-  kubectl: Kubectl,
-  kind: string,
-  namespace: string,
-  onChange: () => void,
-  silenceMs = usualSilenceMs,
-): Watched {
+export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onChange: () => void): Watched {
   const objects = new Map<string, LiveObject>()
   const deleted = new Set<string>()
   const stopping = new AbortController()
   const { signal } = stopping
-  let silent: NodeJS.Timeout | undefined
-  /** True until the new list arrives. Objects known before are kept so long: a lost connection deletes nothing. */
-  let renewing = false
-  const forget = () => {
-    renewing = false
-    clearTimeout(silent)
-    objects.clear()
-  }
-  const relist = async () => {
-    try {
-      const list = await kubectl.api.list(kind, { namespace }, { once: true })
-      // The restarted watch may have delivered its list meanwhile.
-      if (!renewing || signal.aborted) return
-      forget()
-      for (const one of list) objects.set(one.metadata.name, one)
-      onChange()
-    } catch (thrown) {
-      record(`list of ${kind}: ${messageOf(thrown)}`)
-      if (renewing && !signal.aborted) silent = setTimeout(() => void relist(), silenceMs)
-    }
-  }
+  const stopped = awaitedLater(
+    new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('stopped')))
+    }),
+  )
   const take = (document: unknown) => {
     const { type, object } = document as WatchEvent
     // The server has forgotten the version this watch was at (410 Gone), or ends it for another reason.
     if (type === 'ERROR') throw new Error(shortened(String(object['message']), 500))
-    if (renewing) forget()
     const { name } = object.metadata
     if (type === 'DELETED') {
       objects.delete(name)
@@ -85,23 +57,30 @@ export function watchKind(
     }
     onChange()
   }
-  /** One watch, until it ends. */
+  /** One list and the watch from it, until the watch ends. */
   const follow = async () => {
+    // A list under way does not hold `stop` up.
+    const { objects: listed, events } = await Promise.race([
+      kubectl.api.watch(kind, namespace, signal),
+      stopped,
+    ])
+    objects.clear()
+    for (const one of listed) {
+      objects.set(one.metadata.name, one)
+      deleted.delete(one.metadata.name)
+    }
+    onChange()
     const read = jsonDocuments(take)
     const decoder = new TextDecoder()
-    const body = await kubectl.api.watch(kind, namespace, signal)
-    for await (const piece of body as AsyncIterable<Buffer>) read(decoder.decode(piece, { stream: true }))
+    for await (const piece of events as AsyncIterable<Buffer>) read(decoder.decode(piece, { stream: true }))
     return 'by the server'
   }
   const keepWatching = async () => {
     while (!signal.aborted) {
       const why = await follow().catch(messageOf)
-      clearTimeout(silent)
       if (signal.aborted) return
       record(`watch of ${kind} ended: ${why}`)
       await pause(pauseMs, undefined, { signal }).catch(() => {})
-      renewing = true
-      silent = setTimeout(() => void relist(), silenceMs)
     }
   }
   const watching = keepWatching()
@@ -111,7 +90,6 @@ export function watchKind(
     async stop() {
       stopping.abort()
       await watching
-      clearTimeout(silent)
     },
   }
 }

@@ -3,6 +3,7 @@ import { exitCodes, KitError, NotYet } from '../base/errors.mts'
 import { finishRun } from './summary.mts'
 import { missingBuffer, requireFreeAddresses, requireIssuers } from '../kube/apply/ingress-preconditions.mts'
 import { log } from '../base/log.mts'
+import { interruption } from '../base/signals.mts'
 import { readSchema } from './schema.mts'
 import type { Module } from '../run/module.mts'
 import { createContext } from '../run/create-context.mts'
@@ -76,6 +77,7 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
     opened.kube.planAhead(objects),
     missingBuffer(opened.kube, objects),
   ])
+  interruption.throwIfAsked()
   for (const one of asked) if (one.status === 'rejected') throw one.reason
   const [, , planned, buffer] = asked
   if (buffer.status === 'fulfilled' && buffer.value !== undefined) refuseOrNote(session, buffer.value)

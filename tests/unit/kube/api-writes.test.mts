@@ -105,6 +105,9 @@ test('a deletion by a selector names kind and namespace', async () => {
     `${written[0]?.method} ${written[0]?.path}`,
     'DELETE /api/v1/namespaces/a/pods?labelSelector=app%3Dweb%2Cpart%20in%20(x)',
   )
+  // It would select every pod.
+  await assert.rejects(kubectl.api.removeAll('pods', 'a', ''), /without a selector/)
+  assert.equal(written.length, 1)
 })
 
 test('an object that another client has written since is ObjectModified: exit 5', async () => {
@@ -156,6 +159,20 @@ test('a server that wants a write later gets it later; one that is sent once is 
   assert.equal(sent, 3)
 })
 
+test('a write with little time waits for none of those under way', async () => {
+  const { kubectl, cut } = await serveApi((path, written) =>
+    written?.method === 'POST' ? undefined : echo(path, written),
+  )
+  const others = Promise.allSettled(Array.from({ length: 25 }, () => kubectl.api.create(map, { once: true })))
+  await setTimeout(100)
+  const started = performance.now()
+  await kubectl.api.replace(map, { timeoutSeconds: 10 })
+  assert.ok(performance.now() - started < 5000)
+  const cutting = setInterval(cut, 20)
+  await others
+  clearInterval(cutting)
+})
+
 test('an eviction is one POST that names the pod by its uid; a budget’s no is an answer, at once', async () => {
   const words = 'Cannot evict pod as it would violate the pod’s disruption budget.'
   const { kubectl, written } = await serveApi(() =>
@@ -178,7 +195,7 @@ test('an eviction is one POST that names the pod by its uid; a budget’s no is 
 })
 
 test('what a run gives back is sent after Ctrl-C too; nothing else is: exit 130', async () => {
-  const { kubectl, written } = await serveApi(echo)
+  const { kubectl, written, proxies } = await serveApi(echo)
   await kubectl.api.replace(map)
   interruption.listen()
   process.kill(process.pid, 'SIGINT')
@@ -186,4 +203,9 @@ test('what a run gives back is sent after Ctrl-C too; nothing else is: exit 130'
   await assert.rejects(kubectl.api.replace(map), { exitCode: exitCodes.interrupted })
   await kubectl.api.replace(map, { runDespiteInterrupt: true })
   assert.equal(written.length, 2)
+  // systemd ends every process of a unit, also the proxy.
+  for (const { id } of proxies()) process.kill(id)
+  await setTimeout(100)
+  await kubectl.api.replace(map, { runDespiteInterrupt: true })
+  assert.equal(written.length, 3)
 })

@@ -9,7 +9,7 @@ import { waitForDeployments } from '../../../lib/kube/rollout/deployments.mts'
 import { waitForJob } from '../../../lib/kube/rollout/job-wait.mts'
 import { ensureJob } from '../../../lib/kube/rollout/job.mts'
 import type { Job, LiveObject } from '../../../lib/kube/types.mts'
-import { added, fakeApi, watchBody } from './fake-api.mts'
+import { added, fakeApi, watchOf } from './fake-api.mts'
 
 const deployment = (type: string) => ({
   apiVersion: 'apps/v1',
@@ -42,7 +42,7 @@ function watching(kind: string, workload: object, pods: readonly object[], ready
   const api = fakeApi(({ kinds }) => [kinds === 'nodes' ? node(ready) : workload], {
     watch(watched, _namespace, signal) {
       const objects = watched === kind ? [workload] : watched === 'pods' ? pods : []
-      return Promise.resolve(watchBody(signal, ...objects.map(added)))
+      return Promise.resolve(watchOf(signal, ...objects.map(added)))
     },
   })
   return { api } as unknown as Kubectl

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { addAbortSignal, PassThrough } from 'node:stream'
-import type { Api } from '../../../lib/kube/api.mts'
+import type { Api, Watching } from '../../../lib/kube/api.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 
 /** One question for objects. */
@@ -38,12 +38,12 @@ export function fakeApi(answer: (asked: Asked) => unknown, more: Partial<Api> = 
   }
 }
 
-/** The body of a watch: these texts, and no end before `signal`. */
-export function watchBody(signal: AbortSignal, ...texts: string[]): IncomingMessage {
+/** An empty list and the watch from it: these texts, and no end before `signal`. */
+export function watchOf(signal: AbortSignal, ...texts: string[]): Watching {
   const body = new PassThrough()
   for (const text of texts) body.write(text)
-  return addAbortSignal(signal, body) as unknown as IncomingMessage
+  return { objects: [], events: addAbortSignal(signal, body) as unknown as IncomingMessage }
 }
 
-/** The event of an object that is there, as a watch begins. */
+/** The event of an object that is new. */
 export const added = (object: object): string => `${JSON.stringify({ type: 'ADDED', object })}\n`

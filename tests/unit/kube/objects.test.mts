@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
+import { interruption } from '../../../lib/base/signals.mts'
 import { ObjectModified } from '../../../lib/kube/kubectl-errors.mts'
 import { deleteObjects, sendObjects, waitUntilGone } from '../../../lib/kube/objects.mts'
 import { nameOf, type LiveObject, type Manifest } from '../../../lib/kube/types.mts'
@@ -92,13 +93,21 @@ const quota = new KitError('the namespace’s quota does not allow it', { exitCo
 test('what others need is sent first: namespaces, what pods read, what starts pods, what sends to them; the rest at once', async () => {
   const of = (kind: string): Manifest => ({ apiVersion: 'v1', kind, metadata: { name: 'a' } })
   const kinds = ['Ingress', 'Deployment', 'Secret', 'ConfigMap', 'Namespace', 'CustomResourceDefinition']
+  // Kubernetes deletes a token Secret that comes before its ServiceAccount.
+  kinds.push('ServiceAccount')
   const { kubectl, applied, most } = refusing({})
   await sendObjects(kubectl, kinds.map(of), { dryRun: false })
   assert.deepEqual(
     applied,
-    ['Namespace', 'CustomResourceDefinition', 'Secret', 'ConfigMap', 'Deployment', 'Ingress'].map(
-      (kind) => `${kind} a`,
-    ),
+    [
+      'Namespace',
+      'CustomResourceDefinition',
+      'ServiceAccount',
+      'Secret',
+      'ConfigMap',
+      'Deployment',
+      'Ingress',
+    ].map((kind) => `${kind} a`),
   )
   assert.equal(most(), 2)
   const dry = refusing({})
@@ -130,4 +139,24 @@ test('an object another client has written since, and an interruption, stay what
       sendObjects(refusing({ b: refusal }).kubectl, several, { dryRun: false }),
       (thrown) => thrown === refusal,
     )
+})
+
+test('a Ctrl-C while objects are sent is exit 130, also when another one was refused before', async () => {
+  interruption.listen()
+  const api = fakeApi(() => [], {
+    async apply(manifest) {
+      if (manifest.metadata?.name === 'a') throw quota
+      process.kill(process.pid, 'SIGINT')
+      while (!interruption.signal.aborted) await setTimeout(10)
+      throw interruption.signal.reason
+    },
+  })
+  await assert.rejects(
+    sendObjects(
+      { api } as unknown as Kubectl,
+      ['a', 'b'].map((name) => secret({ name })),
+      { dryRun: false },
+    ),
+    { exitCode: exitCodes.interrupted },
+  )
 })

@@ -3,31 +3,33 @@ import { setTimeout } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import { watchKind, type Watched } from '../../../lib/kube/watch.mts'
-import { added, fakeApi, watchBody } from './fake-api.mts'
+import { added, fakeApi, watchOf } from './fake-api.mts'
 import { serveApi } from './served-api.mts'
 
 const object = (name: string) => ({ kind: 'Pod', metadata: { name } })
 
-/** What one watch does: the texts it begins with, and whether it goes on after them. */
+/** What one watch does: what it lists, the texts it begins with, and whether it goes on after them. */
 interface Part {
-  readonly texts: readonly string[]
+  readonly listed?: readonly { kind: string; metadata: { name: string } }[]
+  readonly texts?: readonly string[]
   readonly ends?: boolean
 }
 
-/** Watches a stand-in whose first watch is the first part and so on, the last one for ever. */
-function watching(parts: readonly Part[], list: () => unknown = () => []) {
+/** Watches a stand-in whose first watch is the first part and so on, the last one for ever; undefined is refused. */
+function watching(parts: readonly (Part | undefined)[]) {
   let begun = 0
-  const api = fakeApi(list, {
+  const api = fakeApi(() => [], {
     watch(_kind, _namespace, signal) {
-      const { texts, ends = false } = parts[Math.min(begun, parts.length - 1)] ?? { texts: [] }
+      const part = parts[Math.min(begun, parts.length - 1)]
       begun += 1
-      const body = watchBody(signal, ...texts)
-      if (ends) (body as unknown as { end(): void }).end()
-      return Promise.resolve(body)
+      if (part === undefined) return Promise.reject(new Error('away'))
+      const { events } = watchOf(signal, ...(part.texts ?? []))
+      if (part.ends === true) (events as unknown as { end(): void }).end()
+      return Promise.resolve({ objects: (part.listed ?? []) as never, events })
     },
   })
   let wake = () => {}
-  const watched = watchKind({ api } as unknown as Kubectl, 'pods', 'a', () => wake(), 50)
+  const watched = watchKind({ api } as unknown as Kubectl, 'pods', 'a', () => wake())
   const until = async (holds: (watched: Watched) => boolean) => {
     while (!holds(watched)) await new Promise<void>((resolve) => (wake = resolve))
   }
@@ -42,22 +44,31 @@ test('objects come, change and go', async () => {
   assert.deepEqual([...watched.objects.keys()], ['two'])
 })
 
-test('a watch that is begun again and silent deletes nothing while the API server does not answer', async () => {
-  let asked = 0
-  const { watched } = watching([{ texts: [added(object('one'))], ends: true }, { texts: [] }], () =>
-    Promise.reject(new Error(`away ${(asked += 1)}`)),
-  )
-  while (asked < 3) await setTimeout(20)
+test('what is listed is there, with its later changes', async () => {
+  const gone = `${JSON.stringify({ type: 'DELETED', object: object('one') })}\n`
+  const { watched, until } = watching([{ listed: [object('one'), object('two')], texts: [gone] }])
+  await until(({ deleted }) => deleted.has('one'))
+  await watched.stop()
+  assert.deepEqual([...watched.objects.keys()], ['two'])
+})
+
+test('a watch that cannot be begun again deletes nothing', async () => {
+  const { watched, begun } = watching([{ listed: [object('one')], ends: true }, undefined])
+  while (begun() < 2) await setTimeout(20)
   assert.deepEqual([...watched.objects.keys()], ['one'])
   await watched.stop()
 })
 
-test('what an answered list missing is gone, what it holds is there', async () => {
-  const { watched } = watching([{ texts: [added(object('one'))], ends: true }, { texts: [] }], () => [
-    object('two'),
-  ])
-  while (!watched.objects.has('two')) await setTimeout(20)
+test('when it is begun again, what the new list is missing is gone, and what it holds is there', async () => {
+  const { watched, until } = watching([{ listed: [object('one')], ends: true }, { listed: [object('two')] }])
+  await until(({ objects }) => objects.has('two'))
   assert.deepEqual([...watched.objects.keys()], ['two'])
+  await watched.stop()
+})
+
+test('a list that does not come does not hold its end up', async () => {
+  const api = fakeApi(() => [], { watch: () => new Promise(() => {}) })
+  const watched = watchKind({ api } as unknown as Kubectl, 'pods', 'a', () => {})
   await watched.stop()
 })
 
@@ -71,40 +82,60 @@ for (const [what, text] of [
   test(`${what} ends that watch alone: it is begun again, and nothing known is lost`, async () => {
     const { watched, until, begun } = watching([
       { texts: [added(object('one')), text ?? ''] },
-      { texts: [added(object('two'))] },
+      undefined,
+      { listed: [object('one')], texts: [added(object('two'))] },
     ])
+    await until(({ objects }) => objects.has('one'))
+    while (begun() < 2) await setTimeout(20)
+    assert.deepEqual([...watched.objects.keys()], ['one'])
     await until(({ objects }) => objects.has('two'))
     await watched.stop()
-    assert.deepEqual([...watched.objects.keys()], ['two'])
-    assert.equal(begun(), 2)
+    assert.deepEqual([...watched.objects.keys()], ['one', 'two'])
+    assert.equal(begun(), 3)
   })
 
 test('a watch that is refused is begun again; none outlives its end', async () => {
   let asked = 0
   const refusing = fakeApi(() => [], { watch: () => Promise.reject(new Error(`no ${(asked += 1)}`)) })
-  const watched = watchKind({ api: refusing } as unknown as Kubectl, 'pods', 'a', () => {}, 50)
+  const watched = watchKind({ api: refusing } as unknown as Kubectl, 'pods', 'a', () => {})
   while (asked < 2) await setTimeout(20)
   await watched.stop()
   await setTimeout(1200)
   assert.equal(asked, 2)
 })
 
-test('over HTTP: the kind’s own path, events in pieces, a connection that is cut, and an end that closes it', async () => {
-  const served = await serveApi((path) =>
-    path.startsWith('/api/v1/namespaces/a/pods?watch=true')
-      ? { body: added(object(`of-${served.asked.length}`)), stays: true }
-      : undefined,
-  )
+test('over HTTP: the kind’s own path, from the version of its list; a connection that is cut; an end that closes it', async () => {
+  const pods = '/api/v1/namespaces/a/pods'
+  let lists = 0
+  const served = await serveApi((path) => {
+    if (path === pods) {
+      lists += 1
+      const items = [{ metadata: { name: `of-${lists}` } }]
+      return { body: { kind: 'PodList', metadata: { resourceVersion: `${lists}0` }, items } }
+    }
+    return path.startsWith(`${pods}?watch=true`)
+      ? {
+          body: added(object(`new-${new URLSearchParams(path.split('?')[1]).get('resourceVersion')}`)),
+          stays: true,
+        }
+      : undefined
+  })
   let wake = () => {}
-  const watched = watchKind(served.kubectl, 'pods', 'a', () => wake(), 60_000)
+  const watched = watchKind(served.kubectl, 'pods', 'a', () => wake())
   const until = async (name: string) => {
     while (!watched.objects.has(name)) await new Promise<void>((resolve) => (wake = resolve))
   }
-  await until('of-1')
+  await until('new-10')
+  assert.deepEqual([...watched.objects.keys()], ['of-1', 'new-10'])
   served.cut()
-  await until('of-2')
-  assert.deepEqual([...watched.objects.keys()], ['of-2'])
-  assert.equal(served.open(), 1)
+  await until('new-20')
+  assert.deepEqual([...watched.objects.keys()], ['of-2', 'new-20'])
+  const open = served.open()
   await watched.stop()
-  while (served.open() > 0) await setTimeout(10)
+  while (served.open() >= open) await setTimeout(10)
+})
+
+test('a list without a version is refused: a watch from nowhere could begin with older objects', async () => {
+  const served = await serveApi(() => ({ body: { kind: 'PodList', metadata: {}, items: [] } }))
+  await assert.rejects(served.kubectl.api.watch('pods', 'a', new AbortController().signal), { exitCode: 3 })
 })

@@ -12,7 +12,7 @@ import { endpointLag } from '../../../lib/kube/rollout/service-endpoints.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { isWorkload, namedBy, resourceOf, workloadOf } from '../../../lib/kube/workloads.mts'
 import { inRemovalOrder } from '../../../lib/verbs/uninstall.mts'
-import { added, fakeApi, watchBody } from './fake-api.mts'
+import { added, fakeApi, watchOf } from './fake-api.mts'
 
 // A StatefulSet is waited for, judged, broken and removed as a Deployment is; its volume outlives it.
 
@@ -64,7 +64,7 @@ function watching(available: number): Kubectl {
   const api = fakeApi(() => [live('StatefulSet', available), pod(true), service, slice], {
     watch: (kind, _namespace, signal) => {
       const object = seen[kind]
-      return Promise.resolve(watchBody(signal, ...(object === undefined ? [] : [added(object)])))
+      return Promise.resolve(watchOf(signal, ...(object === undefined ? [] : [added(object)])))
     },
   })
   return { api } as unknown as Kubectl

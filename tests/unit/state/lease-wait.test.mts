@@ -4,7 +4,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import { leaseFor, released, type Lease } from '../../../lib/state/lease.mts'
 import { waitForLease } from '../../../lib/state/lease-wait.mts'
-import { fakeApi, watchBody } from '../kube/fake-api.mts'
+import { fakeApi, watchOf } from '../kube/fake-api.mts'
 
 const first = leaseFor(undefined, 'ops@elsewhere', undefined)
 const renewedAt = (renewTime: string): Lease => ({
@@ -23,7 +23,7 @@ function waiting(context: TestContext, wait: boolean, ...answers: (Lease | undef
     if (next instanceof KitError) throw next
     return next === undefined ? [] : [next]
   }
-  const api = fakeApi(answer, { watch: (_kind, _namespace, signal) => Promise.resolve(watchBody(signal)) })
+  const api = fakeApi(answer, { watch: (_kind, _namespace, signal) => Promise.resolve(watchOf(signal)) })
   const found = waitForLease({ api } as unknown as Kubectl, held, { wait })
   return { found, said: () => said.join(''), left: answers }
 }

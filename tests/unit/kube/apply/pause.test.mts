@@ -12,7 +12,7 @@ import { job } from '../../../../lib/kube/manifests/jobs.mts'
 import { autoscaled } from '../../../../lib/kube/manifests/objects.mts'
 import { deployment as makeDeployment } from '../../../../lib/kube/manifests/pods.mts'
 import { nameOf, type LiveObject, type Manifest } from '../../../../lib/kube/types.mts'
-import { added, fakeApi, watchBody, type Asked } from '../fake-api.mts'
+import { added, fakeApi, watchOf, type Asked } from '../fake-api.mts'
 
 // Deployments that have no pod while a Job runs.
 
@@ -210,7 +210,7 @@ function apiServer() {
     return made
   }
   const watch: Api['watch'] = (kind, _namespace, signal) =>
-    Promise.resolve(watchBody(signal, ...(kind === 'jobs.batch' ? jobs : [])))
+    Promise.resolve(watchOf(signal, ...(kind === 'jobs.batch' ? jobs : [])))
   const api = fakeApi(
     ({ kinds }) => (kinds === 'pods' ? [] : [...stored.values()].map((one) => structuredClone(one))),
     { apply, watch },

@@ -8,7 +8,7 @@ import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { sayReady, waitForDeployments } from '../../../../lib/kube/rollout/deployments.mts'
 import { availableText } from '../../../../lib/kube/rollout/progress.mts'
 import { rolloutError } from '../../../../lib/kube/rollout/failure.mts'
-import { added, fakeApi, watchBody } from '../fake-api.mts'
+import { added, fakeApi, watchOf } from '../fake-api.mts'
 
 // Every fatal state is seen on the real cluster (tests/practice/waits.bats); here are the two limits of a wait.
 
@@ -24,7 +24,7 @@ const deployment = {
 const showing = (shown: string, object: object, answer: () => unknown = () => []): Kubectl => {
   const api = fakeApi(answer, {
     watch: (kind, _namespace, signal) =>
-      Promise.resolve(watchBody(signal, ...(kind === shown ? [added(object)] : []))),
+      Promise.resolve(watchOf(signal, ...(kind === shown ? [added(object)] : []))),
   })
   return { api } as unknown as Kubectl
 }

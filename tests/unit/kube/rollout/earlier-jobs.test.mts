@@ -5,7 +5,7 @@ import { createWrites } from '../../../../lib/base/writes.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { letEnd } from '../../../../lib/kube/rollout/earlier-jobs.mts'
 import type { Job, LiveObject } from '../../../../lib/kube/types.mts'
-import { added, fakeApi, watchBody } from '../fake-api.mts'
+import { added, fakeApi, watchOf } from '../fake-api.mts'
 
 // A Job of an earlier run that is still there when another with its task is to start.
 
@@ -47,7 +47,7 @@ function cluster(events: { jobs: string; pods?: string }, now: LiveObject | unde
     },
     {
       watch: (kind, _namespace, signal) =>
-        Promise.resolve(watchBody(signal, kind === 'pods' ? (events.pods ?? '') : events.jobs)),
+        Promise.resolve(watchOf(signal, kind === 'pods' ? (events.pods ?? '') : events.jobs)),
       remove: ({ metadata: { name } }) => Promise.resolve(did.push(`deleted ${name}`) > 0),
       raw: () => Promise.resolve(''),
     },

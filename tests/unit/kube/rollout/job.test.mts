@@ -8,7 +8,7 @@ import { nameOf, type LiveObject } from '../../../../lib/kube/types.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
 import { container, podDefaults } from '../../../../lib/kube/manifests/pods.mts'
 import { createWrites } from '../../../../lib/base/writes.mts'
-import { added, fakeApi, watchBody, type Asked } from '../fake-api.mts'
+import { added, fakeApi, watchOf, type Asked } from '../fake-api.mts'
 
 const make = (image: string, inputs: unknown = 'one') =>
   job({
@@ -79,7 +79,7 @@ function cluster(
     return verb === 'get' && waiting?.metadata.name === name ? [waiting] : []
   }
   const api = fakeApi(answer, {
-    watch: (kind, _namespace, signal) => Promise.resolve(watchBody(signal, seen[kind as keyof typeof seen])),
+    watch: (kind, _namespace, signal) => Promise.resolve(watchOf(signal, seen[kind as keyof typeof seen])),
     raw: () => Promise.resolve('starting\nPG::UndefinedTable: relation\nended\n'),
     apply(sent) {
       did.push(`made ${sent.metadata?.name}`)
