@@ -1,14 +1,14 @@
 import { statSync } from 'node:fs'
 import { Agent, type IncomingMessage } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
-import { KitError, messageOf } from '../base/errors.mts'
+import { hasCode, KitError, messageOf } from '../base/errors.mts'
 import { pauseFor } from '../base/poll.mts'
 import { interruption } from '../base/signals.mts'
 import { answerIn, answerOf, requestTo, type Answer } from './api-answer.mts'
 import { answerError } from './api-errors.mts'
 import { accepts, openApiProxy, type ApiProxy } from './api-proxy.mts'
 import { kubectlError } from './kubectl-errors.mts'
-import type { Question } from './question.mts'
+import { usualSeconds, type Question } from './question.mts'
 
 /** Sends requests to the API server of a context. */
 export interface Sender {
@@ -141,19 +141,15 @@ export function createSender(kubeconfig: string, wordsFor: (context: string) => 
   }
 }
 
-/** Seconds below which a request goes by a connection of its own. */
-const urgentSeconds = 60
-
 /**
  * True for a request that must not wait until one of those under way has its answer: its time would pass meanwhile, that
- * of a lock's renewal for instance.
+ * of a lock's renewal for instance. It goes by a connection of its own.
  */
-const isUrgent = ({ seconds = urgentSeconds, runDespiteInterrupt = false }: Question): boolean =>
-  seconds < urgentSeconds || runDespiteInterrupt
+const isUrgent = ({ seconds = usualSeconds, runDespiteInterrupt = false }: Question): boolean =>
+  seconds < usualSeconds || runDespiteInterrupt
 
 /** True when a connection was not established. */
-const isUnsent = (thrown: unknown): boolean =>
-  ['ECONNREFUSED', 'ENOENT'].includes(String((thrown as { code?: unknown } | undefined)?.code))
+const isUnsent = (thrown: unknown): boolean => hasCode(thrown, 'ECONNREFUSED', 'ENOENT')
 
 /** Milliseconds until a request is repeated; undefined when its answer is final. */
 function pauseBefore({ status, retryAfter, location, origin }: Answer): number | undefined {

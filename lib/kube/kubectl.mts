@@ -7,7 +7,7 @@ import { createWarnings } from './kubectl-warnings.mts'
 import { record } from '../base/log.mts'
 import { run, shownWords } from '../base/command.mts'
 import { createRetry, isUnreachable, type Way } from './retry.mts'
-import type { Question } from './question.mts'
+import { usualSeconds, type Question } from './question.mts'
 import { nameOf, type LiveObject } from './types.mts'
 
 /**
@@ -43,9 +43,6 @@ const silentServer = (seconds: number, cause: unknown): KitError =>
     hint: 'look at the masters: disk and memory, and that etcd has its majority; then run the same command again',
     cause,
   })
-
-/** Seconds the API server may take to respond. */
-const usualSeconds = 60
 
 /**
  * A Kubectl bound to one kubeconfig; ~/.kube/config and KUBECONFIG are never read.

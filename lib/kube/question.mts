@@ -7,6 +7,9 @@ export interface Change {
   readonly contentType?: string
 }
 
+/** Seconds the API server may take to respond, unless a question says otherwise. */
+export const usualSeconds = 60
+
 /** One request to the API server. */
 export interface Question {
   /** Path and query, encoded: `/api/v1/namespaces/n8n/pods?labelSelector=app%3Dn8n` */
@@ -15,7 +18,7 @@ export interface Question {
   readonly words: readonly string[]
   /** Absent for a GET. */
   readonly change?: Change
-  /** Seconds until the whole response must be there: 60 unless given. */
+  /** Seconds until the whole response must be there: `usualSeconds` unless given. */
   readonly seconds?: number | undefined
   /** Never sent again: the caller repeats a question itself, and whether a write was done is unknown then. */
   readonly once?: boolean | undefined
