@@ -2,8 +2,9 @@ import { selector } from '../../lib/kube/manifests/objects.mts'
 import { container, deployment, podDefaults, resources } from '../../lib/kube/manifests/pods.mts'
 import { applicationNamespace, pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Deployment, Manifest } from '../../lib/kube/types.mts'
-import { injected, type Injection } from './injection.mts'
-import { checkFile, checkName, checkNamespace, injectionLabel, type Images } from './names.mts'
+import { labelled } from '../../lib/kube/manifests/delivery.mts'
+import { injected, type Injection } from '../../lib/kube/manifests/injection.mts'
+import { checkFile, checkName, checkNamespace, type Images } from './names.mts'
 import { checkPath, checkRole } from './roles.mts'
 import type { VaultSettings } from './settings.mts'
 
@@ -20,24 +21,23 @@ export const intervalSeconds = 20
 
 /** The namespace of the checks, labelled for injection, and the service account that logs in to Vault. */
 export const checkAccount = (settings: VaultSettings): Manifest[] => [
-  ...applicationNamespace(checkNamespace, settings).map(withLabel),
+  ...applicationNamespace(checkNamespace, settings).map(labelled),
   { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace: checkNamespace, name: checkName } },
 ]
 
 /** The Deployment of the pod, which becomes ready only with its file: not before Vault has the role of that account. */
-export const checkPod = (settings: VaultSettings, images: Images): Deployment =>
-  injected(plain(settings, images), injectionOf(settings))
-
-/** Adds the label by which the API server calls the injector for pods of a namespace. */
-const withLabel = (one: Manifest): Manifest =>
-  one.kind === 'Namespace'
-    ? { ...one, metadata: { ...one.metadata, labels: { ...one.metadata?.labels, ...injectionLabel } } }
-    : one
+export function checkPod(settings: VaultSettings, images: Images): Deployment {
+  const { spec, ...one } = plain(settings, images)
+  return {
+    ...one,
+    spec: { ...spec, template: injected(spec?.template, injectionOf(settings)) },
+  } as Deployment
+}
 
 /** The injection of that pod. */
 export const injectionOf = (settings: VaultSettings): Injection => ({
   role: checkRole,
-  container: 'check',
+  containers: ['check'],
   user,
   files: [{ name: checkFile, path: checkPath(settings), field: 'value' }],
   intervalSeconds,

@@ -4,7 +4,7 @@ import { failed, passed } from '../../lib/checks/checks.mts'
 import { explainLines } from '../../lib/kube/rollout/failure.mts'
 import type { LiveObject, Pod } from '../../lib/kube/types.mts'
 import { failures } from './failures.mts'
-import { secretsFolder } from './injection.mts'
+import { secretsFolder } from '../../lib/kube/manifests/injection.mts'
 import { checkFile, checkName, checkNamespace, reviewerNamespace } from './names.mts'
 import {
   asCheck,

@@ -5,8 +5,9 @@ import { failed, passed, warning, type Answer } from '../../lib/checks/checks.mt
 import { podsOf, type CheckedApplication } from '../../lib/checks/standard.mts'
 import { isPodReady } from '../../lib/kube/rollout/progress.mts'
 import { conditionOf, type LiveObject, type Pod } from '../../lib/kube/types.mts'
+import { webhookName } from '../../lib/kube/manifests/injection.mts'
 import { fromBase64 } from './base64.mts'
-import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap, webhookName } from './names.mts'
+import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap } from './names.mts'
 import { labelledNamespaces, type Tools, type VaultCheck } from './session.mts'
 import type { VaultSettings } from './settings.mts'
 

@@ -1,9 +1,10 @@
 import { failed, passed, warning } from '../../lib/checks/checks.mts'
 import { explainLines } from '../../lib/kube/rollout/failure.mts'
-import { requireHealthy } from './api/health.mts'
-import { isLoginUnable, isUnable, logInByKubernetes, openVault, unable } from './api/vault.mts'
+import { requireHealthy } from '../../lib/backends/vault-health.mts'
+import { isLoginUnable, isUnable, logInByKubernetes, openVault, unable } from '../../lib/backends/vault.mts'
 import { failures } from './failures.mts'
-import { audience, checkName, checkNamespace, reviewerNamespace } from './names.mts'
+import { audience } from '../../lib/kube/manifests/injection.mts'
+import { checkName, checkNamespace, reviewerNamespace } from './names.mts'
 import { checkPath, checkRole } from './roles.mts'
 import { asCheck, type VaultCheck } from './session.mts'
 

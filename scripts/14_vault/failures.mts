@@ -37,7 +37,7 @@ export const failures = ({ ENV, VAULT_ADDR }: VaultSettings): readonly KnownFail
   {
     line: /x509: certificate signed by unknown authority/,
     meaning: 'What answers at VAULT_ADDR is not signed by VAULT_CA; or the agents still have an older CA.',
-    next: `lay the CA that signed it at credentials/${ENV}/14_vault.vault.ca, then install again: a rollout gives it to the pods`,
+    next: `lay the CA that signed it at credentials/${ENV}/platform.vault.ca, then install again: a rollout gives it to the pods`,
   },
   {
     line: /permission denied/,

@@ -1,3 +1,4 @@
+import { webhookName } from '../../lib/kube/manifests/injection.mts'
 import { secretEnv } from '../../lib/kube/manifests/objects.mts'
 import {
   container,
@@ -9,7 +10,7 @@ import {
 } from '../../lib/kube/manifests/pods.mts'
 import { applicationNamespace, pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Deployment, EnvVar, Manifest, PodDisruptionBudget, Service } from '../../lib/kube/types.mts'
-import { injectorName, injectorNamespace, injectorPort, webhookName, type Images } from './names.mts'
+import { injectorName, injectorNamespace, injectorPort, type Images } from './names.mts'
 import { rights } from './rbac.mts'
 import type { VaultSettings } from './settings.mts'
 import { injectorLabels, webhook } from './webhook.mts'

@@ -1,4 +1,5 @@
 import { defineModule } from '../../lib/run/module.mts'
+import { vaultProblems } from '../../lib/settings/platform-vault.mts'
 import { checkAccount, checkPod } from './check-pod.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
@@ -21,14 +22,7 @@ export const vault = defineModule({
       (kind) => `${kind}.rbac.authorization.k8s.io`,
     ),
   ],
-  validate: ({ VAULT_ROLE_ID, VAULT_SECRET_ID, VAULT_TOKEN }: VaultSettings) => [
-    ...((VAULT_ROLE_ID === undefined) === (VAULT_SECRET_ID === undefined)
-      ? []
-      : ['VAULT_ROLE_ID and VAULT_SECRET_ID belong together: give both, or none']),
-    ...(VAULT_TOKEN !== undefined && VAULT_ROLE_ID !== undefined
-      ? ['VAULT_TOKEN and VAULT_ROLE_ID exclude each other: give one of the two']
-      : []),
-  ],
+  validate: (settings: VaultSettings) => vaultProblems(settings),
   objects: (settings: VaultSettings, images: Images) => ({
     '01_deploy': injector(settings, images),
     '02_configure_injection': [...reviewer(), ...checkAccount(settings), checkPod(settings, images)],

@@ -1,3 +1,5 @@
+import { injectorAt } from '../../lib/kube/manifests/injection.mts'
+
 // Names of this module's objects. One injector serves the whole cluster: no name contains an environment.
 
 /** What this module is known by. */
@@ -7,16 +9,11 @@ export const identity = { number: 14, slug: 'vault' } as const
 export type Images = Readonly<Record<'vault-k8s' | 'vault-agent', string>>
 
 /** The namespace of the injector. The injector may read every Secret there, so it contains nothing else. */
-export const injectorNamespace = 'vault-injector'
+export const injectorNamespace = injectorAt.namespace
 /** The injector's Deployment, Service, service account and roles. */
-export const injectorName = 'vault-injector'
+export const injectorName = injectorAt.name
 /** The HTTPS port of the injector. */
 export const injectorPort = 8080
-
-/** The MutatingWebhookConfiguration; the injector writes its own CA into it. */
-export const webhookName = 'keybuzz-vault-injector'
-/** The label of namespaces whose pods may request injection. */
-export const injectionLabel = { 'keybuzz.io/vault-injection': 'enabled' } as const
 
 /** Objects that the injector itself creates in its namespace (vault-k8s helper/cert, leader). */
 export const certificateSecret = 'vault-injector-certs'
@@ -32,6 +29,3 @@ export const checkNamespace = 'vault-check'
 export const checkName = 'vault-check'
 /** The file that this pod gets from Vault, and the last part of its path there. */
 export const checkFile = 'check'
-
-/** The audience of the tokens with which pods log in to Vault. */
-export const audience = 'vault'

@@ -1,7 +1,7 @@
 import { log } from '../../lib/base/log.mts'
-import { requireKv, requireRights, signIn, type Right } from './api/admin.mts'
-import { requireHealthy } from './api/health.mts'
-import { openVault, type Vault } from './api/vault.mts'
+import { requireKv, requireRights, signIn, type Right } from '../../lib/backends/vault-admin.mts'
+import { requireHealthy } from '../../lib/backends/vault-health.mts'
+import { openVault, type Vault } from '../../lib/backends/vault.mts'
 import { accesses, checkPath } from './roles.mts'
 import type { VaultSettings } from './settings.mts'
 

@@ -1,5 +1,6 @@
 import type { Manifest } from '../../lib/kube/types.mts'
-import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap, webhookName } from './names.mts'
+import { webhookName } from '../../lib/kube/manifests/injection.mts'
+import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap } from './names.mts'
 
 // RBAC of the injector. Pure. Tested with vault-k8s 1.7.6: it fails without any one of these rights (README, "Rights").
 

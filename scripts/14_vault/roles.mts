@@ -1,18 +1,8 @@
-import { audience, checkFile, checkName, checkNamespace } from './names.mts'
+import { checkFile, checkName, checkNamespace } from './names.mts'
+import type { Access } from '../../lib/backends/vault-access.mts'
 import type { VaultSettings } from './settings.mts'
 
 // Policies in Vault, and the roles that bind each of them to one service account of one namespace. Pure.
-
-/** A role and its policy. */
-export interface Access {
-  /** The name of the role, below the auth path. */
-  readonly role: string
-  /** The name of the policy, unique among those of all clusters that use this Vault: they are in one list. */
-  readonly policy: string
-  readonly rules: string
-  readonly account: string
-  readonly namespace: string
-}
 
 /** The role of the checks. */
 export const checkRole = 'keybuzz-check'
@@ -31,12 +21,3 @@ export const accesses = (settings: VaultSettings): Access[] => [
     namespace: checkNamespace,
   },
 ]
-
-/** The fields of a role, as Vault accepts and returns them. */
-export const roleFields = ({ account, namespace, policy }: Access) => ({
-  bound_service_account_names: [account],
-  bound_service_account_namespaces: [namespace],
-  audience,
-  token_policies: [policy],
-  token_ttl: 3600,
-})

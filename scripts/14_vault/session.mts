@@ -15,9 +15,9 @@ import {
   tokenIn,
   unable,
   type Vault,
-} from './api/vault.mts'
-import { secretsFolder } from './injection.mts'
-import { audience, checkFile, checkName, checkNamespace, injectionLabel } from './names.mts'
+} from '../../lib/backends/vault.mts'
+import { audience, injectionLabel, secretsFolder } from '../../lib/kube/manifests/injection.mts'
+import { checkFile, checkName, checkNamespace } from './names.mts'
 import { checkPath, checkRole } from './roles.mts'
 import type { VaultSettings } from './settings.mts'
 

@@ -1,12 +1,10 @@
 import { selector } from '../../lib/kube/manifests/objects.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
-import { injectionLabel, injectorName, injectorNamespace, webhookName } from './names.mts'
+import { injectAnnotation, injectionLabel, webhookName } from '../../lib/kube/manifests/injection.mts'
+import { injectorName, injectorNamespace } from './names.mts'
 
 /** The labels of the injector's pods. */
 export const injectorLabels = selector(injectorName, 'injector')
-
-/** The annotation by which a pod requests injection. */
-export const injectAnnotation = 'vault.hashicorp.com/agent-inject'
 
 /** The name of the webhook, as the API server says it when the injector does not answer. */
 export const injectingWebhook = 'vault.hashicorp.com'

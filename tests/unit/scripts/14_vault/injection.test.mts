@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { checkPod, injectionOf } from '../../../../scripts/14_vault/check-pod.mts'
-import { annotations } from '../../../../scripts/14_vault/injection.mts'
-import { accesses, roleFields } from '../../../../scripts/14_vault/roles.mts'
+import { annotations } from '../../../../lib/kube/manifests/injection.mts'
+import { roleFields } from '../../../../lib/backends/vault-access.mts'
+import { accesses } from '../../../../scripts/14_vault/roles.mts'
 import { images, settingsFor } from './settings.mts'
 
 const settings = settingsFor()

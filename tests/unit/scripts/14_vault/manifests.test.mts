@@ -174,7 +174,7 @@ test('an uninstall takes the webhook first: without an injector it would refuse 
 })
 
 const rule = (key: string, text: string): string | undefined => {
-  const setting = vault.settings.find((one) => one.key === key)
+  const setting = [...vault.settings, ...vault.shared].find((one) => one.key === key)
   assert.ok(setting, key)
   return problemWith(setting, text, { env: 'staging', text: () => undefined })
 }

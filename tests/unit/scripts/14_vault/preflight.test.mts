@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { KitError } from '../../../../lib/base/errors.mts'
-import { send } from '../../../../scripts/14_vault/api/client.mts'
+import { send } from '../../../../lib/backends/vault-client.mts'
 import { proveVault, rightsFor } from '../../../../scripts/14_vault/preflight.mts'
 import type { VaultSettings } from '../../../../scripts/14_vault/settings.mts'
 import { adminToken, at, startStandIn, type Fault, type Given, type StandIn } from './server.mts'

@@ -1,9 +1,9 @@
-import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { sensitive, type Sensitive } from '../../../lib/base/sensitive.mts'
-import { fields, readShape, text, type Shape } from '../../../lib/base/shape.mts'
-import type { VaultSettings } from '../settings.mts'
-import { written } from '../../../lib/base/written.mts'
-import { send, type Reply, type Request, type Server } from './client.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { sensitive, type Sensitive } from '../base/sensitive.mts'
+import { fields, readShape, text, type Shape } from '../base/shape.mts'
+import type { VaultConnection } from '../settings/platform-vault.mts'
+import { written } from '../base/written.mts'
+import { send, type Reply, type Request, type Server } from './vault-client.mts'
 
 // The part of Vault's HTTP API that the kit uses; it is the same in HashiCorp Vault and OpenBao.
 
@@ -17,13 +17,13 @@ export interface Vault {
 }
 
 /** The Vault of these settings, without a token. */
-export function openVault(settings: VaultSettings): Vault {
+export function openVault(settings: VaultConnection): Vault {
   const { VAULT_ADDR: url, VAULT_CA, VAULT_NAMESPACE: namespace } = settings
   const server: Server = {
     where: `Vault ${url}`,
     url,
     ca: VAULT_CA?.reveal(),
-    caHint: `lay the CA that signed it at credentials/${settings.ENV}/14_vault.vault.ca`,
+    caHint: `lay the CA that signed it at credentials/${settings.ENV}/platform.vault.ca`,
   }
   const asked = (token?: Sensitive): Vault => ({
     where: server.where,

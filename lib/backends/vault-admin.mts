@@ -1,7 +1,7 @@
-import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { fields, listOf, mapOf, optionalOrNull, text, wholeNumber } from '../../../lib/base/shape.mts'
-import { written } from '../../../lib/base/written.mts'
-import type { VaultSettings } from '../settings.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { fields, listOf, mapOf, optionalOrNull, text, wholeNumber } from '../base/shape.mts'
+import { written } from '../base/written.mts'
+import type { VaultConnection } from '../settings/platform-vault.mts'
 import { isUnable, readReply, tokenIn, unable, type Vault } from './vault.mts'
 
 // The login for the set-up, and whether its token has every right that the set-up needs.
@@ -17,7 +17,7 @@ const lookup = fields({ data: fields({ ttl: wholeNumber, expire_time: optionalOr
  * @throws KitError exit 8 when Vault refuses the login, or the token is invalid or expires within 120 s; exit 3, see
  *   readReply and unable; exit 6 or 7, see send
  */
-export async function signIn(vault: Vault, settings: VaultSettings): Promise<Vault | undefined> {
+export async function signIn(vault: Vault, settings: VaultConnection): Promise<Vault | undefined> {
   const { VAULT_TOKEN: token, VAULT_ROLE_ID: role, VAULT_SECRET_ID: secret } = settings
   if (token === undefined && (role === undefined || secret === undefined)) return undefined
   const admin = token === undefined ? await byAppRole() : vault.with(token)

@@ -1,6 +1,6 @@
-import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { fields, optional, text, wholeNumber } from '../../../lib/base/shape.mts'
-import { written } from '../../../lib/base/written.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
+import { fields, optional, text, wholeNumber } from '../base/shape.mts'
+import { written } from '../base/written.mts'
 import { readReply, type Vault } from './vault.mts'
 
 // Whether Vault can work, by the HTTP status of sys/health (Vault's documentation, "/sys/health").

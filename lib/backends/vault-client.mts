@@ -1,9 +1,9 @@
 import { request as requestHttps } from 'node:https'
-import { mostErrorBytes, textOf } from '../../../lib/base/collect.mts'
-import { exitCodes, KitError, messageOf } from '../../../lib/base/errors.mts'
-import { codeOf, isUntrusted } from '../../../lib/base/network-errors.mts'
-import { shortened } from '../../../lib/base/sensitive.mts'
-import { written } from '../../../lib/base/written.mts'
+import { mostErrorBytes, textOf } from '../base/collect.mts'
+import { exitCodes, KitError, messageOf } from '../base/errors.mts'
+import { codeOf, isUntrusted } from '../base/network-errors.mts'
+import { shortened } from '../base/sensitive.mts'
+import { written } from '../base/written.mts'
 
 // HTTPS requests with JSON, to Vault, and to the API server as Vault sends them. Tokens are in headers or bodies, never
 // in a URL or an error.
@@ -21,7 +21,7 @@ export interface Server {
 
 /** One request. */
 export interface Request {
-  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Its path: `/v1/sys/health`. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>

@@ -1,0 +1,121 @@
+import { isDeepStrictEqual } from 'node:util'
+import { fields, mapOf, type Shape } from '../base/shape.mts'
+import type { Change } from '../base/writes.mts'
+import { audience } from '../kube/manifests/injection.mts'
+import type { Request } from './vault-client.mts'
+import { readReply, refused, type Vault } from './vault.mts'
+
+// Policies in Vault, and the roles that bind each of them to one service account of one namespace. They are compared
+// first: a second run writes nothing. Each write goes through Writes.
+
+/** A role and its policy. */
+export interface Access {
+  /** The name of the role, below the auth path. */
+  readonly role: string
+  /** The name of the policy, unique among those of all clusters that use this Vault: they are in one list. */
+  readonly policy: string
+  readonly rules: string
+  readonly account: string
+  readonly namespace: string
+}
+
+/** One write that Vault needs. */
+export interface VaultWrite {
+  readonly change: Change
+  readonly path: string
+  readonly method: Request['method']
+  readonly body?: unknown
+}
+
+/** @param what the object in Vault: `policy keybuzz-kubernetes-check` @param method POST unless given */
+export const vaultWrite = (
+  sign: Change['sign'],
+  what: string,
+  path: string,
+  body?: unknown,
+  method: VaultWrite['method'] = 'POST',
+): VaultWrite => ({ change: { sign, what: `Vault ${what}` }, path, method, body })
+
+const anything: Shape<unknown> = (value) => value
+
+/**
+ * The fields that Vault returns for a path; undefined when it does not exist.
+ * @throws KitError exit 3 or 8, see refused and readReply; exit 6 or 7, see send
+ */
+export async function findIn(admin: Vault, path: string): Promise<Record<string, unknown> | undefined> {
+  const reply = await admin.ask('GET', path)
+  // Vault answers 400 for the config of an auth method that is enabled and was never configured.
+  if (reply.status === 404 || reply.status === 204 || reply.status === 400) return undefined
+  if (reply.status !== 200) throw refused(admin, `to show ${path}`, reply)
+  return readReply(admin, path, fields({ data: mapOf(anything) }), reply).data
+}
+
+/** The fields of a role, as Vault accepts and returns them. */
+export const roleFields = ({ account, namespace, policy }: Access) => ({
+  bound_service_account_names: [account],
+  bound_service_account_namespaces: [namespace],
+  audience,
+  token_policies: [policy],
+  token_ttl: 3600,
+})
+
+/** True when all wanted fields exist with these values. Both are trimmed: Vault removes a newline at the end. */
+export const holds = (there: Record<string, unknown>, wanted: Record<string, unknown>): boolean =>
+  Object.entries(wanted).every(([key, value]) => isDeepStrictEqual(trimmed(there[key]), trimmed(value)))
+
+const trimmed = (value: unknown): unknown => (typeof value === 'string' ? value.trim() : value)
+
+/** The path of a role in Vault's API. @param authPath of the Kubernetes auth method: `kubernetes` */
+export const rolePath = (authPath: string, { role }: Pick<Access, 'role'>): string =>
+  `auth/${authPath}/role/${role}`
+
+/** The path of a policy in Vault's API. */
+export const policyPath = ({ policy }: Pick<Access, 'policy'>): string => `sys/policies/acl/${policy}`
+
+/**
+ * The writes for one role and its policy; none when both are as they should be.
+ * @param authPath of the Kubernetes auth method: `kubernetes`
+ * @param isEnabled whether that method is enabled
+ * @throws KitError exit 3, 6, 7 or 8, see findIn
+ */
+export async function accessWrites(
+  admin: Vault,
+  authPath: string,
+  access: Access,
+  isEnabled: boolean,
+): Promise<VaultWrite[]> {
+  const { role, policy, rules } = access
+  const [livePolicy, liveRole] = [
+    await findIn(admin, policyPath(access)),
+    isEnabled ? await findIn(admin, rolePath(authPath, access)) : undefined,
+  ]
+  return [
+    ...(livePolicy !== undefined && holds(livePolicy, { policy: rules })
+      ? []
+      : [
+          vaultWrite(
+            livePolicy === undefined ? '+' : '~',
+            `policy ${policy}`,
+            policyPath(access),
+            { policy: rules },
+            'PUT',
+          ),
+        ]),
+    ...(liveRole !== undefined && holds(liveRole, roleFields(access))
+      ? []
+      : [
+          vaultWrite(
+            liveRole === undefined ? '+' : '~',
+            `role ${role}: ${access.namespace}/${access.account}`,
+            rolePath(authPath, access),
+            roleFields(access),
+          ),
+        ]),
+  ]
+}
+
+/** Sends one of these writes. @throws KitError exit 8 when Vault answers 403, exit 3 for other errors; exit 6 or 7 */
+export async function sendWrite(admin: Vault, { change, path, method, body }: VaultWrite): Promise<void> {
+  const reply = await admin.ask(method, path, body)
+  if (reply.status !== 200 && reply.status !== 204) throw refused(admin, `to write ${change.what}`, reply)
+}

@@ -1,0 +1,121 @@
+import type { PodTemplateSpec, Volume } from '../types.mts'
+
+// The annotations by which the injector writes values of Vault into a pod, as files in memory. Pure. The injector
+// accepts wrong annotations without an error: they are built here only.
+
+/** The folder of injected files. */
+export const secretsFolder = '/vault/secrets'
+
+/** The audience of the tokens with which pods log in to Vault. */
+export const audience = 'vault'
+
+/** The annotation by which a pod requests injection. */
+export const injectAnnotation = 'vault.hashicorp.com/agent-inject'
+
+/** The label of namespaces whose pods may request injection. */
+export const injectionLabel = { 'keybuzz.io/vault-injection': 'enabled' } as const
+
+/** The MutatingWebhookConfiguration; the injector writes its own CA into it. */
+export const webhookName = 'keybuzz-vault-injector'
+/** The namespace and the name of the injector's Deployment. */
+export const injectorAt = { namespace: 'vault-injector', name: 'vault-injector' } as const
+
+/** The containers that the injector adds to a pod; the second one runs beside the application. */
+export const agents = { init: 'vault-agent-init', beside: 'vault-agent' } as const
+
+/** The volume with the token for the login to Vault. Only the containers that the injector adds mount it. */
+const tokenVolume = 'vault-token'
+
+/** One value of Vault that becomes a file. */
+export interface InjectedFile {
+  /** The file's name: lower-case letters, digits, dashes, underscores. */
+  readonly name: string
+  /** The path of its API, with /data/: kv/data/keybuzz/check. */
+  readonly path: string
+  /** The field of that path. */
+  readonly field: string
+  /** True for a file that containers of another uid read too, by the pod's fsGroup. */
+  readonly forGroup?: boolean
+}
+
+/** The injection of one pod. */
+export interface Injection {
+  /** The role in Vault. */
+  readonly role: string
+  /** The containers that get the files; init containers always get them. */
+  readonly containers: readonly string[]
+  /** uid and gid of these containers: only they may read the files. */
+  readonly user: number
+  readonly files: readonly InjectedFile[]
+  /** Seconds until a changed value is in its file. */
+  readonly intervalSeconds: number
+  /** True for a pod that ends by itself: no agent runs beside it. */
+  readonly ends?: boolean
+}
+
+/** A pod template with annotations and a volume for injection. @throws Error for a template without a pod */
+export function injected(template: PodTemplateSpec | undefined, injection: Injection): PodTemplateSpec {
+  if (template?.spec === undefined) throw new Error('a workload without pods')
+  const { metadata, spec: pod } = template
+  return {
+    metadata: {
+      ...metadata,
+      annotations: { ...metadata?.annotations, ...annotations(injection) },
+    },
+    spec: { ...pod, volumes: [...(pod.volumes ?? []), token] },
+  }
+}
+
+/** The annotations of such a pod. */
+export const annotations = ({
+  role,
+  containers,
+  user,
+  files,
+  intervalSeconds,
+  ends = false,
+}: Injection): Record<string, string> => ({
+  [injectAnnotation]: 'true',
+  [named('role')]: role,
+  [named('agent-service-account-token-volume-name')]: tokenVolume,
+  [named('agent-inject-containers')]: containers.join(','),
+  [named('agent-init-first')]: 'true',
+  [named('agent-run-as-user')]: String(user),
+  [named('agent-run-as-group')]: String(user),
+  // With an agent beside it a Job would never end.
+  ...(ends
+    ? { [named('agent-pre-populate-only')]: 'true' }
+    : { [named('template-static-secret-render-interval')]: `${intervalSeconds}s` }),
+  ...(Object.fromEntries(files.flatMap(ofFile)) as Record<string, string>),
+})
+
+const named = (word: string): string => `vault.hashicorp.com/${word}`
+
+/** The beginning of the annotation of each file, which ends with its name. */
+const asksFor = named('agent-inject-secret-')
+
+const ofFile = ({ name, path, field, forGroup = false }: InjectedFile): [string, string][] => [
+  [`${asksFor}${name}`, path],
+  // The dashes remove newlines: a password with one at its end would be wrong.
+  [
+    named(`agent-inject-template-${name}`),
+    `{{- with secret "${path}" -}}{{ .Data.data.${field} }}{{- end -}}`,
+  ],
+  // Without it a missing field becomes the text <no value>, and the pod starts with it.
+  [named(`error-on-missing-key-${name}`), 'true'],
+  [named(`agent-inject-perms-${name}`), forGroup ? '0440' : '0400'],
+]
+
+/** The names of the files that a pod asks for, by its annotations. */
+export const filesAskedBy = (all: Readonly<Record<string, string>> = {}): string[] =>
+  Object.keys(all).flatMap((key) => (key.startsWith(asksFor) ? [key.slice(asksFor.length)] : []))
+
+/** Most characters of a file's name: with the longest word before it, it is the name of an annotation. */
+export const mostFileName = 63 - 'agent-inject-template-'.length
+
+const token: Volume = {
+  name: tokenVolume,
+  projected: {
+    sources: [{ serviceAccountToken: { path: 'token', audience, expirationSeconds: 3600 } }],
+  },
+}

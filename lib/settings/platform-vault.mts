@@ -1,0 +1,154 @@
+import { authorityProblem } from '../base/certificate.mts'
+import type { Sensitive } from '../base/sensitive.mts'
+import type { Setting, Settings, SettingsView } from './settings.mts'
+import { isOrigin, type Rule } from './validators.mts'
+
+// Where modules keep their secret values, and the Vault in which they may.
+
+/** The values of SECRETS, and the text of the one that chooses Vault. */
+export const secretStores = ['kubernetes', 'vault'] as const
+const inVault = secretStores[1]
+
+/** The rule for Vault's address: without TLS its tokens would be sent unencrypted. */
+const isVaultAddress: Rule = (value) =>
+  value.startsWith('http://')
+    ? 'must begin with https://: Vault’s tokens would travel in the clear'
+    : isOrigin(value)
+
+/** The rule for a path in Vault, such as kv or teams/kv. */
+const isVaultPath: Rule = (value) =>
+  /^[a-z0-9][a-z0-9_-]*(\/[a-z0-9][a-z0-9_-]*)*$/.test(value)
+    ? undefined
+    : 'must be words of lower-case letters, digits, _ and -, with / between them, not at either end'
+
+/** The rule for the path of an auth method: Vault refuses one below another (`path is already in use at`). */
+const isAuthPath: Rule = (value) =>
+  /^[a-z0-9][a-z0-9_-]*$/.test(value)
+    ? undefined
+    : 'must be one word such as kubernetes or kubernetes-staging, without / and without auth/ before it'
+
+/** The Vault of an environment. */
+export const vault = [
+  {
+    key: 'VAULT_ADDR',
+    title: 'Address of Vault',
+    help: 'https://vault.example.com:8200, of HashiCorp Vault or OpenBao, as pods reach it: one address, a load balancer for several servers',
+    kind: 'text',
+    validate: isVaultAddress,
+  },
+  {
+    key: 'VAULT_CA',
+    title: 'CA of Vault',
+    help: 'A PEM file, beside this one, with the certificates that sign the server’s; pods get it. Without it a public CA must have signed it',
+    kind: 'file',
+    optional: true,
+    validate: (text) => authorityProblem(text),
+  },
+  {
+    key: 'VAULT_NAMESPACE',
+    title: 'Namespace in Vault',
+    help: 'Of Vault Enterprise or OpenBao. Empty: the root namespace',
+    kind: 'text',
+    optional: true,
+    validate: isVaultPath,
+  },
+  {
+    key: 'VAULT_AUTH_PATH',
+    title: 'Path of the Kubernetes auth method',
+    help: 'One for each cluster that uses this Vault. Module 14 enables it when it is not there',
+    kind: 'text',
+    default: 'kubernetes',
+    validate: isAuthPath,
+  },
+  {
+    key: 'VAULT_KV_MOUNT',
+    title: 'Mount of the KV engine',
+    help: 'Version 2. It must be there: the kit makes none',
+    kind: 'text',
+    default: 'kv',
+    validate: isVaultPath,
+  },
+  {
+    key: 'VAULT_KV_PREFIX',
+    title: 'Path of the kit’s values in it',
+    help: 'Below the mount. Another one for each cluster that uses this Vault',
+    kind: 'text',
+    default: 'keybuzz',
+    validate: isVaultPath,
+  },
+  {
+    key: 'VAULT_TOKEN',
+    title: 'Token for the set-up',
+    help: 'For this run only, and never saved by the kit: README of module 14, "Rights". Empty: an AppRole below, or no change in Vault',
+    kind: 'sensitive',
+    optional: true,
+    transient: true,
+  },
+  {
+    key: 'VAULT_ROLE_ID',
+    title: 'AppRole for the set-up, role id',
+    help: 'Of the auth method at approle, in place of a token. Not saved either',
+    kind: 'sensitive',
+    optional: true,
+    transient: true,
+  },
+  {
+    key: 'VAULT_SECRET_ID',
+    title: 'AppRole for the set-up, secret id',
+    kind: 'sensitive',
+    optional: true,
+    transient: true,
+  },
+] as const satisfies readonly Setting[]
+
+/** The settings of Vault that its client needs. */
+export interface VaultConnection {
+  readonly ENV: string
+  readonly VAULT_ADDR: string
+  readonly VAULT_CA?: Sensitive | undefined
+  readonly VAULT_NAMESPACE?: string | undefined
+  readonly VAULT_AUTH_PATH: string
+  readonly VAULT_KV_MOUNT: string
+  readonly VAULT_KV_PREFIX: string
+  readonly VAULT_TOKEN?: Sensitive | undefined
+  readonly VAULT_ROLE_ID?: Sensitive | undefined
+  readonly VAULT_SECRET_ID?: Sensitive | undefined
+}
+
+/** The setting by which a module takes its secret values from Vault: one of the module's own. */
+export const secretsChoice = [
+  {
+    key: 'SECRETS',
+    title: 'Where pods get their secrets',
+    help: 'kubernetes: from Secrets. vault: from Vault, as files in memory, and no Secret has them; module 14 must be installed (README, "Secrets from Vault")',
+    kind: 'choice',
+    choices: secretStores,
+    default: 'kubernetes',
+  },
+] as const satisfies readonly Setting[]
+
+/**
+ * True while a module uses Vault. Also where Vault is known: a module that no longer uses it has to find what it left.
+ */
+const applies = (view: SettingsView): boolean =>
+  view.text('SECRETS') === inVault || Boolean(view.text('VAULT_ADDR'))
+
+/** The Vault of an environment, for a module that may take its secret values from it. */
+export const vaultWhereUsed = vault.map((one) => ({ ...one, when: applies }))
+
+/** True when a module's settings choose Vault. */
+export const usesVault = (settings: Settings): boolean => settings['SECRETS'] === inVault
+
+/** The store that recorded settings chose: those of an older kit have none. */
+export const storeOf = (values: Readonly<Record<string, unknown>>): string =>
+  String(values['SECRETS'] ?? secretStores[0])
+
+/** The rules over several settings of Vault: one sentence for each that is broken. */
+export const vaultProblems = (settings: Partial<VaultConnection>): string[] => [
+  ...((settings.VAULT_ROLE_ID === undefined) === (settings.VAULT_SECRET_ID === undefined)
+    ? []
+    : ['VAULT_ROLE_ID and VAULT_SECRET_ID belong together: give both, or none']),
+  ...(settings.VAULT_TOKEN !== undefined && settings.VAULT_ROLE_ID !== undefined
+    ? ['VAULT_TOKEN and VAULT_ROLE_ID exclude each other: give one of the two']
+    : []),
+]
