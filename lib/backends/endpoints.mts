@@ -1,5 +1,6 @@
-import type { Endpoint } from '../kube/manifests/policies.mts'
+import { everyPod, type Endpoint, type Flow } from '../kube/manifests/policies.mts'
 import { tlsBackends, tlsOf } from '../settings/backend-tls.mts'
+import { usesVault } from '../settings/platform-vault.mts'
 import type { Settings } from '../settings/settings.mts'
 import type { BackendNeeds } from './needs.mts'
 
@@ -40,6 +41,10 @@ export function titledEndpoints(
 /** Hosts and ports of the backends an application needs, for its flows. @param settings those of its module */
 export const backendEndpoints = (needs: BackendNeeds, settings: Settings): Endpoint[] =>
   titledEndpoints(needs, settings).map(({ host, port }) => ({ host, port }))
+
+/** The connections of agents to Vault, for a module that takes its secret values from there; else none. */
+export const vaultFlows = (settings: Settings): Flow[] =>
+  usesVault(settings) ? [{ from: everyPod, to: [endpointOf(String(settings['VAULT_ADDR']))] }] : []
 
 /**
  * The host and port of a URL.

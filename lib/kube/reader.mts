@@ -12,6 +12,8 @@ export interface RunInOptions {
   readonly isRepeatable: boolean
   /** Seconds until it must have ended: 60 unless given. */
   readonly timeoutSeconds?: number
+  /** The container; the pod's first one unless given. */
+  readonly container?: string
 }
 
 /**
@@ -38,7 +40,7 @@ export interface KubeReader {
    */
   raw(path: string, options?: AskOptions): Promise<string>
   /**
-   * The stdout of a program run in a pod's first container. When the connection is lost, it is not known whether it
+   * The stdout of a program run in a pod. When the connection is lost, it is not known whether it
    * ran: then only a repeatable one is started again.
    * @throws KitError exit 9 when it exits non-zero
    */
@@ -69,8 +71,11 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   },
   get: (kind, name, namespace) => kubectl.api.get(kind, name, namespace),
   raw: (path, options) => kubectl.api.raw(path, options),
-  runIn: ({ metadata: { namespace = '', name } }, argv, { isRepeatable, ...options }) =>
-    kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: !isRepeatable, ...options }),
+  runIn({ metadata: { namespace = '', name } }, argv, { isRepeatable, container, ...options }) {
+    const within = container === undefined ? [] : ['--container', container]
+    const words = ['exec', '--namespace', namespace, name, ...within, '--', ...argv]
+    return kubectl.run(words, { once: !isRepeatable, ...options })
+  },
   wouldCreate: (object) => kubectl.api.create(object, { dryRun: true }),
   async tokenOf(account, namespace, audience) {
     const words = ['create', 'token', account, '--namespace', namespace, '--audience', audience]

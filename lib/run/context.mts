@@ -22,6 +22,7 @@ export interface StepContext<M extends Module> {
   readonly kube: Kube
   readonly backends: OwnBackends
   readonly pulls: Pulls
+  readonly secrets: OwnSecrets
   /** The gate of this run, for what a module changes outside the cluster. */
   readonly writes: Writes
   /** Polls a condition until it holds. @throws KitError exit 9 when it does not hold in time */
@@ -77,6 +78,22 @@ export interface OwnBackends {
    * @throws KitError exit 2 for settings; exit 3, 5, 6, 7, 8, 9 or 11, see requireBackends and requireFromNodes
    */
   require(): Promise<void>
+}
+
+/** Where the module's pods get their secret values: from Secrets, or from Vault (SECRETS). */
+export interface OwnSecrets {
+  /**
+   * Before anything is written to the cluster. With Vault: the injector is there, and Vault has our values, a role and a
+   * policy. Without: when pods ran with values of Vault, ours are the same.
+   * @throws KitError exit 2, 3 or 5 to 9, see requireInjector, requireKept and requireSameAsRan; what the gate throws
+   */
+  require(): Promise<void>
+  /**
+   * After the rollout, as the last statement of a step: with Vault, that the values are equal in Vault, in our settings
+   * and in every running pod. Only then the step's end deletes the Secrets, which are not declared any more.
+   * @throws KitError exit 3 or 5 to 9, see requireProven; what the gate throws
+   */
+  requireDelivered(): Promise<void>
 }
 
 export interface Tests<M extends Module> {

@@ -23,6 +23,7 @@ import { runTests } from '../checks/tests.mts'
 import type { Session } from './session.mts'
 import type { Step } from './step.mts'
 import { createUntil } from '../base/poll.mts'
+import { createOwnSecrets } from './own-secrets.mts'
 
 /** The context of one step of a run. Everything in it is opened at its first use. */
 export function createContext<M extends Module>(
@@ -53,6 +54,7 @@ export function createContext<M extends Module>(
           askNodes(session),
         ),
     },
+    secrets: createOwnSecrets(session),
     hosts: () => session.machines().hosts(),
     get cluster() {
       return session.machines().cluster

@@ -1,3 +1,4 @@
+import type { Sensitive } from '../base/sensitive.mts'
 import type { Check } from '../checks/checks.mts'
 import type { Drill } from '../checks/drills.mts'
 import type { Declares, Setting, Settings } from '../settings/settings.mts'
@@ -43,6 +44,11 @@ export interface Module extends Declares {
    * is refused. A module without flows gets no policies: its namespace stays open.
    */
   flows?(settings: Settings): readonly Flow[]
+  /**
+   * The secret values that its pods read, and those from which lost settings are restored, by key: the data of its
+   * Secrets. A module that declares them has the settings of settings/platform-vault.mts.
+   */
+  secrets?(settings: Settings): Readonly<Record<string, Sensitive | undefined>>
   /** The backends it uses outside the cluster. */
   backends?(settings: Settings): BackendNeeds
   /** What its pods send unencrypted to other addresses than the backends: a warning of every report. */
@@ -94,7 +100,7 @@ type Value<S extends Setting> = S['kind'] extends 'number'
   : S['kind'] extends 'flag'
     ? boolean
     : S['kind'] extends 'sensitive' | 'file'
-      ? import('../base/sensitive.mts').Sensitive
+      ? Sensitive
       : S extends { choices: readonly (infer Choice)[] }
         ? Choice
         : string

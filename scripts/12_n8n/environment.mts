@@ -1,11 +1,14 @@
 import type { EnvVar } from '../../lib/kube/types.mts'
-import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
+import { env } from '../../lib/kube/manifests/pods.mts'
 import { tlsOf } from '../../lib/settings/backend-tls.mts'
+import { deliveryEnv, deliveryOf, type Delivery } from '../../lib/kube/manifests/delivery.mts'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
-import { names } from './names.mts'
+import { identity, names } from './names.mts'
+import { ownerPasswordHash } from './owner.mts'
 import type { N8nSettings } from './settings.mts'
 
-// The environment variables of n8n's processes: plain values, and those from a Secret.
+// The environment variables of n8n's processes: plain values, and those from a Secret, or from files: of each variable
+// n8n reads a file, when it is named by the variable with _FILE.
 
 /** The name of the Secret that every process reads. */
 export const secretName = 'n8n'
@@ -16,7 +19,17 @@ export const port = 5678
 /** Finished jobs that are kept in Redis, 1.6 kB each. */
 const keptJobs = 1000
 
-/** The data of the Secret, by the settings' keys. */
+/** How its pods get these values: from the Secret, or from Vault as files. */
+export const deliveryTo = (settings: N8nSettings): Delivery =>
+  deliveryOf(settings, names.namespace(settings.ENV), identity.slug)
+
+/** What the Secret has, or Vault in its place. */
+export const kept = (settings: N8nSettings) => ({
+  ...secrets(settings),
+  OWNER_PASSWORD_HASH: ownerPasswordHash(settings),
+})
+
+/** The values that every process depends on, by the settings' keys. */
 export const secrets = (settings: N8nSettings) => ({
   N8N_ENCRYPTION_KEY: settings.N8N_ENCRYPTION_KEY,
   N8N_OWNER_PASSWORD: settings.N8N_OWNER_PASSWORD,
@@ -88,7 +101,7 @@ export function commonEnv(settings: N8nSettings): EnvVar[] {
       N8N_PERSONALIZATION_ENABLED: false,
       N8N_HIRING_BANNER_ENABLED: false,
     }),
-    ...envFromSecret(secretName, {
+    ...deliveryEnv(deliveryTo(settings), secretName, {
       N8N_ENCRYPTION_KEY: 'N8N_ENCRYPTION_KEY',
       N8N_RUNNERS_AUTH_TOKEN: 'N8N_RUNNERS_AUTH_TOKEN',
       DB_POSTGRESDB_PASSWORD: 'N8N_POSTGRES_PASSWORD',

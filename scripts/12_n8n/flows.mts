@@ -1,4 +1,4 @@
-import { backendEndpoints } from '../../lib/backends/endpoints.mts'
+import { backendEndpoints, vaultFlows } from '../../lib/backends/endpoints.mts'
 import { endpoint, everyPod, type Flow } from '../../lib/kube/manifests/policies.mts'
 import { backends } from './backends.mts'
 import { port } from './environment.mts'
@@ -9,6 +9,7 @@ export const flows = (settings: N8nSettings): Flow[] => [
   // From the ingress, and from the API server: by it the checks request the readiness path of each process.
   { from: 'nodes', to: everyPod, port },
   { from: everyPod, to: backendEndpoints(backends(settings), settings) },
+  ...vaultFlows(settings),
   { from: everyPod, to: endpoint(settings.SMTP_HOST, settings.SMTP_PORT) },
   // The nodes of a workflow connect to any address that its author chooses.
   { from: everyPod, to: 'internet' },

@@ -1,27 +1,23 @@
 import { caSecrets } from '../../lib/kube/manifests/backend-trust.mts'
 import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
-import type { Manifest, Secret } from '../../lib/kube/types.mts'
-import { autoscaled, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
-import { env, envFromSecret, resources } from '../../lib/kube/manifests/pods.mts'
-import { applicationNamespace } from '../../lib/kube/manifests/pull-secret.mts'
-import { port, secretName, secrets } from './environment.mts'
-import { ownerPasswordHash } from './owner.mts'
+import { deliveryEnv, deliveryNamespace, deliverySecret } from '../../lib/kube/manifests/delivery.mts'
+import type { Manifest } from '../../lib/kube/types.mts'
+import { autoscaled, selector, service } from '../../lib/kube/manifests/objects.mts'
+import { env, resources } from '../../lib/kube/manifests/pods.mts'
+import { deliveryTo, kept, port, secretName } from './environment.mts'
 import { names } from './names.mts'
 import type { N8nSettings } from './settings.mts'
 import { n8nContainer, n8nDeployment, runnerContainer, type Images } from './pods.mts'
 
-/** The namespace with its pull Secret, the Secret that every process reads, and that of the backends' CAs. */
+/**
+ * The namespace with its pull Secret, the Secret that every process reads unless they read files of Vault, and that of the
+ * backends' CAs.
+ */
 export const prerequisites = (settings: N8nSettings): Manifest[] => [
-  ...applicationNamespace(names.namespace(settings.ENV), settings),
-  secretOf(settings),
+  ...deliveryNamespace(deliveryTo(settings), settings),
+  ...deliverySecret(deliveryTo(settings), secretName, kept(settings)),
   ...caSecrets(names.namespace(settings.ENV), settings),
 ]
-
-const secretOf = (settings: N8nSettings): Secret =>
-  secretEnv(names.namespace(settings.ENV), secretName, {
-    ...secrets(settings),
-    OWNER_PASSWORD_HASH: ownerPasswordHash(settings),
-  })
 
 /** main, or the processes that must not start before main has migrated the database: webhook, mcp and workers. */
 export function workload(settings: N8nSettings, images: Images, part: 'main' | 'workers'): Manifest[] {
@@ -73,7 +69,9 @@ function main(settings: N8nSettings, images: Images): Manifest[] {
           N8N_INSTANCE_OWNER_FIRST_NAME: settings.N8N_OWNER_FIRST_NAME,
           N8N_INSTANCE_OWNER_LAST_NAME: settings.N8N_OWNER_LAST_NAME,
         }),
-        ...envFromSecret(secretName, { N8N_INSTANCE_OWNER_PASSWORD_HASH: 'OWNER_PASSWORD_HASH' }),
+        ...deliveryEnv(deliveryTo(settings), secretName, {
+          N8N_INSTANCE_OWNER_PASSWORD_HASH: 'OWNER_PASSWORD_HASH',
+        }),
       ],
     }),
   ])
@@ -115,6 +113,6 @@ function worker(settings: N8nSettings, images: Images): Manifest[] {
     more: env({ QUEUE_HEALTH_CHECK_ACTIVE: true, QUEUE_HEALTH_CHECK_PORT: port }),
   })
   // A worker that terminates still finishes its jobs, Code nodes among them: its runner must end after it.
-  const one = n8nDeployment(settings, 'worker', [process], [runnerContainer(images)])
+  const one = n8nDeployment(settings, 'worker', [process], [runnerContainer(settings, images)])
   return [one, ...autoscaled(one, { most: settings.N8N_WORKERS_MAX, cpuPercent: 70 })]
 }

@@ -2,8 +2,10 @@ import { databaseDump } from '../../lib/backends/postgres-dump.mts'
 import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
 import { isByAddress } from '../../lib/settings/backend-tls.mts'
+import { vaultProblems } from '../../lib/settings/platform-vault.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
+import { kept } from './environment.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
 import { ingress, prerequisites, workload } from './manifests.mts'
@@ -18,12 +20,14 @@ export const n8n = defineModule({
   shared,
   settings: own,
   images: ['n8n', 'n8n-runners'],
-  validate: (settings: N8nSettings) =>
-    settings.POSTGRES_TLS === 'verify' && isByAddress(settings, 'POSTGRES')
+  validate: (settings: N8nSettings) => [
+    ...vaultProblems(settings),
+    ...(settings.POSTGRES_TLS === 'verify' && isByAddress(settings, 'POSTGRES')
       ? [
           'POSTGRES_HOST must be a name while POSTGRES_TLS is verify: n8n compares the certificate with "localhost" when it is an address',
         ]
-      : [],
+      : []),
+  ],
   objects: (settings: N8nSettings, images: Images) => ({
     '01_deploy': [
       ...prerequisites(settings),
@@ -33,6 +37,7 @@ export const n8n = defineModule({
     '02_configure_ingress': ingress(settings),
   }),
   flows,
+  secrets: kept,
   backends,
   failures,
   notProven: () => [

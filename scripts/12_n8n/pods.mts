@@ -1,17 +1,10 @@
 import type { Container, Deployment, EnvVar } from '../../lib/kube/types.mts'
 import { caMounts, casOf, caVolumes } from '../../lib/kube/manifests/backend-trust.mts'
 import { selector } from '../../lib/kube/manifests/objects.mts'
-import {
-  container,
-  deployment,
-  env,
-  envFromSecret,
-  podDefaults,
-  probe,
-  resources,
-} from '../../lib/kube/manifests/pods.mts'
+import { delivered, deliveryEnv } from '../../lib/kube/manifests/delivery.mts'
+import { container, deployment, env, podDefaults, probe, resources } from '../../lib/kube/manifests/pods.mts'
 import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
-import { commonEnv, port, secretName, secrets } from './environment.mts'
+import { commonEnv, deliveryTo, port, secretName, secrets } from './environment.mts'
 import { names } from './names.mts'
 import { pool } from './backends.mts'
 import type { N8nSettings } from './settings.mts'
@@ -43,7 +36,7 @@ export function n8nDeployment(
 ): Deployment {
   const labels = selector('n8n', component)
   const seconds = component === 'worker' ? settings.N8N_JOB_SECONDS_MAX : shutdownSeconds
-  return deployment({
+  const one = deployment({
     namespace: names.namespace(settings.ENV),
     name: nameOf(component),
     labels,
@@ -65,6 +58,7 @@ export function n8nDeployment(
     }),
     restartOn: Object.values({ ...secrets(settings), ...casOf(settings) }).map((secret) => secret?.reveal()),
   })
+  return delivered(deliveryTo(settings), one, [runnersToken])
 }
 
 /**
@@ -112,14 +106,24 @@ export function n8nContainer(
   })
 }
 
+/** The only value that the task runner reads. */
+const runnersToken = 'N8N_RUNNERS_AUTH_TOKEN'
+
+/**
+ * uid of the task runner where values are files: init containers get the whole folder, and it runs code of workflows. As
+ * another user than n8n it reads no file but its own, by the pod's fsGroup.
+ */
+const runnerUser = 1001
+
 /** The container of the task runner, in which Code nodes run. */
-export const runnerContainer = (images: Images): Container =>
-  container({
+export function runnerContainer(settings: N8nSettings, images: Images): Container {
+  const delivery = deliveryTo(settings)
+  const one = container({
     name: 'runner',
     image: images['n8n-runners'],
     env: [
       ...env({ N8N_RUNNERS_TASK_BROKER_URI: 'http://127.0.0.1:5679', N8N_RUNNERS_AUTO_SHUTDOWN_TIMEOUT: 15 }),
-      ...envFromSecret(secretName, { N8N_RUNNERS_AUTH_TOKEN: 'N8N_RUNNERS_AUTH_TOKEN' }),
+      ...deliveryEnv(delivery, secretName, { [runnersToken]: runnersToken }),
     ],
     ports: [{ name: 'runner-health', containerPort: 5680 }],
     resources: resources('100m', '256Mi', '500m', '512Mi', '2Gi'),
@@ -127,3 +131,9 @@ export const runnerContainer = (images: Images): Container =>
     readinessProbe: probe('/healthz', 5680, 5, 3),
     volumeMounts: [{ name: 'runner-tmp', mountPath: '/tmp' }],
   })
+  if (delivery.place === undefined) return one
+  return {
+    ...one,
+    securityContext: { ...one.securityContext, runAsUser: runnerUser, runAsGroup: runnerUser },
+  }
+}

@@ -5,6 +5,7 @@ import type { SettingsOf } from '../../lib/run/module.mts'
 import { certificateOf, general, ingress, smtp } from '../../lib/settings/platform.mts'
 import { network } from '../../lib/settings/platform-network.mts'
 import { postgres, redis, registry } from '../../lib/settings/platform-backends.mts'
+import { secretsChoice, vaultWhereUsed } from '../../lib/settings/platform-vault.mts'
 
 /** The settings of n8n alone. */
 export const own = [
@@ -88,6 +89,7 @@ export const own = [
     default: '300',
     validate: isBetween(30, 3600),
   },
+  ...secretsChoice,
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
@@ -99,6 +101,7 @@ export const shared = [
   ...registry,
   ...smtp,
   ...network,
+  ...vaultWhereUsed,
 ] as const
 
 export type N8nSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

@@ -8,7 +8,7 @@ import { openAccess } from '../../../../scripts/14_vault/access.mts'
 import { proveVault } from '../../../../scripts/14_vault/preflight.mts'
 import { findReviewer, requireReview } from '../../../../scripts/14_vault/review.mts'
 import type { VaultSettings } from '../../../../scripts/14_vault/settings.mts'
-import { adminToken, at, jwtOf, reviewerToken, startStandIn, type StandIn } from './server.mts'
+import { adminToken, at, jwtOf, reviewerToken, startStandIn, type StandIn } from '../../vault/server.mts'
 import { settingsFor } from './settings.mts'
 
 // What the kit keeps in Vault. Vault and the API server are a stand-in that keeps what is written.

@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from 'node:test'
 import { runChecks, type Outcome } from '../../../../lib/checks/checks.mts'
 import { valueWithin } from '../../../../scripts/14_vault/checks-injection.mts'
 import { checks } from '../../../../scripts/14_vault/checks.mts'
-import { at, checkToken, startStandIn, type Fault, type StandIn } from './server.mts'
+import { at, checkToken, startStandIn, type Fault, type StandIn } from '../../vault/server.mts'
 import {
   configured,
   injectorCertificate,

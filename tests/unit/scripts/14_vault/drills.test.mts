@@ -5,7 +5,7 @@ import { runDrills, type DrillTools } from '../../../../lib/checks/drills.mts'
 import { kubectlError } from '../../../../lib/kube/kubectl-errors.mts'
 import { downWithin, drills, lostWithin, rotationWithin } from '../../../../scripts/14_vault/drills.mts'
 import type { VaultSettings } from '../../../../scripts/14_vault/settings.mts'
-import { startStandIn, type StandIn } from './server.mts'
+import { startStandIn, type StandIn } from '../../vault/server.mts'
 import { configured, settingsOf, toolsOf, type World } from './world.mts'
 
 let vault: StandIn

@@ -4,7 +4,7 @@ import { KitError } from '../../../../lib/base/errors.mts'
 import { send } from '../../../../lib/backends/vault-client.mts'
 import { proveVault, rightsFor } from '../../../../scripts/14_vault/preflight.mts'
 import type { VaultSettings } from '../../../../scripts/14_vault/settings.mts'
-import { adminToken, at, startStandIn, type Fault, type Given, type StandIn } from './server.mts'
+import { adminToken, at, startStandIn, type Fault, type Given, type StandIn } from '../../vault/server.mts'
 import { settingsFor } from './settings.mts'
 
 // Each state of Vault has its own message and exit code, and nothing is written before. Vault is a stand-in.
@@ -76,7 +76,7 @@ test('another CA, and a name that is not in the certificate: exit 7, and no toke
   const foreign = await refusal(settingsOf({ VAULT_CA: vault.foreignCa }))
   assert.equal(foreign.exitCode, 7)
   assert.match(foreign.message, /is not proven by its CA/)
-  assert.match(foreign.hint ?? '', /14_vault\.vault\.ca/)
+  assert.match(foreign.hint ?? '', /platform\.vault\.ca/)
   const named = await refusal(settingsOf({ VAULT_ADDR: vault.url.replace('127.0.0.1', 'localhost') }))
   assert.equal(named.exitCode, 7)
   assert.match(named.message, /shows a certificate that is not for localhost/)

@@ -12,7 +12,7 @@ import { checkPod } from '../../../../scripts/14_vault/check-pod.mts'
 import { roleFields } from '../../../../lib/backends/vault-access.mts'
 import { accesses, checkPath } from '../../../../scripts/14_vault/roles.mts'
 import type { VaultSettings } from '../../../../scripts/14_vault/settings.mts'
-import { jwtOf, reviewerToken, type StandIn } from './server.mts'
+import { jwtOf, reviewerToken, type StandIn } from '../../vault/server.mts'
 import { images, settingsFor } from './settings.mts'
 
 // A cluster with the injector and the pod of the checks, all right, in front of the stand-in of Vault. The webhook is a

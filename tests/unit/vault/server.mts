@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:https'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { makeAuthority } from '../../backends/authority.mts'
+import { makeAuthority } from '../backends/authority.mts'
 
 // A stand-in for Vault and for the API server, on one TLS port of loopback: it keeps what is written, and answers as
 // OpenBao 2.7.2 did. Each test makes one answer wrong.
@@ -55,7 +55,30 @@ function loginOf(state: State, { body }: Asked): Given {
     return error(403, 'service account name not authorized')
   if (!bound('bound_service_account_namespaces').includes(namespace))
     return error(403, 'namespace not authorized')
-  return { json: { auth: { client_token: checkToken } } }
+  const name = String(body['role'])
+  return { json: { auth: { client_token: name === 'keybuzz-check' ? checkToken : `login-of-${name}` } } }
+}
+
+/** True for a token that a login gave, on a path that the policy of its role names. */
+function isGranted(state: State, { token, path, method }: Asked): boolean {
+  if (token === checkToken) return path === 'kv/data/keybuzz/check'
+  const role = state.documents.get(`auth/kubernetes/role/${token.replace('login-of-', '')}`)
+  const [policy = ''] = (role?.['token_policies'] ?? []) as string[]
+  const { policy: rules = '' } = (state.documents.get(`sys/policies/acl/${policy}`) ?? {}) as {
+    policy?: string
+  }
+  return token.startsWith('login-of-') && method === 'GET' && rules.includes(`path "${path}" {`)
+}
+
+/** A write to the KV engine: of the version that the writer saw, when it says so. */
+function keep(state: State, { path, body }: Asked): Given {
+  const { metadata } = (state.documents.get(path) ?? {}) as { metadata?: { version: number } }
+  const { options, data: values } = body as { options?: { cas?: number }; data?: unknown }
+  const version = metadata?.version ?? 0
+  if (options?.cas !== undefined && options.cas !== version)
+    return error(400, 'check-and-set parameter did not match the current version')
+  state.documents.set(path, { data: values, metadata: { version: version + 1 } })
+  return data({ version: version + 1 })
 }
 
 function right(state: State, asked: Asked): Given {
@@ -78,8 +101,7 @@ function right(state: State, asked: Asked): Given {
     return asked.body['secret_id'] === 'secret-id-of-the-tests'
       ? { json: { auth: { client_token: adminToken } } }
       : error(400, 'invalid role or secret ID')
-  if (token !== adminToken && !(token === checkToken && path === 'kv/data/keybuzz/check'))
-    return error(403, 'permission denied')
+  if (token !== adminToken && !isGranted(state, asked)) return error(403, 'permission denied')
   if (path === 'auth/token/lookup-self') return data({ ttl: 3600, expire_time: '2030-01-01T00:00:00Z' })
   if (path === 'sys/capabilities-self')
     return data(
@@ -95,10 +117,15 @@ function right(state: State, asked: Asked): Given {
     return data(hidden === undefined ? shown : { ...shown, token_reviewer_jwt_set: true })
   }
   state.writes.push(`${method} ${path}`)
+  if (method === 'DELETE') {
+    state.documents.delete(path)
+    return { status: 204 }
+  }
+  if (path.startsWith('kv/')) return keep(state, asked)
   if (path.startsWith('sys/auth/'))
     state.documents.set('sys/auth', { [`${path.slice('sys/auth/'.length)}/`]: asked.body })
   else state.documents.set(path, asked.body)
-  return path.startsWith('kv/') ? data({ version: 2 }) : { status: 204 }
+  return { status: 204 }
 }
 
 export interface StandIn {

@@ -1,0 +1,102 @@
+import { exitCodes, KitError, isInterruption } from '../base/errors.mts'
+import { log } from '../base/log.mts'
+import { pollUntil } from '../base/poll.mts'
+import { written } from '../base/written.mts'
+import { requireInjector } from '../backends/vault-injector.mts'
+import { requireKept, type Kept } from '../backends/vault-keeping.mts'
+import { differenceOf, logInAs, readStored } from '../backends/vault-values.mts'
+import { intervalSeconds } from '../kube/manifests/delivery.mts'
+import { compareFiles } from '../kube/rollout/injected-files.mts'
+import { usesVault } from '../settings/platform-vault.mts'
+import type { OwnSecrets } from './context.mts'
+import { keptOf } from './kept-secrets.mts'
+import type { Module } from './module.mts'
+import { isInVault, leaveVault, requireSameAsRan } from './out-of-vault.mts'
+import type { Session } from './session.mts'
+
+// The way of a module's secret values from Secrets to Vault, and that they are there.
+
+/** Milliseconds for which files may differ: an agent writes a changed value within its interval. */
+const settlingMs = (intervalSeconds + 15) * 1000
+
+/** The secrets of one run of a module. @param patience milliseconds for which the files of pods may differ */
+export function createOwnSecrets<M extends Module>(session: Session<M>, patience = settlingMs): OwnSecrets {
+  const { inputs, writes } = session
+  let wasInVault = false
+  return {
+    async require() {
+      const kept = keptOf(session)
+      if (usesVault(inputs.current()) && kept !== undefined) return toVault(session, kept)
+      wasInVault = await isInVault(session)
+      if (wasInVault) await requireSameAsRan(session, kept)
+    },
+    async requireDelivered() {
+      const kept = keptOf(session)
+      if (writes.planning || kept === undefined) return
+      if (usesVault(inputs.current())) return requireProven(session, kept, patience)
+      if (wasInVault) await leaveVault(session, kept)
+    },
+  }
+}
+
+/** @throws KitError, see requireInjector and requireKept; under --plan a missing injector is noted */
+async function toVault<M extends Module>(session: Session<M>, kept: Kept): Promise<void> {
+  const { writes, answers } = session
+  const { reader } = session.requireOpened().kube
+  try {
+    await requireInjector(reader, kept.settings)
+  } catch (thrown) {
+    // An earlier module of the same plan may install it.
+    if (!writes.planning || !(thrown instanceof KitError) || isInterruption(thrown)) throw thrown
+    writes.note({ sign: '!', what: `${thrown.message}: first ${thrown.hint ?? ''}` })
+  }
+  await requireKept(kept, { kube: reader, writes, answers })
+}
+
+/**
+ * Requires that the values are equal in Vault, in our settings and in the files of every running pod. Only then the
+ * Secrets of the module may go.
+ * @throws KitError exit 9 when a pod has other files; exit 5 when Vault has other values; exit 3 or 5 to 9 from kubectl;
+ *   exit 3, 6, 7 or 8, see logInAs and readStored; exit 130 or 143 on a signal
+ */
+async function requireProven<M extends Module>(
+  session: Session<M>,
+  { settings, place, values }: Kept,
+  patience: number,
+): Promise<void> {
+  const { env } = session
+  const { reader } = session.requireOpened().kube
+  const started = performance.now()
+  const found = await pollUntil(() => compareFiles(reader, place.namespace, values), {
+    until: ({ pods, problems }) => pods > 0 && problems.length === 0,
+    milliseconds: patience,
+    every: 3000,
+    waiting: ({ problems }) => `files of Vault in the pods: ${problems[0] ?? 'no pod is ready'}`,
+  })
+  const stay = `The Secrets of the module stay as they are. ${written()}`
+  if (found.pods === 0 || found.problems.length > 0)
+    throw new KitError(`pods of ${place.namespace} do not have the values of credentials/${env} from Vault`, {
+      exitCode: exitCodes.rolloutFailed,
+      details: [...(found.problems.length === 0 ? ['no pod is ready'] : found.problems), stay],
+      hint: `kubectl --namespace ${place.namespace} logs POD -c vault-agent; then run the same command again`,
+    })
+  const login = await logInAs(settings, reader, place)
+  const difference =
+    login === undefined || 'refused' in login
+      ? undefined
+      : differenceOf(await readStored(login.vault, place.path), values)
+  const wrong = difference === undefined ? [] : [...difference.missing, ...difference.differing]
+  if (difference === undefined || wrong.length > 0)
+    throw new KitError(`Vault does not show the values of ${place.namespace} as they are in the pods`, {
+      exitCode: exitCodes.conflict,
+      details: [
+        difference === undefined ? 'it refuses their login' : `${place.path}: ${wrong.join(', ')}`,
+        stay,
+      ],
+      hint: 'somebody else writes there; run the same command again',
+    })
+  log.ok(
+    `${Object.keys(values).length} values are equal in Vault, in credentials/${env} and in ${found.pods} pods`,
+    started,
+  )
+}
