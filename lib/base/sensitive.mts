@@ -51,6 +51,10 @@ export function redact(text: string): string {
   return clean
 }
 
+/** True when a text has this value, in any form in which programs print it. */
+export const isWithin = (value: Sensitive, text: string): boolean =>
+  formsOf(value.reveal(), shortestSensitive).some((form) => text.includes(form))
+
 /**
  * Shortens text from outside for a message. Sensitive values are replaced first: a password cut in two would leave its
  * beginning, which redact does not find.

@@ -15,6 +15,8 @@ export interface Check<S extends Settings = Settings> {
   readonly id: string
   /** What must hold, as a statement: `A webhook runs on a worker`. */
   readonly title: string
+  /** False: with these settings it does not apply, and is left out. */
+  readonly when?: (settings: S) => boolean
   /** Observes. An error it throws becomes a failed answer, see answerTo. */
   readonly ask: (tools: CheckTools<S>) => Promise<Answer>
   /** What to do when it fails. */
@@ -99,7 +101,7 @@ export function createOnce(): CheckTools['once'] {
 const atOnce = 4
 
 /**
- * Runs every check, four at a time, and returns their outcomes in the order of the checks. A check that throws has
+ * Runs every check that applies, four at a time, and returns their outcomes in the order of the checks. A check that throws has
  * failed.
  * @param asked called with each outcome, in that order
  * @param places values for the placeholders of fixes that neither an answer nor its check gives
@@ -114,7 +116,8 @@ export async function runChecks<S extends Settings>(
   const limited = createLimit(atOnce)
   const once = createOnce()
   // The first check rethrows an interruption; the same error of the others is ignored.
-  const asking = checks.map((check) =>
+  const applying = checks.filter(({ when }) => when?.(tools.settings) ?? true)
+  const asking = applying.map((check) =>
     awaitedLater(limited(() => outcomeOf(check, { ...tools, once }, places))),
   )
   const outcomes: Outcome[] = []

@@ -4,7 +4,7 @@ import { createHttp, type Http } from '../checks/http.mts'
 import { findRivals, refusingRivals } from '../checks/rivals.mts'
 import { provePulls } from '../backends/image-proof.mts'
 import { lazily } from '../base/lazy.mts'
-import { liveValues } from './live-secrets.mts'
+import { adoptableValues } from './adoptable.mts'
 import { fingerprintBy, unprovenKeys } from '../state/kept-keys.mts'
 import { requireKeptSettings } from './lost-settings.mts'
 import type { Backends } from '../backends/backends.mts'
@@ -124,7 +124,7 @@ function credentialsOf<M extends Module>(session: Session<M>): Credentials {
     async ensure() {
       await requireKeptSettings(session)
       const { opened } = session
-      const live = opened && liveValues(await opened.kube.objects(), opened.look.namespaces)
+      const live = opened && (await adoptableValues(session, opened))
       const unproven =
         opened && live && unprovenKeys(opened.revisions.all, live, fingerprintBy(opened.checksumKey.value))
       const tryOut = (settings: SettingsOf<M>) =>

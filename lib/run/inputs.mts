@@ -37,6 +37,8 @@ export interface Inputs<M extends Module> {
    * @param live values of live Secrets, by key: a secret among them is adopted
    */
   lost(before: RecordedSettings, live: RawValues): LostSetting[]
+  /** The text that a setting has now; undefined for none. */
+  text(key: string): string | undefined
   /** Uses the values of the last revision again. They are saved by the next `ensure` or `keep`. */
   restore(lost: readonly LostSetting[]): void
   /** Continues without the values of the last revision. */
@@ -109,6 +111,7 @@ export async function openInputs<M extends Module>(
       // --set may only add protection: to remove it is a write that needs the confirmation.
       return protects({ ...sources(), overrides: {}, variables: {} }) || protects(sources())
     },
+    text: (key) => readNow().find(({ setting }) => setting.key === key)?.text,
     record: (fingerprint) => recordOf(readNow(), fingerprint),
     lost(before, live) {
       const resolveWith = (more: RawValues) =>

@@ -6,7 +6,7 @@ import { shownWords } from '../base/command.mts'
 import { written } from '../base/written.mts'
 import { fileOf } from '../settings/credentials.mts'
 import type { LostSetting } from '../settings/recorded.mts'
-import { liveSecrets } from './live-secrets.mts'
+import { adoptableValues } from './adoptable.mts'
 import type { Module } from './module.mts'
 import type { Session } from './session.mts'
 
@@ -22,7 +22,7 @@ export async function requireKeptSettings<M extends Module>(session: Session<M>)
   const { opened, inputs, module, env, answers, writes } = session
   const current = opened?.revisions.current
   if (opened === undefined || current?.madeWith === undefined) return false
-  const live = liveSecrets(await opened.kube.objects(), opened.look.namespaces)
+  const { values: live } = await adoptableValues(session, opened)
   const lost = inputs.lost(current.madeWith, live)
   if (lost.length === 0) return false
   const lines = lost.map((one) => lineOf(env, module, one))

@@ -2,6 +2,7 @@ import type { Sensitive } from '../base/sensitive.mts'
 import type { Check } from '../checks/checks.mts'
 import type { Drill } from '../checks/drills.mts'
 import type { Declares, Setting, Settings } from '../settings/settings.mts'
+import type { RecordedSettings } from '../settings/recorded.mts'
 import type { Teardown } from '../hosts/teardown.mts'
 import type { KnownFailure } from '../kube/rollout/failure.mts'
 import type { Warning } from '../backends/backends.mts'
@@ -53,6 +54,8 @@ export interface Module extends Declares {
   backends?(settings: Settings): BackendNeeds
   /** What its pods send unencrypted to other addresses than the backends: a warning of every report. */
   inClear?(settings: Settings): readonly Warning[]
+  /** True when a module that was installed with these settings needs this one: it is then not uninstalled before it. */
+  isNeededBy?(made: RecordedSettings): boolean
   /** Known failures of its containers, by their last log lines. */
   failures?(settings: Settings): readonly KnownFailure[]
   /** What no check of this module proves, one line each, in every report. */

@@ -1,6 +1,6 @@
 import { authorityProblem } from '../base/certificate.mts'
 import type { Sensitive } from '../base/sensitive.mts'
-import type { Setting, Settings, SettingsView } from './settings.mts'
+import type { Setting, SettingsView } from './settings.mts'
 import { isOrigin, type Rule } from './validators.mts'
 
 // Where modules keep their secret values, and the Vault in which they may.
@@ -136,10 +136,11 @@ const applies = (view: SettingsView): boolean =>
 /** The Vault of an environment, for a module that may take its secret values from it. */
 export const vaultWhereUsed = vault.map((one) => ({ ...one, when: applies }))
 
-/** True when a module's settings choose Vault. */
-export const usesVault = (settings: Settings): boolean => settings['SECRETS'] === inVault
+/** True when a module's settings choose Vault: typed ones, or those that a revision recorded. */
+export const usesVault = (settings: Readonly<Record<string, unknown>>): boolean =>
+  settings['SECRETS'] === inVault
 
-/** The store that recorded settings chose: those of an older kit have none. */
+/** The store that such settings choose: those of an older kit have none. */
 export const storeOf = (values: Readonly<Record<string, unknown>>): string =>
   String(values['SECRETS'] ?? secretStores[0])
 

@@ -9,7 +9,9 @@ import type { Module } from '../run/module.mts'
 import { createContext } from '../run/create-context.mts'
 import { objectsOf } from '../run/objects.mts'
 import { withoutUnproven } from '../run/policies.mts'
-import { shortTime } from '../state/revision.mts'
+import { storeOf } from '../settings/platform-vault.mts'
+import type { Settings } from '../settings/settings.mts'
+import { shortTime, type Revision } from '../state/revision.mts'
 import { targetOf } from './rollback-target.mts'
 import { readSchema, requireSameSchema } from './schema.mts'
 import { requireOwner } from '../state/scope.mts'
@@ -21,7 +23,7 @@ import { written } from '../base/written.mts'
  * Applies an earlier revision again, waits for its rollouts, runs the tests. Secrets get the values of the current
  * settings: a revision has only their keys.
  * @throws KitError exit 5 when there is no such revision, the database was migrated since, a Secret's value has no
- *   setting, or another environment owns the module; exit 2, 3 or 5 to 9 when applying fails; exit 10 when a check
+ *   setting, its values are in Vault and today's are not, or the reverse, or another environment owns the module; exit 2, 3 or 5 to 9 when applying fails; exit 10 when a check
  *   fails; exit 11 when another run has the lock; exit 12 for a local file; exit 130 or 143 on a signal
  */
 export async function rollBack<M extends Module>(
@@ -35,6 +37,7 @@ export async function rollBack<M extends Module>(
   const target = targetOf(revisions, options.revision, headingOf(module))
   log.title(`roll back to revision ${target.number} of ${shortTime(target.when)}`)
   await requireSameSchema(session, target)
+  requireSameStore(target, inputs.current())
   revisions.intend(target)
   const today = objectsOf(module, steps, { settings: inputs.current(), images: target.images, versions })
   const wanted = withoutUnproven(module, target.manifests, session.policies()).map((manifest) =>
@@ -56,6 +59,20 @@ export async function rollBack<M extends Module>(
   say(
     `  Pinned    a full run leaves module ${module.number} alone now; --module ${module.number} --env ${env} takes it up again`,
   )
+}
+
+/**
+ * Requires that the revision has its secret values where today's settings have them: its pods would read others, or none.
+ * @throws KitError exit 5 when one of them is Vault and the other is not
+ */
+export function requireSameStore({ number, madeWith }: Revision, settings: Settings): void {
+  const [then, now] = [storeOf(madeWith?.values ?? {}), storeOf(settings)]
+  if (then === now) return
+  throw new KitError(`revision ${number} has SECRETS=${then}, today's settings have ${now}`, {
+    exitCode: exitCodes.conflict,
+    details: [`A rollback does not move secret values. ${written()}`],
+    hint: `first the way of the values, which compares them: install with --set SECRETS=${then}; then roll back`,
+  })
 }
 
 /** A manifest, a Secret with its current values. @throws KitError exit 5 for a value that no setting has now */

@@ -106,17 +106,24 @@ function sayNamespaces(objects: readonly LiveObject[]): void {
     say(`  Kept      namespace ${name}   (kubectl delete namespace ${name}, when nothing else is in it)`)
 }
 
-function requireNobodyNeeds(module: Module, { known }: OpenedCluster): void {
+/** @throws KitError exit 5 while another module needs this one */
+export function requireNobodyNeeds(module: Module, { known }: Pick<OpenedCluster, 'known'>): void {
   const dependents = dependentsOf(module.number).map(folderOf)
   const standing = new Map(known.map((one) => [`${one.module} (${one.env})`, one]))
-  const needing = [...standing].flatMap(([name, one]) =>
-    dependents.includes(one.module) && one.state !== 'uninstalled' ? [name] : [],
-  )
+  const needing = [...standing].flatMap(([name, one]) => {
+    const isNeeding =
+      dependents.includes(one.module) ||
+      (one.madeWith !== undefined && module.isNeededBy?.(one.madeWith) === true)
+    return isNeeding && one.state !== 'uninstalled' ? [name] : []
+  })
   if (needing.length === 0) return
   throw new KitError(`${headingOf(module)} cannot be uninstalled: other modules need it`, {
     exitCode: exitCodes.conflict,
     details: [`installed on this cluster: ${needing.join(', ')}`, written()],
-    hint: 'uninstall these first',
+    hint:
+      module.isNeededBy === undefined
+        ? 'uninstall these first'
+        : 'uninstall these first, or give their pods Secrets again: --module N --set SECRETS=kubernetes',
   })
 }
 

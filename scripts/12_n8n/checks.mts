@@ -1,11 +1,14 @@
 import { passed, warning } from '../../lib/checks/checks.mts'
 import { evictionCheck, standardChecks } from '../../lib/checks/standard.mts'
+import { secretsChecks } from '../../lib/checks/vault-secrets.mts'
 import type { ChecksOf } from '../../lib/run/module.mts'
 import { apiKey } from './checks-api.mts'
 import { mcp } from './checks-mcp.mts'
 import { application } from './checks-pods.mts'
 import { login, metricsHidden, owned, publicHealth, push, setupClosed, urls } from './checks-visitor.mts'
-import type { n8n } from './module.mts'
+import { kept } from './environment.mts'
+import { n8n } from './module.mts'
+import { identity, names } from './names.mts'
 import type { N8nCheck } from './session.mts'
 import { runWebhook } from './webhook.mts'
 
@@ -40,4 +43,11 @@ export const checks: ChecksOf<typeof n8n> = [
   metricsHidden,
   evictionCheck('n8n'),
   database,
+  ...secretsChecks({
+    name: identity.slug,
+    namespace: names.namespace,
+    account: identity.slug,
+    secrets: kept,
+    shared: n8n.shared.map(({ key }) => key),
+  }),
 ]

@@ -1,5 +1,5 @@
 import { defineModule } from '../../lib/run/module.mts'
-import { vaultProblems } from '../../lib/settings/platform-vault.mts'
+import { usesVault, vaultProblems } from '../../lib/settings/platform-vault.mts'
 import { checkAccount, checkPod } from './check-pod.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
@@ -28,6 +28,7 @@ export const vault = defineModule({
     '02_configure_injection': [...reviewer(), ...checkAccount(settings), checkPod(settings, images)],
   }),
   flows,
+  isNeededBy: ({ values }) => usesVault(values),
   failures,
   notProven: () => [
     'No other module takes its secrets from Vault yet: their Kubernetes Secrets are as they were.',

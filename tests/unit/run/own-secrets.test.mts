@@ -274,11 +274,6 @@ test('pods have our values and Vault has others, or shows none: exit 5, so that 
 })
 
 const account = { kind: 'ServiceAccount', metadata: { name: 'n8n', namespace: 'n8n-staging' } }
-const back = (more: Record<string, string> = {}) => ({
-  SECRETS: 'kubernetes',
-  ...inVault(vault, more),
-  ...more,
-})
 const outOf = (world: World = {}) =>
   secretsOf({ settings: { ...inVault(vault), SECRETS: 'kubernetes' }, objects: [account], ...world })
 

@@ -28,6 +28,8 @@ export interface World {
   /** False: the service account does not exist. */
   readonly account?: boolean
   readonly objects?: object[]
+  /** Objects of the whole cluster, by kind: `secrets`, `configmaps`. */
+  readonly listed?: Readonly<Record<string, readonly object[]>>
   readonly injector?: { webhook?: object | undefined; deployment?: object | undefined }
   readonly confirm?: readonly string[]
   readonly planning?: boolean
@@ -144,7 +146,7 @@ export function runIn<M extends Module>(
       if (kind === 'deployments.apps') return Promise.resolve(found.deployment)
       return Promise.resolve(world.account === false ? undefined : { metadata: { name, namespace } })
     },
-    list: (kind: string) => Promise.resolve(kind === 'pods' ? pods() : []),
+    list: (kind: string) => Promise.resolve(kind === 'pods' ? pods() : (world.listed?.[kind] ?? [])),
     tokenOf: (...words: [string, string, string]) => Promise.resolve(sensitive(jwtOf(...words))),
     runIn(pod: { metadata: { annotations?: Record<string, string> } }, _words: string[], how: object) {
       if ((how as { container?: string }).container !== 'vault-agent')

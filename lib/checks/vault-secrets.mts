@@ -1,0 +1,147 @@
+import { gunzipSync } from 'node:zlib'
+import { few } from '../base/few.mts'
+import { isWithin, type Sensitive } from '../base/sensitive.mts'
+import { differenceOf, logInAs, readStored } from '../backends/vault-values.mts'
+import { placeIn } from '../kube/manifests/delivery.mts'
+import { compareFiles } from '../kube/rollout/injected-files.mts'
+import { nameOf, type LiveObject } from '../kube/types.mts'
+import { usesVault, type VaultConnection } from '../settings/platform-vault.mts'
+import type { Settings } from '../settings/settings.mts'
+import { decodeAll } from '../state/revision-store.mts'
+import { failed, passed, warning, type Check } from './checks.mts'
+
+// The checks of a module that takes its secret values from Vault (SECRETS=vault).
+
+/** A module's secret values, as these checks need them. */
+export interface CheckedSecrets<S extends Settings> {
+  /** Prefix of the checks' ids: `n8n`. */
+  readonly name: string
+  readonly namespace: (env: string) => string
+  /** The service account of its pods. */
+  readonly account: string
+  /** The values it keeps in Vault, by key. */
+  readonly secrets: (settings: S) => Readonly<Record<string, Sensitive | undefined>>
+  /** Keys of values that it shares with other modules: Secrets of these may have them. */
+  readonly shared: readonly string[]
+}
+
+/** The checks of its values: they are equal everywhere, and nothing in the cluster has a copy. */
+export const secretsChecks = <S extends Settings>(checked: CheckedSecrets<S>): Check<S>[] => [
+  equalCheck(checked),
+  copiesCheck(checked),
+]
+
+const present = (all: Readonly<Record<string, Sensitive | undefined>>): Record<string, Sensitive> =>
+  Object.fromEntries(
+    Object.entries(all).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  )
+
+const equalCheck = <S extends Settings>({
+  name,
+  namespace,
+  account,
+  secrets,
+}: CheckedSecrets<S>): Check<S> => ({
+  id: `${name}.vault`,
+  title: 'With SECRETS=vault: every pod has the values of Vault and of credentials/, byte for byte',
+  fix: 'install again: it compares them, and says which differ and where; kubectl -n NAMESPACE logs POD -c vault-agent',
+  when: usesVault,
+  async ask({ kube, settings }) {
+    const connection = settings as unknown as VaultConnection
+    const place = placeIn(connection, namespace(settings.ENV), account)
+    const values = present(secrets(settings))
+    const { pods, problems } = await compareFiles(kube, place.namespace, values)
+    if (problems.length > 0) return failed(few(problems, 5))
+    if (pods === 0) return failed('no pod has files of Vault')
+    const login = await logInAs(connection, kube, place)
+    if (login === undefined) return failed(`there is no service account ${account}`)
+    if ('refused' in login)
+      return failed(`Vault refuses the pods' login: ${login.refused.status} ${login.refused.words}`)
+    const { missing, differing } = differenceOf(await readStored(login.vault, place.path), values)
+    const wrong = [
+      ...missing.map((key) => `${key} is not in ${place.path}`),
+      ...differing.map((key) => `${key} is another one in ${place.path}`),
+    ]
+    return wrong.length > 0
+      ? failed(few(wrong, 5))
+      : passed(
+          `${Object.keys(values).length} values, ${pods} pods: SHA-256 of files, Vault and settings are equal`,
+        )
+  },
+})
+
+/** Fewest characters of a value that is searched for: shorter ones occur in ordinary words. */
+const shortest = 8
+
+const copiesCheck = <S extends Settings>({
+  name,
+  namespace,
+  secrets,
+  shared,
+}: CheckedSecrets<S>): Check<S> => ({
+  id: `${name}.copies`,
+  title: 'With SECRETS=vault: no Secret and no ConfigMap of the cluster has a copy of a value',
+  fix: 'whoever made that object keeps the value in etcd: kubectl get it -o yaml, and delete it; then replace the value',
+  when: usesVault,
+  async ask({ kube, settings }) {
+    const own = namespace(settings.ENV)
+    const wanted = Object.entries(present(secrets(settings))).filter(
+      ([, value]) => value.reveal().length >= shortest,
+    )
+    const objects = (await Promise.all(['secrets', 'configmaps'].map((kind) => kube.list(kind, {})))).flat()
+    const copies = objects.flatMap((one) => {
+      const isOwn = one.metadata.namespace === own
+      const texts = textsOf(one)
+      const keys = wanted.filter(
+        ([key, value]) => (isOwn || !shared.includes(key)) && texts.some((text) => isWithin(value, text)),
+      )
+      return keys.map(([key]) => `${nameOf(one)} has ${key}`)
+    })
+    const { revisions, damaged } = decodeAll(objects)
+    const recorded = revisions.flatMap((one) => {
+      const text = JSON.stringify(one)
+      const keys = wanted.filter(([key, value]) => !shared.includes(key) && isWithin(value, text))
+      return keys.map(([key]) => `revision ${one.number} of ${one.module} has ${key}`)
+    })
+    const found = [...copies, ...recorded]
+    if (found.length === 0 && damaged.length > 0)
+      return warning(
+        few(
+          damaged.map((one) => `Secret ${one.name} cannot be read`),
+          5,
+        ),
+      )
+    return found.length === 0
+      ? passed(
+          `${wanted.length} values in none of ${objects.length} Secrets and ConfigMaps, revisions included`,
+        )
+      : failed(few(found, 5))
+  },
+})
+
+/** What an object of one of these kinds has: its data as it is and unpacked, and its annotations. */
+function textsOf(one: LiveObject): string[] {
+  const { data = {}, binaryData = {} } = one as { data?: Record<string, string>; binaryData?: typeof data }
+  const isSecret = one.kind === 'Secret'
+  const bytes = [
+    ...Object.values(data).map((text) => Buffer.from(text, isSecret ? 'base64' : 'utf8')),
+    ...Object.values(binaryData).map((text) => Buffer.from(text, 'base64')),
+  ]
+  return [...bytes.flatMap(unpacked), JSON.stringify(one.metadata.annotations ?? {})]
+}
+
+/** Most bytes that a packed value is unpacked to. */
+const mostUnpacked = 64 * 1024 * 1024
+
+/** The text of some bytes; packed ones (gzip, as revisions; as base64, as releases of Helm) unpacked too. */
+function unpacked(bytes: Buffer): string[] {
+  const text = bytes.toString()
+  const inner = text.startsWith('H4sI') ? Buffer.from(text, 'base64') : bytes
+  if (inner[0] !== 0x1f || inner[1] !== 0x8b) return [text]
+  try {
+    return [text, gunzipSync(inner, { maxOutputLength: mostUnpacked }).toString()]
+  } catch {
+    // A part of a packed text: the whole of a revision is read by its own decoder.
+    return [text]
+  }
+}

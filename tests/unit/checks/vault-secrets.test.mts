@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { gzipSync } from 'node:zlib'
+import { after, afterEach, before, test } from 'node:test'
+import { Cancelled } from '../../../lib/base/errors.mts'
+import { runChecks, type Outcome } from '../../../lib/checks/checks.mts'
+import { encode } from '../../../lib/state/revision-store.mts'
+import type { Revision } from '../../../lib/state/revision.mts'
+import { checks } from '../../../scripts/12_n8n/checks.mts'
+import { n8n } from '../../../scripts/12_n8n/module.mts'
+import { settingsOf } from '../scripts/rendered.mts'
+import { startStandIn, type StandIn } from '../vault/server.mts'
+import { base64, filled, inVault, opened, runIn, type World } from '../vault/world.mts'
+
+// The checks of a module that takes its secrets from Vault, with n8n's, each failing once.
+
+let vault: StandIn
+before(async () => {
+  vault = await startStandIn()
+})
+afterEach(() => vault.reset())
+after(() => vault.stop())
+
+const ids = ['n8n.vault', 'n8n.copies']
+const own = checks.filter(({ id }) => ids.includes(id))
+const key = 'a-key-a-key'
+
+async function asked(world: World = {}): Promise<Record<string, Outcome>> {
+  const settings = world.settings ?? inVault(vault)
+  const { kube } = runIn(vault, n8n, world).session.requireOpened()
+  const tools = { settings: settingsOf(n8n, settings), kube: kube.reader }
+  const found = await runChecks(own, tools as never)
+  return Object.fromEntries(found.map((one) => [one.id, one]))
+}
+
+function right(): void {
+  opened(vault)
+  filled(vault, n8n, inVault(vault))
+}
+
+const secret = (name: string, namespace: string, data: object, more: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name, namespace, ...more },
+  data,
+})
+
+/** Fails with these words, which show no value. */
+async function fails(id: string, words: RegExp, world: World = {}): Promise<void> {
+  const { [id]: found } = await asked(world)
+  assert.equal(found?.result, 'failed', id)
+  assert.match(found.evidence, words)
+  assert.ok(!found.evidence.includes(key) && !found.evidence.includes('A-password-1'))
+}
+
+test('both apply only with SECRETS=vault', async () => {
+  assert.deepEqual(await asked({ settings: {} }), {})
+  assert.equal(own.length, 2)
+})
+
+test('equal everywhere and no copy: both pass, and say how much was looked at', async () => {
+  right()
+  const elsewhere = secret('redis', 'chatwoot-staging', { REDIS_PASSWORD: base64('A-password-1') })
+  const shared = { listed: { secrets: [elsewhere] }, settings: inVault(vault, unlike) }
+  filled(vault, n8n, shared.settings)
+  const { 'n8n.vault': equal, 'n8n.copies': copies } = await asked(shared)
+  assert.equal(equal?.result, 'passed', equal?.evidence)
+  assert.match(equal.evidence, /^6 values, 4 pods/)
+  assert.equal(copies?.result, 'passed', copies?.evidence)
+  assert.match(copies.evidence, /^6 values in none of 1 Secrets/)
+})
+
+/** Passwords that are not alike, as those of the other tests are. */
+const unlike = { N8N_OWNER_PASSWORD: 'Owner-password-2', N8N_POSTGRES_PASSWORD: 'Role-password-3' }
+
+test('another value in a pod, or in Vault, or a login that is refused', async () => {
+  right()
+  await fails('n8n.vault', /n8n-1 has another value in redis_password/, { files: { redis_password: 'x' } })
+  await fails('n8n.vault', /no pod has files of Vault/, { pods: () => [] })
+  await fails('n8n.vault', /no service account n8n/, { account: false })
+  const path = 'kv/data/keybuzz/n8n-staging'
+  const { data } = vault.state.documents.get(path) as { data: Record<string, string> }
+  const files = { n8n_encryption_key: key, redis_password: 'A-password-1' }
+  const { REDIS_PASSWORD: _gone, ...less } = data
+  vault.state.documents.set(path, { data: { ...less, N8N_ENCRYPTION_KEY: 'x' } })
+  await fails('n8n.vault', /REDIS_PASSWORD is not in kv.*N8N_ENCRYPTION_KEY is another one in kv/, { files })
+  vault.state.documents.delete('auth/kubernetes/role/keybuzz-n8n-staging')
+  await fails('n8n.vault', /refuses the pods' login: 400/, { files })
+})
+
+test('a copy that somebody planted is found, wherever and however it lies', async () => {
+  right()
+  const packed = gzipSync(`{"password":"${key}"}`)
+  for (const [words, listed] of [
+    [
+      /Secret n8n-staging\/n8n has N8N_ENCRYPTION_KEY/,
+      { secrets: [secret('n8n', 'n8n-staging', { any: base64(key) })] },
+    ],
+    [
+      /Secret default\/copy has N8N_ENCRYPTION_KEY/,
+      { secrets: [secret('copy', 'default', { a: base64(`x ${key} y`) })] },
+    ],
+    [/Secret default\/twice/, { secrets: [secret('twice', 'default', { a: base64(base64(key)) })] }],
+    [/Secret default\/packed/, { secrets: [secret('packed', 'default', { a: packed.toString('base64') })] }],
+    [
+      /Secret default\/release/,
+      { secrets: [secret('release', 'default', { release: base64(packed.toString('base64')) })] },
+    ],
+    [
+      /Secret default\/applied/,
+      {
+        secrets: [
+          secret(
+            'applied',
+            'default',
+            {},
+            { annotations: { 'kubectl.kubernetes.io/last-applied-configuration': key } },
+          ),
+        ],
+      },
+    ],
+    [
+      /ConfigMap default\/env has N8N_ENCRYPTION_KEY/,
+      {
+        configmaps: [
+          {
+            apiVersion: 'v1',
+            kind: 'ConfigMap',
+            metadata: { name: 'env', namespace: 'default' },
+            data: { E: `K=${key}` },
+          },
+        ],
+      },
+    ],
+    // A value that it shares with other modules: its own namespace must not have it.
+    [
+      /Secret n8n-staging\/redis has .*REDIS_PASSWORD/,
+      { secrets: [secret('redis', 'n8n-staging', { p: base64('A-password-1') })] },
+    ],
+  ] as const)
+    await fails('n8n.copies', words, { listed })
+})
+
+test('a copy in a revision is found, also in one of several parts', async () => {
+  right()
+  const manifests = [
+    { kind: 'ConfigMap', metadata: { name: 'n8n', namespace: 'n8n-staging' }, data: { key, more: noise() } },
+  ]
+  const revision = { number: 3, module: '12_n8n', env: 'staging', state: 'applied', manifests }
+  const made = { who: 'x', when: '2026-11-30T10:00:00Z', kit: '1', images: {} }
+  const { head, parts } = encode({ ...revision, ...made } as unknown as Revision, 2000)
+  assert.ok(parts.length > 0)
+  await fails('n8n.copies', /revision 3 of 12_n8n has N8N_ENCRYPTION_KEY/, {
+    listed: { secrets: [head, ...parts] },
+  })
+})
+
+test('a revision that cannot be read is a warning: nobody knows what it has', async () => {
+  right()
+  const damaged = {
+    ...secret('revision-staging-12-n8n-3', 'keybuzz-system', { meta: '', manifests: '' }),
+    type: headType,
+  }
+  const { 'n8n.copies': found } = await asked({ listed: { secrets: [damaged] } })
+  assert.equal(found?.result, 'warning')
+  assert.match(found.evidence, /revision-staging-12-n8n-3 cannot be read/)
+})
+
+const { type: headType } = encode({
+  number: 1,
+  module: 'x',
+  env: 'x',
+  manifests: [],
+} as unknown as Revision).head
+
+/** Text that does not pack well. */
+function noise(): string {
+  let [text, state] = ['', 1]
+  for (let at = 0; at < 8000; at += 1) {
+    state = (state * 48_271) % 2_147_483_647
+    text += String.fromCharCode(97 + (state % 26))
+  }
+  return text
+}
+
+test('an interruption ends them', async () => {
+  right()
+  const refuse = () => Promise.reject(new Cancelled())
+  for (const check of own) {
+    const tools = { settings: settingsOf(n8n, inVault(vault)), kube: { list: refuse, get: refuse } }
+    await assert.rejects(check.ask(tools as never), { exitCode: 130 })
+  }
+})

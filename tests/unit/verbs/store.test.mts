@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Revision } from '../../../lib/state/revision.mts'
+import { requireSameStore } from '../../../lib/verbs/rollback.mts'
+import { requireNobodyNeeds } from '../../../lib/verbs/uninstall.mts'
+import { n8n } from '../../../scripts/12_n8n/module.mts'
+import { vault } from '../../../scripts/14_vault/module.mts'
+
+// Where secret values are, as revisions recorded it: for a rollback, and for an uninstall of what pods need.
+
+const revision = (
+  module: string,
+  values: Record<string, string> | undefined,
+  state = 'validated',
+): Revision =>
+  ({
+    number: 4,
+    module,
+    env: 'staging',
+    state,
+    ...(values === undefined ? {} : { madeWith: { values, secrets: [] } }),
+  }) as unknown as Revision
+
+test('a rollback stays where the values are: across the way into Vault, or back, it is refused', () => {
+  const settings = (SECRETS?: string) => ({ ENV: 'staging', ...(SECRETS === undefined ? {} : { SECRETS }) })
+  for (const [then, now] of [
+    [undefined, undefined],
+    [undefined, 'kubernetes'],
+    ['kubernetes', undefined],
+    ['vault', 'vault'],
+  ] as const)
+    requireSameStore(revision('12_n8n', then === undefined ? {} : { SECRETS: then }), settings(now))
+  requireSameStore(revision('12_n8n', undefined), settings())
+  for (const [then, now] of [
+    ['vault', 'kubernetes'],
+    ['vault', undefined],
+    [undefined, 'vault'],
+  ] as const)
+    assert.throws(
+      () => requireSameStore(revision('12_n8n', then === undefined ? {} : { SECRETS: then }), settings(now)),
+      { exitCode: 5, hint: new RegExp(`--set SECRETS=${then ?? 'kubernetes'}`) },
+    )
+})
+
+test('module 14 is not uninstalled while a module of any environment takes its secrets from Vault', () => {
+  const asks = (...known: Revision[]) => requireNobodyNeeds(vault as never, { known })
+  asks(
+    revision('12_n8n', {}),
+    revision('15_llm', { SECRETS: 'kubernetes' }),
+    revision('11_chatwoot', undefined),
+  )
+  assert.throws(() => asks(revision('12_n8n', { SECRETS: 'vault' })), {
+    exitCode: 5,
+    details: ['installed on this cluster: 12_n8n (staging)', 'Nothing was written.'],
+    hint: /--set SECRETS=kubernetes/,
+  })
+  // A run that was ended on its way counts; one that is uninstalled, or back, does not.
+  assert.throws(() => asks(revision('12_n8n', { SECRETS: 'vault' }, 'pending')), { exitCode: 5 })
+  asks(revision('12_n8n', { SECRETS: 'vault' }, 'uninstalled'))
+  asks(revision('12_n8n', { SECRETS: 'vault' }), revision('12_n8n', { SECRETS: 'kubernetes' }))
+  requireNobodyNeeds(n8n as never, { known: [revision('15_llm', { SECRETS: 'vault' })] })
+})
