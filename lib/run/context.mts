@@ -80,7 +80,10 @@ export interface OwnBackends {
   require(): Promise<void>
 }
 
-/** Where the module's pods get their secret values: from Secrets, or from Vault (SECRETS). */
+/**
+ * Where the module's pods get their secret values: from Secrets, or from Vault (SECRETS). What the way from one to the
+ * other leaves behind goes at the end of the run, see finishSecrets.
+ */
 export interface OwnSecrets {
   /**
    * Before anything is written to the cluster. With Vault: the injector is there, and Vault has our values, a role and a
@@ -88,12 +91,6 @@ export interface OwnSecrets {
    * @throws KitError exit 2, 3 or 5 to 9, see requireInjector, requireKept and requireSameAsRan; what the gate throws
    */
   require(): Promise<void>
-  /**
-   * After the rollout, as the last statement of a step: with Vault, that the values are equal in Vault, in our settings
-   * and in every running pod. Only then the step's end deletes the Secrets, which are not declared any more.
-   * @throws KitError exit 3 or 5 to 9, see requireProven; what the gate throws
-   */
-  requireDelivered(): Promise<void>
 }
 
 export interface Tests<M extends Module> {

@@ -10,6 +10,9 @@ import { compareFiles } from '../kube/rollout/injected-files.mts'
 import { usesVault } from '../settings/platform-vault.mts'
 import type { OwnSecrets } from './context.mts'
 import { keptOf } from './kept-secrets.mts'
+import { hasNotEnded, secretsRead } from '../kube/rollout/secrets-read.mts'
+import { namesOf } from '../base/names.mts'
+import type { LiveObject, PodSpec } from '../kube/types.mts'
 import type { Module } from './module.mts'
 import { isInVault, leaveVault, requireSameAsRan } from './out-of-vault.mts'
 import type { Session } from './session.mts'
@@ -19,24 +22,72 @@ import type { Session } from './session.mts'
 /** Milliseconds for which files may differ: an agent writes a changed value within its interval. */
 const settlingMs = (intervalSeconds + 15) * 1000
 
-/** The secrets of one run of a module. @param patience milliseconds for which the files of pods may differ */
-export function createOwnSecrets<M extends Module>(session: Session<M>, patience = settlingMs): OwnSecrets {
-  const { inputs, writes } = session
-  let wasInVault = false
-  return {
-    async require() {
-      const kept = keptOf(session)
-      if (usesVault(inputs.current()) && kept !== undefined) return toVault(session, kept)
-      wasInVault = await isInVault(session)
-      if (wasInVault) await requireSameAsRan(session, kept)
-    },
-    async requireDelivered() {
-      const kept = keptOf(session)
-      if (writes.planning || kept === undefined) return
-      if (usesVault(inputs.current())) return requireProven(session, kept, patience)
-      if (wasInVault) await leaveVault(session, kept)
-    },
+/** The secrets of one step. */
+export const createOwnSecrets = <M extends Module>(session: Session<M>): OwnSecrets => ({
+  async require() {
+    const kept = keptOf(session)
+    if (usesVault(session.inputs.current()) && kept !== undefined) return toVault(session, kept)
+    if (await isInVault(session)) await requireSameAsRan(session, kept)
+  },
+})
+
+/**
+ * True for an object that the end of its step does not delete, but finishSecrets: while pods of another step read it, or
+ * nothing has proven that they need it no more.
+ */
+export const isHeldBack = ({ secrets }: Module, { kind }: Pick<LiveObject, 'kind'>): boolean =>
+  secrets !== undefined && (kind === 'Secret' || kind === 'ServiceAccount')
+
+/**
+ * The last act of a run that moved a module's values: with Vault, deletes the Secrets that are not declared any more, only
+ * after the values were proven to be equal in Vault, in our settings and in every running pod. On the way back, takes
+ * role, policy and service account away.
+ * @param steps ids of the steps that were run: `01_deploy`
+ * @param patience milliseconds for which the files of pods may differ
+ * @throws KitError exit 3 or 5 to 9, see requireProven; what the gate throws (Writes.make)
+ */
+export async function finishSecrets<M extends Module>(
+  session: Session<M>,
+  steps: readonly string[],
+  patience = settlingMs,
+): Promise<void> {
+  const { module, inputs, writes } = session
+  if (module.secrets === undefined) return
+  const { kube } = session.requireOpened()
+  const left = (await Promise.all(steps.map((id) => kube.unwanted(id)))).flat()
+  const going = left.filter((live) => isHeldBack(module, live))
+  if (going.length === 0) return
+  const kept = keptOf(session)
+  const reading = await stillRead(session, going)
+  if (reading !== undefined)
+    return log.warn(`${reading}: what it reads stays`, 'run the whole module, which gives all pods the same')
+  if (!writes.planning && kept !== undefined) {
+    if (usesVault(inputs.current())) await requireProven(session, kept, patience)
+    else if (await isInVault(session)) await leaveVault(session, kept)
   }
+  for (const id of steps) await kube.prune(id, (live) => isHeldBack(module, live))
+}
+
+/** A pod that still reads one of these Secrets, or logs in as one of these service accounts; undefined for none. */
+async function stillRead<M extends Module>(
+  session: Session<M>,
+  going: readonly LiveObject[],
+): Promise<string | undefined> {
+  if (session.writes.planning) return undefined
+  const { reader } = session.requireOpened().kube
+  const names = (kind: string) =>
+    going.filter((one) => one.kind === kind).map(({ metadata }) => metadata.name)
+  const [secrets, accounts] = [names('Secret'), names('ServiceAccount')]
+  const pods = await reader.list('pods', { namespace: namesOf(session.module).namespace(session.env) })
+  const found = pods.filter(hasNotEnded).flatMap((pod) => {
+    const { serviceAccountName = '' } = (pod['spec'] ?? {}) as PodSpec
+    const read = [
+      ...secretsRead(pod).filter((name) => secrets.includes(name)),
+      ...accounts.filter((name) => name === serviceAccountName),
+    ]
+    return read.length === 0 ? [] : [`pod ${pod.metadata.name} still reads ${read.join(', ')}`]
+  })
+  return found[0]
 }
 
 /** @throws KitError, see requireInjector and requireKept; under --plan a missing injector is noted */

@@ -9,6 +9,7 @@ import type { Module } from '../run/module.mts'
 import { createContext } from '../run/create-context.mts'
 import { requireKeptSettings } from '../run/lost-settings.mts'
 import { objectsOf } from '../run/objects.mts'
+import { finishSecrets, isHeldBack } from '../run/own-secrets.mts'
 import { mergeManifests } from '../state/run-revision.mts'
 import { foreignOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
@@ -17,7 +18,8 @@ import { warnOfOthers } from './other-operator.mts'
 import { announceUpgrade } from './upgrade.mts'
 
 /**
- * Runs steps in order; after each one, its objects that are no longer declared are deleted. Then saves the revision.
+ * Runs steps in order; after each one, its objects that are no longer declared are deleted, Secrets of a module that may
+ * use Vault after the last one. Then saves the revision.
  * @throws KitError what a step throws: exit 2, 3 or 5 to 12; exit 3 for a step that needs an earlier one; exit 2, 3, 5
  *   to 9, 11 or 12 when a precondition is not met; exit 130 or 143 on a signal
  */
@@ -33,7 +35,9 @@ export async function install<M extends Module>(
     await runOne(session, step)
     // A cluster this step has connected: with every settings file lost, only now its revisions are known.
     if (isFirstSeen) await keepSettingsOf(session, step)
-    if (step === applying.at(-1)) await settle(session, applying)
+    if (step !== applying.at(-1)) continue
+    await finishSecretsOf(session, applying)
+    await settle(session, applying)
   }
   if (session.options.plan) return
   if (steps.length > 1) finishRun(session, started)
@@ -110,7 +114,7 @@ async function runOne<M extends Module>(session: Session<M>, step: Step<M>): Pro
     await step.run(createContext(session, step))
     if (step.kind === 'credentials' || session.opened === undefined) return
     requireAllApplied(step, declaredObjects(session, [step]), session.opened.kube.seenTo)
-    await session.opened.kube.prune(step.id)
+    await session.opened.kube.prune(step.id, (live) => !isHeldBack(session.module, live))
   } catch (thrown) {
     if (!(thrown instanceof NotYet)) throw thrown
     if (!options.plan) throw tooEarly(step, thrown)
@@ -134,6 +138,18 @@ const tooEarly = ({ name }: Pick<Step, 'name'>, { after }: NotYet): KitError =>
     exitCode: exitCodes.preflight,
     hint: `run ${after} first, or the whole module`,
   })
+
+/** @throws KitError, see finishSecrets */
+const finishSecretsOf = async <M extends Module>(
+  session: Session<M>,
+  applied: readonly Step<M>[],
+): Promise<void> => {
+  if (session.opened === undefined) return
+  await finishSecrets(
+    session,
+    applied.map(({ id }) => id),
+  )
+}
 
 /** After the last apply step: saves the revision with the objects of these steps, and those of the others as before. */
 async function settle<M extends Module>(session: Session<M>, applied: readonly Step<M>[]): Promise<void> {

@@ -10,10 +10,11 @@ export default step(
   import.meta,
   llm,
   'Deploy LiteLLM',
-  async ({ settings, images, pulls, backends, kube }) => {
-    // Both can fail: they run before anything is written to the cluster.
+  async ({ settings, images, pulls, backends, secrets, kube }) => {
+    // All three can fail: they run before anything is written to the cluster.
     await pulls.require(servicesOf(settings).map(({ image }) => image))
     await backends.require()
+    await secrets.require()
     await kube.apply(prerequisites(settings))
     // The Jobs validate the configuration, then migrate the database, with the new image. The old pods serve meanwhile.
     for (const job of jobs(settings, images)) await kube.ensureJob(job)

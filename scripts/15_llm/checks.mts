@@ -1,10 +1,13 @@
 import { standardChecks } from '../../lib/checks/standard.mts'
+import { secretsChecks } from '../../lib/checks/vault-secrets.mts'
 import type { ChecksOf } from '../../lib/run/module.mts'
 import { limits, virtualKey } from './checks-keys.mts'
 import { application, services } from './checks-pods.mts'
 import { qdrantRefusals, qdrantWrites } from './checks-qdrant.mts'
 import { hidden, migrated, models, refusals, stream } from './checks-visitor.mts'
-import type { llm } from './module.mts'
+import { kept } from './environment.mts'
+import { llm } from './module.mts'
+import { identity, names } from './names.mts'
 
 export const checks: ChecksOf<typeof llm> = [
   ...standardChecks(application),
@@ -18,4 +21,11 @@ export const checks: ChecksOf<typeof llm> = [
   services,
   qdrantRefusals,
   qdrantWrites,
+  ...secretsChecks({
+    name: identity.slug,
+    namespace: names.namespace,
+    account: identity.slug,
+    secrets: kept,
+    shared: llm.shared.map(({ key }) => key),
+  }),
 ]

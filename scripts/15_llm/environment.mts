@@ -1,19 +1,20 @@
 import type { Sensitive } from '../../lib/base/sensitive.mts'
-import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
+import { deliveryEnv, deliveryOf, type Delivery } from '../../lib/kube/manifests/delivery.mts'
+import { env } from '../../lib/kube/manifests/pods.mts'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import type { EnvVar } from '../../lib/kube/types.mts'
 import { sslModeOf } from '../../lib/settings/backend-tls.mts'
 import { checksKey, keysOfModels } from './config.mts'
-import { keysOf } from './keys.mts'
-import { names } from './names.mts'
+import { keysOf, qdrantKey } from './keys.mts'
+import { identity, names, secretNames } from './names.mts'
 import type { LlmSettings } from './settings.mts'
 
 // The environment variables of LiteLLM's processes: plain values, and those from Secrets.
 
-/** The name of LiteLLM's Secret. */
-export const secretName = 'litellm'
-/** The name of the Secret with the operator's own keys, each under its name. */
-export const keysSecret = 'llm-keys'
+/** How pods get secret values: from Secrets, or from Vault as files. */
+export const deliveryTo = (settings: LlmSettings): Delivery =>
+  deliveryOf(settings, names.namespace(settings.ENV), identity.slug)
+
 /** Seconds in which a pod that terminates may finish streamed responses. */
 export const shutdownSeconds = 110
 
@@ -25,11 +26,19 @@ export const secrets = (settings: LlmSettings) => ({
   REDIS_PASSWORD: settings.REDIS_PASSWORD,
 })
 
-/** The operator's files, unchanged, for a Secret. No pod reads it: a lost file is restored from it. */
+/** The operator's files, unchanged, for a Secret or Vault. No pod reads them: a lost file is restored from there. */
 export const files = (settings: LlmSettings): Record<string, Sensitive | undefined> => ({
   MODELS_YML: settings.MODELS_YML,
   KEYS_ENV: settings.KEYS_ENV,
   SERVICES_YML: settings.SERVICES_YML,
+})
+
+/** What the Secrets have, or Vault in their place. @throws KitError exit 2, see keysOf */
+export const kept = (settings: LlmSettings): Record<string, Sensitive | undefined> => ({
+  ...secrets(settings),
+  ...keysOf(settings),
+  ...files(settings),
+  ...(settings.QDRANT_API_KEY === undefined ? {} : { [qdrantKey]: settings.QDRANT_API_KEY }),
 })
 
 /** Values of the operator's keys that LiteLLM reads: changes restart it. @throws KitError exit 2, see modelsOf */
@@ -65,12 +74,16 @@ export function commonEnv(settings: LlmSettings, keys: readonly string[]): EnvVa
       LITELLM_UI_PATH: '/tmp/ui',
       PRISMA_OFFLINE_MODE: 'true',
     }),
-    ...envFromSecret(secretName, {
+    ...deliveryEnv(deliveryTo(settings), secretNames.litellm, {
       LITELLM_MASTER_KEY: 'LITELLM_MASTER_KEY',
       LITELLM_SALT_KEY: 'LITELLM_SALT_KEY',
       DATABASE_PASSWORD: 'LITELLM_POSTGRES_PASSWORD',
       REDIS_PASSWORD: 'REDIS_PASSWORD',
     }),
-    ...envFromSecret(keysSecret, Object.fromEntries(keys.map((name) => [name, name]))),
+    ...deliveryEnv(
+      deliveryTo(settings),
+      secretNames.keys,
+      Object.fromEntries(keys.map((name) => [name, name])),
+    ),
   ]
 }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { backendEndpoints, endpointOf } from '../../lib/backends/endpoints.mts'
+import { backendEndpoints, endpointOf, vaultFlows } from '../../lib/backends/endpoints.mts'
 import { selector } from '../../lib/kube/manifests/objects.mts'
 import type { Endpoint, Flow, Pods } from '../../lib/kube/manifests/policies.mts'
 import { backends } from './backends.mts'
@@ -29,6 +29,7 @@ export const flows = (settings: LlmSettings): Flow[] => [
   { from: proxy, to: checks, port: checksPort },
   { from: litellm, to: backendEndpoints(backends(settings), settings) },
   { from: proxy, to: modelServers(settings) },
+  ...vaultFlows(settings),
   // The providers.
   { from: proxy, to: 'internet' },
   ...serviceFlows(settings, servicesOf(settings)),

@@ -1,6 +1,8 @@
+import { delivered } from '../../lib/kube/manifests/delivery.mts'
 import { job } from '../../lib/kube/manifests/jobs.mts'
 import { resources } from '../../lib/kube/manifests/pods.mts'
 import type { Job } from '../../lib/kube/types.mts'
+import { deliveryTo } from './environment.mts'
 import { names, type Images } from './names.mts'
 import { podOf, withConfig, type Process } from './pods.mts'
 import type { LlmSettings } from './settings.mts'
@@ -43,7 +45,7 @@ function litellmJob(
   deadlineSeconds: number,
 ): Job {
   const rest = { resources: resources('250m', '1Gi', '2', '2Gi', '3Gi') }
-  return job({
+  const one = job({
     namespace: names.namespace(settings.ENV),
     application: 'litellm',
     name: process.name,
@@ -51,4 +53,5 @@ function litellmJob(
     inputs: [names.database(settings.ENV)],
     deadlineSeconds,
   })
+  return delivered(deliveryTo(settings), one)
 }

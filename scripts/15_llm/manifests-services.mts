@@ -1,19 +1,12 @@
+import { delivered, deliveryEnv, readingFiles } from '../../lib/kube/manifests/delivery.mts'
 import { autoscaled, selector, service } from '../../lib/kube/manifests/objects.mts'
-import {
-  container,
-  deployment,
-  env,
-  envFromSecret,
-  podDefaults,
-  probe,
-  resources,
-} from '../../lib/kube/manifests/pods.mts'
+import { container, deployment, env, podDefaults, probe, resources } from '../../lib/kube/manifests/pods.mts'
 import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import { statefulSet, volumeClaim } from '../../lib/kube/manifests/stateful.mts'
 import type { Deployment, EnvVar, Manifest, StatefulSet } from '../../lib/kube/types.mts'
-import { keysSecret } from './environment.mts'
+import { deliveryTo } from './environment.mts'
 import { isIn, keysOf, qdrantKey, serviceKeys } from './keys.mts'
-import { names, proxyPort, qdrantPorts, type Images } from './names.mts'
+import { names, proxyPort, qdrantPorts, secretNames, type Images } from './names.mts'
 import { readServices, type Service } from './services.mts'
 import type { LlmSettings } from './settings.mts'
 
@@ -52,8 +45,14 @@ function qdrant(settings: LlmSettings, images: Images): Manifest[] {
   ]
 }
 
+/** What the image starts with, in its own folder: the container’s working directory. */
+const qdrantEntrypoint = ['/qdrant/entrypoint.sh']
+
 function qdrantSet(settings: LlmSettings, images: Images): StatefulSet {
-  return statefulSet({
+  const delivery = deliveryTo(settings)
+  const key = deliveryEnv(delivery, secretNames.qdrant, { QDRANT__SERVICE__API_KEY: qdrantKey })
+  const command = readingFiles(delivery, key, qdrantEntrypoint)
+  const one = statefulSet({
     namespace: names.namespace(settings.ENV),
     name: 'qdrant',
     labels: qdrantLabels,
@@ -69,6 +68,7 @@ function qdrantSet(settings: LlmSettings, images: Images): StatefulSet {
         container({
           name: 'qdrant',
           image: images.qdrant,
+          ...(command === undefined ? {} : { command }),
           env: [
             ...env({
               RUN_MODE: 'production',
@@ -79,7 +79,7 @@ function qdrantSet(settings: LlmSettings, images: Images): StatefulSet {
               QDRANT__STORAGE__SNAPSHOTS_PATH: '/qdrant/storage/snapshots',
               QDRANT_INIT_FILE_PATH: '/qdrant/state/.initialized',
             }),
-            ...envFromSecret('qdrant', { QDRANT__SERVICE__API_KEY: 'QDRANT_API_KEY' }),
+            ...key,
           ],
           ports: [
             { name: 'http', containerPort: qdrantPorts.http },
@@ -99,6 +99,7 @@ function qdrantSet(settings: LlmSettings, images: Images): StatefulSet {
       ],
     }),
   })
+  return delivered(delivery, one)
 }
 
 /** The labels of the pods of one service. */
@@ -146,7 +147,7 @@ function genericDeployment(settings: LlmSettings, one: Service, labels: Record<s
       }),
     ],
   })
-  return deployment({
+  const made = deployment({
     namespace: names.namespace(settings.ENV),
     name,
     labels,
@@ -154,6 +155,7 @@ function genericDeployment(settings: LlmSettings, one: Service, labels: Record<s
     pod: root ? { ...pod, securityContext: { ...pod.securityContext, runAsNonRoot: false } } : pod,
     restartOn: environment.map((key) => valueOf(settings, key, values)),
   })
+  return delivered(deliveryTo(settings), made)
 }
 
 /** The security context of root: a writable root filesystem, and no other privilege. */
@@ -166,7 +168,10 @@ const rootContext = {
 const valueOf = (settings: LlmSettings, key: string, values: ReturnType<typeof keysOf>): string | undefined =>
   (values[key] ?? (key === qdrantKey ? settings.QDRANT_API_KEY : undefined))?.reveal()
 
-/** The environment of a service: the URLs of LiteLLM and of the vector store, and the keys that it lists. */
+/**
+ * The environment of a service: the URLs of LiteLLM and of the vector store, and the keys that it lists. With
+ * SECRETS=vault a key is the path of a file, in the variable of its name with _FILE.
+ */
 function variables(settings: LlmSettings, environment: readonly string[]): EnvVar[] {
   const values = keysOf(settings)
   const own = environment.filter((key) => key in values)
@@ -176,9 +181,9 @@ function variables(settings: LlmSettings, environment: readonly string[]): EnvVa
       QDRANT_URL: settings.VECTOR_STORE_URL ?? `http://qdrant:${qdrantPorts.http}`,
       TZ: settings.TIMEZONE,
     }),
-    ...envFromSecret(keysSecret, Object.fromEntries(own.map((key) => [key, key]))),
+    ...deliveryEnv(deliveryTo(settings), secretNames.keys, Object.fromEntries(own.map((key) => [key, key]))),
     ...(hasQdrant(settings) && environment.includes(qdrantKey)
-      ? envFromSecret('qdrant', { [qdrantKey]: qdrantKey })
+      ? deliveryEnv(deliveryTo(settings), secretNames.qdrant, { [qdrantKey]: qdrantKey })
       : []),
   ]
 }

@@ -1,24 +1,22 @@
 import { stringify } from 'yaml'
 import { caSecrets } from '../../lib/kube/manifests/backend-trust.mts'
 import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
-import { autoscaled, configMap, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
 import {
-  container,
-  deployment,
-  env,
-  envFromSecret,
-  podDefaults,
-  probe,
-  resources,
-} from '../../lib/kube/manifests/pods.mts'
-import { applicationNamespace, pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
+  deliveryEnv,
+  deliveryNamespace,
+  deliverySecret,
+  delivered,
+} from '../../lib/kube/manifests/delivery.mts'
+import { autoscaled, configMap, selector, service } from '../../lib/kube/manifests/objects.mts'
+import { container, deployment, env, podDefaults, probe, resources } from '../../lib/kube/manifests/pods.mts'
+import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Deployment, Manifest } from '../../lib/kube/types.mts'
 import { configName, configOf } from './config.mts'
-import { files, keysSecret, secretName, secrets } from './environment.mts'
+import { deliveryTo, files, secrets } from './environment.mts'
 import { migrateConfig } from './jobs.mts'
 import { keysOf } from './keys.mts'
 import { servicesOf } from './manifests-services.mts'
-import { checksPort, names, proxyPort, type Images } from './names.mts'
+import { checksPort, names, proxyPort, secretNames, type Images } from './names.mts'
 import { proxy, user } from './pods.mts'
 import { checksProgram, checksSource } from './python.mts'
 import type { LlmSettings } from './settings.mts'
@@ -26,17 +24,18 @@ import type { LlmSettings } from './settings.mts'
 /** The namespace, Secrets and ConfigMaps of pods and Jobs. @throws KitError exit 2, see modelsOf and servicesOf */
 export function prerequisites(settings: LlmSettings): Manifest[] {
   const namespace = names.namespace(settings.ENV)
+  const delivery = deliveryTo(settings)
   const rooted = servicesOf(settings).some(({ root }) => root === true)
   const migrating = stringify({ general_settings: { master_key: 'os.environ/LITELLM_MASTER_KEY' } })
   return [
     // Pod Security `restricted` does not allow root; such a pod has no other privilege.
-    ...applicationNamespace(namespace, settings, rooted ? 'baseline' : 'restricted'),
-    secretEnv(namespace, secretName, secrets(settings)),
-    ...(settings.KEYS_ENV === undefined ? [] : [secretEnv(namespace, keysSecret, keysOf(settings))]),
-    secretEnv(namespace, 'llm-files', files(settings)),
+    ...deliveryNamespace(delivery, settings, rooted ? 'baseline' : 'restricted'),
+    ...deliverySecret(delivery, secretNames.litellm, secrets(settings)),
+    ...(settings.KEYS_ENV === undefined ? [] : deliverySecret(delivery, secretNames.keys, keysOf(settings))),
+    ...deliverySecret(delivery, secretNames.files, files(settings)),
     ...(settings.QDRANT_API_KEY === undefined
       ? []
-      : [secretEnv(namespace, 'qdrant', { QDRANT_API_KEY: settings.QDRANT_API_KEY })]),
+      : deliverySecret(delivery, secretNames.qdrant, { QDRANT_API_KEY: settings.QDRANT_API_KEY })),
     ...caSecrets(namespace, settings),
     configMap(namespace, configName(settings), { 'config.yaml': configOf(settings) }),
     configMap(namespace, migrateConfig, { 'config.yaml': migrating }),
@@ -64,8 +63,9 @@ export const checksLabels = selector('llm', 'checks')
 
 /** The Deployment of that pod. It is not part of LiteLLM's pods: a failure of it loses no request of a caller. */
 function checksDeployment(settings: LlmSettings, images: Images): Deployment {
+  const delivery = deliveryTo(settings)
   const hidden = [settings.LITELLM_MASTER_KEY, settings.QDRANT_API_KEY]
-  return deployment({
+  const one = deployment({
     namespace: names.namespace(settings.ENV),
     name: checksName,
     labels: checksLabels,
@@ -86,10 +86,10 @@ function checksDeployment(settings: LlmSettings, images: Images): Deployment {
           command: ['python3', '-u', checksProgram, 'serve', String(checksPort)],
           env: [
             ...env({ HOME: '/tmp', PYTHONDONTWRITEBYTECODE: '1' }),
-            ...envFromSecret(secretName, { LITELLM_MASTER_KEY: 'LITELLM_MASTER_KEY' }),
+            ...deliveryEnv(delivery, secretNames.litellm, { LITELLM_MASTER_KEY: 'LITELLM_MASTER_KEY' }),
             ...(settings.QDRANT_API_KEY === undefined
               ? []
-              : envFromSecret('qdrant', { QDRANT_API_KEY: 'QDRANT_API_KEY' })),
+              : deliveryEnv(delivery, secretNames.qdrant, { QDRANT_API_KEY: 'QDRANT_API_KEY' })),
           ],
           ports: [{ name: 'http', containerPort: checksPort }],
           resources: resources('20m', '32Mi', '500m', '128Mi'),
@@ -100,6 +100,7 @@ function checksDeployment(settings: LlmSettings, images: Images): Deployment {
       ],
     }),
   })
+  return delivered(delivery, one)
 }
 
 /** The published paths: the API of callers, and that of administrators, which requires the master key. */

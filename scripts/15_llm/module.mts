@@ -1,13 +1,18 @@
 import { certificateProblem } from '../../lib/base/certificate.mts'
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { fileNameOf } from '../../lib/kube/manifests/delivery.mts'
+import { mostFileName } from '../../lib/kube/manifests/injection.mts'
 import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
+import { usesVault, vaultProblems } from '../../lib/settings/platform-vault.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
+import { kept } from './environment.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
 import { inClear } from './in-clear.mts'
 import { jobs } from './jobs.mts'
+import { keysOf } from './keys.mts'
 import { aiServices, hasQdrant, qdrantClaim, servicesOf } from './manifests-services.mts'
 import { ingress, prerequisites, workload } from './manifests.mts'
 import { identity, names, type Images } from './names.mts'
@@ -28,6 +33,8 @@ export const llm = defineModule({
       ? ['LITELLM_MASTER_KEY and LITELLM_SALT_KEY are the same: each needs its own']
       : []),
     ...certificateProblems(settings),
+    ...vaultProblems(settings),
+    ...fileProblems(settings),
   ],
   objects: (settings: LlmSettings, images: Images) => ({
     '01_deploy_litellm': [
@@ -39,6 +46,7 @@ export const llm = defineModule({
     '03_configure_ingress': ingress(settings),
   }),
   flows,
+  secrets: kept,
   backends,
   inClear,
   failures,
@@ -104,4 +112,25 @@ function certificateProblems(settings: LlmSettings): string[] {
     const problem = host === undefined ? undefined : certificateProblem(settings.TLS_CRT.reveal(), host)
     return problem === undefined ? [] : [`TLS_CRT must be for ${host} too, the host of ${name}: ${problem}`]
   })
+}
+
+/** What of the operator's own files cannot be had from Vault. @throws KitError exit 2, see keysOf and servicesOf */
+function fileProblems(settings: LlmSettings): string[] {
+  if (!usesVault(settings)) return []
+  return [
+    ...Object.keys(keysOf(settings)).flatMap((key) =>
+      fileNameOf(key).length > mostFileName
+        ? [
+            `${key} in KEYS_ENV has more than ${mostFileName} characters, the most that a file of Vault may have`,
+          ]
+        : [],
+    ),
+    ...servicesOf(settings).flatMap(({ name, root, environment = [] }) =>
+      root === true && environment.length > 0
+        ? [
+            `service ${name} runs as root and reads keys: with SECRETS=vault that is not possible, as no agent of Vault runs as root`,
+          ]
+        : [],
+    ),
+  ]
 }

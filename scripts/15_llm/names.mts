@@ -5,6 +5,14 @@ export const identity = { number: 15, slug: 'llm' } as const
 
 export const names = namesOf(identity)
 
+/** The names of its Secrets; with SECRETS=vault none of them is made. */
+export const secretNames = {
+  litellm: 'litellm',
+  keys: 'llm-keys',
+  files: 'llm-files',
+  qdrant: 'qdrant',
+} as const
+
 /** Image references by their name in versions.json. */
 export type Images = Readonly<Record<'litellm' | 'qdrant', string>>
 

@@ -1,10 +1,11 @@
 import { caMounts, casOf, caVolumes } from '../../lib/kube/manifests/backend-trust.mts'
 import { selector } from '../../lib/kube/manifests/objects.mts'
+import { delivered, readingFiles } from '../../lib/kube/manifests/delivery.mts'
 import { container, deployment, podDefaults, probe, resources } from '../../lib/kube/manifests/pods.mts'
 import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Container, Deployment, EnvVar, PodSpec } from '../../lib/kube/types.mts'
 import { configName, keysOfModels } from './config.mts'
-import { commonEnv, keysRead, secrets, shutdownSeconds } from './environment.mts'
+import { commonEnv, deliveryTo, keysRead, secrets, shutdownSeconds } from './environment.mts'
 import { names, proxyPort, type Images } from './names.mts'
 import { askConnected } from './python.mts'
 import type { LlmSettings } from './settings.mts'
@@ -15,6 +16,9 @@ export const user = 65_534
 const configFile = '/etc/litellm/config.yaml'
 /** Seconds for which a pod that is deleted still serves: its address leaves the Services a moment later. */
 const lingerSeconds = 10
+
+/** The entrypoint of the image: the container’s arguments follow it. */
+const entrypoint = ['/app/docker/prod_entrypoint.sh']
 
 /** A process of LiteLLM, and what its container has beyond the common fields. */
 export interface Process {
@@ -46,6 +50,9 @@ export function podOf(
   labels: Record<string, string>,
   { name, args, config, more = [], rest }: Process,
 ): PodSpec {
+  const variables = [...commonEnv(settings, config === undefined ? keysOfModels(settings) : []), ...more]
+  // LiteLLM reads variables only.
+  const command = readingFiles(deliveryTo(settings), variables, entrypoint)
   return podDefaults({
     labels,
     user,
@@ -60,8 +67,9 @@ export function podOf(
       container({
         name,
         image: images.litellm,
+        ...(command === undefined ? {} : { command }),
         args: [...args],
-        env: [...commonEnv(settings, config === undefined ? keysOfModels(settings) : []), ...more],
+        env: variables,
         volumeMounts: [
           { name: 'tmp', mountPath: '/tmp' },
           { name: 'config', mountPath: '/etc/litellm', readOnly: true },
@@ -76,7 +84,7 @@ export function podOf(
 /** The Deployment of LiteLLM's proxy. @throws KitError exit 2, see modelsOf */
 export function proxy(settings: LlmSettings, images: Images): Deployment {
   const labels = selector('litellm', 'proxy')
-  return deployment({
+  const one = deployment({
     namespace: names.namespace(settings.ENV),
     name: 'litellm',
     labels,
@@ -104,4 +112,5 @@ export function proxy(settings: LlmSettings, images: Images): Deployment {
       (secret) => secret?.reveal(),
     ),
   })
+  return delivered(deliveryTo(settings), one)
 }

@@ -23,6 +23,12 @@ export const checksSource = String.raw`import hashlib, hmac, importlib.util, jso
 import urllib.error, urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+# A value of Vault is in a file, which the variable of its name with _FILE names.
+for key in ("LITELLM_MASTER_KEY", "QDRANT_API_KEY"):
+    if os.environ.get(key + "_FILE"):
+        with open(os.environ[key + "_FILE"]) as file:
+            os.environ[key] = file.read()
+
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
 
 

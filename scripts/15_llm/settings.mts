@@ -4,6 +4,7 @@ import { isBetween, isDnsName, isUrl } from '../../lib/settings/validators.mts'
 import type { SettingsOf } from '../../lib/run/module.mts'
 import { certificateOf, general, ingress } from '../../lib/settings/platform.mts'
 import { postgres, redis, registry } from '../../lib/settings/platform-backends.mts'
+import { secretsChoice, vaultWhereUsed } from '../../lib/settings/platform-vault.mts'
 import { network } from '../../lib/settings/platform-network.mts'
 import { problemOfKeys } from './keys.mts'
 import { problemOfModels } from './models.mts'
@@ -130,9 +131,18 @@ export const own = [
     optional: true,
     when: withQdrant,
   },
+  ...secretsChoice,
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
-export const shared = [...general, ...ingress, ...postgres, ...redis, ...registry, ...network] as const
+export const shared = [
+  ...general,
+  ...ingress,
+  ...postgres,
+  ...redis,
+  ...registry,
+  ...network,
+  ...vaultWhereUsed,
+] as const
 
 export type LlmSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

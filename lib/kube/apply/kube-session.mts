@@ -112,6 +112,16 @@ export function createKube(options: KubeOptions): KubeSession {
     }
   }
 
+  /** True for objects that this run did not apply. Those of Jobs, and those a controller made, are left alone. */
+  function unwantedOf(ofStep: string | undefined): (live: LiveObject) => boolean {
+    const applied = new Set(manifests.map(nameOf))
+    return (live) =>
+      !applied.has(nameOf(live)) &&
+      live.kind !== 'Job' &&
+      (ofStep === undefined || ownerOf(live).step === ofStep) &&
+      live.metadata.ownerReferences === undefined
+  }
+
   async function drop(isUnwanted: (live: LiveObject) => boolean): Promise<void> {
     const left = (await recorded()).filter(isUnwanted)
     if (left.length === 0) return
@@ -167,17 +177,12 @@ export function createKube(options: KubeOptions): KubeSession {
     get foreseen() {
       return foreseen
     },
-    async prune(ofStep) {
+    async prune(ofStep, isMeant = () => true) {
       await sayStrays()
-      const applied = new Set(manifests.map(nameOf))
-      await drop(
-        (live) =>
-          !applied.has(nameOf(live)) &&
-          live.kind !== 'Job' &&
-          (ofStep === undefined || ownerOf(live).step === ofStep) &&
-          live.metadata.ownerReferences === undefined,
-      )
+      const isUnwanted = unwantedOf(ofStep)
+      await drop((live) => isUnwanted(live) && isMeant(live))
     },
+    unwanted: async (ofStep) => (await recorded()).filter(unwantedOf(ofStep)),
     forgetJobs: () => drop(({ kind }) => kind === 'Job'),
     objects: async () => [...(await ours.find()).values()],
     recorded,

@@ -65,8 +65,11 @@ export interface KubeSession {
   /**
    * Deletes recorded objects this run did not apply, of one step or all; warns as sayStrays.
    * @param step `01_deploy`
+   * @param isMeant false for an object that stays for now; all are meant unless given
    */
-  prune(step?: string): Promise<void>
+  prune(step?: string, isMeant?: (live: LiveObject) => boolean): Promise<void>
+  /** The objects that `prune` would delete. @param step `01_deploy` */
+  unwanted(step: string): Promise<readonly LiveObject[]>
   /** Deletes the module's Jobs: the next install runs them again, as a restored backup may have undone their work. */
   forgetJobs(): Promise<void>
   /** Every live object of the module and environment, as first read. */

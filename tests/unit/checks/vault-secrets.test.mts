@@ -143,7 +143,12 @@ test('a copy that somebody planted is found, wherever and however it lies', asyn
 test('a copy in a revision is found, also in one of several parts', async () => {
   right()
   const manifests = [
-    { kind: 'ConfigMap', metadata: { name: 'n8n', namespace: 'n8n-staging' }, data: { key, more: noise() } },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'n8n', namespace: 'n8n-staging' },
+      data: { key, more: noise() },
+    },
   ]
   const revision = { number: 3, module: '12_n8n', env: 'staging', state: 'applied', manifests }
   const made = { who: 'x', when: '2026-11-30T10:00:00Z', kit: '1', images: {} }

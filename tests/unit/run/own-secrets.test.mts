@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { KitError } from '../../../lib/base/errors.mts'
-import { createOwnSecrets } from '../../../lib/run/own-secrets.mts'
+import { createOwnSecrets, finishSecrets, isHeldBack } from '../../../lib/run/own-secrets.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import { settingsOf } from '../scripts/rendered.mts'
 import { at, startStandIn, type StandIn } from '../vault/server.mts'
-import { base64, filled, injector, inVault, opened, runIn, type World } from '../vault/world.mts'
+import {
+  base64,
+  filled,
+  injector,
+  inVault,
+  objectsOf,
+  opened,
+  podsOf,
+  runIn,
+  type World,
+} from '../vault/world.mts'
 
 // The way of n8n's values into Vault: what is asked before anything is written, and what must hold before its Secret goes.
 
@@ -22,7 +32,13 @@ const all = [
   'POST auth/kubernetes/role/keybuzz-n8n-staging',
   `POST ${path}`,
 ]
-const secretsOf = (world: World = {}) => createOwnSecrets(runIn(vault, n8n, world).session, 50)
+const secretsOf = (world: World = {}) => createOwnSecrets(runIn(vault, n8n, world).session)
+/** The end of a run, and what it deletes. */
+async function finish(world: World = {}): Promise<string[]> {
+  const { session, pruned } = runIn(vault, n8n, world)
+  await finishSecrets(session, ['01_deploy'], 50)
+  return pruned
+}
 const documents = () => vault.state.documents
 const values = () => (documents().get(path) as { data: Record<string, string> }).data
 const change = (key: string, text: string) =>
@@ -64,7 +80,7 @@ test('opting in writes values, role and policy; the pods then have them, and a s
   assert.deepEqual(documents().get('sys/policies/acl/keybuzz-kubernetes-n8n-staging'), {
     policy: `path "${path}" {\n  capabilities = ["read"]\n}\n`,
   })
-  await secretsOf().requireDelivered()
+  assert.deepEqual(await finish(), ['Secret n8n-staging/n8n'])
   vault.state.writes.length = 0
   await secretsOf().require()
   await secretsOf({ settings: inVault(vault, { VAULT_TOKEN: '' }) }).require()
@@ -89,9 +105,8 @@ test('a run that ends after any of its writes is continued by the next one', asy
 test('a plan names what it would write and its keys, no value, and writes nothing', async () => {
   opened(vault)
   const { session, writes } = runIn(vault, n8n, { planning: true })
-  const secrets = createOwnSecrets(session, 50)
-  await secrets.require()
-  await secrets.requireDelivered()
+  await createOwnSecrets(session).require()
+  await finishSecrets(session, ['01_deploy'])
   assert.deepEqual(vault.state.writes, [])
   const [policy, role, kept] = writes.changes
   assert.equal(policy?.what, 'Vault policy keybuzz-kubernetes-n8n-staging')
@@ -254,7 +269,7 @@ for (const [what, world, words] of [
   test(`${what}: exit 9, so that the Secret stays`, async () => {
     opened(vault)
     filled(vault, n8n, inVault(vault))
-    const error = await refusal(secretsOf(world as World).requireDelivered())
+    const error = await refusal(finish(world as World))
     assert.equal(error.exitCode, 9)
     assert.match(error.details.join(), words)
     assert.match(error.details.join(), /The Secrets of the module stay/)
@@ -266,22 +281,29 @@ test('pods have our values and Vault has others, or shows none: exit 5, so that 
   const own = values()
   change('REDIS_PASSWORD', 'another-value')
   const files = { redis_password: own['REDIS_PASSWORD'] ?? '' }
-  const error = await refusal(secretsOf({ files }).requireDelivered())
+  const error = await refusal(finish({ files }))
   assert.equal(error.exitCode, 5)
   assert.match(error.details.join(), /kv\/data\/keybuzz\/n8n-staging: REDIS_PASSWORD,The Secrets/)
   documents().delete('auth/kubernetes/role/keybuzz-n8n-staging')
-  assert.match((await refusal(secretsOf({ files }).requireDelivered())).details.join(), /refuses their login/)
+  assert.match((await refusal(finish({ files }))).details.join(), /refuses their login/)
 })
 
 const account = { kind: 'ServiceAccount', metadata: { name: 'n8n', namespace: 'n8n-staging' } }
+/** The end of the way back: the pods have Secrets again, and the service account is declared no more. */
+const leaving = (): World => ({
+  settings: { ...inVault(vault), SECRETS: 'kubernetes' },
+  objects: [account],
+  unwanted: [account],
+  pods: () => podsOf(objectsOf(n8n, {})),
+})
 const outOf = (world: World = {}) =>
   secretsOf({ settings: { ...inVault(vault), SECRETS: 'kubernetes' }, objects: [account], ...world })
 
 test('with Secrets nothing of Vault is asked, and a module that never was in Vault has no way back', async () => {
   for (const settings of [{}, { SECRETS: 'kubernetes' }]) {
-    const secrets = secretsOf({ settings, pods: () => assert.fail('pods were asked for') })
-    await secrets.require()
-    await secrets.requireDelivered()
+    const pods = () => assert.fail('pods were asked for')
+    await secretsOf({ settings, pods }).require()
+    assert.deepEqual(await finish({ settings, pods, unwanted: [] }), [])
   }
   assert.deepEqual(vault.state.asked, [])
 })
@@ -289,10 +311,9 @@ test('with Secrets nothing of Vault is asked, and a module that never was in Vau
 test('the way back: our values are those of the running pods; role and policy go, and the values stay in Vault', async () => {
   opened(vault)
   filled(vault, n8n, inVault(vault))
-  const secrets = outOf()
-  await secrets.require()
+  await outOf().require()
   assert.deepEqual(vault.state.writes, [])
-  await secrets.requireDelivered()
+  assert.deepEqual(await finish(leaving()), ['ServiceAccount n8n-staging/n8n'])
   assert.deepEqual(vault.state.writes, [
     'DELETE auth/kubernetes/role/keybuzz-n8n-staging',
     'DELETE sys/policies/acl/keybuzz-kubernetes-n8n-staging',
@@ -303,9 +324,8 @@ test('the way back: our values are those of the running pods; role and policy go
 test('the way back needs no Vault: it may be gone for ever', async () => {
   filled(vault, n8n, inVault(vault))
   vault.wrong(() => ({ status: 503, json: { errors: ['Vault is sealed'] } }))
-  const secrets = outOf()
-  await secrets.require()
-  await secrets.requireDelivered()
+  await outOf().require()
+  assert.deepEqual(await finish(leaving()), ['ServiceAccount n8n-staging/n8n'])
   assert.deepEqual(vault.state.writes, [])
 })
 
@@ -349,4 +369,44 @@ test('a run that was ended on its way back goes on: the Secret has our values al
   const secret = { kind: 'Secret', metadata: { name: 'n8n', namespace: 'n8n-staging' }, data }
   const objects = [account, secret]
   await outOf({ objects, pods: () => assert.fail('pods were asked for') }).require()
+})
+
+test('a Secret stays while a pod reads it, and a service account while a pod logs in as it', async () => {
+  opened(vault)
+  filled(vault, n8n, inVault(vault))
+  const reads = (spec: object) => ({ metadata: { name: 'late-1' }, spec, status: { phase: 'Running' } })
+  const env = [{ name: 'A', valueFrom: { secretKeyRef: { name: 'n8n', key: 'a' } } }]
+  for (const spec of [
+    { containers: [{ name: 'a', env }] },
+    { containers: [], initContainers: [{ name: 'a', env }] },
+    { containers: [{ name: 'a', envFrom: [{ secretRef: { name: 'n8n' } }] }] },
+    { containers: [], volumes: [{ name: 'a', secret: { secretName: 'n8n' } }] },
+    { containers: [], volumes: [{ name: 'a', projected: { sources: [{ secret: { name: 'n8n' } }] } }] },
+  ])
+    assert.deepEqual(await finish({ pods: (all) => [...all, reads(spec)] }), [], JSON.stringify(spec))
+  const late = reads({ containers: [], serviceAccountName: 'n8n' })
+  assert.deepEqual(await finish({ ...leaving(), pods: () => [late] }), [])
+  // One that ends, has ended, or reads another one keeps nothing.
+  const other = [{ name: 'A', valueFrom: { secretKeyRef: { name: 'registry', key: 'a' } } }]
+  for (const one of [
+    { ...reads({ containers: [{ name: 'a', env }] }), metadata: { name: 'a', deletionTimestamp: 'now' } },
+    { ...reads({ containers: [{ name: 'a', env }] }), status: { phase: 'Succeeded' } },
+    reads({ containers: [{ name: 'a', env: other }] }),
+  ])
+    assert.deepEqual(await finish({ pods: (all) => [...all, one] }), ['Secret n8n-staging/n8n'])
+})
+
+test('the end of a step deletes no Secret of a module that may use Vault; the end of the run does', () => {
+  for (const kind of ['Secret', 'ServiceAccount']) {
+    assert.equal(isHeldBack(n8n as never, { kind }), true)
+    assert.equal(isHeldBack({ ...n8n, secrets: undefined } as never, { kind }), false)
+  }
+  assert.equal(isHeldBack(n8n as never, { kind: 'Deployment' }), false)
+})
+
+test('nothing to delete: no pod and no Vault is asked', async () => {
+  assert.deepEqual(await finish({ unwanted: [], pods: () => assert.fail('pods were asked for') }), [])
+  const config = { kind: 'ConfigMap', metadata: { name: 'a', namespace: 'n8n-staging' } }
+  assert.deepEqual(await finish({ unwanted: [config], pods: () => assert.fail('pods were asked for') }), [])
+  assert.deepEqual(vault.state.asked, [])
 })

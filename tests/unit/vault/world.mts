@@ -5,7 +5,13 @@ import { roleFields } from '../../../lib/backends/vault-access.mts'
 import { accessOf } from '../../../lib/backends/vault-keeping.mts'
 import { placeIn } from '../../../lib/kube/manifests/delivery.mts'
 import { filesAskedBy } from '../../../lib/kube/manifests/injection.mts'
-import type { Deployment, Manifest, PodTemplateSpec } from '../../../lib/kube/types.mts'
+import {
+  nameOf,
+  type Deployment,
+  type LiveObject,
+  type Manifest,
+  type PodTemplateSpec,
+} from '../../../lib/kube/types.mts'
 import type { Module } from '../../../lib/run/module.mts'
 import type { Session } from '../../../lib/run/session.mts'
 import type { VaultConnection } from '../../../lib/settings/platform-vault.mts'
@@ -28,6 +34,8 @@ export interface World {
   /** False: the service account does not exist. */
   readonly account?: boolean
   readonly objects?: object[]
+  /** Objects that are not declared any more; unless given, the Secret of a module. */
+  readonly unwanted?: object[]
   /** Objects of the whole cluster, by kind: `secrets`, `configmaps`. */
   readonly listed?: Readonly<Record<string, readonly object[]>>
   readonly injector?: { webhook?: object | undefined; deployment?: object | undefined }
@@ -132,7 +140,7 @@ export function runIn<M extends Module>(
   vault: StandIn,
   module: M,
   world: World = {},
-): { session: Session<M>; writes: Writes } {
+): { session: Session<M>; writes: Writes; pruned: string[] } {
   const settings = settingsOf(module, world.settings ?? inVault(vault))
   const writes = createWrites({ planning: world.planning ?? false, guard: () => Promise.resolve() })
   const found = world.injector ?? injector(vault.url)
@@ -175,6 +183,10 @@ export function runIn<M extends Module>(
       },
     },
   ]
+  const pruned: string[] = []
+  const unwanted = (world.unwanted ?? [
+    { kind: 'Secret', metadata: { name: module.slug, namespace: namesOf(module).namespace('staging') } },
+  ]) as LiveObject[]
   const session = {
     module,
     env: 'staging',
@@ -182,9 +194,17 @@ export function runIn<M extends Module>(
     writes,
     answers: { confirm: world.confirm ?? [], yes: true, canAsk: false },
     requireOpened: () => ({
-      kube: { reader, objects: () => Promise.resolve(world.objects ?? []) },
+      kube: {
+        reader,
+        objects: () => Promise.resolve(world.objects ?? []),
+        unwanted: () => Promise.resolve(unwanted),
+        prune(_step: string, isMeant: (live: LiveObject) => boolean) {
+          pruned.push(...unwanted.filter(isMeant).map(nameOf))
+          return Promise.resolve()
+        },
+      },
       look: { namespaces },
     }),
   } as unknown as Session<M>
-  return { session, writes }
+  return { session, writes, pruned }
 }
