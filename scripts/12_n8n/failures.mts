@@ -1,10 +1,12 @@
+import { agentFailures } from '../../lib/backends/vault-failures.mts'
 import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { names } from './names.mts'
 import type { N8nSettings } from './settings.mts'
 
 /** Known log lines of an n8n that does not start. */
-export const failures = ({ ENV }: N8nSettings): readonly KnownFailure[] => [
+export const failures = (settings: N8nSettings): readonly KnownFailure[] => [
+  ...agentFailures(settings),
   {
     line: /cannot be read with this instance encryption key|Mismatching encryption keys/,
     meaning:
@@ -19,6 +21,6 @@ export const failures = ({ ENV }: N8nSettings): readonly KnownFailure[] => [
   ...backendFailures({
     passwordSetting: 'N8N_POSTGRES_PASSWORD',
     program: '12_n8n_01_deploy',
-    database: names.database(ENV),
+    database: names.database(settings.ENV),
   }),
 ]

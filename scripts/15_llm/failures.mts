@@ -1,3 +1,4 @@
+import { agentFailures } from '../../lib/backends/vault-failures.mts'
 import { backendFailures, ownerFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { names } from './names.mts'
@@ -10,13 +11,14 @@ const words = (env: string) => ({
 })
 
 /** Known log lines of LiteLLM's processes and Jobs, and of Qdrant. */
-export const failures = ({ ENV }: LlmSettings): readonly KnownFailure[] => [
+export const failures = (settings: LlmSettings): readonly KnownFailure[] => [
+  ...agentFailures(settings),
   {
     line: /P3009/,
     meaning: 'A migration failed before and stands between LiteLLM and its database; the log names it.',
     next: 'restore the backup from before the upgrade, or repair what the log names and mark it: update "_prisma_migrations" set rolled_back_at = now() where finished_at is null; then run 15_llm_01_deploy_litellm again',
   },
-  ...ownerFailures(words(ENV)),
+  ...ownerFailures(words(settings.ENV)),
   {
     line: /P3018|42P07|relation ".*" already exists/,
     meaning: 'A migration failed: two programs migrated this database, or it was restored in part.',
@@ -67,5 +69,5 @@ export const failures = ({ ENV }: LlmSettings): readonly KnownFailure[] => [
     meaning: 'This version writes where its container may not.',
     next: 'go back to the version in versions.json that ran before; the folders it may write into are in environment.mts',
   },
-  ...backendFailures(words(ENV)),
+  ...backendFailures(words(settings.ENV)),
 ]

@@ -1,4 +1,5 @@
 import type { LiveObject, Pod } from '../types.mts'
+import { agents } from '../manifests/injection.mts'
 import { cannotCreate, waitingRows } from './waiting-reasons.mts'
 
 // Pure: states of a pod or Deployment that do not end by themselves, what they mean, what to do.
@@ -22,16 +23,24 @@ type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses
 /** Most restarts that are not a crash loop: a backend may be unreachable for a moment. */
 const crashesTolerated = 1
 
+/** Seconds after which an agent of Vault that still runs before the application has not got its values. */
+const agentSeconds = 90
+
 /**
  * The diagnosis of a pod that cannot become ready by itself, or undefined while it still may.
  * @param podsEnding pods of the namespace are being deleted: an unschedulable pod may get what they free
+ * @param now milliseconds since 1970
  */
-export function diagnosePod(pod: Pod, { podsEnding }: { podsEnding: boolean }): Diagnosis | undefined {
+export function diagnosePod(
+  pod: Pod,
+  { podsEnding, now = Date.now() }: { podsEnding: boolean; now?: number },
+): Diagnosis | undefined {
   const name = pod.metadata?.name ?? ''
   const where = `${name}${pod.spec?.nodeName === undefined ? '' : ` on ${pod.spec.nodeName}`}`
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
   for (const status of statuses) {
-    const found = diagnoseWaiting(status, where) ?? diagnoseCrash(status, name, where)
+    const found =
+      diagnoseWaiting(status, where) ?? diagnoseCrash(status, name, where) ?? diagnoseAgent(status, name, now)
     if (found !== undefined) return found
   }
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
@@ -89,6 +98,20 @@ function diagnoseCrash(status: ContainerStatus, pod: string, where: string): Dia
     words: `container ${status.name} ended with exit ${ended.exitCode}, ${status.restartCount} times`,
     next: 'read its last lines above; the log of this run has more of them',
     log,
+  }
+}
+
+/** An agent that gets no values tries again for ever: no event and no restart shows it, only its log. */
+function diagnoseAgent({ name, state }: ContainerStatus, pod: string, now: number): Diagnosis | undefined {
+  const since = name === agents.init ? state?.running?.startedAt : undefined
+  const seconds = since === undefined ? 0 : Math.round((now - new Date(String(since)).getTime()) / 1000)
+  if (!(seconds > agentSeconds)) return undefined
+  return {
+    what: 'it waits for Vault',
+    where: pod,
+    words: `container ${name} has got no values for ${seconds} s; it tries again, and the pod then starts by itself`,
+    next: 'read its last lines above, and Vault’s own log',
+    log: { pod, container: name, previous: false },
   }
 }
 
