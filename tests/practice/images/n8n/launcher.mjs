@@ -1,11 +1,13 @@
 // The practice platform's launcher around n8n's real task runner: n8n's own launcher, a Go program, cannot be had
 // as a package. It keeps the interface of the image n8nio/runners: the same variables, health on port 5680.
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 
 const broker = process.env.N8N_RUNNERS_TASK_BROKER_URI ?? 'http://127.0.0.1:5679'
-const token = process.env.N8N_RUNNERS_AUTH_TOKEN
+const { N8N_RUNNERS_AUTH_TOKEN: given, N8N_RUNNERS_AUTH_TOKEN_FILE: file } = process.env
+const token = given ?? (file === undefined ? undefined : readFileSync(file, 'utf8').trimEnd())
 const start = '/opt/n8n/node_modules/@n8n/task-runner/dist/start.js'
 let runner
 let ending = false

@@ -1,9 +1,17 @@
 // The generic part of a contract server: required environment, real logins, HTTP with routes, an orderly end.
 // What an application says and does is its own file's business.
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { createClient } from 'redis'
+
+// As n8n: a variable that is not set is read from the file that the one of its name with _FILE names.
+for (const [name, path = ''] of Object.entries(process.env)) {
+  const plain = name.replace(/_FILE$/, '')
+  if (path.startsWith('/vault/secrets/') && process.env[plain] === undefined)
+    process.env[plain] = readFileSync(path, 'utf8').trim()
+}
 
 /** Says why on stderr and ends, as a failed start does. */
 export function fail(...lines) {
