@@ -24,6 +24,9 @@ export interface Stored {
   readonly version: number
 }
 
+/** Fewest characters of a stored value that is hidden in other texts: others keep words such as `true` there. */
+const shortestForeign = 8
+
 const anything: Shape<unknown> = (value) => value
 const shape = fields({
   data: optionalOrNull(
@@ -47,7 +50,7 @@ export async function readStored(vault: Vault, path: string): Promise<Stored> {
   const { data } = readReply(vault, path, shape, reply)
   const found = data?.data ?? {}
   const values = Object.entries(found).map(
-    ([key, value]) => [key, sensitive(typeof value === 'string' ? value : '')] as const,
+    ([key, value]) => [key, sensitive(typeof value === 'string' ? value : '', shortestForeign)] as const,
   )
   return { values: Object.fromEntries(values), fields: found, version: data?.metadata?.version ?? 0 }
 }

@@ -35,8 +35,8 @@ export const createOwnSecrets = <M extends Module>(session: Session<M>): OwnSecr
  * True for an object that the end of its step does not delete, but finishSecrets: while pods of another step read it, or
  * nothing has proven that they need it no more.
  */
-export const isHeldBack = ({ secrets }: Module, { kind }: Pick<LiveObject, 'kind'>): boolean =>
-  secrets !== undefined && (kind === 'Secret' || kind === 'ServiceAccount')
+export const isHeldBack = (module: Module, { kind }: Pick<LiveObject, 'kind'>): boolean =>
+  module.secrets !== undefined && (kind === 'Secret' || kind === 'ServiceAccount')
 
 /**
  * The last act of a run that moved a module's values: with Vault, deletes the Secrets that are not declared any more, only

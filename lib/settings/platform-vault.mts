@@ -142,7 +142,7 @@ export const usesVault = (settings: Readonly<Record<string, unknown>>): boolean 
 
 /** The store that such settings choose: those of an older kit have none. */
 export const storeOf = (values: Readonly<Record<string, unknown>>): string =>
-  String(values['SECRETS'] ?? secretStores[0])
+  usesVault(values) ? inVault : secretStores[0]
 
 /** The rules over several settings of Vault: one sentence for each that is broken. */
 export const vaultProblems = (settings: Partial<VaultConnection>): string[] => [

@@ -1,11 +1,12 @@
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { staysInVault } from '../../lib/kube/manifests/delivery.mts'
 import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
 import { isByAddress } from '../../lib/settings/backend-tls.mts'
 import { vaultProblems } from '../../lib/settings/platform-vault.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
-import { kept } from './environment.mts'
+import { deliveryTo, kept } from './environment.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
 import { ingress, prerequisites, workload } from './manifests.mts'
@@ -61,9 +62,10 @@ export const n8n = defineModule({
       ],
     }),
   }),
-  stays: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port }: N8nSettings) => [
-    `PostgreSQL ${shown(host)}:${shown(port)} database and role ${names.database(ENV)}: workflows, stored credentials, executions`,
+  stays: (settings: N8nSettings) => [
+    `PostgreSQL ${shown(settings.POSTGRES_HOST)}:${shown(settings.POSTGRES_PORT)} database and role ${names.database(settings.ENV)}: workflows, stored credentials, executions`,
     `the key keybuzz:owner in its Redis database`,
+    ...staysInVault(deliveryTo(settings)),
   ],
   information: (settings: N8nSettings) => [
     ['Open', `https://${settings.N8N_HOST}`],

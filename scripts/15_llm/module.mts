@@ -1,13 +1,13 @@
 import { certificateProblem } from '../../lib/base/certificate.mts'
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
-import { fileNameOf } from '../../lib/kube/manifests/delivery.mts'
+import { fileNameOf, staysInVault } from '../../lib/kube/manifests/delivery.mts'
 import { mostFileName } from '../../lib/kube/manifests/injection.mts'
 import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
 import { usesVault, vaultProblems } from '../../lib/settings/platform-vault.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
-import { kept } from './environment.mts'
+import { deliveryTo, kept } from './environment.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
 import { inClear } from './in-clear.mts'
@@ -88,6 +88,7 @@ export const llm = defineModule({
       ? [`volume claim ${qdrantClaim} in ${names.namespace(settings.ENV)}: every vector of Qdrant`]
       : []),
     'the key keybuzz:owner in its Redis database',
+    ...staysInVault(deliveryTo(settings)),
   ],
   information: (settings: LlmSettings) => [
     ['API', `https://${settings.LITELLM_HOST}/v1`],

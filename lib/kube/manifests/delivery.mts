@@ -31,6 +31,10 @@ export const placeIn = (settings: VaultConnection, namespace: string, account: s
   path: `${settings.VAULT_KV_MOUNT}/data/${settings.VAULT_KV_PREFIX}/${namespace}`,
 })
 
+/** What an uninstall leaves in Vault: one line, or none for a module with Secrets. */
+export const staysInVault = ({ place }: Delivery): string[] =>
+  place === undefined ? [] : [`in Vault: values ${place.path}, role ${place.role}, policy ${place.policy}`]
+
 /** How one module's pods get their values. */
 export interface Delivery {
   readonly namespace: string

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { KitError } from '../../../lib/base/errors.mts'
+import { redact } from '../../../lib/base/sensitive.mts'
 import { createOwnSecrets, finishSecrets, isHeldBack } from '../../../lib/run/own-secrets.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import { settingsOf } from '../scripts/rendered.mts'
@@ -168,6 +169,8 @@ test('what others keep at that path stays, and a write that somebody else makes 
   await secretsOf().require()
   const { THEIRS, COUNT } = values() as unknown as { THEIRS: string; COUNT: number }
   assert.deepEqual([THEIRS, COUNT], ['kept', 3])
+  // A short word of others is hidden nowhere else.
+  assert.equal(redact('it is kept'), 'it is kept')
   documents().set(path, { data: {}, metadata: { version: 9 } })
   vault.wrong((asked) =>
     asked.method === 'GET' && asked.path === path

@@ -4,6 +4,7 @@ import { namesOf } from '../../../../lib/base/names.mts'
 import type { Container, Deployment, Manifest } from '../../../../lib/kube/types.mts'
 import { n8n } from '../../../../scripts/12_n8n/module.mts'
 import { objectsOf, templatesOf } from '../../vault/world.mts'
+import { settingsOf } from '../rendered.mts'
 
 // n8n's objects with SECRETS=vault, against those with Secrets: what differs, and nothing else.
 
@@ -148,4 +149,15 @@ test('every value that a pod reads is among those the module keeps in Vault', ()
     [],
   )
   assert.equal(namesOf(n8n).namespace('staging'), 'n8n-staging')
+})
+
+test('policies let the agents reach Vault, and an uninstall names what stays there', () => {
+  const to = (more: Record<string, string>) =>
+    JSON.stringify(n8n.flows(settingsOf(n8n, more) as never)).includes(
+      '"host":"vault.example.com","port":8200',
+    )
+  assert.deepEqual([to(vault), to({})], [true, false])
+  const stays = (more: Record<string, string>) => n8n.stays(settingsOf(n8n, more) as never).join('; ')
+  assert.match(stays(vault), /values kv\/data\/keybuzz\/n8n-staging, role keybuzz-n8n-staging/)
+  assert.ok(!stays({}).includes('Vault'))
 })

@@ -210,3 +210,14 @@ test('SECRETS is one of two words', () => {
   assert.equal(problemWith(setting, 'vault', view), undefined)
   assert.match(problemWith(setting, 'csi', view) ?? '', /must be one of kubernetes, vault/)
 })
+
+test('policies let the agents reach Vault, and an uninstall names what stays there', () => {
+  const to = (more: Record<string, string>) =>
+    JSON.stringify(llm.flows(settingsOf(llm, more) as never)).includes(
+      '"host":"vault.example.com","port":8200',
+    )
+  assert.deepEqual([to(vault), to({})], [true, false])
+  const stays = (more: Record<string, string>) => llm.stays(settingsOf(llm, more) as never).join('; ')
+  assert.match(stays(vault), /values kv\/data\/keybuzz\/llm-staging, role keybuzz-llm-staging/)
+  assert.ok(!stays({}).includes('Vault'))
+})
