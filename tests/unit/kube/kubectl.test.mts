@@ -64,6 +64,10 @@ test('a program in a pod is started again after a lost link only when it may run
     /exec --namespace n8n-dev n8n -- true/,
   )
   assert.equal(calls(), 3)
+  assert.match(
+    await reader.runIn(pod, ['true'], { isRepeatable: true, container: 'vault-agent' }),
+    /exec --namespace n8n-dev n8n --container vault-agent -- true/,
+  )
 })
 
 test('what a program in a pod writes is not taken for a warning of the API server', async (context) => {

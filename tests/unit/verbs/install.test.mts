@@ -16,6 +16,7 @@ const declared = [configMap('shop', 'one', {}), configMap('shop', 'two', {})]
 function runOf(
   policies: PolicyChoice = { off: 'nothing is proven here' },
   objects: readonly Manifest[] = declared,
+  more: { readonly kube?: object; readonly module?: object } = {},
 ) {
   const manifests: Manifest[] = []
   const pruned: string[] = []
@@ -33,6 +34,7 @@ function runOf(
     planAhead: () => Promise.resolve([]),
     prune: (step: string) => Promise.resolve(pruned.push(step)),
   }
+  Object.assign(kube, more.kube)
   const revisions = { expect: () => {}, applied: () => Promise.resolve(), images: {} }
   const module = {
     number: 20,
@@ -42,6 +44,7 @@ function runOf(
     images: [],
     objects: () => ({ '01_deploy': objects }),
     flows: () => [{ from: 'nodes', to: everyPod, port: 8080 }],
+    ...more.module,
   }
   const session = {
     module,
@@ -164,4 +167,29 @@ test('an install says before its first step whose revision it changes, and which
   const step = { ...stepOf(module, declared), run: () => Promise.resolve(void (before = seen.join(''))) }
   await assert.rejects(install(session, [step]))
   assert.match(before, /revision 1 was made by marie@admin-2[^]*TIMEZONE {3}'Europe\/Paris' -> 'UTC'/)
+})
+
+test('Secrets of a module that may use Vault are deleted after its last step, and only when no pod reads them', async () => {
+  const secret = { kind: 'Secret', metadata: { name: 'shop', namespace: 'shop-dev' } }
+  const reads = {
+    metadata: { name: 'shop-1' },
+    spec: { containers: [], volumes: [{ name: 'a', secret: { secretName: 'shop' } }] },
+  }
+  for (const [pods, wanted] of [
+    [[], ['01_deploy: nothing', '02_more: nothing', '01_deploy: Secret', '02_more: Secret']],
+    [[reads], ['01_deploy: nothing', '02_more: nothing']],
+  ] as const) {
+    const deleted: string[] = []
+    const { session, module } = runOf(undefined, declared, {
+      module: { secrets: () => ({}) },
+      kube: {
+        reader: { list: () => Promise.resolve(pods) },
+        unwanted: () => Promise.resolve([secret]),
+        prune: (step: string, isMeant: (live: object) => boolean) =>
+          Promise.resolve(deleted.push(`${step}: ${isMeant(secret) ? 'Secret' : 'nothing'}`)),
+      },
+    })
+    await install(session, [stepOf(module, declared), stepOf(module, [], 'apply', '02_more')])
+    assert.deepEqual(deleted, wanted)
+  }
 })

@@ -46,6 +46,35 @@ test('only what a revision names is deleted; a restored backup with the same lab
   assert.equal((await session.objects()).length, 2)
 })
 
+test('what would be deleted is told by step, and what is not meant stays', async () => {
+  const ofStep = (name: string, step: string): LiveObject => {
+    const one = object('n8n-dev', name)
+    const labels = { ...one.metadata.labels, 'keybuzz.io/step': step }
+    return { ...one, metadata: { ...one.metadata, labels } }
+  }
+  const writes = createWrites({ planning: true, guard: () => Promise.resolve() })
+  const session = createKube({
+    kubectl: {} as Kubectl,
+    writes,
+    owner: { module: '12_n8n', env: 'dev' },
+    forceConflicts: false,
+    failures: () => [],
+    namespaces: [],
+    objects: [ofStep('one', '01_deploy'), ofStep('two', '01_deploy'), ofStep('other', '02_more')],
+    checksumKey: sensitive('the-key-of-this-cluster'),
+    isRecorded: () => true,
+  })
+  assert.deepEqual((await session.unwanted('01_deploy')).map(nameOf), [
+    'ConfigMap n8n-dev/one',
+    'ConfigMap n8n-dev/two',
+  ])
+  await session.prune('01_deploy', ({ metadata }) => metadata.name !== 'one')
+  assert.deepEqual(
+    writes.changes.map(({ what }) => what),
+    ['ConfigMap n8n-dev/two'],
+  )
+})
+
 test('what is no longer wanted: its deletion was accepted, and what its finalizers hold is not called deleted', async (t) => {
   const old = object('n8n-dev', 'old')
   const held = object('n8n-dev', 'held')
