@@ -58,7 +58,7 @@ in_cluster() {
       try { return [bytes.toString(), zlib.gunzipSync(bytes).toString()] } catch { return [bytes.toString()] }
     })
     for (const one of items) if (texts(one).some((text) => text.includes(process.argv[1])))
-      console.log(`${one.kind} ${one.metadata.namespace}/${one.metadata.name}`)' "$1"
+      console.log(one.kind + " " + one.metadata.namespace + "/" + one.metadata.name)' "$1"
 }
 
 # of_n8n: the Secrets of module 12.
