@@ -15,7 +15,7 @@ import {
   requireOurRole,
   requireUsable,
   warnOfGrants,
-} from './postgres-rules.mts'
+} from './postgres-access.mts'
 import { tryOwnTables } from './postgres-own-tables.mts'
 import { planDatabase } from './postgres-plan.mts'
 import { readFacts, type Database, type Facts } from './postgres-facts.mts'

@@ -1,3 +1,4 @@
+import { createDialing } from './dialing.mts'
 import { connectHost, type Entry, loginOf } from './login.mts'
 import { exitCodes, isInterruption, KitError } from '../base/errors.mts'
 import { takeMajority } from './masters-lock.mts'
@@ -53,7 +54,7 @@ export interface HostsOptions extends Omit<Entry, 'privateKey'> {
 /**
  * Connects to every master, and to the workers this run works on, all at once, and takes the lock on the masters.
  * Every master must be connected when one of them is changed: another run may work on one that does not answer. A
- * worker that cannot be connected to is only a warning, so that it delays no other.
+ * worker that cannot be connected to is only a warning, so that it delays no other by more than 3 s.
  * @throws KitError exit 2 for servers.tsv, --limit, SSH_KEY or known_hosts, or when new host keys are not confirmed;
  *   exit 3 without servers.tsv, or for a login shell or MaxSessions; exit 6 for a master that does not answer, or
  *   without a majority; exit 7 for a host key; exit 8 for a refused login or sudo; exit 9 when a lock cannot be taken;
@@ -67,7 +68,7 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
   const all = [...masters.all, ...workers]
   const entry: Entry = { ...options, privateKey: await readSshKey(options.settings) }
   const unreachable = await learnUnknownHosts(entry, all)
-  const connected = await Promise.allSettled(all.map((server) => connectOne(entry, server, unreachable)))
+  const connected = await connectAll(entry, all, unreachable)
   const connections = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value.connection] : []))
   const close = () => connections.forEach((connection) => connection.close())
   try {
@@ -111,10 +112,15 @@ const membersOf = (servers: readonly Server[], role: Member['role']): Member[] =
     publicAddress,
   }))
 
-async function connectOne(options: Entry, server: Server, unreachable: ReadonlyMap<Server, unknown>) {
-  const why = unreachable.get(server)
-  if (why !== undefined) throw why
-  return connectHost(options, server)
+/** Connects to all servers at once, but those that did not answer when their keys were asked for. */
+function connectAll(entry: Entry, servers: readonly Server[], unreachable: ReadonlyMap<Server, unknown>) {
+  const attempt = createDialing()
+  const one = async (server: Server) => {
+    const why = unreachable.get(server)
+    if (why !== undefined) throw why
+    return connectHost(entry, server, attempt())
+  }
+  return Promise.allSettled(servers.map(one))
 }
 
 /**
@@ -163,12 +169,13 @@ async function learnUnknownHosts(
   servers: readonly Server[],
 ): Promise<ReadonlyMap<Server, unknown>> {
   const unreachable = new Map<Server, unknown>()
+  const attempt = createDialing()
   const meet = async (server: Server): Promise<UntrustedHost[]> => {
     const login = loginOf(options, server)
     if (login.keys.known.length > 0) return []
     try {
       // Without a known key the connection is always refused: the error has the host's key, or why there is none.
-      await connect(login)
+      await connect(login, attempt())
       return []
     } catch (thrown) {
       if (!isUnreachable(thrown)) return [untrustedHostOf(login, thrown)]

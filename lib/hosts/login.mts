@@ -4,7 +4,9 @@ import { fromRoot } from '../base/home.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import type { Server } from './servers.mts'
 import type { Settings } from '../settings/settings.mts'
-import { type Login, connect, type Connection } from './ssh.mts'
+import { connect, type Connection } from './ssh.mts'
+import type { Login } from './ssh-dial.mts'
+import type { Attempt } from './dialing.mts'
 import { trustedKeys } from './known-hosts.mts'
 import type { Answers } from '../base/confirm.mts'
 import { createHost, type Host } from './host.mts'
@@ -40,6 +42,7 @@ export interface Entry {
 
 /**
  * Connects to one host as root, directly or by sudo.
+ * @param attempt when other hosts are connected meanwhile
  * @throws KitError exit 2 for known_hosts or the private key, exit 3 for its login shell or MaxSessions, exit 6 without
  *   an answer, exit 7 for its host key, exit 8 for a refused login or sudo, exit 9 for too much output, exit 130 or 143
  *   on a signal
@@ -47,9 +50,10 @@ export interface Entry {
 export async function connectHost(
   options: Entry,
   server: Server,
+  attempt?: Attempt,
 ): Promise<{ host: Host; connection: Connection }> {
   const login = loginOf(options, server)
-  const connection = await connect(login)
+  const connection = await connect(login, attempt)
   try {
     return await becomeRoot(connection, login, options)
   } catch (thrown) {

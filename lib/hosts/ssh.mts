@@ -1,17 +1,8 @@
 import { Readable } from 'node:stream'
-import { NodeSSH } from 'node-ssh'
-import { exitCodes, KitError, messageOf } from '../base/errors.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
 import { aborted, interruption } from '../base/signals.mts'
-import {
-  changedKey,
-  hostKeyOf,
-  includesKey,
-  revokedKey,
-  UnknownHost,
-  type HostKey,
-  type HostKeys,
-} from './known-hosts.mts'
-import { algorithmsOf } from './ssh-algorithms.mts'
+import type { Attempt } from './dialing.mts'
+import { dial, drop, type Login, type Ssh } from './ssh-dial.mts'
 import { mostOutputBytes } from '../base/collect.mts'
 import { record } from '../base/log.mts'
 import { shownWords, type Finished } from '../base/command.mts'
@@ -19,18 +10,9 @@ import { cutAt, errorsOf, framed, newMark } from './frame.mts'
 import { requirePlainShell, type Raw } from './login-shell.mts'
 import { createSessions, isSessionRefused } from './sessions.mts'
 import { runHeld, type HeldOptions } from './ssh-held-command.mts'
-import { connectError, lostLink, noAnswer, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
+import { lostLink, noAnswer, outputTooLong, sshTo, type Target } from './ssh-errors.mts'
 
-// The only importer of node-ssh. One connection per host, no tunnel, one key offered: what an sshd with MaxSessions
-// 2, MaxAuthTries 3 and no forwarding accepts. node-ssh's own quoting drops empty words: frame.mts has the kit's own.
-
-export interface Login extends Target {
-  /** The private key's text, without a passphrase; and its file, for messages. */
-  readonly privateKey: string
-  readonly keyFile: string
-  /** The host's keys in known_hosts: without a known key there is no connection. */
-  readonly keys: Pick<HostKeys, 'known' | 'revoked'>
-}
+// node-ssh's own quoting drops empty words: frame.mts has the kit's own.
 
 export interface RemoteOptions {
   /** Sent to the command's stdin. Sensitive values travel here, never in words. */
@@ -52,48 +34,14 @@ export interface Connection {
   close(): void
 }
 
-/** Milliseconds between keepalive requests; the third without a reply ends the connection: within 45 s. */
-const keepalive = 12_000
-
 /**
  * Opens the connection to one host, whose key must be a known one.
+ * @param attempt when other hosts are connected meanwhile
  * @throws UnknownHost (7); KitError exit 2 for the private key, 3 for its login shell or MaxSessions, 6 without an
  *   answer, 7 for a changed or revoked host key, 8 for a refused login, 9 for too much output, 130 or 143 on a signal
  */
-export async function connect(login: Login): Promise<Connection> {
-  interruption.throwIfAsked()
-  const { address, port, user, privateKey, keys } = login
-  const ssh = new NodeSSH()
-  let met: HostKey | undefined
-  const dial = (algorithms: ReturnType<typeof algorithmsOf>) =>
-    ssh.connect({
-      host: address,
-      port,
-      username: user,
-      privateKey,
-      // No first attempt with method `none`: MaxAuthTries counts it.
-      authHandler: ['publickey'],
-      readyTimeout: 15_000,
-      keepaliveInterval: keepalive,
-      keepaliveCountMax: 2,
-      algorithms: algorithms as never,
-      hostVerifier: (bytes: Buffer) => {
-        met = hostKeyOf(bytes)
-        return includesKey(keys.known, met)
-      },
-    })
-  try {
-    await dial(algorithmsOf(keys.known)).catch((thrown: unknown) => {
-      if (!/no matching host key format/.test(messageOf(thrown))) throw thrown
-      // The host no longer has a key of the known types: the next attempt shows the one it has, for the refusal.
-      return dial(algorithmsOf([]))
-    })
-  } catch (thrown) {
-    ssh.dispose()
-    if (met === undefined || includesKey(keys.known, met)) throw connectError(login, thrown)
-    if (includesKey(keys.revoked, met)) throw revokedKey(login, met)
-    throw keys.known.length === 0 ? new UnknownHost(login, met) : changedKey(login, keys.known, met)
-  }
+export async function connect(login: Login, attempt?: Attempt): Promise<Connection> {
+  const ssh = await dial(login, attempt)
   // Without a listener an error of the connection would end the process; the running commands report it.
   ssh.connection?.on('error', (error) => record(`ssh ${login.name}: ${error.message}`))
   const mark = newMark()
@@ -117,13 +65,7 @@ export async function connect(login: Login): Promise<Connection> {
   }
 }
 
-/** Ends a connection at once: a graceful close would continue to read what the host writes. */
-function drop(ssh: NodeSSH): void {
-  ssh.connection?.destroy()
-  ssh.dispose()
-}
-
-type Opened = Readonly<{ ssh: NodeSSH; target: Target; mark: string }>
+type Opened = Readonly<{ ssh: Ssh; target: Target; mark: string }>
 
 /** Runs a command and returns its own output, without that of the login shell. */
 async function execute(
@@ -153,7 +95,7 @@ interface RawOptions extends RemoteOptions {
 
 /** Runs a text in the login shell and waits for its end. */
 async function raw(
-  ssh: NodeSSH,
+  ssh: Ssh,
   target: Target,
   command: string,
   { input, timeoutSeconds = 60, shown, evenCut = false }: RawOptions,

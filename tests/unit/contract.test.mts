@@ -195,7 +195,7 @@ for (const [library, home] of [
   ['pg', 'lib/backends/postgres-login.mts'],
   ['@redis/client', 'lib/backends/redis-login.mts'],
   ['dotenv', 'lib/settings/env-file.mts'],
-  ['node-ssh', 'lib/hosts/ssh.mts'],
+  ['node-ssh', 'lib/hosts/ssh-dial.mts'],
   ['ssh2', 'lib/hosts/open-private-key.mjs'],
   ['ws', 'lib/checks/http-upgrade.mts'],
   ['ipaddr.js', 'scripts/09_k3s/host/cidr.mts'],

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
 import ssh2 from 'ssh2'
 import { hostKeyOf, type HostKey } from '../../../lib/hosts/known-hosts.mts'
-import type { Login } from '../../../lib/hosts/ssh.mts'
+import type { Login } from '../../../lib/hosts/ssh-dial.mts'
 
 /** An SSH server on loopback. */
 export interface Sshd {

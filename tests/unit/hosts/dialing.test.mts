@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect as openSocket, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { test } from 'node:test'
+import { exitCodes } from '../../../lib/base/errors.mts'
+import { createDialing } from '../../../lib/hosts/dialing.mts'
+import { connect } from '../../../lib/hosts/ssh.mts'
+import { startSshd } from './sshd.mts'
+
+const graceMs = 100
+
+test('who has accepted no connection when the others have is given up, not before', async () => {
+  const attempt = createDialing(graceMs)
+  const [first, second, dead] = [attempt(), attempt(), attempt()]
+  await pause(2 * graceMs)
+  assert.equal(dead.signal.aborted, false, 'nobody has accepted one')
+  first.accepted()
+  await pause(graceMs / 2)
+  second.accepted()
+  await pause(graceMs * 0.7)
+  assert.equal(dead.signal.aborted, false, 'it has its time after the last of the others')
+  await pause(graceMs)
+  assert.equal(dead.signal.aborted, true)
+  assert.deepEqual([first.signal.aborted, second.signal.aborted], [false, false])
+})
+
+test('a host that refuses gives no other less time', async () => {
+  const attempt = createDialing(graceMs)
+  const [refused, slow] = [attempt(), attempt()]
+  refused.end()
+  await pause(2 * graceMs)
+  assert.equal(slow.signal.aborted, false)
+})
+
+/** A port that accepts no further connection and refuses none: its packets get no answer, as those of a dead host. */
+async function startDeadPort() {
+  const listen =
+    "require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () { console.log(this.address().port) })"
+  const child = spawn(process.execPath, ['-e', listen], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  child.kill('SIGSTOP')
+  const port = Number(String(line))
+  const sockets: Socket[] = []
+  let isFull = false
+  for (let asked = 0; !isFull && asked < 8; asked += 1) {
+    const socket = openSocket(port, '127.0.0.1')
+    socket.on('error', () => {})
+    sockets.push(socket)
+    isFull = await Promise.race([once(socket, 'connect').then(() => false), pause(300, true)])
+  }
+  assert.ok(isFull, 'its queue is full')
+  return {
+    port,
+    close() {
+      for (const socket of sockets) socket.destroy()
+      child.kill('SIGKILL')
+    },
+  }
+}
+
+test('a dead host delays the others by the time it has after them: exit 6', async () => {
+  const [sshd, dead] = [await startSshd((command) => ['sh', '-c', command]), await startDeadPort()]
+  try {
+    const attempt = createDialing(graceMs)
+    const started = performance.now()
+    const [up, down] = await Promise.allSettled([
+      connect(sshd.login, attempt()),
+      connect({ ...sshd.login, name: 'worker-02', port: dead.port }, attempt()),
+    ])
+    assert.ok(performance.now() - started < 5_000, 'not the 15 s of a host alone')
+    assert.ok(up.status === 'fulfilled' && down.status === 'rejected')
+    up.value.close()
+    const { message, exitCode } = down.reason as { message: string; exitCode: number }
+    assert.match(message, /^worker-02 \(127\.0\.0\.1\) cannot be reached on port \d+: no answer$/)
+    assert.equal(exitCode, exitCodes.unreachable)
+  } finally {
+    sshd.close()
+    dead.close()
+  }
+})
