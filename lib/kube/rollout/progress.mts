@@ -1,6 +1,6 @@
 import { shortened } from '../../base/sensitive.mts'
-import { checksumAnnotation } from '../manifests/objects.mts'
 import { waitingReason } from './diagnosis.mts'
+import { isOfNewest, newestReplicaSets } from './newest.mts'
 import type { Deployment, LiveObject, Pod } from '../types.mts'
 import type { Watched } from '../watch.mts'
 
@@ -10,6 +10,8 @@ import type { Watched } from '../watch.mts'
 export interface Rollouts {
   /** Deployments, or StatefulSets: the fields of their status that are read are the same. */
   readonly workloads: Watched
+  /** Of Deployments; nothing is read from those of StatefulSets. */
+  readonly replicaSets: Pick<Watched, 'objects'>
   readonly pods: Watched
   readonly events: Watched
 }
@@ -67,14 +69,18 @@ function podsOf({ workloads, pods }: Rollouts, name: string): Pod[] {
     .filter(({ metadata }) => isSelected(metadata?.labels, deployment?.spec?.selector.matchLabels))
 }
 
-/** Pods of a workload's newest template, by its checksum annotation, without those being deleted. */
+/** Pods of a workload's newest template, without those being deleted. */
 export function newestPods(state: Rollouts, name: string): Pod[] {
-  const deployment = state.workloads.objects.get(name) as unknown as Deployment | undefined
-  const checksum = deployment?.spec?.template.metadata?.annotations?.[checksumAnnotation]
-  return podsOf(state, name).filter(
-    ({ metadata }) =>
-      metadata?.deletionTimestamp === undefined && metadata?.annotations?.[checksumAnnotation] === checksum,
-  )
+  const live = state.workloads.objects.get(name)
+  if (live === undefined) return []
+  const isNewest = isOfNewest(live, state.replicaSets.objects.values())
+  return podsOf(state, name).filter((pod) => pod.metadata?.deletionTimestamp === undefined && isNewest(pod))
+}
+
+/** The ReplicaSets of a Deployment's newest template, which create its newest pods. */
+export function newestSets(state: Rollouts, name: string): LiveObject[] {
+  const live = state.workloads.objects.get(name)
+  return live === undefined ? [] : newestReplicaSets(live, state.replicaSets.objects.values())
 }
 
 /**
