@@ -63,7 +63,6 @@ export async function dial(login: Login, attempt?: Attempt): Promise<Ssh> {
     drop(ssh)
     // It fails now that its connection is closed.
     opened.catch(() => {})
-    interruption.throwIfAsked()
     throw Object.assign(new Error('no answer'), { level: 'client-timeout' })
   }
   try {
@@ -75,6 +74,7 @@ export async function dial(login: Login, attempt?: Attempt): Promise<Ssh> {
     return ssh
   } catch (thrown) {
     ssh.dispose()
+    interruption.throwIfAsked()
     if (thrown instanceof KitError) throw thrown
     if (met === undefined || includesKey(keys.known, met)) throw connectError(login, thrown)
     if (includesKey(keys.revoked, met)) throw revokedKey(login, met)

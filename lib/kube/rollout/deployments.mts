@@ -1,4 +1,4 @@
-import { diagnosePod, diagnoseRefusal } from './diagnosis.mts'
+import { diagnosePod, diagnoseRefusal, diagnoseStuck } from './diagnosis.mts'
 import { createAbsenceCheck, deletedMeanwhile, usualAbsenceSeconds } from './absence.mts'
 import { createDeadNodeCheck } from '../dead-node.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
@@ -13,6 +13,7 @@ import {
   newestPods,
   newestSets,
   podsBefore,
+  stuckPods,
   shownName,
   waitingLine,
   type Rollouts,
@@ -99,6 +100,8 @@ async function waitForKind(
           if (deleted.has(name) || (!objects.has(name) && (await isAbsent(name, seconds))))
             throw deletedMeanwhile(`${word}/${name}`)
         }
+        // Pods that are listed before their ReplicaSets would be judged as nobody's.
+        if (!Object.values(state).every((one) => one.isListed())) return
         await failIfFatal(kubectl, awaited, state, failures)
         for (const name of names) {
           const diagnosis = await onDeadNode(podsBefore(state, name), seconds)
@@ -144,6 +147,7 @@ async function failIfFatal(
     const workload = `${kind.toLowerCase()}/${name}`
     const diagnosis = [
       ...newestPods(state, name).map((pod) => diagnosePod(pod, { podsEnding })),
+      ...stuckPods(state, name).map((pod) => diagnoseStuck(pod, namespace)),
       ...newestSets(state, name).map((one) => diagnoseRefusal(one, workload)),
     ].find((found) => found !== undefined)
     if (diagnosis === undefined) continue

@@ -92,6 +92,18 @@ function diagnoseCrash(status: ContainerStatus, pod: string, where: string): Dia
   }
 }
 
+/** The diagnosis of a pod of an earlier template that its StatefulSet does not replace by itself, or undefined. */
+export function diagnoseStuck(pod: Pod, namespace: string): Diagnosis | undefined {
+  const found = diagnosePod(pod, { podsEnding: false })
+  return (
+    found && {
+      ...found,
+      what: `its pod of an earlier template is not replaced: ${found.what}`,
+      next: `kubectl --namespace ${namespace} delete pod ${pod.metadata?.name}   (its volume stays), then run the same command again`,
+    }
+  )
+}
+
 /**
  * The diagnosis of a ReplicaSet whose pods cannot be created (quota, webhook), or undefined.
  * @param where its workload: `deployment/n8n`

@@ -4,6 +4,7 @@ import type { LiveObject, Pod, PodTemplateSpec } from '../types.mts'
 // Pure: which pods have the newest template of a workload. By what its controller says: an annotation of the kit's own
 // is the same in a template that somebody changed by hand.
 
+/** Only a ReplicaSet's template has this label. */
 const hashLabel = 'pod-template-hash'
 const revisionLabel = 'controller-revision-hash'
 
@@ -18,8 +19,8 @@ export function isOfNewest(live: LiveObject, replicaSets: Iterable<LiveObject>):
     const revision = revisionOf(live)
     return ({ metadata }) => revision !== undefined && metadata?.labels?.[revisionLabel] === revision
   }
-  const hashes = newestReplicaSets(live, replicaSets).map(({ metadata }) => metadata.labels?.[hashLabel])
-  return ({ metadata }) => hashes.includes(metadata?.labels?.[hashLabel] ?? '')
+  const owners = newestReplicaSets(live, replicaSets).map(({ metadata }) => metadata.uid)
+  return ({ metadata }) => metadata?.ownerReferences?.some(({ uid }) => owners.includes(uid)) ?? false
 }
 
 /** The revision of a StatefulSet's newest template; undefined while its controller has not seen it. */
@@ -41,7 +42,7 @@ export function newestReplicaSets(deployment: LiveObject, replicaSets: Iterable<
   )
 }
 
-/** The pod template of a Deployment or ReplicaSet, without the hash that only the latter has. */
+/** The pod template of a Deployment or ReplicaSet, without the hash. */
 function templateOf(live: LiveObject): PodTemplateSpec {
   const { template } = live['spec'] as { template: PodTemplateSpec }
   const { [hashLabel]: _hash, ...labels } = template.metadata?.labels ?? {}
