@@ -84,11 +84,12 @@ export function helmOf(program: string): Helm {
       // JSON is YAML; without a file, nothing of it stays on this machine.
       const once = () => ask([...words, '--values', '-'], JSON.stringify(values))
       const [first, second] = [await once(), await once()]
-      const manifests = manifestsIn(first)
-      if (first !== second) throw unstable(manifests, manifestsIn(second))
+      const objectsIn = (output: string) => manifestsIn(output).map((one) => inNamespace(one, namespace))
+      const manifests = objectsIn(first)
+      if (first !== second) throw unstable(manifests, objectsIn(second))
       const hooks = manifests.filter(isHook)
       if (hooks.length > 0) record(`hooks of the chart, left out: ${hooks.map(nameOf).join(', ')}`)
-      return manifests.filter((one) => !isHook(one)).map((one) => inNamespace(one, namespace))
+      return manifests.filter((one) => !isHook(one))
     },
     definitions: ({ file }) => ask(['show', 'crds', file]),
   }

@@ -38,6 +38,12 @@ export interface KubeReader {
    */
   raw(path: string, options?: AskOptions): Promise<string>
   /**
+   * The body of what a pod or Service answers to a POST of JSON, by its proxy path: a login. The cluster itself is not
+   * written to.
+   * @throws KitError exit 6, 8 or 9 when the response is not 2xx, see Api.raw
+   */
+  postTo(path: string, json: object): Promise<string>
+  /**
    * The stdout of a program run in a pod's first container. When the connection is lost, it is not known whether it
    * ran: then only a repeatable one is started again.
    * @throws KitError exit 9 when it exits non-zero
@@ -69,6 +75,7 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   },
   get: (kind, name, namespace) => kubectl.api.get(kind, name, namespace),
   raw: (path, options) => kubectl.api.raw(path, options),
+  postTo: (path, json) => kubectl.api.post(path, json, ['create', '--raw', path], { once: true }),
   runIn: ({ metadata: { namespace = '', name } }, argv, { isRepeatable, ...options }) =>
     kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: !isRepeatable, ...options }),
   wouldCreate: (object) => kubectl.api.create(object, { dryRun: true }),

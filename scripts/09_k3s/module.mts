@@ -43,6 +43,7 @@ export const k3s = defineModule({
     ...['prometheuses', 'alertmanagers', 'prometheusrules', 'servicemonitors'].map(
       (kind) => `${kind}.monitoring.coreos.com`,
     ),
+    'endpointslices.discovery.k8s.io',
   ],
   objects: (settings: K3sSettings, images: Images, versions: Versions) => ({
     '04_bootstrap_addons': [clusterFacts(settings, requireVersion(versions, 'k3s').version)],

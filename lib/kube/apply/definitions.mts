@@ -62,6 +62,7 @@ const identityOf = (name: string): Manifest => ({
 /**
  * Makes these definitions those of the cluster, and waits until each is Established, by its name. One that is being
  * deleted is waited for: applied before, it would still vanish.
+ * @param seconds until one that is not Established fails
  * @returns true when the cluster has all of them; false under --plan when it has not
  * @throws KitError exit 5 when something else has made one, unless `forceConflicts`; exit 9 when one is not Established
  *   in time, see also waitUntilGone; exit 3 for a text that is not one; see also sendObjects and Writes.make
@@ -69,6 +70,7 @@ const identityOf = (name: string): Manifest => ({
 export async function ensureDefinitions(
   { kubectl, writes, forceConflicts }: DefinitionWriter,
   definitions: readonly Definition[],
+  seconds = establishedSeconds,
 ): Promise<boolean> {
   const started = performance.now()
   const ask = async () =>
@@ -102,8 +104,8 @@ export async function ensureDefinitions(
   if (writes.planning) return definitions.every(({ name }) => isEstablished(now(name)))
   await createUntil(false)({
     what: 'every kind of the chart',
-    seconds: establishedSeconds,
-    hint: 'kubectl get crd NAME -o yaml tells why in its conditions; then run the same command again',
+    seconds,
+    hint: 'kubectl describe crd tells why in the conditions of each; then run the same command again',
     async missing() {
       const all = await ask()
       const without = definitions.filter(({ name }) => !isEstablished(all.get(nameOf(identityOf(name)))))

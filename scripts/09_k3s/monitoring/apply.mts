@@ -4,12 +4,10 @@ import type { Until } from '../../../lib/base/poll.mts'
 import { written } from '../../../lib/base/written.mts'
 import type { Writes } from '../../../lib/base/writes.mts'
 import type { Kube } from '../../../lib/kube/apply/kube.mts'
-import { isServer } from '../../../lib/kube/cluster-view.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import { nameOf, type LiveObject, type Manifest } from '../../../lib/kube/types.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import { everyNodeServes } from '../ingress/daemonset-ready.mts'
-import { addressOf } from '../probes/network.mts'
 import type { K3sSettings } from '../settings.mts'
 import { renderMonitoring, requireChart, requireSameChart } from './chart.mts'
 import {
@@ -20,7 +18,7 @@ import {
   operatorName,
   type MonitoringImages,
 } from './names.mts'
-import { monitoringObjects } from './objects.mts'
+import { etcdMembers, monitoringObjects } from './objects.mts'
 import { configurationIsCurrent, everyNodeExporter, resourcesAreReady } from './ready.mts'
 import { ownRules } from './rules.mts'
 import { monitoringRests } from './texts.mts'
@@ -45,16 +43,15 @@ export interface Monitoring {
 export async function installMonitoring(monitoring: Monitoring): Promise<void> {
   const { settings, images, versions, kube, writes, until } = monitoring
   if (!settings.MONITORING) return sayRests(kube)
-  requireSameChart(versions, images['kube-prometheus-stack'])
+  requireSameChart(versions, images['kube-prometheus-stack'], settings.ENV)
   const chart = await requireChart(versions)
   const [nodes, kubernetes] = await Promise.all([
     kube.list('nodes', {}),
     kubernetesOf(kube),
     requireRoom(kube, settings),
   ])
-  const servers = nodes.filter(isServer).map(addressOf).toSorted()
-  const { definitions, objects } = await renderMonitoring(chart, { settings, images, servers, kubernetes })
-  const all = [...monitoringObjects(settings), ...objects, ownRules()]
+  const { definitions, objects } = await renderMonitoring(chart, { settings, images, kubernetes })
+  const all = [...monitoringObjects(settings), ...objects, etcdMembers(nodes), ownRules()]
   const isKnown = await kube.ensureDefinitions(definitions)
   if (!isKnown) for (const one of all.filter(isDefined)) writes.note({ sign: '+', what: nameOf(one) })
   await kube.apply(isKnown ? all : all.filter((one) => !isDefined(one)))

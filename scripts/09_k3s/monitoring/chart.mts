@@ -40,11 +40,12 @@ export async function requireChart(versions: Versions): Promise<ReadyChart> {
 /**
  * Requires that the chart of versions.json is the one to install: an install keeps the installed version.
  * @param installed its name in its publisher's registry: that of the installed one, with --upgrade of the newer one
+ * @param env the environment, for the message
  * @throws KitError exit 5 when it is another one
  */
-export function requireSameChart(versions: Versions, installed: string): void {
+export function requireSameChart(versions: Versions, installed: string, env: string): void {
   const { image } = requireVersion(versions, 'kube-prometheus-stack')
-  if (image !== undefined && image !== installed) throw another(installed, image)
+  if (image !== undefined && image !== installed) throw another(installed, image, env)
 }
 
 const missing = (file: string, version: string): KitError =>
@@ -54,22 +55,20 @@ const missing = (file: string, version: string): KitError =>
     hint: `curl -fLo ${shownPath(file)} https://github.com/prometheus-community/helm-charts/releases/download/kube-prometheus-stack-${version}/kube-prometheus-stack-${version}.tgz   then write its sha256 into kube-prometheus-stack of versions.json; or leave monitoring out: --set MONITORING=false`,
   })
 
-const another = (installed: string, wanted: string): KitError =>
+const another = (installed: string, wanted: string, env: string): KitError =>
   new KitError(`${installed} is installed, versions.json names ${wanted}`, {
     exitCode: exitCodes.conflict,
     details: [
       'An install keeps what is installed, and a chart fits the images of its own release.',
       written(),
     ],
-    hint: 'run the same command with --upgrade; or name the installed version and its archive in credentials/ENV/versions.json',
+    hint: `run the same command with --upgrade; or name the installed version and its archive in credentials/${env}/versions.json`,
   })
 
 /** What a render is made of. */
 export interface RenderOptions {
   readonly settings: K3sSettings
   readonly images: MonitoringImages
-  /** Addresses of the servers. */
-  readonly servers: readonly string[]
   /** The version of the API server: `v1.36.3`. */
   readonly kubernetes: string
 }
@@ -87,11 +86,11 @@ export interface Rendered {
  */
 export async function renderMonitoring(
   { file, helm }: ReadyChart,
-  { settings, images, servers, kubernetes }: RenderOptions,
+  { settings, images, kubernetes }: RenderOptions,
 ): Promise<Rendered> {
   const chart = { file, release: monitoringNamespace, namespace: monitoringNamespace, kubernetes }
   const definitions = definitionsIn(await helm.definitions(chart))
-  const objects = await helm.render(chart, chartValues({ settings, images, servers }))
+  const objects = await helm.render(chart, chartValues({ settings, images }))
   requireSound(objects, monitoringObjects(settings))
   return { definitions, objects }
 }

@@ -1,9 +1,10 @@
 import { few } from '../../../lib/base/few.mts'
+import { anyText, fields, listOf, optional } from '../../../lib/base/shape.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { K3sSettings } from '../settings.mts'
 import { alertmanagerConfig, receiversOf } from './alertmanager.mts'
-import { loadedRules, runningReceivers, runtimeInfo, scrapePools } from './ask.mts'
+import { answerOf, loadedRules, runningReceivers, runtimeInfo, scrapePools } from './ask.mts'
 import { monitoringNamespace, prometheusName } from './names.mts'
 import { retentionGib } from './values.mts'
 
@@ -64,13 +65,15 @@ export async function unloadedRules(kube: KubeReader): Promise<string[]> {
   return [...new Set(missing.map(({ file }) => file))]
 }
 
+const stampedShape = fields({
+  metadata: fields({ managedFields: optional(listOf(fields({ time: optional(anyText) }))) }),
+})
+
 /** When the operator wrote Prometheus' configuration last, in milliseconds. @throws as KubeReader.raw */
 async function writtenAt(kube: KubeReader): Promise<number> {
   const path = `/api/v1/namespaces/${monitoringNamespace}/secrets/prometheus-${prometheusName}`
-  const { metadata } = JSON.parse(await kube.raw(path)) as {
-    metadata?: { managedFields?: { time?: string }[] }
-  }
-  return Math.max(0, ...(metadata?.managedFields ?? []).map(({ time }) => Date.parse(time ?? '') || 0))
+  const { metadata } = answerOf('the API server', path, await kube.raw(path), stampedShape)
+  return Math.max(0, ...(metadata.managedFields ?? []).map(({ time }) => Date.parse(time ?? '') || 0))
 }
 
 /**

@@ -46,5 +46,8 @@ export const monitoringImages = [
 /** Image references by their name in versions.json. */
 export type MonitoringImages = Readonly<Record<(typeof monitoringImages)[number], string>>
 
+/** The chart's Service of etcd. */
+export const etcdService = { namespace: 'kube-system', name: 'monitoring-kube-etcd' }
+
 /** The service the operator makes in kube-system for the kubelets. It has no owner, and stays. */
 export const kubeletService = { namespace: 'kube-system', name: 'monitoring-kubelet' }

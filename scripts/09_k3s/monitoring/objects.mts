@@ -2,10 +2,12 @@ import { sensitive } from '../../../lib/base/sensitive.mts'
 import { published, tlsOf } from '../../../lib/kube/manifests/ingress.mts'
 import { secretEnv } from '../../../lib/kube/manifests/objects.mts'
 import { applicationNamespace } from '../../../lib/kube/manifests/pull-secret.mts'
-import type { Manifest } from '../../../lib/kube/types.mts'
+import { isServer } from '../../../lib/kube/cluster-view.mts'
+import type { LiveObject, Manifest } from '../../../lib/kube/types.mts'
+import { addressOf } from '../probes/network.mts'
 import type { K3sSettings } from '../settings.mts'
 import { alertmanagerConfig, receiverFiles, receiversOf } from './alertmanager.mts'
-import { grafanaName, monitoringNamespace, secrets } from './names.mts'
+import { etcdService, grafanaName, monitoringNamespace, secrets } from './names.mts'
 
 // What the chart only names: its namespace, its Secrets, Grafana's rights and its Ingress. Pure.
 
@@ -61,3 +63,31 @@ const grafanaRights: readonly Manifest[] = [
     subjects: [{ kind: 'ServiceAccount', namespace: monitoringNamespace, name: grafanaName }],
   } as Manifest,
 ]
+
+/**
+ * Where the servers show the metrics of their etcd, for the chart's Service in kube-system: etcd is no pod of K3s. The
+ * chart itself would make v1 Endpoints of it, of which the API server warns at each look.
+ * @param nodes all Nodes of the cluster
+ */
+export const etcdMembers = (nodes: readonly LiveObject[]): Manifest =>
+  ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      ...etcdService,
+      labels: {
+        'kubernetes.io/service-name': etcdService.name,
+        'endpointslice.kubernetes.io/managed-by': 'keybuzz',
+      },
+    },
+    addressType: 'IPv4',
+    ports: [{ name: 'http-metrics', port: 2381, protocol: 'TCP' }],
+    endpoints: nodes
+      .filter(isServer)
+      .map((node) => ({
+        addresses: [addressOf(node)],
+        conditions: { ready: true },
+        nodeName: node.metadata.name,
+      }))
+      .toSorted((one, other) => one.nodeName.localeCompare(other.nodeName)),
+  }) as Manifest

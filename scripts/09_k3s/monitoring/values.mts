@@ -9,8 +9,6 @@ import { grafanaName, grafanaUser, monitoringNamespace, secrets, type Monitoring
 export interface ValuesOptions {
   readonly settings: K3sSettings
   readonly images: MonitoringImages
-  /** Addresses of the servers: each shows the metrics of its etcd on port 2381. */
-  readonly servers: readonly string[]
 }
 
 const claim = (size: string) => ({
@@ -46,7 +44,7 @@ const openSelectors = Object.fromEntries(
 )
 
 /** The values of the chart for this cluster. */
-export const chartValues = ({ settings, images, servers }: ValuesOptions) => ({
+export const chartValues = ({ settings, images }: ValuesOptions) => ({
   fullnameOverride: monitoringNamespace,
   ...pulling(settings),
   // Definitions are sent on their own, before everything else.
@@ -67,7 +65,7 @@ export const chartValues = ({ settings, images, servers }: ValuesOptions) => ({
   },
   // Neither of the two wants a token, and plain HTTP would show it.
   coreDns: { enabled: true, serviceMonitor: { bearerTokenFile: '' } },
-  kubeEtcd: { enabled: true, endpoints: [...servers], serviceMonitor: { bearerTokenFile: '' } },
+  kubeEtcd: { enabled: true, endpoints: [], serviceMonitor: { bearerTokenFile: '' } },
   kubelet: {
     serviceMonitor: {
       cAdvisorInterval: '30s',
