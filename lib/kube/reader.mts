@@ -67,6 +67,9 @@ export interface KubeReader {
 /** The answer to a TokenRequest. */
 const issued = fields({ status: fields({ token: text }) })
 
+/** The proxy path of a pod or Service. */
+const proxied = /^\/api\/v1\/namespaces\/[\w-]+\/(pods|services)\/[\w.:-]+\/proxy\/(?!.*\.\.)/
+
 /** A KubeReader of the cluster of `kubectl`. */
 export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   async list(kind, { namespace, labels = {} }) {
@@ -75,7 +78,11 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   },
   get: (kind, name, namespace) => kubectl.api.get(kind, name, namespace),
   raw: (path, options) => kubectl.api.raw(path, options),
-  postTo: (path, json) => kubectl.api.post(path, json, ['create', '--raw', path], { once: true }),
+  async postTo(path, json) {
+    // Behind any other path are objects of the cluster.
+    if (!proxied.test(path)) throw new Error(`${path} is not behind a pod or Service`)
+    return kubectl.api.post(path, json, ['create', '--raw', path], { once: true })
+  },
   runIn: ({ metadata: { namespace = '', name } }, argv, { isRepeatable, ...options }) =>
     kubectl.run(['exec', '--namespace', namespace, name, '--', ...argv], { once: !isRepeatable, ...options }),
   wouldCreate: (object) => kubectl.api.create(object, { dryRun: true }),
