@@ -515,7 +515,8 @@ test('a pod is written to once for each state the operator wrote, and not at all
   versionsOf.now = '2'
   await condition.missing()
   assert.equal(set.length, 4)
-  const current = { ...kube, raw: toolsOf({}).kube.raw } as unknown as Kube
+  const right = toolsOf({}).kube
+  const current = { ...kube, raw: (path: string) => right.raw(path) } as unknown as Kube
   assert.equal(await configurationIsCurrent(current, tools.settings).missing(), '')
   assert.equal(set.length, 4)
 })
