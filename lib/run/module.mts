@@ -57,6 +57,8 @@ export interface Module extends Declares {
   schema?(settings: Settings): Schema | undefined
   /** What an uninstall keeps, one line each: databases, data. */
   stays?(settings: Settings): readonly string[]
+  /** Objects that a plan without a cluster cannot show, one line each, with the reason. */
+  notShown?(settings: Settings): readonly string[]
   /** Lines of the information screen after an install: label and text. */
   information?(settings: Settings): readonly (readonly [label: string, text: string])[]
 }

@@ -52,6 +52,10 @@ export const k3s = defineModule({
     // The chart's own objects are rendered by the step.
     '07_install_monitoring': monitoringObjects(settings),
   }),
+  notShown: ({ MONITORING }: K3sSettings) =>
+    MONITORING
+      ? ['The objects of the chart kube-prometheus-stack are not shown: they depend on the cluster’s version']
+      : [],
   information: (settings: K3sSettings) => [...loadBalancerLines(settings), ...monitoringLines(settings)],
   stays: () => kept,
   notProven: (settings: K3sSettings) => [

@@ -9,6 +9,7 @@ import { root } from '../../../../lib/base/files.mts'
 import type { Change } from '../../../../lib/base/writes.mts'
 import type { Kube } from '../../../../lib/kube/apply/kube.mts'
 import { nameOf, type LiveObject, type Manifest } from '../../../../lib/kube/types.mts'
+import prepare from '../../../../scripts/09_k3s/09_k3s_01_prepare.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import { installMonitoring } from '../../../../scripts/09_k3s/monitoring/apply.mts'
 import { historyClaim, monitoringImages } from '../../../../scripts/09_k3s/monitoring/names.mts'
@@ -184,4 +185,19 @@ test('where monitoring is off nothing is asked for and nothing is applied', asyn
     const { done } = await install({ settings: { MONITORING: 'false' }, ...(kubelets && { kubelets }) })
     assert.deepEqual(done, [])
   }
+})
+
+test('the chart and helm are asked for in step 01, before a host is: exit 3', async () => {
+  const none = () => assert.fail('no host is asked')
+  const missing = { ...versions['kube-prometheus-stack'], chart: join(folder, 'none.tgz') }
+  await assert.rejects(
+    prepare.run({
+      settings: settings(),
+      versions: { 'kube-prometheus-stack': missing },
+      hosts: none,
+      cluster: { known: true },
+    } as never),
+    (thrown) =>
+      thrown instanceof KitError && /the chart of the monitoring is not on this machine/.test(thrown.message),
+  )
 })

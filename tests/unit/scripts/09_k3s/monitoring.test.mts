@@ -204,6 +204,8 @@ test('monitoring that is off has no objects, says so in reports, and installs no
   assert.match(monitoringNotProven(off).join(' '), /monitoring is off \(MONITORING=false\)/)
   assert.deepEqual(k3s.unusedImages(off), monitoringImages)
   assert.deepEqual(k3s.unusedImages(settings()), [])
+  assert.deepEqual(k3s.notShown(off), [])
+  assert.match(k3s.notShown(settings()).join(' '), /kube-prometheus-stack are not shown/)
   assert.ok(!openingsOf(off).some(({ what }) => what.startsWith('metrics of')))
 })
 
