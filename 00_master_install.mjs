@@ -14,7 +14,7 @@ const usage = [
   ),
 ].join('\n')
 
-const needed = [20, 11]
+const needed = [20, 12]
 
 /** Exit code 3: this machine is not ready for the kit. */
 function nodeProblem() {

@@ -91,7 +91,7 @@ export const flags = [
     name: 'limit',
     kind: 'string',
     value: 'HOST,...',
-    of: [...wholeModule],
+    of: [...everywhere],
     help: 'only these hosts of servers.tsv: install, or with --uninstall take them out of the cluster',
   },
   {

@@ -28,6 +28,8 @@ export function createDialing(graceMs = 3_000): () => Attempt {
     return {
       signal: givenUp.signal,
       accepted() {
+        // A second connection to the same host gives the others no more time.
+        if (!waiting.has(givenUp)) return
         leave()
         clearTimeout(timer)
         if (waiting.size > 0) timer = setTimeout(() => waiting.forEach((one) => one.abort()), graceMs)

@@ -54,7 +54,7 @@ export interface HostsOptions extends Omit<Entry, 'privateKey'> {
 /**
  * Connects to every master, and to the workers this run works on, all at once, and takes the lock on the masters.
  * Every master must be connected when one of them is changed: another run may work on one that does not answer. A
- * worker that cannot be connected to is only a warning, so that it delays no other by more than 3 s.
+ * worker that cannot be connected to is only a warning. Once its key is known it delays no other by more than 3 s.
  * @throws KitError exit 2 for servers.tsv, --limit, SSH_KEY or known_hosts, or when new host keys are not confirmed;
  *   exit 3 without servers.tsv, or for a login shell or MaxSessions; exit 6 for a master that does not answer, or
  *   without a majority; exit 7 for a host key; exit 8 for a refused login or sudo; exit 9 when a lock cannot be taken;

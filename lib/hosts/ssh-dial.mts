@@ -1,4 +1,5 @@
 import { NodeSSH } from 'node-ssh'
+import { awaitedLater } from '../base/concurrency.mts'
 import { KitError, messageOf } from '../base/errors.mts'
 import { aborted, interruption } from '../base/signals.mts'
 import type { Attempt } from './dialing.mts'
@@ -41,29 +42,28 @@ export async function dial(login: Login, attempt?: Attempt): Promise<Ssh> {
   const ssh = new NodeSSH()
   let met: HostKey | undefined
   const open = async (algorithms: ReturnType<typeof algorithmsOf>) => {
-    const opened = ssh.connect({
-      host: address,
-      port,
-      username: user,
-      privateKey,
-      // No first attempt with method `none`: MaxAuthTries counts it.
-      authHandler: ['publickey'],
-      readyTimeout: 15_000,
-      keepaliveInterval: keepalive,
-      keepaliveCountMax: 2,
-      algorithms: algorithms as never,
-      hostVerifier: (bytes: Buffer) => {
-        met = hostKeyOf(bytes)
-        return includesKey(keys.known, met)
-      },
-    })
+    const opened = awaitedLater(
+      ssh.connect({
+        host: address,
+        port,
+        username: user,
+        privateKey,
+        // No first attempt with method `none`: MaxAuthTries counts it.
+        authHandler: ['publickey'],
+        readyTimeout: 15_000,
+        keepaliveInterval: keepalive,
+        keepaliveCountMax: 2,
+        algorithms: algorithms as never,
+        hostVerifier: (bytes: Buffer) => {
+          met = hostKeyOf(bytes)
+          return includesKey(keys.known, met)
+        },
+      }),
+    )
     ssh.connection?.once('connect', () => attempt?.accepted())
     const over = AbortSignal.any([interruption.signal, ...(attempt === undefined ? [] : [attempt.signal])])
     if ((await Promise.race([opened, aborted(over)])) !== undefined) return
     drop(ssh)
-    // It fails now that its connection is closed.
-    opened.catch(() => {})
-    interruption.throwIfAsked()
     throw Object.assign(new Error('no answer'), { level: 'client-timeout' })
   }
   try {
@@ -75,6 +75,7 @@ export async function dial(login: Login, attempt?: Attempt): Promise<Ssh> {
     return ssh
   } catch (thrown) {
     ssh.dispose()
+    interruption.throwIfAsked()
     if (thrown instanceof KitError) throw thrown
     if (met === undefined || includesKey(keys.known, met)) throw connectError(login, thrown)
     if (includesKey(keys.revoked, met)) throw revokedKey(login, met)

@@ -52,7 +52,7 @@ export interface LiveObject {
     labels?: Record<string, string>
     annotations?: Record<string, string>
     managedFields?: ManagedFields[]
-    ownerReferences?: { kind: string; name: string }[]
+    ownerReferences?: { kind: string; name: string; uid?: string }[]
   }
   [field: string]: unknown
 }

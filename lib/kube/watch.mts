@@ -13,6 +13,8 @@ export interface Watched {
   readonly objects: ReadonlyMap<string, LiveObject>
   /** Names of objects that were deleted while the watch ran. */
   readonly deleted: ReadonlySet<string>
+  /** True once its first list has arrived: an object that is not in `objects` was not there then. */
+  isListed(): boolean
   /** Ends the watch and waits for its end. */
   stop(): Promise<void>
 }
@@ -36,6 +38,7 @@ const pauseMs = 1000
 export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onChange: () => void): Watched {
   const objects = new Map<string, LiveObject>()
   const deleted = new Set<string>()
+  let listedOnce = false
   const stopping = new AbortController()
   const { signal } = stopping
   const stopped = awaitedLater(
@@ -69,6 +72,7 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
       objects.set(one.metadata.name, one)
       deleted.delete(one.metadata.name)
     }
+    listedOnce = true
     onChange()
     const read = jsonDocuments(take)
     const decoder = new TextDecoder()
@@ -87,6 +91,7 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
   return {
     objects,
     deleted,
+    isListed: () => listedOnce,
     async stop() {
       stopping.abort()
       await watching

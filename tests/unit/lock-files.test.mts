@@ -11,6 +11,8 @@ const read = (file: string) => readFileSync(join(root, file), 'utf8')
 interface Locked {
   readonly resolved?: string
   readonly integrity?: string
+  readonly dev?: boolean
+  readonly engines?: { readonly node?: string }
   readonly dependencies?: Record<string, string>
   readonly optionalDependencies?: Record<string, string>
 }
@@ -51,4 +53,26 @@ test('whatever installs packages, or tells how, takes npm ci', () => {
     assert.doesNotMatch(read(file), /npm (install|i)\b/, file)
     assert.doesNotMatch(read(file), /npm_24 \S+ install/, file)
   }
+})
+
+/** Major and minor number of the oldest Node of a range such as `>= 20.12.0`. */
+const oldest = (range: string): number[] => /(\d+)(?:\.(\d+))?/.exec(range)?.slice(1).map(Number) ?? []
+
+const isNewer = ([major = 0, minor = 0]: number[], [a = 0, b = 0]: number[]): boolean =>
+  major > a || (major === a && minor > b)
+
+test('the oldest Node the kit takes is one its packages take, and the one it names', () => {
+  const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }
+  const { engines } = JSON.parse(read('package.json')) as Locked
+  const ours = oldest(engines?.node ?? '')
+  const newer = Object.entries(packages).flatMap(([name, one]) => {
+    const range = one.engines?.node
+    return name !== '' && one.dev !== true && range !== undefined && isNewer(oldest(range), ours)
+      ? [`${name} ${range}`]
+      : []
+  })
+  assert.deepEqual(newer, [])
+  assert.ok(isNewer(oldest('>= 20.12.0'), [20, 11]) && !isNewer(oldest('^20.12'), [20, 12]))
+  assert.match(read('00_master_install.mjs'), new RegExp(`const needed = \\[${ours.join(', ')}\\]`))
+  assert.match(read('README.md'), new RegExp(`Node ${ours.join('.')} or newer`))
 })

@@ -1,4 +1,4 @@
-import { diagnoseDeployment, diagnosePod } from './diagnosis.mts'
+import { diagnosePod, diagnoseRefusal, diagnoseStuck } from './diagnosis.mts'
 import { createAbsenceCheck, deletedMeanwhile, usualAbsenceSeconds } from './absence.mts'
 import { createDeadNodeCheck } from '../dead-node.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
@@ -11,7 +11,9 @@ import {
   hasRolledOut,
   isScaledToZero,
   newestPods,
+  newestSets,
   podsBefore,
+  stuckPods,
   shownName,
   waitingLine,
   type Rollouts,
@@ -79,13 +81,15 @@ async function waitForKind(
   )
   const onDeadNode = createDeadNodeCheck(kubectl)
   await waitWatching((onChange) => {
-    const state: Rollouts = {
-      workloads: watchKind(kubectl, resourceOf(kind), namespace, onChange),
-      pods: watchKind(kubectl, 'pods', namespace, onChange),
-      events: watchKind(kubectl, 'events', namespace, onChange),
-    }
+    const watch = (resource: string) => watchKind(kubectl, resource, namespace, onChange)
+    const state = {
+      workloads: watch(resourceOf(kind)),
+      replicaSets: watch('replicasets.apps'),
+      pods: watch('pods'),
+      events: watch('events'),
+    } satisfies Rollouts
     return {
-      watched: [state.workloads, state.pods, state.events],
+      watched: Object.values(state),
       isDone() {
         rolledOut = names.flatMap((name) => state.workloads.objects.get(name) ?? [])
         return names.every((name) => hasRolledOut(state, name))
@@ -96,6 +100,8 @@ async function waitForKind(
           if (deleted.has(name) || (!objects.has(name) && (await isAbsent(name, seconds))))
             throw deletedMeanwhile(`${word}/${name}`)
         }
+        // Pods that are listed before their ReplicaSets would be judged as nobody's.
+        if (!Object.values(state).every((one) => one.isListed())) return
         await failIfFatal(kubectl, awaited, state, failures)
         for (const name of names) {
           const diagnosis = await onDeadNode(podsBefore(state, name), seconds)
@@ -138,17 +144,16 @@ async function failIfFatal(
     ({ metadata }) => metadata.deletionTimestamp !== undefined,
   )
   for (const name of names) {
-    const deployment = state.workloads.objects.get(name)
-    const diagnosis =
-      newestPods(state, name)
-        .map((pod) => diagnosePod(pod, { podsEnding }))
-        .find((found) => found !== undefined) ??
-      (deployment && diagnoseDeployment(deployment))
-    if (diagnosis !== undefined)
-      throw await rolloutError(kubectl, namespace, `${kind.toLowerCase()}/${name}`, diagnosis, {
-        failures,
-        serving: deployment && availableText(deployment),
-      })
+    const workload = `${kind.toLowerCase()}/${name}`
+    const diagnosis = [
+      ...newestPods(state, name).map((pod) => diagnosePod(pod, { podsEnding })),
+      ...stuckPods(state, name).map((pod) => diagnoseStuck(pod, namespace)),
+      ...newestSets(state, name).map((one) => diagnoseRefusal(one, workload)),
+    ].find((found) => found !== undefined)
+    if (diagnosis === undefined) continue
+    const live = state.workloads.objects.get(name)
+    const serving = live && availableText(live)
+    throw await rolloutError(kubectl, namespace, workload, diagnosis, { failures, serving })
   }
 }
 

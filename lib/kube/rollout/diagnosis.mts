@@ -1,7 +1,7 @@
 import type { LiveObject, Pod } from '../types.mts'
 import { cannotCreate, waitingRows } from './waiting-reasons.mts'
 
-// Pure: states of a pod or Deployment that do not end by themselves, what they mean, what to do.
+// Pure: states of a pod or ReplicaSet that do not end by themselves, what they mean, what to do.
 
 /** Why something cannot start, in the order an operator needs it. */
 export interface Diagnosis {
@@ -92,15 +92,30 @@ function diagnoseCrash(status: ContainerStatus, pod: string, where: string): Dia
   }
 }
 
-/** The diagnosis of a Deployment whose pods cannot be created (ReplicaFailure: quota, webhook), or undefined. */
-export function diagnoseDeployment(deployment: LiveObject): Diagnosis | undefined {
-  const status = deployment['status'] as
+/** The diagnosis of a pod of an earlier template that its StatefulSet does not replace by itself, or undefined. */
+export function diagnoseStuck(pod: Pod, namespace: string): Diagnosis | undefined {
+  const found = diagnosePod(pod, { podsEnding: false })
+  return (
+    found && {
+      ...found,
+      what: `its pod of an earlier template is not replaced: ${found.what}`,
+      next: `kubectl --namespace ${namespace} delete pod ${pod.metadata?.name}   (its volume stays), then run the same command again`,
+    }
+  )
+}
+
+/**
+ * The diagnosis of a ReplicaSet whose pods cannot be created (quota, webhook), or undefined.
+ * @param where its workload: `deployment/n8n`
+ */
+export function diagnoseRefusal(replicaSet: LiveObject, where: string): Diagnosis | undefined {
+  const status = replicaSet['status'] as
     { conditions?: { type: string; status: string; message?: string }[] } | undefined
   const failure = status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True')
   if (failure === undefined) return undefined
   return {
     what: 'its pods are refused',
-    where: `deployment/${deployment.metadata.name}`,
+    where,
     words: failure.message ?? '',
     next: 'the quota or webhook named above decides: change it, or the module’s settings',
   }

@@ -1,6 +1,6 @@
 import { shortened } from '../../base/sensitive.mts'
-import { checksumAnnotation } from '../manifests/objects.mts'
 import { waitingReason } from './diagnosis.mts'
+import { isOfNewest, newestReplicaSets } from './newest.mts'
 import type { Deployment, LiveObject, Pod } from '../types.mts'
 import type { Watched } from '../watch.mts'
 
@@ -10,6 +10,8 @@ import type { Watched } from '../watch.mts'
 export interface Rollouts {
   /** Deployments, or StatefulSets: the fields of their status that are read are the same. */
   readonly workloads: Watched
+  /** Of Deployments; nothing is read from those of StatefulSets. */
+  readonly replicaSets: Watched
   readonly pods: Watched
   readonly events: Watched
 }
@@ -67,14 +69,32 @@ function podsOf({ workloads, pods }: Rollouts, name: string): Pod[] {
     .filter(({ metadata }) => isSelected(metadata?.labels, deployment?.spec?.selector.matchLabels))
 }
 
-/** Pods of a workload's newest template, by its checksum annotation, without those being deleted. */
+/** Pods of a workload's newest template, without those being deleted. */
 export function newestPods(state: Rollouts, name: string): Pod[] {
-  const deployment = state.workloads.objects.get(name) as unknown as Deployment | undefined
-  const checksum = deployment?.spec?.template.metadata?.annotations?.[checksumAnnotation]
+  const live = state.workloads.objects.get(name)
+  if (live === undefined) return []
+  const isNewest = isOfNewest(live, state.replicaSets.objects.values())
+  return podsOf(state, name).filter((pod) => pod.metadata?.deletionTimestamp === undefined && isNewest(pod))
+}
+
+/**
+ * Pods of a StatefulSet's earlier template that it waits for before it replaces them: with the usual policy OrderedReady
+ * it replaces none that is not ready (Kubernetes, StatefulSets, "Forced rollback").
+ */
+export function stuckPods(state: Rollouts, name: string): Pod[] {
+  const live = state.workloads.objects.get(name)
+  const { podManagementPolicy } = (live?.['spec'] ?? {}) as { podManagementPolicy?: string }
+  if (live?.kind !== 'StatefulSet' || podManagementPolicy === 'Parallel') return []
+  const isNewest = isOfNewest(live, [])
   return podsOf(state, name).filter(
-    ({ metadata }) =>
-      metadata?.deletionTimestamp === undefined && metadata?.annotations?.[checksumAnnotation] === checksum,
+    (pod) => pod.metadata?.deletionTimestamp === undefined && !isNewest(pod) && !isPodReady(pod),
   )
+}
+
+/** The ReplicaSets of a Deployment's newest template, which create its newest pods. */
+export function newestSets(state: Rollouts, name: string): LiveObject[] {
+  const live = state.workloads.objects.get(name)
+  return live === undefined ? [] : newestReplicaSets(live, state.replicaSets.objects.values())
 }
 
 /**
@@ -96,20 +116,27 @@ export function podsBefore(state: Rollouts, name: string): Pod[] {
 export function waitingLine(state: Rollouts, names: readonly string[], kind = 'deployment'): string {
   const name = names.find((one) => !hasRolledOut(state, one)) ?? ''
   const { spec, status } = (state.workloads.objects.get(name) ?? {}) as unknown as Deployment
-  const pods = newestPods(state, name)
-  const pod = pods.find((one) => !isPodReady(one))
+  const ready = `${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready`
+  return `${kind}/${name} ${ready}: ${shortened(reasonOf(state, name), 160)}`
+}
+
+/** Why a workload has not rolled out yet. */
+function reasonOf(state: Rollouts, name: string): string {
+  const [every, newest] = [podsOf(state, name), newestPods(state, name)]
+  const unready = newest.find((one) => !isPodReady(one))
+  if (unready !== undefined)
+    return `${unready.metadata?.name} ${waitingReason(unready, lastEvent(state, unready))}`
+  if (newest.length > 0)
+    return every.length > newest.length
+      ? 'its new pods are ready, older ones are ending'
+      : 'its pods are ready, the cluster has not counted them yet'
   const [before] = podsBefore(state, name)
-  const reason =
-    pod !== undefined
-      ? `${pod.metadata?.name} ${waitingReason(pod, lastEvent(state, pod))}`
-      : pods.length === 0
-        ? before === undefined
-          ? 'no pod of it is there yet'
-          : `its old pod ${before.metadata?.name} on ${before.spec?.nodeName} is still ending`
-        : podsOf(state, name).length > pods.length
-          ? 'its new pods are ready, older ones are ending'
-          : 'its pods are ready, the cluster has not counted them yet'
-  return `${kind}/${name} ${status?.availableReplicas ?? 0}/${spec?.replicas ?? 1} ready: ${shortened(reason, 160)}`
+  if (before !== undefined)
+    return `its old pod ${before.metadata?.name} on ${before.spec?.nodeName} is still ending`
+  const [older] = every
+  if (older !== undefined)
+    return `${older.metadata?.name} is of an earlier template, a newer pod is not there yet`
+  return 'no pod of it is there yet'
 }
 
 function lastEvent({ events }: Rollouts, pod: Pod): string | undefined {

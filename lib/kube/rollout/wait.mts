@@ -24,14 +24,18 @@ const [settling, heartbeat] = [2, 15]
  */
 export async function waitWatching(begin: (onChange: () => void) => Waiting): Promise<void> {
   const started = performance.now()
-  let wake = () => {}
-  const onChange = () => wake()
+  let [wake, isChanged] = [() => {}, false]
+  const onChange = () => {
+    isChanged = true
+    wake()
+  }
   interruption.signal.addEventListener('abort', onChange)
   const waiting = begin(onChange)
   try {
     let [signature, moved, said, spoken] = ['', started, '', 0]
     for (;;) {
       interruption.throwIfAsked()
+      isChanged = false
       if (waiting.isDone()) return
       await waiting.failIfHopeless((performance.now() - started) / 1000)
       const now = performance.now()
@@ -43,10 +47,15 @@ export async function waitWatching(begin: (onChange: () => void) => Waiting): Pr
         log.waiting(`${line}, ${Math.round((now - started) / 1000)} s`)
         ;[said, spoken] = [line, now]
       }
+      // Changed while something was asked: what was judged is older than that.
+      if (isChanged) continue
       await new Promise<void>((resolve) => {
-        wake = resolve
         // A time limit may pass without any change in the cluster.
-        setTimeout(resolve, 2000)
+        const timer = setTimeout(resolve, 2000)
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
       })
     }
   } finally {

@@ -8,6 +8,16 @@ require_outer() {
     fail 'root may not mount here, so no machine can boot' 'run it outside of a restricted container' 3
 }
 
+# require_go: what is compiled here wants a newer Go and fetches it by itself, which Go can since 1.21.
+require_go() {
+  local version oldest=1.21
+  version=$(go env GOVERSION 2>/dev/null) ||
+    fail 'Go is missing' "install Go $oldest or newer, not Debian 12’s own 1.19; then run the same command again" 3
+  version=${version#go}
+  [[ $(printf '%s\n' "$oldest" "$version" | sort -V | head -n 1) == "$oldest" ]] ||
+    fail "Go $version is too old" "install Go $oldest or newer, which fetches the one it needs; then run the same command again" 3
+}
+
 # Values that move by themselves, and those of links, which come and go with them.
 readonly restless='^(kernel/random/|kernel/ns_last_pid|kernel/pty/nr|fs/(dentry-state|inode-|file-nr|aio-nr|quota/)|fs/binfmt_misc/|user/max_inotify_|net/netfilter/nf_conntrack_count|net/ipv[46]/(conf|neigh)/|net/ipv[46]/route/flush|vm/(stat_refresh|compact_memory|drop_caches))'
 

@@ -4,6 +4,7 @@
 # What up needs, as package:command, so that a second look costs nothing.
 readonly outer_needs=(
   systemd-container:systemd-nspawn mmdebstrap:mmdebstrap iproute2:ip openssh-client:ssh-keygen util-linux:nsenter
+  python3:python3 python3-pip:pip3
 )
 # Bare on purpose: no containerd, no runc, nothing a preflight would have to forgive.
 readonly base_packages=systemd,systemd-sysv,dbus,openssh-server,iproute2,iptables,nftables,ca-certificates,conntrack,kmod,procps,curl,iputils-ping,sudo

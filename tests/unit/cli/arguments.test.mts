@@ -115,6 +115,7 @@ test('--from takes the rest of a full run, --all its optional modules, and neith
 test('--limit names hosts, for an install and for --uninstall alone', () => {
   assert.deepEqual(readArguments('apply_all', ['--limit', 'a, b']).limit, ['a', 'b'])
   assert.deepEqual(readArguments('apply_all', ['--limit=a', '--uninstall']).limit, ['a'])
+  assert.deepEqual(readArguments('step', ['--limit', 'a']).limit, ['a'])
   assert.equal(readArguments('apply_all', []).limit, undefined)
   for (const verb of ['--verify', '--status', '--drill', '--rollback'])
     refused(() => readArguments('apply_all', [verb, '--limit', 'a']), /not with --/)

@@ -26,6 +26,16 @@ test('who has accepted no connection when the others have is given up, not befor
   assert.deepEqual([first.signal.aborted, second.signal.aborted], [false, false])
 })
 
+test('a second connection to the same host gives the others no more time', async () => {
+  const attempt = createDialing(graceMs)
+  const [first, dead] = [attempt(), attempt()]
+  first.accepted()
+  await pause(graceMs * 0.7)
+  first.accepted()
+  await pause(graceMs * 0.7)
+  assert.equal(dead.signal.aborted, true)
+})
+
 test('a host that refuses gives no other less time', async () => {
   const attempt = createDialing(graceMs)
   const [refused, slow] = [attempt(), attempt()]

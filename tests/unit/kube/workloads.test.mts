@@ -23,12 +23,24 @@ const live = (kind: string, available: number): LiveObject => ({
   kind,
   metadata: { name: 'store', namespace: 'a', generation: 1 },
   spec: { replicas: 1, selector: { matchLabels: labels }, template: { metadata: { labels, annotations } } },
-  status: { observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: available },
+  status: {
+    observedGeneration: 1,
+    replicas: 1,
+    updatedReplicas: 1,
+    availableReplicas: available,
+    updateRevision: 'store-1',
+  },
 })
 const pod = (ready: boolean): LiveObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name: 'store-0', namespace: 'a', uid: 'u', labels, annotations },
+  metadata: {
+    name: 'store-0',
+    namespace: 'a',
+    uid: 'u',
+    labels: { ...labels, 'controller-revision-hash': 'store-1' },
+    annotations,
+  },
   status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
 })
 const service: LiveObject = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
-import { diagnoseDeployment, diagnosePod, waitingReason } from '../../../../lib/kube/rollout/diagnosis.mts'
+import { diagnosePod, diagnoseRefusal, waitingReason } from '../../../../lib/kube/rollout/diagnosis.mts'
 import { explainLines } from '../../../../lib/kube/rollout/failure.mts'
 import type { LiveObject, Pod } from '../../../../lib/kube/types.mts'
 
@@ -104,15 +104,15 @@ test('a pod that starts is no failure', () => {
   assert.equal(waitingReason(waiting('ContainerCreating'), 'Pulling image "n8n:1"'), 'Pulling image "n8n:1"')
 })
 
-test('a Deployment whose pods are refused shows the refusal', () => {
+test('a ReplicaSet whose pods are refused shows the refusal', () => {
   const refused = {
     apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'n8n' },
+    kind: 'ReplicaSet',
+    metadata: { name: 'n8n-78f9bf5d68' },
     status: { conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: small' }] },
   } satisfies LiveObject
-  assert.match(diagnoseDeployment(refused)?.words ?? '', /exceeded quota/)
-  assert.equal(diagnoseDeployment({ ...refused, status: {} }), undefined)
+  assert.match(diagnoseRefusal(refused, 'deployment/n8n')?.words ?? '', /exceeded quota/)
+  assert.equal(diagnoseRefusal({ ...refused, status: {} }, 'deployment/n8n'), undefined)
 })
 
 test('a command the image does not have is named at once, with the runtime’s words', () => {
