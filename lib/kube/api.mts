@@ -22,6 +22,8 @@ export interface Where {
   readonly selector?: string | undefined
   /** Whether the objects include managedFields: as in kubectl, not unless given. */
   readonly managedFields?: boolean
+  /** Kinds that the cluster does not have count as kinds without objects. */
+  readonly ifDefined?: boolean
 }
 
 /**
@@ -33,7 +35,7 @@ export interface Api extends ApiWrites {
   /**
    * Objects of one or more kinds, requested in parallel, returned in the order of the kinds.
    * @param kinds as kubectl names them, without version: `deployments.apps,pods`
-   * @throws KitError exit 9 when the cluster has no such kind
+   * @throws KitError exit 9 when the cluster has no such kind, unless `ifDefined`
    */
   list(kinds: string, where?: Where, options?: AskOptions): Promise<LiveObject[]>
   /**
@@ -81,8 +83,9 @@ export function createApi(ask: Ask, open: Open): Api {
   }
 
   async function listKind(kind: string, where: Where, { once, timeoutSeconds: seconds }: AskOptions) {
+    const { namespace, selector = '', managedFields = false, ifDefined = false } = where
+    if (ifDefined && !(await discovery.has(kind))) return []
     const resource = await discovery.ofName(kind)
-    const { namespace, selector = '', managedFields = false } = where
     const query = selector === '' ? '' : `?labelSelector=${encodeURIComponent(selector)}`
     const inNamespace = resource.namespaced ? namespace : undefined
     const words = [

@@ -31,6 +31,8 @@ export const pathOf = ({ version, plural }: Resource, namespace: string | undefi
 export interface Discovery {
   /** @param called as kubectl names a kind, without version: `deployments.apps`, `pods` */
   ofName(called: string): Promise<Resource>
+  /** Whether the cluster has a kind. @param called as for ofName */
+  has(called: string): Promise<boolean>
   /** The kind of an object. */
   ofKind(object: Manifest): Promise<Resource>
 }
@@ -98,13 +100,21 @@ export function createDiscovery(ask: Ask): Discovery {
     return [...new Set(names)].map((name) => `/apis/${name}`)
   }
 
+  async function named(called: string): Promise<Resource | undefined> {
+    const [plural = '', ...group] = called.split('.')
+    for (const version of await versionsOf(group.join('.'))) {
+      const found = await find(version, ({ name }) => name === plural)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
   return {
+    has: async (called) => (await named(called)) !== undefined,
     async ofName(called) {
-      const [plural = '', ...group] = called.split('.')
-      for (const version of await versionsOf(group.join('.'))) {
-        const found = await find(version, ({ name }) => name === plural)
-        if (found !== undefined) return found
-      }
+      const found = await named(called)
+      if (found !== undefined) return found
+      const [plural = ''] = called.split('.')
       throw kubectlError(['get', called], {
         code: 1,
         stderr: `error: the server doesn't have a resource type "${plural}"`,

@@ -40,6 +40,12 @@ export interface KubeReader {
    */
   raw(path: string, options?: AskOptions): Promise<string>
   /**
+   * The body of what a pod or Service answers to a POST of JSON, by its proxy path: a login. The cluster itself is not
+   * written to.
+   * @throws KitError exit 6, 8 or 9 when the response is not 2xx, see Api.raw
+   */
+  postTo(path: string, json: object): Promise<string>
+  /**
    * The stdout of a program run in a pod. When the connection is lost, it is not known whether it
    * ran: then only a repeatable one is started again.
    * @throws KitError exit 9 when it exits non-zero
@@ -63,6 +69,9 @@ export interface KubeReader {
 /** The answer to a TokenRequest. */
 const issued = fields({ status: fields({ token: text }) })
 
+/** The proxy path of a pod or Service. */
+const proxied = /^\/api\/v1\/namespaces\/[\w-]+\/(pods|services)\/[\w.:-]+\/proxy\/(?!.*\.\.)/
+
 /** A KubeReader of the cluster of `kubectl`. */
 export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   async list(kind, { namespace, labels = {} }) {
@@ -71,6 +80,11 @@ export const createKubeReader = (kubectl: Kubectl): KubeReader => ({
   },
   get: (kind, name, namespace) => kubectl.api.get(kind, name, namespace),
   raw: (path, options) => kubectl.api.raw(path, options),
+  async postTo(path, json) {
+    // Behind any other path are objects of the cluster.
+    if (!proxied.test(path)) throw new Error(`${path} is not behind a pod or Service`)
+    return kubectl.api.post(path, json, ['create', '--raw', path], { once: true })
+  },
   runIn({ metadata: { namespace = '', name } }, argv, { isRepeatable, container, ...options }) {
     const within = container === undefined ? [] : ['--container', container]
     const words = ['exec', '--namespace', namespace, name, ...within, '--', ...argv]

@@ -6,6 +6,8 @@ import { provePulls } from '../backends/image-proof.mts'
 import { lazily } from '../base/lazy.mts'
 import { adoptableValues } from './adoptable.mts'
 import { fingerprintBy, unprovenKeys } from '../state/kept-keys.mts'
+import { recordValidation } from '../state/validation-time.mts'
+import { folderOf } from '../base/names.mts'
 import { requireKeptSettings } from './lost-settings.mts'
 import type { Backends } from '../backends/backends.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
@@ -153,7 +155,10 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
         breaking:
           options.verb === 'drill' ? createBreaking({ kubectl: cluster.kubectl, kube, repairs }) : undefined,
         causes: () => failingBackends(module.backends?.(settings) ?? {}, session.backends()),
-        keep: (found) => revisions.tested(found),
+        async keep(found) {
+          await revisions.tested(found)
+          if (found.failed === 0) await recordValidation(cluster.kubectl, folderOf(module), session.env)
+        },
         facts: () => reportFacts(session),
       })
     },

@@ -23,11 +23,13 @@ export interface Module extends Declares {
   readonly machines?: MachineWork
   /**
    * Kinds of its objects in addition to those of every module (prunableKinds), as kubectl names them: `roles.rbac...`.
-   * They are read, pruned and uninstalled with the others.
+   * They are read, pruned and uninstalled with the others. The cluster may lack one until the module has defined it.
    */
   readonly moreKinds?: readonly string[]
   /** Names in versions.json that this module installs. */
   readonly images: readonly string[]
+  /** Those of `images` that are not installed with these settings: they are in no revision and no report. */
+  unusedImages?(settings: Settings): readonly string[]
   /** These images are the operator's own: no public registry has them. */
   readonly builtByOperator?: true
   /**
@@ -64,6 +66,8 @@ export interface Module extends Declares {
   schema?(settings: Settings): Schema | undefined
   /** What an uninstall keeps, one line each: databases, data. */
   stays?(settings: Settings): readonly string[]
+  /** Objects that a plan without a cluster cannot show, one line each, with the reason. */
+  notShown?(settings: Settings): readonly string[]
   /** Lines of the information screen after an install: label and text. */
   information?(settings: Settings): readonly (readonly [label: string, text: string])[]
 }

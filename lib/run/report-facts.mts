@@ -15,7 +15,7 @@ export function reportFacts<M extends Module>(session: Session<M>): ReportFacts 
   const applied = current?.manifests.filter(({ kind }) => kind === 'NetworkPolicy').length ?? 0
   const { images } = chosen()
   // On an adopted cluster, none of the module's images runs.
-  const own = current?.state === 'adopted' ? [] : module.images
+  const own = current?.state === 'adopted' ? [] : module.images.filter((name) => name in images)
   return {
     env,
     cluster: opened?.cluster.name ?? '',

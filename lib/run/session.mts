@@ -5,7 +5,7 @@ import { confirmProtected, type Answers } from '../base/confirm.mts'
 import { NotYet } from '../base/errors.mts'
 import { openCluster, putBackDrills, type OpenedCluster } from './opened-cluster.mts'
 import { openInputs, type Inputs } from './inputs.mts'
-import { failuresOf } from './known-failures.mts'
+import { failuresOf, imagesInUse } from './by-settings.mts'
 import { lazily } from '../base/lazy.mts'
 import { createMachines, noCluster, whyNoCluster, openFor, type Machines } from './machines.mts'
 import { say } from '../base/log.mts'
@@ -78,7 +78,7 @@ export async function openSession<M extends Module>(
   const permit = lazily(() => confirmProtected(env, inputs, answers))
   let opened: OpenedCluster | undefined
   const chosen = lazily(() =>
-    chooseImages(module.images, versions, opened?.revisions.images ?? {}, options.upgrade),
+    chooseImages(imagesInUse(module, inputs), versions, opened?.revisions.images ?? {}, options.upgrade),
   )
   const images = (): Chosen['images'] => chosen().images
 

@@ -3,7 +3,7 @@ import { credentialsFolder, readIfThere, writePrivate } from '../base/files.mts'
 
 // The checksum of each file that an environment trusts, and its source: credentials/ENV/trusted-files.json.
 
-/** A file that is copied to the hosts of an environment. */
+/** A file that is copied to the hosts of an environment, or a chart whose objects are applied. */
 export interface TrustedFile {
   /** As operators type it: `artifacts/k3s`. */
   readonly file: string

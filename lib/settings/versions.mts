@@ -12,8 +12,11 @@ export interface Version {
   readonly version: string
   /** Image reference with tag or digest. */
   readonly image?: string
-  /** Path of a binary on this machine; `sha256` is its checksum. */
+  /** Path of a binary on this machine, or of images that are copied to hosts. */
   readonly file?: string | undefined
+  /** Path of a chart's archive on this machine; `image` is then its name in its publisher's registry. */
+  readonly chart?: string
+  /** Checksum of the file or chart. */
   readonly sha256?: string
   /** Paths where the file is looked for when `file` is not given: the first that exists is used. */
   readonly places?: readonly string[]
@@ -30,6 +33,7 @@ const versionsShape = mapOf(
     version: text,
     image: optional(text),
     file: optional(text),
+    chart: optional(text),
     sha256: optional(text),
     places: optional(listOf(text)),
     standIn: optional(text),
@@ -156,7 +160,8 @@ export function chooseImages(
     const [from, to] = [installed[name], pinned[name] ?? '']
     return from === undefined || from === to ? [] : [{ name, from, to }]
   })
-  return { images: upgrade ? pinned : { ...pinned, ...installed }, newer }
+  const kept = Object.entries(installed).filter(([name]) => names.includes(name))
+  return { images: upgrade ? pinned : { ...pinned, ...Object.fromEntries(kept) }, newer }
 }
 
 /** True when the tag of image `one` is a lower x.y.z than that of `other`; false when they cannot be compared. */

@@ -7,7 +7,7 @@ import { sendObjects } from '../kube/objects.mts'
 import { manifestsIn, metaIn, type Meta } from './revision-shape.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import { leaseIn, type Lease } from './lease.mts'
-import { everyObject, lastingKinds, prunableKinds } from '../kube/apply/ownership.mts'
+import { everyObject, listOwn } from '../kube/apply/ownership.mts'
 import { countWrite } from '../base/command.mts'
 import { messageOf } from '../base/errors.mts'
 
@@ -138,8 +138,7 @@ export interface Records {
 export async function readRecords(kubectl: Kubectl, moreKinds: readonly string[] = []): Promise<Records> {
   const where = { selector: everyObject, managedFields: true }
   const leases = await kubectl.api.list('leases.coordination.k8s.io', where)
-  const kinds = [...prunableKinds, ...lastingKinds, ...moreKinds].join(',')
-  const objects = [...leases, ...(await kubectl.api.list(kinds, where))]
+  const objects = [...leases, ...(await listOwn(kubectl, moreKinds, where))]
   // A user with rights in another namespace alone could create such Secrets there.
   const kept = objects.filter(({ metadata }) => metadata.namespace === systemNamespace)
   const { revisions, damaged } = decodeAll(kept)

@@ -46,6 +46,7 @@ export async function planOffline<M extends Module>(
   const { images } = chooseImages(module.images, { ...versions, ...shown }, {}, false)
   if (module.flows !== undefined)
     log.warn('NetworkPolicies are not shown: the nodes of the cluster, and whether it enforces them, decide')
+  for (const line of module.notShown?.(settings) ?? []) log.warn(line)
   for (const manifest of objectsOf(module, steps, { settings, images, versions }))
     print(manifestYaml(keyed(manifest, undefined)).trimEnd())
   return exitCodes.done

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S bash -c 'exec "$(dirname "$(readlink -f "$0")")/../../bin/ts" "$0" "$@"'
 import { step } from '../../lib/cli/step.mts'
 import { k3s } from './module.mts'
+import { requireChart } from './monitoring/chart.mts'
 import { requireReleaseOfServers } from './nodes/one-release.mts'
 import { provideRelease } from './nodes/provide-release.mts'
 import { tellBalancers } from './preflight/balancers.mts'
@@ -13,6 +14,7 @@ export default step(
   k3s,
   'Prepare the hosts',
   async ({ settings, versions, writes, cluster, hosts, until }) => {
+    if (settings.MONITORING) await requireChart(versions)
     // The files of K3s are downloaded and checked before a host is read.
     const program = await provideRelease({ versions, settings, writes, isNew: !cluster.known })
     const connected = await hosts()

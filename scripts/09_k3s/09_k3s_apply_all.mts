@@ -7,6 +7,7 @@ import joinWorkers from './09_k3s_03_join_workers.mts'
 import bootstrapAddons from './09_k3s_04_bootstrap_addons.mts'
 import ingressDaemonset from './09_k3s_05_ingress_daemonset.mts'
 import deployCoreApps from './09_k3s_06_deploy_core_apps.mts'
+import installMonitoring from './09_k3s_07_install_monitoring.mts'
 import finalValidation from './09_k3s_09_final_validation.mts'
 import { k3s } from './module.mts'
 
@@ -18,5 +19,6 @@ export default sequence(import.meta, k3s, [
   bootstrapAddons,
   ingressDaemonset,
   deployCoreApps,
+  installMonitoring,
   finalValidation,
 ])

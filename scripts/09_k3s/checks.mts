@@ -3,6 +3,14 @@ import { addons, storage } from './checks/addons.mts'
 import { images } from './checks/images.mts'
 import { metrics } from './checks/metrics.mts'
 import {
+  monitoringConfiguration,
+  monitoringReady,
+  monitoringRules,
+  monitoringTargets,
+  monitoringWatchdog,
+} from './checks/monitoring.mts'
+import { monitoringGrafana, monitoringStorage } from './checks/monitoring-data.mts'
+import {
   canary,
   ingressHealth,
   namesInside,
@@ -53,5 +61,12 @@ export const checks: ChecksOf<typeof k3s> = [
   canary,
   registry,
   images,
+  monitoringReady,
+  monitoringConfiguration,
+  monitoringTargets,
+  monitoringRules,
+  monitoringWatchdog,
+  monitoringStorage,
+  monitoringGrafana,
   crashing,
 ]

@@ -140,7 +140,7 @@ const rooms: readonly Room[] = [
 ]
 
 const k3s = 'scripts/09_k3s'
-const checked = ['addons', 'ingress', 'probes'].map((name) => `${k3s}/${name}`)
+const checked = ['addons', 'ingress', 'probes', 'monitoring'].map((name) => `${k3s}/${name}`)
 const made = ['host', 'reach', 'prepare', 'preflight', 'nodes', 'remove'].map((name) => `${k3s}/${name}`)
 
 /** The rooms of module 9: its settings, what is done to hosts, what is done in the cluster, its steps. */

@@ -11,6 +11,7 @@ import { parse, stringify } from 'yaml'
 import { askRegistry, imageName, problemWithOwnImage } from '../../lib/backends/image-registry.mts'
 import { readComment } from '../../lib/backends/postgres-facts.mts'
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
+import type { Shape } from '../../lib/base/shape.mts'
 import { cutAt } from '../../lib/hosts/frame.mts'
 import { withLines } from '../../lib/hosts/known-hosts-file.mts'
 import { fingerprint, hostKeysIn } from '../../lib/hosts/known-hosts.mts'
@@ -18,8 +19,10 @@ import { openPrivateKey } from '../../lib/hosts/private-key.mts'
 import { answerError } from '../../lib/kube/api-errors.mts'
 import { asPrinted, itemsIn, objectIn } from '../../lib/kube/api-objects.mts'
 import { compare } from '../../lib/kube/apply/diff.mts'
+import { definitionsIn } from '../../lib/kube/apply/definitions.mts'
 import { requireNoOtherTool } from '../../lib/kube/apply/other-tools.mts'
 import { createDiscovery } from '../../lib/kube/discovery.mts'
+import { manifestsIn } from '../../lib/kube/helm.mts'
 import { createKubeReader } from '../../lib/kube/reader.mts'
 import { rivalHint, rivalsOf, rivalText } from '../../lib/kube/ingress-rivals.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
@@ -40,6 +43,18 @@ import { readHealth } from '../../lib/backends/vault-health.mts'
 import { readReply, tokenIn, type Vault } from '../../lib/backends/vault.mts'
 import { writesFor } from '../../scripts/14_vault/configure.mts'
 import { readConnection } from '../../scripts/13_superset/connection.mts'
+import {
+  alertsShape,
+  answerOf,
+  poolsShape,
+  receiversShape,
+  rulesShape,
+  runtimeShape,
+  sentAlertsShape,
+  targetsShape,
+  valuesShape,
+} from '../../scripts/09_k3s/monitoring/ask.mts'
+import { readReceivers } from '../../scripts/09_k3s/settings-receivers.mts'
 import { readModels } from '../../scripts/15_llm/models.mts'
 import { readServices } from '../../scripts/15_llm/services.mts'
 import { fakeApi } from './kube/fake-api.mts'
@@ -137,6 +152,50 @@ documents('the list of models', '15_llm.models.yml', parse(models), stringify, (
 documents('the list of services', '15_llm.services.yml', parse(services), stringify, (text) =>
   readServices(text, known, 'llm.example.com'),
 )
+
+documents(
+  'the list of receivers',
+  '09_k3s.receivers.yml',
+  {
+    mail: { to: ['a@example.com'], from: 'b@example.com', server: 'smtp.example.com:587' },
+    slack: { url: 'https://a.b/c' },
+  },
+  stringify,
+  readReceivers,
+)
+
+test('what a chart renders: objects, or exit 3; what Prometheus and Alertmanager answer: read, or exit 9', async () => {
+  const objects = [
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', labels: null }, data: { a: null } },
+    { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'a.b.c' } },
+  ]
+  const answers = [
+    [rulesShape, { data: { groups: [{ name: 'a', file: '/a', rules: [{ name: 'b', health: 'ok' }] }] } }],
+    [targetsShape, { data: { activeTargets: [{ scrapePool: 'a', scrapeUrl: 'b', health: 'up' }] } }],
+    [poolsShape, { data: { scrapePools: ['a'] } }],
+    [runtimeShape, { data: { lastConfigTime: 'a', reloadConfigSuccess: true, storageRetention: '15d' } }],
+    [alertsShape, { data: { alerts: [{ labels: { alertname: 'a' }, state: 'firing' }] } }],
+    [valuesShape, { data: { result: [{ metric: {}, value: [1, '2'] }] } }],
+    [receiversShape, [{ name: 'a' }]],
+    [sentAlertsShape, [{ labels: { a: 'b' }, status: { state: 'active' }, receivers: [{ name: 'c' }] }]],
+  ] as const
+  let given = ''
+  const rendered = () => {
+    const text = objects
+      .map((one) => stringify(random.next() < 0.5 ? one : damaged(random, one)))
+      .join('---\n')
+    given = random.next() < 0.5 ? text : damagedText(random, text)
+    return random.next() < 0.5 ? manifestsIn(given) : definitionsIn(given)
+  }
+  await neverABug('the chart', exitCodes.preflight, rendered, () => given)
+  const answered = () => {
+    const [shape, right] = random.pick([...answers])
+    given = JSON.stringify(random.next() < 0.2 ? anyValue(random) : damaged(random, right))
+    if (random.next() < 0.3) given = damagedText(random, given)
+    return answerOf('prometheus', '/api', given, shape as Shape<unknown>)
+  }
+  await neverABug('prometheus', exitCodes.rolloutFailed, answered, () => given)
+})
 
 test('what hosts say of themselves, of etcd and of volumes: read, or exit 6 with the host’s name', async () => {
   const list = {

@@ -10,6 +10,7 @@ import type { Kube, KubeOptions, KubeSession } from './kube.mts'
 import { ObjectModified } from '../kubectl-errors.mts'
 import { log, record } from '../../base/log.mts'
 import type { Change } from '../../base/writes.mts'
+import { ensureDefinitions } from './definitions.mts'
 import { setForeignFields } from './foreign-fields.mts'
 import { createOurObjects, owned, ownerOf } from './ownership.mts'
 import { acceptedText } from '../deletion-text.mts'
@@ -146,6 +147,7 @@ export function createKube(options: KubeOptions): KubeSession {
     ...reader,
     apply: (wanted) => applyBatch(wanted.map((manifest) => ready(owned(manifest, { ...owner, step })))),
     setFields: (fields) => setForeignFields(options, fields),
+    ensureDefinitions: (definitions) => ensureDefinitions(options, definitions),
     evict: (pod) => evictPod(kubectl, writes, pod),
     async ensureJob(wanted, alone = []) {
       jobs.add(nameOf(wanted))

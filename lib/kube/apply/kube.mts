@@ -3,6 +3,7 @@ import type { Job, LiveObject, Manifest } from '../types.mts'
 import type { KubeReader } from '../reader.mts'
 import type { Kubectl } from '../kubectl.mts'
 import type { KnownFailure } from '../rollout/failure.mts'
+import type { Definition } from './definitions.mts'
 import type { Owner } from './ownership.mts'
 import type { Change, Writes } from '../../base/writes.mts'
 
@@ -18,6 +19,12 @@ export interface Kube extends KubeReader {
    * @throws KitError exit 5 or 9, see setForeignFields
    */
   setFields(fields: readonly Manifest[]): Promise<void>
+  /**
+   * Ensures that the cluster has these CustomResourceDefinitions. They are in no revision, and never deleted.
+   * @returns false under --plan when it does not have them yet: their objects cannot be compared
+   * @throws KitError exit 5 or 9, see ensureDefinitions
+   */
+  ensureDefinitions(definitions: readonly Definition[]): Promise<boolean>
   /**
    * Ensures that a Job of manifests/jobs.mts has completed. It is in no revision.
    * @param alone names of Deployments of its namespace that must have no pod while it runs: they are scaled to 0 before

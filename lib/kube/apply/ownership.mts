@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../../base/errors.mts'
 import { nameOf, type LiveObject, type Manifest } from '../types.mts'
+import type { Where } from '../api.mts'
 import { byName } from '../objects.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { written } from '../../base/written.mts'
@@ -106,6 +107,23 @@ export const prunableKinds = [
 /** Kinds the kit makes and never prunes: a completed Job must not run again. */
 export const lastingKinds = ['jobs.batch'] as const
 
+/**
+ * Objects of the kinds of every module, and of these.
+ * @param moreKinds further kinds, as kubectl names them; those the cluster does not have yet have no objects
+ * @throws KitError, see Api
+ */
+export async function listOwn(
+  { api }: Kubectl,
+  moreKinds: readonly string[],
+  where: Where,
+): Promise<LiveObject[]> {
+  const [objects, more] = await Promise.all([
+    api.list([...prunableKinds, ...lastingKinds].join(','), where),
+    moreKinds.length === 0 ? [] : api.list(moreKinds.join(','), { ...where, ifDefined: true }),
+  ])
+  return [...objects, ...more]
+}
+
 /** All live objects of one module in one environment, read once for all batches. */
 export interface OurObjects {
   /** By nameOf, as last read. @throws KitError, see Api */
@@ -128,9 +146,8 @@ export function createOurObjects(
   const isOurs = (live: LiveObject): boolean =>
     ownerOf(live).module === owner.module && ownerOf(live).env === owner.env
   let found: Promise<Map<string, LiveObject>> | undefined = Promise.resolve(byName(read.filter(isOurs)))
-  const kinds = [...prunableKinds, ...lastingKinds, ...moreKinds].join(',')
   const where = { selector: moduleSelector(owner), managedFields: true }
-  const ask = async () => byName(await kubectl.api.list(kinds, where))
+  const ask = async () => byName(await listOwn(kubectl, moreKinds, where))
   return {
     find: () => (found ??= ask()),
     invalidate: () => void (found = undefined),

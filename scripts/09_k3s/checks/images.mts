@@ -2,6 +2,7 @@ import { failed, passed, type Check } from '../../../lib/checks/checks.mts'
 import { few } from '../../../lib/base/few.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { ingressNamespace } from '../ingress/manifests.mts'
+import { monitoringNamespace } from '../monitoring/names.mts'
 import { probeNamespace } from '../probes/probe.mts'
 import type { K3sSettings } from '../settings.mts'
 
@@ -36,7 +37,7 @@ export const images: Check<K3sSettings> = {
   fix: 'run module 9 again: it imports the images of its tarballs that a node has lost, without restarting K3s; one no tarball holds comes from a registry: kubectl -n NAMESPACE describe pod NAME',
   places: () => ({ NAMESPACE: 'kube-system', NAME: '' }),
   async ask({ kube }) {
-    const namespaces = ['kube-system', ingressNamespace, probeNamespace]
+    const namespaces = ['kube-system', ingressNamespace, probeNamespace, monitoringNamespace]
     const pods = (await Promise.all(namespaces.map((namespace) => kube.list('pods', { namespace })))).flat()
     const missing = pods.flatMap((pod) => {
       const waiting = waitingOf(pod)

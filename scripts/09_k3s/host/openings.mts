@@ -6,7 +6,7 @@ import type { K3sSettings } from '../settings.mts'
 
 // The only table of what the firewalls of hosts must allow: preflight probes these ports, preparation opens them.
 
-type Source = 'masters' | 'nodes' | 'balancers' | 'admins'
+type Source = 'masters' | 'workers' | 'nodes' | 'balancers' | 'admins'
 
 /** Ports of one role that machines of some kind must reach. */
 export interface Opening {
@@ -42,6 +42,23 @@ export const openings: readonly Opening[] = [
     to: 'nodes',
     from: ['nodes'],
     when: ({ FLANNEL_BACKEND }) => FLANNEL_BACKEND === 'wireguard-native',
+  },
+  // Prometheus runs on any node, and comes to another one from the address of its own.
+  {
+    what: 'metrics of etcd',
+    protocol: 'tcp',
+    ports: '2381',
+    to: 'masters',
+    from: ['workers'],
+    when: ({ MONITORING }) => MONITORING,
+  },
+  {
+    what: 'metrics of nodes',
+    protocol: 'tcp',
+    ports: '9100',
+    to: 'nodes',
+    from: ['nodes'],
+    when: ({ MONITORING }) => MONITORING,
   },
   ...['80', '443'].map((ports): Opening => ({
     what: 'ingress',
@@ -100,6 +117,7 @@ export function rulesFor(
 ): Rule[] {
   const sources: Readonly<Record<Source, readonly string[]>> = {
     masters: members.filter(({ role }) => role === 'master').map(({ address }) => address),
+    workers: members.filter(({ role }) => role !== 'master').map(({ address }) => address),
     nodes: members.map(({ address }) => address),
     balancers: balancersOf(settings),
     admins: addressesOf(settings.ADMIN_ADDRESSES),

@@ -84,7 +84,7 @@ export const needsStart = (
 ): boolean => (!active && !starting) || tombstone || started !== startHash(wanted)
 
 /** Compares every file with its checksum. @throws KitError exit 3 or 7, see PinnedFile.prove */
-export const proveAll = async (artifacts: readonly Artifact[]): Promise<void> =>
+export const proveAll = async (artifacts: readonly PinnedFile[]): Promise<void> =>
   void (await Promise.all(artifacts.map(({ prove }) => prove())))
 
 /**

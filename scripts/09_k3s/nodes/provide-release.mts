@@ -2,6 +2,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { shownPath } from '../../../lib/base/files.mts'
 import type { Writes } from '../../../lib/base/writes.mts'
 import { fetchRelease } from '../../../lib/settings/fetch-release.mts'
+import { pinnedFile, type PinnedFile } from '../../../lib/settings/pinned-file.mts'
 import { recordTrusted, wasTrusted } from '../../../lib/settings/trusted-files.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import type { K3sSettings } from '../settings.mts'
@@ -42,14 +43,15 @@ export async function provideRelease({ versions, settings, writes, isNew }: Rele
   const compared = isNew || missing !== undefined
   const processor = await requireRelease(versions, settings.ENV, compared)
   const list = fetched ? `release checksum file fetched from ${missing.base.host}` : undefined
-  if (!writes.planning) await record({ versions, env: settings.ENV, list, compared })
+  if (!writes.planning) await record({ versions, settings, list, compared })
   return processor
 }
 
 /** @throws KitError exit 7 under STRICT_VERSIONS for an entry that has or gets a file, and no sha256 */
-function requirePinned(versions: Versions, { STRICT_VERSIONS }: K3sSettings): void {
+function requirePinned(versions: Versions, { STRICT_VERSIONS, MONITORING }: K3sSettings): void {
   const open = Object.entries(versions).filter(
-    ([, { file, places, sha256 }]) => (file ?? places) !== undefined && sha256 === undefined,
+    ([, { file, places, chart, sha256 }]) =>
+      (file ?? places ?? (MONITORING ? chart : undefined)) !== undefined && sha256 === undefined,
   )
   if (!STRICT_VERSIONS || open.length === 0) return
   const names = open.map(([name]) => name).join(', ')
@@ -62,7 +64,7 @@ function requirePinned(versions: Versions, { STRICT_VERSIONS }: K3sSettings): vo
 
 interface Recorded {
   readonly versions: Versions
-  readonly env: string
+  readonly settings: K3sSettings
   /** The source of the list of checksums, when this run downloaded it; else undefined. */
   readonly list: string | undefined
   /** True when every file was compared with its checksum in this run. */
@@ -74,9 +76,10 @@ interface Recorded {
  * later run need not do that.
  * @throws KitError exit 3 or 7, see PinnedFile.prove; exit 12 when the record cannot be written
  */
-async function record({ versions, env, list, compared }: Recorded): Promise<void> {
+async function record({ versions, settings, list, compared }: Recorded): Promise<void> {
+  const { ENV: env, MONITORING } = settings
   const pinned = new Set(Object.values(versions).map(({ sha256 }) => sha256))
-  const artifacts = artifactsOf(versions)
+  const artifacts = [...artifactsOf(versions), ...(MONITORING ? chartsOf(versions) : [])]
   const files = artifacts.map(({ file, sha256 }) => ({
     file: shownPath(file),
     sha256,
@@ -85,3 +88,9 @@ async function record({ versions, env, list, compared }: Recorded): Promise<void
   if (!compared && !files.every((file) => wasTrusted(env, file))) await proveAll(artifacts)
   recordTrusted(env, files)
 }
+
+/** The charts that versions.json names: nothing of them is copied to a host. */
+const chartsOf = (versions: Versions): PinnedFile[] =>
+  Object.entries(versions).flatMap(([name, { chart, ...entry }]) =>
+    chart === undefined ? [] : (pinnedFile(name, { ...entry, file: chart }) ?? []),
+  )

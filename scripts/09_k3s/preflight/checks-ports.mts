@@ -31,6 +31,7 @@ const needed: readonly Port[] = [
   { port: 80, what: 'the ingress', when: ingressHere },
   { port: 443, what: 'the ingress', when: ingressHere },
   { port: 8082, what: 'health of the ingress', when: ingressHere },
+  { port: 9100, what: 'metrics of the node', when: ({ settings }) => settings.MONITORING },
   {
     port: 8472,
     protocol: 'udp',
@@ -45,8 +46,8 @@ const needed: readonly Port[] = [
   },
 ]
 
-/** Programs that listen on a node of the kit: K3s, by the path of its binary (see preflightScript), and the ingress. */
-const own = /^(k3s|traefik)/
+/** Programs that listen on a node of the kit: K3s, by the path of its binary (see preflightScript), the ingress and node-exporter. */
+const own = /^(k3s|traefik|node_exporter)/
 
 const check = ({ port, protocol, what, when = () => true }: Port): HostCheck => ({
   id: `host.port-${port}`,

@@ -2,6 +2,7 @@ import type { Manifest, Volume } from '../../../lib/kube/types.mts'
 import { inEnvironment } from '../../../lib/base/names.mts'
 import { namespace } from '../../../lib/kube/manifests/objects.mts'
 import { pullSecretName, pullSecrets } from '../../../lib/kube/manifests/pull-secret.mts'
+import { backendAddresses } from '../../../lib/settings/platform-backends.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import type { K3sSettings } from '../settings.mts'
 import { probeNamespace, single } from './probe.mts'
@@ -11,7 +12,8 @@ import { probeNamespace, single } from './probe.mts'
 /** A ConfigMap with host and port of every backend, by the names of their settings: no user, no password. Pure. */
 export function backendServices(settings: K3sSettings): Manifest[] {
   const home = inEnvironment('keybuzz', settings.ENV, '-')
-  const hosts = Object.keys(settings).filter((key) => /^[A-Z0-9]+_HOST$/.test(key))
+  const keys = backendAddresses.map(({ key }) => key)
+  const hosts = keys.filter((key) => key.endsWith('_HOST') && settings[key] !== undefined)
   const data = Object.fromEntries(
     hosts.flatMap((host) =>
       [host, host.replace(/_HOST$/, '_PORT')].flatMap((key) =>

@@ -79,7 +79,8 @@ export function probesFor(peer: Peer, settings: K3sSettings): PortProbe[] {
 
 /** True when a machine must reach the port of a probe. Pure. */
 const mustReach = ({ host, role }: Peer, { peer, from }: PortProbe): boolean =>
-  host.name !== peer.host.name && (from.includes('nodes') || (role === 'master' && from.includes('masters')))
+  host.name !== peer.host.name &&
+  (from.includes('nodes') || from.includes(role === 'master' ? 'masters' : 'workers'))
 
 /**
  * Probes every port from every machine that must reach it, and the ports of administrators also from this machine.

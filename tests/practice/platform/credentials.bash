@@ -87,6 +87,7 @@ versions_json() {
   "n8n": {"version": "2.41.1", "image": "keybuzz-practice/$image:2.41.1"$twin},
   "n8n-runners": {"version": "2.41.1", "image": "keybuzz-practice/$runners:2.41.1"$twin},
 $(contract_versions)
+$(monitoring_versions)
   "traefik": {"version": "3.7.15", "image": "$(images_in "$traefik")", "file": "$traefik", "sha256": "$(sum_of "$traefik")"},
 $probe
 $local_path
@@ -94,6 +95,23 @@ $local_path
   "k3s": {"version": "$version", "file": "$k3s", "sha256": "$k3s_sha256"}
 }
 JSON
+}
+
+# monitoring_versions: the programs of the chart, where they were chosen, and the chart out of PRACTICE_PARTS. Module 9 lays
+# the one tarball on every host, masters too: each runs a node-exporter.
+monitoring_versions() {
+  local chart tarball image name version file
+  [[ " ${chosen_images[*]} " == *' monitoring '* ]] || return 0
+  chart=$(require_part 'the chart of the monitoring' kube-prometheus-stack-88.5.3.tgz 'github.com/prometheus-community/helm-charts')
+  tarball=$(tarballs_of monitoring)
+  file=", \"file\": \"$tarball\", \"sha256\": \"$(sum_of "$tarball")\""
+  printf '  "kube-prometheus-stack": {"version": "88.5.3", "image": "ghcr.io/prometheus-community/charts/kube-prometheus-stack:88.5.3", "chart": "%s", "sha256": "%s"},\n' \
+    "$chart" "$(sum_of "$chart")"
+  for image in $(images_in "$tarball"); do
+    name=${image##*/} version=${image##*:v}
+    printf '  "%s": {"version": "%s", "image": "%s"%s},\n' "${name%%:*}" "$version" "$image" "$file"
+    file=''
+  done
 }
 
 # contract_versions: the first version of every application that a contract server stands in for.

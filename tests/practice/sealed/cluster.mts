@@ -113,6 +113,7 @@ export function clusterOf(manifests: readonly Manifest[]): KubeReader {
       return text
     },
     runIn: async ({ metadata }, argv) => (await pod('exec', metadata.name, ...argv)).stdout,
+    postTo: () => Promise.reject(new Error('nothing is posted here')),
     wouldCreate: () => Promise.reject(new Error('a sealed pod asks no API server')),
     tokenOf: () => Promise.reject(new Error('a sealed pod has no service account')),
   }

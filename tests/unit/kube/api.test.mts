@@ -115,6 +115,14 @@ test('a kind the cluster does not have: exit 9 in kubectl’s words, and asked f
   })
 })
 
+test('kinds that may not be there yet have no objects, unlike those that must be', async () => {
+  const { kubectl } = await serveApi(serve)
+  assert.deepEqual(await kubectl.api.list('rockets.example.com', { ifDefined: true }), [])
+  const there = await kubectl.api.list('deployments.apps', {})
+  assert.ok(there.length > 0)
+  assert.deepEqual(await kubectl.api.list('deployments.apps,rockets.example.com', { ifDefined: true }), there)
+})
+
 test('a path gives its text, and an absent one is exit 9', async () => {
   const { kubectl, asked } = await serveApi(serve)
   assert.equal(await kubectl.api.raw('/api/v1/namespaces/x/pods/a:80/proxy/health'), 'well')

@@ -13,10 +13,36 @@ test('what a check gets cannot write: neither objects, nor databases, nor a buck
   const sources = { settings: {}, kubectl: anything, http: anything }
   const backends = { postgres: anything, redis: anything, s3: anything }
   const { kube, postgres, redis, s3 } = readersOf({ ...sources, backends } as never)
-  assert.deepEqual(Object.keys(kube).toSorted(), ['get', 'list', 'raw', 'runIn', 'tokenOf', 'wouldCreate'])
+  assert.deepEqual(Object.keys(kube).toSorted(), [
+    'get',
+    'list',
+    'postTo',
+    'raw',
+    'runIn',
+    'tokenOf',
+    'wouldCreate',
+  ])
   assert.deepEqual(Object.keys(postgres).toSorted(), ['findText', 'majorVersion'])
   assert.deepEqual(Object.keys(redis), ['evictionPolicy'])
   assert.deepEqual(Object.keys(s3), ['roundTrip'])
+})
+
+test('a check posts to what is behind a pod or Service alone, never to the API server’s objects', async () => {
+  const posted: string[] = []
+  const post = (path: string) => Promise.resolve(void posted.push(path))
+  const sources = { settings: {}, kubectl: { api: { post } }, http: {}, backends: {} }
+  const { kube } = readersOf(sources as never)
+  const right = '/api/v1/namespaces/a/services/web:80/proxy/login'
+  await kube.postTo(right, {})
+  for (const path of [
+    '/api/v1/namespaces/a/secrets',
+    '/api/v1/namespaces/a/services/web:80/proxy',
+    '/api/v1/namespaces/a/services/web/proxy/../../../secrets',
+    '/apis/apps/v1/namespaces/a/deployments',
+    '/api/v1/nodes/a/proxy/run',
+  ])
+    await assert.rejects(kube.postTo(path, {}), /is not behind a pod or Service/)
+  assert.deepEqual(posted, [right])
 })
 
 test('one module alone is known by the cluster’s nodes, whatever the scope of the others', () => {

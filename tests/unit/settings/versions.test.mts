@@ -63,4 +63,6 @@ test('install keeps what is installed and lists what is newer; upgrade takes it'
   })
   assert.deepEqual(chooseImages(['n8n'], versions, installed, true).images, { n8n: 'n8n:2' })
   assert.deepEqual(chooseImages(['n8n'], versions, {}, false), { images: { n8n: 'n8n:2' }, newer: [] })
+  // What is not in use is neither installed nor kept.
+  assert.deepEqual(chooseImages([], versions, installed, false), { images: {}, newer: [] })
 })

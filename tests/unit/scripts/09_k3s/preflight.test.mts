@@ -317,7 +317,10 @@ for (const { id } of hostChecks) {
       ? ([
           {
             ...also(`port ${udp ? 'udp' : 'tcp'} ${port} nginx`),
-            settings: port === '51820' ? { FLANNEL_BACKEND: 'wireguard-native' } : {},
+            settings: {
+              ...(port === '51820' && { FLANNEL_BACKEND: 'wireguard-native' }),
+              MONITORING: 'true',
+            },
           },
           'failed',
           /taken by nginx/,

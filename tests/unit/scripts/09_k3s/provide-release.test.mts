@@ -310,6 +310,34 @@ test('STRICT_VERSIONS refuses what versions.json does not pin, before anything i
   )
 })
 
+test('the chart of the monitoring is recorded beside them, and pinned as strictly; where it is off it does not count', async () => {
+  const file = join(folder, 'kube-prometheus-stack-1.0.0.tgz')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(file, 'a chart')
+  const chart = (more: object) => ({ 'kube-prometheus-stack': { version: '1.0.0', chart: file, ...more } })
+  const given = { ...versions(), ...chart({ sha256: sumOf('a chart') }) }
+  await provide({ HOSTS_ARCH: archOf(other) }, given)
+  assert.equal(trustedFiles(env).length, 2)
+  await provide({ HOSTS_ARCH: archOf(other), MONITORING: true }, given)
+  assert.deepEqual(trustedFiles(env)[2], {
+    file,
+    sha256: sumOf('a chart'),
+    known: 'pinned in versions.json',
+  })
+  // Nothing of it is for a host.
+  assert.equal(artifactsOf(given).length, 2)
+  const pinned = Object.fromEntries(
+    Object.entries(versions()).map(([name, { version, places = [] }]) => [
+      name,
+      { version, places, sha256: '0'.repeat(64) },
+    ]),
+  )
+  await assert.rejects(
+    provide({ STRICT_VERSIONS: true, MONITORING: true }, { ...pinned, ...chart({}) }),
+    fails(exitCodes.trust, /no sha256 of kube-prometheus-stack$/),
+  )
+})
+
 const [artifactsUrl] = release
 for (const [value, message] of [
   ['https://mirror.example.com/k3s/v1.36.5+k3s1/', undefined],

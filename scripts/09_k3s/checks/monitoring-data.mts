@@ -1,0 +1,84 @@
+import { exitCodes } from '../../../lib/base/errors.mts'
+import { failed, passed, warning, type Answer } from '../../../lib/checks/checks.mts'
+import { askByName } from '../../../lib/checks/http.mts'
+import type { LiveObject, PodSpec } from '../../../lib/kube/types.mts'
+import { gibOf } from '../monitoring/apply.mts'
+import { numbersOf } from '../monitoring/ask.mts'
+import { grafanaName, grafanaUser, historyClaim, monitoringNamespace } from '../monitoring/names.mts'
+import { retentionGib } from '../monitoring/values.mts'
+import { orUndefined } from './exits.mts'
+import { whereOn } from './monitoring.mts'
+
+// Where the history of the monitoring lies, and whether one can look at it.
+
+/** The pods that keep something, where, and in which container's view. */
+const keepers = [
+  ['prometheus-monitoring-prometheus-0', '/prometheus'],
+  ['alertmanager-monitoring-alertmanager-0', '/alertmanager'],
+] as const
+
+/** Why what is written at a path in a pod would be lost with it; empty when it is in a claim. Pure. */
+export function lostAt(pod: LiveObject | undefined, name: string, path: string): string {
+  if (pod === undefined) return `${name} is not there`
+  const { containers = [], volumes = [] } = (pod['spec'] ?? {}) as Partial<PodSpec>
+  const mount = containers
+    .flatMap(({ volumeMounts = [] }) => volumeMounts)
+    .find((one) => one.mountPath === path)
+  if (mount === undefined) return `${name} mounts nothing at ${path}`
+  const volume = volumes.find((one) => one.name === mount.name)
+  return volume?.persistentVolumeClaim === undefined
+    ? `${path} of ${name} is in ${volume?.emptyDir === undefined ? 'no claim' : 'an emptyDir'}: it is lost with the pod`
+    : ''
+}
+
+export const monitoringStorage = whereOn({
+  id: 'k3s.monitoring-storage',
+  title: 'The history is in volumes of its own, with room in them',
+  fix: `kubectl -n ${monitoringNamespace} get pvc,pods; MONITORING_GIB is the size of the history: module 9 again keeps less of it when it is smaller; df -h /var/lib/rancher/k3s/storage on the node of the pod`,
+  async ask({ kube, settings }) {
+    const pods = await Promise.all(keepers.map(([name]) => kube.get('pods', name, monitoringNamespace)))
+    const lost = keepers.map(([name, path], at) => lostAt(pods[at], name, path)).filter(Boolean)
+    if (lost.length > 0) return failed(lost.join('; '))
+    const claims = await kube.list('persistentvolumeclaims', { namespace: monitoringNamespace })
+    const unbound = claims.filter(
+      ({ status }) => (status as { phase?: string } | undefined)?.phase !== 'Bound',
+    )
+    if (unbound.length > 0)
+      return failed(`not bound: ${unbound.map(({ metadata }) => metadata.name).join(', ')}`)
+    const claim = claims.find(({ metadata }) => metadata.name === historyClaim)
+    const gib = claim === undefined ? undefined : gibOf(claim)
+    const keeps = retentionGib(settings.MONITORING_GIB)
+    if (gib !== undefined && keeps >= gib)
+      return failed(`Prometheus may fill ${keeps} GiB of a volume of ${gib} GiB`)
+    const [bytes = 0] = await numbersOf(kube, 'sum(prometheus_tsdb_storage_blocks_bytes)')
+    const used = bytes / 2 ** 30
+    const seen = `${claims.length} volumes; ${used.toFixed(1)} of ${keeps} GiB of history`
+    // It deletes its oldest block only when it writes a new one.
+    return used > keeps * 1.2 ? warning(`${seen}: more than it may keep`) : passed(seen)
+  },
+})
+
+const service = `/api/v1/namespaces/${monitoringNamespace}/services/${grafanaName}:80/proxy`
+
+export const monitoringGrafana = whereOn({
+  id: 'k3s.monitoring-grafana',
+  title: 'Grafana serves, and its account can sign in',
+  fix: `Grafana keeps the password of its first start: kubectl -n ${monitoringNamespace} exec deployment/${grafanaName} -c ${grafanaName} -- grafana cli admin reset-admin-password with GRAFANA_PASSWORD of 09_k3s.env`,
+  async ask({ kube, http, settings }) {
+    const health = await orUndefined(kube.raw(`${service}/api/health`), exitCodes.rolloutFailed)
+    if (health === undefined || !/"database": *"ok"/.test(health))
+      return failed(`/api/health: ${health === undefined ? 'no answer' : 'its database is not ok'}`)
+    const login = { user: grafanaUser, password: settings.GRAFANA_PASSWORD.reveal() }
+    const signedIn = await orUndefined(kube.postTo(`${service}/login`, login), exitCodes.rolloutFailed)
+    if (signedIn === undefined)
+      return failed(`its account ${grafanaUser} cannot sign in with GRAFANA_PASSWORD`)
+    if (settings.GRAFANA_HOST === undefined) return passed('database ok, signed in; no public name')
+    const page = await askByName(http, settings.GRAFANA_HOST, '/login')
+    return published(page.status, settings.GRAFANA_HOST)
+  },
+})
+
+const published = (status: number, host: string): Answer =>
+  status === 200
+    ? passed(`database ok, signed in; https://${host}/login 200`)
+    : failed(`https://${host}/login ${status}`)

@@ -1,0 +1,96 @@
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { shownPath } from '../../../lib/base/files.mts'
+import { existsSync } from 'node:fs'
+import { fromRoot } from '../../../lib/base/home.mts'
+import { written } from '../../../lib/base/written.mts'
+import { definitionsIn, type Definition } from '../../../lib/kube/apply/definitions.mts'
+import { findHelm, type Helm } from '../../../lib/kube/helm.mts'
+import type { Manifest } from '../../../lib/kube/types.mts'
+import { pinnedFile } from '../../../lib/settings/pinned-file.mts'
+import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
+import type { K3sSettings } from '../settings.mts'
+import { requireSound } from './judge.mts'
+import { monitoringNamespace, type MonitoringImages } from './names.mts'
+import { monitoringObjects } from './objects.mts'
+import { chartValues } from './values.mts'
+
+// The chart on this machine, and what it renders.
+
+/** The chart of a run. */
+export interface ReadyChart {
+  /** Absolute path of its archive, which is the one of its checksum. */
+  readonly file: string
+  readonly helm: Helm
+}
+
+/**
+ * Requires the chart of versions.json on this machine, with the right checksum, and a helm to render it.
+ * @throws KitError exit 3 when the archive or helm is missing, or cannot be read; exit 7 when its checksum differs or is
+ *   not known; exit 2 when versions.json does not have it
+ */
+export async function requireChart(versions: Versions): Promise<ReadyChart> {
+  const { chart, ...entry } = requireVersion(versions, 'kube-prometheus-stack')
+  const file = fromRoot(chart ?? `artifacts/kube-prometheus-stack-${entry.version}.tgz`)
+  if (!existsSync(file)) throw missing(file, entry.version)
+  const pinned = pinnedFile('kube-prometheus-stack', { ...entry, file })
+  const [helm] = await Promise.all([findHelm(), pinned?.prove()])
+  return { file, helm }
+}
+
+/**
+ * Requires that the chart of versions.json is the one to install: an install keeps the installed version.
+ * @param installed its name in its publisher's registry: that of the installed one, with --upgrade of the newer one
+ * @param env the environment, for the message
+ * @throws KitError exit 5 when it is another one
+ */
+export function requireSameChart(versions: Versions, installed: string, env: string): void {
+  const { image } = requireVersion(versions, 'kube-prometheus-stack')
+  if (image !== undefined && image !== installed) throw another(installed, image, env)
+}
+
+const missing = (file: string, version: string): KitError =>
+  new KitError(`the chart of the monitoring is not on this machine: ${shownPath(file)}`, {
+    exitCode: exitCodes.preflight,
+    details: [written()],
+    hint: `curl -fLo ${shownPath(file)} https://github.com/prometheus-community/helm-charts/releases/download/kube-prometheus-stack-${version}/kube-prometheus-stack-${version}.tgz   then write its sha256 into kube-prometheus-stack of versions.json; or leave monitoring out: --set MONITORING=false`,
+  })
+
+const another = (installed: string, wanted: string, env: string): KitError =>
+  new KitError(`${installed} is installed, versions.json names ${wanted}`, {
+    exitCode: exitCodes.conflict,
+    details: [
+      'An install keeps what is installed, and a chart fits the images of its own release.',
+      written(),
+    ],
+    hint: `run the same command with --upgrade; or name the installed version and its archive in credentials/${env}/versions.json`,
+  })
+
+/** What a render is made of. */
+export interface RenderOptions {
+  readonly settings: K3sSettings
+  readonly images: MonitoringImages
+  /** The version of the API server: `v1.36.3`. */
+  readonly kubernetes: string
+}
+
+/** What the chart brings. */
+export interface Rendered {
+  readonly definitions: readonly Definition[]
+  readonly objects: readonly Manifest[]
+}
+
+/**
+ * Renders the chart, and requires that what it renders can be applied.
+ * @throws KitError exit 3, see Helm, definitionsIn and requireSound; exit 2 for RECEIVERS_YML; exit 6, 9, 130 or 143 as
+ *   Helm
+ */
+export async function renderMonitoring(
+  { file, helm }: ReadyChart,
+  { settings, images, kubernetes }: RenderOptions,
+): Promise<Rendered> {
+  const chart = { file, release: monitoringNamespace, namespace: monitoringNamespace, kubernetes }
+  const definitions = definitionsIn(await helm.definitions(chart))
+  const objects = await helm.render(chart, chartValues({ settings, images }))
+  requireSound(objects, monitoringObjects(settings))
+  return { definitions, objects }
+}
