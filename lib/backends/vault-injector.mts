@@ -1,4 +1,5 @@
 import { exitCodes, KitError } from '../base/errors.mts'
+import { masterCommand } from '../base/names.mts'
 import { written } from '../base/written.mts'
 import { injectorAt, webhookName } from '../kube/manifests/injection.mts'
 import type { KubeReader } from '../kube/reader.mts'
@@ -45,5 +46,5 @@ const refusal = (what: string, { ENV }: VaultConnection): KitError =>
   new KitError(what, {
     exitCode: exitCodes.preflight,
     details: [written()],
-    hint: `./00_master_install.mjs --module 14 --env ${ENV}; then run the same command again`,
+    hint: `${masterCommand(14, ENV)}; then run the same command again`,
   })

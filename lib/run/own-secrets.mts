@@ -129,7 +129,7 @@ async function requireProven<M extends Module>(
     throw new KitError(`pods of ${place.namespace} do not have the values of credentials/${env} from Vault`, {
       exitCode: exitCodes.rolloutFailed,
       details: [...(found.problems.length === 0 ? ['no pod is ready'] : found.problems), stay],
-      hint: `kubectl --namespace ${place.namespace} logs POD -c vault-agent; then run the same command again`,
+      hint: `kubectl --namespace ${place.namespace} get pods   shows which; the log of their container vault-agent says why; then run the same command again`,
     })
   const login = await logInAs(settings, reader, place)
   const difference =
