@@ -1,5 +1,6 @@
 import { confirmName, type Answers } from '../base/confirm.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
+import { masterCommand } from '../base/names.mts'
 import { log } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 import { written } from '../base/written.mts'
@@ -107,7 +108,7 @@ async function requireOpened(admin: Vault, kept: Kept): Promise<void> {
     throw new KitError(`${admin.where} has no auth method kubernetes at ${path}`, {
       exitCode: exitCodes.preflight,
       details: [written()],
-      hint: `module 14 enables it: ./00_master_install.mjs --module 14 --env ${ENV}; then run the same command again`,
+      hint: `module 14 enables it: ${masterCommand(14, ENV)}; then run the same command again`,
     })
   const role = await findIn(admin, rolePath(path, access))
   const bound = role?.['bound_service_account_namespaces']

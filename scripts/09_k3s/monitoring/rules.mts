@@ -36,7 +36,7 @@ const alerts: readonly Alert[] = [
     severity: 'warning',
     summary: 'A module was last validated more than a week ago',
     description:
-      '{{ $labels.lease }} passed {{ $value | humanizeDuration }} ago: run its checks, ./00_master_install.mjs --module N --verify.',
+      '{{ $labels.lease }} passed {{ $value | humanizeDuration }} ago: run the checks of that module (--verify).',
   },
   {
     name: 'KeyBuzzSnapshotMissing',
