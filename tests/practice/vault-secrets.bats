@@ -182,7 +182,7 @@ key_works() { kit --module 12 --drill --confirm n8n; }
 @test "back, killed after one of its writes: the next run goes on, the key is the same, and Vault keeps its values" {
   key=$(setting N8N_ENCRYPTION_KEY)
   choose 12_n8n.env kubernetes
-  killed_once 8 env "KEYBUZZ_VAULT_TOKEN=$(root_token)" ./00_master_install.mjs --env practice --module 12 --yes
+  killed_once 6 env "KEYBUZZ_VAULT_TOKEN=$(root_token)" ./00_master_install.mjs --env practice --module 12 --yes
   run -0 n8n
   assert_output --partial '15 checks passed'
   run -0 in_cluster "$key"
@@ -200,11 +200,11 @@ key_works() { kit --module 12 --drill --confirm n8n; }
   export KEYBUZZ_VAULT_TOKEN
   KEYBUZZ_VAULT_TOKEN=$(root_token)
   choose 12_n8n.env vault
-  die_at_each_write 8 12 --yes
+  die_at_each_write 6 12 --yes
   run -0 of_n8n
   assert_output ''
   choose 12_n8n.env kubernetes
-  die_at_each_write 8 12 --yes
+  die_at_each_write 6 12 --yes
   assert_equal "$(setting N8N_ENCRYPTION_KEY)" "$key"
   run -0 key_works
 }
