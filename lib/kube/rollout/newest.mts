@@ -24,7 +24,7 @@ export function isOfNewest(live: LiveObject, replicaSets: Iterable<LiveObject>):
 }
 
 /** The revision of a StatefulSet's newest template; undefined while its controller has not seen it. */
-function revisionOf({ metadata, status }: LiveObject): string | undefined {
+export function revisionOf({ metadata, status }: LiveObject): string | undefined {
   const { observedGeneration = 0, updateRevision } = (status ?? {}) as Readonly<{
     observedGeneration?: number
     updateRevision?: string

@@ -1,6 +1,6 @@
 import { shortened } from '../../base/sensitive.mts'
 import { waitingReason } from './diagnosis.mts'
-import { isOfNewest, newestReplicaSets } from './newest.mts'
+import { isOfNewest, newestReplicaSets, revisionOf } from './newest.mts'
 import type { Deployment, LiveObject, Pod } from '../types.mts'
 import type { Watched } from '../watch.mts'
 
@@ -79,12 +79,14 @@ export function newestPods(state: Rollouts, name: string): Pod[] {
 
 /**
  * Pods of a StatefulSet's earlier template that it waits for before it replaces them: with the usual policy OrderedReady
- * it replaces none that is not ready (Kubernetes, StatefulSets, "Forced rollback").
+ * it replaces none that is not ready (Kubernetes, StatefulSets, "Forced rollback"). None is known while the controller
+ * has not seen the newest template.
  */
 export function stuckPods(state: Rollouts, name: string): Pod[] {
   const live = state.workloads.objects.get(name)
   const { podManagementPolicy } = (live?.['spec'] ?? {}) as { podManagementPolicy?: string }
   if (live?.kind !== 'StatefulSet' || podManagementPolicy === 'Parallel') return []
+  if (revisionOf(live) === undefined) return []
   const isNewest = isOfNewest(live, [])
   return podsOf(state, name).filter(
     (pod) => pod.metadata?.deletionTimestamp === undefined && !isNewest(pod) && !isPodReady(pod),

@@ -166,12 +166,12 @@ test('an old pod on a dead node ends no wait whose ReplicaSets are listed last: 
 })
 
 test('a StatefulSet waits for its broken pod of an earlier template for ever: told, with the way out', async () => {
-  const set = (podManagementPolicy: string): LiveObject => ({
+  const set = (podManagementPolicy: string, observedGeneration = 2): LiveObject => ({
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
     metadata: { name: 'n8n', generation: 2 },
     spec: { ...(deployment(0)['spec'] as object), podManagementPolicy },
-    status: { observedGeneration: 2, updateRevision: 'n8n-2' },
+    status: { observedGeneration, updateRevision: `n8n-${observedGeneration}` },
   })
   absent.metadata.labels = { app: 'n8n', 'controller-revision-hash': 'n8n-1' }
   await assert.rejects(
@@ -196,4 +196,6 @@ test('a StatefulSet waits for its broken pod of an earlier template for ever: to
     metadata: { ...ready.metadata, labels: { app: 'n8n', 'controller-revision-hash': 'n8n-2' } },
   }
   await waitFor('statefulset/n8n', { first: [set('Parallel'), absent], later: [served, newer] })
+  // The pod's own template may be the newest one: its controller has not said so yet.
+  await waitFor('statefulset/n8n', { first: [set('OrderedReady', 1), absent], later: [served, newer] })
 })
