@@ -23,6 +23,8 @@ export interface CheckedSecrets<S extends Settings> {
   readonly secrets: (settings: S) => Readonly<Record<string, Sensitive | undefined>>
   /** Keys of values that it shares with other modules: Secrets of these may have them. */
   readonly shared: readonly string[]
+  /** Keys of whole files of the operator, which name public values too: what of them is secret has its own key. */
+  readonly files?: readonly string[]
 }
 
 /** The checks of its values: they are equal everywhere, and nothing in the cluster has a copy. */
@@ -73,11 +75,18 @@ const equalCheck = <S extends Settings>({
 /** Fewest characters of a value that is searched for: shorter ones occur in ordinary words. */
 const shortest = 8
 
+/** True for scheme, host and port alone: where a server is, which many public objects say. */
+function isOrigin(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && url.host !== '' && [`${url.origin}/`, url.origin].includes(text)
+}
+
 const copiesCheck = <S extends Settings>({
   name,
   namespace,
   secrets,
   shared,
+  files = [],
 }: CheckedSecrets<S>): Check<S> => ({
   id: `${name}.copies`,
   title: 'With SECRETS=vault: no Secret and no ConfigMap of the cluster has a copy of a value',
@@ -86,7 +95,8 @@ const copiesCheck = <S extends Settings>({
   async ask({ kube, settings }) {
     const own = namespace(settings.ENV)
     const wanted = Object.entries(present(secrets(settings))).filter(
-      ([, value]) => value.reveal().length >= shortest,
+      ([key, value]) =>
+        value.reveal().length >= shortest && !files.includes(key) && !isOrigin(value.reveal()),
     )
     const objects = (await Promise.all(['secrets', 'configmaps'].map((kind) => kube.list(kind, {})))).flat()
     const copies = objects.flatMap((one) => {

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto'
 import { systemNamespace } from '../../lib/base/names.mts'
+import { pollUntil } from '../../lib/base/poll.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed, warning, type Answer } from '../../lib/checks/checks.mts'
-import { podsOf, type CheckedApplication } from '../../lib/checks/standard.mts'
+import type { CheckedApplication } from '../../lib/checks/standard.mts'
 import { isPodReady } from '../../lib/kube/rollout/progress.mts'
 import { conditionOf, type LiveObject, type Pod } from '../../lib/kube/types.mts'
 import { webhookName } from '../../lib/kube/manifests/injection.mts'
@@ -20,11 +21,10 @@ export const application: CheckedApplication<VaultSettings> = {
 }
 
 /** The name of the pod that the ConfigMap of the leader election names; undefined without one. */
-const leaderOf = ({ kube, once }: Tools): Promise<string | undefined> =>
-  once('vault.leader', async () => {
-    const live = await kube.get('configmaps', leaderConfigMap, injectorNamespace)
-    return live?.metadata.ownerReferences?.find(({ kind }) => kind === 'Pod')?.name
-  })
+async function leaderOf(kube: Tools['kube']): Promise<string | undefined> {
+  const live = await kube.get('configmaps', leaderConfigMap, injectorNamespace)
+  return live?.metadata.ownerReferences?.find(({ kind }) => kind === 'Pod')?.name
+}
 
 const certificatesIn = (pem: string): X509Certificate[] =>
   (pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []).map(
@@ -63,7 +63,7 @@ export const webhookTrust: VaultCheck = {
     const [live, secret, leader] = await Promise.all([
       kube.get('mutatingwebhookconfigurations.admissionregistration.k8s.io', webhookName),
       kube.get('secrets', certificateSecret, injectorNamespace),
-      leaderOf(tools),
+      leaderOf(kube),
     ])
     const { webhooks = [] } = (live ?? {}) as { webhooks?: { clientConfig?: { caBundle?: unknown } }[] }
     const bundle = fromBase64(webhooks[0]?.clientConfig?.caBundle)
@@ -82,21 +82,35 @@ export const webhookTrust: VaultCheck = {
 
 const again = 'run 14_vault_01_deploy again'
 
-export const leader: VaultCheck = {
+/**
+ * The check of the leader.
+ * @param seconds for which there may be none: the election looks for a lost leader every 16 s at most (observed), and a
+ *   new Deployment replaces the pod that was it
+ */
+export const leaderWithin = (seconds: number): VaultCheck => ({
   id: 'vault.leader',
   title: 'One pod of the injector is the leader, and it runs',
   fix: `kubectl -n NAMESPACE delete pod POD. Never ConfigMap ${leaderConfigMap} while that pod lives: two leaders would write against each other`,
   places: () => anyLeader,
-  async ask(tools) {
-    const [name, pods] = await Promise.all([leaderOf(tools), podsOf(application, tools)])
-    if (name === undefined) return failed('no pod is the leader: the certificate will not be renewed')
-    const places = { POD: name }
-    const pod = pods.find(({ metadata }) => metadata.name === name)
-    if (pod === undefined) return failed(`${name} is the leader, and is not there any more`, places)
-    return isPodReady(pod as unknown as Pod)
-      ? passed(name)
-      : failed(`${name} is the leader, and does not run (evicted, or its node is away)`, places)
-  },
+  ask: (tools) =>
+    pollUntil(() => askLeader(tools), {
+      until: ({ result }) => result === 'passed',
+      milliseconds: seconds * 1000,
+      every: 2000,
+    }),
+})
+
+export const leader = leaderWithin(30)
+
+async function askLeader({ kube }: Tools): Promise<Answer> {
+  const name = await leaderOf(kube)
+  if (name === undefined) return failed('no pod is the leader: the certificate will not be renewed')
+  const places = { POD: name }
+  const pod = await kube.get('pods', name, injectorNamespace)
+  if (pod === undefined) return failed(`${name} is the leader, and is not there any more`, places)
+  return isPodReady(pod as unknown as Pod)
+    ? passed(name)
+    : failed(`${name} is the leader, and does not run (evicted, or its node is away)`, places)
 }
 
 /** Namespaces whose pods must start also without the injector. */

@@ -5,7 +5,7 @@ import { limits, virtualKey } from './checks-keys.mts'
 import { application, services } from './checks-pods.mts'
 import { qdrantRefusals, qdrantWrites } from './checks-qdrant.mts'
 import { hidden, migrated, models, refusals, stream } from './checks-visitor.mts'
-import { kept } from './environment.mts'
+import { fileKeys, kept } from './environment.mts'
 import { llm } from './module.mts'
 import { identity, names } from './names.mts'
 
@@ -27,5 +27,6 @@ export const checks: ChecksOf<typeof llm> = [
     account: identity.slug,
     secrets: kept,
     shared: llm.shared.map(({ key }) => key),
+    files: fileKeys,
   }),
 ]

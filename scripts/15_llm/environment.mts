@@ -26,12 +26,12 @@ export const secrets = (settings: LlmSettings) => ({
   REDIS_PASSWORD: settings.REDIS_PASSWORD,
 })
 
+/** The settings that are the operator's files. */
+export const fileKeys = ['MODELS_YML', 'KEYS_ENV', 'SERVICES_YML'] as const
+
 /** The operator's files, unchanged, for a Secret or Vault. No pod reads them: a lost file is restored from there. */
-export const files = (settings: LlmSettings): Record<string, Sensitive | undefined> => ({
-  MODELS_YML: settings.MODELS_YML,
-  KEYS_ENV: settings.KEYS_ENV,
-  SERVICES_YML: settings.SERVICES_YML,
-})
+export const files = (settings: LlmSettings): Record<string, Sensitive | undefined> =>
+  Object.fromEntries(fileKeys.map((key) => [key, settings[key]]))
 
 /** What the Secrets have, or Vault in their place. @throws KitError exit 2, see keysOf */
 export const kept = (settings: LlmSettings): Record<string, Sensitive | undefined> => ({

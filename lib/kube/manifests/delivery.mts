@@ -117,13 +117,16 @@ export function readingFiles(
   if (place === undefined) return undefined
   const names = filesIn(env).map(({ variable }) => variable.slice(0, -fileEnding.length))
   if (names.length === 0) return undefined
-  const lines = names.map(
-    (name) =>
-      // A file without a newline at its end is read too, with status 1.
-      `IFS= read -r ${name} <"$${name}${fileEnding}" || [ -n "$${name}" ] || exit 1; export ${name}; unset ${name}${fileEnding}`,
-  )
+  const lines = names.map((name) => readingOne(name))
   return ['/bin/sh', '-c', [...lines, 'exec "$@"'].join('\n'), 'sh', ...program]
 }
+
+/** Reads all lines of a file into a variable, the last one without a newline too: the image may have no `cat`. */
+const readingOne = (name: string): string =>
+  [
+    `${name}= end=; while IFS= read -r line || [ -n "$line" ]; do ${name}=$${name}$end$line end='`,
+    `'; done <"$${name}${fileEnding}"; [ -n "$${name}" ] || exit 1; export ${name}; unset ${name}${fileEnding} line end`,
+  ].join('\n')
 
 /** Seconds until a changed value is in its file. Programs read their files when they start. */
 export const intervalSeconds = 60

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { gzipSync } from 'node:zlib'
 import { after, afterEach, before, test } from 'node:test'
 import { Cancelled } from '../../../lib/base/errors.mts'
-import { runChecks, type Outcome } from '../../../lib/checks/checks.mts'
+import { sensitive } from '../../../lib/base/sensitive.mts'
+import { failed, runChecks, type Outcome } from '../../../lib/checks/checks.mts'
+import { secretsChecks } from '../../../lib/checks/vault-secrets.mts'
 import { encode } from '../../../lib/state/revision-store.mts'
 import type { Revision } from '../../../lib/state/revision.mts'
 import { checks } from '../../../scripts/12_n8n/checks.mts'
@@ -138,6 +140,31 @@ test('a copy that somebody planted is found, wherever and however it lies', asyn
     ],
   ] as const)
     await fails('n8n.copies', words, { listed })
+})
+
+test('what the operator’s own files say in public is no copy: where a server is, and lines of a file', async () => {
+  const origin = 'http://litellm:4000'
+  const token = `${origin}/token-of-the-url`
+  const values = {
+    API_URL: sensitive(origin),
+    WITH_PATH: sensitive(token),
+    LIST: sensitive(`list:\n  - a line of the list that is long`),
+  }
+  const [, copies] = secretsChecks({
+    name: 'any',
+    namespace: () => 'any',
+    account: 'any',
+    secrets: () => values,
+    shared: [],
+    files: ['LIST'],
+  })
+  const ask = (text: string) => {
+    const one = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'one', namespace: 'any' }, data: { text } }
+    const kube = { list: (kind: string) => Promise.resolve(kind === 'configmaps' ? [one] : []) }
+    return copies?.ask({ settings: { ENV: 'staging' }, kube } as never)
+  }
+  assert.equal((await ask(`${origin} and - a line of the list that is long`))?.result, 'passed')
+  assert.deepEqual(await ask(token), failed('ConfigMap any/one has WITH_PATH'))
 })
 
 test('a copy in a revision is found, also in one of several parts', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { runChecks, type Outcome } from '../../../../lib/checks/checks.mts'
 import { valueWithin } from '../../../../scripts/14_vault/checks-injection.mts'
+import { leaderWithin } from '../../../../scripts/14_vault/checks-injector.mts'
 import { checks } from '../../../../scripts/14_vault/checks.mts'
 import { at, checkToken, startStandIn, type Fault, type StandIn } from '../../vault/server.mts'
 import {
@@ -28,8 +29,9 @@ after(() => vault.stop())
 async function outcomesOf(world: World, fault: Fault, id?: string): Promise<Outcome[]> {
   configured(vault, settingsOf(vault), secret)
   vault.wrong(fault)
-  // A file that differs is waited for: not here.
-  const all = checks.map((one) => (one.id === 'vault.value' ? valueWithin(0) : one))
+  // A file that differs and the next leader are waited for: not here.
+  const atOnce = [valueWithin(0), leaderWithin(0)]
+  const all = checks.map((one) => atOnce.find(({ id: same }) => same === one.id) ?? one)
   return runChecks(id === undefined ? all : all.filter((one) => one.id === id), toolsOf(vault, world))
 }
 const none: Fault = () => undefined
@@ -43,6 +45,21 @@ test('on an injector and a Vault that are right, every check passes, and no secr
   assert.equal(outcomes.length, checks.length)
   assert.deepEqual(vault.state.writes, [])
   for (const hidden of [secret, checkToken]) assert.ok(!JSON.stringify(outcomes).includes(hidden))
+})
+
+test('the next leader is waited for: it is elected some seconds after the last one is lost', async () => {
+  const tools = toolsOf(vault, {})
+  let asked = 0
+  const electing = (kind: string, name: string, namespace?: string) => {
+    if (kind === 'configmaps') asked += 1
+    return kind === 'configmaps' && asked === 1
+      ? Promise.resolve(undefined)
+      : tools.kube.get(kind, name, namespace)
+  }
+  const kube = { ...tools.kube, get: electing } as typeof tools.kube
+  const [outcome] = await runChecks([leaderWithin(10)], { ...tools, kube })
+  assert.equal(outcome?.result, 'passed')
+  assert.equal(asked, 2)
 })
 
 const hour = 1 / 24

@@ -149,6 +149,7 @@ export function toolsOf(vault: StandIn, world: World): Tools<VaultSettings> {
       return world.noWebhook === true
         ? undefined
         : { webhooks: [{ clientConfig: { caBundle: base64(world.bundle ?? ca) } }] }
+    if (kind === 'pods') return pods.find(({ metadata }) => metadata.name === name)
     if (kind === 'secrets') return world.noSecret === true ? undefined : { data: { cert: base64(cert) } }
     if (kind === 'configmaps')
       return world.leader === null

@@ -131,12 +131,12 @@ test('the shell before LiteLLM gives it its variables, awkward ones whole, and i
     litellm_salt_key: 'salt',
     litellm_postgres_password: awkward,
     redis_password: 'redis',
-    openai_api_key: 'key',
+    openai_api_key: '{\n\n  "of": "several lines"\n}',
   }
   const { env, words } = started(one, files)
   assert.ok(env.includes(`\nDATABASE_PASSWORD=${awkward}\n`), env)
-  assert.ok(env.includes('\nLITELLM_MASTER_KEY=sk-1\n') && env.includes('\nOPENAI_API_KEY=key\n'))
-  assert.ok(!env.includes('_FILE='))
+  assert.ok(env.includes('\nLITELLM_MASTER_KEY=sk-1\n') && env.includes(`\nOPENAI_API_KEY=${files.openai_api_key}\n`))
+  assert.doesNotMatch(env, /_FILE=|^(line|end)=/m)
   assert.equal(words, `WORDS ${containerOf(one).args?.join(' ')}`)
   assert.equal(containerOf(one).command?.at(-1), '/app/docker/prod_entrypoint.sh')
   // A file that is missing or empty ends the container: a program would start without its password.
