@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { few } from '../base/few.mts'
+import { namesOf } from '../base/names.mts'
 import { isWithin, type Sensitive } from '../base/sensitive.mts'
 import { differenceOf, logInAs, readStored } from '../backends/vault-values.mts'
 import { placeIn } from '../kube/manifests/delivery.mts'
@@ -12,51 +13,45 @@ import { failed, passed, warning, type Check } from './checks.mts'
 
 // The checks of a module that takes its secret values from Vault (SECRETS=vault).
 
-/** A module's secret values, as these checks need them. */
-export interface CheckedSecrets<S extends Settings> {
-  /** Prefix of the checks' ids: `n8n`. */
-  readonly name: string
-  readonly namespace: (env: string) => string
-  /** The service account of its pods. */
-  readonly account: string
+/** A module with secret values, as these checks need it. */
+export interface CheckedModule<S extends Settings> {
+  readonly number: number
+  /** Prefix of the checks' ids, and the service account of its pods: `n8n`. */
+  readonly slug: string
   /** The values it keeps in Vault, by key. */
   readonly secrets: (settings: S) => Readonly<Record<string, Sensitive | undefined>>
-  /** Keys of values that it shares with other modules: Secrets of these may have them. */
-  readonly shared: readonly string[]
-  /** Keys of whole files of the operator, which name public values too: what of them is secret has its own key. */
-  readonly files?: readonly string[]
+  /** Settings that it shares with other modules: Secrets of these may have their values. */
+  readonly shared: readonly { readonly key: string }[]
 }
 
-/** The checks of its values: they are equal everywhere, and nothing in the cluster has a copy. */
-export const secretsChecks = <S extends Settings>(checked: CheckedSecrets<S>): Check<S>[] => [
-  equalCheck(checked),
-  copiesCheck(checked),
-]
+/**
+ * The checks of its values: they are equal everywhere, and nothing in the cluster has a copy.
+ * @param files keys of whole files of the operator, which name public values too: what of them is secret has its own key
+ */
+export const secretsChecks = <S extends Settings>(
+  module: CheckedModule<S>,
+  files: readonly string[] = [],
+): Check<S>[] => [equalCheck(module), copiesCheck(module, files)]
 
 const present = (all: Readonly<Record<string, Sensitive | undefined>>): Record<string, Sensitive> =>
   Object.fromEntries(
     Object.entries(all).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   )
 
-const equalCheck = <S extends Settings>({
-  name,
-  namespace,
-  account,
-  secrets,
-}: CheckedSecrets<S>): Check<S> => ({
-  id: `${name}.vault`,
+const equalCheck = <S extends Settings>(module: CheckedModule<S>): Check<S> => ({
+  id: `${module.slug}.vault`,
   title: 'With SECRETS=vault: every pod has the values of Vault and of credentials/, byte for byte',
   fix: 'install again: it compares them, and says which differ and where; kubectl -n NAMESPACE logs POD -c vault-agent',
   when: usesVault,
   async ask({ kube, settings }) {
     const connection = settings as unknown as VaultConnection
-    const place = placeIn(connection, namespace(settings.ENV), account)
-    const values = present(secrets(settings))
+    const place = placeIn(connection, namesOf(module).namespace(settings.ENV), module.slug)
+    const values = present(module.secrets(settings))
     const { pods, problems } = await compareFiles(kube, place.namespace, values)
     if (problems.length > 0) return failed(few(problems, 5))
     if (pods === 0) return failed('no pod has files of Vault')
     const login = await logInAs(connection, kube, place)
-    if (login === undefined) return failed(`there is no service account ${account}`)
+    if (login === undefined) return failed(`there is no service account ${module.slug}`)
     if ('refused' in login)
       return failed(`Vault refuses the pods' login: ${login.refused.status} ${login.refused.words}`)
     const { missing, differing } = differenceOf(await readStored(login.vault, place.path), values)
@@ -81,20 +76,15 @@ function isOrigin(text: string): boolean {
   return url !== undefined && url.host !== '' && [`${url.origin}/`, url.origin].includes(text)
 }
 
-const copiesCheck = <S extends Settings>({
-  name,
-  namespace,
-  secrets,
-  shared,
-  files = [],
-}: CheckedSecrets<S>): Check<S> => ({
-  id: `${name}.copies`,
+const copiesCheck = <S extends Settings>(module: CheckedModule<S>, files: readonly string[]): Check<S> => ({
+  id: `${module.slug}.copies`,
   title: 'With SECRETS=vault: no Secret and no ConfigMap of the cluster has a copy of a value',
   fix: 'whoever made that object keeps the value in etcd: kubectl get it -o yaml, and delete it; then replace the value',
   when: usesVault,
   async ask({ kube, settings }) {
-    const own = namespace(settings.ENV)
-    const wanted = Object.entries(present(secrets(settings))).filter(
+    const own = namesOf(module).namespace(settings.ENV)
+    const shared = module.shared.map(({ key }) => key)
+    const wanted = Object.entries(present(module.secrets(settings))).filter(
       ([key, value]) =>
         value.reveal().length >= shortest && !files.includes(key) && !isOrigin(value.reveal()),
     )

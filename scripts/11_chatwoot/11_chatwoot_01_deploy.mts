@@ -9,10 +9,11 @@ export default step(
   import.meta,
   chatwoot,
   'Deploy Chatwoot',
-  async ({ settings, images, pulls, backends, kube }) => {
-    // Both can fail: they run before anything is written to the cluster.
+  async ({ settings, images, pulls, backends, secrets, kube }) => {
+    // All three can fail: they run before anything is written to the cluster.
     await pulls.require()
     await backends.require()
+    await secrets.require()
     await kube.apply(prerequisites(settings))
     for (const job of jobs(settings, images)) await kube.ensureJob(job)
     await kube.apply(workload(settings, images))

@@ -1,4 +1,5 @@
 import { evictionCheck, standardChecks } from '../../lib/checks/standard.mts'
+import { secretsChecks } from '../../lib/checks/vault-secrets.mts'
 import type { ChecksOf } from '../../lib/run/module.mts'
 import { database, prepared, storage } from './checks-data.mts'
 import { application, sidekiq } from './checks-pods.mts'
@@ -13,7 +14,7 @@ import {
   superAdmin,
   token,
 } from './checks-visitor.mts'
-import type { chatwoot } from './module.mts'
+import { chatwoot } from './module.mts'
 
 export const checks: ChecksOf<typeof chatwoot> = [
   ...standardChecks(application),
@@ -31,4 +32,5 @@ export const checks: ChecksOf<typeof chatwoot> = [
   database,
   storage,
   evictionCheck('chatwoot'),
+  ...secretsChecks(chatwoot),
 ]

@@ -1,21 +1,26 @@
 import type { EnvVar } from '../../lib/kube/types.mts'
-import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
+import { deliveryEnv, deliveryOf, type Delivery } from '../../lib/kube/manifests/delivery.mts'
+import { env } from '../../lib/kube/manifests/pods.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { mailbox } from '../../lib/base/mailbox.mts'
 import { sslModeOf, tlsOf } from '../../lib/settings/backend-tls.mts'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
 import { bucketOf, pool } from './backends.mts'
-import { names } from './names.mts'
+import { identity, names } from './names.mts'
 import type { ChatwootSettings } from './settings.mts'
 
-// The environment variables of Chatwoot's processes: plain values, and those from a Secret.
+// The environment variables of Chatwoot's processes: plain values, and those from a Secret, or from files of Vault.
 
 /** The name of the Secret that every process reads. */
 export const secretName = 'chatwoot'
 /** The port of Rails. */
 export const port = 3000
 
-/** The data of the Secret, by the settings' keys. */
+/** How pods get secret values: from the Secret, or from Vault as files. */
+export const deliveryTo = (settings: ChatwootSettings): Delivery =>
+  deliveryOf(settings, names.namespace(settings.ENV), identity.slug)
+
+/** What the Secret has, or Vault in its place, by the settings' keys. */
 export const secrets = (settings: ChatwootSettings): Record<string, Sensitive | undefined> => ({
   CHATWOOT_ADMIN_PASSWORD: settings.CHATWOOT_ADMIN_PASSWORD,
   CHATWOOT_ENCRYPTION_DETERMINISTIC_KEY: settings.CHATWOOT_ENCRYPTION_DETERMINISTIC_KEY,
@@ -62,7 +67,7 @@ export function commonEnv(settings: ChatwootSettings): EnvVar[] {
       ...redisTls(settings),
       REDIS_URL: `${tlsOf(settings, 'REDIS').mode === 'off' ? 'redis' : 'rediss'}://${settings.REDIS_HOST}:${settings.REDIS_PORT}/${settings.CHATWOOT_REDIS_DB}`,
     }),
-    ...envFromSecret(secretName, {
+    ...deliveryEnv(deliveryTo(settings), secretName, {
       SECRET_KEY_BASE: 'CHATWOOT_SECRET_KEY_BASE',
       ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY: 'CHATWOOT_ENCRYPTION_PRIMARY_KEY',
       ACTIVE_RECORD_ENCRYPTION_DETERMINISTIC_KEY: 'CHATWOOT_ENCRYPTION_DETERMINISTIC_KEY',
@@ -90,7 +95,7 @@ function storageEnv(settings: ChatwootSettings): EnvVar[] {
       AWS_REQUEST_CHECKSUM_CALCULATION: 'when_required',
       AWS_RESPONSE_CHECKSUM_VALIDATION: 'when_required',
     }),
-    ...envFromSecret(secretName, { STORAGE_SECRET_ACCESS_KEY: 'S3_SECRET_KEY' }),
+    ...deliveryEnv(deliveryTo(settings), secretName, { STORAGE_SECRET_ACCESS_KEY: 'S3_SECRET_KEY' }),
   ]
 }
 
@@ -109,7 +114,7 @@ function mailEnv(settings: ChatwootSettings): EnvVar[] {
     }),
     ...(settings.SMTP_PASSWORD === undefined
       ? []
-      : envFromSecret(secretName, { SMTP_PASSWORD: 'SMTP_PASSWORD' })),
+      : deliveryEnv(deliveryTo(settings), secretName, { SMTP_PASSWORD: 'SMTP_PASSWORD' })),
   ]
 }
 

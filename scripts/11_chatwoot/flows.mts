@@ -1,4 +1,4 @@
-import { backendEndpoints } from '../../lib/backends/endpoints.mts'
+import { backendEndpoints, vaultFlows } from '../../lib/backends/endpoints.mts'
 import { endpoint, everyPod, type Flow } from '../../lib/kube/manifests/policies.mts'
 import { selector } from '../../lib/kube/manifests/objects.mts'
 import { backends } from './backends.mts'
@@ -9,6 +9,7 @@ import type { ChatwootSettings } from './settings.mts'
 export const flows = (settings: ChatwootSettings): Flow[] => [
   { from: 'nodes', to: { pods: selector('chatwoot', 'web') }, port },
   { from: everyPod, to: backendEndpoints(backends(settings), settings) },
+  ...vaultFlows(settings),
   { from: everyPod, to: endpoint(settings.SMTP_HOST, settings.SMTP_PORT) },
   // Webhooks, and the channels: mailboxes, WhatsApp, Facebook and others.
   { from: everyPod, to: 'internet' },

@@ -1,8 +1,9 @@
+import { delivered, deliveryEnv } from '../../lib/kube/manifests/delivery.mts'
 import { job } from '../../lib/kube/manifests/jobs.mts'
 import type { EnvVar, Job } from '../../lib/kube/types.mts'
-import { env, envFromSecret, resources } from '../../lib/kube/manifests/pods.mts'
+import { env, resources } from '../../lib/kube/manifests/pods.mts'
 import { brandingOf } from './branding.mts'
-import { secretName, secrets } from './environment.mts'
+import { deliveryTo, secretName, secrets } from './environment.mts'
 import { names } from './names.mts'
 import type { ChatwootSettings } from './settings.mts'
 import { diskLimit, podOf, type Images } from './pods.mts'
@@ -36,7 +37,9 @@ export const superAdminJob = (settings: ChatwootSettings, images: Images): Job =
         CHATWOOT_ADMIN_NAME: literal(settings.CHATWOOT_ADMIN_NAME),
         CHATWOOT_ADMIN_EMAIL: settings.CHATWOOT_ADMIN_EMAIL,
       }),
-      ...envFromSecret(secretName, { CHATWOOT_ADMIN_PASSWORD: 'CHATWOOT_ADMIN_PASSWORD' }),
+      ...deliveryEnv(deliveryTo(settings), secretName, {
+        CHATWOOT_ADMIN_PASSWORD: 'CHATWOOT_ADMIN_PASSWORD',
+      }),
     ],
     deadlineSeconds: 900,
   })
@@ -65,7 +68,7 @@ function chatwootJob(
   { args, more, deadlineSeconds }: Task,
 ): Job {
   const sizes = resources('250m', '512Mi', '1', '1Gi', diskLimit(settings))
-  return job({
+  const one = job({
     namespace: names.namespace(settings.ENV),
     application: 'chatwoot',
     name,
@@ -73,4 +76,5 @@ function chatwootJob(
     inputs: [secrets(settings).CHATWOOT_SECRET_KEY_BASE?.reveal()],
     deadlineSeconds,
   })
+  return delivered(deliveryTo(settings), one)
 }

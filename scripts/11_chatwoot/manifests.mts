@@ -1,10 +1,10 @@
 import { caSecrets, casOf } from '../../lib/kube/manifests/backend-trust.mts'
 import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
 import type { Deployment, Manifest } from '../../lib/kube/types.mts'
-import { autoscaled, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
+import { delivered, deliveryNamespace, deliverySecret } from '../../lib/kube/manifests/delivery.mts'
+import { autoscaled, selector, service } from '../../lib/kube/manifests/objects.mts'
 import { deployment, resources } from '../../lib/kube/manifests/pods.mts'
-import { applicationNamespace } from '../../lib/kube/manifests/pull-secret.mts'
-import { port, secretName, secrets } from './environment.mts'
+import { deliveryTo, port, secretName, secrets } from './environment.mts'
 import { bucketOf, mostOf } from './backends.mts'
 import { names } from './names.mts'
 import type { ChatwootSettings } from './settings.mts'
@@ -12,15 +12,14 @@ import { diskLimit, heartbeatProbe, podOf, webProbe, type Images, type Process }
 
 type Part = 'web' | 'worker'
 
-/** The namespace with its pull Secret, the Secret that every process reads, and that of the backends' CAs. */
+/**
+ * The namespace with its pull Secret, the Secret that every process reads unless they read files of Vault, and that of the
+ * backends' CAs.
+ */
 export const prerequisites = (settings: ChatwootSettings): Manifest[] => [
   // Pod Security `restricted` does not allow root; the pod has no other privilege.
-  ...applicationNamespace(
-    names.namespace(settings.ENV),
-    settings,
-    settings.CHATWOOT_ROOT ? 'baseline' : 'restricted',
-  ),
-  secretEnv(names.namespace(settings.ENV), secretName, secrets(settings)),
+  ...deliveryNamespace(deliveryTo(settings), settings, settings.CHATWOOT_ROOT ? 'baseline' : 'restricted'),
+  ...deliverySecret(deliveryTo(settings), secretName, secrets(settings)),
   ...caSecrets(names.namespace(settings.ENV), settings),
 ]
 
@@ -68,7 +67,7 @@ function chatwootDeployment(
   process: Process,
 ): Deployment {
   const labels = selector('chatwoot', part)
-  return deployment({
+  const one = deployment({
     namespace: names.namespace(settings.ENV),
     name: `chatwoot-${part}`,
     labels,
@@ -76,6 +75,7 @@ function chatwootDeployment(
     ...(isReplicated(settings) ? {} : { replicas: 1, strategy: 'Recreate' as const }),
     restartOn: Object.values({ ...secrets(settings), ...casOf(settings) }).map((secret) => secret?.reveal()),
   })
+  return delivered(deliveryTo(settings), one)
 }
 
 const sizes = (settings: ChatwootSettings) => resources('250m', '768Mi', '1', '2Gi', diskLimit(settings))

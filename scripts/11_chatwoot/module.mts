@@ -1,8 +1,11 @@
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { staysInVault } from '../../lib/kube/manifests/delivery.mts'
 import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
+import { usesVault, vaultProblems } from '../../lib/settings/platform-vault.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
+import { deliveryTo, secrets } from './environment.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
 import { jobs } from './jobs.mts'
@@ -21,11 +24,18 @@ export const chatwoot = defineModule({
   shared,
   settings: own,
   images: ['chatwoot'],
+  validate: (settings: ChatwootSettings) => [
+    ...vaultProblems(settings),
+    ...(settings.CHATWOOT_ROOT && usesVault(settings)
+      ? ['CHATWOOT_ROOT and SECRETS=vault exclude each other: no agent of Vault runs as root']
+      : []),
+  ],
   objects: (settings: ChatwootSettings, images: Images) => ({
     '01_deploy': [...prerequisites(settings), ...jobs(settings, images), ...workload(settings, images)],
     '02_configure_ingress': ingress(settings),
   }),
   flows,
+  secrets,
   backends,
   failures,
   notProven: ({ S3_ENDPOINT, BRAND_COLOUR }: ChatwootSettings) => [
@@ -53,15 +63,13 @@ export const chatwoot = defineModule({
       started: [['--all', 2]],
     }),
   }),
-  stays: ({
-    ENV,
-    POSTGRES_HOST: host,
-    POSTGRES_PORT: port,
-    CHATWOOT_S3_BUCKET: bucket,
-  }: ChatwootSettings) => [
-    `PostgreSQL ${shown(host)}:${shown(port)} database and role ${names.database(ENV)}: conversations, accounts`,
-    ...(bucket === undefined ? [] : [`S3 bucket ${bucket}: attachments`]),
+  stays: (settings: ChatwootSettings) => [
+    `PostgreSQL ${shown(settings.POSTGRES_HOST)}:${shown(settings.POSTGRES_PORT)} database and role ${names.database(settings.ENV)}: conversations, accounts`,
+    ...(settings.CHATWOOT_S3_BUCKET === undefined
+      ? []
+      : [`S3 bucket ${settings.CHATWOOT_S3_BUCKET}: attachments`]),
     'the key keybuzz:owner in its Redis database, which keeps other Chatwoots off that server',
+    ...staysInVault(deliveryTo(settings)),
   ],
   information: (settings: ChatwootSettings) => [
     ['Open', `https://${settings.CHATWOOT_HOST}`],

@@ -1,8 +1,9 @@
 import type { Container, EnvVar, PodSpec } from '../../lib/kube/types.mts'
 import { caMounts, caVolumes } from '../../lib/kube/manifests/backend-trust.mts'
+import { readingFiles } from '../../lib/kube/manifests/delivery.mts'
 import { container, podDefaults, probe } from '../../lib/kube/manifests/pods.mts'
 import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
-import { commonEnv, port } from './environment.mts'
+import { commonEnv, deliveryTo, port } from './environment.mts'
 import { bucketOf } from './backends.mts'
 import type { ChatwootSettings } from './settings.mts'
 import { heartbeat } from './ruby.mts'
@@ -68,6 +69,9 @@ export function podOf(
   labels: Record<string, string>,
   { name, args, more = [], rest }: Process,
 ): PodSpec {
+  const variables = [...commonEnv(settings), ...more]
+  // Chatwoot reads variables only.
+  const command = readingFiles(deliveryTo(settings), variables, [])
   const pod = podDefaults({
     labels,
     user: 1000,
@@ -82,8 +86,9 @@ export function podOf(
       container({
         name,
         image: images.chatwoot,
+        ...(command === undefined ? {} : { command }),
         args: [...args],
-        env: [...commonEnv(settings), ...more],
+        env: variables,
         volumeMounts: [
           ...Object.entries(folders(settings)).map(([volume, mountPath]) => ({ name: volume, mountPath })),
           ...caMounts(settings),

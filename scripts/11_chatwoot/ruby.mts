@@ -37,9 +37,11 @@ export const heartbeat = `
 require 'openssl'
 require 'redis-client'
 require 'socket'
+# Beside the process: a value of Vault is in a file, which the variable of its name with _FILE names.
+password = ENV.fetch('REDIS_PASSWORD') { File.read(ENV.fetch('REDIS_PASSWORD_FILE')) }
 begin
   tls = ENV['REDIS_OPENSSL_VERIFY_MODE'] == 'none' ? { verify_mode: OpenSSL::SSL::VERIFY_NONE } : nil
-  redis = RedisClient.config(url: ENV.fetch('REDIS_URL'), password: ENV.fetch('REDIS_PASSWORD'), ssl_params: tls).new_client
+  redis = RedisClient.config(url: ENV.fetch('REDIS_URL'), password: password, ssl_params: tls).new_client
   mine = redis.call('SMEMBERS', 'processes').select { |one| one.start_with?(Socket.gethostname + ':') }
   beats = mine.map { |one| redis.call('HGET', one, 'beat').to_f }
   exit(beats.any? { |beat| Time.now.to_f - beat < 60 } ? 0 : 1)

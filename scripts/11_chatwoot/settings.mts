@@ -5,6 +5,7 @@ import type { SettingsOf } from '../../lib/run/module.mts'
 import { certificateOf, general, ingress, smtp } from '../../lib/settings/platform.mts'
 import { network } from '../../lib/settings/platform-network.mts'
 import { postgres, redis, registry, s3 } from '../../lib/settings/platform-backends.mts'
+import { secretsChoice, vaultWhereUsed } from '../../lib/settings/platform-vault.mts'
 
 /** Generates a key of Active Record encryption: 32 characters, as many as `rails db:encryption:init` prints. */
 const encryptionKey = () => hexKey(16)
@@ -149,6 +150,7 @@ export const own = [
     optional: true,
     validate: isColour,
   },
+  ...secretsChoice,
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
@@ -161,6 +163,7 @@ export const shared = [
   ...registry,
   ...smtp,
   ...network,
+  ...vaultWhereUsed,
 ] as const
 
 export type ChatwootSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

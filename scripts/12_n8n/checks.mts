@@ -6,9 +6,7 @@ import { apiKey } from './checks-api.mts'
 import { mcp } from './checks-mcp.mts'
 import { application } from './checks-pods.mts'
 import { login, metricsHidden, owned, publicHealth, push, setupClosed, urls } from './checks-visitor.mts'
-import { kept } from './environment.mts'
 import { n8n } from './module.mts'
-import { identity, names } from './names.mts'
 import type { N8nCheck } from './session.mts'
 import { runWebhook } from './webhook.mts'
 
@@ -43,11 +41,5 @@ export const checks: ChecksOf<typeof n8n> = [
   metricsHidden,
   evictionCheck('n8n'),
   database,
-  ...secretsChecks({
-    name: identity.slug,
-    namespace: names.namespace,
-    account: identity.slug,
-    secrets: kept,
-    shared: n8n.shared.map(({ key }) => key),
-  }),
+  ...secretsChecks(n8n),
 ]

@@ -5,9 +5,8 @@ import { limits, virtualKey } from './checks-keys.mts'
 import { application, services } from './checks-pods.mts'
 import { qdrantRefusals, qdrantWrites } from './checks-qdrant.mts'
 import { hidden, migrated, models, refusals, stream } from './checks-visitor.mts'
-import { fileKeys, kept } from './environment.mts'
+import { fileKeys } from './environment.mts'
 import { llm } from './module.mts'
-import { identity, names } from './names.mts'
 
 export const checks: ChecksOf<typeof llm> = [
   ...standardChecks(application),
@@ -21,12 +20,5 @@ export const checks: ChecksOf<typeof llm> = [
   services,
   qdrantRefusals,
   qdrantWrites,
-  ...secretsChecks({
-    name: identity.slug,
-    namespace: names.namespace,
-    account: identity.slug,
-    secrets: kept,
-    shared: llm.shared.map(({ key }) => key),
-    files: fileKeys,
-  }),
+  ...secretsChecks(llm, fileKeys),
 ]

@@ -150,16 +150,14 @@ test('what the operator’s own files say in public is no copy: where a server i
     WITH_PATH: sensitive(token),
     LIST: sensitive(`list:\n  - a line of the list that is long`),
   }
-  const [, copies] = secretsChecks({
-    name: 'any',
-    namespace: () => 'any',
-    account: 'any',
-    secrets: () => values,
-    shared: [],
-    files: ['LIST'],
-  })
+  const [, copies] = secretsChecks({ number: 12, slug: 'any', secrets: () => values, shared: [] }, ['LIST'])
   const ask = (text: string) => {
-    const one = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'one', namespace: 'any' }, data: { text } }
+    const one = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'one', namespace: 'any' },
+      data: { text },
+    }
     const kube = { list: (kind: string) => Promise.resolve(kind === 'configmaps' ? [one] : []) }
     return copies?.ask({ settings: { ENV: 'staging' }, kube } as never)
   }

@@ -9,6 +9,7 @@ import { problemWith } from '../../../../lib/settings/settings.mts'
 import { llm } from '../../../../scripts/15_llm/module.mts'
 import { checksSource } from '../../../../scripts/15_llm/python.mts'
 import { settingsOf } from '../rendered.mts'
+import { started } from '../../vault/started.mts'
 import { objectsOf } from '../../vault/world.mts'
 
 // LiteLLM's objects with SECRETS=vault, against those with Secrets.
@@ -92,37 +93,6 @@ test('no object has a value; without Vault all is as it was', () => {
   assert.equal(JSON.stringify(plain), JSON.stringify(before))
 })
 
-/** Runs a container's command with files in place of Vault's, and prints what the program then has. */
-function started(
-  one: Deployment,
-  files: Record<string, string>,
-): { status: number; env: string; words: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-vault-'))
-  try {
-    for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
-    const program = join(folder, 'program')
-    writeFileSync(program, '#!/bin/sh\nenv; echo "WORDS $*"\n', { mode: 0o755 })
-    const { command = [], args = [], env = [] } = containerOf(one)
-    const [shell = '', ...words] = command
-    const variables = env.map(({ name, value = '' }) => [name, value.replace('/vault/secrets', folder)])
-    const said = execFileSync(shell, [...words.slice(0, -1), program, ...args], {
-      env: { PATH: process.env['PATH'], ...(Object.fromEntries(variables) as Record<string, string>) },
-      encoding: 'utf8',
-      stdio: 'pipe',
-    })
-    const lines = said.split('\n')
-    return {
-      status: 0,
-      env: lines.filter((line) => !line.startsWith('WORDS')).join('\n'),
-      words: lines.find((line) => line.startsWith('WORDS')) ?? '',
-    }
-  } catch (thrown) {
-    return { status: (thrown as { status?: number }).status ?? -1, env: '', words: '' }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
 test('the shell before LiteLLM gives it its variables, awkward ones whole, and its arguments', () => {
   const awkward = `  a'b"c$d\\e\`f *g  `
   const one = find(/^litellm$/)
@@ -133,22 +103,27 @@ test('the shell before LiteLLM gives it its variables, awkward ones whole, and i
     redis_password: 'redis',
     openai_api_key: '{\n\n  "of": "several lines"\n}',
   }
-  const { env, words } = started(one, files)
+  const { env, words } = started(containerOf(one), files)
   assert.ok(env.includes(`\nDATABASE_PASSWORD=${awkward}\n`), env)
-  assert.ok(env.includes('\nLITELLM_MASTER_KEY=sk-1\n') && env.includes(`\nOPENAI_API_KEY=${files.openai_api_key}\n`))
+  assert.ok(
+    env.includes('\nLITELLM_MASTER_KEY=sk-1\n') && env.includes(`\nOPENAI_API_KEY=${files.openai_api_key}\n`),
+  )
   assert.doesNotMatch(env, /_FILE=|^(line|end)=/m)
   assert.equal(words, `WORDS ${containerOf(one).args?.join(' ')}`)
   assert.equal(containerOf(one).command?.at(-1), '/app/docker/prod_entrypoint.sh')
   // A file that is missing or empty ends the container: a program would start without its password.
   for (const bad of [{ redis_password: '' }, {}] as Record<string, string>[]) {
     const { redis_password: _gone, ...less } = files
-    assert.equal(started(one, { ...less, ...bad }).status, 1)
+    assert.equal(started(containerOf(one), { ...less, ...bad }).status, 1)
   }
 })
 
 test('Qdrant gets its key by the variable that it reads', () => {
   const one = find(/^qdrant$/)
-  assert.match(started(one, { qdrant_api_key: 'the-key' }).env, /^QDRANT__SERVICE__API_KEY=the-key$/m)
+  assert.match(
+    started(containerOf(one), { qdrant_api_key: 'the-key' }).env,
+    /^QDRANT__SERVICE__API_KEY=the-key$/m,
+  )
   assert.equal(containerOf(one).command?.at(-1), '/qdrant/entrypoint.sh')
 })
 
