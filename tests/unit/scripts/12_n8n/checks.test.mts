@@ -441,7 +441,8 @@ for (const [id, what, world, result, evidence] of wrong) {
 }
 
 test('every check of n8n has a test that makes it fail', () => {
-  const covered = new Set(wrong.map(([id]) => id))
+  // Those of secrets in Vault are the same for every module: tests/unit/checks/vault-secrets.test.mts.
+  const covered = new Set([...wrong.map(([id]) => id), 'n8n.vault', 'n8n.copies'])
   assert.deepEqual(
     checks.map(({ id }) => id).filter((id) => !covered.has(id)),
     [],
