@@ -88,6 +88,7 @@ versions_json() {
   "n8n-runners": {"version": "2.41.1", "image": "keybuzz-practice/$runners:2.41.1"$twin},
 $(contract_versions)
 $(monitoring_versions)
+$(vault_versions)
   "traefik": {"version": "3.7.15", "image": "$(images_in "$traefik")", "file": "$traefik", "sha256": "$(sum_of "$traefik")"},
 $probe
 $local_path
@@ -112,6 +113,14 @@ monitoring_versions() {
     printf '  "%s": {"version": "%s", "image": "%s"%s},\n' "${name%%:*}" "$version" "$image" "$file"
     file=''
   done
+}
+
+# vault_versions: the injector and its agent, where they were chosen.
+vault_versions() {
+  [[ " ${chosen_images[*]} " == *' vault '* ]] || return 0
+  printf '  "vault-k8s": {"version": "1.7.6", "image": "keybuzz-practice/vault-k8s:1.7.6"},\n'
+  printf '  "vault-agent": {"version": "2.7.2", "image": "keybuzz-practice/vault-agent:2.7.2", "standIn": "%s"},\n' \
+    'OpenBao, the real one, in an image packed here: it is not HashiCorp Vault'
 }
 
 # contract_versions: the first version of every application that a contract server stands in for.

@@ -1,21 +1,29 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names: practice sources them all
-# The six machines: names, addresses, and what servers.tsv says about them.
+# The machines, six unless more workers are asked for: names, addresses, and what servers.tsv says about them.
 
 readonly backend=practice-backend-01
 readonly server=practice-master-01
 readonly spare_servers=(practice-master-02 practice-master-03)
-readonly workers=(practice-worker-01 practice-worker-02)
+
+# KEYBUZZ_PRACTICE_WORKERS adds workers, up to 9; those that are there stay until down.
+worker_count=$(cat "$state/workers" 2>/dev/null || printf 2)
+if ((${KEYBUZZ_PRACTICE_WORKERS:-0} > worker_count)); then worker_count=$KEYBUZZ_PRACTICE_WORKERS; fi
+readonly worker_count
+workers=()
+for ((number = 1; number <= worker_count; number++)); do workers+=("practice-worker-0$number"); done
+readonly workers
 readonly nodes=("$server" "${workers[@]}")
 readonly machines=("$backend" "$server" "${spare_servers[@]}" "${workers[@]}")
 
-declare -rA address=(
+declare -A address=(
   [practice-backend-01]=10.77.0.10
   [practice-master-01]=10.77.0.11
   [practice-master-02]=10.77.0.12
   [practice-master-03]=10.77.0.13
-  [practice-worker-01]=10.77.0.21
-  [practice-worker-02]=10.77.0.22
 )
+for name in "${workers[@]}"; do address[$name]=10.77.0.2${name#practice-worker-0}; done
+unset name number
+readonly address
 
 # The columns POOL ROLE SUBROLE DOCKER_STACK CORE NOTES, by the kind of machine in its name.
 declare -rA columns=(
