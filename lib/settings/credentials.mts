@@ -52,7 +52,7 @@ export const platformFile = (env: string): string => join(credentialsFolder(env)
 
 /** The file name of a `file` setting: 10_keybuzz.api.env (API_ENV of module 10), platform.postgres.ca (shared). */
 export const ownFileName = (module: Declares, setting: Setting): string =>
-  `${module.settings.includes(setting) ? folderOf(module) : 'platform'}.${setting.key.toLowerCase().replaceAll('_', '.')}`
+  `${module.settings.includes(setting) ? folderOf(module) : 'platform'}.${fileEnding(setting.key)}`
 
 const ownFile = (env: string, module: Declares, setting: Setting): string =>
   join(credentialsFolder(env), ownFileName(module, setting))
@@ -64,18 +64,33 @@ export function fileOf(env: string, module: Declares, setting: Setting): string 
 }
 
 /**
- * Reads the saved settings of a module and of the platform, those of kind `file` too.
+ * Reads the saved settings of a module and of the platform, those of kind `file` too. A setting that modules share may
+ * stand in the module's own files: an earlier kit kept some there. What platform.env has wins.
  * @throws KitError exit 2 for a file that cannot be read, on which group or others have any right, or that is not
  * UTF-8; with the line too, for one that parseEnvFile refuses
  */
 export function savedSettings(env: string, module: Declares): RawValues {
   const files = filesOf(module).flatMap((setting) => {
-    const text = readPrivate(ownFile(env, module, setting))
+    const text = readPrivate(ownFile(env, module, setting)) ?? readPrivate(formerFile(env, module, setting))
     return text === undefined ? [] : [[setting.key, text]]
   })
-  const lines = { ...readSettings(platformFile(env)), ...readSettings(settingsFile(env, module)) }
-  return { ...lines, ...(Object.fromEntries(files) as RawValues) }
+  const [platform, own] = [readSettings(platformFile(env)), readSettings(settingsFile(env, module))]
+  const isShared = isAmong(module.shared)
+  const shared = Object.entries(platform).filter(([key]) => isShared(key))
+  return { ...platform, ...own, ...(Object.fromEntries([...shared, ...files]) as RawValues) }
 }
+
+const isAmong = (settings: readonly Setting[]) => {
+  const keys = new Set(settings.map(({ key }) => key))
+  return (key: string): boolean => keys.has(key)
+}
+
+/** Where a `file` setting of a module stood before modules shared it: 14_vault.vault.ca. */
+const formerFile = (env: string, module: Declares, { key }: Setting): string =>
+  join(credentialsFolder(env), `${folderOf(module)}.${fileEnding(key)}`)
+
+/** `vault.ca`, of VAULT_CA */
+const fileEnding = (key: string): string => key.toLowerCase().replaceAll('_', '.')
 
 const filesOf = ({ settings, shared }: Declares): Setting[] =>
   [...settings, ...shared].filter(({ kind }) => kind === 'file')
@@ -87,7 +102,8 @@ function readSettings(path: string): RawValues {
 
 /**
  * The files that saving these settings would change. Values that are only defaults are saved too: another default in a
- * later kit must not change a running installation. Keys of other modules stay as they are.
+ * later kit must not change a running installation. Keys of other modules stay as they are; one that modules share goes
+ * from the module's own file to platform.env.
  * @returns the new content by path
  * @throws KitError exit 2 for a value that cannot be written in a settings file, or as savedSettings for a saved file
  */
@@ -102,17 +118,24 @@ export function changedFiles(
     const path = ownFile(env, module, setting)
     if (readPrivate(path) !== text) changed.set(path, text)
   }
-  for (const [path, settings] of [
-    [platformFile(env), module.shared],
-    [settingsFile(env, module), module.settings],
+  const written = resolved.filter(
+    ({ setting, text }) => text !== undefined && setting.kind !== 'file' && setting.transient !== true,
+  )
+  for (const [path, settings, others] of [
+    [platformFile(env), module.shared, []],
+    [settingsFile(env, module), module.settings, module.shared],
   ] as const) {
     const before = readSettings(path)
-    const values: Record<string, string> = { ...before }
-    for (const { setting, text } of resolved) {
-      const isWritten = setting.kind !== 'file' && setting.transient !== true
-      if (text !== undefined && settings.includes(setting) && isWritten) values[setting.key] = text
-    }
-    if (Object.keys(values).some((key) => before[key] !== values[key])) changed.set(path, envText(values))
+    const goes = isAmong(
+      written.filter(({ setting }) => others.includes(setting)).map(({ setting }) => setting),
+    )
+    const stays = Object.entries(before).filter(([key]) => !goes(key))
+    const ours = written.flatMap(({ setting, text }) =>
+      settings.includes(setting) ? [[setting.key, text]] : [],
+    )
+    const values = Object.fromEntries([...stays, ...ours]) as Record<string, string>
+    const keys = new Set([...Object.keys(before), ...Object.keys(values)])
+    if ([...keys].some((key) => before[key] !== values[key])) changed.set(path, envText(values))
   }
   return changed
 }

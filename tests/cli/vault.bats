@@ -26,9 +26,14 @@ with_vault() {
   KEYBUZZ_VAULT_TOKEN=canary-vault-1 run -6 "$step_00" --env dev
   assert_output --partial 'Vault https://127.0.0.1:1 cannot be reached'
   refute_output --partial canary
-  run -0 cat credentials/dev/14_vault.env
+  run -0 cat credentials/dev/platform.env
   assert_output --partial "VAULT_KV_MOUNT='kv'"
+  assert_output --partial "VAULT_ADDR='https://127.0.0.1:1'"
   refute_output --partial TOKEN
+  # An earlier kit kept the address in the module's own file: it goes where modules share it.
+  run -0 cat credentials/dev/14_vault.env
+  refute_output --partial VAULT_ADDR
+  assert_output --partial "VAULT_KUBERNETES_URL="
   run -1 grep -r canary-vault credentials logs
 }
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { exitCodes } from '../../../lib/base/errors.mts'
 import { inEnvironment, systemNamespace } from '../../../lib/base/names.mts'
-import { changedFiles, chooseEnvironment } from '../../../lib/settings/credentials.mts'
+import { credentialsFolder } from '../../../lib/base/files.mts'
+import { changedFiles, chooseEnvironment, savedSettings } from '../../../lib/settings/credentials.mts'
 import type { Setting } from '../../../lib/settings/settings.mts'
 import { probeNamespace } from '../../../scripts/09_k3s/probes/probe.mts'
 
@@ -43,4 +45,44 @@ test('what a run was given for itself alone is written to no file', () => {
   const changed = [...changedFiles('no-such-environment', module, resolved).values()].join('')
   assert.match(changed, /HOST='the-HOST'/)
   assert.ok(!changed.includes('TOKEN'))
+})
+
+test('a setting that modules came to share is read from the module’s own file, goes to platform.env, and is that one from then on', (context) => {
+  const env = 'shared-later-test'
+  const folder = credentialsFolder(env)
+  context.after(() => rmSync(folder, { recursive: true, force: true }))
+  mkdirSync(folder, { recursive: true })
+  const save = (name: string, text: string) => writeFileSync(`${folder}/${name}`, text, { mode: 0o600 })
+  const address: Setting = { key: 'VAULT_ADDR', title: 'Address', kind: 'text' }
+  const token: Setting = { key: 'TOKEN', title: 'Token', kind: 'sensitive', optional: true, transient: true }
+  const authority: Setting = { key: 'VAULT_CA', title: 'CA', kind: 'file' }
+  const url: Setting = { key: 'URL', title: 'URL', kind: 'text' }
+  const module = {
+    number: 14,
+    slug: 'vault',
+    title: 'Vault',
+    shared: [address, authority, token],
+    settings: [url],
+  }
+  save('14_vault.env', "VAULT_ADDR='old'\nURL='its own'\nTOKEN='of the operator'\n")
+  save('14_vault.vault.ca', 'the CA')
+  const saved = savedSettings(env, module)
+  assert.deepEqual(saved, { VAULT_ADDR: 'old', URL: 'its own', TOKEN: 'of the operator', VAULT_CA: 'the CA' })
+  const resolved = [address, authority, token, url].map((setting) => {
+    return { setting, text: saved[setting.key], origin: 'saved' as const }
+  })
+  const changed = changedFiles(env, module, resolved)
+  assert.deepEqual(Object.fromEntries(changed), {
+    [`${folder}/platform.vault.ca`]: 'the CA',
+    [`${folder}/platform.env`]: "VAULT_ADDR='old'\n",
+    [`${folder}/14_vault.env`]: "URL='its own'\nTOKEN='of the operator'\n",
+  })
+  save('platform.env', "VAULT_ADDR='new'\nURL='of another'\n")
+  save('platform.vault.ca', 'the next CA')
+  assert.deepEqual(savedSettings(env, module), {
+    VAULT_ADDR: 'new',
+    URL: 'its own',
+    TOKEN: 'of the operator',
+    VAULT_CA: 'the next CA',
+  })
 })
