@@ -32,7 +32,8 @@ export const agentFailures = (settings: Settings): readonly KnownFailure[] =>
           next: 'install module 14 again: it gives VAULT_CA to the injector; then run the same command again',
         },
         {
-          line: /permission denied/,
+          // As Vault lists its errors: programs and PostgreSQL say "permission denied" of other things.
+          line: /\* permission denied\s*$/,
           meaning:
             'Vault refuses the login of the pod: its way to the API server, its reviewer, or the role.',
           next: 'run 14_vault_02_configure_injection again: it tries each of them',

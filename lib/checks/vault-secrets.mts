@@ -1,9 +1,10 @@
 import { gunzipSync } from 'node:zlib'
 import { few } from '../base/few.mts'
 import { namesOf } from '../base/names.mts'
+import { pollUntil } from '../base/poll.mts'
 import { isWithin, type Sensitive } from '../base/sensitive.mts'
 import { differenceOf, logInAs, readStored } from '../backends/vault-values.mts'
-import { placeIn } from '../kube/manifests/delivery.mts'
+import { placeIn, settlingMs } from '../kube/manifests/delivery.mts'
 import { compareFiles } from '../kube/rollout/injected-files.mts'
 import { nameOf, type LiveObject } from '../kube/types.mts'
 import { usesVault, type VaultConnection } from '../settings/platform-vault.mts'
@@ -26,19 +27,21 @@ export interface CheckedModule<S extends Settings> {
 
 /**
  * The checks of its values: they are equal everywhere, and nothing in the cluster has a copy.
+ * @param patience milliseconds for which a pod may not be ready, or have other files: a new one of an autoscaler, and a
+ *   value that has just changed in Vault
  * @param files keys of whole files of the operator, which name public values too: what of them is secret has its own key
  */
 export const secretsChecks = <S extends Settings>(
   module: CheckedModule<S>,
-  files: readonly string[] = [],
-): Check<S>[] => [equalCheck(module), copiesCheck(module, files)]
+  { files = [], patience = settlingMs }: { files?: readonly string[]; patience?: number } = {},
+): Check<S>[] => [equalCheck(module, patience), copiesCheck(module, files)]
 
 const present = (all: Readonly<Record<string, Sensitive | undefined>>): Record<string, Sensitive> =>
   Object.fromEntries(
     Object.entries(all).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   )
 
-const equalCheck = <S extends Settings>(module: CheckedModule<S>): Check<S> => ({
+const equalCheck = <S extends Settings>(module: CheckedModule<S>, patience: number): Check<S> => ({
   id: `${module.slug}.vault`,
   title: 'With SECRETS=vault: every pod has the values of Vault and of credentials/, byte for byte',
   fix: 'install again: it compares them, and says which differ and where; kubectl -n NAMESPACE logs POD -c vault-agent',
@@ -47,7 +50,11 @@ const equalCheck = <S extends Settings>(module: CheckedModule<S>): Check<S> => (
     const connection = settings as unknown as VaultConnection
     const place = placeIn(connection, namesOf(module).namespace(settings.ENV), module.slug)
     const values = present(module.secrets(settings))
-    const { pods, problems } = await compareFiles(kube, place.namespace, values)
+    const { pods, problems } = await pollUntil(() => compareFiles(kube, place.namespace, values), {
+      until: (found) => found.pods > 0 && found.problems.length === 0,
+      milliseconds: patience,
+      every: 3000,
+    })
     if (problems.length > 0) return failed(few(problems, 5))
     if (pods === 0) return failed('no pod has files of Vault')
     const login = await logInAs(connection, kube, place)

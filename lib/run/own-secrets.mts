@@ -5,7 +5,7 @@ import { written } from '../base/written.mts'
 import { requireInjector } from '../backends/vault-injector.mts'
 import { requireKept, type Kept } from '../backends/vault-keeping.mts'
 import { differenceOf, logInAs, readStored } from '../backends/vault-values.mts'
-import { intervalSeconds } from '../kube/manifests/delivery.mts'
+import { settlingMs } from '../kube/manifests/delivery.mts'
 import { compareFiles } from '../kube/rollout/injected-files.mts'
 import { usesVault } from '../settings/platform-vault.mts'
 import type { OwnSecrets } from './context.mts'
@@ -18,9 +18,6 @@ import { isInVault, leaveVault, requireSameAsRan } from './out-of-vault.mts'
 import type { Session } from './session.mts'
 
 // The way of a module's secret values from Secrets to Vault, and that they are there.
-
-/** Milliseconds for which files may differ: an agent writes a changed value within its interval. */
-const settlingMs = (intervalSeconds + 15) * 1000
 
 /** The secrets of one step. */
 export const createOwnSecrets = <M extends Module>(session: Session<M>): OwnSecrets => ({

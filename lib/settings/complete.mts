@@ -13,6 +13,7 @@ import {
   type Settings,
   type Sources,
   type RawValues,
+  viewOf,
 } from './settings.mts'
 
 /** The input of completeSettings. */
@@ -55,8 +56,9 @@ export async function completeSettings(asking: Asking): Promise<readonly Resolve
         fillIn(settings, { ...sources, overrides: { ...sources.overrides, ...answers } }, live),
         generated,
       )
-    const wanted = questionsFor(module, resolved)
     const { env } = sources
+    const wanted = (answers: RawValues) =>
+      questionsFor(module, Object.keys(answers).length === 0 ? resolved : complete(answers), env)
     resolved = complete(
       await askQuestions({
         module,
@@ -108,14 +110,15 @@ function fillIn(settings: readonly Setting[], sources: Sources, live: RawValues)
  * The settings to ask for: missing ones, the module's own that only have a default, which Enter keeps, and transient
  * ones without a value, which are in no file.
  */
-const questionsFor = (module: Declares, resolved: readonly Resolved[]): Setting[] => {
+const questionsFor = (module: Declares, resolved: readonly Resolved[], env: string): Setting[] => {
   const absent = missing(resolved)
+  const view = viewOf(env, resolved)
   return resolved
     .filter(
       ({ setting, origin }) =>
         absent.includes(setting) ||
         (origin === 'default' && module.settings.includes(setting)) ||
-        (origin === undefined && setting.transient === true),
+        (origin === undefined && setting.transient === true && setting.isAsked?.(view) !== false),
     )
     .map(({ setting }) => setting)
 }

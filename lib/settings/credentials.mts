@@ -121,14 +121,14 @@ export function changedFiles(
   const written = resolved.filter(
     ({ setting, text }) => text !== undefined && setting.kind !== 'file' && setting.transient !== true,
   )
-  for (const [path, settings, others] of [
-    [platformFile(env), module.shared, []],
-    [settingsFile(env, module), module.settings, module.shared],
+  const sharedNow = isAmong(
+    written.map(({ setting }) => setting).filter((setting) => module.shared.includes(setting)),
+  )
+  for (const [path, settings, goes] of [
+    [platformFile(env), module.shared, () => false],
+    [settingsFile(env, module), module.settings, sharedNow],
   ] as const) {
     const before = readSettings(path)
-    const goes = isAmong(
-      written.filter(({ setting }) => others.includes(setting)).map(({ setting }) => setting),
-    )
     const stays = Object.entries(before).filter(([key]) => !goes(key))
     const ours = written.flatMap(({ setting, text }) =>
       settings.includes(setting) ? [[setting.key, text]] : [],

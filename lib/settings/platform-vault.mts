@@ -1,6 +1,6 @@
 import { authorityProblem } from '../base/certificate.mts'
 import type { Sensitive } from '../base/sensitive.mts'
-import type { Setting, SettingsView } from './settings.mts'
+import type { Setting, Settings, SettingsView } from './settings.mts'
 import { isOrigin, type Rule } from './validators.mts'
 
 // Where modules keep their secret values, and the Vault in which they may.
@@ -127,14 +127,19 @@ export const secretsChoice = [
   },
 ] as const satisfies readonly Setting[]
 
-/**
- * True while a module uses Vault. Also where Vault is known: a module that no longer uses it has to find what it left.
- */
-const applies = (view: SettingsView): boolean =>
-  view.text('SECRETS') === inVault || Boolean(view.text('VAULT_ADDR'))
+const isChosen = (view: SettingsView): boolean => view.text('SECRETS') === inVault
 
-/** The Vault of an environment, for a module that may take its secret values from it. */
-export const vaultWhereUsed = vault.map((one) => ({ ...one, when: applies }))
+/**
+ * The Vault of an environment, for a module that may take its secret values from it. While it does not, nothing of it is
+ * asked or required; where Vault is known its values are there all the same: a module that no longer uses it has to find
+ * what it left.
+ */
+export const vaultWhereUsed = vault.map((one: Setting) => ({
+  ...one,
+  when: (view: SettingsView) => isChosen(view) || Boolean(view.text('VAULT_ADDR')),
+  validate: (text: string, view: SettingsView) => (isChosen(view) ? one.validate?.(text, view) : undefined),
+  isAsked: isChosen,
+}))
 
 /** True when a module's settings choose Vault: typed ones, or those that a revision recorded. */
 export const usesVault = (settings: Readonly<Record<string, unknown>>): boolean =>
@@ -143,6 +148,10 @@ export const usesVault = (settings: Readonly<Record<string, unknown>>): boolean 
 /** The store that such settings choose: those of an older kit have none. */
 export const storeOf = (values: Readonly<Record<string, unknown>>): string =>
   usesVault(values) ? inVault : secretStores[0]
+
+/** The rules over several settings of Vault, for a module that uses it: one sentence for each that is broken. */
+export const vaultProblemsWhereUsed = (settings: Settings): string[] =>
+  usesVault(settings) ? vaultProblems(settings as Partial<VaultConnection>) : []
 
 /** The rules over several settings of Vault: one sentence for each that is broken. */
 export const vaultProblems = (settings: Partial<VaultConnection>): string[] => [

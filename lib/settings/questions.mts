@@ -19,8 +19,8 @@ import {
 export interface Questions {
   readonly module: Declares
   readonly env: string
-  /** What is asked, in order. */
-  readonly wanted: readonly Setting[]
+  /** What is asked with these answers, in order: one answer may want others. */
+  readonly wanted: (answers: RawValues) => readonly Setting[]
   /** How many values are generated, for the heading. */
   readonly generated: number
   /** Resolves every setting with these answers. */
@@ -38,22 +38,25 @@ export interface Questions {
  */
 export async function askQuestions(questions: Questions): Promise<RawValues> {
   const { module, env, wanted, generated, complete, tryOut } = questions
-  prompt.intro(
-    `${headingOf(module)}   ${env}   ${wanted.length} questions, ${generated} values generated for you`,
-  )
   let answers: RawValues = {}
+  const asked = [...wanted(answers)]
+  prompt.intro(
+    `${headingOf(module)}   ${env}   ${asked.length} questions, ${generated} values generated for you`,
+  )
   for (;;) {
-    for (const [index, setting] of wanted.entries()) {
+    for (let index = 0; index < asked.length; index += 1) {
+      const setting = asked[index] as Setting
       const resolved = complete(answers)
       const fallback = resolved.find((one) => one.setting.key === setting.key)?.text
       const message = [
-        `${setting.title}   ${index + 1}/${wanted.length}`,
+        `${setting.title}   ${index + 1}/${asked.length}`,
         ...(setting.help ? [setting.help] : []),
       ].join('\n')
       answers = {
         ...answers,
         [setting.key]: await askOne(setting, message, viewOf(env, resolved), fallback),
       }
+      asked.push(...wanted(answers).filter((one) => !asked.includes(one)))
     }
     const refusal = await tryOut?.(typed(env, complete(answers))).then(() => undefined, refusalIn)
     if (refusal === undefined) {

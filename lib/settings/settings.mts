@@ -23,6 +23,8 @@ export interface Setting {
   readonly keep?: true
   /** Used by this run only: the kit never writes it to a file or revision. An operator may put it in the file. */
   readonly transient?: true
+  /** Of a transient one. False: it is not asked with the others as they are, though it applies. */
+  readonly isAsked?: (view: SettingsView) => boolean
 }
 
 /** What defaults and rules may read: the text of other settings, and the environment's name. */

@@ -12,6 +12,7 @@ import { dependentsOf } from '../run/modules.mts'
 import { ownerOf } from '../kube/apply/ownership.mts'
 import { deletedText, deletionText, endingText, isEnding } from '../kube/deletion-text.mts'
 import { deleteObjects } from '../kube/objects.mts'
+import { isValidated, type Revision } from '../state/revision.mts'
 import { requireOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
 import { machineryOf, uninstallHosts } from './uninstall-hosts.mts'
@@ -109,12 +110,20 @@ function sayNamespaces(objects: readonly LiveObject[]): void {
 /** @throws KitError exit 5 while another module needs this one */
 export function requireNobodyNeeds(module: Module, { known }: Pick<OpenedCluster, 'known'>): void {
   const dependents = dependentsOf(module.number).map(folderOf)
-  const standing = new Map(known.map((one) => [`${one.module} (${one.env})`, one]))
-  const needing = [...standing].flatMap(([name, one]) => {
-    const isNeeding =
-      dependents.includes(one.module) ||
-      (one.madeWith !== undefined && module.isNeededBy?.(one.madeWith) === true)
-    return isNeeding && one.state !== 'uninstalled' ? [name] : []
+  const standing = new Map<string, Revision[]>()
+  for (const one of known) {
+    const name = `${one.module} (${one.env})`
+    const isSettled = isValidated(one) || one.state === 'uninstalled'
+    standing.set(name, [...(isSettled ? [] : (standing.get(name) ?? [])), one])
+  }
+  // Since its last validation: after a run that was ended, pods of before may run beside those of that run.
+  const needing = [...standing].flatMap(([name, since]) => {
+    const isNeeding = since.some(
+      (one) =>
+        dependents.includes(one.module) ||
+        (one.madeWith !== undefined && module.isNeededBy?.(one.madeWith) === true),
+    )
+    return isNeeding && since.at(-1)?.state !== 'uninstalled' ? [name] : []
   })
   if (needing.length === 0) return
   throw new KitError(`${headingOf(module)} cannot be uninstalled: other modules need it`, {

@@ -1,10 +1,12 @@
+import { agentFailures } from '../../lib/backends/vault-failures.mts'
 import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { names } from './names.mts'
 import type { ChatwootSettings } from './settings.mts'
 
 /** Known log lines of Chatwoot's processes and Jobs. */
-export const failures = ({ ENV }: ChatwootSettings): readonly KnownFailure[] => [
+export const failures = (settings: ChatwootSettings): readonly KnownFailure[] => [
+  ...agentFailures(settings),
   {
     line: /relation "installation_configs" does not exist/,
     meaning: 'The pods run on a database that was never prepared.',
@@ -38,6 +40,6 @@ export const failures = ({ ENV }: ChatwootSettings): readonly KnownFailure[] => 
   ...backendFailures({
     passwordSetting: 'CHATWOOT_POSTGRES_PASSWORD',
     program: '11_chatwoot_01_deploy',
-    database: names.database(ENV),
+    database: names.database(settings.ENV),
   }),
 ]

@@ -2,7 +2,7 @@ import { databaseDump } from '../../lib/backends/postgres-dump.mts'
 import { staysInVault } from '../../lib/kube/manifests/delivery.mts'
 import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
-import { usesVault, vaultProblems } from '../../lib/settings/platform-vault.mts'
+import { usesVault, vaultProblemsWhereUsed } from '../../lib/settings/platform-vault.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { deliveryTo, secrets } from './environment.mts'
@@ -25,7 +25,7 @@ export const chatwoot = defineModule({
   settings: own,
   images: ['chatwoot'],
   validate: (settings: ChatwootSettings) => [
-    ...vaultProblems(settings),
+    ...vaultProblemsWhereUsed(settings),
     ...(settings.CHATWOOT_ROOT && usesVault(settings)
       ? ['CHATWOOT_ROOT and SECRETS=vault exclude each other: no agent of Vault runs as root']
       : []),

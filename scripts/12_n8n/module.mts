@@ -3,7 +3,7 @@ import { staysInVault } from '../../lib/kube/manifests/delivery.mts'
 import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
 import { isByAddress } from '../../lib/settings/backend-tls.mts'
-import { vaultProblems } from '../../lib/settings/platform-vault.mts'
+import { vaultProblemsWhereUsed } from '../../lib/settings/platform-vault.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { deliveryTo, kept } from './environment.mts'
@@ -22,7 +22,7 @@ export const n8n = defineModule({
   settings: own,
   images: ['n8n', 'n8n-runners'],
   validate: (settings: N8nSettings) => [
-    ...vaultProblems(settings),
+    ...vaultProblemsWhereUsed(settings),
     ...(settings.POSTGRES_TLS === 'verify' && isByAddress(settings, 'POSTGRES')
       ? [
           'POSTGRES_HOST must be a name while POSTGRES_TLS is verify: n8n compares the certificate with "localhost" when it is an address',

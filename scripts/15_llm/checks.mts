@@ -20,5 +20,5 @@ export const checks: ChecksOf<typeof llm> = [
   services,
   qdrantRefusals,
   qdrantWrites,
-  ...secretsChecks(llm, fileKeys),
+  ...secretsChecks(llm, { files: fileKeys }),
 ]

@@ -4,7 +4,7 @@ import { fileNameOf, staysInVault } from '../../lib/kube/manifests/delivery.mts'
 import { mostFileName } from '../../lib/kube/manifests/injection.mts'
 import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
-import { usesVault, vaultProblems } from '../../lib/settings/platform-vault.mts'
+import { usesVault, vaultProblemsWhereUsed } from '../../lib/settings/platform-vault.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { deliveryTo, kept } from './environment.mts'
@@ -33,7 +33,7 @@ export const llm = defineModule({
       ? ['LITELLM_MASTER_KEY and LITELLM_SALT_KEY are the same: each needs its own']
       : []),
     ...certificateProblems(settings),
-    ...vaultProblems(settings),
+    ...vaultProblemsWhereUsed(settings),
     ...fileProblems(settings),
   ],
   objects: (settings: LlmSettings, images: Images) => ({

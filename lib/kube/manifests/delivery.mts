@@ -131,6 +131,9 @@ const readingOne = (name: string): string =>
 /** Seconds until a changed value is in its file. Programs read their files when they start. */
 export const intervalSeconds = 60
 
+/** Milliseconds for which files may differ: an agent writes a changed value within its interval. */
+export const settlingMs = (intervalSeconds + 15) * 1000
+
 /** The annotation by which pods are created anew for another Vault. */
 const agentAnnotation = 'keybuzz.io/vault-agent'
 

@@ -102,7 +102,7 @@ async function waitForKind(
         }
         // Pods that are listed before their ReplicaSets would be judged as nobody's.
         if (!Object.values(state).every((one) => one.isListed())) return
-        await failIfFatal(kubectl, awaited, state, failures)
+        await failIfFatal(kubectl, awaited, state, failures, seconds)
         for (const name of names) {
           const diagnosis = await onDeadNode(podsBefore(state, name), seconds)
           if (diagnosis === undefined) continue
@@ -139,6 +139,7 @@ async function failIfFatal(
   { namespace, kind, names }: Awaited,
   state: Rollouts,
   failures: readonly KnownFailure[],
+  waited: number,
 ): Promise<void> {
   const podsEnding = [...state.pods.objects.values()].some(
     ({ metadata }) => metadata.deletionTimestamp !== undefined,
@@ -146,7 +147,7 @@ async function failIfFatal(
   for (const name of names) {
     const workload = `${kind.toLowerCase()}/${name}`
     const diagnosis = [
-      ...newestPods(state, name).map((pod) => diagnosePod(pod, { podsEnding })),
+      ...newestPods(state, name).map((pod) => diagnosePod(pod, { podsEnding, waited })),
       ...stuckPods(state, name).map((pod) => diagnoseStuck(pod, namespace)),
       ...newestSets(state, name).map((one) => diagnoseRefusal(one, workload)),
     ].find((found) => found !== undefined)

@@ -30,17 +30,21 @@ const agentSeconds = 90
  * The diagnosis of a pod that cannot become ready by itself, or undefined while it still may.
  * @param podsEnding pods of the namespace are being deleted: an unschedulable pod may get what they free
  * @param now milliseconds since 1970
+ * @param waited seconds for which the pod was waited for, where somebody waits: by the clock of one machine, and not by
+ *   those of two
  */
 export function diagnosePod(
   pod: Pod,
-  { podsEnding, now = Date.now() }: { podsEnding: boolean; now?: number },
+  { podsEnding, now = Date.now(), waited = Infinity }: { podsEnding: boolean; now?: number; waited?: number },
 ): Diagnosis | undefined {
   const name = pod.metadata?.name ?? ''
   const where = `${name}${pod.spec?.nodeName === undefined ? '' : ` on ${pod.spec.nodeName}`}`
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
   for (const status of statuses) {
     const found =
-      diagnoseWaiting(status, where) ?? diagnoseCrash(status, name, where) ?? diagnoseAgent(status, name, now)
+      diagnoseWaiting(status, where) ??
+      diagnoseCrash(status, name, where) ??
+      diagnoseAgent(status, name, now, waited)
     if (found !== undefined) return found
   }
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
@@ -102,10 +106,15 @@ function diagnoseCrash(status: ContainerStatus, pod: string, where: string): Dia
 }
 
 /** An agent that gets no values tries again for ever: no event and no restart shows it, only its log. */
-function diagnoseAgent({ name, state }: ContainerStatus, pod: string, now: number): Diagnosis | undefined {
+function diagnoseAgent(
+  { name, state }: ContainerStatus,
+  pod: string,
+  now: number,
+  waited: number,
+): Diagnosis | undefined {
   const since = name === agents.init ? state?.running?.startedAt : undefined
   const seconds = since === undefined ? 0 : Math.round((now - new Date(String(since)).getTime()) / 1000)
-  if (!(seconds > agentSeconds)) return undefined
+  if (!(Math.min(seconds, waited) > agentSeconds)) return undefined
   return {
     what: 'it waits for Vault',
     where: pod,

@@ -55,7 +55,7 @@ export async function waitForJob(
         if (jobs.deleted.has(name) || (live === undefined && (await isAbsent(name, seconds))))
           throw deletedMeanwhile(`job/${name}`)
         if (isIn('failed', live)) throw await jobError(kubectl, live as LiveObject, failures)
-        await failIfStuck(kubectl, namespace, name, ownPods(), failures)
+        await failIfStuck(kubectl, namespace, name, ownPods(), failures, seconds)
         const found = await onDeadNode(ownPods() as unknown as Pod[], seconds)
         if (found !== undefined) throw new PodCannotEnd(`job/${name}`, found)
       },
@@ -86,9 +86,10 @@ async function failIfStuck(
   name: string,
   pods: readonly LiveObject[],
   failures: readonly KnownFailure[],
+  waited: number,
 ): Promise<void> {
   const found = pods
-    .map((pod) => diagnosePod(pod as unknown as Pod, { podsEnding: false }))
+    .map((pod) => diagnosePod(pod as unknown as Pod, { podsEnding: false, waited }))
     .find((one) => one !== undefined)
   if (found !== undefined) throw await rolloutError(kubectl, namespace, `job/${name}`, found, { failures })
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { agentFailures } from '../../../lib/backends/vault-failures.mts'
 import { diagnosePod } from '../../../lib/kube/rollout/diagnosis.mts'
 import { explainLines } from '../../../lib/kube/rollout/failure.mts'
+import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import { llm } from '../../../scripts/15_llm/module.mts'
 import { settingsOf } from '../scripts/rendered.mts'
@@ -28,14 +29,18 @@ for (const [line, meaning] of [
 
 test('modules know these lines with Vault alone, and their own lines keep their meaning', () => {
   assert.deepEqual(agentFailures({ ENV: 'staging', SECRETS: 'kubernetes' }), [])
-  for (const module of [n8n, llm]) {
+  for (const module of [chatwoot, n8n, llm]) {
     const of = (more: Record<string, string>) => module.failures(settingsOf(module, more) as never)
     assert.equal(of({ SECRETS: 'vault' }).length - of({}).length, agentFailures(settings).length)
-    const own = 'connect ECONNREFUSED 10.0.0.5:5432: There was an error initializing DB'
-    assert.equal(
-      explainLines([own], of({ SECRETS: 'vault' })).known?.meaning,
-      explainLines([own], of({})).known?.meaning,
-    )
+    for (const own of [
+      'connect ECONNREFUSED 10.0.0.5:5432: There was an error initializing DB',
+      'ERROR: permission denied for schema public',
+      "EACCES: permission denied, open '/home/node/.n8n/config'",
+    ])
+      assert.equal(
+        explainLines([own], of({ SECRETS: 'vault' })).known?.meaning,
+        explainLines([own], of({})).known?.meaning,
+      )
   }
 })
 
@@ -55,6 +60,8 @@ test('an agent that gets no values is named with its log after a minute and a ha
   assert.equal(found?.what, 'it waits for Vault')
   assert.match(found.words, /for 120 s/)
   assert.deepEqual(found.log, { pod: 'n8n-1', container: 'vault-agent-init', previous: false })
+  // Its start is by the clock of its node, the question by ours: nobody has waited that long yet.
+  assert.equal(diagnosePod(waiting as never, { ...at(120), waited: 20 }), undefined)
   const other = pod('runner', { running: { startedAt: started } })
   assert.equal(diagnosePod(other as never, at(9000)), undefined)
   assert.equal(

@@ -69,7 +69,7 @@ test('a setting that modules came to share is read from the module’s own file,
   const saved = savedSettings(env, module)
   assert.deepEqual(saved, { VAULT_ADDR: 'old', URL: 'its own', TOKEN: 'of the operator', VAULT_CA: 'the CA' })
   const resolved = [address, authority, token, url].map((setting) => {
-    return { setting, text: saved[setting.key], origin: 'saved' as const }
+    return { setting, text: savedSettings(env, module)[setting.key], origin: 'saved' as const }
   })
   const changed = changedFiles(env, module, resolved)
   assert.deepEqual(Object.fromEntries(changed), {

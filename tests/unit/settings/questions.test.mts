@@ -18,7 +18,7 @@ function ask(context: TestContext, thrown: unknown) {
   const answers = askQuestions({
     module,
     env: 'dev',
-    wanted: [host],
+    wanted: () => [host],
     generated: 0,
     complete: (overrides) => resolve([host], { env: 'dev', overrides, saved: {}, variables: {} }),
     // oxlint-disable-next-line prefer-promise-reject-errors -- what a caller throws is not always an Error
@@ -51,3 +51,25 @@ for (const [what, thrown] of [
     assert.deepEqual(notes, [])
   })
 }
+
+test('an answer that wants others has them asked after it, once each', async (context) => {
+  const store: Setting = { key: 'SECRETS', title: 'Store', kind: 'text' }
+  const address: Setting = { key: 'VAULT_ADDR', title: 'Address', kind: 'text' }
+  const titles: string[] = []
+  context.mock.method(prompt, 'intro', () => {})
+  context.mock.method(prompt, 'outro', () => {})
+  context.mock.method(prompt, 'text', (message: string) => {
+    titles.push(message)
+    return Promise.resolve(message.startsWith('Store') ? 'vault' : 'https://vault.example.com')
+  })
+  const answers = await askQuestions({
+    module: { ...module, settings: [store, address] },
+    env: 'dev',
+    wanted: (given) => (given['SECRETS'] === 'vault' ? [store, address] : [store]),
+    generated: 0,
+    complete: (overrides) => resolve([store, address], { env: 'dev', overrides, saved: {}, variables: {} }),
+    tryOut: undefined,
+  })
+  assert.deepEqual(answers, { SECRETS: 'vault', VAULT_ADDR: 'https://vault.example.com' })
+  assert.deepEqual(titles, ['Store   1/1', 'Address   2/2'])
+})

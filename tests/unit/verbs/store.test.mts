@@ -57,6 +57,15 @@ test('module 14 is not uninstalled while a module of any environment takes its s
   // A run that was ended on its way counts; one that is uninstalled, or back, does not.
   assert.throws(() => asks(revision('12_n8n', { SECRETS: 'vault' }, 'pending')), { exitCode: 5 })
   asks(revision('12_n8n', { SECRETS: 'vault' }, 'uninstalled'))
+  // A way back that was ended: pods of before it may still run.
+  assert.throws(
+    () =>
+      asks(
+        revision('12_n8n', { SECRETS: 'vault' }),
+        revision('12_n8n', { SECRETS: 'kubernetes' }, 'pending'),
+      ),
+    { exitCode: 5 },
+  )
   asks(revision('12_n8n', { SECRETS: 'vault' }), revision('12_n8n', { SECRETS: 'kubernetes' }))
   requireNobodyNeeds(n8n as never, { known: [revision('15_llm', { SECRETS: 'vault' })] })
 })

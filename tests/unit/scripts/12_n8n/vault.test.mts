@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { namesOf } from '../../../../lib/base/names.mts'
 import type { Container, Deployment, Manifest } from '../../../../lib/kube/types.mts'
 import { n8n } from '../../../../scripts/12_n8n/module.mts'
+import { problemWith, resolve, viewOf } from '../../../../lib/settings/settings.mts'
 import { objectsOf, templatesOf } from '../../vault/world.mts'
 import { settingsOf } from '../rendered.mts'
 
@@ -160,4 +161,30 @@ test('policies let the agents reach Vault, and an uninstall names what stays the
   const stays = (more: Record<string, string>) => n8n.stays(settingsOf(n8n, more) as never).join('; ')
   assert.match(stays(vault), /values kv\/data\/keybuzz\/n8n-staging, role keybuzz-n8n-staging/)
   assert.ok(!stays({}).includes('Vault'))
+})
+
+test('while n8n does not take its secrets from Vault, nothing of a Vault that is known can be wrong for it', () => {
+  const known = {
+    VAULT_ADDR: 'http://no-tls.example.com',
+    VAULT_CA: 'no certificate',
+    VAULT_ROLE_ID: 'only one',
+  }
+  const problems = (more: Record<string, string>) => {
+    const resolved = resolve([...n8n.shared, ...n8n.settings], {
+      env: 'staging',
+      overrides: {},
+      saved: { ...known, ...more },
+      variables: {},
+    })
+    const ours = resolved.filter(({ setting }) => setting.key.startsWith('VAULT_'))
+    const view = viewOf('staging', resolved)
+    return {
+      wrong: ours.filter(({ setting, text }) => problemWith(setting, text ?? '', view) !== undefined).length,
+      asked: ours.filter(({ setting }) => setting.isAsked?.(view) !== false).length,
+      together: n8n.validate(settingsOf(n8n, { ...known, ...more }) as never).length,
+    }
+  }
+  assert.deepEqual(problems({ SECRETS: 'kubernetes' }), { wrong: 0, asked: 0, together: 0 })
+  const { wrong, asked, together } = problems({ SECRETS: 'vault' })
+  assert.ok(wrong >= 2 && asked > 3 && together === 1)
 })
