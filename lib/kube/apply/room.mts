@@ -63,7 +63,8 @@ export function roomOn(
   })
 }
 
-const isOpen = (node: LiveObject): boolean => isReady(node) && (node as NodeParts).spec?.unschedulable !== true
+const isOpen = (node: LiveObject): boolean =>
+  isReady(node) && (node as NodeParts).spec?.unschedulable !== true
 
 /** True for a pod that is on a node, and neither ended nor ending, whatever its priority. */
 export function isOnNode(live: LiveObject): boolean {

@@ -118,8 +118,7 @@ export const scalerOf = (
   scalers: readonly Manifest[],
 ): HorizontalPodAutoscaler | undefined =>
   scalers.find((one) => one.kind === 'HorizontalPodAutoscaler' && scales(one, manifest)) as
-    | HorizontalPodAutoscaler
-    | undefined
+    HorizontalPodAutoscaler | undefined
 
 const replicasOf = (live: LiveObject): number | undefined => (live['spec'] as { replicas?: number }).replicas
 

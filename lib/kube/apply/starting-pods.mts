@@ -1,6 +1,6 @@
 import { requestOf, type Amount } from '../amounts.mts'
 import { isDone } from '../rollout/job.mts'
-import { isSelected } from '../rollout/progress.mts'
+import { isPodReady, isSelected } from '../rollout/progress.mts'
 import {
   type Deployment,
   type HorizontalPodAutoscaler,
@@ -68,7 +68,9 @@ interface Rollout {
 /** What these changes need. */
 export function needsOfPods({ planned, live, leaving, pods }: PlannedPods): Needs {
   const manifests = planned.map(({ manifest }) => manifest)
-  const changed = new Set(planned.flatMap((one) => (one.comparison.status === 'unchanged' ? [] : [one.manifest])))
+  const changed = new Set(
+    planned.flatMap((one) => (one.comparison.status === 'unchanged' ? [] : [one.manifest])),
+  )
   const running = pods.filter(isOnNode)
   const rollouts = planned.flatMap((one): Rollout[] => {
     const manifest = one.manifest as Deployment
@@ -94,7 +96,11 @@ export function needsOfPods({ planned, live, leaving, pods }: PlannedPods): Need
       .map((one) => ({ starting: startingOf(one, 1), gone })),
     besides: rollouts.filter(startsBeside).map((one) => ({
       starting: startingOf(one.manifest, 1),
-      gone: new Set([...left, ...rollouts.filter((other) => other !== one).flatMap(shrinking)]),
+      gone: new Set([
+        ...left,
+        ...endingFirst(one),
+        ...rollouts.filter((other) => other !== one).flatMap(shrinking),
+      ]),
       isSure: jobs.every(({ metadata }) => metadata?.namespace !== one.manifest.metadata?.namespace),
     })),
   }
@@ -102,7 +108,9 @@ export function needsOfPods({ planned, live, leaving, pods }: PlannedPods): Need
 
 const startingOf = (manifest: Deployment | Job, count: number): Starting[] => {
   const pod = manifest.spec?.template.spec
-  return pod === undefined || count <= 0 ? [] : [{ what: nameOf(manifest), pod, request: requestOf(pod), count }]
+  return pod === undefined || count <= 0
+    ? []
+    : [{ what: nameOf(manifest), pod, request: requestOf(pod), count }]
 }
 
 const countAtEnd = ({ replaces, wanted, running }: Rollout): number =>
@@ -145,6 +153,10 @@ function startsBeside({ manifest, running, replaces, wanted }: Rollout): boolean
   return (percent === undefined ? Number(maxUnavailable) : Math.floor((wanted * Number(percent)) / 100)) === 0
 }
 
+/** Pods of an earlier rollout that failed: beyond the wanted number, one that is not ready ends before a new one starts. */
+const endingFirst = ({ running, wanted }: Rollout): LiveObject[] =>
+  running.length > wanted ? running.filter((one) => !isPodReady(one as unknown as Pod)) : []
+
 /** Old pods that are replaced by smaller ones: they may be gone before another rollout needs the room. */
 function shrinking({ manifest, running, replaces }: Rollout): LiveObject[] {
   const pod = manifest.spec?.template.spec
@@ -153,5 +165,4 @@ function shrinking({ manifest, running, replaces }: Rollout): LiveObject[] {
   return running.filter((one) => isLess(after, requestOf((one as unknown as Pod).spec as PodSpec)))
 }
 
-const isLess = (a: Amount, b: Amount): boolean =>
-  a.cpuMillis < b.cpuMillis || a.memoryBytes < b.memoryBytes
+const isLess = (a: Amount, b: Amount): boolean => a.cpuMillis < b.cpuMillis || a.memoryBytes < b.memoryBytes

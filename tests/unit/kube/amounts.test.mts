@@ -20,10 +20,17 @@ test('quantities are read in every form that the API server accepts', () => {
     ['2', '500m', '0.5', '.5', '2.', '1.1', '1500000000n', '250000u', '1e0', '5E-1', '1k'].map(millis),
     [2000, 500, 500, 500, 2000, 1100, 1500, 250, 1000, 500, 1_000_000],
   )
-  assert.deepEqual(
-    ['1Gi', '512Mi', '1Ki', '1G', '1M', '12345', '1e3', '1E', '128974848000m'].map(bytes),
-    [2 ** 30, 512 * 2 ** 20, 1024, 1e9, 1e6, 12_345, 1000, 1e18, 128_974_848],
-  )
+  assert.deepEqual(['1Gi', '512Mi', '1Ki', '1G', '1M', '12345', '1e3', '1E', '128974848000m'].map(bytes), [
+    2 ** 30,
+    512 * 2 ** 20,
+    1024,
+    1e9,
+    1e6,
+    12_345,
+    1000,
+    1e18,
+    128_974_848,
+  ])
   assert.deepEqual([millis('0.1n'), millis('1u')], [0, 1], 'rounded up, but not by what a double adds')
 })
 
@@ -34,11 +41,10 @@ test('an absent quantity and one the API server would refuse count as none', () 
 })
 
 test('an amount is shown as an operator writes it', () => {
-  assert.deepEqual(['500m', '2', '1.25'].map((cpu) => cpuText(amountOf({ cpu }))), [
-    '500m cpu',
-    '2 cpu',
-    '1250m cpu',
-  ])
+  assert.deepEqual(
+    ['500m', '2', '1.25'].map((cpu) => cpuText(amountOf({ cpu }))),
+    ['500m cpu', '2 cpu', '1250m cpu'],
+  )
   assert.deepEqual(
     ['1Gi', '1536Mi', '512Mi', '1', '0'].map((memory) => memoryText(amountOf({ memory }))),
     ['1Gi memory', '1536Mi memory', '512Mi memory', '0Mi memory', '0Mi memory'],
@@ -77,7 +83,10 @@ test('a pod requests its containers and sidecars together, or what an init conta
 })
 
 test('a request that is not given is the limit; the overhead of its runtime counts', () => {
-  const limited = { name: 'one', resources: { requests: { cpu: '10m' }, limits: { cpu: '1', memory: '1Gi' } } }
+  const limited = {
+    name: 'one',
+    resources: { requests: { cpu: '10m' }, limits: { cpu: '1', memory: '1Gi' } },
+  }
   assert.deepEqual(requestOf({ containers: [limited] }), amountOf({ cpu: '10m', memory: '1Gi' }))
   assert.deepEqual(requestOf({ containers: [{ name: 'one' }] }), nothing)
   const overhead = { cpu: '250m', memory: '120Mi' }

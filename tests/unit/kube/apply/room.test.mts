@@ -87,7 +87,8 @@ test('taints must be tolerated, and labels be there', () => {
     [],
     new Set(),
   )
-  const names = (more: Partial<PodSpec>) => nodesFor({ ...asking('1'), ...more }, rooms).map(({ name }) => name)
+  const names = (more: Partial<PodSpec>) =>
+    nodesFor({ ...asking('1'), ...more }, rooms).map(({ name }) => name)
   assert.deepEqual(names({}), ['soft', 'labelled'])
   assert.deepEqual(names({ nodeSelector: { disk: 'ssd' } }), ['labelled'])
   assert.deepEqual(names({ nodeSelector: { disk: 'hdd' } }), [])
@@ -123,8 +124,16 @@ test('the pods of one workload alone: how many of them the nodes take, by CPU or
   assert.equal(shortage(room('w1', '500m'), room('w2', '500m')), undefined)
   assert.equal(shortage(room('w1', '1')), undefined)
   // 0.9 and 0.4: enough together, and still no room for the second.
-  assert.deepEqual(shortage(room('w1', '900m'), room('w2', '400m')), { is: 'workload', one: litellm, fitting: 1 })
-  assert.deepEqual(shortage(room('w1', '300m'), room('w2', '300m')), { is: 'workload', one: litellm, fitting: 0 })
+  assert.deepEqual(shortage(room('w1', '900m'), room('w2', '400m')), {
+    is: 'workload',
+    one: litellm,
+    fitting: 1,
+  })
+  assert.deepEqual(shortage(room('w1', '300m'), room('w2', '300m')), {
+    is: 'workload',
+    one: litellm,
+    fitting: 0,
+  })
   assert.deepEqual(shortage(room('w1', '4', '1Gi')), { is: 'workload', one: litellm, fitting: 1 })
   assert.deepEqual(shortage(), { is: 'workload', one: litellm, fitting: 0 })
 })
@@ -136,7 +145,10 @@ test('pods that fit alone and not together are short of the total, on the nodes 
     wanted: amountOf({ cpu: '1400m' }),
     free: amountOf({ cpu: '1300m', memory: '16Gi' }),
   })
-  const closed = { ...room('w3', '4'), node: nodeOf('w3', '4', '8Gi', { spec: { taints: [{ effect: 'NoSchedule' }] } }) }
+  const closed = {
+    ...room('w3', '4'),
+    node: nodeOf('w3', '4', '8Gi', { spec: { taints: [{ effect: 'NoSchedule' }] } }),
+  }
   assert.equal(shortageOf(all, [room('w1', '700m'), room('w2', '600m'), closed])?.is, 'total')
 })
 
@@ -144,7 +156,10 @@ test('the largest pods are placed first; when one then finds no node, only the o
   const small = pods('Deployment a/small', 4, '300m')
   const large = pods('Deployment a/large', 1, '800m')
   assert.equal(shortageOf([small, large], [room('w1', '1'), room('w2', '1200m')]), undefined)
-  assert.deepEqual(shortageOf([small, large], [room('w1', '1'), room('w2', '1100m')]), { is: 'order', one: small })
+  assert.deepEqual(shortageOf([small, large], [room('w1', '1'), room('w2', '1100m')]), {
+    is: 'order',
+    one: small,
+  })
   assert.equal(shortageOf([], []), undefined)
   assert.equal(shortageOf([pods('Deployment a/free', 3, '0')], [room('w1', '0', '0')]), undefined)
 })

@@ -19,7 +19,14 @@ const asking = (cpu: string): PodSpec => ({
 })
 
 const web = (cpu: string, more: Partial<DeploymentOptions> = {}): Deployment =>
-  deployment({ namespace: 'a', name: 'web', labels: { app: 'web' }, restartOn: [], pod: asking(cpu), ...more })
+  deployment({
+    namespace: 'a',
+    name: 'web',
+    labels: { app: 'web' },
+    restartOn: [],
+    pod: asking(cpu),
+    ...more,
+  })
 
 const status = (one: Comparison['status'], ...paths: string[]): Comparison => ({
   status: one,
@@ -39,12 +46,16 @@ const pod = (name: string, cpu: string, labels: Record<string, string> = { app: 
   kind: 'Pod',
   metadata: { name, namespace: 'a', labels },
   spec: { ...asking(cpu), nodeName: 'w1' },
-  status: { phase: 'Running' },
+  status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
 })
 
 const needs = (
   changes: Planned[],
-  { live = [], pods = [], leaving = [] }: { live?: LiveObject[]; pods?: LiveObject[]; leaving?: LiveObject[] } = {},
+  {
+    live = [],
+    pods = [],
+    leaving = [],
+  }: { live?: LiveObject[]; pods?: LiveObject[]; leaving?: LiveObject[] } = {},
 ) => needsOfPods({ planned: changes, live: new Map(live.map((one) => [nameOf(one), one])), leaving, pods })
 
 /** `Deployment a/web: 2 of 500m, 1 gone` */
@@ -119,15 +130,30 @@ test('a new template replaces every pod: the old ones are gone at the end, and t
   )
 })
 
+test('the pod of an earlier rollout that failed ends before the next new one starts; of a workload without a pod too many none does', () => {
+  const failed = { ...pod('failed', '500m'), status: { phase: 'Running' } }
+  const gone = (...pods: LiveObject[]) =>
+    needs([planned(web('500m', { replicas: 2 }), replaced)], { pods }).besides.map((one) => said(one).at(-1))
+  assert.deepEqual(gone(pod('a', '500m'), pod('b', '500m'), failed), ['gone: failed'])
+  assert.deepEqual(gone(pod('a', '500m'), failed), ['gone: '])
+})
+
 test('none starts beside old pods when these end first: Recreate, StatefulSet, maxUnavailable, no pod there', () => {
   const old = [pod('a', '500m'), pod('b', '500m')]
-  const besides = (manifest: Manifest, pods = old) => needs([planned(manifest, replaced)], { pods }).besides.length
+  const besides = (manifest: Manifest, pods = old) =>
+    needs([planned(manifest, replaced)], { pods }).besides.length
   const unavailable = (maxUnavailable: number | string | undefined, replicas = 2): Manifest => {
     const one = web('500m', { replicas })
     const rollingUpdate = maxUnavailable === undefined ? {} : { maxUnavailable }
     return { ...one, spec: { ...one.spec, strategy: { type: 'RollingUpdate', rollingUpdate } } } as Manifest
   }
-  const set = statefulSet({ namespace: 'a', name: 'web', labels: { app: 'web' }, pod: asking('1'), restartOn: [] })
+  const set = statefulSet({
+    namespace: 'a',
+    name: 'web',
+    labels: { app: 'web' },
+    pod: asking('1'),
+    restartOn: [],
+  })
   assert.equal(besides(web('500m', { replicas: 2 })), 1)
   assert.equal(besides(web('500m', { replicas: 2, strategy: 'Recreate' })), 0)
   assert.equal(besides(set), 0)
@@ -138,7 +164,11 @@ test('none starts beside old pods when these end first: Recreate, StatefulSet, m
     ),
     [1, 0, 0, 1, 1],
   )
-  assert.deepEqual([besides(unavailable(undefined, 2)), besides(unavailable(undefined, 4))], [1, 0], 'the default, 25%')
+  assert.deepEqual(
+    [besides(unavailable(undefined, 2)), besides(unavailable(undefined, 4))],
+    [1, 0],
+    'the default, 25%',
+  )
 })
 
 test('a Job runs alone and ends: it is counted by itself, unless it is done or its pod is there', () => {
