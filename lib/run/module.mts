@@ -58,6 +58,12 @@ export interface Module extends Declares {
   inClear?(settings: Settings): readonly Warning[]
   /** True when a module that was installed with these settings needs this one: it is then not uninstalled before it. */
   isNeededBy?(made: RecordedSettings): boolean
+  /**
+   * What lowers the request or the number of pods of one of its workloads, as an order to the operator; undefined when
+   * no setting does.
+   * @param workload `embedder`
+   */
+  sizedBy?(settings: Settings, workload: string): string | undefined
   /** Known failures of its containers, by their last log lines. */
   failures?(settings: Settings): readonly KnownFailure[]
   /** What no check of this module proves, one line each, in every report. */

@@ -19,6 +19,13 @@ export function needsOf(number: number): Needed[] {
 export const isKnownByNodes = (number: number): boolean =>
   modules.find((row) => row.number === number)?.state === 'nodes'
 
+/** The row of the module that makes the cluster's nodes. */
+export function nodesModule(): Needed {
+  const row = modules.find(({ number }) => isKnownByNodes(number))
+  if (row === undefined) throw new Error('no module makes the nodes')
+  return row
+}
+
 /** The rows of modules that need this one. */
 export const dependentsOf = (number: number): Needed[] =>
   modules.filter(({ needs }) => needs.includes(number))

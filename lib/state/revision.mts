@@ -82,6 +82,11 @@ export function installedImages(all: readonly Revision[]): Revision['images'] {
 export const isValidated = (revision: Revision | undefined): boolean =>
   revision?.state === 'validated' || revision?.state === 'adopted'
 
+/** True when the kit has only adopted what these revisions of one module are of, and never installed it. */
+export const isOnlyAdopted = (all: readonly Revision[]): boolean =>
+  all.some(({ state }) => state === 'adopted') &&
+  all.every(({ state }) => state === 'adopted' || state === 'uninstalled')
+
 /** The newest verification that passed. Revisions of older kits have no `passed`: there only `tested` can name it. */
 export const lastPassed = ({ tested, passed }: Revision): Revision['passed'] =>
   passed ?? (tested?.failed === 0 ? { when: tested.when, checks: tested.checks } : undefined)

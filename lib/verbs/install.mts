@@ -2,6 +2,7 @@ import { nameOf, type Manifest } from '../kube/types.mts'
 import { exitCodes, KitError, NotYet } from '../base/errors.mts'
 import { finishRun } from './summary.mts'
 import { missingBuffer, requireFreeAddresses, requireIssuers } from '../kube/apply/ingress-preconditions.mts'
+import { changeOf } from '../kube/apply/planner.mts'
 import { log } from '../base/log.mts'
 import { interruption } from '../base/signals.mts'
 import { readSchema } from './schema.mts'
@@ -10,6 +11,7 @@ import { createContext } from '../run/create-context.mts'
 import { requireKeptSettings } from '../run/lost-settings.mts'
 import { objectsOf } from '../run/objects.mts'
 import { finishSecrets, isHeldBack } from '../run/own-secrets.mts'
+import { requireRoom } from '../run/room.mts'
 import { mergeManifests } from '../state/run-revision.mts'
 import { foreignOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
@@ -65,7 +67,8 @@ async function keepSettingsOf<M extends Module>(session: Session<M>, step: Step<
 
 /**
  * Requires all preconditions of a run, before its first write.
- * @throws KitError exit 2, 3, 5 to 9, 11, 12, 130 or 143, see announceUpgrade, keepSettingsOf and ingress-preconditions
+ * @throws KitError exit 2, 3, 5 to 9, 11, 12, 130 or 143, see announceUpgrade, keepSettingsOf, ingress-preconditions and
+ *   requireRoom
  */
 async function prepare<M extends Module>(session: Session<M>, applying: readonly Step<M>[]): Promise<void> {
   const [first] = applying
@@ -85,8 +88,11 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   for (const one of asked) if (one.status === 'rejected') throw one.reason
   const [, , planned, buffer] = asked
   if (buffer.status === 'fulfilled' && buffer.value !== undefined) refuseOrNote(session, buffer.value)
-  if (planned.status === 'fulfilled')
-    warnOfOthers(opened.revisions.current, planned.value, () => session.inputs.record())
+  if (planned.status === 'fulfilled') {
+    const changes = planned.value.flatMap((one) => changeOf(one) ?? [])
+    warnOfOthers(opened.revisions.current, changes, () => session.inputs.record())
+    await requireRoom(session, planned.value)
+  }
   opened.revisions.expect(objects.map(nameOf))
 }
 

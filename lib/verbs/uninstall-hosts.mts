@@ -6,6 +6,7 @@ import { log, say } from '../base/log.mts'
 import { headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import type { Session } from '../run/session.mts'
+import { isOnlyAdopted } from '../state/revision.mts'
 import type { TeardownRun } from '../hosts/teardown.mts'
 
 /**
@@ -51,7 +52,8 @@ export async function machineryOf<M extends Module>(
   opened: OpenedCluster | undefined,
 ): Promise<Machinery | undefined> {
   const { module, env, options } = session
-  if (module.machines === undefined || (opened !== undefined && isForeign(opened))) return undefined
+  if (module.machines === undefined || (opened !== undefined && isOnlyAdopted(opened.revisions.all)))
+    return undefined
   const teardown = await module.machines.teardown()
   const run = await runOf(session, opened !== undefined)
   return {
@@ -65,11 +67,6 @@ export async function machineryOf<M extends Module>(
     },
   }
 }
-
-/** True for a cluster that the kit only adopted and never installed. */
-const isForeign = ({ revisions: { all } }: OpenedCluster): boolean =>
-  all.some(({ state }) => state === 'adopted') &&
-  all.every(({ state }) => state === 'adopted' || state === 'uninstalled')
 
 const runOf = async <M extends Module>(
   { machines, inputs, options, writes }: Session<M>,

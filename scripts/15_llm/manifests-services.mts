@@ -7,7 +7,7 @@ import type { Deployment, EnvVar, Manifest, StatefulSet } from '../../lib/kube/t
 import { deliveryTo } from './environment.mts'
 import { isIn, keysOf, qdrantKey, serviceKeys } from './keys.mts'
 import { names, proxyPort, qdrantPorts, secretNames, type Images } from './names.mts'
-import { readServices, type Service } from './services.mts'
+import { readServices, servicesFile, type Service } from './services.mts'
 import type { LlmSettings } from './settings.mts'
 
 /** The operator's services; none without their file. @throws KitError exit 2 when it or the file of keys is invalid */
@@ -104,6 +104,15 @@ function qdrantSet(settings: LlmSettings, images: Images): StatefulSet {
 
 /** The labels of the pods of one service. */
 export const serviceLabels = (name: string) => selector('llm-service', name)
+
+/** What lowers the request or the pods of a workload of this module. @throws KitError exit 2, see servicesOf */
+export function sizedBy(settings: LlmSettings, workload: string): string | undefined {
+  if (workload === 'qdrant' && hasQdrant(settings))
+    return 'set VECTOR_STORE_URL to an external vector store: then there is no Qdrant'
+  return servicesOf(settings).some(({ name }) => name === workload)
+    ? `lower resources or replicas of ${workload} in credentials/${settings.ENV}/${servicesFile}`
+    : undefined
+}
 
 /** The objects of one service of the operator. */
 function generic(settings: LlmSettings, one: Service): Manifest[] {

@@ -13,7 +13,7 @@ import { flows } from './flows.mts'
 import { inClear } from './in-clear.mts'
 import { jobs } from './jobs.mts'
 import { keysOf } from './keys.mts'
-import { aiServices, hasQdrant, qdrantClaim, servicesOf } from './manifests-services.mts'
+import { aiServices, hasQdrant, qdrantClaim, servicesOf, sizedBy } from './manifests-services.mts'
 import { ingress, prerequisites, workload } from './manifests.mts'
 import { identity, names, type Images } from './names.mts'
 import { own, shared, type LlmSettings } from './settings.mts'
@@ -49,6 +49,7 @@ export const llm = defineModule({
   secrets: kept,
   backends,
   inClear,
+  sizedBy,
   failures,
   notProven: (settings: LlmSettings) => [
     'The providers answer: a request to them costs money, and no check sends one.',

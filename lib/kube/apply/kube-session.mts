@@ -174,7 +174,7 @@ export function createKube(options: KubeOptions): KubeSession {
       if (!writes.planning) refuseConflicts(planned)
       planner.cache(planned)
       foreseen = planned.flatMap((one) => changeOf(one) ?? [])
-      return foreseen
+      return planned
     },
     get foreseen() {
       return foreseen

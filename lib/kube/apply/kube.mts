@@ -4,6 +4,7 @@ import type { KubeReader } from '../reader.mts'
 import type { Kubectl } from '../kubectl.mts'
 import type { KnownFailure } from '../rollout/failure.mts'
 import type { Definition } from './definitions.mts'
+import type { Planned } from './diff.mts'
 import type { Owner } from './ownership.mts'
 import type { Change, Writes } from '../../base/writes.mts'
 
@@ -60,12 +61,12 @@ export interface KubeSession {
   readonly unchanged: number
   /**
    * Compares all these objects before the first of them is sent; the result is cached for their steps.
-   * @returns what applying them would change
+   * @returns each of them, with what applying it would change
    * @throws KitError exit 5 for a manual edit (not under --plan), or an object of another owner or being deleted; exit
    * 8 or 9 when the API server refuses an object; see also sendObjects
    */
-  planAhead(manifests: readonly Manifest[]): Promise<readonly Change[]>
-  /** What the last planAhead returned; empty before the first. */
+  planAhead(manifests: readonly Manifest[]): Promise<readonly Planned[]>
+  /** The changes among what the last planAhead returned; empty before the first. */
   readonly foreseen: readonly Change[]
   /** Applies objects of an earlier revision, which have their step's label already. @throws KitError, see Kube.apply */
   reapply(manifests: readonly Manifest[]): Promise<void>

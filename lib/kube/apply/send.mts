@@ -109,10 +109,16 @@ export function withScaleFromZero(
   })
 }
 
-function leastOf(manifest: Deployment, scalers: readonly Manifest[]): number | undefined {
-  const scaler = scalers.find((one) => one.kind === 'HorizontalPodAutoscaler' && scales(one, manifest))
-  return (scaler as HorizontalPodAutoscaler | undefined)?.spec?.minReplicas
-}
+const leastOf = (manifest: Deployment, scalers: readonly Manifest[]): number | undefined =>
+  scalerOf(manifest, scalers)?.spec?.minReplicas
+
+/** The autoscaler of a Deployment. @param scalers manifests among which it is found */
+export const scalerOf = (
+  manifest: Deployment,
+  scalers: readonly Manifest[],
+): HorizontalPodAutoscaler | undefined =>
+  scalers.find((one) => one.kind === 'HorizontalPodAutoscaler' && scales(one, manifest)) as
+    HorizontalPodAutoscaler | undefined
 
 const replicasOf = (live: LiveObject): number | undefined => (live['spec'] as { replicas?: number }).replicas
 

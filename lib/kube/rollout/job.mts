@@ -51,8 +51,8 @@ export async function ensureJob(
       async () => void (await deleteObjects(kubectl, idle, { wait: true })),
     )
   }
-  if (found !== undefined && jobState(found) === 'complete' && later === undefined) {
-    if (!writes.planning) log.ok(`job/${found.metadata.name} was done before`)
+  if (isDone(job, same)) {
+    if (!writes.planning) log.ok(`job/${job.metadata?.name} was done before`)
   } else if (found !== undefined && jobState(found) === 'active') {
     if (!writes.planning) await wait(found as unknown as Job)
   } else {
@@ -70,6 +70,17 @@ export async function ensureJob(
   await writes.make(
     others.map((one) => ({ sign: '-', what: nameOf(one) })),
     async () => void (await deleteObjects(kubectl, others, { wait: false })),
+  )
+}
+
+/** True when ensureJob keeps the Job: it is complete, and the last one with its task. @param live objects of the module */
+export function isDone(job: Job, live: Iterable<LiveObject>): boolean {
+  const same = [...live].filter((one) => doesTheSame(one, job))
+  const found = same.find((one) => nameOf(one) === nameOf(job))
+  return (
+    found !== undefined &&
+    jobState(found) === 'complete' &&
+    !same.some((one) => createdAt(one) > createdAt(found))
   )
 }
 

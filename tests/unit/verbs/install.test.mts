@@ -56,7 +56,7 @@ function runOf(
     policies: () => policies,
     writes: { planning: false, changes: [] },
     reporter: { reporter: {}, warnings: [] },
-    opened: { kube, revisions, known: [] },
+    opened: { kube, revisions, known: [], look: { nodes: [], namespaces: [] } },
     requireOpened: () => ({ kube, revisions }),
   }
   return { session: session as unknown as Session<never>, module, pruned, manifests }
@@ -150,7 +150,8 @@ test('an install says before its first step whose revision it changes, and which
   const { session, module } = runOf()
   const seen: string[] = []
   context.mock.method(process.stderr, 'write', (text: string) => seen.push(text) > 0)
-  const change = { sign: '~', what: 'ConfigMap shop/one', fields: ['data.TZ   a -> b'] }
+  const fields = [{ path: 'data.TZ', before: 'a', after: 'b' }]
+  const change = { manifest: declared[0], comparison: { status: 'changed', fields } }
   Object.assign(session.inputs, {
     record: () => ({ values: { TIMEZONE: 'UTC' }, secrets: [] }),
     lost: () => [],

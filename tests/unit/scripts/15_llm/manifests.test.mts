@@ -343,3 +343,18 @@ test('an uninstall says that the database and the volume stay; a rollback asks t
   assert.match(backup.join('\n'), /pg_dump[^]*LITELLM_SALT_KEY[^]*Qdrant by its API, never its folder/)
   assert.match(restore[0] ?? '', /scale deployment litellm --replicas 0/)
 })
+
+test('what lowers the request or the pods of a workload is told where a setting does', () => {
+  const sized = (workload: string, more = {}) =>
+    llm.sizedBy(settingsFor({ SERVICES_YML: services, ...more }), workload)
+  assert.equal(
+    sized('embedder'),
+    'lower resources or replicas of embedder in credentials/staging/15_llm.services.yml',
+  )
+  assert.match(sized('qdrant') ?? '', /VECTOR_STORE_URL/)
+  const external = {
+    VECTOR_STORE_URL: 'https://vectors.example.com',
+    SERVICES_YML: services.replace(', QDRANT_API_KEY', ''),
+  }
+  assert.deepEqual([sized('litellm'), sized('qdrant', external)], [undefined, undefined])
+})

@@ -1,0 +1,96 @@
+import { cpuText, memoryText, type Amount } from '../amounts.mts'
+import { byName } from '../objects.mts'
+import { type LiveObject, nameOf } from '../types.mts'
+import { isWorkload } from '../workloads.mts'
+import type { Planned } from './diff.mts'
+import type { KubeSession } from './kube.mts'
+import { ownerOf } from './ownership.mts'
+import { freest, nodesFor, roomOn, shortageOf, type NodeRoom, type Shortage, type Starting } from './room.mts'
+import { needsOfPods, startsPods, type Need } from './starting-pods.mts'
+
+/** Too little room for the pods of a run. */
+export interface MissingRoom {
+  /** One sentence: which workload, what it requests, the most that is free and where. */
+  readonly message: string
+  /** Names of the workloads that need the room: `litellm`. */
+  readonly workloads: readonly string[]
+  /** True when no scheduler could place them; false when a better order may. */
+  readonly isSure: boolean
+}
+
+/**
+ * Compares what the pods that planned changes start request with what is free on the nodes. The pods of the cluster are
+ * read only when a change starts some.
+ * @param planned every object of the run
+ * @param nodes the Node objects of the cluster
+ * @returns the first thing that is missing, a sure one before one that is not; undefined when each pod finds a node
+ * @throws KitError, see Api
+ */
+export async function missingRoom(
+  session: Pick<KubeSession, 'objects' | 'recorded' | 'reader'>,
+  planned: readonly Planned[],
+  nodes: readonly LiveObject[],
+): Promise<MissingRoom | undefined> {
+  if (!startsPods(planned)) return undefined
+  const pods = await session.reader.list('pods', {})
+  const declared = new Set(planned.map(({ manifest }) => nameOf(manifest)))
+  const steps = new Set(planned.map(({ manifest }) => ownerOf(manifest).step))
+  const leaving = (await session.recorded()).filter(
+    (one) => isWorkload(one) && !declared.has(nameOf(one)) && steps.has(ownerOf(one).step),
+  )
+  const live = byName(await session.objects())
+  const { atEnd, jobs, besides } = needsOfPods({ planned, live, leaving, pods })
+  const problemOf = (need: Need, isBeside: boolean, isSure = true): MissingRoom[] => {
+    const rooms = roomOn(nodes, pods, need.gone)
+    const shortage = shortageOf(need.starting, rooms)
+    return shortage === undefined ? [] : [problem(shortage, { need, rooms, isBeside, isSure })]
+  }
+  const found = [
+    ...[atEnd, ...jobs].flatMap((need) => problemOf(need, false)),
+    ...besides.flatMap((need) => problemOf(need, true, need.isSure)),
+  ]
+  return found.find(({ isSure }) => isSure) ?? found[0]
+}
+
+interface Found {
+  readonly need: Need
+  readonly rooms: readonly NodeRoom[]
+  readonly isBeside: boolean
+  readonly isSure: boolean
+}
+
+function problem(shortage: Shortage, { need, rooms, isBeside, isSure }: Found): MissingRoom {
+  if (shortage.is === 'total') {
+    const count = need.starting.reduce((sum, one) => sum + one.count, 0)
+    return {
+      message: `the ${count} pods of this run do not fit on the nodes: together they request ${amountText(shortage.wanted)}, and ${amountText(shortage.free)} is free`,
+      workloads: need.starting.map(nameIn),
+      isSure,
+    }
+  }
+  const { one } = shortage
+  const each = `${amountText(one.request)}${one.count === 1 ? '' : ' each'}`
+  const wants = `${one.what} wants ${one.count} pod${one.count === 1 ? '' : 's'} of ${each}`
+  const usable = nodesFor(one.pod, rooms)
+  const message =
+    shortage.is === 'order'
+      ? `${one.what} may find no room: the free CPU and memory is in pieces, and one of its pods wants ${amountText(one.request)}`
+      : isBeside
+        ? `${one.what} cannot be replaced: its new pod of ${each} starts before an old one ends, and no node has room for it`
+        : `${wants}, and the nodes have room for ${shortage.fitting}`
+  return {
+    message: `${message} (${mostFree(usable)})`,
+    workloads: [nameIn(one)],
+    isSure: isSure && shortage.is === 'workload',
+  }
+}
+
+const nameIn = ({ what }: Starting): string => what.slice(what.lastIndexOf('/') + 1)
+
+const amountText = (amount: Amount): string => `${cpuText(amount)} and ${memoryText(amount)}`
+
+function mostFree(rooms: readonly NodeRoom[]): string {
+  const [cpu, memory] = [freest(rooms, 'cpuMillis'), freest(rooms, 'memoryBytes')]
+  if (cpu === undefined || memory === undefined) return 'no Ready node takes such a pod'
+  return `most free: ${cpuText(cpu.free)} on ${cpu.name}, ${memoryText(memory.free)} on ${memory.name}`
+}
