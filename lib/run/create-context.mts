@@ -24,6 +24,7 @@ import { reportFacts } from './report-facts.mts'
 import { runTests } from '../checks/tests.mts'
 import type { Session } from './session.mts'
 import type { Step } from './step.mts'
+import { requireNoShrinking } from './volumes.mts'
 import { createUntil } from '../base/poll.mts'
 import { createOwnSecrets } from './own-secrets.mts'
 
@@ -131,7 +132,9 @@ function credentialsOf<M extends Module>(session: Session<M>): Credentials {
         opened && live && unprovenKeys(opened.revisions.all, live, fingerprintBy(opened.checksumKey.value))
       const tryOut = (settings: SettingsOf<M>) =>
         tryBackends(module.backends?.(settings) ?? {}, session.backends(settings))
-      await inputs.ensure(live?.values ?? {}, hold, tryOut, unproven)
+      await inputs.ensure(live?.values ?? {}, hold, tryOut, unproven, (settings) =>
+        requireNoShrinking(session, settings),
+      )
     },
     keep: (found) => inputs.keep(found, hold),
   }
