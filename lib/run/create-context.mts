@@ -25,6 +25,7 @@ import { runTests } from '../checks/tests.mts'
 import type { Session } from './session.mts'
 import type { Step } from './step.mts'
 import { requireNoShrinking } from './volumes.mts'
+import type { Versions } from '../settings/versions.mts'
 import { createUntil } from '../base/poll.mts'
 import { createOwnSecrets } from './own-secrets.mts'
 
@@ -141,7 +142,7 @@ function credentialsOf<M extends Module>(session: Session<M>): Credentials {
 }
 
 function testsOf<M extends Module>(session: Session<M>): Tests<M> {
-  const { module, inputs, options, writes, repairs } = session
+  const { module, inputs, options, versions, writes, repairs } = session
   return {
     async run(loadChecks, loadDrills) {
       if (writes.planning) return
@@ -154,7 +155,7 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
       await runTests(module, {
         checks,
         drills,
-        tools: readersOf({ settings, ...cluster, http, backends: session.backends() }),
+        tools: readersOf({ settings, versions, ...cluster, http, backends: session.backends() }),
         breaking:
           options.verb === 'drill' ? createBreaking({ kubectl: cluster.kubectl, kube, repairs }) : undefined,
         causes: () => failingBackends(module.backends?.(settings) ?? {}, session.backends()),
@@ -171,6 +172,7 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
 /** The sources of the tools of checks. */
 export interface ReaderSources<S> {
   readonly settings: S
+  readonly versions: Versions
   readonly kubectl: Kubectl
   readonly http: Http
   readonly backends: Pick<Backends, 'postgres' | 'redis' | 's3'>
@@ -179,11 +181,13 @@ export interface ReaderSources<S> {
 /** The tools of checks, without any writer. The login to a backend is made at its first use. */
 export const readersOf = <M extends Module>({
   settings,
+  versions,
   kubectl,
   http,
   backends: { postgres, redis, s3 },
 }: ReaderSources<SettingsOf<M>>): Tools<SettingsOf<M>> => ({
   settings,
+  versions,
   kube: createKubeReader(kubectl),
   http,
   postgres: {
