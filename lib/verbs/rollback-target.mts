@@ -4,7 +4,7 @@ import type { RunRevision } from '../state/run-revision.mts'
 import { imagesIn } from '../kube/workloads.mts'
 import { headingOf, masterCommand } from '../base/names.mts'
 import { written } from '../base/written.mts'
-import { denialOfImage } from '../settings/denied-versions.mts'
+import { denialOf, denialOfImage } from '../settings/denied-versions.mts'
 import type { Declares } from '../settings/settings.mts'
 import type { Versions } from '../settings/versions.mts'
 
@@ -55,11 +55,18 @@ const differs = (one: Revision, current: Revision | undefined): boolean =>
   JSON.stringify(one.manifests) !== JSON.stringify(current?.manifests)
 
 /** Why the images of a revision must never run, one line each, by versions.json as it is now. */
-export const denialsOf = ({ images, manifests }: Revision, versions: Versions): string[] =>
-  [...new Set([...Object.values(images), ...manifests.flatMap(imagesIn)])].flatMap((image) => {
-    const denial = denialOfImage(versions, image)
-    return denial === undefined ? [] : [`${image}: ${denial}`]
-  })
+export function denialsOf({ images, manifests }: Revision, versions: Versions): string[] {
+  const linesOf = (image: string, denial: string | undefined): string[] =>
+    denial === undefined ? [] : [`${image}: ${denial}`]
+  const found = [
+    // A name in versions.json says which program it is, whatever its image was called then.
+    ...Object.entries(images).flatMap(([name, image]) =>
+      linesOf(image, denialOf(versions[name]?.denied ?? {}, '', image)),
+    ),
+    ...manifests.flatMap(imagesIn).flatMap((image) => linesOf(image, denialOfImage(versions, image))),
+  ]
+  return [...new Set(found)]
+}
 
 /**
  * Requires that a rollback brings back no version that must never run. It may have been installed before that was known.

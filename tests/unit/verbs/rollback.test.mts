@@ -41,6 +41,10 @@ const back = (then: Partial<Revision>): Promise<void> => {
 for (const [what, then] of [
   ['LiteLLM', { images: { litellm: right.replace('108.14', '107.0') }, manifests: [deployed(right)] }],
   [
+    'LiteLLM under another name',
+    { images: { litellm: 'example.com/litellm-of-ours:v1.107.0' }, manifests: [deployed(right)] },
+  ],
+  [
     'a service of the operator',
     { images: { litellm: right }, manifests: [deployed('example.com/litellm:v1.107.0')] },
   ],
