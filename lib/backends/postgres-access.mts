@@ -63,14 +63,15 @@ export function requireUsable(
   if (facts.promised + connections > facts.most - reserved) {
     throw new KitError(`${where}: not enough connections for ${name}`, {
       exitCode: exitCodes.preflight,
-      details: [
-        `it needs ${connections}, other roles were promised ${facts.promised}, ${reserved} stay free, max_connections is ${facts.most}`,
-        written(),
-      ],
+      details: [budgetOf(facts, connections), written()],
       hint: 'raise max_connections, or lower the module’s maxima of pods',
     })
   }
 }
+
+/** How the connections that a database may open fit beside those of all other roles, for a line. */
+export const budgetOf = ({ promised, most }: Facts, connections: number): string =>
+  `it needs ${connections}, other roles were promised ${promised}, ${reserved} stay free, max_connections is ${most}`
 
 /** True for a database that a killed run created and did not hand over to its owner. */
 const isHalfMade = (facts: Facts, user: string, claim: string): boolean =>

@@ -173,3 +173,9 @@ function refusal(cause: unknown, { host, port, user, setting, tls, database }: L
     cause,
   })
 }
+
+/** True when a database of this name exists. @throws pg's error when the query fails */
+export async function isThere(server: Connection, name: string): Promise<boolean> {
+  const { rowCount } = await server.query('select from pg_database where datname = $1', [name])
+  return rowCount === 1
+}

@@ -6,8 +6,9 @@ import {
   type ExtensionFacts,
 } from './postgres-extensions.mts'
 import { asked, failure, noDatabase } from './postgres-failure.mts'
-import { execute, isAbsent, logIn, type Connection, type Login } from './postgres-login.mts'
+import { execute, isAbsent, isThere, logIn, type Connection, type Login } from './postgres-login.mts'
 import {
+  budgetOf,
   canLogIn,
   requireNoForeignRights,
   requireNoMembership,
@@ -131,7 +132,7 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
 
   async function findText(database: Database, query: string): Promise<string | undefined> {
     try {
-      if (!(await isThere(await connect(), database))) return undefined
+      if (!(await isThere(await connect(), database.name))) return undefined
       const connection = await logIn(loginOf(database, database.name))
       try {
         const { rows } = await connection.query<Record<string, string | null>>(query)
@@ -186,15 +187,11 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
       if (writes.planning) return
       if (handover.length > 0 || !fits) await asked(requireOwnSchema(loginOf(database, name), where), where)
       reporter.ok(`${where} database ${name}, owner ${owner}`)
+      reporter.ok(`${where} connections of ${name}: ${budgetOf(facts, database.connections)}`)
     },
     async close() {
       // A login that failed, also while the run was interrupted, was reported to whoever asked for it.
       await (await connection?.catch(() => undefined))?.end()
     },
   }
-}
-
-async function isThere(server: Connection, { name }: Database): Promise<boolean> {
-  const { rowCount } = await server.query('select from pg_database where datname = $1', [name])
-  return rowCount === 1
 }

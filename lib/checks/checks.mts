@@ -7,6 +7,7 @@ import type { PostgresReader } from '../backends/postgres.mts'
 import type { RedisReader } from '../backends/redis.mts'
 import type { S3Reader } from '../backends/s3.mts'
 import type { Settings } from '../settings/settings.mts'
+import type { Versions } from '../settings/versions.mts'
 import { endNear } from '../base/certificate.mts'
 
 /** One test of an installed module. It only observes; temporary objects that it creates, it deletes. */
@@ -28,6 +29,8 @@ export interface Check<S extends Settings = Settings> {
 /** The tools of a check: readers only. */
 export interface CheckTools<S extends Settings = Settings> {
   readonly settings: S
+  /** The versions of this environment, with those that must never run. */
+  readonly versions: Versions
   readonly kube: KubeReader
   readonly http: Http
   readonly postgres: PostgresReader

@@ -32,3 +32,16 @@ export const resourceOf = (kind: WorkloadKind): string => resources[kind]
 /** True for a Deployment or StatefulSet. */
 export const isWorkload = ({ kind }: Manifest | LiveObject): boolean =>
   kind !== undefined && Object.hasOwn(resources, kind)
+
+/** What of a pod, or of the template of a workload or Job, names images. */
+interface WithImages {
+  readonly containers?: readonly { readonly image?: string }[]
+  readonly initContainers?: readonly { readonly image?: string }[]
+}
+
+/** The images of a pod, or of the pods of a workload or Job, each once; none for other objects. */
+export function imagesIn(object: Manifest | LiveObject): string[] {
+  const { spec = {} } = object as { spec?: WithImages & { template?: { spec?: WithImages } } }
+  const { containers = [], initContainers = [] } = spec.template?.spec ?? spec
+  return [...new Set([...initContainers, ...containers].flatMap(({ image }) => image ?? []))]
+}

@@ -24,6 +24,8 @@ import { reportFacts } from './report-facts.mts'
 import { runTests } from '../checks/tests.mts'
 import type { Session } from './session.mts'
 import type { Step } from './step.mts'
+import { requireNoShrinking } from './volumes.mts'
+import type { Versions } from '../settings/versions.mts'
 import { createUntil } from '../base/poll.mts'
 import { createOwnSecrets } from './own-secrets.mts'
 
@@ -131,14 +133,16 @@ function credentialsOf<M extends Module>(session: Session<M>): Credentials {
         opened && live && unprovenKeys(opened.revisions.all, live, fingerprintBy(opened.checksumKey.value))
       const tryOut = (settings: SettingsOf<M>) =>
         tryBackends(module.backends?.(settings) ?? {}, session.backends(settings))
-      await inputs.ensure(live?.values ?? {}, hold, tryOut, unproven)
+      await inputs.ensure(live?.values ?? {}, hold, tryOut, unproven, (settings) =>
+        requireNoShrinking(session, settings),
+      )
     },
     keep: (found) => inputs.keep(found, hold),
   }
 }
 
 function testsOf<M extends Module>(session: Session<M>): Tests<M> {
-  const { module, inputs, options, writes, repairs } = session
+  const { module, inputs, options, versions, writes, repairs } = session
   return {
     async run(loadChecks, loadDrills) {
       if (writes.planning) return
@@ -151,7 +155,7 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
       await runTests(module, {
         checks,
         drills,
-        tools: readersOf({ settings, ...cluster, http, backends: session.backends() }),
+        tools: readersOf({ settings, versions, ...cluster, http, backends: session.backends() }),
         breaking:
           options.verb === 'drill' ? createBreaking({ kubectl: cluster.kubectl, kube, repairs }) : undefined,
         causes: () => failingBackends(module.backends?.(settings) ?? {}, session.backends()),
@@ -168,6 +172,7 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
 /** The sources of the tools of checks. */
 export interface ReaderSources<S> {
   readonly settings: S
+  readonly versions: Versions
   readonly kubectl: Kubectl
   readonly http: Http
   readonly backends: Pick<Backends, 'postgres' | 'redis' | 's3'>
@@ -176,11 +181,13 @@ export interface ReaderSources<S> {
 /** The tools of checks, without any writer. The login to a backend is made at its first use. */
 export const readersOf = <M extends Module>({
   settings,
+  versions,
   kubectl,
   http,
   backends: { postgres, redis, s3 },
 }: ReaderSources<SettingsOf<M>>): Tools<SettingsOf<M>> => ({
   settings,
+  versions,
   kube: createKubeReader(kubectl),
   http,
   postgres: {

@@ -49,13 +49,15 @@ export interface Inputs<M extends Module> {
    * @param hold runs before a file is changed: confirmation of a protected environment, lock
    * @param tryOut tries backends with answers that were typed
    * @param unproven keys of live values that no validated revision ran with
-   * @throws KitError exit 2, 5, 12, 130 or 143, see completeSettings and keepSettings, and what `hold` throws
+   * @param judge refuses complete settings before any is saved, by what the cluster has
+   * @throws KitError exit 2, 5, 12, 130 or 143, see completeSettings and keepSettings, and what `hold` and `judge` throw
    */
   ensure(
     live: RawValues,
     hold: () => Promise<void>,
     tryOut?: (settings: SettingsOf<M>) => Promise<void>,
     unproven?: ReadonlySet<string>,
+    judge?: (settings: SettingsOf<M>) => Promise<void>,
   ): Promise<void>
   /**
    * Saves values for settings without one; under --plan they are only used.
@@ -132,7 +134,7 @@ export async function openInputs<M extends Module>(
       decide(lost)
     },
     accept: decide,
-    async ensure(live, hold, tryOut, unproven) {
+    async ensure(live, hold, tryOut, unproven, judge) {
       const resolved = await completeSettings({
         module,
         sources: sources(),
@@ -141,6 +143,7 @@ export async function openInputs<M extends Module>(
         interactive: interactive(options.noInput) && !looking,
         tryOut: tryOut && ((answers) => tryOut(answers as SettingsOf<M>)),
       })
+      await judge?.(typed(env, resolved) as SettingsOf<M>)
       settings = undefined
       for (const one of resolved) if (isUnsaid(one)) unsaid.add(one.setting.key)
       transient = transientOf(resolved)

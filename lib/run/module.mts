@@ -52,6 +52,8 @@ export interface Module extends Declares {
    * Secrets. A module that declares them has the settings of settings/platform-vault.mts.
    */
   secrets?(settings: Settings): Readonly<Record<string, Sensitive | undefined>>
+  /** Its volumes whose size a setting says: a smaller one is refused before it is saved. */
+  volumes?(settings: Settings): readonly SizedVolume[]
   /** The backends it uses outside the cluster. */
   backends?(settings: Settings): BackendNeeds
   /** What its pods send unencrypted to other addresses than the backends: a warning of every report. */
@@ -93,6 +95,21 @@ export interface Schema {
   readonly lastMigration: string
   readonly backup: readonly string[]
   readonly restore: readonly string[]
+}
+
+/** A volume with the size that a setting says. */
+export interface SizedVolume {
+  readonly namespace: string
+  /** The name of its PersistentVolumeClaim. */
+  readonly claim: string
+  /** The key of that setting. */
+  readonly setting: string
+  /** The size it says, as a Kubernetes quantity: `10Gi`. */
+  readonly size: string
+  /** How that setting says a size in GiB: `10Gi`, or `10`. */
+  readonly textOf: (gib: number) => string
+  /** The way out for who can do without its data. */
+  readonly otherwise?: string
 }
 
 /** Declares a module; keys stay literal, so that settings are typed by name. */

@@ -19,6 +19,44 @@ export function denialOf(
   return hit === undefined ? undefined : `${hit[0]} ${hit[1]}`
 }
 
+/** What an entry of versions.json says about versions that must never be installed. */
+interface Denying {
+  readonly image?: string
+  readonly denied?: Readonly<Record<string, string>>
+  readonly builds?: readonly string[]
+}
+
+/** An environment's entry with what the kit's own denies: an environment can only add to it. */
+export const withDenied = <T extends Denying>(entry: T, { denied, builds = [], image }: Denying = {}): T =>
+  denied === undefined
+    ? entry
+    : {
+        ...entry,
+        denied: { ...entry.denied, ...denied },
+        builds: [...(entry.builds ?? []), ...builds, ...(image === undefined ? [] : [lastPartOf(image)])],
+      }
+
+/**
+ * Why an image from anywhere must never run: it is a build of a program of versions.json, in a version that is denied
+ * there. An image named by its digest alone tells no version.
+ * @param versions the entries of versions.json, by name
+ * @param image reference: `registry.example.com/mirror/litellm:v1.107.0`
+ */
+export function denialOfImage(
+  versions: Readonly<Record<string, Denying>>,
+  image: string,
+): string | undefined {
+  const part = lastPartOf(image)
+  return Object.values(versions)
+    .filter(
+      (one) => one.builds?.includes(part) || (one.image !== undefined && lastPartOf(one.image) === part),
+    )
+    .flatMap(({ denied = {} }) => denialOf(denied, '', image) ?? [])[0]
+}
+
+/** The last part of an image's name: `litellm` of `ghcr.io/berriai/litellm:v1.108.14`. */
+const lastPartOf = (image: string): string => /([^/:@]+)(:[^/]*|@.*)?$/.exec(image)?.[1] ?? ''
+
 function matches(pattern: string, candidate: string): boolean {
   if (candidate === pattern) return true
   const numbers = numbersOf(candidate)

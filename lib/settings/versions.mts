@@ -4,7 +4,7 @@ import { credentialsFolder, readIfThere, root, shownPath } from '../base/files.m
 import { shortened } from '../base/sensitive.mts'
 import { located } from './release-files.mts'
 import { listOf, mapOf, oneOf, onlyFields, optional, readShape, text } from '../base/shape.mts'
-import { denialOf } from './denied-versions.mts'
+import { denialOf, withDenied } from './denied-versions.mts'
 
 /** One entry of versions.json: an image, or a binary. */
 export interface Version {
@@ -26,6 +26,8 @@ export interface Version {
   readonly signature?: 'key' | 'keyless'
   /** Why some versions must never be installed, by pattern (denied-versions.mts). An environment can only add more. */
   readonly denied?: Readonly<Record<string, string>>
+  /** Last parts of the names under which any registry may have this program: `litellm-database`. */
+  readonly builds?: readonly string[]
 }
 
 const versionsShape = mapOf(
@@ -39,6 +41,7 @@ const versionsShape = mapOf(
     standIn: optional(text),
     signature: optional(oneOf(['key', 'keyless'])),
     denied: optional(mapOf(text)),
+    builds: optional(listOf(text)),
   }),
 )
 
@@ -53,13 +56,11 @@ export type Versions = Readonly<Record<string, Version>>
 export function readVersions(env: string): { versions: Versions; overlaid: readonly string[] } {
   const base = readOne(join(root, 'versions.json')) ?? {}
   const own = readOne(join(credentialsFolder(env), 'versions.json')) ?? {}
-  const versions = Object.fromEntries(
-    Object.entries({ ...base, ...own }).map(([name, entry]) => [name, located(entry)]),
-  )
-  for (const [name, { version, image }] of Object.entries(versions)) {
+  const all = Object.entries({ ...base, ...own })
+  const versions = Object.fromEntries(all.map(([name, one]) => [name, located(withDenied(one, base[name]))]))
+  for (const [name, { version, image, denied = {} }] of Object.entries(versions)) {
     const problem =
-      (image === undefined ? undefined : problemWithImage(image)) ??
-      denialOf({ ...own[name]?.denied, ...base[name]?.denied }, version, image)
+      (image === undefined ? undefined : problemWithImage(image)) ?? denialOf(denied, version, image)
     if (problem !== undefined) {
       throw new KitError(`versions.json: ${name} is ${image ?? version}: ${problem}`, {
         exitCode: exitCodes.usage,

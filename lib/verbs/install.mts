@@ -13,6 +13,7 @@ import { objectsOf } from '../run/objects.mts'
 import { finishSecrets, isHeldBack } from '../run/own-secrets.mts'
 import { requireRoom } from '../run/room.mts'
 import { mergeManifests } from '../state/run-revision.mts'
+import { requireNoShrinking } from '../run/volumes.mts'
 import { foreignOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
 import type { Step } from '../run/step.mts'
@@ -67,8 +68,8 @@ async function keepSettingsOf<M extends Module>(session: Session<M>, step: Step<
 
 /**
  * Requires all preconditions of a run, before its first write.
- * @throws KitError exit 2, 3, 5 to 9, 11, 12, 130 or 143, see announceUpgrade, keepSettingsOf, ingress-preconditions and
- *   requireRoom
+ * @throws KitError exit 2, 3, 5 to 9, 11, 12, 130 or 143, see announceUpgrade, keepSettingsOf, requireNoShrinking,
+ *   ingress-preconditions and requireRoom
  */
 async function prepare<M extends Module>(session: Session<M>, applying: readonly Step<M>[]): Promise<void> {
   const [first] = applying
@@ -76,6 +77,7 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   await announceUpgrade(session)
   const { opened } = session
   if (opened === undefined) return
+  await requireNoShrinking(session, session.inputs.current())
   const objects = declaredObjects(session, applying)
   // Read concurrently; the first error in this order is thrown.
   const asked = await Promise.allSettled([

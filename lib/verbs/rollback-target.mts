@@ -1,6 +1,12 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { isValidated, shortTime, type Revision } from '../state/revision.mts'
 import type { RunRevision } from '../state/run-revision.mts'
+import { imagesIn } from '../kube/workloads.mts'
+import { headingOf, masterCommand } from '../base/names.mts'
+import { written } from '../base/written.mts'
+import { denialOf, denialOfImage } from '../settings/denied-versions.mts'
+import type { Declares } from '../settings/settings.mts'
+import type { Versions } from '../settings/versions.mts'
 
 // Pure: the target revision of a rollback.
 
@@ -47,3 +53,35 @@ const differs = (one: Revision, current: Revision | undefined): boolean =>
   current?.state === 'pending' ||
   current?.state === 'uninstalled' ||
   JSON.stringify(one.manifests) !== JSON.stringify(current?.manifests)
+
+/** Why the images of a revision must never run, one line each, by versions.json as it is now. */
+export function denialsOf({ images, manifests }: Revision, versions: Versions): string[] {
+  const linesOf = (image: string, denial: string | undefined): string[] =>
+    denial === undefined ? [] : [`${image}: ${denial}`]
+  const found = [
+    // A name in versions.json says which program it is, whatever its image was called then.
+    ...Object.entries(images).flatMap(([name, image]) =>
+      linesOf(image, denialOf(versions[name]?.denied ?? {}, '', image)),
+    ),
+    ...manifests.flatMap(imagesIn).flatMap((image) => linesOf(image, denialOfImage(versions, image))),
+  ]
+  return [...new Set(found)]
+}
+
+/**
+ * Requires that a rollback brings back no version that must never run. It may have been installed before that was known.
+ * @throws KitError exit 5 naming image and reason
+ */
+export function requireNotDenied(
+  module: Pick<Declares, 'number' | 'slug' | 'title'>,
+  target: Revision,
+  versions: Versions,
+): void {
+  const [first, ...more] = denialsOf(target, versions)
+  if (first === undefined) return
+  throw new KitError(`revision ${target.number} of ${headingOf(module)} has ${first}`, {
+    exitCode: exitCodes.conflict,
+    details: [...more, written()],
+    hint: `go forward instead: ${masterCommand(module.number, target.env, '--upgrade')}; or name a revision without it: --rollback REV`,
+  })
+}

@@ -12,7 +12,7 @@ import { withoutUnproven } from '../run/policies.mts'
 import { storeOf } from '../settings/platform-vault.mts'
 import type { Settings } from '../settings/settings.mts'
 import { shortTime, type Revision } from '../state/revision.mts'
-import { targetOf } from './rollback-target.mts'
+import { requireNotDenied, targetOf } from './rollback-target.mts'
 import { readSchema, requireSameSchema } from './schema.mts'
 import { requireOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
@@ -22,7 +22,7 @@ import { written } from '../base/written.mts'
 /**
  * Applies an earlier revision again, waits for its rollouts, runs the tests. Secrets get the values of the current
  * settings: a revision has only their keys.
- * @throws KitError exit 5 when there is no such revision, the database was migrated since, a Secret's value has no
+ * @throws KitError exit 5 when there is no such revision, one of its images must never run, the database was migrated since, a Secret's value has no
  *   setting, its values are in Vault and today's are not, or the reverse, or another environment owns the module; exit 2, 3 or 5 to 9 when applying fails; exit 10 when a check
  *   fails; exit 11 when another run has the lock; exit 12 for a local file; exit 130 or 143 on a signal
  */
@@ -36,6 +36,7 @@ export async function rollBack<M extends Module>(
   requireOwner({ module, env, known })
   const target = targetOf(revisions, options.revision, headingOf(module))
   log.title(`roll back to revision ${target.number} of ${shortTime(target.when)}`)
+  requireNotDenied(module, target, versions)
   await requireSameSchema(session, target)
   requireSameStore(target, inputs.current())
   revisions.intend(target)

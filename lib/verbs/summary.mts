@@ -3,10 +3,10 @@ import { log, print, say } from '../base/log.mts'
 import { folderOf, headingOf, masterCommand } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import { planText, type PlanDocument } from '../kube/apply/plan-text.mts'
-import { newestTarget } from './rollback-target.mts'
+import { denialsOf, newestTarget } from './rollback-target.mts'
 import type { RunRevision } from '../state/run-revision.mts'
 import type { Session } from '../run/session.mts'
-import { isOlder } from '../settings/versions.mts'
+import { isOlder, type Versions } from '../settings/versions.mts'
 import { redact } from '../base/sensitive.mts'
 
 /** Prints the changes of a plan. @returns exit code 4 when something would change, else exit code 0 */
@@ -63,8 +63,8 @@ export function finishRun<M extends Module>(session: Session<M>, started: number
 export function informationLines<M extends Module>(
   session: Session<M>,
 ): (readonly [label: string, text: string])[] {
-  const { module, env, options, inputs, writes, chosen, opened } = session
-  const undo = writes.changes.length > 0 && opened !== undefined && mayRollBack(opened.revisions)
+  const { module, env, options, inputs, versions, writes, chosen, opened } = session
+  const undo = writes.changes.length > 0 && opened !== undefined && mayRollBack(opened.revisions, versions)
   return [
     ...(module.information?.(inputs.current()) ?? []),
     ...(undo ? [['Undo', masterCommand(module.number, env, '--rollback')] as const] : []),
@@ -78,8 +78,8 @@ export function informationLines<M extends Module>(
   ]
 }
 
-/** True when there is a revision to roll back to, and the database was not migrated since. */
-function mayRollBack({ all, current }: RunRevision): boolean {
+/** True when there is a revision to roll back to that may run, and the database was not migrated since. */
+function mayRollBack({ all, current }: RunRevision, versions: Versions): boolean {
   const target = newestTarget(all, current)
-  return target !== undefined && target.schema === current?.schema
+  return target !== undefined && target.schema === current?.schema && denialsOf(target, versions).length === 0
 }

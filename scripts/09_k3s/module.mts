@@ -3,7 +3,12 @@ import { requireVersion, type Versions } from '../../lib/settings/versions.mts'
 import { paths } from './host/paths.mts'
 import { loadBalancerLines } from './ingress/load-balancer.mts'
 import { ingress } from './ingress/manifests.mts'
-import { monitoringImages, type MonitoringImages } from './monitoring/names.mts'
+import {
+  historyClaim,
+  monitoringImages,
+  monitoringNamespace,
+  type MonitoringImages,
+} from './monitoring/names.mts'
 import { monitoringObjects } from './monitoring/objects.mts'
 import { monitoringLines, monitoringNotProven } from './monitoring/texts.mts'
 import { clusterFacts } from './probes/cluster-facts.mts'
@@ -45,6 +50,19 @@ export const k3s = defineModule({
     ),
     'endpointslices.discovery.k8s.io',
   ],
+  volumes: ({ MONITORING, MONITORING_GIB }: K3sSettings) =>
+    MONITORING
+      ? [
+          {
+            namespace: monitoringNamespace,
+            claim: historyClaim,
+            setting: 'MONITORING_GIB',
+            size: `${MONITORING_GIB}Gi`,
+            textOf: String,
+            otherwise: `give the history up: --set MONITORING=false, then kubectl --namespace ${monitoringNamespace} delete pvc ${historyClaim}, then --set MONITORING=true`,
+          },
+        ]
+      : [],
   objects: (settings: K3sSettings, images: Images, versions: Versions) => ({
     '04_bootstrap_addons': [clusterFacts(settings, requireVersion(versions, 'k3s').version)],
     '05_ingress_daemonset': ingress(settings, images),

@@ -1,3 +1,4 @@
+import { deniedImages } from '../../lib/checks/denied-images.mts'
 import { standardChecks } from '../../lib/checks/standard.mts'
 import { secretsChecks } from '../../lib/checks/vault-secrets.mts'
 import type { ChecksOf } from '../../lib/run/module.mts'
@@ -10,6 +11,11 @@ import { llm } from './module.mts'
 
 export const checks: ChecksOf<typeof llm> = [
   ...standardChecks(application),
+  deniedImages(
+    application.name,
+    names.namespace,
+    'of LiteLLM: run the module with --upgrade; of a service: correct its image in 15_llm.services.yml; then replace what it saw: keys of providers, virtual keys, the passwords of PostgreSQL and Redis',
+  ),
   refusals,
   models,
   virtualKey,

@@ -44,10 +44,11 @@ function shownBy(reply: Reply): string | undefined {
 const ask = async (tools: Tools, request: Inside): Promise<Reply> =>
   (await askInside(tools, [request]))[0] ?? { status: 0, text: 'no answer' }
 
+// It sees nothing of older rows: of these no route of LiteLLM says whether it can read them.
 const salt: LlmDrill = {
   id: 'litellm.salt',
   title: 'A stored credential still decrypts after every pod was lost',
-  fix: 'LITELLM_SALT_KEY is not the one this database was written with: put the original key back, from your backup',
+  fix: 'the pods began with another LITELLM_SALT_KEY than those before them: put the one they had back, from your backup',
   async run(tools) {
     await removeOldCredentials(tools)
     const name = checkPrefix + randomBytes(6).toString('hex')
@@ -69,7 +70,7 @@ const salt: LlmDrill = {
       return after === before
         ? passed('the same before and after')
         : failed(
-            `after the pods were lost LiteLLM shows ${after === undefined ? 'nothing' : 'another value'}: LITELLM_SALT_KEY is not the one this database was written with`,
+            `after the pods were lost LiteLLM shows ${after === undefined ? 'nothing' : 'another value'}: the new pods have another LITELLM_SALT_KEY than the old ones`,
           )
     } finally {
       await ask(tools, removal(name))

@@ -47,6 +47,18 @@ export const llm = defineModule({
   }),
   flows,
   secrets: kept,
+  volumes: (settings: LlmSettings) =>
+    hasQdrant(settings)
+      ? [
+          {
+            namespace: names.namespace(settings.ENV),
+            claim: qdrantClaim,
+            setting: 'QDRANT_STORAGE',
+            size: settings.QDRANT_STORAGE,
+            textOf: (gib: number) => `${gib}Gi`,
+          },
+        ]
+      : [],
   backends,
   inClear,
   sizedBy,

@@ -2,7 +2,8 @@ import { listOf, Misfit, onlyFields, optional, text, wholeNumber, type Shape } f
 import { messageOf } from '../../lib/base/errors.mts'
 import type { SettingsView } from '../../lib/settings/settings.mts'
 import { isDnsName, isFolder, isPath, type Rule } from '../../lib/settings/validators.mts'
-import { problemWithImage } from '../../lib/settings/versions.mts'
+import { denialOfImage } from '../../lib/settings/denied-versions.mts'
+import { problemWithImage, readVersions, type Versions } from '../../lib/settings/versions.mts'
 import { readYaml } from '../../lib/settings/yaml-file.mts'
 import { keyNames, keysFile, serviceKeys, type IsKnown } from './keys.mts'
 import { variable } from './models.mts'
@@ -100,10 +101,16 @@ const shape = onlyFields({
  * Reads the file of services.
  * @param known names of variables that a service may list, see serviceKeys
  * @param host the public name of LiteLLM, which no service may have
- * @throws KitError exit 2 with line and column: see readYaml; for a name or host that is given twice or is the kit's,
+ * @param versions those whose denied versions no service may have; without them none is refused
+ * @throws KitError exit 2 with line and column: see readYaml; for an image that must never run, a name or host that is given twice or is the kit's,
  *   uid and root both or neither given, a port below 1024 without root, or a variable that is not set
  */
-export function readServices(content: string, known: IsKnown, host: string | undefined): readonly Service[] {
+export function readServices(
+  content: string,
+  known: IsKnown,
+  host: string | undefined,
+  versions: Versions = {},
+): readonly Service[] {
   const { value, problem, line } = readYaml(servicesFile, content, shape)
   const services: readonly Service[] = value.services
   const twice = (field: 'name' | 'host', at: number): string | undefined => {
@@ -117,6 +124,8 @@ export function readServices(content: string, known: IsKnown, host: string | und
     const fail = (field: string, what: string) => problem(['services', at, field], what)
     if (ownNames.includes(one.name))
       throw fail('name', `${one.name} is a name of the kit's own: choose another`)
+    const denial = denialOfImage(versions, one.image)
+    if (denial !== undefined) throw fail('image', denial)
     for (const field of ['name', 'host'] as const) {
       const found = twice(field, at)
       if (found !== undefined) throw fail(field, found)
@@ -143,6 +152,7 @@ export function problemOfServices(content: string, view: SettingsView): string |
       content,
       serviceKeys(keyNames(view), view.text('VECTOR_STORE_URL')),
       view.text('LITELLM_HOST'),
+      readVersions(view.env).versions,
     )
     return undefined
   } catch (thrown) {

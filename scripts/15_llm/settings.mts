@@ -73,7 +73,8 @@ export const own = [
     generate: () => password(),
     validate: (value) =>
       value.includes(' ')
-        ? 'must not have a space: LiteLLM writes it as + in an address, which PostgreSQL refuses'
+        ? // Python's quote_plus, which LiteLLM escapes by; Prisma reads the + as a plus.
+          'must not have a space: LiteLLM writes it as + in an address, which PostgreSQL refuses'
         : undefined,
   },
   {

@@ -58,7 +58,6 @@ of_llm() { kubectl get "$1" --namespace llm-practice --selector keybuzz.io/modul
 llm_jobs() { of_llm jobs 'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.status.succeeded}{"\n"}{end}' | sort; }
 llm_image() { kubectl get deployment litellm --namespace llm-practice -o 'jsonpath={.spec.template.spec.containers[0].image}'; }
 use_llm() { sed -i -E "s#(keybuzz-practice/litellm):[0-9.]+#\1:$1#" "$credentials/versions.json"; }
-llm_pods() { kubectl get pods --namespace llm-practice --selector app.kubernetes.io/component=proxy -o name | sort; }
 
 # llm_state: everything module 15 owns, by name and version.
 llm_state() {

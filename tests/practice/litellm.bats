@@ -146,13 +146,16 @@ nothing_written() {
 # bats test_tags=long
 @test "another list of models: read by its own Job, rolled pod by pod while callers are answered; nothing is migrated" {
   migrated=$(llm_jobs | grep migrate)
-  (while :; do ask /v1/models --output /dev/null --write-out '%{http_code}\n'; sleep 0.2; done >"$BATS_TEST_TMPDIR/codes") &
-  caller=$!
   asked_host=llm.practice.example.com
+  printf 'Authorization: Bearer %s\n' "$(setting LITELLM_MASTER_KEY)" | install -m 600 /dev/stdin "$BATS_TEST_TMPDIR/key"
+  (while :; do ask /v1/models --header "@$BATS_TEST_TMPDIR/key" --output /dev/null --write-out '%{http_code}\n'; sleep 0.2; done >"$BATS_TEST_TMPDIR/codes") &
+  caller=$!
   printf '  - { alias: second, model: openai/second, key: PRACTICE_KEY, base: "http://llm-checks:8080/v1" }\n' >>"$credentials/15_llm.models.yml"
   run llm
   kill "$caller"
   assert_equal "$status" 0
+  assert [ "$(wc -l <"$BATS_TEST_TMPDIR/codes")" -gt 10 ]
+  assert_equal "$(sort -u "$BATS_TEST_TMPDIR/codes")" 200
   assert_equal "$(llm_jobs | grep migrate)" "$migrated"
   assert_equal "$(llm_jobs | grep -c validate)" 1
   run -0 kubectl get configmaps --namespace llm-practice -o name
@@ -162,9 +165,9 @@ nothing_written() {
 # bats test_tags=long
 @test "a volume does not shrink: exit 5, and nothing of it is lost" {
   run llm --set QDRANT_STORAGE=5Gi
-  sed -i -E "s/^(QDRANT_STORAGE)=.*/\1='10Gi'/" "$credentials/15_llm.env"
   assert_equal "$status" 5
-  assert_output --partial 'volumes do not shrink'
+  assert_output --partial 'QDRANT_STORAGE says 5Gi, its volume claim llm-practice/qdrant-storage is 10Gi: volumes do not shrink'
+  assert_equal "$(setting QDRANT_STORAGE)" 10Gi
   run -0 llm
 }
 
@@ -235,4 +238,17 @@ nothing_written() {
   assert_output ''
   run -0 kubectl get persistentvolumeclaim qdrant-storage --namespace llm-practice -o name
   assert_equal "$(sql "select count(*) from pg_database where datname = 'llm_practice'")" 1
+}
+
+# bats test_tags=long
+@test "install, killed after each write: the next run goes on, and when one got through the one after it sends nothing" {
+  use_llm 1.108.14
+  forget_llm
+  ensure_volume
+  give_files
+  die_at_each_write 8 15 --yes
+  before=$(llm_state)
+  run -0 llm
+  assert_output --partial 'nothing to do'
+  assert_equal "$(llm_state)" "$before"
 }

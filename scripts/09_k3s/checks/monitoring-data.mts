@@ -2,7 +2,6 @@ import { exitCodes } from '../../../lib/base/errors.mts'
 import { failed, passed, warning, type Answer } from '../../../lib/checks/checks.mts'
 import { askByName } from '../../../lib/checks/http.mts'
 import type { LiveObject, PodSpec } from '../../../lib/kube/types.mts'
-import { gibOf } from '../monitoring/apply.mts'
 import { numbersOf } from '../monitoring/ask.mts'
 import { grafanaName, grafanaUser, historyClaim, monitoringNamespace } from '../monitoring/names.mts'
 import { retentionGib } from '../monitoring/values.mts'
@@ -82,3 +81,10 @@ const published = (status: number, host: string): Answer =>
   status === 200
     ? passed(`database ok, signed in; https://${host}/login 200`)
     : failed(`https://${host}/login ${status}`)
+
+/** GiB a claim asks for; undefined in another unit. */
+const gibOf = (claim: LiveObject): number | undefined => {
+  const { resources } = (claim['spec'] ?? {}) as { resources?: { requests?: { storage?: string } } }
+  const gib = /^(\d+)Gi$/.exec(resources?.requests?.storage ?? '')?.[1]
+  return gib === undefined ? undefined : Number(gib)
+}

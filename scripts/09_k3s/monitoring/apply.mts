@@ -5,14 +5,13 @@ import { written } from '../../../lib/base/written.mts'
 import type { Writes } from '../../../lib/base/writes.mts'
 import type { Kube } from '../../../lib/kube/apply/kube.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
-import { nameOf, type LiveObject, type Manifest } from '../../../lib/kube/types.mts'
+import { nameOf, type Manifest } from '../../../lib/kube/types.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import { everyNodeServes } from '../ingress/daemonset-ready.mts'
 import type { K3sSettings } from '../settings.mts'
 import { renderMonitoring, requireChart, requireSameChart } from './chart.mts'
 import {
   grafanaName,
-  historyClaim,
   kubeletService,
   monitoringNamespace,
   operatorName,
@@ -36,7 +35,7 @@ export interface Monitoring {
 /**
  * Installs the monitoring, and waits until it runs with what was applied. Where MONITORING is false nothing is applied:
  * what an earlier run has installed is then deleted with the step.
- * @throws KitError exit 2 for RECEIVERS_YML; exit 3, 5 or 7, see requireChart, renderMonitoring and requireRoom; exit 5
+ * @throws KitError exit 2 for RECEIVERS_YML; exit 3, 5 or 7, see requireChart and renderMonitoring; exit 5
  *   or 9 for definitions that are not the kit's, an object of another owner, or what does not become ready; exit 3, 5
  *   to 9, 12, 130 or 143, see KubeReader; what the gate throws (Writes.make)
  */
@@ -45,11 +44,7 @@ export async function installMonitoring(monitoring: Monitoring): Promise<void> {
   if (!settings.MONITORING) return sayRests(kube)
   requireSameChart(versions, images['kube-prometheus-stack'], settings.ENV)
   const chart = await requireChart(versions)
-  const [nodes, kubernetes] = await Promise.all([
-    kube.list('nodes', {}),
-    kubernetesOf(kube),
-    requireRoom(kube, settings),
-  ])
+  const [nodes, kubernetes] = await Promise.all([kube.list('nodes', {}), kubernetesOf(kube)])
   const { definitions, objects } = await renderMonitoring(chart, { settings, images, kubernetes })
   const all = [...monitoringObjects(settings), ...objects, etcdMembers(nodes), ownRules()]
   const isKnown = await kube.ensureDefinitions(definitions)
@@ -74,28 +69,6 @@ async function kubernetesOf(kube: KubeReader): Promise<string> {
     details: [written()],
     hint: 'kubectl get --raw /version; something else than an API server may answer there',
   })
-}
-
-/**
- * Requires that no volume would become smaller: Kubernetes cannot do that.
- * @throws KitError exit 5 naming the volume; as KubeReader
- */
-async function requireRoom(kube: KubeReader, settings: K3sSettings): Promise<void> {
-  const live = await kube.get('persistentvolumeclaims', historyClaim, monitoringNamespace)
-  const gib = live === undefined ? undefined : gibOf(live)
-  if (gib === undefined || gib <= settings.MONITORING_GIB) return
-  throw new KitError(`the history has a volume of ${gib} GiB, MONITORING_GIB is ${settings.MONITORING_GIB}`, {
-    exitCode: exitCodes.conflict,
-    details: ['A volume cannot become smaller.', written()],
-    hint: `--set MONITORING_GIB=${gib}; or give the history up: --set MONITORING=false, then kubectl --namespace ${monitoringNamespace} delete pvc ${historyClaim}, then --set MONITORING=true`,
-  })
-}
-
-/** GiB a claim asks for; undefined in another unit. */
-export const gibOf = (claim: LiveObject): number | undefined => {
-  const { resources } = (claim['spec'] ?? {}) as { resources?: { requests?: { storage?: string } } }
-  const gib = /^(\d+)Gi$/.exec(resources?.requests?.storage ?? '')?.[1]
-  return gib === undefined ? undefined : Number(gib)
 }
 
 /** Says what is left in the cluster of a monitoring that is off. */

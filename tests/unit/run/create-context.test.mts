@@ -164,3 +164,27 @@ test('a step has the images proven that only its settings name, with those of th
   assert.match(said[0] ?? '', new RegExp(`^${own} is on 0 of 1 nodes`))
   assert.match(said[1] ?? '', new RegExp(`known:1, ${own} can be pulled`))
 })
+
+test('step 00 has a size that the cluster refuses judged before it is saved', async () => {
+  const claim = { spec: { resources: { requests: { storage: '10Gi' } } } }
+  const volume = { namespace: 'shop', claim: 'data', setting: 'SHOP_SIZE', size: '5Gi', textOf: String }
+  const session = {
+    module: { number: 20, slug: 'shop', title: 'Shop', shared: [], settings: [], volumes: () => [volume] },
+    env: 'dev',
+    writes: { planning: false },
+    inputs: {
+      lost: () => [],
+      ensure: (...words: unknown[]) => (words[4] as (settings: object) => Promise<void>)({}),
+    },
+    opened: {
+      checksumKey: { value: sensitive('checksum-key-of-the-cluster-0001') },
+      kube: { objects: () => Promise.resolve([]), reader: { get: () => Promise.resolve(claim) } },
+      look: { namespaces: [] },
+      revisions: { all: [] },
+    },
+  } as unknown as Session<never>
+  const { credentials } = createContext(session, { id: '00_setup_credentials' }) as unknown as {
+    credentials: { ensure: () => Promise<void> }
+  }
+  await assert.rejects(credentials.ensure(), { exitCode: 5, message: /^SHOP_SIZE says 5Gi/ })
+})

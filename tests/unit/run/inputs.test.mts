@@ -12,7 +12,10 @@ const module = defineModule({
   title: 'Shop',
   scope: 'cluster',
   shared: [],
-  settings: [{ key: 'SHOP_TOKEN', title: 'Token', kind: 'sensitive', optional: true, transient: true }],
+  settings: [
+    { key: 'SHOP_TOKEN', title: 'Token', kind: 'sensitive', optional: true, transient: true },
+    { key: 'SHOP_GIB', title: 'GiB', kind: 'number', optional: true },
+  ],
   images: [],
   objects: () => ({}),
 })
@@ -42,4 +45,23 @@ test('no variable and no flag takes the protection of prod away, where no file s
   assert.equal(await isProtected('prod', ['PROTECTED=false']), true)
   process.env['KEYBUZZ_PROTECTED'] = 'true'
   assert.equal(await isProtected('no-such-environment'), true)
+})
+
+test('settings that the cluster refuses are refused complete, before a file is written', async () => {
+  const inputs = await openInputs(module, 'no-such-environment', { ...options, set: ['SHOP_GIB=5'] })
+  let judged: unknown
+  await assert.rejects(
+    inputs.ensure(
+      {},
+      () => assert.fail('a file would be written'),
+      undefined,
+      undefined,
+      (settings) => {
+        judged = settings.SHOP_GIB
+        return Promise.reject(new Error('volumes do not shrink'))
+      },
+    ),
+    /volumes do not shrink/,
+  )
+  assert.equal(judged, 5)
 })

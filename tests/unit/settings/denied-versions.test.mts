@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { denialOf } from '../../../lib/settings/denied-versions.mts'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { credentialsFolder } from '../../../lib/base/files.mts'
+import { denialOf, denialOfImage } from '../../../lib/settings/denied-versions.mts'
 import { describeImage, parseVersions, readVersions } from '../../../lib/settings/versions.mts'
 
-const { litellm } = readVersions('no-such-environment').versions
+const { versions } = readVersions('no-such-environment')
+const { litellm } = versions
 const denied = litellm?.denied ?? {}
 const name = 'ghcr.io/berriai/litellm-non_root'
 
@@ -40,4 +44,42 @@ test('a report names it for the pinned image, and for no other', () => {
   const versions = { a: { version: '1', image: 'a:1', signature: 'keyless' as const } }
   assert.deepEqual(describeImage('a', 'a:1', versions), { name: 'a', image: 'a:1', signature: 'keyless' })
   assert.deepEqual(describeImage('a', 'a:0', versions), { name: 'a', image: 'a:0' })
+})
+
+for (const [image, reason] of [
+  ['docker.io/litellm/litellm:v1.107.0', /^1\.107\.\* was published by an intruder/],
+  [
+    'registry.example.com:5000/mirror/litellm-database:main-v1.82.7',
+    /^1\.82\.7 was published by an intruder/,
+  ],
+  [`${name}:v1.107.2@sha256:${'a'.repeat(64)}`, /^1\.107\.\* /],
+  [`ghcr.io/berriai/litellm:main-stable`, /^main-stable is another image every week/],
+  ['ghcr.io/berriai/litellm:v1.108.14', undefined],
+  // A digest alone tells no version; another program has versions of its own.
+  [`ghcr.io/berriai/litellm@sha256:${'a'.repeat(64)}`, undefined],
+  ['registry.example.com/embedder:1.82.7', undefined],
+  ['registry.example.com/litellm-exporter:0.3.0', undefined],
+  ['registry.example.com:1107/litellm/embedder:1.107.0', undefined],
+] as const)
+  test(`an image from anywhere, ${image.slice(0, 70)}, ${reason === undefined ? 'may run' : 'is refused by name'}`, () => {
+    const found = denialOfImage(versions, image)
+    if (reason === undefined) assert.equal(found, undefined)
+    else assert.match(found ?? '', reason)
+  })
+
+test('an environment with an image of its own has every version the kit denies, and those it adds', (context) => {
+  const env = `denying-${process.pid}`
+  const folder = credentialsFolder(env)
+  context.after(() => rmSync(folder, { recursive: true }))
+  mkdirSync(folder, { recursive: true })
+  const own = {
+    version: '1.108.14',
+    image: 'registry.example.com/proxy:1.108.14',
+    denied: { '1.109.*': 'is slow' },
+  }
+  writeFileSync(join(folder, 'versions.json'), JSON.stringify({ litellm: own }))
+  const found = readVersions(env).versions
+  for (const image of ['registry.example.com/proxy:1.107.0', `${name}:v1.107.0`, 'litellm/litellm:v1.107.0'])
+    assert.match(denialOfImage(found, image) ?? '', /^1\.107\.\* was published by an intruder/, image)
+  assert.equal(denialOfImage(found, 'registry.example.com/proxy:1.109.1'), '1.109.* is slow')
 })

@@ -194,3 +194,17 @@ test('Secrets of a module that may use Vault are deleted after its last step, an
     assert.deepEqual(deleted, wanted)
   }
 })
+
+test('a step alone refuses a volume that would become smaller, before it applies anything', async () => {
+  const claim = { spec: { resources: { requests: { storage: '10Gi' } } } }
+  const volume = { namespace: 'shop', claim: 'data', setting: 'SHOP_SIZE', size: '5Gi', textOf: String }
+  const { session, module, manifests } = runOf(undefined, declared, {
+    kube: { reader: { get: () => Promise.resolve(claim) } },
+    module: { volumes: () => [volume] },
+  })
+  await assert.rejects(install(session, [stepOf(module, declared)]), {
+    exitCode: 5,
+    message: /^SHOP_SIZE says 5Gi/,
+  })
+  assert.deepEqual(manifests, [])
+})

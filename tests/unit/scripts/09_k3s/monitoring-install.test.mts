@@ -12,7 +12,7 @@ import { nameOf, type LiveObject, type Manifest } from '../../../../lib/kube/typ
 import prepare from '../../../../scripts/09_k3s/09_k3s_01_prepare.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import { installMonitoring } from '../../../../scripts/09_k3s/monitoring/apply.mts'
-import { historyClaim, monitoringImages } from '../../../../scripts/09_k3s/monitoring/names.mts'
+import { monitoringImages } from '../../../../scripts/09_k3s/monitoring/names.mts'
 import { monitoringObjects } from '../../../../scripts/09_k3s/monitoring/objects.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { settingsOf } from '../rendered.mts'
@@ -66,8 +66,6 @@ interface World {
   /** What ensureDefinitions answers. */
   known?: boolean
   version?: string
-  /** Size of the volume that is there. */
-  volume?: string
   installed?: string
   kubelets?: LiveObject
 }
@@ -78,11 +76,7 @@ async function install(world: World) {
   const noted: Change[] = []
   const kube = {
     list: () => Promise.resolve([server]),
-    get: (kind: string, name: string) => {
-      const claim = { spec: { resources: { requests: { storage: world.volume } } } }
-      if (kind === 'services') return Promise.resolve(world.kubelets)
-      return Promise.resolve(name === historyClaim && world.volume !== undefined ? claim : undefined)
-    },
+    get: (kind: string) => Promise.resolve(kind === 'services' ? world.kubelets : undefined),
     raw: () => Promise.resolve(world.version ?? '{"gitVersion": "v1.36.3+k3s1"}'),
     ensureDefinitions: (all: readonly { name: string }[]) => {
       done.push(`definitions ${all.length}`)
@@ -149,12 +143,6 @@ test('a plan before the kinds are there names their objects as new, and compares
 
 for (const [what, world, exitCode, message] of [
   [
-    'a volume that would become smaller',
-    { volume: '20Gi' },
-    exitCodes.conflict,
-    /has a volume of 20 GiB, MONITORING_GIB is 10/,
-  ],
-  [
     'an API server that tells no version',
     { version: '{}' },
     exitCodes.preflight,
@@ -174,11 +162,6 @@ for (const [what, world, exitCode, message] of [
     )
   })
 }
-
-test('a volume of the same size, or in a unit of the operator’s own, is no reason to stop', async () => {
-  await install({ volume: '10Gi' })
-  await install({ volume: '500000Mi' })
-})
 
 test('where monitoring is off nothing is asked for and nothing is applied', async () => {
   for (const kubelets of [undefined, server]) {

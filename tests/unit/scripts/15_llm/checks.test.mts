@@ -53,6 +53,11 @@ const ready = (more: object) => [
   pod('litellm-2', 'proxy', { podIP: '127.0.0.1' }),
   pod('llm-checks-1', 'checks'),
 ]
+/** A pod with these images, the last one of an init container. */
+const withImages = (name: string, image: string, first = image) => ({
+  ...pod(name, 'other'),
+  spec: { nodeName: 'node-1', containers: [{ image }], initContainers: [{ image: first }] },
+})
 const crashed = {
   containerStatuses: [
     {
@@ -97,6 +102,19 @@ const wrong: Wrong[] = [
     { pods: ready(crashed) },
     'failed',
     /litellm-1\/litellm Error/,
+  ],
+  [
+    'litellm.denied',
+    'a version that an intruder published, of LiteLLM and of a service',
+    {
+      pods: [
+        ...ready({}),
+        withImages('litellm-3', 'ghcr.io/berriai/litellm-non_root:v1.107.0'),
+        withImages('router-1', 'registry.example.com/router:1', 'docker.io/litellm/litellm:v1.82.7'),
+      ],
+    },
+    'failed',
+    /litellm:v1\.82\.7: 1\.82\.7 was published by an intruder .*litellm-non_root:v1\.107\.0: 1\.107\.\* was published by an intruder/,
   ],
   [
     'litellm.refusals',

@@ -165,6 +165,17 @@ test('QDRANT_API_KEY is the kit’s with its own Qdrant, and the operator’s wi
   assert.equal(problemOfServices(services, viewOf({ KEYS_ENV: own, ...external })), undefined)
 })
 
+test('a service whose image is a version of LiteLLM that an intruder published is refused with its place', () => {
+  const view: SettingsView = { env: 'dev', text: (key) => (key === 'KEYS_ENV' ? keys : undefined) }
+  const withImage = (image: string) =>
+    problemOfServices(services.replace('registry.example.com/embedder:1.9.4', image), view)
+  assert.match(
+    withImage('registry.example.com/mirror/litellm:v1.107.0') ?? '',
+    /^15_llm\.services\.yml:3:5: 1\.107\.\* was published by an intruder in October 2026: replace every key it saw$/,
+  )
+  assert.equal(withImage('registry.example.com/mirror/litellm:v1.108.14'), undefined)
+})
+
 test('a damaged file of either kind is read, or refused with its name', () => {
   const random = createRandom()
   for (const [whole, problemOf] of [

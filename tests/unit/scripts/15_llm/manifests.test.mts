@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import type {
@@ -146,6 +147,21 @@ test('passwords of every kind of character stand alone in their own variables', 
   assert.equal(valueOf(main, 'DATABASE_URL'), undefined)
   const rule = ruleOf('LITELLM_POSTGRES_PASSWORD')
   assert.match(rule.validate?.('a b', view) ?? '', /must not have a space/)
+})
+
+test('LiteLLM’s escaping of an address keeps every character of a password but a space', () => {
+  const escaped = (text: string): string =>
+    execFileSync(
+      'python3',
+      ['-c', 'import sys, urllib.parse as u; print(u.quote_plus(sys.stdin.read()), end="")'],
+      {
+        input: text,
+        encoding: 'utf8',
+      },
+    )
+  const printable = Array.from({ length: 94 }, (_, at) => String.fromCodePoint(33 + at)).join('')
+  assert.equal(decodeURIComponent(escaped(`${printable}é€`)), `${printable}é€`)
+  assert.equal(decodeURIComponent(escaped('a b')), 'a+b')
 })
 
 test('one Job reads the configuration, one migrates: once for its version, whatever the models are', () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Tools as ReaderTools } from '../../../../lib/checks/checks.mts'
 import { createHttp } from '../../../../lib/checks/http.mts'
+import { readVersions } from '../../../../lib/settings/versions.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { checksSource } from '../../../../scripts/15_llm/python.mts'
 import type { LlmSettings } from '../../../../scripts/15_llm/settings.mts'
@@ -231,6 +232,7 @@ export async function startWorld(): Promise<Started> {
       const sql = { migrations: '0 2', models: '', ...world.sql }
       return {
         settings,
+        versions: readVersions('no-such-environment').versions,
         http: createHttp(settings),
         kube: {
           list: () => Promise.resolve(world.pods ?? rightPods),
