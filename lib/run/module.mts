@@ -87,6 +87,8 @@ export interface Schema {
   readonly lastMigration: string
   readonly backup: readonly string[]
   readonly restore: readonly string[]
+  /** The file that `backup` writes, from the kit's folder: an upgrade requires it. Without it an upgrade only asks. */
+  readonly dump?: string
 }
 
 /** Declares a module; keys stay literal, so that settings are typed by name. */

@@ -212,12 +212,13 @@ for (const [before, image, stopped] of [
   })
 
 test('how its schema is saved: dump, its size, the key; and brought back with every process away', () => {
-  const { backup, restore, lastMigration } = superset.schema(settingsFor())
+  const { backup, restore, lastMigration, dump } = superset.schema(settingsFor())
   assert.match(
     backup[0] ?? '',
-    /^pg_dump --format=custom .* --username superset_staging --file superset\.dump superset_staging {3}# password: SUPERSET_POSTGRES_PASSWORD in credentials\/staging\/13_superset\.env$/,
+    /^pg_dump --format=custom .* --username superset_staging --file credentials\/staging\/superset\.dump superset_staging {3}# password: SUPERSET_POSTGRES_PASSWORD in credentials\/staging\/13_superset\.env$/,
   )
-  assert.match(backup[1] ?? '', /^test -s superset\.dump /)
+  assert.match(backup[1] ?? '', /^test -s credentials\/staging\/superset\.dump /)
+  assert.equal(dump, 'credentials/staging/superset.dump')
   assert.match(backup[2] ?? '', /SUPERSET_SECRET_KEY/)
   assert.match(restore[0] ?? '', /scale deployment --all --replicas 0$/)
   assert.match(lastMigration, /alembic_version/)
