@@ -1,3 +1,5 @@
+import { browserConfig } from './browser.mts'
+
 // superset_config.py: settings for which Superset has no environment variables. The text is the same in every
 // environment and has no values: it reads variables, and a missing one stops the start with an error that names it.
 
@@ -25,6 +27,7 @@ export interface Tuning {
 export const supersetConfig = ({ pool, overflow, requestSeconds }: Tuning): string => `\
 import os
 import pathlib
+import shutil
 from urllib.parse import quote, urlencode
 
 import redis
@@ -148,9 +151,7 @@ SMTP_STARTTLS = not SMTP_SSL
 SMTP_SSL_SERVER_AUTH = True
 
 FEATURE_FLAGS = {"ALERT_REPORTS": _flag("REPORTS")}
-WEBDRIVER_BASEURL = "http://superset:8088/"
-WEBDRIVER_BASEURL_USER_FRIENDLY = os.environ.get("PUBLIC_URL", "")
-
+${browserConfig}
 
 class CeleryConfig:
     broker_url = REDIS_URL

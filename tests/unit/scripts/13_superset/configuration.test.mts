@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { root } from '../../../../lib/base/files.mts'
 import type { ConfigMap, Deployment, Job, Manifest } from '../../../../lib/kube/types.mts'
 import { makeAuthority } from '../../backends/authority.mts'
 import { environmentOf, rendered } from '../rendered.mts'
@@ -198,6 +201,25 @@ test('beat sends a tick, and looks for reports only when there are some', python
   assert.deepEqual(config['FEATURE_FLAGS'], { ALERT_REPORTS: true })
   assert.deepEqual([config['SMTP_SSL'], config['SMTP_STARTTLS'], config['SMTP_PORT']], [false, true, 587])
   assert.equal(config['SMTP_MAIL_FROM'], 'ops@example.com')
+})
+
+test('pictures are taken by the browser that the Dockerfile installs: Chromium, by the path of its driver', python, () => {
+  const folder = { 'bin/chromedriver': '#!/bin/sh\n' }
+  const { stdout, stderr } = runPython(
+    show,
+    { ...packages, ...folder, 'superset_config.py': text },
+    environment('worker'),
+  )
+  const config = JSON.parse(stdout || stderr) as Record<string, any>
+  assert.equal(config['WEBDRIVER_TYPE'], 'chrome')
+  assert.match(config['WEBDRIVER_CONFIGURATION'].service.executable_path as string, /\/bin\/chromedriver$/)
+  // Superset 6.1.0 hands it on to Selenium's Chrome, which knows no such argument.
+  assert.ok(!('binary_location' in config['WEBDRIVER_CONFIGURATION']))
+  for (const argument of ['--headless', '--no-sandbox', '--disable-dev-shm-usage'])
+    assert.ok((config['WEBDRIVER_OPTION_ARGS'] as string[]).includes(argument), argument)
+  const dockerfile = readFileSync(join(root, 'scripts/13_superset/Dockerfile'), 'utf8')
+  assert.match(dockerfile, /apt-get install -y --no-install-recommends chromium chromium-driver/)
+  assert.equal(load(environment('worker'))['WEBDRIVER_CONFIGURATION'].service.executable_path, null)
 })
 
 test(
