@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { Reporter } from '../base/log.mts'
 import { commentOf, type Database, type Facts } from './postgres-facts.mts'
+import { behindPooler } from './postgres-failure.mts'
 import { requireOwnTables } from './postgres-own-tables.mts'
 import {
   quoteName,
@@ -20,7 +21,7 @@ const reserved = 20
  * @param where the server, in messages: `PostgreSQL HOST:PORT`
  * @param user the login that creates it
  * @param claim from `claimOf`
- * @throws KitError exit 3 for a replica or too few connections, exit 8 when the login lacks CREATEDB or CREATEROLE,
+ * @throws KitError exit 3 for a pooler, a replica or too few connections, exit 8 when the login lacks CREATEDB or CREATEROLE,
  *   exit 5 when another role or installation owns the database
  */
 export function requireUsable(
@@ -30,6 +31,7 @@ export function requireUsable(
   { name, owner, connections }: Database,
   claim: string,
 ): void {
+  if (facts.pooled) throw behindPooler(where)
   if (facts.replica) {
     throw new KitError(`${where} is a replica: nothing can be written there`, {
       exitCode: exitCodes.preflight,
