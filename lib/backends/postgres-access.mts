@@ -16,6 +16,10 @@ import { written } from '../base/written.mts'
 /** Connections of the server that are kept free of applications: for the superuser, backups, monitoring. */
 const reserved = 20
 
+/** The server's connections in one line. @param connections what the application needs at most */
+export const budgetOf = ({ promised, most }: Pick<Facts, 'promised' | 'most'>, connections: number): string =>
+  `it needs ${connections}, other roles were promised ${promised}, ${reserved} stay free, max_connections is ${most}`
+
 /**
  * Requires that the database can be created or used on this server.
  * @param where the server, in messages: `PostgreSQL HOST:PORT`
@@ -65,10 +69,7 @@ export function requireUsable(
   if (facts.promised + connections > facts.most - reserved) {
     throw new KitError(`${where}: not enough connections for ${name}`, {
       exitCode: exitCodes.preflight,
-      details: [
-        `it needs ${connections}, other roles were promised ${facts.promised}, ${reserved} stay free, max_connections is ${facts.most}`,
-        written(),
-      ],
+      details: [budgetOf(facts, connections), written()],
       hint: 'raise max_connections, or lower the module’s maxima of pods',
     })
   }

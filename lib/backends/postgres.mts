@@ -8,6 +8,7 @@ import {
 import { asked, failure, noDatabase } from './postgres-failure.mts'
 import { execute, isAbsent, logIn, type Connection, type Login } from './postgres-login.mts'
 import {
+  budgetOf,
   canLogIn,
   requireNoForeignRights,
   requireNoMembership,
@@ -18,7 +19,7 @@ import {
 } from './postgres-access.mts'
 import { tryOwnTables } from './postgres-own-tables.mts'
 import { planDatabase } from './postgres-plan.mts'
-import { readFacts, type Database, type Facts } from './postgres-facts.mts'
+import { isThere, readFacts, type Database, type Facts } from './postgres-facts.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import { tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'
@@ -185,16 +186,12 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
       }
       if (writes.planning) return
       if (handover.length > 0 || !fits) await asked(requireOwnSchema(loginOf(database, name), where), where)
-      reporter.ok(`${where} database ${name}, owner ${owner}`)
+      const budget = budgetOf(facts, database.connections)
+      reporter.ok(`${where} database ${name}, owner ${owner}; connections: ${budget}`)
     },
     async close() {
       // A login that failed, also while the run was interrupted, was reported to whoever asked for it.
       await (await connection?.catch(() => undefined))?.end()
     },
   }
-}
-
-async function isThere(server: Connection, { name }: Database): Promise<boolean> {
-  const { rowCount } = await server.query('select from pg_database where datname = $1', [name])
-  return rowCount === 1
 }

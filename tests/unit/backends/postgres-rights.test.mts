@@ -16,6 +16,7 @@ const off = { mode: 'off', ca: undefined } as const
 const claim = 'keybuzz c0ffee dev/12_n8n'
 let server: PostgresServer
 const warnings: string[] = []
+const told: string[] = []
 
 before(async () => {
   if (withoutPostgres !== false) return
@@ -42,7 +43,11 @@ async function ensure(wanted: Database = database, atMost = Infinity): Promise<s
     guard: () => (++done > atMost ? Promise.reject(killed) : Promise.resolve()),
   })
   warnings.length = 0
-  const reporter = { warn: (text: string) => void warnings.push(text), ok: () => {} }
+  told.length = 0
+  const reporter = {
+    warn: (text: string) => void warnings.push(text),
+    ok: (text: string) => void told.push(text),
+  }
   const postgres = createPostgres(server.settings, writes, { ...reporter, claim })
   try {
     await postgres.ensureDatabase(wanted)
@@ -155,6 +160,16 @@ test(
     assert.deepEqual(await ensure(), [])
   },
 )
+
+test('a run says how many connections of the server its database needs, beside those of others', options, async () => {
+  await server.sql('CREATE ROLE other LOGIN CONNECTION LIMIT 46')
+  await ensure()
+  await server.sql('DROP ROLE other')
+  const budget = 'it needs 3, other roles were promised 46, 20 stay free, max_connections is 100'
+  assert.deepEqual(told, [
+    `PostgreSQL 127.0.0.1:${server.port} database n8n_dev, owner n8n_dev; connections: ${budget}`,
+  ])
+})
 
 test('a role that is there before its database keeps none of its attributes', options, async () => {
   await forget()

@@ -117,6 +117,8 @@ test('a new database: role, database, and nobody else may connect; the clear pas
     changes.map(({ sign, what }) => `${sign} ${what}`),
     ['+ PostgreSQL role n8n_dev', '+ PostgreSQL database n8n_dev'],
   )
+  // One more than it needs: the kit logs in as that role too.
+  assert.deepEqual(changes[0]?.fields, ['connection limit   37'])
   assert.match(
     statements[0] ?? '',
     /^CREATE ROLE "n8n_dev" LOGIN NOSUPERUSER CONNECTION LIMIT 37 PASSWORD 'SCRAM-SHA-256\$4096:[^']+'$/,
