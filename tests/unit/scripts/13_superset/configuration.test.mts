@@ -33,7 +33,7 @@ const text =
 /** Every name in capitals, and what Celery is told. */
 const show = `
 import json, superset_config as c
-names = {name: getattr(c, name) for name in dir(c) if name.isupper()}
+names = {name: getattr(c, name) for name in dir(c) if name.isupper() and not callable(getattr(c, name))}
 names['CELERY_CONFIG'] = {name: value for name, value in vars(c.CeleryConfig).items() if not name.startswith('__')}
 print(json.dumps(names))
 `
@@ -201,6 +201,24 @@ test('beat sends a tick, and looks for reports only when there are some', python
   assert.deepEqual(config['FEATURE_FLAGS'], { ALERT_REPORTS: true })
   assert.deepEqual([config['SMTP_SSL'], config['SMTP_STARTTLS'], config['SMTP_PORT']], [false, true, 587])
   assert.equal(config['SMTP_MAIL_FROM'], 'ops@example.com')
+})
+
+test('sign-ins are limited on the view that takes them, once it is there', python, () => {
+  const program = `
+import superset_config as c
+class Limiter:
+    def limit(self, rate, methods):
+        return lambda view: print(rate, methods, view)
+class App:
+    config = {'AUTH_RATE_LIMIT': '5 per second'}
+    def __init__(self, views): self.blueprints = views
+    class appbuilder:
+        class sm: limiter = Limiter()
+c.FLASK_APP_MUTATOR(App({'SupersetAuthView': 'the form', 'AuthDBView': 'what takes it'}))
+c.FLASK_APP_MUTATOR(App({}))
+`
+  const { stdout, stderr } = run(environment('worker'), program)
+  assert.equal(stdout, "5 per second ['POST'] what takes it\n", stderr)
 })
 
 test('pictures are taken by the browser that the Dockerfile installs: Chromium, by the path of its driver', python, () => {
