@@ -48,8 +48,7 @@ export function requireDump(
 export function dumpBefore(target: Revision, all: readonly Revision[], { dump }: Schema): string[] {
   const moved = all.find(
     ({ number, state, schema }) =>
-      number > target.number &&
-      (state === 'pending' || (schema !== undefined && schema !== target.schema)),
+      number > target.number && (state === 'pending' || (schema !== undefined && schema !== target.schema)),
   )
   const before =
     moved === undefined

@@ -28,5 +28,5 @@ test('what is no dump is told apart', () => {
   assert.equal(lookAtDump(file('empty.dump', '')), 'is empty: pg_dump failed')
   for (const text of ['-- PostgreSQL database dump', 'PG', '\u0000\u0000PGDMP'])
     assert.equal(lookAtDump(file('other.dump', text)), 'is no dump in pg_dump’s custom format')
-  assert.match(String(lookAtDump(join(folder, 'other.dump', 'below'))), /^cannot be read: ENOTDIR/)
+  assert.match(JSON.stringify(lookAtDump(join(folder, 'other.dump', 'below'))), /^"cannot be read: ENOTDIR/)
 })

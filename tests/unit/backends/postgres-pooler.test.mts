@@ -53,16 +53,24 @@ async function tryOutAt(port: number): Promise<void> {
   }
 }
 
-test('a pooler in front of PostgreSQL is refused: exit 3, with where to lead', { skip: withoutPostgres }, async () => {
-  const port = await proxied(renumbered)
-  await assert.rejects(tryOutAt(port), {
-    exitCode: 3,
-    message: `PostgreSQL 127.0.0.1:${port} is PgBouncer or another pooler, not PostgreSQL itself`,
-    hint: /POSTGRES_HOST and POSTGRES_PORT must lead to the leader itself/,
-  })
-})
+test(
+  'a pooler in front of PostgreSQL is refused: exit 3, with where to lead',
+  { skip: withoutPostgres },
+  async () => {
+    const port = await proxied(renumbered)
+    await assert.rejects(tryOutAt(port), {
+      exitCode: 3,
+      message: `PostgreSQL 127.0.0.1:${port} is PgBouncer or another pooler, not PostgreSQL itself`,
+      hint: /POSTGRES_HOST and POSTGRES_PORT must lead to the leader itself/,
+    })
+  },
+)
 
-test('PostgreSQL itself, and a proxy of TCP as HAProxy is one, are no pooler', { skip: withoutPostgres }, async () => {
-  await tryOutAt(server.port)
-  await tryOutAt(await proxied((data) => data))
-})
+test(
+  'PostgreSQL itself, and a proxy of TCP as HAProxy is one, are no pooler',
+  { skip: withoutPostgres },
+  async () => {
+    await tryOutAt(server.port)
+    await tryOutAt(await proxied((data) => data))
+  },
+)

@@ -161,15 +161,19 @@ test(
   },
 )
 
-test('a run says how many connections of the server its database needs, beside those of others', options, async () => {
-  await server.sql('CREATE ROLE other LOGIN CONNECTION LIMIT 46')
-  await ensure()
-  await server.sql('DROP ROLE other')
-  const budget = 'it needs 3, other roles were promised 46, 20 stay free, max_connections is 100'
-  assert.deepEqual(told, [
-    `PostgreSQL 127.0.0.1:${server.port} database n8n_dev, owner n8n_dev; connections: ${budget}`,
-  ])
-})
+test(
+  'a run says how many connections of the server its database needs, beside those of others',
+  options,
+  async () => {
+    await server.sql('CREATE ROLE other LOGIN CONNECTION LIMIT 46')
+    await ensure()
+    await server.sql('DROP ROLE other')
+    const budget = 'it needs 3, other roles were promised 46, 20 stay free, max_connections is 100'
+    assert.deepEqual(told, [
+      `PostgreSQL 127.0.0.1:${server.port} database n8n_dev, owner n8n_dev; connections: ${budget}`,
+    ])
+  },
+)
 
 test('a role that is there before its database keeps none of its attributes', options, async () => {
   await forget()

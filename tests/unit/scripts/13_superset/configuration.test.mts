@@ -221,24 +221,28 @@ c.FLASK_APP_MUTATOR(App({}))
   assert.equal(stdout, "5 per second ['POST'] what takes it\n", stderr)
 })
 
-test('pictures are taken by the browser that the Dockerfile installs: Chromium, by the path of its driver', python, () => {
-  const folder = { 'bin/chromedriver': '#!/bin/sh\n' }
-  const { stdout, stderr } = runPython(
-    show,
-    { ...packages, ...folder, 'superset_config.py': text },
-    environment('worker'),
-  )
-  const config = JSON.parse(stdout || stderr) as Record<string, any>
-  assert.equal(config['WEBDRIVER_TYPE'], 'chrome')
-  assert.match(config['WEBDRIVER_CONFIGURATION'].service.executable_path as string, /\/bin\/chromedriver$/)
-  // Superset 6.1.0 hands it on to Selenium's Chrome, which knows no such argument.
-  assert.ok(!('binary_location' in config['WEBDRIVER_CONFIGURATION']))
-  for (const argument of ['--headless', '--no-sandbox', '--disable-dev-shm-usage'])
-    assert.ok((config['WEBDRIVER_OPTION_ARGS'] as string[]).includes(argument), argument)
-  const dockerfile = readFileSync(join(root, 'scripts/13_superset/Dockerfile'), 'utf8')
-  assert.match(dockerfile, /apt-get install -y --no-install-recommends chromium chromium-driver/)
-  assert.equal(load(environment('worker'))['WEBDRIVER_CONFIGURATION'].service.executable_path, null)
-})
+test(
+  'pictures are taken by the browser that the Dockerfile installs: Chromium, by the path of its driver',
+  python,
+  () => {
+    const folder = { 'bin/chromedriver': '#!/bin/sh\n' }
+    const { stdout, stderr } = runPython(
+      show,
+      { ...packages, ...folder, 'superset_config.py': text },
+      environment('worker'),
+    )
+    const config = JSON.parse(stdout || stderr) as Record<string, any>
+    assert.equal(config['WEBDRIVER_TYPE'], 'chrome')
+    assert.match(config['WEBDRIVER_CONFIGURATION'].service.executable_path as string, /\/bin\/chromedriver$/)
+    // Superset 6.1.0 hands it on to Selenium's Chrome, which knows no such argument.
+    assert.ok(!('binary_location' in config['WEBDRIVER_CONFIGURATION']))
+    for (const argument of ['--headless', '--no-sandbox', '--disable-dev-shm-usage'])
+      assert.ok((config['WEBDRIVER_OPTION_ARGS'] as string[]).includes(argument), argument)
+    const dockerfile = readFileSync(join(root, 'scripts/13_superset/Dockerfile'), 'utf8')
+    assert.match(dockerfile, /apt-get install -y --no-install-recommends chromium chromium-driver/)
+    assert.equal(load(environment('worker'))['WEBDRIVER_CONFIGURATION'].service.executable_path, null)
+  },
+)
 
 test(
   'a worker’s heartbeat and a task beat sends each leave a sign of life, which the probe reads',
