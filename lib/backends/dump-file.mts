@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
 import { hasCode, messageOf } from '../base/errors.mts'
 
 /** A file that pg_dump wrote. */
@@ -16,20 +16,19 @@ const beginning = 'PGDMP'
  * alike.
  * @returns what is wrong, to follow the file's name in a sentence, when it is no dump
  */
-export function lookAtDump(path: string): DumpFile | string {
-  let handle: number | undefined
+export async function lookAtDump(path: string): Promise<DumpFile | string> {
+  let handle: FileHandle | undefined
   try {
-    handle = openSync(path, 'r')
-    const facts = fstatSync(handle)
+    handle = await open(path, 'r')
+    const facts = await handle.stat()
     if (!facts.isFile()) return 'is no file'
     if (facts.size === 0) return 'is empty: pg_dump failed'
-    const first = Buffer.alloc(beginning.length)
-    readSync(handle, first, 0, first.length, 0)
-    if (first.toString('latin1') !== beginning) return 'is no dump in pg_dump’s custom format'
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(beginning.length), 0, beginning.length, 0)
+    if (buffer.toString('latin1', 0, bytesRead) !== beginning) return 'is no dump in pg_dump’s custom format'
     return { madeAt: facts.mtime, bytes: facts.size }
   } catch (cause) {
     return hasCode(cause, 'ENOENT') ? 'is not there' : `cannot be read: ${messageOf(cause)}`
   } finally {
-    if (handle !== undefined) closeSync(handle)
+    await handle?.close()
   }
 }

@@ -15,16 +15,16 @@ const mostHours = 24
 /**
  * Requires the dump of an upgrade before its first write.
  * @param path as `Schema.dump`
- * @param begun when the upgrade began, in milliseconds since the epoch: a dump made later is of a database half migrated
+ * @param begun when the upgrade began, in milliseconds since the epoch: one that failed goes on with its dump of then
  * @returns the dump, in a sentence
  * @throws KitError exit 3 when there is none, it is empty or no dump, or it is older than a day
  */
-export function requireDump(
+export async function requireDump(
   { module, env, schema }: { module: Module; env: string; schema: Schema },
   path: string,
-  begun = Date.now(),
-): string {
-  const found = lookAtDump(join(root, path))
+  begun: number,
+): Promise<string> {
+  const found = await lookAtDump(join(root, path))
   const tooOld = typeof found !== 'string' && begun - found.madeAt.getTime() > mostHours * 3_600_000
   if (typeof found !== 'string' && !tooOld)
     return `${path}, ${found.bytes} bytes, made ${timeOf(found.madeAt)}`
@@ -45,7 +45,11 @@ export function requireDump(
  * The dump that leads back to a revision, in sentences: before when it was made, and whether the one that is there was.
  * @param all revisions of the module, oldest first
  */
-export function dumpBefore(target: Revision, all: readonly Revision[], { dump }: Schema): string[] {
+export async function dumpBefore(
+  target: Revision,
+  all: readonly Revision[],
+  { dump }: Schema,
+): Promise<string[]> {
   const moved = all.find(
     ({ number, state, schema }) =>
       number > target.number && (state === 'pending' || (schema !== undefined && schema !== target.schema)),
@@ -56,7 +60,7 @@ export function dumpBefore(target: Revision, all: readonly Revision[], { dump }:
       : `${shortTime(moved.when)} UTC, when revision ${moved.number} moved the schema`
   const wanted = `The way back is a dump made before ${before}:`
   if (dump === undefined) return [wanted]
-  const found = lookAtDump(join(root, dump))
+  const found = await lookAtDump(join(root, dump))
   if (typeof found === 'string') return [`${dump} ${found}`, wanted]
   const late = moved !== undefined && found.madeAt.getTime() > Date.parse(moved.when)
   return [

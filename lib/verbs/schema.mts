@@ -40,7 +40,7 @@ export async function requireSameSchema<M extends Module>(
       `last migration then: ${target.schema ?? 'not recorded'}`,
       `last migration now: ${now}`,
       `The older image cannot be trusted with the newer schema. ${written()}`,
-      ...dumpBefore(target, requireOpened().revisions.all, schema),
+      ...(await dumpBefore(target, requireOpened().revisions.all, schema)),
       ...schema.restore.map((line) => `    ${line}`),
     ],
     hint: `restore the backup, then ${masterCommand(module.number, env, '--rollback', String(target.number))}`,

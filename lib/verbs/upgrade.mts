@@ -35,7 +35,7 @@ export async function announceUpgrade<M extends Module>(session: Session<M>): Pr
   // After the question: it may wait while the dump is made. An upgrade that failed goes on with the dump it began with.
   const { current } = requireOpened().revisions
   const begun = current?.state === 'pending' ? Date.parse(current.when) : Date.now()
-  say(`  Dump      ${requireDump({ module, env, schema }, schema.dump, begun)}`)
+  say(`  Dump      ${await requireDump({ module, env, schema }, schema.dump, begun)}`)
 }
 
 /**
