@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import type { Reporter } from '../base/log.mts'
 import { commentOf, type Database, type Facts } from './postgres-facts.mts'
+import { behindPooler } from './postgres-failure.mts'
 import { requireOwnTables } from './postgres-own-tables.mts'
 import {
   quoteName,
@@ -15,12 +16,16 @@ import { written } from '../base/written.mts'
 /** Connections of the server that are kept free of applications: for the superuser, backups, monitoring. */
 const reserved = 20
 
+/** The server's connections in one line. @param connections what the application needs at most */
+export const budgetOf = ({ promised, most }: Pick<Facts, 'promised' | 'most'>, connections: number): string =>
+  `it needs ${connections}, other roles were promised ${promised}, ${reserved} stay free, max_connections is ${most}`
+
 /**
  * Requires that the database can be created or used on this server.
  * @param where the server, in messages: `PostgreSQL HOST:PORT`
  * @param user the login that creates it
  * @param claim from `claimOf`
- * @throws KitError exit 3 for a replica or too few connections, exit 8 when the login lacks CREATEDB or CREATEROLE,
+ * @throws KitError exit 3 for a pooler, a replica or too few connections, exit 8 when the login lacks CREATEDB or CREATEROLE,
  *   exit 5 when another role or installation owns the database
  */
 export function requireUsable(
@@ -30,6 +35,7 @@ export function requireUsable(
   { name, owner, connections }: Database,
   claim: string,
 ): void {
+  if (facts.pooled) throw behindPooler(where)
   if (facts.replica) {
     throw new KitError(`${where} is a replica: nothing can be written there`, {
       exitCode: exitCodes.preflight,
@@ -68,10 +74,6 @@ export function requireUsable(
     })
   }
 }
-
-/** How the connections that a database may open fit beside those of all other roles, for a line. */
-export const budgetOf = ({ promised, most }: Facts, connections: number): string =>
-  `it needs ${connections}, other roles were promised ${promised}, ${reserved} stay free, max_connections is ${most}`
 
 /** True for a database that a killed run created and did not hand over to its owner. */
 const isHalfMade = (facts: Facts, user: string, claim: string): boolean =>

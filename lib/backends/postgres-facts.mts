@@ -1,5 +1,5 @@
 import type { Extension } from './postgres-extensions.mts'
-import type { Connection } from './postgres-login.mts'
+import { announcedProcess, type Connection } from './postgres-login.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 
 // The facts about a server, a role and a database that are read before any change.
@@ -42,6 +42,8 @@ export interface Grant {
 export interface Facts {
   readonly version: number
   readonly replica: boolean
+  /** Another process answers queries than the login announced: a pooler is in between, and announces numbers of its own. */
+  readonly pooled: boolean
   readonly most: number
   readonly mayCreate: boolean
   readonly superuser: boolean
@@ -106,12 +108,14 @@ const attributesOfRole = Object.entries(attributes).map(
 
 /** Reads server, role and database facts in one query. @throws pg's error, which `failure` explains */
 export async function readFacts(server: Connection, { name, owner }: Database): Promise<Facts> {
-  type Row = { [K in keyof Omit<Facts, 'claim' | 'words'>]: Facts[K] | null } & { comment: string | null }
+  type Read = Omit<Facts, 'claim' | 'words' | 'pooled'>
+  type Row = { [K in keyof Read]: Read[K] | null } & { comment: string | null; pid: number }
   const { rows } = await server.query<Row>(
     `with acl as (select datdba, (aclexplode(coalesce(datacl, acldefault('d', datdba)))).*
                     from pg_database where datname = $1)
      select current_setting('server_version_num')::int / 10000 as version,
             pg_is_in_recovery() as replica,
+            pg_backend_pid() as pid,
             current_setting('max_connections')::int as most,
             me.rolsuper or (me.rolcreatedb and me.rolcreaterole) as "mayCreate",
             me.rolsuper as superuser,
@@ -143,12 +147,19 @@ export async function readFacts(server: Connection, { name, owner }: Database): 
   )
   const [row] = rows
   if (row === undefined) throw new Error('PostgreSQL does not list its own user')
-  const { comment, owner: found, roleLimit, expired, ...rest } = row
+  const { comment, owner: found, roleLimit, expired, pid, ...rest } = row
   return {
     ...rest,
+    pooled: (announcedProcess(server) ?? pid) !== pid,
     ...readComment(comment),
     owner: found ?? undefined,
     roleLimit: roleLimit ?? undefined,
     expired: expired ?? undefined,
   } as Facts
+}
+
+/** True when the server has a database of that name. @throws pg's error, which `failure` explains */
+export async function isThere(server: Connection, { name }: Database): Promise<boolean> {
+  const { rowCount } = await server.query('select from pg_database where datname = $1', [name])
+  return rowCount === 1
 }

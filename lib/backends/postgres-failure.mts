@@ -1,4 +1,5 @@
 import { exitCodes, hasCode, KitError, messageOf } from '../base/errors.mts'
+import { written } from '../base/written.mts'
 
 /**
  * The KitError for a failed query or statement: exit 8 when the right is missing, exit 9 when the server refuses it,
@@ -39,5 +40,20 @@ export const noDatabase = (where: string, database: string, cause?: unknown): Ki
   new KitError(`${where} has no database ${database}`, {
     exitCode: exitCodes.preflight,
     hint: 'if it was deleted, restore it from a backup; else run the module again: it makes a database that is missing, empty',
+    cause,
+  })
+
+/** What PgBouncer, and poolers like it, say to a login that asks for a search_path; PostgreSQL itself never does. */
+export const isPoolerRefusal = (said: string): boolean => /unsupported startup parameter/i.test(said)
+
+/** Exit 3: between the kit and the server is a pooler. @param where as for `failure` */
+export const behindPooler = (where: string, cause?: unknown): KitError =>
+  new KitError(`${where} is PgBouncer or another pooler, not PostgreSQL itself`, {
+    exitCode: exitCodes.preflight,
+    details: [
+      'A pooler gives one session of the server to many clients: migrations, and the locks and settings of a session, break.',
+      written(),
+    ],
+    hint: 'POSTGRES_HOST and POSTGRES_PORT must lead to the leader itself: HAProxy’s write port, or Patroni',
     cause,
   })

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { exitCodes, hasCode, KitError } from '../base/errors.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import type { BackendTls } from '../settings/backend-tls.mts'
-import { noDatabase } from './postgres-failure.mts'
+import { behindPooler, isPoolerRefusal, noDatabase } from './postgres-failure.mts'
 import { mayWantTls, speaksNoTls, tlsFailure, tlsOptions } from './tls.mts'
 
 // The only importer of pg.
@@ -30,7 +30,7 @@ export interface Login {
  * Opens an authenticated connection.
  * @throws KitError exit 6 when the server does not answer within 8 s or has no connection left; exit 7 when it does not
  *   support TLS, or its certificate is not trusted; exit 8 when it refuses user, password or connections to the
- *   database, or requests a cleartext password without TLS; exit 3 when the database does not exist
+ *   database, or requests a cleartext password without TLS; exit 3 when the database does not exist, or a pooler answers
  */
 export async function logIn(login: Login): Promise<Connection> {
   const { host, port, user, password, database, tls } = login
@@ -86,6 +86,11 @@ interface Handlers {
 }
 
 class CleartextWanted extends Error {}
+
+/** The number of the server's process, as whoever answered the login gave it; undefined when nobody did. */
+export const announcedProcess = (connection: Connection): number | undefined =>
+  // pg keeps it to cancel queries; its types leave it out.
+  (connection as unknown as { readonly processID: number | null }).processID ?? undefined
 
 /**
  * Runs a statement that changes something, within 120 s: CREATE DATABASE copies a template and, before version 15,
@@ -151,6 +156,7 @@ function refusal(cause: unknown, { host, port, user, setting, tls, database }: L
     })
   }
   if (hasCode(cause, '3D000')) return noDatabase(where, database, cause)
+  if (isPoolerRefusal(said)) return behindPooler(where, cause)
   if (hasCode(cause, '53300')) {
     return new KitError(`${where} has no connection left: ${said}`, {
       exitCode: exitCodes.unreachable,

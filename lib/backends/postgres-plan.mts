@@ -24,7 +24,8 @@ export function planDatabase(
   const changes: Change[] = []
   const statements: string[] = []
   if (facts.roleLimit === undefined) {
-    changes.push({ sign: '+', what: `PostgreSQL role ${owner}` })
+    const fields = [`connection limit   ${connections}`]
+    changes.push({ sign: '+', what: `PostgreSQL role ${owner}`, fields })
     statements.push(`CREATE ROLE ${role} LOGIN NOSUPERUSER CONNECTION LIMIT ${connections} ${secret()}`)
   } else {
     const fields = [

@@ -19,7 +19,7 @@ import {
 } from './postgres-access.mts'
 import { tryOwnTables } from './postgres-own-tables.mts'
 import { planDatabase } from './postgres-plan.mts'
-import { readFacts, type Database, type Facts } from './postgres-facts.mts'
+import { isThere, readFacts, type Database, type Facts } from './postgres-facts.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import { tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'
@@ -186,8 +186,8 @@ export function createPostgres(settings: Settings, writes: Writes, reporter: Pos
       }
       if (writes.planning) return
       if (handover.length > 0 || !fits) await asked(requireOwnSchema(loginOf(database, name), where), where)
-      reporter.ok(`${where} database ${name}, owner ${owner}`)
-      reporter.ok(`${where} connections of ${name}: ${budgetOf(facts, database.connections)}`)
+      const budget = budgetOf(facts, database.connections)
+      reporter.ok(`${where} database ${name}, owner ${owner}; connections: ${budget}`)
     },
     async close() {
       // A login that failed, also while the run was interrupted, was reported to whoever asked for it.

@@ -66,7 +66,7 @@ export const flags = [
     name: 'status',
     kind: 'boolean',
     of: [...wholeModule],
-    help: 'what is installed, how it is now, what is pending; change nothing',
+    help: 'what is installed, how it is now, what is pending; without --module of all; change nothing',
   },
   {
     name: 'rollback',

@@ -14,7 +14,7 @@ import { interactive } from '../base/terminal.mts'
 import { startProgram } from './program.mts'
 import { runSteps } from './dispatch.mts'
 import type { Step } from '../run/step.mts'
-import { earlierModules, selectModules } from './selection.mts'
+import { earlierModules, selectionOf, selectModules } from './selection.mts'
 import { modules } from '../../scripts/modules.mjs'
 
 type Row = (typeof modules)[number]
@@ -77,9 +77,9 @@ async function runApplyAll(row: Row, words: readonly string[]): Promise<ExitCode
 const runModule = (row: Row, words: readonly string[], answers?: string): Promise<number> =>
   runChild(join(root, 'bin/ts'), [programOf(row), ...words], answers)
 
-/** The modules given, or those of a full run: optional ones if wanted, none whose current revision is a rollback. */
+/** The modules given; for --status all; else a full run's: optional ones if wanted, none whose current revision is a rollback. */
 async function select(env: string, options: Arguments): Promise<Row[]> {
-  const named = { only: options.module, skip: options.skip, from: options.from, all: options.all }
+  const named = selectionOf(options)
   if (options.module !== undefined || options.verb !== 'install') return selectModules(modules, named)
   const { lookAtModules } = await import('./overview.mts')
   const { modules: states } = await lookAtModules(env, modules)

@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { nearest } from '../base/nearest.mts'
+import type { Arguments } from '../run/request.mts'
 
 /** The fields of a module that a selection uses. */
 export interface Selectable {
@@ -17,6 +18,20 @@ export interface Selection {
   /** The full install with its optional modules. */
   readonly all?: boolean
 }
+
+/** The selection that a run's flags make. --status is about every module: an optional one may be installed too. */
+export const selectionOf = ({
+  verb,
+  module,
+  skip,
+  from,
+  all,
+}: Pick<Arguments, 'verb' | 'module' | 'skip' | 'from' | 'all'>): Selection => ({
+  only: module,
+  skip,
+  from,
+  all: all || (verb === 'status' && module === undefined),
+})
 
 /**
  * The modules a run works on, in the table's order: those given, else the full install without optional ones.

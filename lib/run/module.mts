@@ -95,6 +95,8 @@ export interface Schema {
   readonly lastMigration: string
   readonly backup: readonly string[]
   readonly restore: readonly string[]
+  /** The file that `backup` writes, from the kit's folder: an upgrade requires it. Without it an upgrade only asks. */
+  readonly dump?: string
 }
 
 /** A volume with the size that a setting says. */

@@ -4,6 +4,7 @@ import type { Module } from '../run/module.mts'
 import type { Revision } from '../state/revision.mts'
 import type { Session } from '../run/session.mts'
 import { written } from '../base/written.mts'
+import { dumpBefore } from './dump.mts'
 
 // Migrations of a database go forward only: an older image does not run on a newer schema. The last migration is read
 // from the database itself, and saved in every revision.
@@ -29,7 +30,7 @@ export async function requireSameSchema<M extends Module>(
   session: Session<M>,
   target: Revision,
 ): Promise<void> {
-  const { module, inputs, env } = session
+  const { module, inputs, env, requireOpened } = session
   const schema = module.schema?.(inputs.current())
   const now = await readSchema(session)
   if (schema === undefined || now === undefined || target.schema === now) return
@@ -39,7 +40,7 @@ export async function requireSameSchema<M extends Module>(
       `last migration then: ${target.schema ?? 'not recorded'}`,
       `last migration now: ${now}`,
       `The older image cannot be trusted with the newer schema. ${written()}`,
-      'The way back is the backup from before the upgrade:',
+      ...(await dumpBefore(target, requireOpened().revisions.all, schema)),
       ...schema.restore.map((line) => `    ${line}`),
     ],
     hint: `restore the backup, then ${masterCommand(module.number, env, '--rollback', String(target.number))}`,

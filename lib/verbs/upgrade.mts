@@ -3,6 +3,7 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import { say } from '../base/log.mts'
 import { headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
+import { requireDump } from './dump.mts'
 import { readSchema } from './schema.mts'
 import type { Session } from '../run/session.mts'
 import { isOlder } from '../settings/versions.mts'
@@ -11,11 +12,12 @@ import { written } from '../base/written.mts'
 /**
  * Shows, before an upgrade writes anything, the versions, the backup to make and how to go back; then asks. Does
  * nothing without --upgrade or a newer version.
- * @throws KitError exit 2 when it is not confirmed; exit 3 without a cluster; exit 5 when versions.json has an older
- *   version; exit 6 to 9 when the last migration cannot be read; exit 130 or 143 at the question
+ * @throws KitError exit 2 when it is not confirmed; exit 3 without a cluster, or without the dump that the module
+ *   requires; exit 5 when versions.json has an older version; exit 6 to 9 when the last migration cannot be read; exit
+ *   130 or 143 at the question
  */
 export async function announceUpgrade<M extends Module>(session: Session<M>): Promise<void> {
-  const { module, options, chosen, inputs, answers } = session
+  const { module, env, options, chosen, inputs, answers, requireOpened } = session
   const { newer } = chosen()
   if (!options.upgrade || newer.length === 0) return
   await requireForward(session)
@@ -27,7 +29,13 @@ export async function announceUpgrade<M extends Module>(session: Session<M>): Pr
     for (const line of schema.backup) say(`  Back up   ${line}`)
   }
   say('')
-  if (!options.plan) await confirmYes(`Upgrade ${headingOf(module)} now?`, answers)
+  if (options.plan) return
+  await confirmYes(`Upgrade ${headingOf(module)} now?`, answers)
+  if (schema?.dump === undefined) return
+  // After the question: it may wait while the dump is made. An upgrade that failed goes on with the dump it began with.
+  const { current } = requireOpened().revisions
+  const begun = current?.state === 'pending' ? Date.parse(current.when) : Date.now()
+  say(`  Dump      ${await requireDump({ module, env, schema }, schema.dump, begun)}`)
 }
 
 /**

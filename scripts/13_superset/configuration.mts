@@ -1,3 +1,6 @@
+import { browserConfig } from './browser.mts'
+import { limitsConfig } from './limits.mts'
+
 // superset_config.py: settings for which Superset has no environment variables. The text is the same in every
 // environment and has no values: it reads variables, and a missing one stops the start with an error that names it.
 
@@ -25,6 +28,7 @@ export interface Tuning {
 export const supersetConfig = ({ pool, overflow, requestSeconds }: Tuning): string => `\
 import os
 import pathlib
+import shutil
 from urllib.parse import quote, urlencode
 
 import redis
@@ -110,11 +114,7 @@ _coordination = {
 DISTRIBUTED_COORDINATION_CONFIG = {**_coordination, "CACHE_KEY_PREFIX": "superset-coordination-"}
 GLOBAL_ASYNC_QUERIES_CACHE_BACKEND = {**_coordination, "CACHE_KEY_PREFIX": "superset-async-"}
 
-# Without a storage each process counts for itself. While Redis is away each counts for itself too, and answers.
-RATELIMIT_ENABLED = True
-RATELIMIT_STORAGE_URI = REDIS_URL
-RATELIMIT_IN_MEMORY_FALLBACK_ENABLED = True
-
+${limitsConfig}
 # TLS ends before this process. x_port stays 0: proxies send their own port, and redirects would lead there.
 ENABLE_PROXY_FIX = True
 PROXY_FIX_CONFIG = {
@@ -148,9 +148,7 @@ SMTP_STARTTLS = not SMTP_SSL
 SMTP_SSL_SERVER_AUTH = True
 
 FEATURE_FLAGS = {"ALERT_REPORTS": _flag("REPORTS")}
-WEBDRIVER_BASEURL = "http://superset:8088/"
-WEBDRIVER_BASEURL_USER_FRIENDLY = os.environ.get("PUBLIC_URL", "")
-
+${browserConfig}
 
 class CeleryConfig:
     broker_url = REDIS_URL

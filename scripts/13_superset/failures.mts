@@ -26,7 +26,8 @@ export const failures = ({ ENV }: SupersetSettings): readonly KnownFailure[] => 
   },
   {
     line: /preflight: no browser/,
-    meaning: 'SUPERSET_REPORTS is true, and the image has no browser to take pictures with.',
+    meaning:
+      'SUPERSET_REPORTS is true, and the image has no Chromium, or not its driver, to take pictures with.',
     next: 'build it with --build-arg BROWSER=1, or set SUPERSET_REPORTS=false in 13_superset.env',
   },
   {

@@ -11,6 +11,9 @@ import { identity, names } from './names.mts'
 import type { Images } from './pods.mts'
 import { own, shared, type SupersetSettings } from './settings.mts'
 
+/** Where the dump is made and looked for, from the kit's folder and without its ending. */
+const dumpFile = ({ ENV }: SupersetSettings): string => `credentials/${ENV}/superset`
+
 export const superset = defineModule({
   ...identity,
   title: 'Superset',
@@ -40,15 +43,16 @@ export const superset = defineModule({
   ],
   schema: (settings: SupersetSettings) => ({
     database: databaseOf(settings),
+    dump: `${dumpFile(settings)}.dump`,
     lastMigration: "select string_agg(version_num, ' ' order by version_num) from alembic_version",
     ...databaseDump({
       settings,
       database: databaseOf(settings),
       password: `SUPERSET_POSTGRES_PASSWORD in credentials/${settings.ENV}/13_superset.env`,
-      file: 'superset',
+      file: dumpFile(settings),
       namespace: names.namespace(settings.ENV),
       beside: [
-        'test -s superset.dump   # an empty file is no backup: do not go on',
+        `test -s ${dumpFile(settings)}.dump   # an empty file is no backup: do not go on`,
         `a copy of credentials/${settings.ENV}/13_superset.env: SUPERSET_SECRET_KEY belongs to that dump`,
       ],
       stopped: '--all',

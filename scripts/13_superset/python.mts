@@ -37,9 +37,12 @@ for program in ('gunicorn', 'celery', 'superset'):
 for folder in (os.environ['SUPERSET_HOME'], '/tmp'):
     if not os.access(folder, os.W_OK):
         end('cannot write into ' + folder)
-browsers = ('chromium', 'chromium-browser', 'google-chrome', 'firefox', 'firefox-esr')
-if os.environ.get('REPORTS') == 'true' and not any(shutil.which(one) for one in browsers):
-    end('no browser')
+browsers = ('chromium', 'chromium-browser', 'google-chrome')
+if os.environ.get('REPORTS') == 'true':
+    if not any(shutil.which(one) for one in browsers):
+        end('no browser')
+    if shutil.which('chromedriver') is None:
+        end('no browser driver chromedriver')
 configuration = importlib.import_module('superset_config')
 print('${preflightWord} uid', os.getuid(), 'kombu', kombu, 'redis', redis, configuration.__file__)
 `

@@ -60,6 +60,7 @@ async function step(what: string, prove: () => Promise<void>): Promise<void> {
 
 const created = [
   `PostgreSQL role ${name}`,
+  'connection limit   4',
   `PostgreSQL database ${name}`,
   `PostgreSQL database ${name}, to ${name}`,
 ]
@@ -89,7 +90,7 @@ try {
   await step('a lost database is made again, also where nobody may connect elsewhere', async () => {
     await sql(`DROP DATABASE ${name} WITH (FORCE)`, 'REVOKE CONNECT ON DATABASE postgres FROM PUBLIC')
     try {
-      assert.deepEqual(await ensure(), created.slice(1))
+      assert.deepEqual(await ensure(), created.slice(2))
     } finally {
       await sql('GRANT CONNECT ON DATABASE postgres TO PUBLIC')
     }

@@ -119,7 +119,9 @@ spoil_ingress() {
   run -0 check superset.public superset.login superset.form superset.closed
 }
 
-@test "a web process with another key is found by the form's cookie" {
+@test "a web process with another key is found by the form's cookie, and by a connection it cannot read" {
+  run -0 words keep
+  assert_line 'stored 201'
   spoiled web-other web-1 14
   sed -i -z -E 's/^SUPERSET_SECRET_KEY=.*/SUPERSET_SECRET_KEY=another-key-another-key-another-key-another/' "$SEALED_MACHINE/pods/web-other/env"
   pod start web-other
@@ -129,9 +131,11 @@ spoil_ingress() {
   served_by 14
   form=$status
   run check superset.key
+  key=$status
   served_by 11 12
   pod stop web-other
-  assert_equal "$form" 1
+  assert_equal "$form $key" '1 1'
+  run -0 check superset.key
 }
 
 @test "forwarded headers: Superset knows its public address; an ingress that sets its own, or adds it, is found" {
@@ -175,6 +179,11 @@ spoil_ingress() {
   run -1 check superset.limiter
   pod stop web-memory
   assert_output --partial 'web-memory counts in its own memory'
+}
+
+@test "the sixth sign-in within a second is refused, counted over both web processes" {
+  run -0 words guess
+  assert_line 'answered 429'
 }
 
 @test "a web process that is told to end lets its requests end first, then ends with 0" {

@@ -31,8 +31,11 @@ forget_superset() {
   sql 'DROP DATABASE IF EXISTS superset_practice WITH (FORCE)'
   sql 'DROP ROLE IF EXISTS superset_practice'
   redis_command -n 3 FLUSHDB
-  rm -f "$credentials/13_superset.env"
+  rm -f "$credentials/13_superset.env" "$credentials/superset.dump"
 }
+
+# dump: the database, where an upgrade looks for its dump.
+dump() { "$practice" ssh practice-backend-01 'cd / && runuser -u postgres -- pg_dump --format=custom superset_practice' </dev/null >"$credentials/superset.dump"; }
 
 jobs() { kubectl get jobs --namespace superset-practice -o 'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.status.succeeded}{"\n"}{end}' | sort; }
 image() { kubectl get deployment superset --namespace superset-practice -o 'jsonpath={.spec.template.spec.containers[0].image}'; }
@@ -148,6 +151,9 @@ state() {
 
 @test "an upgrade takes beat and workers to 0, migrates, and brings them back; it can be rolled back" {
   use 6.1.1
+  run -3 superset --upgrade
+  assert_output --partial 'superset.dump is not there'
+  dump
   in_background "$BATS_TEST_TMPDIR/talk" ./00_master_install.mjs --env practice --module 13 --upgrade --yes
   until_said 'at 0 until the Job is done'
   ends_with 0
@@ -176,6 +182,7 @@ state() {
 @test "across the schema that moved a rollback is refused, exit 5, with the commands that restore" {
   run -5 kit --module 13 --rollback 1
   assert_output --partial 'the database has moved on'
+  assert_output --partial 'superset.dump was made'
   assert_output --partial 'pg_restore'
 }
 

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { strictlyPercent } from '../../../lib/base/sensitive.mts'
 import { createOnce } from '../../../lib/checks/checks.mts'
 import { databaseOf } from '../../../scripts/13_superset/backends.mts'
 import { checks } from '../../../scripts/13_superset/checks.mts'
 import { withConnection } from '../../../scripts/13_superset/connection.mts'
 import { port } from '../../../scripts/13_superset/environment.mts'
 import { superset } from '../../../scripts/13_superset/module.mts'
+import { askServed, cookiesOf, signIn } from '../../../scripts/13_superset/session.mts'
 import type { SupersetSettings } from '../../../scripts/13_superset/settings.mts'
 import { addressOf, awkwardPassword, lay, settingsOf, templateOf } from './lay.mts'
 import { answer } from './words.mts'
@@ -42,6 +44,35 @@ await answer<SupersetSettings>({
   lay: (venv) => pods.forEach((one) => lay(manifests, venv, { ...one, users })),
   targets: () => [11, 12].map((last) => `${addressOf(last)}:${port}`),
   more: {
+    /** Stores a connection that no check deletes, with a password encrypted by the key of the pods that are served. */
+    async keep(tools) {
+      const api = await signIn({ ...tools, once: createOnce() })
+      const { POSTGRES_HOST, POSTGRES_PORT, SUPERSET_POSTGRES_PASSWORD: password } = settings
+      const { name, owner } = databaseOf(settings)
+      const sqlalchemy_uri = `postgresql+psycopg2://${owner}:${strictlyPercent(password.reveal())}@${POSTGRES_HOST}:${POSTGRES_PORT}/${name}`
+      const json = { database_name: 'kept', sqlalchemy_uri }
+      const { status } = await api.ask('/api/v1/database/', { method: 'POST', json })
+      console.log(`stored ${status}`)
+    },
+    /** Four times eight sign-ins at once, each time four to a web process: fewer than each allows in a second. */
+    async guess(tools) {
+      const { SUPERSET_HOST: host } = settings
+      const page = await askServed({ ...tools, once: createOnce() }, '/login/')
+      const [, crumb = ''] = /name="csrf_token"[^>]*value="([^"]+)"/.exec(page.text) ?? []
+      const form = { username: 'nobody', password: 'a-wrong-password', csrf_token: crumb }
+      const headers = {
+        cookie: cookiesOf(page),
+        origin: `https://${host}`,
+        referer: `https://${host}/login/`,
+      }
+      for (let times = 0; times < 4; times += 1) {
+        const asked = Array.from({ length: 8 }, () =>
+          tools.http.ask(host, '/login/', { method: 'POST', form, headers, timeoutSeconds: 60 }),
+        )
+        for (const { status } of await Promise.all(asked)) console.log(`answered ${status}`)
+        await pause(2000)
+      }
+    },
     /** A request that takes seconds is in flight in web-1 while that pod is told to end. */
     async drain(tools) {
       const one = { ...tools, once: createOnce() }

@@ -27,6 +27,7 @@ const database = {
 const facts: Facts = {
   version: 16,
   replica: false,
+  pooled: false,
   most: 100,
   mayCreate: true,
   superuser: true,
@@ -61,6 +62,7 @@ const refuses = (seen: Partial<Facts>, exitCode: ExitCode, what: RegExp, hint: R
 }
 
 test('a server that must not be used is refused, each reason told apart', () => {
+  refuses({ pooled: true }, exitCodes.preflight, /is PgBouncer or another pooler/, /leader itself/)
   refuses({ replica: true }, exitCodes.preflight, /is a replica/, /leader/)
   refuses({ mayCreate: false }, exitCodes.denied, /admin may not create/, /ALTER ROLE "admin" CREATEDB/)
   refuses({ owner: 'other' }, exitCodes.conflict, /belongs to other, not to n8n_dev/, /OWNER TO "n8n_dev"/)
@@ -115,6 +117,8 @@ test('a new database: role, database, and nobody else may connect; the clear pas
     changes.map(({ sign, what }) => `${sign} ${what}`),
     ['+ PostgreSQL role n8n_dev', '+ PostgreSQL database n8n_dev'],
   )
+  // One more than it needs: the kit logs in as that role too.
+  assert.deepEqual(changes[0]?.fields, ['connection limit   37'])
   assert.match(
     statements[0] ?? '',
     /^CREATE ROLE "n8n_dev" LOGIN NOSUPERUSER CONNECTION LIMIT 37 PASSWORD 'SCRAM-SHA-256\$4096:[^']+'$/,
@@ -353,6 +357,13 @@ for (const [what, start, exitCode, text, hint] of [
   ],
   ['an address that is not let in', error('28000', 'no entry'), exitCodes.denied, /let admin in/, /pg_hba/],
   ['no connection left', error('53300', 'too many'), exitCodes.unreachable, /no connection/, /max_conn/],
+  [
+    'PgBouncer',
+    error('08P01', 'unsupported startup parameter in options: search_path'),
+    exitCodes.preflight,
+    /is PgBouncer or another pooler/,
+    /POSTGRES_HOST and POSTGRES_PORT must lead to the leader itself/,
+  ],
   [
     'a server that starts',
     error('57P03', 'starting up'),

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { readArguments } from '../../../lib/cli/arguments.mts'
 import { KitError } from '../../../lib/base/errors.mts'
 import { nearest } from '../../../lib/base/nearest.mts'
-import { selectModules } from '../../../lib/cli/selection.mts'
+import { selectionOf, selectModules } from '../../../lib/cli/selection.mts'
+import { modules } from '../../../scripts/modules.mjs'
 
 const refused = (act: () => unknown, what: RegExp, hint = /./) =>
   assert.throws(
@@ -110,6 +111,15 @@ test('--from takes the rest of a full run, --all its optional modules, and neith
   assert.deepEqual(numbers({ from: 'n8n' }), [12, 14])
   assert.deepEqual(numbers({ from: '13', all: true, skip: '14' }), [13])
   refused(() => numbers({ only: '12', from: '9' }), /--module names modules/)
+})
+
+test('--status without --module is about all seven modules, the optional ones too; other verbs leave these out', () => {
+  const numbers = (...words: string[]) =>
+    selectModules(modules, selectionOf(readArguments('master', words))).map(({ number }) => number)
+  assert.deepEqual(numbers('--status'), [9, 10, 11, 12, 13, 14, 15])
+  assert.deepEqual(numbers('--status', '--skip', '9-12,14'), [13, 15])
+  assert.deepEqual(numbers('--status', '--module', '12'), [12])
+  for (const verb of ['--verify', '--plan', '--uninstall']) assert.deepEqual(numbers(verb), [9, 10, 11, 12])
 })
 
 test('--limit names hosts, for an install and for --uninstall alone', () => {

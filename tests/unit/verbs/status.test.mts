@@ -38,17 +38,19 @@ interface Stated {
   readonly own?: readonly LiveObject[]
   /** What a look for pending changes throws. */
   readonly refusal?: Error
+  /** False for a module of which the cluster has nothing. */
+  readonly isThere?: boolean
 }
 
 /** What --status says, as data or as text. @param others the Ingresses beside the module's own */
 async function statusOf(
   { mock }: TestContext,
   others: readonly LiveObject[],
-  { json = true, available = 1, own: more = [], refusal }: Stated = {},
+  { json = true, available = 1, own: more = [], refusal, isThere = true }: Stated = {},
 ): Promise<string> {
   const own = ingress('shop-dev', '/')
   const kube = {
-    recorded: () => Promise.resolve([deployment(available), own, ...more]),
+    recorded: () => Promise.resolve(isThere ? [deployment(available), own, ...more] : []),
     reader: {
       list: (kind: string) => Promise.resolve(kind === 'ingresses.networking.k8s.io' ? [own, ...others] : []),
     },
@@ -85,6 +87,11 @@ test('what cannot be known now is one of the lines; an interruption ends the run
   const { pending } = JSON.parse(await statusOf(context, [], { refusal })) as StatusDocument
   assert.deepEqual(pending, ['not known: no answer'])
   await assert.rejects(statusOf(context, [], { refusal: new Cancelled() }), Cancelled)
+})
+
+test('a module that is not installed is told as that, without a fault and without settings to ask for', async (t) => {
+  const text = await statusOf(t, [ingress('blue', '/')], { json: false, isThere: false })
+  assert.equal(text, '  Revision  none\n  Now       not installed\n  Checks    never run\n')
 })
 
 const healthOf = async (...given: Parameters<typeof statusOf>) =>

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { root } from '../../../../lib/base/files.mts'
 import type { ConfigMap, Deployment, Job, Manifest } from '../../../../lib/kube/types.mts'
 import { makeAuthority } from '../../backends/authority.mts'
 import { environmentOf, rendered } from '../rendered.mts'
@@ -30,7 +33,7 @@ const text =
 /** Every name in capitals, and what Celery is told. */
 const show = `
 import json, superset_config as c
-names = {name: getattr(c, name) for name in dir(c) if name.isupper()}
+names = {name: getattr(c, name) for name in dir(c) if name.isupper() and not callable(getattr(c, name))}
 names['CELERY_CONFIG'] = {name: value for name, value in vars(c.CeleryConfig).items() if not name.startswith('__')}
 print(json.dumps(names))
 `
@@ -199,6 +202,47 @@ test('beat sends a tick, and looks for reports only when there are some', python
   assert.deepEqual([config['SMTP_SSL'], config['SMTP_STARTTLS'], config['SMTP_PORT']], [false, true, 587])
   assert.equal(config['SMTP_MAIL_FROM'], 'ops@example.com')
 })
+
+test('sign-ins are limited on the view that takes them, once it is there', python, () => {
+  const program = `
+import superset_config as c
+class Limiter:
+    def limit(self, rate, methods):
+        return lambda view: print(rate, methods, view)
+class App:
+    config = {'AUTH_RATE_LIMIT': '5 per second'}
+    def __init__(self, views): self.blueprints = views
+    class appbuilder:
+        class sm: limiter = Limiter()
+c.FLASK_APP_MUTATOR(App({'SupersetAuthView': 'the form', 'AuthDBView': 'what takes it'}))
+c.FLASK_APP_MUTATOR(App({}))
+`
+  const { stdout, stderr } = run(environment('worker'), program)
+  assert.equal(stdout, "5 per second ['POST'] what takes it\n", stderr)
+})
+
+test(
+  'pictures are taken by the browser that the Dockerfile installs: Chromium, by the path of its driver',
+  python,
+  () => {
+    const folder = { 'bin/chromedriver': '#!/bin/sh\n' }
+    const { stdout, stderr } = runPython(
+      show,
+      { ...packages, ...folder, 'superset_config.py': text },
+      environment('worker'),
+    )
+    const config = JSON.parse(stdout || stderr) as Record<string, any>
+    assert.equal(config['WEBDRIVER_TYPE'], 'chrome')
+    assert.match(config['WEBDRIVER_CONFIGURATION'].service.executable_path as string, /\/bin\/chromedriver$/)
+    // Superset 6.1.0 hands it on to Selenium's Chrome, which knows no such argument.
+    assert.ok(!('binary_location' in config['WEBDRIVER_CONFIGURATION']))
+    for (const argument of ['--headless', '--no-sandbox', '--disable-dev-shm-usage'])
+      assert.ok((config['WEBDRIVER_OPTION_ARGS'] as string[]).includes(argument), argument)
+    const dockerfile = readFileSync(join(root, 'scripts/13_superset/Dockerfile'), 'utf8')
+    assert.match(dockerfile, /apt-get install -y --no-install-recommends chromium chromium-driver/)
+    assert.equal(load(environment('worker'))['WEBDRIVER_CONFIGURATION'].service.executable_path, null)
+  },
+)
 
 test(
   'a worker’s heartbeat and a task beat sends each leave a sign of life, which the probe reads',

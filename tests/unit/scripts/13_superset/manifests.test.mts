@@ -24,6 +24,7 @@ import type { SupersetSettings } from '../../../../scripts/13_superset/settings.
 import { stoppedWhileMigrating } from '../../../../scripts/13_superset/upgrade.mts'
 import { settingsOf } from '../rendered.mts'
 
+const readme = readFileSync(join(root, 'scripts/13_superset/README.md'), 'utf8')
 const settingsFor = (more: Record<string, string> = {}) => settingsOf(superset, more) as SupersetSettings
 const images = { superset: 'registry.example.com/superset:6.1.0' }
 const jobsOf = (settings: SupersetSettings, with_ = images): Job[] => [
@@ -131,6 +132,7 @@ test('exactly one beat, recreated; web and worker belong to their autoscalers an
 test('its connections are counted at their most', () => {
   assert.equal(databaseOf(settingsFor()).connections, 5 * 10 + 5 * 5 + 1 + 5)
   assert.equal(databaseOf(settingsFor({ SUPERSET_WEB_MAX: '2' })).connections, 3 * 10 + 5 * 5 + 1 + 5)
+  assert.ok(readme.includes('| together | | 81 |'))
 })
 
 test('one Ingress: bodies to 100 MiB, reads to 300 s, no sticky cookie', () => {
@@ -212,12 +214,13 @@ for (const [before, image, stopped] of [
   })
 
 test('how its schema is saved: dump, its size, the key; and brought back with every process away', () => {
-  const { backup, restore, lastMigration } = superset.schema(settingsFor())
+  const { backup, restore, lastMigration, dump } = superset.schema(settingsFor())
   assert.match(
     backup[0] ?? '',
-    /^pg_dump --format=custom .* --username superset_staging --file superset\.dump superset_staging {3}# password: SUPERSET_POSTGRES_PASSWORD in credentials\/staging\/13_superset\.env$/,
+    /^pg_dump --format=custom .* --username superset_staging --file credentials\/staging\/superset\.dump superset_staging {3}# password: SUPERSET_POSTGRES_PASSWORD in credentials\/staging\/13_superset\.env$/,
   )
-  assert.match(backup[1] ?? '', /^test -s superset\.dump /)
+  assert.match(backup[1] ?? '', /^test -s credentials\/staging\/superset\.dump /)
+  assert.equal(dump, 'credentials/staging/superset.dump')
   assert.match(backup[2] ?? '', /SUPERSET_SECRET_KEY/)
   assert.match(restore[0] ?? '', /scale deployment --all --replicas 0$/)
   assert.match(lastMigration, /alembic_version/)

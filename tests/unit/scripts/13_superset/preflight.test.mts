@@ -49,7 +49,19 @@ const wrong: [what: string, said: RegExp, files: Record<string, string>, env?: R
     { ...image, 'kombu/__init__.py': "__version__ = '5.7.0'" },
   ],
   ['no gunicorn', /preflight: no program gunicorn/, without('bin/gunicorn')],
-  ['reports without a browser', /preflight: no browser/, image, { REPORTS: 'true' }],
+  ['reports without a browser', /preflight: no browser\n/, image, { REPORTS: 'true' }],
+  [
+    'reports with Firefox, which the configuration does not use',
+    /preflight: no browser\n/,
+    { ...image, 'bin/firefox': '#!/bin/sh\n' },
+    { REPORTS: 'true' },
+  ],
+  [
+    'a browser without its driver',
+    /preflight: no browser driver chromedriver/,
+    { ...image, 'bin/chromium': '#!/bin/sh\n' },
+    { REPORTS: 'true' },
+  ],
   [
     'a folder it may not write into',
     /preflight: cannot write into/,

@@ -24,6 +24,20 @@ test('with the platform’s settings alone everything else is made or has a defa
   assert.ok((text('SUPERSET_ASYNC_TOKEN_SECRET') ?? '').length >= 32)
 })
 
+test('a mail relay without a sender: the operator’s address sends; an empty one is refused, and so is none: exit 2', async () => {
+  const { OPERATOR_EMAIL, ...nobody } = given
+  const mail = { SMTP_HOST: 'smtp.example.com' }
+  const resolved = await complete(superset, { ...given, ...mail })
+  assert.equal(resolved.find(({ setting }) => setting.key === 'SMTP_FROM')?.text, OPERATOR_EMAIL)
+  assert.match(
+    await problemOf(superset, { ...given, ...mail, SMTP_FROM: '' }),
+    /^SMTP_FROM "" must be an e-mail/,
+  )
+  const { exitCode, details } = await refusal(superset, { ...nobody, ...mail })
+  assert.equal(exitCode, 2)
+  assert.match(details.join('\n'), /^OPERATOR_EMAIL /)
+})
+
 const key = 'b3JpZ2luYWwtb3JpZ2luYWwtb3JpZ2luYWwtb3JpZ2luYWw='
 const bad: [what: string, more: Record<string, string>, said: RegExp][] = [
   [
