@@ -3,7 +3,7 @@ import { requireVersion, type Versions } from '../../lib/settings/versions.mts'
 import { paths } from './host/paths.mts'
 import { loadBalancerLines } from './ingress/load-balancer.mts'
 import { ingress } from './ingress/manifests.mts'
-import { monitoringImages, type MonitoringImages } from './monitoring/names.mts'
+import { monitoringImages, withoutMonitoring, type MonitoringImages } from './monitoring/names.mts'
 import { monitoringObjects } from './monitoring/objects.mts'
 import { monitoringLines, monitoringNotProven } from './monitoring/texts.mts'
 import { clusterFacts } from './probes/cluster-facts.mts'
@@ -48,7 +48,7 @@ export const k3s = defineModule({
   objects: (settings: K3sSettings, images: Images, versions: Versions) => ({
     '04_bootstrap_addons': [clusterFacts(settings, requireVersion(versions, 'k3s').version)],
     '05_ingress_daemonset': ingress(settings, images),
-    '06_deploy_core_apps': coreObjects(settings, images, versions),
+    '06_deploy_core_apps': coreObjects(settings, images, withoutMonitoring(versions)),
     // The chart's own objects are rendered by the step.
     '07_install_monitoring': monitoringObjects(settings),
   }),
