@@ -58,6 +58,11 @@ export interface Module extends Declares {
   inClear?(settings: Settings): readonly Warning[]
   /** True when a module that was installed with these settings needs this one: it is then not uninstalled before it. */
   isNeededBy?(made: RecordedSettings): boolean
+  /**
+   * Keys of settings that decide what its steps install and its checks ask: a rollback goes only to a revision that was
+   * made with today's.
+   */
+  readonly sameInRollback?: readonly string[]
   /** Known failures of its containers, by their last log lines. */
   failures?(settings: Settings): readonly KnownFailure[]
   /** What no check of this module proves, one line each, in every report. */

@@ -36,6 +36,7 @@ export const k3s = defineModule({
   validate: (settings: K3sSettings) => [proxyProblem(settings) ?? []].flat(),
   images: ['traefik', 'probe', ...monitoringImages],
   unusedImages: ({ MONITORING }: K3sSettings) => (MONITORING ? [] : monitoringImages),
+  sameInRollback: ['MONITORING'],
   moreKinds: [
     ...['clusterroles', 'clusterrolebindings', 'roles', 'rolebindings'].map(
       (kind) => `${kind}.rbac.authorization.k8s.io`,
