@@ -157,9 +157,3 @@ export async function readFacts(server: Connection, { name, owner }: Database): 
     expired: expired ?? undefined,
   } as Facts
 }
-
-/** True when the server has a database of that name. @throws pg's error, which `failure` explains */
-export async function isThere(server: Connection, { name }: Database): Promise<boolean> {
-  const { rowCount } = await server.query('select from pg_database where datname = $1', [name])
-  return rowCount === 1
-}

@@ -19,7 +19,7 @@ import {
 } from './postgres-access.mts'
 import { tryOwnTables } from './postgres-own-tables.mts'
 import { planDatabase } from './postgres-plan.mts'
-import { isThere, readFacts, type Database, type Facts } from './postgres-facts.mts'
+import { readFacts, type Database, type Facts } from './postgres-facts.mts'
 import type { Sensitive } from '../base/sensitive.mts'
 import { tlsOf } from '../settings/backend-tls.mts'
 import type { Settings } from '../settings/settings.mts'

@@ -7,7 +7,6 @@ import { lazily } from '../base/lazy.mts'
 import { adoptableValues } from './adoptable.mts'
 import { fingerprintBy, unprovenKeys } from '../state/kept-keys.mts'
 import { recordValidation } from '../state/validation-time.mts'
-import { folderOf } from '../base/names.mts'
 import { requireKeptSettings } from './lost-settings.mts'
 import type { Backends } from '../backends/backends.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
@@ -146,7 +145,7 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
   return {
     async run(loadChecks, loadDrills) {
       if (writes.planning) return
-      const { cluster, kube, revisions, lock } = session.requireOpened()
+      const { cluster, kube, revisions, known, lock } = session.requireOpened()
       // The lock: no other run changes the objects that are being checked.
       const [{ checks }, { drills }] = await Promise.all([loadChecks(), loadDrills(), lock.acquire()])
       const settings = inputs.current()
@@ -159,12 +158,10 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
         breaking:
           options.verb === 'drill' ? createBreaking({ kubectl: cluster.kubectl, kube, repairs }) : undefined,
         causes: () => failingBackends(module.backends?.(settings) ?? {}, session.backends()),
-        async keep(found) {
-          await revisions.tested(found)
-          if (found.failed === 0) await recordValidation(cluster.kubectl, folderOf(module), session.env)
-        },
+        keep: (found) => revisions.tested(found),
         facts: () => reportFacts(session),
       })
+      await recordValidation({ kubectl: cluster.kubectl, repairs, known, current: revisions.current })
     },
   }
 }

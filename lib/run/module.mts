@@ -66,6 +66,11 @@ export interface Module extends Declares {
    * @param workload `embedder`
    */
   sizedBy?(settings: Settings, workload: string): string | undefined
+  /**
+   * Keys of settings that decide what its steps install and its checks ask: a rollback goes only to a revision that was
+   * made with today's.
+   */
+  readonly sameInRollback?: readonly string[]
   /** Known failures of its containers, by their last log lines. */
   failures?(settings: Settings): readonly KnownFailure[]
   /** What no check of this module proves, one line each, in every report. */

@@ -4,7 +4,7 @@ import { requireFreeAddresses } from '../kube/apply/ingress-preconditions.mts'
 import { type Manifest, type Secret, nameOf } from '../kube/types.mts'
 import { isWorkload, namedBy } from '../kube/workloads.mts'
 import { log, say } from '../base/log.mts'
-import { headingOf } from '../base/names.mts'
+import { headingOf, masterCommand } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import { createContext } from '../run/create-context.mts'
 import { objectsOf } from '../run/objects.mts'
@@ -22,8 +22,10 @@ import { written } from '../base/written.mts'
 /**
  * Applies an earlier revision again, waits for its rollouts, runs the tests. Secrets get the values of the current
  * settings: a revision has only their keys.
- * @throws KitError exit 5 when there is no such revision, one of its images must never run, the database was migrated since, a Secret's value has no
- *   setting, its values are in Vault and today's are not, or the reverse, or another environment owns the module; exit 2, 3 or 5 to 9 when applying fails; exit 10 when a check
+ * @throws KitError exit 5 when there is no such revision, one of its images must never run, the database was migrated
+ *   since, a Secret's value has no setting, its values are in Vault and today's are not, or the reverse, it was made with
+ *   another value of a setting of `sameInRollback`, or another environment owns the module; exit 2, 3 or 5 to 9 when
+ *   applying fails; exit 10 when a check
  *   fails; exit 11 when another run has the lock; exit 12 for a local file; exit 130 or 143 on a signal
  */
 export async function rollBack<M extends Module>(
@@ -39,6 +41,7 @@ export async function rollBack<M extends Module>(
   requireNotDenied(module, target, versions)
   await requireSameSchema(session, target)
   requireSameStore(target, inputs.current())
+  requireSameSettings(module, target, inputs.current())
   revisions.intend(target)
   const today = objectsOf(module, steps, { settings: inputs.current(), images: target.images, versions })
   const wanted = withoutUnproven(module, target.manifests, session.policies()).map((manifest) =>
@@ -74,6 +77,30 @@ export function requireSameStore({ number, madeWith }: Revision, settings: Setti
     details: [`A rollback does not move secret values. ${written()}`],
     hint: `first the way of the values, which compares them: install with --set SECRETS=${then}; then roll back`,
   })
+}
+
+/**
+ * Requires that the revision was made with today's values of the settings that a rollback cannot change: the checks
+ * after it are about what these install, and it runs no step.
+ * @throws KitError exit 5 naming the setting and both values
+ */
+export function requireSameSettings(
+  module: Pick<Module, 'number' | 'shared' | 'settings' | 'sameInRollback'>,
+  { number, madeWith }: Revision,
+  settings: Settings,
+): void {
+  for (const key of module.sameInRollback ?? []) {
+    const declared = [...module.shared, ...module.settings].find((one) => one.key === key)?.default
+    // A revision does not record what was only a default.
+    const then = madeWith?.values[key] ?? (typeof declared === 'string' ? declared : '')
+    const now = String(settings[key] ?? '')
+    if (then === now) continue
+    throw new KitError(`revision ${number} has ${key}=${then}, today's settings have ${now}`, {
+      exitCode: exitCodes.conflict,
+      details: [`A rollback installs nothing and takes nothing out. ${written()}`],
+      hint: `${masterCommand(module.number, settings.ENV, '--set', `${key}=${then}`)}; then roll back`,
+    })
+  }
 }
 
 /** A manifest, a Secret with its current values. @throws KitError exit 5 for a value that no setting has now */

@@ -14,6 +14,7 @@ import { deletedText, deletionText, endingText, isEnding } from '../kube/deletio
 import { deleteObjects } from '../kube/objects.mts'
 import { isValidated, type Revision } from '../state/revision.mts'
 import { requireOwner } from '../state/scope.mts'
+import { forgetValidation } from '../state/validation-time.mts'
 import type { Session } from '../run/session.mts'
 import { machineryOf, uninstallHosts } from './uninstall-hosts.mts'
 import { written } from '../base/written.mts'
@@ -81,10 +82,10 @@ const removalLine = (one: LiveObject): string => (isEnding(one) ? deletionText(o
 const stands = (opened: OpenedCluster | undefined): boolean =>
   opened?.revisions.current !== undefined && opened.revisions.current.state !== 'uninstalled'
 
-/** Deletes the newest step's objects first, then saves the revision as uninstalled. */
+/** Deletes the newest step's objects first, then the record of its validation, and saves the revision as uninstalled. */
 async function deleteAll<M extends Module>(
-  { options, writes }: Session<M>,
-  { cluster, revisions }: OpenedCluster,
+  { options, writes, repairs }: Session<M>,
+  { cluster, revisions, known }: OpenedCluster,
   objects: readonly LiveObject[],
 ): Promise<void> {
   for (const step of new Set(objects.map((one) => ownerOf(one).step))) {
@@ -99,7 +100,9 @@ async function deleteAll<M extends Module>(
     if (!options.plan)
       log.ok(`${batch.length} objects of ${step}: ${deletedText(taken, batch.length)}`, began)
   }
-  if (!options.plan) await revisions.uninstalled()
+  if (options.plan) return
+  await forgetValidation({ kubectl: cluster.kubectl, repairs, known, current: revisions.current })
+  await revisions.uninstalled()
 }
 
 function sayNamespaces(objects: readonly LiveObject[]): void {

@@ -3,6 +3,7 @@ import { step } from '../../lib/cli/step.mts'
 import { defaultStorageClass } from './checks/addons.mts'
 import { everyNodeServes } from './ingress/daemonset-ready.mts'
 import { k3s } from './module.mts'
+import { withoutMonitoring } from './monitoring/names.mts'
 import { coreObjects } from './probes/core-objects.mts'
 import { guard } from './probes/guard.mts'
 import { policyVerdict, recordedVerdict } from './probes/policy-verdict.mts'
@@ -13,7 +14,7 @@ export default step(
   k3s,
   'Make ready for applications',
   async ({ settings, images, versions, kube, until }) => {
-    const objects = coreObjects(settings, images, versions)
+    const objects = coreObjects(settings, images, withoutMonitoring(versions))
     await kube.apply(objects)
     await until(everyNodeServes(kube, everyProbe))
     await kube.waitForRollout(probeNamespace, ...singlesIn(objects))

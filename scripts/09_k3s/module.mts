@@ -7,6 +7,7 @@ import {
   historyClaim,
   monitoringImages,
   monitoringNamespace,
+  withoutMonitoring,
   type MonitoringImages,
 } from './monitoring/names.mts'
 import { monitoringObjects } from './monitoring/objects.mts'
@@ -41,6 +42,7 @@ export const k3s = defineModule({
   validate: (settings: K3sSettings) => [proxyProblem(settings) ?? []].flat(),
   images: ['traefik', 'probe', ...monitoringImages],
   unusedImages: ({ MONITORING }: K3sSettings) => (MONITORING ? [] : monitoringImages),
+  sameInRollback: ['MONITORING'],
   moreKinds: [
     ...['clusterroles', 'clusterrolebindings', 'roles', 'rolebindings'].map(
       (kind) => `${kind}.rbac.authorization.k8s.io`,
@@ -66,7 +68,7 @@ export const k3s = defineModule({
   objects: (settings: K3sSettings, images: Images, versions: Versions) => ({
     '04_bootstrap_addons': [clusterFacts(settings, requireVersion(versions, 'k3s').version)],
     '05_ingress_daemonset': ingress(settings, images),
-    '06_deploy_core_apps': coreObjects(settings, images, versions),
+    '06_deploy_core_apps': coreObjects(settings, images, withoutMonitoring(versions)),
     // The chart's own objects are rendered by the step.
     '07_install_monitoring': monitoringObjects(settings),
   }),

@@ -8,6 +8,7 @@ import { qdrantRefusals, qdrantWrites } from './checks-qdrant.mts'
 import { hidden, migrated, models, refusals, stream } from './checks-visitor.mts'
 import { fileKeys } from './environment.mts'
 import { llm } from './module.mts'
+import { names } from './names.mts'
 
 export const checks: ChecksOf<typeof llm> = [
   ...standardChecks(application),

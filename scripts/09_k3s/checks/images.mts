@@ -36,8 +36,10 @@ export const images: Check<K3sSettings> = {
   title: 'Every node has the images of the cluster’s own pods',
   fix: 'run module 9 again: it imports the images of its tarballs that a node has lost, without restarting K3s; one no tarball holds comes from a registry: kubectl -n NAMESPACE describe pod NAME',
   places: () => ({ NAMESPACE: 'kube-system', NAME: '' }),
-  async ask({ kube }) {
-    const namespaces = ['kube-system', ingressNamespace, probeNamespace, monitoringNamespace]
+  async ask({ kube, settings }) {
+    // Without the kit's monitoring a namespace of that name is somebody else's.
+    const more = settings.MONITORING ? [monitoringNamespace] : []
+    const namespaces = ['kube-system', ingressNamespace, probeNamespace, ...more]
     const pods = (await Promise.all(namespaces.map((namespace) => kube.list('pods', { namespace })))).flat()
     const missing = pods.flatMap((pod) => {
       const waiting = waitingOf(pod)

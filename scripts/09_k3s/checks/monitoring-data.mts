@@ -3,10 +3,10 @@ import { failed, passed, warning, type Answer } from '../../../lib/checks/checks
 import { askByName } from '../../../lib/checks/http.mts'
 import type { LiveObject, PodSpec } from '../../../lib/kube/types.mts'
 import { numbersOf } from '../monitoring/ask.mts'
+import { historyOf, prometheusIn, retentionOf } from '../monitoring/current.mts'
 import { grafanaName, grafanaUser, historyClaim, monitoringNamespace } from '../monitoring/names.mts'
-import { retentionGib } from '../monitoring/values.mts'
 import { orUndefined } from './exits.mts'
-import { whereOn } from './monitoring.mts'
+import { whereOn } from './monitoring-settled.mts'
 
 // Where the history of the monitoring lies, and whether one can look at it.
 
@@ -34,7 +34,7 @@ export const monitoringStorage = whereOn({
   id: 'k3s.monitoring-storage',
   title: 'The history is in volumes of its own, with room in them',
   fix: `kubectl -n ${monitoringNamespace} get pvc,pods; MONITORING_GIB is the size of the history: module 9 again keeps less of it when it is smaller; df -h /var/lib/rancher/k3s/storage on the node of the pod`,
-  async ask({ kube, settings }) {
+  async ask({ kube }) {
     const pods = await Promise.all(keepers.map(([name]) => kube.get('pods', name, monitoringNamespace)))
     const lost = keepers.map(([name, path], at) => lostAt(pods[at], name, path)).filter(Boolean)
     if (lost.length > 0) return failed(lost.join('; '))
@@ -46,7 +46,8 @@ export const monitoringStorage = whereOn({
       return failed(`not bound: ${unbound.map(({ metadata }) => metadata.name).join(', ')}`)
     const claim = claims.find(({ metadata }) => metadata.name === historyClaim)
     const gib = claim === undefined ? undefined : gibOf(claim)
-    const keeps = retentionGib(settings.MONITORING_GIB)
+    const { gib: keeps } = historyOf(retentionOf(await prometheusIn(kube)))
+    if (keeps === 0) return failed('Prometheus may fill its whole volume')
     if (gib !== undefined && keeps >= gib)
       return failed(`Prometheus may fill ${keeps} GiB of a volume of ${gib} GiB`)
     const [bytes = 0] = await numbersOf(kube, 'sum(prometheus_tsdb_storage_blocks_bytes)')

@@ -1,13 +1,6 @@
 import { few } from '../../../lib/base/few.mts'
 import { pollUntil } from '../../../lib/base/poll.mts'
-import {
-  failed,
-  passed,
-  warning,
-  type Answer,
-  type Check,
-  type CheckTools,
-} from '../../../lib/checks/checks.mts'
+import { failed, passed, warning } from '../../../lib/checks/checks.mts'
 import { isManaged } from '../../../lib/kube/apply/ownership.mts'
 import {
   activeTargets,
@@ -15,32 +8,21 @@ import {
   loadedRules,
   numbersOf,
   prometheusAlerts,
+  type LoadedGroup,
   type Target,
 } from '../monitoring/ask.mts'
 import {
+  fileOf,
   monitorsIn,
-  outdated,
   rulesIn,
   unloadedRules,
   wantedGroups,
   wantedPools,
 } from '../monitoring/current.mts'
 import { monitoringNamespace } from '../monitoring/names.mts'
-import { notReconciled } from '../monitoring/ready.mts'
-import { monitoringOff } from '../monitoring/texts.mts'
-import type { K3sSettings } from '../settings.mts'
+import { whereOn } from './monitoring-settled.mts'
 
-// Whether the cluster is watched. Where monitoring is off, each check says so and asks nothing.
-
-type Tools = CheckTools<K3sSettings>
-
-/** A check that asks only where the monitoring is on. */
-export const whereOn = (
-  check: Omit<Check<K3sSettings>, 'ask'> & { ask: (tools: Tools) => Promise<Answer> },
-): Check<K3sSettings> => ({
-  ...check,
-  ask: (tools) => (tools.settings.MONITORING ? check.ask(tools) : Promise.resolve(passed(monitoringOff))),
-})
+// Whether the cluster is watched, where the kit has installed what watches it.
 
 const logs = (what: string): string => `kubectl -n ${monitoringNamespace} logs ${what}`
 
@@ -48,10 +30,8 @@ export const monitoringReady = whereOn({
   id: 'k3s.monitoring',
   title: 'The operator has made Prometheus and Alertmanager of what was applied',
   fix: `kubectl -n ${monitoringNamespace} get prometheus,alertmanager -o yaml names the reason in its conditions; ${logs('deployment/monitoring-operator')}`,
-  async ask({ kube }) {
-    const missing = await notReconciled(kube)
-    return missing === '' ? passed('Reconciled and Available, both') : failed(missing)
-  },
+  ask: (_tools, { unready }) =>
+    Promise.resolve(unready === '' ? passed('Reconciled and Available, both') : failed(unready)),
 })
 
 /** Milliseconds in which Prometheus has scraped everything of a new configuration once: every 30 s. */
@@ -129,37 +109,47 @@ export const monitoringRules = whereOn({
   title: 'Every rule is loaded and can be evaluated, and none is about what K3s does not have',
   fix: `kubectl get events -A --field-selector reason=InvalidConfiguration names a rule the operator dropped; kubectl get prometheusrules -A`,
   async ask({ kube }) {
-    const [objects, unloaded, loaded, rejected] = await Promise.all([
+    const [objects, loaded, rejected] = await Promise.all([
       rulesIn(kube),
-      unloadedRules(kube),
       loadedRules(kube),
       numbersOf(kube, 'sum(prometheus_operator_managed_resources{state="rejected"})'),
     ])
-    const rules = loaded.flatMap((group) => group.rules)
-    const bad = rules.filter(({ health }) => health === 'err')
-    const absurd = rules.filter(({ name }) => notInK3s.includes(name))
+    const groups = wantedGroups(objects.filter(isManaged))
+    const ours = new Set(groups.map(({ file }) => file))
+    const unloaded = unloadedRules(objects, loaded)
     const problems = [
-      ...unloaded.map((file) => `not loaded: ${file}`),
-      ...bad.map(({ name, lastError = '' }) => `${name}: ${lastError}`),
-      ...absurd.map(({ name }) => `${name} can only fire`),
-      ...(rejected.some((count) => count > 0) ? [`the operator rejects ${rejected.join(', ')} objects`] : []),
+      ...unloaded.own.map((file) => `not loaded: ${file}`),
+      ...loaded.filter((group) => ours.has(fileOf(group))).flatMap(faultsIn),
     ]
     if (problems.length > 0) return failed(few(problems, 4))
-    const groups = wantedGroups(objects)
-    return groups.length === 0
-      ? failed('there are no PrometheusRules')
-      : passed(`${objects.length} objects, ${groups.length} groups, ${rules.length} rules`)
+    if (groups.length === 0) return failed('there are no PrometheusRules of the kit')
+    // What the kit made is loaded and scraped: what the operator rejects is somebody else's.
+    const foreign = [
+      ...unloaded.foreign.map((file) => `not loaded: ${file}`),
+      ...loaded.filter((group) => !ours.has(fileOf(group))).flatMap(faultsIn),
+      ...(rejected.some((count) => count > 0) ? [`the operator rejects ${rejected.join(', ')} objects`] : []),
+    ]
+    return foreign.length > 0
+      ? warning(`not the kit’s: ${few(foreign, 4)}`)
+      : passed(`${objects.length} objects, ${groups.length} groups of the kit`)
   },
 })
+
+/** What is wrong with the rules of a group that Prometheus has loaded, a few words each. */
+const faultsIn = ({ rules }: LoadedGroup): string[] => [
+  ...rules
+    .filter(({ health }) => health === 'err')
+    .map(({ name, lastError = '' }) => `${name}: ${lastError}`),
+  ...rules.filter(({ name }) => notInK3s.includes(name)).map(({ name }) => `${name} can only fire`),
+]
 
 export const monitoringConfiguration = whereOn({
   id: 'k3s.monitoring-configuration',
   title: 'Prometheus and Alertmanager run with the configuration applied last',
   fix: `${logs('prometheus-monitoring-prometheus-0 -c config-reloader')}; the same of alertmanager-monitoring-alertmanager-0; then module 9 again`,
-  async ask({ kube, settings }) {
-    const missing = await outdated(kube, settings)
-    return missing === ''
-      ? passed('scrape pools, rules, retention and receivers are those applied')
-      : failed(missing)
+  ask(_tools, { missing, foreign }) {
+    if (missing !== '') return Promise.resolve(failed(missing))
+    const seen = 'scrape pools, rules, retention and receivers are those applied'
+    return Promise.resolve(foreign === '' ? passed(seen) : warning(`${seen}; not the kit’s, ${foreign}`))
   },
 })

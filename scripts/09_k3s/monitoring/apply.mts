@@ -53,7 +53,7 @@ export async function installMonitoring(monitoring: Monitoring): Promise<void> {
   await kube.waitForRollout(monitoringNamespace, operatorName, 'kube-state-metrics', grafanaName)
   await until(everyNodeServes(kube, everyNodeExporter))
   await until(resourcesAreReady(kube))
-  await until(configurationIsCurrent(kube, settings))
+  await until(configurationIsCurrent(kube))
 }
 
 /** True for an object of a kind that only the chart defines. */

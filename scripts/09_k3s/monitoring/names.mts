@@ -1,3 +1,5 @@
+import type { Versions } from '../../../lib/settings/versions.mts'
+
 // What the objects of the monitoring are called. Never change them: volumes are named after them.
 
 /** The namespace of the monitoring, and the release name of its chart. */
@@ -42,6 +44,15 @@ export const monitoringImages = [
   'grafana',
   'grafana-sidecar',
 ] as const
+
+/**
+ * The versions without those of the monitoring: whoever pulls its images needs no account, so that they prove nothing of
+ * the registry's.
+ */
+export const withoutMonitoring = (versions: Versions): Versions =>
+  Object.fromEntries(
+    Object.entries(versions).filter(([name]) => !monitoringImages.some((image) => image === name)),
+  )
 
 /** Image references by their name in versions.json. */
 export type MonitoringImages = Readonly<Record<(typeof monitoringImages)[number], string>>

@@ -1,10 +1,9 @@
-import { exitCodes, KitError, messageOf } from '../../../lib/base/errors.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Condition } from '../../../lib/base/poll.mts'
 import { shortened } from '../../../lib/base/sensitive.mts'
 import type { Kube } from '../../../lib/kube/apply/kube.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import { conditionOf, type LiveObject, type Manifest } from '../../../lib/kube/types.mts'
-import type { K3sSettings } from '../settings.mts'
 import { outdated } from './current.mts'
 import { alertmanagerName, monitoringNamespace, prometheusName } from './names.mts'
 
@@ -81,29 +80,39 @@ const written = [
  * annotation each time the operator has written: the kubelet then renews their files at once, instead of within 90 s.
  * @throws its `missing`: KitError exit 5, see Kube.setFields; as KubeReader
  */
-export function configurationIsCurrent(kube: Kube, settings: K3sSettings): Condition {
+export function configurationIsCurrent(kube: Kube): Condition {
   let last = ''
   return {
     what: 'the newest configuration of Prometheus and Alertmanager',
     seconds: 240,
     hint: `kubectl --namespace ${monitoringNamespace} get events: the operator names a rule it rejected; kubectl --namespace ${monitoringNamespace} logs ${pods[0]} -c config-reloader; then run the same command again`,
     async missing() {
-      const missing = await outdated(kube, settings).catch(notAnswering)
+      const { missing } = await outdated(kube)
       if (missing === '') return ''
       const found = await Promise.all(
         written.map(([kind, name]) => kube.get(kind, name, monitoringNamespace)),
       )
       const value = found.map((one) => one?.metadata.resourceVersion ?? '0').join('-')
-      if (value !== last) await kube.setFields(pods.map((name) => noted(name, value)))
-      last = value
+      if (value !== last && (await annotate(kube, value))) last = value
       return missing
     },
   }
 }
 
-/** While its Service has no ready pod, what it is asked for cannot be had: that is waited for too. */
-function notAnswering(thrown: unknown): string {
-  if (thrown instanceof KitError && thrown.exitCode === exitCodes.rolloutFailed)
-    return shortened(messageOf(thrown), 200)
-  throw thrown
+/**
+ * Writes to the pods that are there: one that its StatefulSet is replacing gets the newest files when it starts.
+ * @returns false when one of them was gone before it was written to
+ * @throws KitError exit 5, see Kube.setFields; as KubeReader
+ */
+async function annotate(kube: Kube, value: string): Promise<boolean> {
+  const there = await Promise.all(pods.map((name) => kube.get('pods', name, monitoringNamespace)))
+  const named = there.flatMap((pod) => (pod === undefined ? [] : [noted(pod.metadata.name, value)]))
+  if (named.length === 0) return true
+  try {
+    await kube.setFields(named)
+    return true
+  } catch (thrown) {
+    if (thrown instanceof KitError && thrown.exitCode === exitCodes.rolloutFailed) return false
+    throw thrown
+  }
 }

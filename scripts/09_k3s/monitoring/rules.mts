@@ -1,6 +1,6 @@
 import type { Manifest } from '../../../lib/kube/types.mts'
 import { systemNamespace } from '../../../lib/base/names.mts'
-import { validationLease } from '../../../lib/state/validation-time.mts'
+import { validationLease, watchesValidations } from '../../../lib/state/validation-time.mts'
 import { monitoringNamespace, ownRulesName } from './names.mts'
 
 // The alerts of the kit's own: what runs out quietly. Pure.
@@ -68,7 +68,11 @@ export const ownRules = (): Manifest =>
   ({
     apiVersion: 'monitoring.coreos.com/v1',
     kind: 'PrometheusRule',
-    metadata: { namespace: monitoringNamespace, name: ownRulesName },
+    metadata: {
+      namespace: monitoringNamespace,
+      name: ownRulesName,
+      annotations: { [watchesValidations]: 'true' },
+    },
     spec: {
       groups: [
         {

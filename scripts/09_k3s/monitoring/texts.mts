@@ -3,9 +3,6 @@ import { grafanaName, grafanaUser, kubeletService, monitoringNamespace } from '.
 
 // What the monitoring is, in words: for the information screen and for reports. Pure.
 
-/** Why there is no monitoring, for checks and reports. */
-export const monitoringOff = 'monitoring is off (MONITORING=false)'
-
 /** Its lines of the information screen. */
 export function monitoringLines({
   MONITORING,
@@ -35,7 +32,7 @@ export const monitoringNotProven = (settings: K3sSettings): string[] =>
         'Anybody who runs pods in this cluster reads all metrics, and silences alerts: Prometheus and Alertmanager ask for no password inside it.',
         'Prometheus’ operator may read and write every Secret of the cluster. Whoever breaks into it does.',
       ]
-    : [`Nothing watches this cluster between two validations: ${monitoringOff}.`]
+    : ['The kit installs nothing that watches this cluster: monitoring is off (MONITORING=false).']
 
 /** What stays in the cluster when monitoring is taken out of it, one line each. */
 export const monitoringRests: readonly string[] = [

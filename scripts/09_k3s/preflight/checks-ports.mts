@@ -46,8 +46,11 @@ const needed: readonly Port[] = [
   },
 ]
 
-/** Programs that listen on a node of the kit: K3s, by the path of its binary (see preflightScript), the ingress and node-exporter. */
-const own = /^(k3s|traefik|node_exporter)/
+/**
+ * Programs that listen on a node of the kit: K3s, by the path of its binary, the ingress, and node-exporter in a pod: an
+ * operator's own one runs as a service of the host (see preflightScript).
+ */
+const own = /^(k3s|traefik|pod\/node_exporter)/
 
 const check = ({ port, protocol, what, when = () => true }: Port): HostCheck => ({
   id: `host.port-${port}`,

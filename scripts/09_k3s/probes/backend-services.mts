@@ -33,10 +33,10 @@ export function backendServices(settings: K3sSettings): Manifest[] {
   ]
 }
 
-/** The first image in versions.json from the private registry; undefined without one. Pure. */
+/** The first image of these from the private registry, a chart being none; undefined without one. Pure. */
 export const privateImage = (versions: Versions, server: string | undefined): string | undefined =>
   Object.values(versions)
-    .map(({ image }) => image)
+    .map(({ image, chart }) => (chart === undefined ? image : undefined))
     .find((image) => server !== undefined && image?.startsWith(`${server}/`))
 
 /**

@@ -5,7 +5,10 @@ import { backendServices, pullProof } from './backend-services.mts'
 import { policies } from './policies.mts'
 import { probes, single } from './probe.mts'
 
-/** The objects created before the first application, and the probes of the network; the same on every cluster. Pure. */
+/**
+ * The objects created before the first application, and the probes of the network; the same on every cluster. Pure.
+ * @param versions those whose images may prove the account of the registry
+ */
 export const coreObjects = (
   settings: K3sSettings,
   { probe }: { readonly probe: string },

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { existsSync, rmSync } from 'node:fs'
 import { test } from 'node:test'
+import { validationFolder } from '../../../lib/base/files.mts'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { fingerprintBy } from '../../../lib/state/kept-keys.mts'
 import { createContext, readersOf } from '../../../lib/run/create-context.mts'
 import { isKnownByNodes } from '../../../lib/run/modules.mts'
 import { createGates, type Session } from '../../../lib/run/session.mts'
+import { watchesValidations } from '../../../lib/state/validation-time.mts'
 import { modules } from '../../../scripts/modules.mjs'
 import { freePort } from '../free-port.mts'
 
@@ -136,6 +139,59 @@ test('the first write of a revision comes after the lock, the key of checksums a
   assert.deepEqual(done.splice(0), ['lock', 'revision', 'write'])
   await gatesOf('install').repairs.make([], note('write'))
   assert.deepEqual(done.splice(0), ['lock', 'write'])
+})
+
+test('that every check passed is recorded for the alerts after the report, by the gate of repairs; a failed check is not', async (context) => {
+  const env = 'unit-validation-time'
+  const path = `${validationFolder(env)}/MODULE20_VALIDATION.md`
+  context.after(() => rmSync(validationFolder(env), { recursive: true, force: true }))
+  const written: string[] = []
+  const manifests = [{ kind: 'A', metadata: { annotations: { [watchesValidations]: 'true' } } }]
+  const revision = { module: '20_shop', env, state: 'validated', manifests: [] }
+  const watching = { ...revision, module: '09_k3s', manifests }
+  const sessionOf = (known: readonly object[]) => {
+    const opened = {
+      cluster: { name: 'a', kubectl: { api: {} } },
+      kube: { reader: {}, recorded: () => Promise.resolve([]), manifests: [] },
+      revisions: { current: revision, tested: () => Promise.resolve() },
+      known,
+      lock: { acquire: () => Promise.resolve() },
+      look: { kubernetes: [] },
+    }
+    return {
+      module: { number: 20, slug: 'shop', title: 'Shop', shared: [], settings: [], images: [] },
+      env,
+      inputs: { current: () => ({ ENV: env }) },
+      options: { verb: 'verify' },
+      writes: { planning: false },
+      repairs: {
+        make: ([{ what }]: [{ what: string }]) => {
+          written.push(what)
+          return existsSync(path) ? Promise.resolve() : assert.fail('there is no report yet')
+        },
+      },
+      versions: {},
+      ownVersions: [],
+      chosen: () => ({ images: {} }),
+      policies: () => ({ off: 'none' }),
+      reporter: { warnings: [] },
+      backends: () => ({}),
+      opened,
+      requireOpened: () => opened,
+    }
+  }
+  const run = (known: readonly object[], right: boolean) => {
+    const answer = { result: right ? 'passed' : 'failed', evidence: 'seen' }
+    const checks = [{ id: 'shop.a', title: 'A', fix: 'none', ask: () => Promise.resolve(answer) }]
+    const { tests } = createContext(sessionOf(known) as never, { id: '03_tests' })
+    return tests.run(() => Promise.resolve({ checks: checks as never }), () => Promise.resolve({ drills: [] }))
+  }
+  await run([watching], true)
+  assert.deepEqual(written, ['Lease keybuzz-system/validated-20-shop-unit-validation-time'])
+  await assert.rejects(run([watching], false), { exitCode: 10 })
+  // Nothing watches this cluster.
+  await run([], true)
+  assert.equal(written.length, 1)
 })
 
 test('a step has the images proven that only its settings name, with those of the module', async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Revision } from '../../../lib/state/revision.mts'
-import { requireSameStore } from '../../../lib/verbs/rollback.mts'
+import { requireSameSettings, requireSameStore, rollBack } from '../../../lib/verbs/rollback.mts'
 import { requireNobodyNeeds } from '../../../lib/verbs/uninstall.mts'
+import { k3s } from '../../../scripts/09_k3s/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import { vault } from '../../../scripts/14_vault/module.mts'
 
@@ -40,6 +41,39 @@ test('a rollback stays where the values are: across the way into Vault, or back,
       () => requireSameStore(revision('12_n8n', then === undefined ? {} : { SECRETS: then }), settings(now)),
       { exitCode: 5, hint: new RegExp(`--set SECRETS=${then ?? 'kubernetes'}`) },
     )
+})
+
+test('a rollback goes to no revision with or without the monitoring that today’s settings have not: exit 5', () => {
+  const roll = (then: Record<string, string> | undefined, MONITORING: boolean) => () =>
+    requireSameSettings(k3s, revision('09_k3s', then), { ENV: 'prod', MONITORING })
+  for (const then of [undefined, {}, { MONITORING: 'false' }, { DOMAIN: 'example.com' }]) {
+    roll(then, false)()
+    assert.throws(roll(then, true), {
+      exitCode: 5,
+      message: "revision 4 has MONITORING=false, today's settings have true",
+      hint: './00_master_install.mjs --module 9 --env prod --set MONITORING=false; then roll back',
+    })
+  }
+  roll({ MONITORING: 'true' }, true)()
+  assert.throws(roll({ MONITORING: 'true' }, false), { exitCode: 5, hint: /--set MONITORING=true/ })
+  // Other modules have nothing of the kind.
+  requireSameSettings(n8n, revision('12_n8n', { MONITORING: 'true' }), { ENV: 'prod' })
+})
+
+test('a rollback asks that before it writes or names anything', async () => {
+  const all = [
+    { ...revision('09_k3s', { MONITORING: 'true' }), manifests: [{ kind: 'A' }] },
+    { ...revision('09_k3s', {}), number: 5, manifests: [{ kind: 'B' }] },
+  ]
+  const intend = () => assert.fail('the rollback has begun')
+  const session = {
+    module: k3s,
+    env: 'staging',
+    options: {},
+    inputs: { current: () => ({ ENV: 'staging', MONITORING: false }) },
+    requireOpened: () => ({ revisions: { all, current: all[1], intend }, kube: {}, known: [] }),
+  }
+  await assert.rejects(rollBack(session as never, []), { exitCode: 5, message: /MONITORING=true/ })
 })
 
 test('module 14 is not uninstalled while a module of any environment takes its secrets from Vault', () => {

@@ -6,7 +6,10 @@ import { deletedText } from '../../../lib/kube/deletion-text.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { Session } from '../../../lib/run/session.mts'
 import { uninstall } from '../../../lib/verbs/uninstall.mts'
+import { watchesValidations } from '../../../lib/state/validation-time.mts'
+import type { Revision } from '../../../lib/state/revision.mts'
 import { fakeApi } from '../kube/fake-api.mts'
+import { revisionOf } from '../state/revisions.mts'
 
 const labels = { 'keybuzz.io/module': '20_shop', 'keybuzz.io/step': '01_deploy', 'keybuzz.io/env': 'dev' }
 const object = (kind: string, metadata: Partial<LiveObject['metadata']> = {}): LiveObject => ({
@@ -15,6 +18,9 @@ const object = (kind: string, metadata: Partial<LiveObject['metadata']> = {}): L
   metadata: { name: 'shop', namespace: 'shop-dev', uid: kind, labels, ...metadata },
 })
 
+/** What the last uninstall has done, in its order. */
+const done: string[] = []
+
 /** What an uninstall of these objects shows, and what it deletes; `taken` is how many it deletes: the others were gone before. */
 async function shown(
   context: { mock: typeof import('node:test').mock },
@@ -22,21 +28,29 @@ async function shown(
   plan: boolean,
   taken = 0,
   more: object = {},
+  known: readonly Revision[] = [],
 ) {
   let screen = ''
   context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
   let deleted = 0
-  const remove = () => Promise.resolve((deleted += 1) <= taken)
+  done.length = 0
+  const remove = ({ kind, metadata: { name } }: { kind: string; metadata: { name: string } }) => {
+    done.push(`delete ${kind} ${name}`)
+    return Promise.resolve((deleted += 1) <= taken)
+  }
   const kubectl = { api: fakeApi(() => [], { remove }) }
   const opened = {
     cluster: { kubectl },
-    known: [],
+    known,
     kube: {
       invalidate: () => {},
       recorded: () => Promise.resolve(live),
       sayStrays: () => Promise.resolve(),
     },
-    revisions: { current: { state: 'validated' }, uninstalled: () => Promise.resolve() },
+    revisions: {
+      current: revisionOf({ module: '20_shop' }),
+      uninstalled: () => Promise.resolve(void done.push('uninstalled')),
+    },
   }
   await uninstall({
     module: {
@@ -52,6 +66,7 @@ async function shown(
     options: { plan },
     answers: { confirm: ['shop'], yes: false, canAsk: false },
     writes: createWrites({ planning: plan, guard: () => Promise.resolve() }),
+    repairs: createWrites({ planning: plan, guard: () => Promise.resolve(void done.push('guard')) }),
     inputs: {
       current: () => {
         throw new KitError('2 settings are missing for 20 Shop (dev)', { exitCode: exitCodes.usage })
@@ -89,6 +104,20 @@ test('how many objects were deleted is what the API server has taken, not what w
     /2 objects of 01_deploy: 1 deleted, 1 were gone before/,
   )
   assert.equal(deletedText(0, 8), '0 deleted, 8 were gone before')
+})
+
+test('the record of its validation goes before the revision does, where one may be; a plan deletes nothing', async (context) => {
+  const watching = revisionOf({
+    module: '09_k3s',
+    manifests: [{ kind: 'A', metadata: { annotations: { [watchesValidations]: 'true' } } } as never],
+  })
+  const live = [object('Secret')]
+  await shown(context as never, live, false, 2, {}, [watching])
+  assert.deepEqual(done, ['delete Secret shop', 'guard', 'delete Lease validated-20-shop-dev', 'uninstalled'])
+  await shown(context as never, live, false, 1)
+  assert.deepEqual(done, ['delete Secret shop', 'uninstalled'])
+  await shown(context as never, live, true, 0, {}, [watching])
+  assert.deepEqual(done, [])
 })
 
 test('an uninstall whose settings file was lost ends well, and says that it cannot name what stays', async (context) => {

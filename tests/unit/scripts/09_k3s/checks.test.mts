@@ -291,6 +291,24 @@ function toolsOf(world: World) {
   } as unknown as Tools<K3sSettings>
 }
 
+test('pods of a namespace monitoring are the cluster’s own only where the kit has installed the monitoring', async () => {
+  const broken = podOf('ImagePullBackOff')
+  for (const [MONITORING, result] of [
+    [false, 'passed'],
+    [true, 'failed'],
+  ] as const) {
+    const tools = toolsOf({ settings: { MONITORING } })
+    const list = (kind: string, { namespace }: { namespace?: string }) =>
+      Promise.resolve(kind === 'pods' && namespace === 'monitoring' ? [broken] : [])
+    const kube = { ...tools.kube, list }
+    const [outcome] = await runChecks(
+      checks.filter(({ id }) => id === 'k3s.images'),
+      { ...tools, kube },
+    )
+    assert.equal(outcome?.result, result)
+  }
+})
+
 test('a node that missed a look of metrics-server is given time, however old it is', async () => {
   const [outcome] = await runChecks(
     checks.filter(({ id }) => id === 'k3s.metrics'),

@@ -7,6 +7,7 @@ import type { LiveObject, Manifest } from '../../../../lib/kube/types.mts'
 import { checks } from '../../../../scripts/09_k3s/checks.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import { alertmanagerConfig } from '../../../../scripts/09_k3s/monitoring/alertmanager.mts'
+import { historyOf, receiverIn } from '../../../../scripts/09_k3s/monitoring/current.mts'
 import { configurationIsCurrent, unreconciled } from '../../../../scripts/09_k3s/monitoring/ready.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { settingsOf } from '../rendered.mts'
@@ -25,7 +26,8 @@ const monitor = (name: string, endpoints: number, labels: Record<string, string>
 const rule = (name: string, ...rules: string[]): LiveObject => ({
   apiVersion: 'monitoring.coreos.com/v1',
   kind: 'PrometheusRule',
-  metadata: { namespace: 'monitoring', name, uid: `uid-${name}` },
+  // Those of a team have no label of the kit.
+  metadata: { namespace: 'monitoring', name, uid: `uid-${name}`, labels: name === 'team' ? {} : managed },
   spec: { groups: [{ name: `${name}.group`, rules: rules.map((alert) => ({ alert })) }] },
 })
 const loaded = (name: string, ...rules: object[]) => ({
@@ -48,6 +50,7 @@ const resource = (
   apiVersion: 'monitoring.coreos.com/v1',
   kind,
   metadata: { namespace: 'monitoring', name, generation },
+  spec: { retention: '15d', retentionSize: '8GB' },
   status: {
     conditions: ['Reconciled', 'Available'].map((type) => ({
       type,
@@ -80,7 +83,9 @@ const claim = (name: string, size: string, phase = 'Bound') =>
     status: { phase },
   }) as LiveObject
 const history = 'prometheus-monitoring-prometheus-db-prometheus-monitoring-prometheus-0'
-const { receiver } = alertmanagerConfig(undefined)
+const { receiver, text: configuration } = alertmanagerConfig(undefined)
+const configured = (text: string) =>
+  ({ kind: 'Secret', data: { 'alertmanager.yaml': btoa(text) } }) as unknown as LiveObject
 
 interface World {
   settings?: Record<string, string>
@@ -93,6 +98,8 @@ interface World {
   /** When the operator wrote Prometheus' configuration. */
   written?: string
   receivers?: string[]
+  /** The configuration of Alertmanager that lies in the cluster. */
+  configuration?: string
   fired?: object[]
   arrived?: object[]
   rejected?: string
@@ -177,6 +184,7 @@ function toolsOf(world: World) {
   }
   const objects: Record<string, LiveObject | undefined> = {
     ...pods,
+    'alertmanager-config': configured(world.configuration ?? configuration),
     'monitoring-prometheus':
       'prometheus' in world ? world.prometheus : resource('Prometheus', 'monitoring-prometheus', {}),
     'monitoring-alertmanager':
@@ -220,7 +228,7 @@ const values = (number: string) => ({ data: { result: [{ metric: {}, value: [1, 
 /** What a check answers at once: what it waits for never comes. */
 async function outcomeOf(id: string, world: World): Promise<Outcome | undefined> {
   let now = 0
-  const clock = mock.method(performance, 'now', () => (now += 100_000))
+  const clock = mock.method(performance, 'now', () => (now += 1_000_000))
   try {
     const [outcome] = await runChecks(
       monitoring.filter((check) => check.id === id),
@@ -232,7 +240,7 @@ async function outcomeOf(id: string, world: World): Promise<Outcome | undefined>
   }
 }
 
-test('on a cluster that is watched, every check passes; where monitoring is off each says so and asks nothing', async () => {
+test('on a cluster that is watched, every check passes; where monitoring is off none is asked or in a report', async () => {
   const outcomes = await runChecks(monitoring, toolsOf({}))
   assert.equal(outcomes.length, 7)
   assert.deepEqual(
@@ -240,8 +248,7 @@ test('on a cluster that is watched, every check passes; where monitoring is off 
     [],
   )
   const off = { ...toolsOf({ settings: { MONITORING: 'false' } }), kube: {}, http: {} } as Tools<K3sSettings>
-  for (const { result, evidence } of await runChecks(monitoring, off))
-    assert.deepEqual([result, evidence], ['passed', 'monitoring is off (MONITORING=false)'])
+  assert.deepEqual(await runChecks(monitoring, off), [])
 })
 
 const prometheus = (conditions: Record<string, object>, generation?: number) =>
@@ -364,10 +371,31 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
   ],
   [
     'k3s.monitoring-rules',
-    'an object the operator rejects',
+    'an object the operator rejects, while those of the kit are loaded',
     { rejected: '1' },
-    'failed',
-    /rejects 1 objects/,
+    'warning',
+    /not the kit’s: the operator rejects 1 objects/,
+  ],
+  [
+    'k3s.monitoring-rules',
+    'a rule of a team that the operator dropped',
+    { rules: [rule('general', 'Watchdog'), rule('keybuzz', 'A', 'B'), rule('team', 'T')] },
+    'warning',
+    /not the kit’s: not loaded: monitoring-team-uid-team\.yaml/,
+  ],
+  [
+    'k3s.monitoring-rules',
+    'a rule of a team that cannot be evaluated',
+    {
+      rules: [rule('general', 'Watchdog'), rule('keybuzz', 'A', 'B'), rule('team', 'T')],
+      loaded: [
+        loaded('general', {}),
+        loaded('keybuzz', {}, {}),
+        loaded('team', { name: 'T', health: 'err', lastError: 'many-to-many' }),
+      ],
+    },
+    'warning',
+    /not the kit’s: T: many-to-many/,
   ],
   ['k3s.monitoring-rules', 'no rules', { rules: [], loaded: [] }, 'failed', /no PrometheusRules/],
   [
@@ -389,7 +417,7 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
     'another retention',
     { info: { storageRetention: '15d' } },
     'failed',
-    /keeps 15d, wanted is 15d or 8GiB/,
+    /keeps 15d, wanted is 15d or 8GB/,
   ],
   [
     'k3s.monitoring-configuration',
@@ -397,6 +425,30 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
     { pools: ['serviceMonitor/monitoring/node-exporter/0'] },
     'failed',
     /not scraped: serviceMonitor\/monitoring\/kubelet\/0/,
+  ],
+  [
+    'k3s.monitoring-configuration',
+    'a monitor and a rule of a team, which Prometheus does not take',
+    {
+      monitors: [monitor('node-exporter', 1), monitor('kubelet', 2), monitor('team', 1, {})],
+      rules: [rule('general', 'Watchdog'), rule('keybuzz', 'A', 'B'), rule('team', 'T')],
+    },
+    'warning',
+    /not the kit’s, not scraped: serviceMonitor\/monitoring\/team\/0; rules not loaded: monitoring-team-/,
+  ],
+  [
+    'k3s.monitoring-configuration',
+    'a rule of the kit that is not loaded',
+    { loaded: [loaded('general', {})] },
+    'failed',
+    /^rules not loaded: monitoring-keybuzz/,
+  ],
+  [
+    'k3s.monitoring-configuration',
+    'a Secret that holds no configuration',
+    { configuration: 'a: text' },
+    'failed',
+    /has not read a configuration: its Secret has none/,
   ],
   [
     'k3s.monitoring-configuration',
@@ -439,6 +491,13 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
     { claims: [claim(history, '8Gi')] },
     'failed',
     /may fill 8 GiB of a volume of 8 GiB/,
+  ],
+  [
+    'k3s.monitoring-storage',
+    'history without a limit',
+    { prometheus: { ...resource('Prometheus', 'monitoring-prometheus', {}), spec: {} } },
+    'failed',
+    /may fill its whole volume/,
   ],
   [
     'k3s.monitoring-storage',
@@ -499,10 +558,11 @@ test('a pod is written to once for each state the operator wrote, and not at all
   const versionsOf = { now: '1' }
   const kube = {
     ...tools.kube,
-    get: () => Promise.resolve({ metadata: { resourceVersion: versionsOf.now } }),
+    get: (_kind: string, name: string) =>
+      Promise.resolve({ metadata: { name, resourceVersion: versionsOf.now } }),
     setFields: (fields: readonly Manifest[]) => Promise.resolve(void set.push(...fields)),
   } as unknown as Kube
-  const condition = configurationIsCurrent(kube, tools.settings)
+  const condition = configurationIsCurrent(kube)
   assert.match(await condition.missing(), /before the newest was written/)
   await condition.missing()
   assert.deepEqual(
@@ -516,9 +576,84 @@ test('a pod is written to once for each state the operator wrote, and not at all
   await condition.missing()
   assert.equal(set.length, 4)
   const right = toolsOf({}).kube
-  const current = { ...kube, raw: (path: string) => right.raw(path) } as unknown as Kube
-  assert.equal(await configurationIsCurrent(current, tools.settings).missing(), '')
+  const current = { ...right, setFields: () => assert.fail('nothing is to be set') } as unknown as Kube
+  assert.equal(await configurationIsCurrent(current).missing(), '')
   assert.equal(set.length, 4)
+})
+
+test('a pod that its StatefulSet is replacing is not written to; one that goes meanwhile is waited for', async () => {
+  const set: string[] = []
+  const outdatedKube = toolsOf({ written: '2026-11-30T10:01:00Z' }).kube
+  let there = ['prometheus-monitoring-prometheus-0']
+  let exitCode: 5 | 9 | undefined
+  const kube = {
+    ...outdatedKube,
+    get: (kind: string, name: string, namespace: string) =>
+      kind === 'pods' && !there.includes(name)
+        ? Promise.resolve(undefined)
+        : outdatedKube.get(kind, name, namespace),
+    setFields: (fields: readonly Manifest[]) => {
+      set.push(fields.map(({ metadata }) => metadata?.name).join(' '))
+      return exitCode === undefined ? Promise.resolve() : Promise.reject(new KitError('it', { exitCode }))
+    },
+  } as unknown as Kube
+  await configurationIsCurrent(kube).missing()
+  assert.deepEqual(set, ['prometheus-monitoring-prometheus-0'])
+  there = []
+  assert.match(await configurationIsCurrent(kube).missing(), /before the newest/)
+  assert.equal(set.length, 1)
+  there = ['prometheus-monitoring-prometheus-0']
+  exitCode = 9
+  const condition = configurationIsCurrent(kube)
+  await condition.missing()
+  // Not taken for done: asked for again.
+  await condition.missing()
+  assert.equal(set.length, 3)
+  exitCode = 5
+  await assert.rejects(condition.missing(), { exitCode: 5 })
+})
+
+test('history is compared by what it means: Prometheus writes two weeks for 14 days', () => {
+  for (const [told, wanted] of [
+    ['2w or 8GiB', '14d or 8GB'],
+    ['1y or 1TiB576GiB', '365d or 1600GB'],
+    ['15d or 8GiB', '15d or 8GB'],
+  ] as const)
+    assert.deepEqual(historyOf(told), historyOf(wanted), told)
+  assert.notDeepEqual(historyOf('15d'), historyOf('15d or 8GB'))
+  assert.notDeepEqual(historyOf('20d or 8GiB'), historyOf('15d or 8GB'))
+})
+
+test('the receiver is read out of what the kit itself writes', () =>
+  assert.equal(receiverIn(configured(configuration)), receiver))
+
+test('after a rollback the checks wait until it is read, and are about what lies there, not what settings say', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  const prometheus = resource('Prometheus', 'monitoring-prometheus', {})
+  const live = { ...prometheus, spec: { retention: '20d', retentionSize: '16GB' } }
+  const others = {
+    prometheus: live,
+    claims: [claim(history, '20Gi')],
+    configuration: 'route:\n  receiver: operators-1\n',
+    receivers: ['operators-1'],
+  }
+  const [before, after] = [
+    toolsOf({ ...others, loaded: [], receivers: [] }),
+    toolsOf({ ...others, info: { storageRetention: '20d or 16GiB' } }),
+  ]
+  let isRead = false
+  const raw = (path: string) => (isRead ? after : before).kube.raw(path)
+  const running = runChecks(monitoring, { ...after, kube: { ...after.kube, raw } })
+  const pausing = setInterval(() => {
+    isRead = true
+    context.mock.timers.tick(5000)
+  }, 5)
+  const outcomes = await running
+  clearInterval(pausing)
+  assert.deepEqual(
+    outcomes.filter(({ result }) => result !== 'passed'),
+    [],
+  )
 })
 
 test('while a Service has no pod that answers, the wait goes on; a lost API server ends it', async () => {
@@ -530,6 +665,6 @@ test('while a Service has no pod that answers, the wait goes on; a lost API serv
       setFields: () => Promise.resolve(),
       raw: () => Promise.reject(new KitError('no endpoints available', { exitCode })),
     }) as unknown as Kube
-  assert.match(await configurationIsCurrent(answering(9), tools.settings).missing(), /no endpoints/)
-  await assert.rejects(configurationIsCurrent(answering(6), tools.settings).missing())
+  assert.match(await configurationIsCurrent(answering(9)).missing(), /no endpoints/)
+  await assert.rejects(configurationIsCurrent(answering(6)).missing())
 })

@@ -209,6 +209,21 @@ test('monitoring that is off has no objects, says so in reports, and installs no
   assert.ok(!openingsOf(off).some(({ what }) => what.startsWith('metrics of')))
 })
 
+test('the account of a registry is proven by an application’s image, never by the monitoring’s, which need none', () => {
+  const provenAt = (REGISTRY_SERVER: string, MONITORING: string): string | undefined => {
+    const account = { REGISTRY_SERVER, REGISTRY_USER: 'puller', REGISTRY_PASSWORD: 'a-password' }
+    const chosen = settings({ ...account, MONITORING })
+    const made = k3s.objects(chosen, { ...images, traefik: 'traefik:1', probe: 'probe:1' }, versions)
+    return /"reference":"([^"]*)"/.exec(JSON.stringify(made['06_deploy_core_apps']))?.[1]
+  }
+  for (const on of ['true', 'false']) {
+    assert.equal(provenAt('ghcr.io', on), versions['litellm']?.image)
+    assert.equal(provenAt('docker.io', on), versions['traefik']?.image)
+    assert.equal(provenAt('quay.io', on), undefined)
+    assert.equal(provenAt('registry.k8s.io', on), undefined)
+  }
+})
+
 const dataOf = (objects: readonly Manifest[], name: string) =>
   (objects.find(({ metadata }) => metadata?.name === name) as Secret | undefined)?.data ?? {}
 

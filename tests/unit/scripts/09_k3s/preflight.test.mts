@@ -346,6 +346,7 @@ test('a node of ours may be asked again: its ports, links and routes are its own
       'port tcp 6443 k3s',
       'port tcp 10250 k3s',
       'port tcp 80 traefik',
+      'port tcp 9100 pod/node_exporter',
       'port udp 8472 ',
       'link cni0 1450 UP',
       'chains KUBE',
@@ -355,7 +356,55 @@ test('a node of ours may be asked again: its ports, links and routes are its own
       'end 1',
     ].join('\n'),
   )
-  assert.deepEqual(judge([host({ text: ours })], new Map()), [])
+  for (const MONITORING of ['false', 'true'])
+    assert.deepEqual(judge([host({ text: ours, settings: { MONITORING } })], new Map()), [])
+})
+
+test('an operator’s own node_exporter has port 9100 on a node of ours too; ours is one of a pod', () => {
+  const text = good.replace('end 1', 'ours yes\nport tcp 9100 node_exporter\nend 1')
+  const seen = (MONITORING: string) =>
+    judge([host({ text, settings: { MONITORING } })], new Map()).filter(({ id }) => id === 'host.port-9100')
+  assert.deepEqual(seen('false'), [])
+  const [found] = seen('true')
+  assert.equal(found?.result, 'failed')
+  assert.match(found?.seen.join(' ') ?? '', /taken by node_exporter/)
+})
+
+test('the script tells a node_exporter of a pod by its control group', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-ports-'))
+  try {
+    for (const [pid, group] of [
+      ['11', '0::/kubepods.slice/kubepods-burstable.slice/cri-containerd-1.scope'],
+      ['12', '0::/system.slice/node_exporter.service'],
+      ['13', '0::/kubepods.slice/nginx'],
+    ] as const) {
+      mkdirSync(join(folder, pid))
+      writeFileSync(join(folder, pid, 'cgroup'), `${group}\n`)
+    }
+    const line = (name: string, pid: number, port: number) =>
+      `tcp LISTEN 0 1 10.0.0.1:${port} 0.0.0.0:* users:(("${name}",pid=${pid},fd=3))`
+    const listening = [
+      line('node_exporter', 11, 9100),
+      line('node_exporter', 12, 9101),
+      line('nginx', 13, 80),
+    ]
+    const part = /has ss && ss -Hlntup.*?done \| sort -u\n/s.exec(preflightScript)?.[0] ?? ''
+    const said = execFileSync(
+      'sh',
+      [
+        '-c',
+        `has() { true; }; say() { echo "$@"; }; ss() { cat <<'END'\n${listening.join('\n')}\nEND\n}\n${part.replaceAll('/proc/', `${folder}/`)}`,
+      ],
+      { encoding: 'utf8' },
+    )
+    assert.deepEqual(said.trim().split('\n').toSorted(), [
+      'port tcp 80 nginx',
+      'port tcp 9100 pod/node_exporter',
+      'port tcp 9101 node_exporter',
+    ])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 for (const [what, given, result] of [

@@ -292,6 +292,8 @@ test('backend-services holds hosts and ports of the backends that are set, and n
 test('an image of the private registry is pulled with its account, as a volume: nothing of it runs', () => {
   const versions = {
     n8n: { version: '1', image: 'docker.io/n8n:1' },
+    // A chart has the name of an image and is none.
+    stack: { version: '1', image: 'r.example.com/charts/stack:1', chart: 'artifacts/stack-1.tgz' },
     api: { version: '2', image: 'r.example.com/api:2' },
   }
   const account = { REGISTRY_USER: 'puller', REGISTRY_PASSWORD: sensitive('s3cret-token') }
