@@ -4,7 +4,7 @@ import { askByName } from '../../../lib/checks/http.mts'
 import type { LiveObject, PodSpec } from '../../../lib/kube/types.mts'
 import { numbersOf } from '../monitoring/ask.mts'
 import { historyOf, prometheusIn, retentionOf } from '../monitoring/current.mts'
-import { grafanaName, grafanaUser, historyClaim, monitoringNamespace } from '../monitoring/names.mts'
+import { grafanaName, grafanaUser, historyClaim, monitoringNamespace, secrets } from '../monitoring/names.mts'
 import { orUndefined } from './exits.mts'
 import { whereOn } from './monitoring-settled.mts'
 
@@ -63,7 +63,8 @@ const service = `/api/v1/namespaces/${monitoringNamespace}/services/${grafanaNam
 export const monitoringGrafana = whereOn({
   id: 'k3s.monitoring-grafana',
   title: 'Grafana serves, and its account can sign in',
-  fix: `Grafana keeps the password of its first start: kubectl -n ${monitoringNamespace} exec deployment/${grafanaName} -c ${grafanaName} -- grafana cli admin reset-admin-password with GRAFANA_PASSWORD of 09_k3s.env`,
+  // Its value is in no argument: it goes from one program to the other.
+  fix: `Grafana keeps the password of its first start; this gives it the one of 09_k3s.env, from the Secret that module 9 made of it: kubectl -n ${monitoringNamespace} get secret ${secrets.grafana} -o 'jsonpath={.data.GRAFANA_PASSWORD}' | base64 -d | kubectl -n ${monitoringNamespace} exec -i deployment/${grafanaName} -c ${grafanaName} -- grafana cli admin reset-admin-password --password-from-stdin`,
   async ask({ kube, http, settings }) {
     const health = await orUndefined(kube.raw(`${service}/api/health`), exitCodes.rolloutFailed)
     if (health === undefined || !/"database": *"ok"/.test(health))

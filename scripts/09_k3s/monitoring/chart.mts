@@ -7,6 +7,7 @@ import { definitionsIn, type Definition } from '../../../lib/kube/apply/definiti
 import { findHelm, type Helm } from '../../../lib/kube/helm.mts'
 import type { Manifest } from '../../../lib/kube/types.mts'
 import { pinnedFile } from '../../../lib/settings/pinned-file.mts'
+import { listedSum } from '../../../lib/settings/release-files.mts'
 import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
 import type { K3sSettings } from '../settings.mts'
 import { requireSound } from './judge.mts'
@@ -26,13 +27,15 @@ export interface ReadyChart {
 /**
  * Requires the chart of versions.json on this machine, with the right checksum, and a helm to render it.
  * @throws KitError exit 3 when the archive or helm is missing, or cannot be read; exit 7 when its checksum differs or is
- *   not known; exit 2 when versions.json does not have it
+ *   not known; exit 2 when versions.json does not have it, or the list of checksums beside the chart cannot be read
  */
 export async function requireChart(versions: Versions): Promise<ReadyChart> {
   const { chart, ...entry } = requireVersion(versions, 'kube-prometheus-stack')
   const file = fromRoot(chart ?? `artifacts/kube-prometheus-stack-${entry.version}.tgz`)
   if (!existsSync(file)) throw missing(file, entry.version)
-  const pinned = pinnedFile('kube-prometheus-stack', { ...entry, file })
+  const sha256 = entry.sha256 ?? listedSum(file)
+  if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) throw unproven(file)
+  const pinned = pinnedFile('kube-prometheus-stack', { ...entry, file, sha256 })
   const [helm] = await Promise.all([findHelm(), pinned?.prove()])
   return { file, helm }
 }
@@ -52,7 +55,14 @@ const missing = (file: string, version: string): KitError =>
   new KitError(`the chart of the monitoring is not on this machine: ${shownPath(file)}`, {
     exitCode: exitCodes.preflight,
     details: [written()],
-    hint: `curl -fLo ${shownPath(file)} https://github.com/prometheus-community/helm-charts/releases/download/kube-prometheus-stack-${version}/kube-prometheus-stack-${version}.tgz   then write its sha256 into kube-prometheus-stack of versions.json; or leave monitoring out: --set MONITORING=false`,
+    hint: `leave the monitoring out (--set MONITORING=false), or download it and write its sha256 into kube-prometheus-stack of versions.json: curl --create-dirs -fLo ${shownPath(file)} https://github.com/prometheus-community/helm-charts/releases/download/kube-prometheus-stack-${version}/kube-prometheus-stack-${version}.tgz`,
+  })
+
+const unproven = (file: string): KitError =>
+  new KitError(`versions.json: kube-prometheus-stack has a chart and no checksum`, {
+    exitCode: exitCodes.trust,
+    details: [written()],
+    hint: `compare this with what its publisher says, then write it as "sha256" into kube-prometheus-stack of versions.json, or into a SHA256SUMS beside the chart: sha256sum ${shownPath(file)}`,
   })
 
 const another = (installed: string, wanted: string, env: string): KitError =>

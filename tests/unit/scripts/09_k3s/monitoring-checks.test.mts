@@ -3,10 +3,11 @@ import { mock, test } from 'node:test'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { runChecks, type Outcome, type Tools } from '../../../../lib/checks/checks.mts'
 import type { Kube } from '../../../../lib/kube/apply/kube.mts'
-import type { LiveObject, Manifest } from '../../../../lib/kube/types.mts'
+import type { LiveObject, Manifest, Secret } from '../../../../lib/kube/types.mts'
 import { checks } from '../../../../scripts/09_k3s/checks.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import { alertmanagerConfig } from '../../../../scripts/09_k3s/monitoring/alertmanager.mts'
+import { monitoringObjects } from '../../../../scripts/09_k3s/monitoring/objects.mts'
 import { historyOf, receiverIn } from '../../../../scripts/09_k3s/monitoring/current.mts'
 import { configurationIsCurrent, unreconciled } from '../../../../scripts/09_k3s/monitoring/ready.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
@@ -537,6 +538,18 @@ for (const [id, what, world, result, evidence] of wrong) {
     assert.doesNotMatch(outcome?.evidence ?? '', /a-grafana-password/)
   })
 }
+
+test('how Grafana gets its password: by a line that can be pasted, with the password in no argument', () => {
+  const { fix } = monitoring.find(({ id }) => id === 'k3s.monitoring-grafana') as (typeof monitoring)[number]
+  const [secret] = monitoringObjects(toolsOf({}).settings).filter(
+    ({ metadata }) => metadata?.name === 'grafana-admin',
+  )
+  assert.ok('GRAFANA_PASSWORD' in ((secret as Secret).data ?? {}))
+  assert.match(
+    fix,
+    /: kubectl -n monitoring get secret grafana-admin -o 'jsonpath=\{\.data\.GRAFANA_PASSWORD\}' \| base64 -d \| kubectl [^|]* exec -i [^|]* reset-admin-password --password-from-stdin$/,
+  )
+})
 
 test('every check of the monitoring has a test that makes it fail', () => {
   const covered = new Set(wrong.filter(([, , , result]) => result === 'failed').map(([id]) => id))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { parse } from 'yaml'
 import { exitCodes, KitError, type ExitCode } from '../../../../lib/base/errors.mts'
@@ -409,7 +409,8 @@ test('the chart is asked for before a host is: missing, another file, without a 
       const { hint = '' } = thrown as KitError
       return (
         fails(exitCodes.preflight, /the chart of the monitoring is not on this machine/)(thrown) &&
-        /^curl -fLo .* https:\/\/.*88\.5\.3\.tgz/.test(hint)
+        // What is pasted ends with the address: curl would take further words for further ones.
+        /: curl --create-dirs -fLo \S+ https:\/\/\S+-88\.5\.3\.tgz$/.test(hint)
       )
     })
     writeFileSync(archive, 'another chart')
@@ -417,10 +418,22 @@ test('the chart is asked for before a host is: missing, another file, without a 
       requireChart(entry()),
       fails(exitCodes.trust, /is not the file versions\.json names/),
     )
-    await assert.rejects(
-      requireChart(entry({ sha256: undefined })),
-      fails(exitCodes.trust, /has a file and no checksum/),
+    for (const sha256 of [undefined, 'none'])
+      await assert.rejects(requireChart(entry({ sha256 })), (thrown) => {
+        const { hint = '' } = thrown as KitError
+        assert.doesNotMatch(hint, /amd64/)
+        return (
+          fails(exitCodes.trust, /has a chart and no checksum/)(thrown) &&
+          hint.endsWith(`sha256sum ${archive}`)
+        )
+      })
+    const sums = join(dirname(archive), 'SHA256SUMS')
+    writeFileSync(
+      sums,
+      `${createHash('sha256').update('another chart').digest('hex')}  ${basename(archive)}\n`,
     )
+    assert.equal((await requireChart(entry({ sha256: undefined }))).file, archive)
+    rmSync(sums)
     writeFileSync(archive, 'a chart')
     assert.equal((await requireChart(entry())).file, archive)
   } finally {
