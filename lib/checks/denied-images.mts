@@ -1,4 +1,5 @@
 import { failed, passed, type Check } from './checks.mts'
+import type { LiveObject, Pod } from '../kube/types.mts'
 import { imagesIn } from '../kube/workloads.mts'
 import type { Settings } from '../settings/settings.mts'
 import { denialOfImage } from '../settings/denied-versions.mts'
@@ -20,7 +21,8 @@ export const deniedImages = <S extends Settings>(
   fix,
   async ask({ kube, settings, versions }) {
     const pods = await kube.list('pods', { namespace: namespace(settings.ENV) })
-    const images = [...new Set(pods.flatMap(imagesIn))].toSorted()
+    // Those that an upgrade has just replaced still finish their requests.
+    const images = [...new Set(pods.filter(staysOn).flatMap(imagesIn))].toSorted()
     const found = images.flatMap((image) => {
       const denial = denialOfImage(versions, image)
       return denial === undefined ? [] : [`${image}: ${denial}`]
@@ -28,3 +30,8 @@ export const deniedImages = <S extends Settings>(
     return found.length === 0 ? passed(`${images.length} images`) : failed(found.join('; '))
   },
 })
+
+function staysOn(live: LiveObject): boolean {
+  const { metadata, status } = live as unknown as Pod
+  return metadata?.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status?.phase ?? '')
+}

@@ -5,6 +5,7 @@ import { folderOf, masterCommand } from '../base/names.mts'
 import { written } from '../base/written.mts'
 import type { Planned } from '../kube/apply/diff.mts'
 import { missingRoom } from '../kube/apply/room-precondition.mts'
+import type { KubeReader } from '../kube/reader.mts'
 import { isOnlyAdopted, type Revision } from '../state/revision.mts'
 import type { Module } from './module.mts'
 import { nodesModule } from './modules.mts'
@@ -32,10 +33,14 @@ export async function requireRoom<M extends Module>(
   const sizes = workloads.flatMap((one) => module.sizedBy?.(inputs.current(), one) ?? [])
   const more = moreNodes(opened.known)
   const hint = [...(sizes.length === 0 ? [] : [few(sizes, named)]), more.hint].join('; or ')
-  if (!isSure || !more.isSure) return log.warn(message, hint)
+  if (!isSure || !more.isSure || (await isAutoscaled(opened.kube.reader))) return log.warn(message, hint)
   if (writes.planning) return writes.note({ sign: '!', what: `${message}: first ${hint}` })
   throw new KitError(message, { exitCode: exitCodes.preflight, details: [written()], hint })
 }
+
+/** True where the cluster autoscaler runs, which adds nodes for pods that find none (its status ConfigMap is there). */
+const isAutoscaled = async (reader: KubeReader): Promise<boolean> =>
+  (await reader.get('configmaps', 'cluster-autoscaler-status', 'kube-system')) !== undefined
 
 /** How the cluster gets another node; `isSure`: it gets none by itself. @param known revisions of every module */
 function moreNodes(known: readonly Revision[]): { readonly hint: string; readonly isSure: boolean } {

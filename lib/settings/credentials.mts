@@ -65,8 +65,9 @@ export function fileOf(env: string, module: Declares, setting: Setting): string 
 
 /**
  * Reads the saved settings of a module and of the platform, those of kind `file` too. A setting that modules share may
- * stand in the module's own files: an earlier kit kept some there. What platform.env has wins.
- * @throws KitError exit 2 for a file that cannot be read, on which group or others have any right, or that is not
+ * stand in the module's own files: an earlier kit kept some there.
+ * @throws KitError exit 2 for a shared setting with another value in each file; for a file that cannot be read, on which
+ * group or others have any right, or that is not
  * UTF-8; with the line too, for one that parseEnvFile refuses
  */
 export function savedSettings(env: string, module: Declares): RawValues {
@@ -77,6 +78,13 @@ export function savedSettings(env: string, module: Declares): RawValues {
   const [platform, own] = [readSettings(platformFile(env)), readSettings(settingsFile(env, module))]
   const isShared = isAmong(module.shared)
   const shared = Object.entries(platform).filter(([key]) => isShared(key))
+  const twice = shared.flatMap(([key, text]) => (own[key] === undefined || own[key] === text ? [] : [key]))
+  if (twice.length > 0)
+    throw new KitError(`${twice.join(', ')}: two files have different values`, {
+      exitCode: exitCodes.usage,
+      details: [shownPath(platformFile(env)), shownPath(settingsFile(env, module))],
+      hint: `modules share it: write the value into ${shownPath(platformFile(env))}, and take its line out of ${shownPath(settingsFile(env, module))}`,
+    })
   return { ...platform, ...own, ...(Object.fromEntries([...shared, ...files]) as RawValues) }
 }
 

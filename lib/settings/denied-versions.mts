@@ -38,7 +38,8 @@ export const withDenied = <T extends Denying>(entry: T, { denied, builds = [], i
 
 /**
  * Why an image from anywhere must never run: it is a build of a program of versions.json, in a version that is denied
- * there. An image named by its digest alone tells no version.
+ * there. An image named by its digest alone tells no version. What counts versions from another start only shares the
+ * name: ranges are for the publisher's own image, by path, from whichever registry.
  * @param versions the entries of versions.json, by name
  * @param image reference: `registry.example.com/mirror/litellm:v1.107.0`
  */
@@ -51,8 +52,19 @@ export function denialOfImage(
     .filter(
       (one) => one.builds?.includes(part) || (one.image !== undefined && lastPartOf(one.image) === part),
     )
-    .flatMap(({ denied = {} }) => denialOf(denied, '', image) ?? [])[0]
+    .flatMap(({ denied = {}, image: own = '' }) => {
+      const isOwn = pathOf(own) === pathOf(image)
+      const rows = Object.entries(denied).filter(([pattern]) => isOwn || !pattern.startsWith('<'))
+      return denialOf(Object.fromEntries(rows), '', image) ?? []
+    })[0]
 }
+
+/** An image's name without its registry: `berriai/litellm` of `ghcr.io/berriai/litellm:v1.108.14`. */
+const pathOf = (image: string): string =>
+  image
+    .replace(/@.*$/, '')
+    .replace(/:[^/]*$/, '')
+    .replace(/^[^/]*[.:][^/]*\//, '')
 
 /** The last part of an image's name: `litellm` of `ghcr.io/berriai/litellm:v1.108.14`. */
 const lastPartOf = (image: string): string => /([^/:@]+)(:[^/]*|@.*)?$/.exec(image)?.[1] ?? ''

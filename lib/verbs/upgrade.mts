@@ -34,7 +34,8 @@ export async function announceUpgrade<M extends Module>(session: Session<M>): Pr
   if (schema?.dump === undefined) return
   // After the question: it may wait while the dump is made. An upgrade that failed goes on with the dump it began with.
   const { current } = requireOpened().revisions
-  const begun = current?.state === 'pending' ? Date.parse(current.when) : Date.now()
+  const isBegun = current?.state === 'pending' && newer.some(({ name, to }) => current.images[name] === to)
+  const begun = isBegun ? Date.parse(current.when) : Date.now()
   say(`  Dump      ${await requireDump({ module, env, schema }, schema.dump, begun)}`)
 }
 

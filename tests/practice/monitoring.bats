@@ -90,7 +90,12 @@ write_receivers() {
   refute_output --partial 'monitoring is off'
   run -0 services monitoring-prometheus:http-web '/api/v1/query?query=count(k3s_certificate_expiration_seconds)'
   echo "# certificates of K3s with a metric: $output" >&3
-  run -0 services monitoring-prometheus:http-web '/api/v1/query?query=kube_lease_renew_time'
+  # It is written at the end of the run, and kube-state-metrics is asked every 30 s.
+  for _ in {1..30}; do
+    run -0 services monitoring-prometheus:http-web '/api/v1/query?query=kube_lease_renew_time'
+    [[ $output != *validated-09-k3s-practice* ]] || break
+    sleep 2
+  done
   assert_output --partial 'validated-09-k3s-practice'
 }
 

@@ -14,7 +14,10 @@ export interface MissingRoom {
   readonly message: string
   /** Names of the workloads that need the room: `litellm`. */
   readonly workloads: readonly string[]
-  /** True when no scheduler could place them; false when a better order may. */
+  /**
+   * True when no scheduler could place the least of them, were every node there and none of the module's own pods. False
+   * when it is only likely: another order, an old pod or a Job that ends, or a node that comes back, may make room.
+   */
   readonly isSure: boolean
 }
 
@@ -39,24 +42,33 @@ export async function missingRoom(
     (one) => isWorkload(one) && !declared.has(nameOf(one)) && steps.has(ownerOf(one).step),
   )
   const live = byName(await session.objects())
-  const { atEnd, jobs, besides } = needsOfPods({ planned, live, leaving, pods })
-  const problemOf = (need: Need, isBeside: boolean, isSure = true): MissingRoom[] => {
-    const rooms = roomOn(nodes, pods, need.gone)
+  const { least, atEnd, jobs, besides } = needsOfPods({ planned, live, leaving, pods })
+  const problemOf = (need: Need, rooms: readonly NodeRoom[], how: How): MissingRoom[] => {
     const shortage = shortageOf(need.starting, rooms)
-    return shortage === undefined ? [] : [problem(shortage, { need, rooms, isBeside, isSure })]
+    return shortage === undefined ? [] : [problem(shortage, { need, rooms, ...how })]
   }
+  const now = (need: Need, isBeside: boolean) =>
+    problemOf(need, roomOn(nodes, pods, need.gone), { isBeside, isSure: false })
   const found = [
-    ...[atEnd, ...jobs].flatMap((need) => problemOf(need, false)),
-    ...besides.flatMap((need) => problemOf(need, true, need.isSure)),
+    ...problemOf(
+      least,
+      roomOn(nodes, pods, least.gone, () => true),
+      { isBeside: false, isSure: true },
+    ).filter(({ isSure }) => isSure),
+    ...[atEnd, ...jobs].flatMap((need) => now(need, false)),
+    ...besides.flatMap((need) => now(need, true)),
   ]
   return found.find(({ isSure }) => isSure) ?? found[0]
 }
 
-interface Found {
-  readonly need: Need
-  readonly rooms: readonly NodeRoom[]
+interface How {
   readonly isBeside: boolean
   readonly isSure: boolean
+}
+
+interface Found extends How {
+  readonly need: Need
+  readonly rooms: readonly NodeRoom[]
 }
 
 function problem(shortage: Shortage, { need, rooms, isBeside, isSure }: Found): MissingRoom {
@@ -76,7 +88,7 @@ function problem(shortage: Shortage, { need, rooms, isBeside, isSure }: Found): 
     shortage.is === 'order'
       ? `${one.what} may find no room: the free CPU and memory is in pieces, and one of its pods wants ${amountText(one.request)}`
       : isBeside
-        ? `${one.what} cannot be replaced: its new pod of ${each} starts before an old one ends, and no node has room for it`
+        ? `${one.what} may not be replaced: its new pod of ${each} starts before an old one ends, and no node has room for it`
         : `${wants}, and the nodes have room for ${shortage.fitting}`
   return {
     message: `${message} (${mostFree(usable)})`,
@@ -91,6 +103,6 @@ const amountText = (amount: Amount): string => `${cpuText(amount)} and ${memoryT
 
 function mostFree(rooms: readonly NodeRoom[]): string {
   const [cpu, memory] = [freest(rooms, 'cpuMillis'), freest(rooms, 'memoryBytes')]
-  if (cpu === undefined || memory === undefined) return 'no Ready node takes such a pod'
+  if (cpu === undefined || memory === undefined) return 'no node takes such a pod'
   return `most free: ${cpuText(cpu.free)} on ${cpu.name}, ${memoryText(memory.free)} on ${memory.name}`
 }

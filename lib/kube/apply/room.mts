@@ -40,14 +40,16 @@ interface NodeParts {
 }
 
 /**
- * What is free on each Ready node that is not cordoned.
+ * What is free on each node.
  * @param pods of the whole cluster
  * @param gone those of them that will have ended when the room is needed
+ * @param isUsable which nodes count: those that take pods now
  */
 export function roomOn(
   nodes: readonly LiveObject[],
   pods: readonly LiveObject[],
   gone: ReadonlySet<LiveObject>,
+  isUsable: (node: LiveObject) => boolean = isOpen,
 ): NodeRoom[] {
   const taken = new Map<string, Amount>()
   for (const one of pods) {
@@ -56,13 +58,14 @@ export function roomOn(
     const name = spec?.nodeName ?? ''
     taken.set(name, plus(taken.get(name) ?? nothing, requestOf(spec as PodSpec)))
   }
-  return nodes.filter(isOpen).map((node) => {
+  return nodes.filter(isUsable).map((node) => {
     const { name } = node.metadata
     const all = amountOf((node as NodeParts).status?.allocatable)
     return { name, node, free: minus(all, taken.get(name) ?? nothing) }
   })
 }
 
+/** True for a Ready node that is not cordoned. */
 const isOpen = (node: LiveObject): boolean =>
   isReady(node) && (node as NodeParts).spec?.unschedulable !== true
 
@@ -101,7 +104,7 @@ const tolerates = (
   )
 
 /** How many pods of a workload the nodes take, were they the only ones. */
-export const fittingOn = ({ pod, request }: Starting, rooms: readonly NodeRoom[]): number =>
+const fittingOn = ({ pod, request }: Starting, rooms: readonly NodeRoom[]): number =>
   nodesFor(pod, rooms).reduce((sum, { free }) => sum + timesIn(request, free), 0)
 
 /** The first shortage of these pods; undefined when each finds a node. */

@@ -36,15 +36,17 @@ export interface Need {
 
 /** What a run needs, from its first pod to its last. */
 export interface Needs {
+  /**
+   * The least that all workloads of the run need, changed or not, were none of their pods there, and no Job's of the
+   * cluster: where this finds no room, nothing does.
+   */
+  readonly least: Need
   /** When every rollout is complete. */
   readonly atEnd: Need
   /** Of each Job: it runs alone. */
   readonly jobs: readonly Need[]
   /** Of each rollout that starts a pod before one of its old pods ends. */
-  readonly besides: readonly (Need & {
-    /** False when a Job of the module runs before, which may stop the old pods. */
-    readonly isSure: boolean
-  })[]
+  readonly besides: readonly Need[]
 }
 
 /** True when a change starts pods, or may. */
@@ -87,9 +89,17 @@ export function needsOfPods({ planned, live, leaving, pods }: PlannedPods): Need
     ]
   })
   const left = running.filter((pod) => leaving.some((one) => isPodOf(one as unknown as Deployment, pod)))
+  const workloads = manifests.filter(isWorkload) as Deployment[]
   const gone = new Set([...left, ...rollouts.flatMap((one) => (one.replaces ? one.running : []))])
   const jobs = manifests.filter((one): one is Job => one.kind === 'Job' && !isDone(one as Job, live.values()))
   return {
+    least: {
+      starting: workloads.flatMap((one) => startingOf(one, leastOf(one, scalerOf(one, manifests)))),
+      gone: new Set([
+        ...left,
+        ...running.filter((pod) => isOfJob(pod) || workloads.some((one) => isPodOf(one, pod))),
+      ]),
+    },
     atEnd: { starting: rollouts.flatMap((one) => startingOf(one.manifest, countAtEnd(one))), gone },
     jobs: jobs
       .filter((one) => !running.some((pod) => isPodOfJob(one, pod)))
@@ -101,7 +111,6 @@ export function needsOfPods({ planned, live, leaving, pods }: PlannedPods): Need
         ...endingFirst(one),
         ...rollouts.filter((other) => other !== one).flatMap(shrinking),
       ]),
-      isSure: jobs.every(({ metadata }) => metadata?.namespace !== one.manifest.metadata?.namespace),
     })),
   }
 }
@@ -115,6 +124,13 @@ const startingOf = (manifest: Deployment | Job, count: number): Starting[] => {
 
 const countAtEnd = ({ replaces, wanted, running }: Rollout): number =>
   replaces ? wanted : wanted - running.length
+
+/** How few pods it may have. */
+const leastOf = ({ spec }: Deployment, scaler: HorizontalPodAutoscaler | undefined): number =>
+  spec?.replicas ?? scaler?.spec?.minReplicas ?? 1
+
+const isOfJob = ({ metadata }: LiveObject): boolean =>
+  metadata.ownerReferences?.some(({ kind }) => kind === 'Job') === true
 
 /** How many pods it will have: an autoscaler keeps those that are there. */
 function wantedOf(

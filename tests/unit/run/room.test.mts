@@ -60,6 +60,8 @@ interface World {
   /** Live objects of the module. */
   readonly objects?: LiveObject[]
   readonly module?: object
+  /** Whether the cluster autoscaler runs. */
+  readonly autoscaler?: boolean
 }
 
 /** An install of module 15 on such a cluster, whose steps apply what they declare. */
@@ -78,6 +80,8 @@ function runOf(
   const api = fakeApi(
     ({ verb, kinds }) => {
       if (verb === 'list') lists.push(kinds)
+      if (kinds === 'configmaps' && more.autoscaler === true)
+        return [{ ...busy('x', '1'), kind: 'ConfigMap' }]
       return kinds === 'pods' ? pods : []
     },
     { apply },
@@ -193,7 +197,7 @@ test('a cluster that was adopted once and that the kit has installed since is it
   await assert.rejects(runOf(t, { ...full, known: [...known, ...madeByKit] }).run(), { exitCode: 3 })
 })
 
-test('an update whose new pods start beside the old ones needs room for one of them', async (t) => {
+test('an update whose new pods start beside the old ones, without room for one of them, is a warning', async (t) => {
   const litellm = declared.find((one) => nameOf(one) === 'Deployment llm-staging/litellm') as Deployment
   const older = live(litellm) as unknown as Deployment
   const { template } = older.spec ?? {}
@@ -207,12 +211,15 @@ test('an update whose new pods start beside the old ones needs room for one of t
     objects: [older as unknown as LiveObject],
     module: { objects: () => ({ '01_deploy_litellm': [litellm], '02_deploy_services': [] }) },
   }
-  await assert.rejects(runOf(t, world).run(), {
-    exitCode: 3,
-    message:
-      'Deployment llm-staging/litellm cannot be replaced: its new pod of 500m cpu and 1Gi memory starts before an old one ends, and no node has room for it (most free: 400m cpu on worker-01, 6Gi memory on worker-01)',
-  })
-  await assert.rejects(runOf(t, { ...world, nodes: [node('worker-01', '1500m')] }).run(), /a step has begun/)
+  const tight = runOf(t, world)
+  await assert.rejects(tight.run(), /a step has begun/)
+  assert.match(
+    tight.said(),
+    /litellm may not be replaced: its new pod of 500m cpu and 1Gi memory starts before an old one ends, and no node has room for it \(most free: 400m cpu on worker-01/,
+  )
+  const roomy = runOf(t, { ...world, nodes: [node('worker-01', '1500m')] })
+  await assert.rejects(roomy.run(), /a step has begun/)
+  assert.doesNotMatch(roomy.said(), /room/)
 })
 
 test('a plan shows it as a note and goes on', async (t) => {
@@ -235,4 +242,21 @@ test('the pods of the cluster are not read when nothing with pods changes, nor b
     [],
   )
   assert.equal(nodesModule().number, 9)
+})
+
+test('what a node that comes back, a Job that ends, or a cluster autoscaler may make room for is only a warning', async (t) => {
+  const away = node('worker-03', '4')
+  Object.assign(away, { status: { allocatable: { cpu: '4', memory: '8Gi' }, conditions: [] } })
+  const back = runOf(t, { ...full, nodes: [...full.nodes, away] })
+  await assert.rejects(back.run(), /a step has begun/)
+  assert.match(back.said(), /litellm wants 2 pods .* room for 0/)
+  const owner = { apiVersion: 'batch/v1', kind: 'Job', name: 'backup', uid: 'j' }
+  const ends = { ...busy('worker-01', '1700m') }
+  ends.metadata = { ...ends.metadata, ownerReferences: [owner] }
+  const backup = runOf(t, { ...full, pods: [ends, busy('worker-02', '1700m')] })
+  await assert.rejects(backup.run(), /a step has begun/)
+  assert.match(backup.said(), /room for 0/)
+  const scaled = runOf(t, { ...full, autoscaler: true })
+  await assert.rejects(scaled.run(), /a step has begun/)
+  assert.match(scaled.said(), /room for 0/)
 })

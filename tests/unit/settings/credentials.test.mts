@@ -78,6 +78,12 @@ test('a setting that modules came to share is read from the module’s own file,
     [`${folder}/14_vault.env`]: "URL='its own'\nTOKEN='of the operator'\n",
   })
   save('platform.env', "VAULT_ADDR='new'\nURL='of another'\n")
+  assert.throws(() => savedSettings(env, module), {
+    exitCode: exitCodes.usage,
+    message: 'VAULT_ADDR: two files have different values',
+    hint: /into credentials\/shared-later-test\/platform\.env, and take its line out of .*14_vault\.env$/,
+  })
+  save('14_vault.env', "URL='its own'\nTOKEN='of the operator'\n")
   save('platform.vault.ca', 'the next CA')
   assert.deepEqual(savedSettings(env, module), {
     VAULT_ADDR: 'new',

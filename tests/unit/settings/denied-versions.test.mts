@@ -55,6 +55,9 @@ for (const [image, reason] of [
   [`${name}:v1.107.2@sha256:${'a'.repeat(64)}`, /^1\.107\.\* /],
   [`ghcr.io/berriai/litellm:main-stable`, /^main-stable is another image every week/],
   ['ghcr.io/berriai/litellm:v1.108.14', undefined],
+  ['registry.example.com:5000/berriai/litellm-non_root:v1.100.0', /^<1\.101\.1 has holes/],
+  // Somebody's own program of that name, which counts from another start.
+  ['registry.example.com/own/litellm:0.3.1', undefined],
   // A digest alone tells no version; another program has versions of its own.
   [`ghcr.io/berriai/litellm@sha256:${'a'.repeat(64)}`, undefined],
   ['registry.example.com/embedder:1.82.7', undefined],

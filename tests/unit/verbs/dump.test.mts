@@ -87,10 +87,14 @@ test('with its dump an upgrade goes on, and says of when it is', async (t) => {
 })
 
 test('a failed upgrade goes on with the dump it began with, however long ago', async (t) => {
-  const pending = revisionOf({ number: 2, state: 'pending', schema: 'one', when: '2026-11-25T08:00:00Z' })
+  const when = '2026-11-25T08:00:00Z'
+  const of = (image: string) =>
+    revisionOf({ number: 2, state: 'pending', schema: 'one', when, images: { shop: image } })
   dumped(new Date('2026-11-25T07:00:00Z'))
-  const forward = { schema: { database: {} as never }, all: [first, pending] }
-  assert.match(await announced(t, forward), /made 2026-11-25 07:00 UTC/)
+  const forward = (image: string) => ({ schema: { database: {} as never }, all: [first, of(image)] })
+  assert.match(await announced(t, forward('shop:1.1.0')), /made 2026-11-25 07:00 UTC/)
+  // An install that was ended is no upgrade.
+  await assert.rejects(announced(t, forward('shop:1.0.0')), { exitCode: 3 })
 })
 
 test('a plan asks for none; nor does a module that names none', async (t) => {

@@ -124,10 +124,6 @@ test('a new template replaces every pod: the old ones are gone at the end, and t
   const found = needs([planned(one, replaced)], { pods: old })
   assert.deepEqual(said(found.atEnd), ['Deployment a/web: 2 of 600m', 'gone: a b'])
   assert.deepEqual(found.besides.map(said), [['Deployment a/web: 1 of 600m', 'gone: ']])
-  assert.deepEqual(
-    found.besides.map(({ isSure }) => isSure),
-    [true],
-  )
 })
 
 test('the pod of an earlier rollout that failed ends before the next new one starts; of a workload without a pod too many none does', () => {
@@ -188,9 +184,8 @@ test('a Job runs alone and ends: it is counted by itself, unless it is done or i
   const found = needs(rolled, { pods })
   assert.deepEqual(found.jobs.map(said), [[`Job a/${name}: 1 of 250m`, 'gone: a']])
   assert.deepEqual(said(found.atEnd), ['Deployment a/web: 2 of 500m', 'gone: a'])
-  assert.equal(found.besides[0]?.isSure, false, 'the Job may have the old pods stopped first')
   const done = needs(rolled, { pods, live: [liveOf(one, conditions('Complete'))] })
-  assert.deepEqual([done.jobs.length, done.besides[0]?.isSure], [0, true])
+  assert.equal(done.jobs.length, 0)
   assert.equal(needs(rolled, { pods, live: [liveOf(one, conditions('Failed'))] }).jobs.length, 1)
   assert.equal(needs(rolled, { pods: [...pods, pod('m', '250m', labels)] }).jobs.length, 0)
 })
@@ -212,4 +207,29 @@ test('pods of workloads that this run deletes are gone, and so are old pods that
       ['Deployment a/shrinking: 1 of 100m', 'gone: o'],
     ],
   )
+})
+
+test('the least is what every workload of the run needs, were none of their pods there, and no Job’s', () => {
+  const one = web('500m')
+  const shrunk = web('400m', { name: 'less', labels: { app: 'less' }, replicas: 1 })
+  const [scaler] = autoscaled(one, { least: 2, most: 9, cpuPercent: 70 })
+  const ofJob = pod('backup-1', '2', { app: 'backup' })
+  ofJob.metadata.ownerReferences = [{ kind: 'Job', name: 'backup', uid: 'j' }]
+  const pods = [
+    ...['a', 'b', 'c'].map((name) => pod(name, '500m')),
+    ...['d', 'e'].map((name) => pod(name, '400m', { app: 'less' })),
+    ofJob,
+    pod('other', '1', { app: 'other' }),
+  ]
+  const changes = [
+    planned(one, same),
+    planned(scaler, same),
+    planned(shrunk, status('changed', 'spec.replicas')),
+  ]
+  const live = [liveOf(one, { spec: { ...one.spec, replicas: 6 } })]
+  assert.deepEqual(said(needs(changes, { pods, live }).least), [
+    'Deployment a/web: 2 of 500m',
+    'Deployment a/less: 1 of 400m',
+    'gone: a b c d e backup-1',
+  ])
 })
