@@ -47,10 +47,10 @@ const needed: readonly Port[] = [
 ]
 
 /**
- * Programs that listen on a node of the kit: K3s, by the path of its binary, the ingress, and node-exporter in a pod: an
- * operator's own one runs as a service of the host (see preflightScript).
+ * Programs that listen on a node of the kit: K3s, by the path of its binary, the ingress, and `pod`, a node-exporter in
+ * one: an operator's own runs as a service of the host (see preflightScript).
  */
-const own = /^(k3s|traefik|pod\/node_exporter)/
+const own = /^(k3s|traefik|pod$)/
 
 const check = ({ port, protocol, what, when = () => true }: Port): HostCheck => ({
   id: `host.port-${port}`,

@@ -126,8 +126,7 @@ ip -o link show | awk -F'[ :@]+' '{ for (i = 3; i < NF; i++) { if ($i == "mtu") 
 ip -4 route show | sed 's/^/route /'
 has ss && ss -Hlntup | while read -r protocol _ _ _ local _ process; do
   pid=\${process#*pid=} who=\${process#*\\"}
-  case $(readlink "/proc/\${pid%%,*}/exe") in /usr/local/bin/k3s* | /var/lib/rancher/k3s/*) who=k3s ;; esac
-  case $who in node_exporter*) grep -qs kubepods "/proc/\${pid%%,*}/cgroup" && who=pod/$who ;; esac
+  case $(readlink "/proc/\${pid%%,*}/exe") in /usr/local/bin/k3s* | /var/lib/rancher/k3s/*) who=k3s ;; */node_exporter) grep -q kubepods "/proc/\${pid%%,*}/cgroup" && who=pod ;; esac
   say port "$protocol \${local##*:} \${who%%\\"*}"
 done | sort -u
 for unit in ${units.join(' ')}; do systemctl is-active --quiet "$unit" && say unit "$unit"; done

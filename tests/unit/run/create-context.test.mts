@@ -184,7 +184,10 @@ test('that every check passed is recorded for the alerts after the report, by th
     const answer = { result: right ? 'passed' : 'failed', evidence: 'seen' }
     const checks = [{ id: 'shop.a', title: 'A', fix: 'none', ask: () => Promise.resolve(answer) }]
     const { tests } = createContext(sessionOf(known) as never, { id: '03_tests' })
-    return tests.run(() => Promise.resolve({ checks: checks as never }), () => Promise.resolve({ drills: [] }))
+    return tests.run(
+      () => Promise.resolve({ checks: checks as never }),
+      () => Promise.resolve({ drills: [] }),
+    )
   }
   await run([watching], true)
   assert.deepEqual(written, ['Lease keybuzz-system/validated-20-shop-unit-validation-time'])

@@ -98,7 +98,10 @@ test('what cannot be recorded is a warning with its hint; a signal ends the run 
   await assert.rejects(recordValidation(clusterOf(() => Promise.reject(new Cancelled())).of([watching])), {
     exitCode: exitCodes.interrupted,
   })
-  await assert.rejects(recordValidation(clusterOf(() => Promise.reject(new Error('bug'))).of([watching])), /bug/)
+  await assert.rejects(
+    recordValidation(clusterOf(() => Promise.reject(new Error('bug'))).of([watching])),
+    /bug/,
+  )
 })
 
 test('an uninstall takes the record away, also where the monitoring is off by now', async () => {

@@ -274,6 +274,7 @@ function toolsOf(world: World) {
       INGRESS_CONTROLLER: 'traefik',
       INGRESS_NODE_PORT: 31_695,
       INGRESS_HEALTH_PATH: '/healthz',
+      MONITORING: false,
       ...world.settings,
     } as unknown as K3sSettings,
     kube: {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -346,7 +346,7 @@ test('a node of ours may be asked again: its ports, links and routes are its own
       'port tcp 6443 k3s',
       'port tcp 10250 k3s',
       'port tcp 80 traefik',
-      'port tcp 9100 pod/node_exporter',
+      'port tcp 9100 pod',
       'port udp 8472 ',
       'link cni0 1450 UP',
       'chains KUBE',
@@ -380,6 +380,7 @@ test('the script tells a node_exporter of a pod by its control group', () => {
     ] as const) {
       mkdirSync(join(folder, pid))
       writeFileSync(join(folder, pid, 'cgroup'), `${group}\n`)
+      symlinkSync(pid === '13' ? '/usr/sbin/nginx' : '/bin/node_exporter', join(folder, pid, 'exe'))
     }
     const line = (name: string, pid: number, port: number) =>
       `tcp LISTEN 0 1 10.0.0.1:${port} 0.0.0.0:* users:(("${name}",pid=${pid},fd=3))`
@@ -399,7 +400,7 @@ test('the script tells a node_exporter of a pod by its control group', () => {
     )
     assert.deepEqual(said.trim().split('\n').toSorted(), [
       'port tcp 80 nginx',
-      'port tcp 9100 pod/node_exporter',
+      'port tcp 9100 pod',
       'port tcp 9101 node_exporter',
     ])
   } finally {
