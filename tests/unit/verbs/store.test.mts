@@ -68,6 +68,7 @@ test('a rollback asks that before it writes or names anything', async () => {
   const intend = () => assert.fail('the rollback has begun')
   const session = {
     module: k3s,
+    versions: {},
     env: 'staging',
     options: {},
     inputs: { current: () => ({ ENV: 'staging', MONITORING: false }) },
