@@ -19,6 +19,7 @@ const revision = (
     module,
     env: 'staging',
     state,
+    images: {},
     ...(values === undefined ? {} : { madeWith: { values, secrets: [] } }),
   }) as unknown as Revision
 
