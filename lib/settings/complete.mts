@@ -117,8 +117,9 @@ const questionsFor = (module: Declares, resolved: readonly Resolved[], env: stri
     .filter(
       ({ setting, origin }) =>
         absent.includes(setting) ||
-        (origin === 'default' && module.settings.includes(setting)) ||
-        (origin === undefined && setting.transient === true && setting.isAsked?.(view) !== false),
+        (setting.isAsked?.(view) !== false &&
+          ((origin === 'default' && module.settings.includes(setting)) ||
+            (origin === undefined && setting.transient === true))),
     )
     .map(({ setting }) => setting)
 }

@@ -124,6 +124,8 @@ export const secretsChoice = [
     kind: 'choice',
     choices: secretStores,
     default: 'kubernetes',
+    // Most environments have no Vault.
+    isAsked: (view) => Boolean(view.text('VAULT_ADDR')),
   },
 ] as const satisfies readonly Setting[]
 

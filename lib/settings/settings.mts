@@ -23,7 +23,7 @@ export interface Setting {
   readonly keep?: true
   /** Used by this run only: the kit never writes it to a file or revision. An operator may put it in the file. */
   readonly transient?: true
-  /** Of a transient one. False: it is not asked with the others as they are, though it applies. */
+  /** False: unless it is missing, it is not asked with the others as they are, though it applies. */
   readonly isAsked?: (view: SettingsView) => boolean
 }
 

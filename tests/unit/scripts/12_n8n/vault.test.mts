@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { namesOf } from '../../../../lib/base/names.mts'
 import type { Container, Deployment, Manifest } from '../../../../lib/kube/types.mts'
 import { n8n } from '../../../../scripts/12_n8n/module.mts'
-import { problemWith, resolve, viewOf } from '../../../../lib/settings/settings.mts'
+import { problemWith, resolve, viewOf, type Setting } from '../../../../lib/settings/settings.mts'
 import { objectsOf, templatesOf } from '../../vault/world.mts'
 import { settingsOf } from '../rendered.mts'
 
@@ -161,6 +161,13 @@ test('policies let the agents reach Vault, and an uninstall names what stays the
   const stays = (more: Record<string, string>) => n8n.stays(settingsOf(n8n, more) as never).join('; ')
   assert.match(stays(vault), /values kv\/data\/keybuzz\/n8n-staging, role keybuzz-n8n-staging/)
   assert.ok(!stays({}).includes('Vault'))
+})
+
+test('an environment without a Vault is not asked where secrets are', () => {
+  const setting: Setting | undefined = n8n.settings.find(({ key }) => key === 'SECRETS')
+  const asked = (VAULT_ADDR: string | undefined) =>
+    setting?.isAsked?.({ env: 'dev', text: (key) => (key === 'VAULT_ADDR' ? VAULT_ADDR : undefined) })
+  assert.deepEqual([asked(undefined), asked('https://vault.example.com')], [false, true])
 })
 
 test('while n8n does not take its secrets from Vault, nothing of a Vault that is known can be wrong for it', () => {
