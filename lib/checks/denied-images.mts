@@ -1,5 +1,5 @@
 import { failed, passed, type Check } from './checks.mts'
-import type { LiveObject, Pod } from '../kube/types.mts'
+import { staysOn } from '../kube/pods.mts'
 import { imagesIn } from '../kube/workloads.mts'
 import type { Settings } from '../settings/settings.mts'
 import { denialOfImage } from '../settings/denied-versions.mts'
@@ -30,8 +30,3 @@ export const deniedImages = <S extends Settings>(
     return found.length === 0 ? passed(`${images.length} images`) : failed(found.join('; '))
   },
 })
-
-function staysOn(live: LiveObject): boolean {
-  const { metadata, status } = live as unknown as Pod
-  return metadata?.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status?.phase ?? '')
-}

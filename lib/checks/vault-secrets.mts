@@ -78,7 +78,7 @@ const equalCheck = <S extends Settings>(module: CheckedModule<S>, patience: numb
 const shortest = 8
 
 /** True for scheme, host and port alone: where a server is, which many public objects say. */
-function isOrigin(text: string): boolean {
+function isAddressAlone(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url !== undefined && url.host !== '' && [`${url.origin}/`, url.origin].includes(text)
 }
@@ -93,7 +93,7 @@ const copiesCheck = <S extends Settings>(module: CheckedModule<S>, files: readon
     const shared = module.shared.map(({ key }) => key)
     const wanted = Object.entries(present(module.secrets(settings))).filter(
       ([key, value]) =>
-        value.reveal().length >= shortest && !files.includes(key) && !isOrigin(value.reveal()),
+        value.reveal().length >= shortest && !files.includes(key) && !isAddressAlone(value.reveal()),
     )
     const objects = (await Promise.all(['secrets', 'configmaps'].map((kind) => kube.list(kind, {})))).flat()
     const copies = objects.flatMap((one) => {

@@ -1,3 +1,4 @@
+import { mebibyte, numberOf } from './quantity.mts'
 import type { Container, PodSpec } from './types.mts'
 
 // Pure: CPU and memory as Kubernetes counts them, and what a pod requests.
@@ -16,42 +17,13 @@ interface Quantities {
 
 export const nothing: Amount = { cpuMillis: 0, memoryBytes: 0 }
 
-const mebibyte = 2 ** 20
-
-const factors: Readonly<Record<string, number>> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: mebibyte,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-}
-
-const quantity = /^\+?(\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d{1,2})|([KMGTPE]i|[numkMGTPE])?)$/
-
-/** The number of a quantity; 0 for an absent one, and for what the API server would not accept as one. */
-function numberOf(text: string | undefined): number {
-  const [, digits, exponent = '0', suffix = ''] = quantity.exec(text ?? '') ?? []
-  return digits === undefined ? 0 : Number(digits) * 10 ** Number(exponent) * (factors[suffix] ?? 0)
-}
-
 /** Rounded up as the scheduler does; not by what a double adds to 1.1 times 1000. */
 const roundedUp = (number: number): number => Math.ceil(Number(number.toFixed(6)))
 
-/** The amount of these quantities. */
+/** The amount of these quantities; nothing of an absent one. */
 export const amountOf = ({ cpu, memory }: Quantities = {}): Amount => ({
-  cpuMillis: roundedUp(numberOf(cpu) * 1000),
-  memoryBytes: roundedUp(numberOf(memory)),
+  cpuMillis: roundedUp((numberOf(cpu) ?? 0) * 1000),
+  memoryBytes: roundedUp(numberOf(memory) ?? 0),
 })
 
 export const plus = (a: Amount, b: Amount): Amount => ({

@@ -10,7 +10,8 @@ import { compareFiles } from '../kube/rollout/injected-files.mts'
 import { usesVault } from '../settings/platform-vault.mts'
 import type { OwnSecrets } from './context.mts'
 import { keptOf } from './kept-secrets.mts'
-import { hasNotEnded, secretsRead } from '../kube/rollout/secrets-read.mts'
+import { staysOn } from '../kube/pods.mts'
+import { secretsRead } from '../kube/rollout/secrets-read.mts'
 import { namesOf } from '../base/names.mts'
 import type { LiveObject, PodSpec } from '../kube/types.mts'
 import type { Module } from './module.mts'
@@ -76,7 +77,7 @@ async function stillRead<M extends Module>(
     going.filter((one) => one.kind === kind).map(({ metadata }) => metadata.name)
   const [secrets, accounts] = [names('Secret'), names('ServiceAccount')]
   const pods = await reader.list('pods', { namespace: namesOf(session.module).namespace(session.env) })
-  const found = pods.filter(hasNotEnded).flatMap((pod) => {
+  const found = pods.filter(staysOn).flatMap((pod) => {
     const { serviceAccountName = '' } = (pod['spec'] ?? {}) as PodSpec
     const read = [
       ...secretsRead(pod).filter((name) => secrets.includes(name)),

@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { masterCommand } from '../base/names.mts'
 import { written } from '../base/written.mts'
+import { gibibyte, numberOf } from '../kube/quantity.mts'
 import type { LiveObject } from '../kube/types.mts'
 import { foreignOwner } from '../state/scope.mts'
 import type { Module, SettingsOf } from './module.mts'
@@ -22,7 +23,7 @@ export async function requireNoShrinking<M extends Module>(
     const live = await opened.kube.reader.get('persistentvolumeclaims', claim, namespace)
     const there = live === undefined ? undefined : shrinkingFrom(live, size)
     if (there === undefined) continue
-    const back = `${setting}=${textOf(Math.ceil((bytesOf(there) ?? 0) / bytesOfGib))}`
+    const back = `${setting}=${textOf(Math.ceil((numberOf(there) ?? 0) / gibibyte))}`
     const ways = [masterCommand(module.number, env, '--set', back), otherwise ?? []].flat()
     throw new KitError(
       `${setting} says ${size}, its volume claim ${namespace}/${claim} is ${there}: volumes do not shrink`,
@@ -39,21 +40,7 @@ function shrinkingFrom({ spec, status }: LiveObject, size: string): string | und
   const { resources } = (spec ?? {}) as { resources?: { requests?: { storage?: string } } }
   const { capacity } = (status ?? {}) as { capacity?: { storage?: string } }
   const asked = resources?.requests?.storage ?? ''
-  const [wanted, before, has] = [size, asked, capacity?.storage ?? asked].map(bytesOf)
+  const [wanted, before, has] = [size, asked, capacity?.storage ?? asked].map(numberOf)
   if (wanted === undefined || before === undefined || has === undefined) return undefined
   return wanted < before && wanted <= has ? asked : undefined
-}
-
-const bytesOfGib = 1024 ** 3
-const binary = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei']
-const decimal = ['k', 'M', 'G', 'T', 'P', 'E']
-
-/** The bytes of a Kubernetes quantity; undefined for a form that sizes of volumes do not have. */
-function bytesOf(quantity: string): number | undefined {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([KMGTPE]i|[kMGTPE])?$/.exec(quantity) ?? []
-  if (number === undefined) return undefined
-  return (
-    Number(number) *
-    (unit.endsWith('i') ? 1024 ** (binary.indexOf(unit) + 1) : 1000 ** (decimal.indexOf(unit) + 1))
-  )
 }

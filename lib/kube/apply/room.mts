@@ -1,5 +1,6 @@
 import { amountOf, fits, minus, nothing, plus, requestOf, times, timesIn, type Amount } from '../amounts.mts'
 import { isReady } from '../cluster-view.mts'
+import { staysOn } from '../pods.mts'
 import type { LiveObject, Pod, PodSpec } from '../types.mts'
 
 // Pure: whether pods find room on nodes. Volumes, affinity and spread are left out: what does not fit here does not fit
@@ -70,11 +71,8 @@ const isOpen = (node: LiveObject): boolean =>
   isReady(node) && (node as NodeParts).spec?.unschedulable !== true
 
 /** True for a pod that is on a node, and neither ended nor ending, whatever its priority. */
-export function isOnNode(live: LiveObject): boolean {
-  const { metadata, spec, status } = live as unknown as Pod
-  const hasEnded = status?.phase === 'Succeeded' || status?.phase === 'Failed'
-  return (spec?.nodeName ?? '') !== '' && !hasEnded && metadata?.deletionTimestamp === undefined
-}
+export const isOnNode = (live: LiveObject): boolean =>
+  ((live as unknown as Pod).spec?.nodeName ?? '') !== '' && staysOn(live)
 
 /** Pods of a priority below 0 give way to any other: they hold places for an autoscaler. */
 const takesRoom = (live: LiveObject): boolean =>

@@ -4,7 +4,8 @@ import type { Writes } from '../../base/writes.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { hasNotBegun, jobState } from '../manifests/jobs.mts'
 import { deleteObjects, waitUntilGone } from '../objects.mts'
-import { nameOf, type Job, type LiveObject, type Pod } from '../types.mts'
+import { mayRun } from '../pods.mts'
+import { nameOf, type Job, type LiveObject } from '../types.mts'
 import type { KnownFailure } from './failure.mts'
 import { awaited, podsOfJob, waitForJob } from './job-wait.mts'
 
@@ -61,11 +62,6 @@ async function requireEnded(
     [{ sign: '-', what: nameOf(live) }],
     async () => void (await deleteObjects(kubectl, [live], { wait: true })),
   )
-}
-
-function mayRun(pod: LiveObject): boolean {
-  const { phase } = (pod['status'] ?? {}) as NonNullable<Pod['status']>
-  return phase !== 'Succeeded' && phase !== 'Failed'
 }
 
 function notStarted(thrown: KitError, next: Job): KitError {

@@ -2,12 +2,6 @@ import type { LiveObject, PodSpec } from '../types.mts'
 
 // Pure: which Secrets a pod reads.
 
-/** True for a pod that still runs and is not being deleted; a pod of a Job that has ended reads nothing any more. */
-export const hasNotEnded = ({ metadata, status }: LiveObject): boolean => {
-  const { phase } = (status ?? {}) as { phase?: string }
-  return metadata.deletionTimestamp === undefined && phase !== 'Succeeded' && phase !== 'Failed'
-}
-
 /** The names of the Secrets that a pod's containers and volumes read, each once; not those for pulling images. */
 export function secretsRead(pod: LiveObject): string[] {
   const { containers = [], initContainers = [], volumes = [] } = (pod['spec'] ?? {}) as Partial<PodSpec>

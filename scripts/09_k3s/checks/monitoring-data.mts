@@ -1,6 +1,7 @@
 import { exitCodes } from '../../../lib/base/errors.mts'
 import { failed, passed, warning, type Answer } from '../../../lib/checks/checks.mts'
 import { askByName } from '../../../lib/checks/http.mts'
+import { gibibyte, numberOf } from '../../../lib/kube/quantity.mts'
 import type { LiveObject, PodSpec } from '../../../lib/kube/types.mts'
 import { numbersOf } from '../monitoring/ask.mts'
 import { historyOf, prometheusIn, retentionOf } from '../monitoring/current.mts'
@@ -51,7 +52,7 @@ export const monitoringStorage = whereOn({
     if (gib !== undefined && keeps >= gib)
       return failed(`Prometheus may fill ${keeps} GiB of a volume of ${gib} GiB`)
     const [bytes = 0] = await numbersOf(kube, 'sum(prometheus_tsdb_storage_blocks_bytes)')
-    const used = bytes / 2 ** 30
+    const used = bytes / gibibyte
     const seen = `${claims.length} volumes; ${used.toFixed(1)} of ${keeps} GiB of history`
     // It deletes its oldest block only when it writes a new one.
     return used > keeps * 1.2 ? warning(`${seen}: more than it may keep`) : passed(seen)
@@ -84,9 +85,9 @@ const published = (status: number, host: string): Answer =>
     ? passed(`database ok, signed in; https://${host}/login 200`)
     : failed(`https://${host}/login ${status}`)
 
-/** GiB a claim asks for; undefined in another unit. */
+/** GiB a claim asks for. */
 const gibOf = (claim: LiveObject): number | undefined => {
   const { resources } = (claim['spec'] ?? {}) as { resources?: { requests?: { storage?: string } } }
-  const gib = /^(\d+)Gi$/.exec(resources?.requests?.storage ?? '')?.[1]
-  return gib === undefined ? undefined : Number(gib)
+  const bytes = numberOf(resources?.requests?.storage)
+  return bytes === undefined ? undefined : bytes / gibibyte
 }

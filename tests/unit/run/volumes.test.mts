@@ -60,7 +60,7 @@ for (const [what, module, settings, world] of [
   ['one that is larger than its claim asks for', llm, qdrant('10Gi'), { asks: '10Gi', has: '50Gi' }],
   ['one that could not grow so far', llm, qdrant('20Gi'), { asks: '100Gi', has: '10Gi' }],
   ['one in another unit', llm, qdrant('10Gi'), { asks: '10240Mi' }],
-  ['one of a form that cannot be compared', llm, qdrant('10Gi'), { asks: '1e12' }],
+  ['one of a form that cannot be compared', llm, qdrant('10Gi'), { asks: '10GiB' }],
   ['a volume that is not there', llm, qdrant('5Gi'), {}],
   ['a history in another unit', k3s, history('489'), { asks: '500000Mi' }],
 ] as const)
@@ -71,6 +71,7 @@ for (const [what, module, settings, world] of [
 test('what a claim asks for in another unit is compared too', async () => {
   await assert.rejects(ask(k3s, history('480'), { asks: '500000Mi' }), { hint: /--set MONITORING_GIB=489;/ })
   await assert.rejects(ask(llm, qdrant('10Gi'), { asks: '20G' }), { hint: /--set QDRANT_STORAGE=19Gi$/ })
+  await assert.rejects(ask(llm, qdrant('10Gi'), { asks: '1e12' }), { hint: /--set QDRANT_STORAGE=932Gi$/ })
 })
 
 test('a volume is not asked for where the module has none, or is another environment’s or an adopted one', async () => {
