@@ -33,6 +33,8 @@ export interface Report {
     readonly name: string
     readonly image: string
     readonly standIn?: string
+    /** How it was made where it is not its publisher's release. */
+    readonly made?: string
     /** How its publisher signs it. The kit does not verify that. */
     readonly signature?: string
   }[]
@@ -143,6 +145,7 @@ function summary(report: Report): string[] {
     ...images
       .filter(({ standIn }) => standIn !== undefined)
       .map(({ name, standIn }) => `- **Met: a stand-in, not the real program** (${name}): ${standIn}`),
+    ...images.flatMap(({ name, made }) => (made === undefined ? [] : [`- Met: ${name}, ${inMarkdown(made)}`])),
     ...metAsCluster(report),
     ...(isReal(report) ? ['- Met: the real program'] : []),
   ]
@@ -160,7 +163,7 @@ const metAsCluster = ({ kubernetes, makesCluster }: Report): string[] =>
 
 const isReal = ({ images, kubernetes, makesCluster }: Report): boolean =>
   images.length > 0 &&
-  images.every(({ standIn }) => standIn === undefined) &&
+  images.every(({ standIn, made }) => standIn === undefined && made === undefined) &&
   // Without any node there is no proof either.
   (!makesCluster || (kubernetes.length > 0 && kubernetes.every(({ kind }) => kind === 'release')))
 

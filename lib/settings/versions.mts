@@ -22,6 +22,8 @@ export interface Version {
   readonly places?: readonly string[]
   /** Why this is not the real program: shown in every report. */
   readonly standIn?: string
+  /** How it was made where it is not the publisher's release: `built from source`. Shown in every report. */
+  readonly made?: string
   /** How its publisher signs it: `key` or `keyless`. */
   readonly signature?: 'key' | 'keyless'
   /** Why some versions must never be installed, by pattern (denied-versions.mts). An environment can only add more. */
@@ -39,6 +41,7 @@ const versionsShape = mapOf(
     sha256: optional(text),
     places: optional(listOf(text)),
     standIn: optional(text),
+    made: optional(text),
     signature: optional(oneOf(['key', 'keyless'])),
     denied: optional(mapOf(text)),
     builds: optional(listOf(text)),
@@ -177,7 +180,7 @@ const numbersOf = (image: string): number[] | undefined =>
   /:v?(\d+)\.(\d+)\.(\d+)/.exec(image)?.slice(1).map(Number)
 
 /**
- * Describes an image for a report, with the reason when it is a stand-in, and how its publisher signs it.
+ * Describes an image for a report: why it is a stand-in, how it was made, and how its publisher signs it.
  * @param name key of versions.json
  * @param image its reference; another one than versions.json has is described by name and reference alone
  */
@@ -185,14 +188,15 @@ export function describeImage(
   name: string,
   image: string,
   versions: Versions,
-): { name: string; image: string; standIn?: string; signature?: string } {
+): { name: string; image: string; standIn?: string; made?: string; signature?: string } {
   const pinned = versions[name]
   if (pinned?.image !== image) return { name, image }
-  const { standIn, signature } = pinned
+  const { standIn, made, signature } = pinned
   return {
     name,
     image,
     ...(standIn === undefined ? {} : { standIn }),
+    ...(made === undefined ? {} : { made }),
     ...(signature === undefined ? {} : { signature }),
   }
 }

@@ -6,7 +6,7 @@ source tests/practice/openbao.bash
 
 # vault_comes_up IMAGES: the platform with the injector's images beside these, and an OpenBao that the kit knows.
 vault_comes_up() {
-  "$practice" up --images "$1,vault"
+  come_up_with "$1,vault"
   ensure_ground
   forget_vault
   # One that a killed run left.
@@ -19,7 +19,12 @@ vault_comes_up() {
 vault_goes() {
   forget_vault
   end_vault
-  "$practice" up --images "$1"
+  come_up_with "$1"
+}
+
+# come_up_with IMAGES: the platform there is, of whichever kind.
+come_up_with() {
+  if "$practice" is bare; then "$practice" up --bare --images "$1"; else "$practice" up --images "$1"; fi
 }
 
 injector_is_at_hand() { [[ -f ${PRACTICE_PARTS:-}/vault-k8s.xz ]]; }

@@ -110,7 +110,7 @@ monitoring_versions() {
     "$chart" "$(sum_of "$chart")"
   for image in $(images_in "$tarball"); do
     name=${image##*/} version=${image##*:v}
-    printf '  "%s": {"version": "%s", "image": "%s"%s},\n' "${name%%:*}" "$version" "$image" "$file"
+    printf '  "%s": {"version": "%s", "image": "%s", "made": "built from source"%s},\n' "${name%%:*}" "$version" "$image" "$file"
     file=''
   done
 }
@@ -118,7 +118,7 @@ monitoring_versions() {
 # vault_versions: the injector and its agent, where they were chosen.
 vault_versions() {
   [[ " ${chosen_images[*]} " == *' vault '* ]] || return 0
-  printf '  "vault-k8s": {"version": "1.7.6", "image": "keybuzz-practice/vault-k8s:1.7.6"},\n'
+  printf '  "vault-k8s": {"version": "1.7.6", "image": "keybuzz-practice/vault-k8s:1.7.6", "made": "built from source"},\n'
   printf '  "vault-agent": {"version": "2.7.2", "image": "keybuzz-practice/vault-agent:2.7.2", "standIn": "%s"},\n' \
     'OpenBao, the real one, in an image packed here: it is not HashiCorp Vault'
 }

@@ -109,6 +109,15 @@ test('the report shows failed checks first, with their fix, and says what was me
   assert.ok(text.includes('- mail delivery'))
 })
 
+test('a program that is not its publisher’s release is named as what it is, never as the real one', () => {
+  const met = (image: object) =>
+    reportText({ ...report([]), images: [{ name: 'vault-k8s', image: 'vault-k8s:1', ...image }] })
+      .split('\n')
+      .filter((line) => line.includes('Met'))
+  assert.deepEqual(met({}), ['- Met: the real program'])
+  assert.deepEqual(met({ made: 'built from source' }), ['- Met: vault-k8s, built from source'])
+})
+
 test('a few checks are asked at once; outcomes come, and are told, in the order of the checks', async () => {
   let running = 0
   let most = 0
