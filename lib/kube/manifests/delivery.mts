@@ -165,7 +165,9 @@ export function delivered<W extends Deployment | StatefulSet | Job>(
     ends: one.kind === 'Job',
   })
   const annotations = { ...made.metadata?.annotations, [agentAnnotation]: agent }
-  const spec = { ...made.spec, serviceAccountName: place.account }
+  // Kubernetes copies the account into the older field of the same meaning. A field that nobody declared outlives the
+  // declaration, and would bring the account back once the pods need it no more (kubernetes/kubernetes#108208).
+  const spec = { ...made.spec, serviceAccountName: place.account, serviceAccount: place.account }
   return {
     ...one,
     spec: { ...one.spec, template: { metadata: { ...made.metadata, annotations }, spec } as PodTemplateSpec },

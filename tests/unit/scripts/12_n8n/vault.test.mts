@@ -88,7 +88,8 @@ test('the agent has the uid of n8n, its role, and a token that no container of o
     assert.equal(annotations[`${prefix}role`], 'keybuzz-n8n-staging')
     assert.equal(annotations[`${prefix}agent-inject-containers`], 'n8n')
     assert.equal(annotations[`${prefix}agent-pre-populate-only`], undefined)
-    assert.equal(one.spec?.serviceAccountName, 'n8n')
+    // Both, or the older field of the same meaning brings the account back on the way out of Vault.
+    assert.deepEqual([one.spec?.serviceAccountName, one.spec?.serviceAccount], ['n8n', 'n8n'])
     assert.equal(one.spec?.automountServiceAccountToken, false)
     const volume = one.spec?.volumes?.find(({ name }) => name === 'vault-token')
     assert.equal(volume?.projected?.sources?.[0]?.serviceAccountToken?.audience, 'vault')
