@@ -24,7 +24,12 @@ vault_goes() {
 
 # come_up_with IMAGES: the platform there is, of whichever kind.
 come_up_with() {
-  if "$practice" is bare; then "$practice" up --bare --images "$1"; else "$practice" up --images "$1"; fi
+  if ! "$practice" is bare; then
+    "$practice" up --images "$1"
+  else
+    "$practice" up --bare --images "$1"
+    "$practice" images
+  fi
 }
 
 injector_is_at_hand() { [[ -f ${PRACTICE_PARTS:-}/vault-k8s.xz ]]; }
