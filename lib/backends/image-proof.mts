@@ -35,12 +35,15 @@ export async function provePulls(
 ): Promise<void> {
   if (builtByOperator) for (const image of images) requireOwn(image, settings.ENV)
   const usable = nodes.filter(takesPods)
+  const proven: string[] = []
   for (const image of images) {
     const having = usable.filter((node) => has(node, image)).length
     const enough = builtByOperator ? usable.length : 1
-    if (having >= enough && having > 0) continue
-    const offer = await ask(image, settings)
-    if (offer.is === 'there') continue
+    const offer = having >= enough && having > 0 ? undefined : await ask(image, settings)
+    if (offer === undefined || offer.is === 'there') {
+      proven.push(image)
+      continue
+    }
     // When the admin host cannot reach a registry, nodes may still be able to pull a public image.
     if (offer.is !== 'silent' || (builtByOperator && having === 0)) throw refusal(image, offer)
     reporter.warn(
@@ -50,7 +53,7 @@ export async function provePulls(
         : 'the nodes must reach that registry; its way from here proves it before an install',
     )
   }
-  reporter.ok(`${images.join(', ')} can be pulled`)
+  if (proven.length > 0) reporter.ok(`${proven.join(', ')} can be pulled`)
 }
 
 function requireOwn(image: string, env: string): void {

@@ -70,20 +70,21 @@ const silent: Offer = { is: 'silent', words: 'registry.example.com: getaddrinfo 
 
 async function proveWith(nodes: LiveObject[], offer: Offer, images = [image], builtByOperator = true) {
   const warned: string[] = []
+  const proven: string[] = []
   const asked: string[] = []
   const thrown = await provePulls(
     { images, builtByOperator },
     {
       nodes,
       settings: { ENV: 'staging' },
-      reporter: { warn: (text) => void warned.push(text), ok: () => {} },
+      reporter: { warn: (text) => void warned.push(text), ok: (text) => void proven.push(text) },
       ask: (one) => {
         asked.push(one)
         return Promise.resolve(offer)
       },
     },
   ).catch((error: unknown) => error)
-  return { thrown, warned, asked }
+  return { thrown, warned, proven, asked }
 }
 
 test('an image on every node that takes pods is proof by itself: nobody else is asked', async () => {
@@ -94,15 +95,17 @@ test('an image on every node that takes pods is proof by itself: nobody else is 
 })
 
 test('an image no node has is there when its registry says so', async () => {
-  const { thrown, asked, warned } = await proveWith([node('a', [])], { is: 'there' })
+  const { thrown, asked, warned, proven } = await proveWith([node('a', [])], { is: 'there' })
   assert.equal(thrown, undefined)
   assert.deepEqual([asked, warned], [[image], []])
+  assert.deepEqual(proven, [`${image} can be pulled`])
 })
 
-test('an image on some nodes whose registry is silent is a warning: laid by hand perhaps', async () => {
-  const { thrown, warned } = await proveWith([node('a', [image]), node('b', [])], silent)
+test('an image on some nodes whose registry is silent is a warning, and is not said to be proven', async () => {
+  const { thrown, warned, proven } = await proveWith([node('a', [image]), node('b', [])], silent)
   assert.equal(thrown, undefined)
   assert.match(warned.join(), /is on 1 of 2 nodes.*ENOTFOUND/)
+  assert.deepEqual(proven, [])
 })
 
 const refusals: [string, LiveObject[], Offer, ExitCode, RegExp][] = [
