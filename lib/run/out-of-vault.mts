@@ -3,10 +3,10 @@ import { KitError, messageOf, isInterruption } from '../base/errors.mts'
 import { log } from '../base/log.mts'
 import { namesOf } from '../base/names.mts'
 import { signIn } from '../backends/vault-admin.mts'
-import { policyPath, rolePath, vaultWrite } from '../backends/vault-access.mts'
+import { findIn, policyPath, rolePath, vaultWrite } from '../backends/vault-access.mts'
 import { accessOf, type Kept, otherValue } from '../backends/vault-keeping.mts'
 import { differenceOf, logInAs, readStored } from '../backends/vault-values.mts'
-import { openVault } from '../backends/vault.mts'
+import { openVault, type Vault } from '../backends/vault.mts'
 import { compareFiles } from '../kube/rollout/injected-files.mts'
 import { accountOf, neverReplaced, valuesOf } from './kept-secrets.mts'
 import { liveSecrets } from './live-secrets.mts'
@@ -77,6 +77,16 @@ async function differingInVault<M extends Module>(
   }
 }
 
+/** False when a path is not there; true also where Vault does not show it to this token. @throws as findIn, on a signal */
+const mayHave = (admin: Vault, path: string): Promise<boolean> =>
+  findIn(admin, path).then(
+    (found) => found !== undefined,
+    (thrown: unknown) => {
+      if (!(thrown instanceof KitError) || isInterruption(thrown)) throw thrown
+      return true
+    },
+  )
+
 /** Takes the role and the policy of a module out of Vault when this run has a token for it; its values stay there. */
 export async function leaveVault<M extends Module>({ writes }: Session<M>, kept: Kept): Promise<void> {
   const access = accessOf(kept)
@@ -89,11 +99,11 @@ export async function leaveVault<M extends Module>({ writes }: Session<M>, kept:
   })
   const left: string[] = []
   for (const path of paths) {
-    const { change, method } = vaultWrite('-', path, path, undefined, 'DELETE')
     if (admin === undefined) left.push(path)
-    else
-      await writes.make([change], async () => {
-        const { status } = await admin.ask(method, path)
+    // An earlier run, ended on this way, may have taken it out.
+    else if (await mayHave(admin, path))
+      await writes.make([vaultWrite('-', path, path, undefined, 'DELETE').change], async () => {
+        const { status } = await admin.ask('DELETE', path)
         if (status !== 200 && status !== 204 && status !== 404) left.push(path)
       })
   }
