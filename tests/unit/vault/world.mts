@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createWrites, type Writes } from '../../../lib/base/writes.mts'
-import { roleFields } from '../../../lib/backends/vault-access.mts'
+import { roleFields, rolePath } from '../../../lib/backends/vault-access.mts'
 import { accessOf } from '../../../lib/backends/vault-keeping.mts'
 import { placeIn } from '../../../lib/kube/manifests/delivery.mts'
 import { filesAskedBy } from '../../../lib/kube/manifests/injection.mts'
@@ -55,7 +55,7 @@ export const inVault = (vault: StandIn, more: Record<string, string> = {}): Reco
 })
 
 /** The injector's objects, as far as they are looked at. */
-export const injector = (address: string, authPath = 'auth/kubernetes', ready = 2) => ({
+export const injector = (address: string, authPath = 'auth/kubernetes', ready = 2, type = 'kubernetes') => ({
   webhook: { webhooks: [{ clientConfig: { caBundle: 'Y2E=' } }] },
   deployment: {
     spec: {
@@ -66,6 +66,7 @@ export const injector = (address: string, authPath = 'auth/kubernetes', ready = 
               env: [
                 { name: 'AGENT_INJECT_VAULT_ADDR', value: address },
                 { name: 'AGENT_INJECT_VAULT_AUTH_PATH', value: authPath },
+                { name: 'AGENT_INJECT_VAULT_AUTH_TYPE', value: type },
               ],
             },
           ],
@@ -132,7 +133,7 @@ export function filled(vault: StandIn, module: Module, settings: Record<string, 
   )
   vault.state.documents.set(place.path, { data: Object.fromEntries(values), metadata: { version: 1 } })
   vault.state.documents.set(`sys/policies/acl/${access.policy}`, { policy: access.rules })
-  vault.state.documents.set(`auth/kubernetes/role/${access.role}`, roleFields(access))
+  vault.state.documents.set(rolePath(access), roleFields(access))
 }
 
 /** A run of a module in such a world, and the gate of its writes. */

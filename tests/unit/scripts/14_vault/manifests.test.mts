@@ -186,6 +186,7 @@ for (const [key, good, bad, why] of [
   ['VAULT_AUTH_PATH', 'kubernetes', '/kubernetes', /one word/],
   ['VAULT_KV_MOUNT', 'teams/kv', 'kv/', /not at either end/],
   ['VAULT_KV_PREFIX', 'keybuzz', '/keybuzz', /not at either end/],
+  ['VAULT_AUTH_METHOD', 'jwt', 'oidc', /must be one of kubernetes, jwt/],
   ['VAULT_KUBERNETES_URL', 'https://10.0.0.20:6443', '10.0.0.20:6443', /must be an origin/],
 ] as const) {
   test(`${key}: ${good} is right, ${bad} is not`, () => {
