@@ -53,7 +53,11 @@ export function keyProblems(
   { name, keys }: Issuer,
   { bound_issuer: bound, jwt_validation_pubkeys: found }: Readonly<Record<string, unknown>>,
 ): string[] {
-  const theirs = new Set((Array.isArray(found) ? found : []).map((one) => normalKey(String(one))))
+  const theirs = new Set(
+    (Array.isArray(found) ? found : []).map((one) =>
+      typeof one === 'string' ? normalKey(one) : JSON.stringify(one),
+    ),
+  )
   const ours = new Set(keys.map(normalKey))
   const missing = [...ours].filter((key) => !theirs.has(key)).length
   const extra = [...theirs].filter((key) => !ours.has(key)).length

@@ -17,6 +17,7 @@ import type { Session } from '../../../lib/run/session.mts'
 import type { VaultConnection } from '../../../lib/settings/platform-vault.mts'
 import { namesOf } from '../../../lib/base/names.mts'
 import { settingsOf } from '../scripts/rendered.mts'
+import { signingKube, type Signing } from './jwt.mts'
 import { adminToken, jwtOf, reviewerToken, type StandIn } from './server.mts'
 
 // A cluster in which a module takes its values from the stand-in of Vault: its pods are those its own manifests make,
@@ -39,6 +40,8 @@ export interface World {
   /** Objects of the whole cluster, by kind: `secrets`, `configmaps`. */
   readonly listed?: Readonly<Record<string, readonly object[]>>
   readonly injector?: { webhook?: object | undefined; deployment?: object | undefined }
+  /** With what the API server signs tokens, for the method jwt. */
+  readonly signing?: Signing
   readonly confirm?: readonly string[]
   readonly planning?: boolean
 }
@@ -156,7 +159,10 @@ export function runIn<M extends Module>(
       return Promise.resolve(world.account === false ? undefined : { metadata: { name, namespace } })
     },
     list: (kind: string) => Promise.resolve(kind === 'pods' ? pods() : (world.listed?.[kind] ?? [])),
-    tokenOf: (...words: [string, string, string]) => Promise.resolve(sensitive(jwtOf(...words))),
+    tokenOf: (...words: [string, string, string]) =>
+      world.signing === undefined
+        ? Promise.resolve(sensitive(jwtOf(...words)))
+        : signingKube(world.signing).tokenOf(...words),
     runIn(pod: { metadata: { annotations?: Record<string, string> } }, _words: string[], how: object) {
       if ((how as { container?: string }).container !== 'vault-agent')
         return Promise.reject(new Error('the application has no sha256sum'))
