@@ -1,4 +1,5 @@
 import { holds } from '../../lib/backends/vault-access.mts'
+import { shortened } from '../../lib/base/sensitive.mts'
 import { normalKey, type Issuer } from './issuer.mts'
 import type { Reviewer } from './review.mts'
 
@@ -36,9 +37,12 @@ export function kubernetesConfig({ host, ca, token }: Reviewer): AuthConfig {
 
 const counted = (keys: number): string => (keys === 1 ? '1 public key' : `${keys} public keys`)
 
+const shownIssuer = (bound: unknown): string =>
+  typeof bound === 'string' && bound !== '' ? shortened(bound, 120) : 'not set'
+
 /** The configuration by which Vault proves each token itself. */
 export const jwtConfig = (issuer: Issuer): AuthConfig => ({
-  what: `${counted(issuer.keys.length)} of ${issuer.name}`,
+  what: `${counted(issuer.keys.length)} of ${shortened(issuer.name, 120)}`,
   body: { bound_issuer: issuer.name, jwt_validation_pubkeys: issuer.keys },
   lacking: (live) => keyProblems(issuer, live),
   issuer: issuer.name,
@@ -63,7 +67,7 @@ export function keyProblems(
   const extra = [...theirs].filter((key) => !ours.has(key)).length
   const isNone = theirs.size > 0 && missing === ours.size
   return [
-    ...(bound === name ? [] : [`its issuer is ${JSON.stringify(bound ?? '')}, not ${name}`]),
+    ...(bound === name ? [] : [`its issuer is ${shownIssuer(bound)}, not ${shortened(name, 120)}`]),
     ...(missing === 0 ? [] : [`it lacks ${missing} of the ${counted(ours.size)} of this cluster`]),
     ...(extra === 0 ? [] : [`it has ${counted(extra)} that this cluster does not have`]),
     ...(isNone ? ['none of its keys is of this cluster: does another one log in there?'] : []),

@@ -1,3 +1,4 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed, warning } from '../../lib/checks/checks.mts'
 import { explainLines } from '../../lib/kube/rollout/failure.mts'
 import { requireHealthy } from '../../lib/backends/vault-health.mts'
@@ -106,7 +107,7 @@ export const keys: VaultCheck = {
     if (reply.status !== 200) return failed(`${path}: ${reply.status} ${reply.words}`)
     const problems = keyProblems(issuer, readReply(vault, path, configShape, reply).data)
     return problems.length === 0
-      ? passed(`${issuer.keys.length} of ${issuer.name}, equal`)
+      ? passed(`${issuer.keys.length} of ${shortened(issuer.name, 120)}, equal`)
       : failed(problems.join('; '))
   },
 }

@@ -91,7 +91,7 @@ export function requireProven(token: Sensitive, { name, keys }: Issuer): void {
   if (!isOther && keys.some(isSigned)) return
   throw new KitError(
     isOther
-      ? `the API server’s tokens name another issuer than ${name}, which it publishes`
+      ? `the API server’s tokens name another issuer than ${shortened(name, 120)}, which it publishes`
       : `the API server signs tokens (${shortened(algorithm, 20)}) with none of the ${keys.length} keys that it publishes`,
     {
       exitCode: exitCodes.preflight,

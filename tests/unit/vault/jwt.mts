@@ -65,6 +65,8 @@ export const signingKube = (signing: Signing): Pick<KubeReader, 'raw' | 'tokenOf
         iss: says,
         sub: `system:serviceaccount:${namespace}:${account}`,
         aud: [audience],
+        iat: now,
+        nbf: now,
         exp: now + 600,
       }
       return Promise.resolve(sensitive(signer?.sign(claims) ?? ''))
