@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { fields, mapOf, type Shape } from '../base/shape.mts'
 import type { Change } from '../base/writes.mts'
 import { audience } from '../kube/manifests/injection.mts'
+import type { AuthMount } from '../settings/platform-vault.mts'
 import type { Request } from './vault-client.mts'
 import { readReply, refused, type Vault } from './vault.mts'
 
@@ -10,6 +11,8 @@ import { readReply, refused, type Vault } from './vault.mts'
 
 /** A role and its policy. */
 export interface Access {
+  /** Where the role is. */
+  readonly mount: AuthMount
   /** The name of the role, below the auth path. */
   readonly role: string
   /** The name of the policy, unique among those of all clusters that use this Vault: they are in one list. */
@@ -50,14 +53,43 @@ export async function findIn(admin: Vault, path: string): Promise<Record<string,
   return readReply(admin, path, fields({ data: mapOf(anything) }), reply).data
 }
 
-/** The fields of a role, as Vault accepts and returns them. */
-export const roleFields = ({ account, namespace, policy }: Access) => ({
-  bound_service_account_names: [account],
-  bound_service_account_namespaces: [namespace],
-  audience,
-  token_policies: [policy],
+/** The subject of a service account's tokens, as Kubernetes writes it into them. */
+const subjectOf = ({ namespace, account }: Pick<Access, 'namespace' | 'account'>): string =>
+  `system:serviceaccount:${namespace}:${account}`
+
+/** The fields of a role, as Vault accepts and returns them. A role without `role_type` would be one of OIDC. */
+export const roleFields = (access: Access): Readonly<Record<string, unknown>> => ({
+  ...(access.mount.method === 'jwt'
+    ? {
+        role_type: 'jwt',
+        bound_subject: subjectOf(access),
+        bound_audiences: [audience],
+        user_claim: 'sub',
+      }
+    : {
+        bound_service_account_names: [access.account],
+        bound_service_account_namespaces: [access.namespace],
+        audience,
+      }),
+  token_policies: [access.policy],
   token_ttl: 3600,
 })
+
+/**
+ * To whom a role of this name is bound, when it is not the service account of this access.
+ * @param role its fields in Vault
+ */
+export function boundElsewhere(access: Access, role: Readonly<Record<string, unknown>>): string | undefined {
+  if (access.mount.method === 'jwt') {
+    const { bound_subject: subject } = role
+    return typeof subject !== 'string' || subject === '' || subject === subjectOf(access)
+      ? undefined
+      : subject
+  }
+  const { bound_service_account_namespaces: namespaces } = role
+  const isOther = Array.isArray(namespaces) && namespaces.length > 0 && !namespaces.includes(access.namespace)
+  return isOther ? namespaces.join(', ') : undefined
+}
 
 /** True when all wanted fields exist with these values. Both are trimmed: Vault removes a newline at the end. */
 export const holds = (there: Record<string, unknown>, wanted: Record<string, unknown>): boolean =>
@@ -65,29 +97,23 @@ export const holds = (there: Record<string, unknown>, wanted: Record<string, unk
 
 const trimmed = (value: unknown): unknown => (typeof value === 'string' ? value.trim() : value)
 
-/** The path of a role in Vault's API. @param authPath of the Kubernetes auth method: `kubernetes` */
-export const rolePath = (authPath: string, { role }: Pick<Access, 'role'>): string =>
-  `auth/${authPath}/role/${role}`
+/** The path of a role in Vault's API. */
+export const rolePath = ({ mount, role }: Pick<Access, 'mount' | 'role'>): string =>
+  `auth/${mount.path}/role/${role}`
 
 /** The path of a policy in Vault's API. */
 export const policyPath = ({ policy }: Pick<Access, 'policy'>): string => `sys/policies/acl/${policy}`
 
 /**
  * The writes for one role and its policy; none when both are as they should be.
- * @param authPath of the Kubernetes auth method: `kubernetes`
- * @param isEnabled whether that method is enabled
+ * @param isEnabled whether its auth method is enabled
  * @throws KitError exit 3, 6, 7 or 8, see findIn
  */
-export async function accessWrites(
-  admin: Vault,
-  authPath: string,
-  access: Access,
-  isEnabled: boolean,
-): Promise<VaultWrite[]> {
+export async function accessWrites(admin: Vault, access: Access, isEnabled: boolean): Promise<VaultWrite[]> {
   const { role, policy, rules } = access
   const [livePolicy, liveRole] = [
     await findIn(admin, policyPath(access)),
-    isEnabled ? await findIn(admin, rolePath(authPath, access)) : undefined,
+    isEnabled ? await findIn(admin, rolePath(access)) : undefined,
   ]
   return [
     ...(livePolicy !== undefined && holds(livePolicy, { policy: rules })
@@ -107,7 +133,7 @@ export async function accessWrites(
           vaultWrite(
             liveRole === undefined ? '+' : '~',
             `role ${role}: ${access.namespace}/${access.account}`,
-            rolePath(authPath, access),
+            rolePath(access),
             roleFields(access),
           ),
         ]),

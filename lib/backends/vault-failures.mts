@@ -22,7 +22,13 @@ export const agentFailures = (settings: Settings): readonly KnownFailure[] =>
           next: 'unseal it on its own machine: vault operator unseal; then run the same command again',
         },
         {
-          line: /invalid role name|(namespace|service account name) not authorized|invalid audience \(aud\) claim|no secret exists at/,
+          line: /no known key successfully validated|invalid issuer \(iss\) claim/,
+          meaning:
+            'Vault does not have the public key, or the issuer, with which this cluster signs tokens now.',
+          next: 'run 14_vault_02_configure_injection again, with a token for the set-up (KEYBUZZ_VAULT_TOKEN): it writes the cluster’s keys of now into Vault; the pod goes on by itself',
+        },
+        {
+          line: /invalid role name|role "[^"]*" could not be found|(namespace|service account name) not authorized|invalid (audience \(aud\)|subject \(sub\)) claim|no secret exists at/,
           meaning: 'The module’s role, policy or values are not in Vault as it needs them.',
           next: again,
         },

@@ -7,7 +7,8 @@ import { written } from '../base/written.mts'
 import type { VaultPlace } from '../kube/manifests/delivery.mts'
 import type { KubeReader } from '../kube/reader.mts'
 import type { VaultConnection } from '../settings/platform-vault.mts'
-import { accessWrites, findIn, policyPath, rolePath, sendWrite, type Access } from './vault-access.mts'
+import { accessWrites, boundElsewhere, findIn, policyPath, rolePath, sendWrite } from './vault-access.mts'
+import type { Access } from './vault-access.mts'
 import { requireKv, requireRights, signIn, type Right } from './vault-admin.mts'
 import { requireHealthy } from './vault-health.mts'
 import { differenceOf, isEqual, logInAs, readStored, valuesWrite } from './vault-values.mts'
@@ -37,6 +38,7 @@ export interface Keeping {
 
 /** The policy of a module: it reads its own path, and nothing beside it. */
 export const accessOf = ({ place }: Pick<Kept, 'place'>): Access => ({
+  mount: place.mount,
   role: place.role,
   policy: place.policy,
   account: place.account,
@@ -50,10 +52,7 @@ export const rightsFor = (kept: Kept): Right[] => {
   const access = accessOf(kept)
   return [
     { path: 'sys/auth', capabilities: ['read'] },
-    ...[rolePath(kept.settings.VAULT_AUTH_PATH, access), policyPath(access), kept.place.path].map((path) => ({
-      path,
-      capabilities,
-    })),
+    ...[rolePath(access), policyPath(access), kept.place.path].map((path) => ({ path, capabilities })),
   ]
 }
 
@@ -81,7 +80,7 @@ export async function requireKept(kept: Kept, keeping: Keeping): Promise<void> {
   const stored = await readStored(admin, kept.place.path)
   const difference = differenceOf(stored, kept.values)
   refuseReplacing(kept, difference.differing)
-  const access = await accessWrites(admin, kept.settings.VAULT_AUTH_PATH, accessOf(kept), true)
+  const access = await accessWrites(admin, accessOf(kept), true)
   const values = valuesWrite(kept.place, stored, kept.values)
   if (difference.differing.length > 0 && !writes.planning)
     await confirmName(
@@ -100,23 +99,23 @@ export async function requireKept(kept: Kept, keeping: Keeping): Promise<void> {
 
 /** @throws KitError exit 3 when Vault is not opened to this cluster; exit 5 for a role of another namespace */
 async function requireOpened(admin: Vault, kept: Kept): Promise<void> {
-  const { VAULT_AUTH_PATH: path, ENV } = kept.settings
+  const { ENV } = kept.settings
   const access = accessOf(kept)
+  const { method, path } = access.mount
   const methods = await findIn(admin, 'sys/auth')
   const { type } = (methods?.[`${path}/`] ?? {}) as { type?: unknown }
-  if (type !== 'kubernetes')
-    throw new KitError(`${admin.where} has no auth method kubernetes at ${path}`, {
+  if (type !== method)
+    throw new KitError(`${admin.where} has no auth method ${method} at ${path}`, {
       exitCode: exitCodes.preflight,
       details: [written()],
       hint: `module 14 enables it: ${masterCommand(14, ENV)}; then run the same command again`,
     })
-  const role = await findIn(admin, rolePath(path, access))
-  const bound = role?.['bound_service_account_namespaces']
-  if (!Array.isArray(bound) || bound.length === 0 || bound.includes(access.namespace)) return
+  const bound = boundElsewhere(access, (await findIn(admin, rolePath(access))) ?? {})
+  if (bound === undefined) return
   throw new KitError(`role ${access.role} of ${admin.where} is bound to another namespace`, {
     exitCode: exitCodes.conflict,
-    details: [`bound to: ${bound.join(', ')}`, `this module is in: ${access.namespace}`, written()],
-    hint: `is it another cluster’s? then give each its own VAULT_AUTH_PATH and VAULT_KV_PREFIX; else: vault delete ${rolePath(path, access)}`,
+    details: [`bound to: ${bound}`, `this module is in: ${access.namespace}`, written()],
+    hint: `is it another cluster’s? then give each its own VAULT_AUTH_PATH and VAULT_KV_PREFIX; else: vault delete ${rolePath(access)}`,
   })
 }
 

@@ -6,7 +6,7 @@ import type { VaultPlace } from '../kube/manifests/delivery.mts'
 import type { VaultConnection } from '../settings/platform-vault.mts'
 import { vaultWrite, type VaultWrite } from './vault-access.mts'
 import type { Reply } from './vault-client.mts'
-import { isLoginUnable, logInByKubernetes, openVault, readReply, refused, tokenIn, unable } from './vault.mts'
+import { isLoginUnable, logInAsPod, openVault, readReply, refused, tokenIn, unable } from './vault.mts'
 import type { Vault } from './vault.mts'
 
 // The values of one module in Vault: one path of the KV engine, a field for each key.
@@ -111,12 +111,12 @@ export function valuesWrite(
 export async function logInAs(
   settings: VaultConnection,
   kube: Pick<KubeReader, 'get' | 'tokenOf'>,
-  { account, namespace, role }: VaultPlace,
+  { mount, account, namespace, role }: VaultPlace,
 ): Promise<{ readonly vault: Vault } | { readonly refused: Reply } | undefined> {
   if ((await kube.get('serviceaccounts', account, namespace)) === undefined) return undefined
   const vault = openVault(settings)
   const token = await kube.tokenOf(account, namespace, audience)
-  const reply = await logInByKubernetes(vault, settings.VAULT_AUTH_PATH, role, token)
+  const reply = await logInAsPod(vault, mount.path, role, token)
   if (isLoginUnable(reply)) throw unable(vault, `to log in ${namespace}/${account}`, reply)
   return reply.status === 200 ? { vault: vault.with(tokenIn(vault, reply)) } : { refused: reply }
 }

@@ -62,13 +62,13 @@ export const tokenIn = (vault: Vault, reply: Reply): Sensitive =>
   sensitive(readReply(vault, 'the answer to a login', login, reply).auth.client_token)
 
 /**
- * Logs in as a pod does.
- * @param path of the Kubernetes auth method: `kubernetes`
+ * Logs in as a pod does: the request is the same for both auth methods.
+ * @param path of the auth method: `kubernetes`
  * @param jwt the token of a service account
  * @returns the response: 200 with a token, or why Vault refuses (README, "A login that is refused")
  * @throws KitError exit 6 or 7, see send
  */
-export const logInByKubernetes = (vault: Vault, path: string, role: string, jwt: Sensitive): Promise<Reply> =>
+export const logInAsPod = (vault: Vault, path: string, role: string, jwt: Sensitive): Promise<Reply> =>
   vault.ask('POST', `auth/${path}/login`, { role, jwt: jwt.reveal() })
 
 /**

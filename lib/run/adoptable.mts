@@ -4,7 +4,7 @@ import { namesOf } from '../base/names.mts'
 import { sensitive } from '../base/sensitive.mts'
 import { logInAs, readStored } from '../backends/vault-values.mts'
 import { placeIn } from '../kube/manifests/delivery.mts'
-import { usesVault, type VaultConnection } from '../settings/platform-vault.mts'
+import { methodOf, usesVault, type VaultConnection } from '../settings/platform-vault.mts'
 import type { RawValues } from '../settings/settings.mts'
 import type { LiveValues } from '../state/kept-keys.mts'
 import { accountOf } from './kept-secrets.mts'
@@ -48,6 +48,7 @@ async function valuesInVault<M extends Module>(
     VAULT_ADDR: address,
     VAULT_CA: ca === undefined ? undefined : sensitive(ca),
     VAULT_NAMESPACE: text('VAULT_NAMESPACE') || undefined,
+    VAULT_AUTH_METHOD: methodOf({ VAULT_AUTH_METHOD: text('VAULT_AUTH_METHOD') }),
     VAULT_AUTH_PATH: text('VAULT_AUTH_PATH') ?? '',
     VAULT_KV_MOUNT: text('VAULT_KV_MOUNT') ?? '',
     VAULT_KV_PREFIX: text('VAULT_KV_PREFIX') ?? '',

@@ -90,9 +90,8 @@ const mayHave = (admin: Vault, path: string): Promise<boolean> =>
 /** Takes the role and the policy of a module out of Vault when this run has a token for it; its values stay there. */
 export async function leaveVault<M extends Module>({ writes }: Session<M>, kept: Kept): Promise<void> {
   const access = accessOf(kept)
-  const { VAULT_AUTH_PATH: authPath } = kept.settings
   const vault = openVault(kept.settings)
-  const paths = [rolePath(authPath, access), policyPath(access)]
+  const paths = [rolePath(access), policyPath(access)]
   const admin = await signIn(vault, kept.settings).catch((thrown: unknown) => {
     if (!(thrown instanceof KitError) || isInterruption(thrown)) throw thrown
     return undefined

@@ -9,6 +9,10 @@ import { isOrigin, type Rule } from './validators.mts'
 export const secretStores = ['kubernetes', 'vault'] as const
 const inVault = secretStores[1]
 
+/** The values of VAULT_AUTH_METHOD. */
+export const authMethods = ['kubernetes', 'jwt'] as const
+export type AuthMethod = (typeof authMethods)[number]
+
 /** The rule for Vault's address: without TLS its tokens would be sent unencrypted. */
 const isVaultAddress: Rule = (value) =>
   value.startsWith('http://')
@@ -53,11 +57,19 @@ export const vault = [
     validate: isVaultPath,
   },
   {
+    key: 'VAULT_AUTH_METHOD',
+    title: 'How Vault proves the tokens of pods',
+    help: 'kubernetes: it asks the API server about each. jwt: by the cluster’s public keys, which module 14 writes into it; for a Vault that cannot reach the API server (README of module 14)',
+    kind: 'choice',
+    choices: authMethods,
+    default: authMethods[0],
+  },
+  {
     key: 'VAULT_AUTH_PATH',
-    title: 'Path of the Kubernetes auth method',
-    help: 'One for each cluster that uses this Vault. Module 14 enables it when it is not there',
+    title: 'Path of that auth method',
+    help: 'One for each cluster that uses this Vault; unless given, the method’s name. Module 14 enables it when it is not there',
     kind: 'text',
-    default: 'kubernetes',
+    default: (view) => view.text('VAULT_AUTH_METHOD') ?? authMethods[0],
     validate: isAuthPath,
   },
   {
@@ -107,6 +119,7 @@ export interface VaultConnection {
   readonly VAULT_ADDR: string
   readonly VAULT_CA?: Sensitive | undefined
   readonly VAULT_NAMESPACE?: string | undefined
+  readonly VAULT_AUTH_METHOD: AuthMethod
   readonly VAULT_AUTH_PATH: string
   readonly VAULT_KV_MOUNT: string
   readonly VAULT_KV_PREFIX: string
@@ -114,6 +127,23 @@ export interface VaultConnection {
   readonly VAULT_ROLE_ID?: Sensitive | undefined
   readonly VAULT_SECRET_ID?: Sensitive | undefined
 }
+
+/** An auth method of Vault, and where it is enabled. */
+export interface AuthMount {
+  readonly method: AuthMethod
+  /** Below auth/: `kubernetes`. */
+  readonly path: string
+}
+
+/** Where the pods of these settings log in. */
+export const mountOf = ({
+  VAULT_AUTH_METHOD: method,
+  VAULT_AUTH_PATH: path,
+}: Pick<VaultConnection, 'VAULT_AUTH_METHOD' | 'VAULT_AUTH_PATH'>): AuthMount => ({ method, path })
+
+/** The auth method of settings, typed ones or recorded ones: those of an older kit have none. */
+export const methodOf = ({ VAULT_AUTH_METHOD: text }: Readonly<Record<string, unknown>>): AuthMethod =>
+  authMethods.find((one) => one === text) ?? authMethods[0]
 
 /** The setting by which a module takes its secret values from Vault: one of the module's own. */
 export const secretsChoice = [

@@ -9,7 +9,7 @@ import type { Module } from '../run/module.mts'
 import { createContext } from '../run/create-context.mts'
 import { objectsOf } from '../run/objects.mts'
 import { withoutUnproven } from '../run/policies.mts'
-import { storeOf } from '../settings/platform-vault.mts'
+import { methodOf, storeOf, usesVault } from '../settings/platform-vault.mts'
 import type { Settings } from '../settings/settings.mts'
 import { shortTime, type Revision } from '../state/revision.mts'
 import { requireNotDenied, targetOf } from './rollback-target.mts'
@@ -66,16 +66,33 @@ export async function rollBack<M extends Module>(
 }
 
 /**
- * Requires that the revision has its secret values where today's settings have them: its pods would read others, or none.
- * @throws KitError exit 5 when one of them is Vault and the other is not
+ * Requires that the revision has its secret values where today's settings have them, and its pods log in to Vault as
+ * today's: they would read others, or none.
+ * @throws KitError exit 5 when one of them is Vault and the other is not, or VAULT_AUTH_METHOD differs
  */
 export function requireSameStore({ number, madeWith }: Revision, settings: Settings): void {
-  const [then, now] = [storeOf(madeWith?.values ?? {}), storeOf(settings)]
-  if (then === now) return
+  const values = madeWith?.values ?? {}
+  const [then, now] = [storeOf(values), storeOf(settings)]
+  if (then === now) return requireSameMethod(number, values, settings)
   throw new KitError(`revision ${number} has SECRETS=${then}, today's settings have ${now}`, {
     exitCode: exitCodes.conflict,
     details: [`A rollback does not move secret values. ${written()}`],
     hint: `first the way of the values, which compares them: install with --set SECRETS=${then}; then roll back`,
+  })
+}
+
+/** @throws KitError exit 5 when pods with values of Vault logged in by another auth method then */
+function requireSameMethod(
+  number: number,
+  values: Readonly<Record<string, string>>,
+  settings: Settings,
+): void {
+  const [then, now] = [methodOf(values), methodOf(settings)]
+  if (!usesVault(settings) || then === now) return
+  throw new KitError(`revision ${number} has VAULT_AUTH_METHOD=${then}, today's settings have ${now}`, {
+    exitCode: exitCodes.conflict,
+    details: [`Its pods would log in where the injector no longer sends them. ${written()}`],
+    hint: `name a revision that was made with VAULT_AUTH_METHOD=${now}: --rollback NUMBER`,
   })
 }
 

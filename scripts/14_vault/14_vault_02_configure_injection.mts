@@ -3,6 +3,7 @@ import { step } from '../../lib/cli/step.mts'
 import { openAccess } from './access.mts'
 import { checkAccount, checkPod } from './check-pod.mts'
 import { vault } from './module.mts'
+import { requireMethodOfPods } from './method-change.mts'
 import { checkName, checkNamespace } from './names.mts'
 import { proveVault } from './preflight.mts'
 import { reviewer } from './reviewer.mts'
@@ -15,7 +16,8 @@ export default step(
   async ({ settings, images, kube, writes, until }) => {
     // This can fail: it runs before anything is written.
     const proved = await proveVault(settings)
-    await kube.apply([...reviewer(), ...checkAccount(settings)])
+    await requireMethodOfPods(kube, settings)
+    await kube.apply([...reviewer(settings), ...checkAccount(settings)])
     await openAccess({ settings, kube, writes, proved })
     const pod = checkPod(settings, images)
     // The API server refuses such a pod until the injector can answer.

@@ -4,6 +4,7 @@ import { applicationNamespace, pullSecretName } from '../../lib/kube/manifests/p
 import type { Deployment, Manifest } from '../../lib/kube/types.mts'
 import { labelled } from '../../lib/kube/manifests/delivery.mts'
 import { injected, type Injection } from '../../lib/kube/manifests/injection.mts'
+import { mountOf } from '../../lib/settings/platform-vault.mts'
 import { checkFile, checkName, checkNamespace, type Images } from './names.mts'
 import { checkPath, checkRole } from './roles.mts'
 import type { VaultSettings } from './settings.mts'
@@ -36,6 +37,7 @@ export function checkPod(settings: VaultSettings, images: Images): Deployment {
 
 /** The injection of that pod. */
 export const injectionOf = (settings: VaultSettings): Injection => ({
+  mount: mountOf(settings),
   role: checkRole,
   containers: ['check'],
   user,

@@ -5,7 +5,7 @@ import { explainLines } from '../../lib/kube/rollout/failure.mts'
 import type { LiveObject, Pod } from '../../lib/kube/types.mts'
 import { failures } from './failures.mts'
 import { secretsFolder } from '../../lib/kube/manifests/injection.mts'
-import { checkFile, checkName, checkNamespace, reviewerNamespace } from './names.mts'
+import { checkFile, checkName, checkNamespace, injectorNamespace } from './names.mts'
 import {
   asCheck,
   hashInPod,
@@ -26,7 +26,7 @@ export const injects: VaultCheck = {
     const trials = [
       ['with the annotation', checkNamespace, true, added.length],
       ['without the annotation', checkNamespace, false, 0],
-      ['in a namespace without the label', reviewerNamespace, true, 0],
+      ['in a namespace without the label', injectorNamespace, true, 0],
     ] as const
     const one = await liveCheckPod(tools.kube)
     const problems: string[] = []

@@ -1,11 +1,22 @@
+import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed, warning } from '../../lib/checks/checks.mts'
 import { explainLines } from '../../lib/kube/rollout/failure.mts'
 import { requireHealthy } from '../../lib/backends/vault-health.mts'
-import { isLoginUnable, isUnable, logInByKubernetes, openVault, unable } from '../../lib/backends/vault.mts'
+import {
+  isLoginUnable,
+  isUnable,
+  logInAsPod,
+  openVault,
+  readReply,
+  unable,
+} from '../../lib/backends/vault.mts'
+import { fields, mapOf, type Shape } from '../../lib/base/shape.mts'
 import { failures } from './failures.mts'
 import { audience } from '../../lib/kube/manifests/injection.mts'
-import { checkName, checkNamespace, reviewerNamespace } from './names.mts'
-import { checkPath, checkRole } from './roles.mts'
+import { keyProblems } from './auth-config.mts'
+import { readIssuer } from './issuer.mts'
+import { checkName, checkNamespace, injectorNamespace } from './names.mts'
+import { checkPath, checkRole, configPath } from './roles.mts'
 import { asCheck, type VaultCheck } from './session.mts'
 
 export const health: VaultCheck = {
@@ -23,7 +34,7 @@ export const health: VaultCheck = {
 /** Logins that the role of the checks must refuse: service account, namespace, audience of the token. */
 const strangers = [
   ['default', checkNamespace, audience],
-  ['default', reviewerNamespace, audience],
+  ['default', injectorNamespace, audience],
   [checkName, checkNamespace, 'keybuzz-somewhere-else'],
 ] as const
 
@@ -34,12 +45,7 @@ export const logins: VaultCheck = {
   async ask({ settings, kube }) {
     const vault = openVault(settings)
     const tried = async (account: string, namespace: string, wanted: string) =>
-      logInByKubernetes(
-        vault,
-        settings.VAULT_AUTH_PATH,
-        checkRole,
-        await kube.tokenOf(account, namespace, wanted),
-      )
+      logInAsPod(vault, settings.VAULT_AUTH_PATH, checkRole, await kube.tokenOf(account, namespace, wanted))
     const own = await tried(checkName, checkNamespace, audience)
     if (isLoginUnable(own)) throw unable(vault, `to log in ${checkName}`, own)
     if (own.status !== 200) {
@@ -73,11 +79,35 @@ export const scope: VaultCheck = {
     }
     const first = await read(own)
     if (first.status !== 200) return failed(`${own}: ${first.status} ${first.words}`)
-    const others = [`${own}-other`, 'sys/auth', `auth/${tools.settings.VAULT_AUTH_PATH}/config`]
+    const { VAULT_AUTH_METHOD: method, VAULT_AUTH_PATH: path } = tools.settings
+    const config = method === 'jwt' ? `auth/${path}/role/${checkRole}` : configPath(tools.settings)
+    const others = [`${own}-other`, 'sys/auth', config]
     const open: string[] = []
     for (const path of others) if ((await read(path)).status !== 403) open.push(path)
     return open.length === 0
       ? passed(`${own} 200, ${others.length} others 403`)
       : failed(`not refused: ${open.join(', ')}`)
+  },
+}
+
+const anything: Shape<unknown> = (value) => value
+const configShape = fields({ data: mapOf(anything) })
+
+export const keys: VaultCheck = {
+  id: 'vault.keys',
+  title: 'With VAULT_AUTH_METHOD=jwt: Vault has the public keys of this cluster, each of them and no other',
+  fix: 'the keys of the cluster were changed, or somebody changed Vault: run 14_vault_02_configure_injection again, with a token for the set-up',
+  when: ({ VAULT_AUTH_METHOD }) => VAULT_AUTH_METHOD === 'jwt',
+  async ask(tools) {
+    const issuer = await readIssuer(tools.kube)
+    const vault = await asCheck(tools)
+    const path = configPath(tools.settings)
+    const reply = await vault.ask('GET', path)
+    if (isUnable(reply)) throw unable(vault, `to read ${path}`, reply)
+    if (reply.status !== 200) return failed(`${path}: ${reply.status} ${reply.words}`)
+    const problems = keyProblems(issuer, readReply(vault, path, configShape, reply).data)
+    return problems.length === 0
+      ? passed(`${issuer.keys.length} of ${shortened(issuer.name, 120)}, equal`)
+      : failed(problems.join('; '))
   },
 }

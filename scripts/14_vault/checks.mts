@@ -3,7 +3,7 @@ import type { ChecksOf } from '../../lib/run/module.mts'
 import { intervalSeconds } from './check-pod.mts'
 import { injects, valueWithin, waiting } from './checks-injection.mts'
 import { application, labels, leader, refused, webhookTrust } from './checks-injector.mts'
-import { health, logins, scope } from './checks-vault.mts'
+import { health, keys, logins, scope } from './checks-vault.mts'
 import type { vault } from './module.mts'
 import { injectorName, injectorNamespace } from './names.mts'
 
@@ -19,6 +19,7 @@ export const checks: ChecksOf<typeof vault> = [
   injects,
   labels,
   health,
+  keys,
   logins,
   scope,
   valueWithin(intervalSeconds + 10),

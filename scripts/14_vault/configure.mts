@@ -1,76 +1,55 @@
 import { randomBytes } from 'node:crypto'
-import { accessWrites, findIn, holds, vaultWrite, type VaultWrite } from '../../lib/backends/vault-access.mts'
+import { accessWrites, findIn, vaultWrite, type VaultWrite } from '../../lib/backends/vault-access.mts'
 import type { Vault } from '../../lib/backends/vault.mts'
-import { exitCodes, KitError } from '../../lib/base/errors.mts'
-import { shortened } from '../../lib/base/sensitive.mts'
-import { written } from '../../lib/base/written.mts'
-import type { Reviewer } from './review.mts'
+import type { AuthConfig } from './auth-config.mts'
+import { requireOwnMount } from './mount.mts'
 import { accesses, checkPath } from './roles.mts'
 import type { VaultSettings } from './settings.mts'
 
 // What the kit configures in Vault. It is compared first: a second run writes nothing. Each write goes through Writes.
 
-/** The configuration of the auth method: always complete, because Vault clears a field that is left out. */
-const configOf = ({ host, ca, token }: Reviewer) => ({
-  kubernetes_host: host,
-  kubernetes_ca_cert: ca,
-  token_reviewer_jwt: token.reveal(),
-  // Otherwise Vault would read the token and CA files of a pod, which its machine does not have.
-  disable_local_ca_jwt: true,
-})
-
 /**
  * The writes that Vault still needs; none when its configuration is complete.
- * @param works whether a login by the role of the checks works: only that shows whether Vault has the current token
- * @throws KitError exit 5 when another auth method is enabled at the auth path; exit 3, 6, 7 or 8, see findIn
+ * @param wanted the configuration of the auth method
+ * @param works whether a login by the role of the checks works: only that shows whether Vault has the current token of
+ *   the reviewer
+ * @throws KitError exit 5 when what is at the auth path is another's, see requireOwnMount; exit 3, 6, 7 or 8, see findIn
  */
 export async function writesFor(
   admin: Vault,
   settings: VaultSettings,
-  reviewer: Reviewer,
+  wanted: AuthConfig,
   works: boolean,
 ): Promise<VaultWrite[]> {
-  const { VAULT_AUTH_PATH: path } = settings
-  const isEnabled = await hasAuth(admin, path)
-  const config = isEnabled ? await findIn(admin, `auth/${path}/config`) : undefined
-  const { token_reviewer_jwt: _hidden, ...wanted } = configOf(reviewer)
-  const isConfigured =
-    works && config !== undefined && config['token_reviewer_jwt_set'] !== false && holds(config, wanted)
-  const own = await Promise.all(
-    accesses(settings).map((access) => accessWrites(admin, path, access, isEnabled)),
-  )
+  const { VAULT_AUTH_PATH: path, VAULT_AUTH_METHOD: method } = settings
+  const { isEnabled, config } = await requireOwnMount(admin, settings, wanted.issuer)
+  const own = await Promise.all(accesses(settings).map((access) => accessWrites(admin, access, isEnabled)))
   return [
     ...(isEnabled
       ? []
-      : [vaultWrite('+', `auth method kubernetes at ${path}`, `sys/auth/${path}`, { type: 'kubernetes' })]),
-    ...(isConfigured
-      ? []
-      : [
-          vaultWrite(
-            config === undefined ? '+' : '~',
-            `configuration of ${path}: API server ${reviewer.host}`,
-            `auth/${path}/config`,
-            configOf(reviewer),
-          ),
-        ]),
+      : [vaultWrite('+', `auth method ${method} at ${path}`, `sys/auth/${path}`, { type: method })]),
+    ...configWrite(path, wanted, config, works),
     ...own.flat(),
     ...(await valueOf(admin, settings)),
   ]
 }
 
-/** True when the auth method kubernetes is enabled at a path. @throws KitError exit 5 for another method; see findIn */
-async function hasAuth(admin: Vault, path: string): Promise<boolean> {
-  const all = await findIn(admin, 'sys/auth')
-  const found = all?.[`${path}/`]
-  if (found === undefined) return false
-  const { type } = (found ?? {}) as { type?: unknown }
-  if (type === 'kubernetes') return true
-  const other = typeof type === 'string' ? shortened(type, 40) : 'unknown'
-  throw new KitError(`the auth method at ${path} of ${admin.where} is of type ${other}, not kubernetes`, {
-    exitCode: exitCodes.conflict,
-    details: [written()],
-    hint: 'set VAULT_AUTH_PATH to another word, such as kubernetes-keybuzz',
-  })
+/** The write of the configuration, with what Vault lacks of it. */
+function configWrite(
+  path: string,
+  { what, body, lacking }: AuthConfig,
+  live: Readonly<Record<string, unknown>> | undefined,
+  works: boolean,
+): VaultWrite[] {
+  const lines = live === undefined ? [] : lacking(live)
+  if (live !== undefined && works && lines.length === 0) return []
+  const write = vaultWrite(
+    live === undefined ? '+' : '~',
+    `configuration of ${path}: ${what}`,
+    `auth/${path}/config`,
+    body,
+  )
+  return [lines.length === 0 ? write : { ...write, change: { ...write.change, fields: lines } }]
 }
 
 /** The write for the value of the checks, which is created once. It is random and gives access to nothing. */

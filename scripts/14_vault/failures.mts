@@ -15,17 +15,27 @@ export const failures = ({ ENV, VAULT_ADDR }: VaultSettings): readonly KnownFail
     next: 'unseal it on its own machine: vault operator unseal',
   },
   {
-    line: /invalid role name/,
+    line: /no known key successfully validated|invalid issuer \(iss\) claim/,
+    meaning: 'Vault does not have the public key, or the issuer, with which this cluster signs tokens now.',
+    next: 'run 14_vault_02_configure_injection again, with a token for the set-up: it writes the cluster’s keys of now into Vault',
+  },
+  {
+    line: /could not load configuration/,
+    meaning: 'The auth method jwt is enabled, and has no keys yet.',
+    next: 'run 14_vault_02_configure_injection again, with a token for the set-up',
+  },
+  {
+    line: /invalid role name|role "[^"]*" could not be found/,
     meaning: 'Vault does not know the role the pod names.',
     next: 'run 14_vault_02_configure_injection again, with a token for the set-up',
   },
   {
-    line: /invalid audience \(aud\) claim|namespace not authorized|service account name not authorized/,
+    line: /invalid (audience \(aud\)|subject \(sub\)) claim|namespace not authorized|service account name not authorized/,
     meaning: 'The role in Vault is bound to another service account, namespace or audience.',
     next: 'run 14_vault_02_configure_injection again, with a token for the set-up: it binds each role anew',
   },
   {
-    line: /token not yet valid/,
+    line: /token not yet valid|token is expired/,
     meaning: 'The clocks of Vault and of the masters differ by more than 60 s.',
     next: 'set the clock that is wrong: timedatectl status; chronyc tracking',
   },

@@ -112,7 +112,7 @@ const told = (settings: VaultSettings, images: Images) => ({
   AGENT_INJECT_LOG_LEVEL: 'info',
   AGENT_INJECT_VAULT_ADDR: settings.VAULT_ADDR,
   AGENT_INJECT_VAULT_IMAGE: images['vault-agent'],
-  AGENT_INJECT_VAULT_AUTH_TYPE: 'kubernetes',
+  AGENT_INJECT_VAULT_AUTH_TYPE: settings.VAULT_AUTH_METHOD,
   AGENT_INJECT_VAULT_AUTH_PATH: `auth/${settings.VAULT_AUTH_PATH}`,
   AGENT_INJECT_VAULT_NAMESPACE: settings.VAULT_NAMESPACE,
   AGENT_INJECT_TLS_AUTO: webhookName,

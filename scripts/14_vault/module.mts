@@ -25,19 +25,28 @@ export const vault = defineModule({
   validate: (settings: VaultSettings) => vaultProblems(settings),
   objects: (settings: VaultSettings, images: Images) => ({
     '01_deploy': injector(settings, images),
-    '02_configure_injection': [...reviewer(), ...checkAccount(settings), checkPod(settings, images)],
+    '02_configure_injection': [...reviewer(settings), ...checkAccount(settings), checkPod(settings, images)],
   }),
   flows,
   isNeededBy: ({ values }) => usesVault(values),
+  // What Vault has is of today's method, and a rollback changes nothing there.
+  sameInRollback: ['VAULT_AUTH_METHOD'],
   failures,
-  notProven: () => [
+  notProven: (settings: VaultSettings) => [
+    ...(settings.VAULT_AUTH_METHOD === 'jwt'
+      ? [
+          'That Vault refuses the token of a deleted pod or service account: with VAULT_AUTH_METHOD=jwt it does not, for the hour that the token is valid.',
+        ]
+      : []),
     'Modules 10 and 13 cannot take their secrets from Vault: their Kubernetes Secrets are as they were.',
     'The way from other namespaces’ pods to Vault: one pod, in vault-check, proves it from its node.',
-    'vault-check and vault-reviewer have no NetworkPolicies: only the injector’s namespace has.',
+    'vault-check has no NetworkPolicies, nor has vault-reviewer: only the injector’s namespace has.',
     'That a certificate of the injector is renewed after 24 h: the check sees its end, not its renewal.',
   ],
   stays: (settings: VaultSettings) => [
-    `in Vault ${settings.VAULT_ADDR}: auth method ${settings.VAULT_AUTH_PATH}, ${accesses(settings)
+    `in Vault ${settings.VAULT_ADDR}: auth method ${settings.VAULT_AUTH_METHOD} at ${settings.VAULT_AUTH_PATH}, ${accesses(
+      settings,
+    )
       .map(({ role, policy }) => `role ${role}, policy ${policy}`)
       .join(', ')}, value ${checkPath(settings)}`,
     `Secret ${certificateSecret}, which the injector made: kubectl --namespace ${injectorNamespace} delete secret ${certificateSecret}`,
@@ -45,6 +54,11 @@ export const vault = defineModule({
   information: (settings: VaultSettings) => [
     ['Vault', settings.VAULT_ADDR],
     ['Values', `${settings.VAULT_KV_MOUNT}/${settings.VAULT_KV_PREFIX}/`],
-    ['Logins', `auth/${settings.VAULT_AUTH_PATH}, asked back at ${settings.VAULT_KUBERNETES_URL}`],
+    [
+      'Logins',
+      settings.VAULT_AUTH_METHOD === 'jwt'
+        ? `auth/${settings.VAULT_AUTH_PATH}, proven by this cluster’s public keys`
+        : `auth/${settings.VAULT_AUTH_PATH}, asked back at ${settings.VAULT_KUBERNETES_URL}`,
+    ],
   ],
 })

@@ -2,7 +2,8 @@ import { log } from '../../lib/base/log.mts'
 import { requireKv, requireRights, signIn, type Right } from '../../lib/backends/vault-admin.mts'
 import { requireHealthy } from '../../lib/backends/vault-health.mts'
 import { openVault, type Vault } from '../../lib/backends/vault.mts'
-import { accesses, checkPath } from './roles.mts'
+import { requireOwnMount } from './mount.mts'
+import { accesses, checkPath, configPath } from './roles.mts'
 import type { VaultSettings } from './settings.mts'
 
 const made = ['create', 'read', 'update']
@@ -13,7 +14,7 @@ export const rightsFor = (settings: VaultSettings): Right[] => {
   return [
     { path: 'sys/auth', capabilities: ['read'] },
     { path: `sys/auth/${path}`, capabilities: ['create', 'sudo', 'update'] },
-    { path: `auth/${path}/config`, capabilities: made },
+    { path: configPath(settings), capabilities: made },
     ...accesses(settings).flatMap(({ role, policy }) => [
       { path: `auth/${path}/role/${role}`, capabilities: made },
       { path: `sys/policies/acl/${policy}`, capabilities: made },
@@ -34,7 +35,7 @@ export interface Proved {
  * Checks that Vault can work and, if there is a token for the set-up, that it has every right for it. Writes nothing.
  * @throws KitError exit 6 when Vault cannot be reached; exit 7 when its certificate is not trusted; exit 3 when it is
  *   sealed, not initialised, a replica for disaster recovery or not Vault, its clock differs, or the mount is not KV
- *   version 2; exit 8 when it refuses the token or AppRole, or the token expires, lacks a right or cannot see the mount
+ *   version 2; exit 5 when what is at the auth path is another's, see requireOwnMount; exit 8 when it refuses the token or AppRole, or the token expires, lacks a right or cannot see the mount
  */
 export async function proveVault(settings: VaultSettings): Promise<Proved> {
   const started = performance.now()
@@ -46,6 +47,7 @@ export async function proveVault(settings: VaultSettings): Promise<Proved> {
   if (admin !== undefined) {
     await requireKv(admin, settings.VAULT_KV_MOUNT)
     await requireRights(admin, rightsFor(settings))
+    await requireOwnMount(admin, settings)
   }
   const rights = admin === undefined ? 'no token for the set-up in this run' : 'the token may do the set-up'
   log.ok(`${vault.where} ${health.version}, ${health.state}; ${rights}`, started)

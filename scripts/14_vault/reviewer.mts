@@ -1,14 +1,18 @@
 import { applicationNamespace } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
+import type { VaultSettings } from './settings.mts'
 import { reviewerName, reviewerNamespace, reviewerSecret } from './names.mts'
 
 const account = { namespace: reviewerNamespace, name: reviewerName }
 
 /**
- * The service account with which Vault sends TokenReviews. Its token is valid until it is deleted; a projected one
+ * The service account with which Vault sends TokenReviews; nothing with the method jwt, which sends none. Its token is valid until it is deleted; a projected one
  * would expire. It has a namespace of its own: the injector may read every Secret of the injector's namespace.
  */
-export const reviewer = (): Manifest[] =>
+export const reviewer = ({ VAULT_AUTH_METHOD }: Pick<VaultSettings, 'VAULT_AUTH_METHOD'>): Manifest[] =>
+  VAULT_AUTH_METHOD === 'jwt' ? [] : objects()
+
+const objects = (): Manifest[] =>
   [
     ...applicationNamespace(reviewerNamespace, {}),
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account },

@@ -9,7 +9,7 @@ import type { LiveObject, Pod } from '../../lib/kube/types.mts'
 import {
   isLoginUnable,
   isUnable,
-  logInByKubernetes,
+  logInAsPod,
   openVault,
   readReply,
   tokenIn,
@@ -34,7 +34,7 @@ const wrong = (what: string): KitError => new KitError(what, { exitCode: exitCod
 export async function asCheck({ settings, kube }: Tools): Promise<Vault> {
   const vault = openVault(settings)
   const token = await kube.tokenOf(checkName, checkNamespace, audience)
-  const reply = await logInByKubernetes(vault, settings.VAULT_AUTH_PATH, checkRole, token)
+  const reply = await logInAsPod(vault, settings.VAULT_AUTH_PATH, checkRole, token)
   if (isLoginUnable(reply)) throw unable(vault, `to log in ${checkName}`, reply)
   if (reply.status !== 200)
     throw wrong(`Vault refuses the login of ${checkName}: ${reply.status} ${reply.words}`)

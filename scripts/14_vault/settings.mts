@@ -11,9 +11,10 @@ export const own = [
   {
     key: 'VAULT_KUBERNETES_URL',
     title: 'API server as Vault reaches it',
-    help: 'https://10.0.0.20:6443: Vault asks there whether a pod’s token is good. The load balancer of the masters, or one of them',
+    help: 'With VAULT_AUTH_METHOD=kubernetes. https://10.0.0.20:6443: Vault asks there whether a pod’s token is good. The load balancer of the masters, or one of them',
     kind: 'text',
     validate: isOrigin,
+    when: (view) => view.text('VAULT_AUTH_METHOD') !== 'jwt',
   },
 ] as const satisfies readonly Setting[]
 

@@ -21,6 +21,16 @@ with_vault() {
   refute_output --partial caBundle
 }
 
+@test "14_vault_apply_all --plan --offline by jwt: no reviewer, no address of the API server, and pods that are told how to log in" {
+  complete_platform
+  save_settings 14_vault.env "VAULT_ADDR='https://127.0.0.1:1'" "VAULT_AUTH_METHOD='jwt'"
+  run -0 "$apply_all" --env dev --plan --offline
+  assert_output --partial 'vault.hashicorp.com/auth-type: jwt'
+  assert_output --partial 'vault.hashicorp.com/auth-path: auth/jwt'
+  refute_output --partial vault-reviewer
+  refute_output --partial VAULT_KUBERNETES_URL
+}
+
 @test "14_vault_00: a Vault that does not answer is exit 6; settings are saved, the token for the set-up is not" {
   with_vault
   KEYBUZZ_VAULT_TOKEN=canary-vault-1 run -6 "$step_00" --env dev

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Module 14 with the real injector and a real OpenBao: raft storage, TLS by a CA made here, TokenReviews of the cluster.
-# OpenBao runs on the backend machine for this file only. Needs PRACTICE_PARTS=FOLDER with vault-k8s.xz. About 240 s on 2 cores.
+# OpenBao runs on the backend machine for this file only. Needs PRACTICE_PARTS=FOLDER with vault-k8s.xz. About 240 s on 2
+# cores, without the test of the method jwt, which was not measured.
 
 setup_file() {
   load helper
@@ -37,6 +38,12 @@ state() {
     -o 'jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{"\n"}{end}' | grep -v '^Deployment'
   kubectl get deployments --all-namespaces --selector keybuzz.io/module=14_vault \
     -o 'jsonpath={range .items[*]}{.metadata.name} {.metadata.generation}{"\n"}{end}'
+}
+
+# login_by METHOD: in the settings, with a path of the same name.
+login_by() {
+  sed -i '/^VAULT_AUTH_/d' "$credentials/platform.env"
+  printf "VAULT_AUTH_METHOD='%s'\nVAULT_AUTH_PATH='%s'\n" "$1" "$1" >>"$credentials/platform.env"
 }
 
 # uid_of_pod: of the pod of the checks.
@@ -113,6 +120,38 @@ uid_of_pod() { kubectl get pods --namespace vault-check -o 'jsonpath={.items[*].
   run -0 vault
   assert_output --partial '1 written, a login works'
   run -0 configured --verify
+}
+
+# bats test_tags=long
+@test "by jwt, without the API server: a pod logs in, other keys are found and mended, and the way back works" {
+  login_by jwt
+  run -0 vault
+  assert_output --partial 'what Vault has at auth/kubernetes stays there'
+  assert_output --partial '14 checks passed'
+  run -0 kubectl get deployment vault-check --namespace vault-check -o 'jsonpath={.spec.template.metadata.annotations.vault\.hashicorp\.com/auth-type}'
+  assert_output jwt
+  run -0 kubectl get secrets --namespace vault-reviewer -o name
+  assert_output ''
+  run -0 kubectl get clusterrolebindings --selector keybuzz.io/module=14_vault -o name
+  refute_output --partial vault-reviewer
+  # Vault asks nobody: it lets in the service account of its role alone.
+  run -0 bao write auth/jwt/login role=keybuzz-check "jwt=$(kubectl create token vault-check --namespace vault-check --audience vault)"
+  run -2 bao write auth/jwt/login role=keybuzz-check "jwt=$(kubectl create token default --namespace vault-check --audience vault)"
+  assert_output --partial 'invalid subject (sub) claim'
+  run -0 configured
+  assert_output --partial 'nothing to do'
+  # As if every key of the cluster had been changed: Vault has one that it does not sign with.
+  openssl ecparam -name prime256v1 -genkey -noout -out "$BATS_TEST_TMPDIR/key" 2>/dev/null
+  bao write auth/jwt/config "jwt_validation_pubkeys='$(openssl pkey -in "$BATS_TEST_TMPDIR/key" -pubout)'"
+  run -10 configured --verify
+  assert_output --partial 'vault.keys'
+  assert_output --partial 'no known key successfully validated'
+  run -0 vault
+  assert_output --partial '1 written, a login works'
+  run -0 configured --verify
+  login_by kubernetes
+  run -0 vault
+  assert_output --partial '13 checks passed'
 }
 
 @test "uninstall: the webhook goes first, no pod is refused afterwards, and what stays in Vault is named" {

@@ -41,7 +41,9 @@ import { volumesIn, volumesOn } from '../../scripts/09_k3s/remove/volumes.mts'
 import { requireKv, requireRights, signIn } from '../../lib/backends/vault-admin.mts'
 import { readHealth } from '../../lib/backends/vault-health.mts'
 import { readReply, tokenIn, type Vault } from '../../lib/backends/vault.mts'
+import { jwtConfig, kubernetesConfig } from '../../scripts/14_vault/auth-config.mts'
 import { writesFor } from '../../scripts/14_vault/configure.mts'
+import { normalKey, readIssuer, requireProven } from '../../scripts/14_vault/issuer.mts'
 import { readConnection } from '../../scripts/13_superset/connection.mts'
 import {
   alertsShape,
@@ -314,8 +316,13 @@ test('a registry that says anything is answered by one of four words', async () 
 })
 
 test('Vault, or a page in its place: every answer is read or refused, never a bug', async () => {
-  const reviewer = { host: 'https://10.0.0.20:6443', ca: 'ca', token: { reveal: () => 'token' } }
+  const token = { reveal: () => 'token' } as never
+  const configs = [
+    kubernetesConfig({ host: 'https://10.0.0.20:6443', ca: 'ca', token }),
+    jwtConfig({ name: 'https://kubernetes.default.svc', keys: ['key'] }),
+  ] as const
   const settings = {
+    VAULT_AUTH_METHOD: 'kubernetes',
     VAULT_AUTH_PATH: 'kubernetes',
     VAULT_KV_MOUNT: 'kv',
     VAULT_KV_PREFIX: 'keybuzz',
@@ -325,7 +332,13 @@ test('Vault, or a page in its place: every answer is read or refused, never a bu
     auth: { client_token: 'token' },
     version: '2.7.2',
     server_time_utc: 1,
-    data: { 'kubernetes/': { type: 'kubernetes' }, ttl: 3600, type: 'kv', options: { version: '2' } },
+    data: {
+      'kubernetes/': { type: 'kubernetes' },
+      'jwt/': { type: 'jwt' },
+      ttl: 3600,
+      type: 'kv',
+      options: { version: '2' },
+    },
   }
   let json: unknown
   const vault: Vault = {
@@ -338,7 +351,14 @@ test('Vault, or a page in its place: every answer is read or refused, never a bu
     () => signIn(vault, settings),
     () => requireRights(vault, [{ path: 'sys/auth', capabilities: ['read'] }]),
     () => requireKv(vault, 'kv'),
-    () => writesFor(vault, settings, reviewer as never, true),
+    () => writesFor(vault, settings, configs[0], true),
+    () =>
+      writesFor(
+        vault,
+        { ...(settings as object), VAULT_AUTH_METHOD: 'jwt', VAULT_AUTH_PATH: 'jwt' } as never,
+        configs[1],
+        true,
+      ),
     () => tokenIn(vault, { status: 200, json, words: '' }),
     () => readReply(vault, 'anything', (value) => value, { status: 200, json, words: '' }),
   ]
@@ -351,6 +371,41 @@ test('Vault, or a page in its place: every answer is read or refused, never a bu
         assert.ok(thrown instanceof KitError, `${JSON.stringify(json)}\n${(thrown as Error).stack}`)
         assert.ok([3, 5, 8].includes(thrown.exitCode), String(thrown.exitCode))
       }
+    }
+  }
+})
+
+test('the keys with which an API server signs, and its tokens: any shape is read, or refused with exit 3', async () => {
+  const published = {
+    issuer: 'https://kubernetes.default.svc.cluster.local',
+    keys: [
+      {
+        kty: 'RSA',
+        alg: 'RS256',
+        kid: 'a',
+        n: 'sXchDaQebHnPiGvyDOAT4saGEUetSyo9MKLOoWFsueri23bOdgWp4Dy1Wl',
+        e: 'AQAB',
+      },
+      {
+        kty: 'EC',
+        crv: 'P-256',
+        x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+        y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+      },
+    ],
+  }
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value) ?? '').toString('base64url')
+  const given = (valid: unknown) => (random.next() < 0.3 ? anyValue(random) : damaged(random, valid))
+  for (let round = 0; round < 300; round += 1) {
+    const json = given(published)
+    const claims = [{ alg: random.pick(['RS256', 'ES256', 'none']) }, { iss: published.issuer }].map(given)
+    const token = { reveal: () => `${claims.map(part).join('.')}.${part(given('x'))}` } as never
+    try {
+      normalKey(damagedText(random, '-----BEGIN PUBLIC KEY-----'))
+      requireProven(token, await readIssuer({ raw: () => Promise.resolve(JSON.stringify(json) ?? '') }))
+    } catch (thrown) {
+      assert.ok(thrown instanceof KitError, `${JSON.stringify(json)}\n${(thrown as Error).stack}`)
+      assert.equal(thrown.exitCode, 3)
     }
   }
 })

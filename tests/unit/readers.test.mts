@@ -80,6 +80,7 @@ const readers: Readonly<Record<string, string>> = {
   'scripts/11_chatwoot/ruby.mts': 'a program for the pod of Chatwoot: Ruby reads it there',
   'scripts/13_superset/connection.mts': shapes,
   'scripts/14_vault/checks-injector.mts': inCheck,
+  'scripts/14_vault/issuer.mts': shapes,
   'scripts/15_llm/models.mts': shapes,
   'scripts/15_llm/services.mts': shapes,
   'scripts/15_llm/session.mts': inCheck,

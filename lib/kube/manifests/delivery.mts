@@ -1,5 +1,5 @@
 import type { Sensitive } from '../../base/sensitive.mts'
-import { usesVault, type VaultConnection } from '../../settings/platform-vault.mts'
+import { mountOf, usesVault, type AuthMount, type VaultConnection } from '../../settings/platform-vault.mts'
 import type { Settings } from '../../settings/settings.mts'
 import type { Deployment, EnvVar, Job, Manifest, PodSpec, PodTemplateSpec, StatefulSet } from '../types.mts'
 import { injected, injectionLabel, secretsFolder, type InjectedFile } from './injection.mts'
@@ -12,6 +12,8 @@ import { applicationNamespace, type RegistrySettings } from './pull-secret.mts'
 
 /** Where one module keeps its values in Vault, and by whose login its pods read them. */
 export interface VaultPlace {
+  /** Where its pods log in. */
+  readonly mount: AuthMount
   /** Its namespace, and the service account of its pods there. */
   readonly namespace: string
   readonly account: string
@@ -24,6 +26,7 @@ export interface VaultPlace {
 
 /** @param account the service account of a module's pods @param namespace of the module: `n8n-staging` */
 export const placeIn = (settings: VaultConnection, namespace: string, account: string): VaultPlace => ({
+  mount: mountOf(settings),
   namespace,
   account,
   role: `keybuzz-${namespace}`,
@@ -157,6 +160,7 @@ export function delivered<W extends Deployment | StatefulSet | Job>(
     forGroup: forGroup.includes(keyOfFile(name)),
   }))
   const made = injected(template, {
+    mount: place.mount,
     role: place.role,
     containers: pod.containers.filter(({ env = [] }) => filesIn(env).length > 0).map(({ name }) => name),
     user: pod.securityContext?.runAsUser ?? 0,

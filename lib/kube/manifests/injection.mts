@@ -1,3 +1,4 @@
+import type { AuthMount } from '../../settings/platform-vault.mts'
 import type { PodTemplateSpec, Volume } from '../types.mts'
 
 // The annotations by which the injector writes values of Vault into a pod, as files in memory. Pure. The injector
@@ -25,6 +26,10 @@ export const agents = { init: 'vault-agent-init', beside: 'vault-agent' } as con
 
 /** The volume with the token for the login to Vault. Only the containers that the injector adds mount it. */
 const tokenVolume = 'vault-token'
+/** The token's file in the folder of that volume. */
+const tokenFile = 'token'
+/** Where the injector mounts that volume, in its own containers only (vault-k8s, agent.go). */
+const tokenFolder = '/var/run/secrets/vault.hashicorp.com/serviceaccount'
 
 /** One value of Vault that becomes a file. */
 export interface InjectedFile {
@@ -40,6 +45,8 @@ export interface InjectedFile {
 
 /** The injection of one pod. */
 export interface Injection {
+  /** Where the pod logs in. */
+  readonly mount: AuthMount
   /** The role in Vault. */
   readonly role: string
   /** The containers that get the files; init containers always get them. */
@@ -68,6 +75,7 @@ export function injected(template: PodTemplateSpec | undefined, injection: Injec
 
 /** The annotations of such a pod. */
 export const annotations = ({
+  mount,
   role,
   containers,
   user,
@@ -76,6 +84,7 @@ export const annotations = ({
   ends = false,
 }: Injection): Record<string, string> => ({
   [injectAnnotation]: 'true',
+  ...ofLogin(mount),
   [named('role')]: role,
   [named('agent-service-account-token-volume-name')]: tokenVolume,
   [named('agent-inject-containers')]: containers.join(','),
@@ -90,6 +99,26 @@ export const annotations = ({
 })
 
 const named = (word: string): string => `vault.hashicorp.com/${word}`
+
+/**
+ * The annotations of the login. For the method kubernetes there are none: type and path are the injector's own defaults,
+ * and it names the token's file. For jwt the agent ends without `path` (`missing 'path' value`), and would remove the
+ * token's file once it has read it, unless told otherwise; the injector makes underscores of the dashes after `auth-config-`
+ * (vault-k8s 1.7.6, authConfig of annotations.go).
+ *
+ * An agent of type kubernetes logs in at a path of the method jwt as well: both types send role and token to
+ * `PATH/login` (kubernetes.go and jwt.go of the agent; tried with OpenBao 2.7.2). It is not relied upon: documented for
+ * that method is its own type.
+ */
+const ofLogin = ({ method, path }: AuthMount): Record<string, string> =>
+  method === 'kubernetes'
+    ? {}
+    : {
+        [named('auth-type')]: method,
+        [named('auth-path')]: `auth/${path}`,
+        [named('auth-config-path')]: `${tokenFolder}/${tokenFile}`,
+        [named('auth-config-remove-jwt-after-reading')]: 'false',
+      }
 
 /** The beginning of the annotation of each file, which ends with its name. */
 const asksFor = named('agent-inject-secret-')
@@ -116,6 +145,6 @@ export const mostFileName = 63 - 'agent-inject-template-'.length
 const token: Volume = {
   name: tokenVolume,
   projected: {
-    sources: [{ serviceAccountToken: { path: 'token', audience, expirationSeconds: 3600 } }],
+    sources: [{ serviceAccountToken: { path: tokenFile, audience, expirationSeconds: 3600 } }],
   },
 }

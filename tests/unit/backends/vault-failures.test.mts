@@ -17,6 +17,16 @@ for (const [line, meaning] of [
   ['error authenticating: Code: 503. Errors: * Vault is sealed', /is sealed/],
   ['Code: 400. Errors: * invalid role name "keybuzz-n8n-staging"', /role, policy or values/],
   ['Code: 403. Errors: * namespace not authorized', /role, policy or values/],
+  ['Code: 400. Errors: * role "keybuzz-n8n-staging" could not be found', /role, policy or values/],
+  ['Code: 400. Errors: * error validating token: invalid subject (sub) claim', /role, policy or values/],
+  [
+    'Code: 400. Errors: * error validating token: error verifying token signature: no known key successfully validated the token signature',
+    /does not have the public key, or the issuer/,
+  ],
+  [
+    'Code: 400. Errors: * error validating token: invalid issuer (iss) claim',
+    /the public key, or the issuer/,
+  ],
   ['no secret exists at kv/data/keybuzz/n8n-staging', /role, policy or values/],
   ['tls: x509: certificate signed by unknown authority', /not signed by the CA/],
   ['error authenticating: Code: 403. Errors: * permission denied', /refuses the login/],

@@ -233,6 +233,7 @@ test('no injector, none ready, none with a CA, or one for another Vault: nothing
     [injector(vault.url, 'auth/kubernetes', 0), 3, /is not ready/],
     [injector('https://other.example.com'), 5, /for another Vault/],
     [injector(vault.url, 'auth/kubernetes-2'), 5, /for another Vault/],
+    [injector(vault.url, 'auth/kubernetes', 2, 'jwt'), 5, /for another Vault/],
   ] as const) {
     const error = await refusal(secretsOf({ injector: wrong }).require())
     assert.equal(error.exitCode, exitCode)

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:https'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { makeAuthority } from '../backends/authority.mts'
+import { jwtLogin } from './jwt.mts'
 
 // A stand-in for Vault and for the API server, on one TLS port of loopback: it keeps what is written, and answers as
 // OpenBao 2.7.2 did. Each test makes one answer wrong.
@@ -55,19 +56,25 @@ function loginOf(state: State, { body }: Asked): Given {
     return error(403, 'service account name not authorized')
   if (!bound('bound_service_account_namespaces').includes(namespace))
     return error(403, 'namespace not authorized')
-  const name = String(body['role'])
-  return { json: { auth: { client_token: name === 'keybuzz-check' ? checkToken : `login-of-${name}` } } }
+  return { json: { auth: { client_token: tokenFor(String(body['role'])) } } }
 }
+
+const tokenFor = (role: string): string => (role === 'keybuzz-check' ? checkToken : `login-of-${role}`)
 
 /** True for a token that a login gave, on a path that the policy of its role names. */
 function isGranted(state: State, { token, path, method }: Asked): boolean {
-  if (token === checkToken) return path === 'kv/data/keybuzz/check'
-  const role = state.documents.get(`auth/kubernetes/role/${token.replace('login-of-', '')}`)
+  const ruled = (policy: string) =>
+    (state.documents.get(`sys/policies/acl/${policy}`) as { policy?: string } | undefined)?.policy ?? ''
+  if (token === checkToken)
+    return (
+      path === 'kv/data/keybuzz/check' ||
+      (path === 'auth/jwt/config' && ruled('keybuzz-jwt-check').includes(`path "${path}" {`))
+    )
+  const name = token.replace('login-of-', '')
+  const role =
+    state.documents.get(`auth/kubernetes/role/${name}`) ?? state.documents.get(`auth/jwt/role/${name}`)
   const [policy = ''] = (role?.['token_policies'] ?? []) as string[]
-  const { policy: rules = '' } = (state.documents.get(`sys/policies/acl/${policy}`) ?? {}) as {
-    policy?: string
-  }
-  return token.startsWith('login-of-') && method === 'GET' && rules.includes(`path "${path}" {`)
+  return token.startsWith('login-of-') && method === 'GET' && ruled(policy).includes(`path "${path}" {`)
 }
 
 /** A write to the KV engine: of the version that the writer saw, when it says so. */
@@ -97,6 +104,7 @@ function right(state: State, asked: Asked): Given {
       ? { status: 201, json: { status: { authenticated: true } } }
       : { status: 401, json: { message: 'Unauthorized' } }
   if (path === 'auth/kubernetes/login') return loginOf(state, asked)
+  if (path === 'auth/jwt/login') return jwtLogin(state, asked, tokenFor)
   if (path === 'auth/approle/login')
     return asked.body['secret_id'] === 'secret-id-of-the-tests'
       ? { json: { auth: { client_token: adminToken } } }

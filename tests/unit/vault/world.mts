@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sensitive } from '../../../lib/base/sensitive.mts'
 import { createWrites, type Writes } from '../../../lib/base/writes.mts'
-import { roleFields } from '../../../lib/backends/vault-access.mts'
+import { roleFields, rolePath } from '../../../lib/backends/vault-access.mts'
 import { accessOf } from '../../../lib/backends/vault-keeping.mts'
 import { placeIn } from '../../../lib/kube/manifests/delivery.mts'
 import { filesAskedBy } from '../../../lib/kube/manifests/injection.mts'
@@ -17,6 +17,7 @@ import type { Session } from '../../../lib/run/session.mts'
 import type { VaultConnection } from '../../../lib/settings/platform-vault.mts'
 import { namesOf } from '../../../lib/base/names.mts'
 import { settingsOf } from '../scripts/rendered.mts'
+import { signingKube, type Signing } from './jwt.mts'
 import { adminToken, jwtOf, reviewerToken, type StandIn } from './server.mts'
 
 // A cluster in which a module takes its values from the stand-in of Vault: its pods are those its own manifests make,
@@ -39,6 +40,8 @@ export interface World {
   /** Objects of the whole cluster, by kind: `secrets`, `configmaps`. */
   readonly listed?: Readonly<Record<string, readonly object[]>>
   readonly injector?: { webhook?: object | undefined; deployment?: object | undefined }
+  /** With what the API server signs tokens, for the method jwt. */
+  readonly signing?: Signing
   readonly confirm?: readonly string[]
   readonly planning?: boolean
 }
@@ -55,7 +58,7 @@ export const inVault = (vault: StandIn, more: Record<string, string> = {}): Reco
 })
 
 /** The injector's objects, as far as they are looked at. */
-export const injector = (address: string, authPath = 'auth/kubernetes', ready = 2) => ({
+export const injector = (address: string, authPath = 'auth/kubernetes', ready = 2, type = 'kubernetes') => ({
   webhook: { webhooks: [{ clientConfig: { caBundle: 'Y2E=' } }] },
   deployment: {
     spec: {
@@ -66,6 +69,7 @@ export const injector = (address: string, authPath = 'auth/kubernetes', ready = 
               env: [
                 { name: 'AGENT_INJECT_VAULT_ADDR', value: address },
                 { name: 'AGENT_INJECT_VAULT_AUTH_PATH', value: authPath },
+                { name: 'AGENT_INJECT_VAULT_AUTH_TYPE', value: type },
               ],
             },
           ],
@@ -132,7 +136,7 @@ export function filled(vault: StandIn, module: Module, settings: Record<string, 
   )
   vault.state.documents.set(place.path, { data: Object.fromEntries(values), metadata: { version: 1 } })
   vault.state.documents.set(`sys/policies/acl/${access.policy}`, { policy: access.rules })
-  vault.state.documents.set(`auth/kubernetes/role/${access.role}`, roleFields(access))
+  vault.state.documents.set(rolePath(access), roleFields(access))
 }
 
 /** A run of a module in such a world, and the gate of its writes. */
@@ -155,7 +159,10 @@ export function runIn<M extends Module>(
       return Promise.resolve(world.account === false ? undefined : { metadata: { name, namespace } })
     },
     list: (kind: string) => Promise.resolve(kind === 'pods' ? pods() : (world.listed?.[kind] ?? [])),
-    tokenOf: (...words: [string, string, string]) => Promise.resolve(sensitive(jwtOf(...words))),
+    tokenOf: (...words: [string, string, string]) =>
+      world.signing === undefined
+        ? Promise.resolve(sensitive(jwtOf(...words)))
+        : signingKube(world.signing).tokenOf(...words),
     runIn(pod: { metadata: { annotations?: Record<string, string> } }, _words: string[], how: object) {
       if ((how as { container?: string }).container !== 'vault-agent')
         return Promise.reject(new Error('the application has no sha256sum'))

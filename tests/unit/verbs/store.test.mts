@@ -44,6 +44,30 @@ test('a rollback stays where the values are: across the way into Vault, or back,
     )
 })
 
+test('a rollback of pods with values of Vault stays with the auth method; without such values there is none', () => {
+  const inVault = (VAULT_AUTH_METHOD?: string) => ({
+    SECRETS: 'vault',
+    ...(VAULT_AUTH_METHOD === undefined ? {} : { VAULT_AUTH_METHOD }),
+  })
+  const roll = (then: string | undefined, now: string) => () =>
+    requireSameStore(revision('12_n8n', inVault(then)), { ENV: 'staging', ...inVault(now) })
+  roll(undefined, 'kubernetes')()
+  roll('jwt', 'jwt')()
+  for (const [then, now] of [
+    [undefined, 'jwt'],
+    ['jwt', 'kubernetes'],
+  ] as const)
+    assert.throws(roll(then, now), {
+      exitCode: 5,
+      message: `revision 4 has VAULT_AUTH_METHOD=${then ?? 'kubernetes'}, today's settings have ${now}`,
+    })
+  requireSameStore(revision('12_n8n', {}), { ENV: 'staging', VAULT_AUTH_METHOD: 'jwt' })
+  assert.throws(
+    () => requireSameSettings(vault, revision('14_vault', {}), { ENV: 'staging', VAULT_AUTH_METHOD: 'jwt' }),
+    { exitCode: 5, message: /has VAULT_AUTH_METHOD=kubernetes, today's settings have jwt/ },
+  )
+})
+
 test('a rollback goes to no revision with or without the monitoring that today’s settings have not: exit 5', () => {
   const roll = (then: Record<string, string> | undefined, MONITORING: boolean) => () =>
     requireSameSettings(k3s, revision('09_k3s', then), { ENV: 'prod', MONITORING })

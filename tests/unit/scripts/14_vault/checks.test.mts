@@ -5,7 +5,9 @@ import { valueWithin } from '../../../../scripts/14_vault/checks-injection.mts'
 import { leaderWithin } from '../../../../scripts/14_vault/checks-injector.mts'
 import { checks } from '../../../../scripts/14_vault/checks.mts'
 import { at, checkToken, startStandIn, type Fault, type StandIn } from '../../vault/server.mts'
+import { makeSigner } from '../../vault/jwt.mts'
 import {
+  clusterKeys,
   configured,
   injectorCertificate,
   pod,
@@ -27,7 +29,7 @@ afterEach(() => vault.reset())
 after(() => vault.stop())
 
 async function outcomesOf(world: World, fault: Fault, id?: string): Promise<Outcome[]> {
-  configured(vault, settingsOf(vault), secret)
+  configured(vault, settingsOf(vault, world.settings), secret)
   vault.wrong(fault)
   // A file that differs and the next leader are waited for: not here.
   const atOnce = [valueWithin(0), leaderWithin(0)]
@@ -36,16 +38,25 @@ async function outcomesOf(world: World, fault: Fault, id?: string): Promise<Outc
 }
 const none: Fault = () => undefined
 
-test('on an injector and a Vault that are right, every check passes, and no secret is in what they say', async () => {
-  const outcomes = await outcomesOf({}, none)
-  assert.deepEqual(
-    outcomes.filter(({ result }) => result !== 'passed'),
-    [],
-  )
-  assert.equal(outcomes.length, checks.length)
-  assert.deepEqual(vault.state.writes, [])
-  for (const hidden of [secret, checkToken]) assert.ok(!JSON.stringify(outcomes).includes(hidden))
-})
+const byJwt = { settings: { VAULT_AUTH_METHOD: 'jwt' } }
+
+for (const [method, world, left] of [
+  ['kubernetes', {}, ['vault.keys']],
+  ['jwt', byJwt, []],
+] as const)
+  test(`by ${method}, on an injector and a Vault that are right, every check passes, and no secret is in what they say`, async () => {
+    const outcomes = await outcomesOf(world, none)
+    assert.deepEqual(
+      outcomes.filter(({ result }) => result !== 'passed'),
+      [],
+    )
+    assert.deepEqual(
+      checks.map(({ id }) => id).filter((id) => !outcomes.some((one) => one.id === id)),
+      left,
+    )
+    assert.deepEqual(vault.state.writes, [])
+    for (const hidden of [secret, checkToken]) assert.ok(!JSON.stringify(outcomes).includes(hidden))
+  })
 
 test('the next leader is waited for: it is elected some seconds after the last one is lost', async () => {
   const tools = toolsOf(vault, {})
@@ -249,6 +260,56 @@ const wrong: readonly Wrong[] = [
     /is a standby/,
     /./,
     at('sys/health', { status: 429, json: {} }),
+  ],
+  [
+    'vault.keys',
+    'a key of the cluster that Vault does not have yet',
+    { ...byJwt, signing: { published: [...clusterKeys, makeSigner()] } },
+    'failed',
+    /^it lacks 1 of the 3 public keys of this cluster$/,
+    /14_vault_02_configure_injection again, with a token/,
+  ],
+  [
+    'vault.keys',
+    'a key that the cluster has no longer: Vault would go on taking its tokens',
+    { ...byJwt, signing: { published: clusterKeys.slice(0, 1) } },
+    'failed',
+    /^it has 1 public key that this cluster does not have$/,
+    /14_vault_02/,
+  ],
+  [
+    'vault.keys',
+    'every key was changed: the login is refused already',
+    { ...byJwt, signing: { published: [makeSigner('ec')] } },
+    'failed',
+    /refuses the login of vault-check: 400 .*no known key successfully validated/,
+    /14_vault_02/,
+  ],
+  [
+    'vault.keys',
+    'a configuration that its role may not read',
+    byJwt,
+    'failed',
+    /^auth\/jwt\/config: 403 permission denied$/,
+    /14_vault_02/,
+    at('auth/jwt/config', { status: 403, json: { errors: ['permission denied'] } }),
+  ],
+  [
+    'vault.logins',
+    'by jwt: a key that Vault does not have is told as such',
+    { ...byJwt, signing: { published: clusterKeys, signer: makeSigner() } },
+    'failed',
+    /is refused: 400 error validating token/,
+    /does not have the public key, or the issuer.*14_vault_02/,
+  ],
+  [
+    'vault.scope',
+    'by jwt: a role that reads its own role',
+    byJwt,
+    'failed',
+    /^not refused: auth\/jwt\/role\/keybuzz-check$/,
+    /another policy/,
+    at('auth/jwt/role/keybuzz-check', { status: 404, json: {} }),
   ],
   [
     'vault.logins',

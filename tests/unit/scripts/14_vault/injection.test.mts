@@ -27,6 +27,23 @@ test('the annotations of a pod, each as vault-k8s 1.7.6 reads it: it accepts wro
   })
 })
 
+test('by jwt the agent is told its method, path and token, and leaves the token’s file: without them it ends', () => {
+  const jwt = settingsFor({ VAULT_AUTH_METHOD: 'jwt' })
+  const [found, plain] = [annotations(injectionOf(jwt)), annotations(injectionOf(settings))]
+  const more = Object.entries(found).filter(([key]) => !(key in plain))
+  assert.deepEqual(Object.fromEntries(more), {
+    [`${prefix}auth-type`]: 'jwt',
+    [`${prefix}auth-path`]: 'auth/jwt',
+    // The folder in which the injector mounts the volume of the token, and the volume's own file.
+    [`${prefix}auth-config-path`]: '/var/run/secrets/vault.hashicorp.com/serviceaccount/token',
+    [`${prefix}auth-config-remove-jwt-after-reading`]: 'false',
+  })
+  assert.deepEqual(
+    Object.keys(plain).filter((key) => found[key] !== plain[key]),
+    [],
+  )
+})
+
 test('a file’s template has no newline at its end, and each file fails without its field', () => {
   const found = annotations(injectionOf(settings))
   for (const [key, value] of Object.entries(found).filter(([name]) =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { problemWith } from '../../../../lib/settings/settings.mts'
+import { missing, problemWith, resolve } from '../../../../lib/settings/settings.mts'
 import { prunableKinds } from '../../../../lib/kube/apply/ownership.mts'
 import { nameOf, type Deployment, type LiveObject, type Manifest } from '../../../../lib/kube/types.mts'
 import { inRemovalOrder } from '../../../../lib/verbs/uninstall.mts'
@@ -160,6 +160,54 @@ test('the reviewer’s lasting token is in a namespace of its own: the injector 
   ])
 })
 
+test('by jwt the injector is told so, and there is no reviewer: Vault sends no TokenReview', () => {
+  const by = (VAULT_AUTH_METHOD: string) => objectsOf({ VAULT_AUTH_METHOD }).map(nameOf)
+  assert.deepEqual(
+    by('kubernetes').filter((name) => !by('jwt').includes(name)),
+    [
+      'Namespace vault-reviewer',
+      'ServiceAccount vault-reviewer/vault-reviewer',
+      'ClusterRoleBinding keybuzz-vault-reviewer',
+      'Secret vault-reviewer/vault-reviewer-token',
+    ],
+  )
+  const told = environment({ VAULT_AUTH_METHOD: 'jwt' })
+  assert.equal(told['AGENT_INJECT_VAULT_AUTH_TYPE'], 'jwt')
+  assert.equal(told['AGENT_INJECT_VAULT_AUTH_PATH'], 'auth/jwt')
+  assert.equal(environment()['AGENT_INJECT_VAULT_AUTH_TYPE'], 'kubernetes')
+})
+
+test('the path is the method’s name unless given; by jwt no address of the API server is asked for', () => {
+  const of = (more: Record<string, string>) => {
+    const sources = { env: 'staging', overrides: {}, saved: more, variables: {} }
+    const all = resolve([...vault.shared, ...vault.settings], sources)
+    const text = (key: string) => all.find(({ setting }) => setting.key === key)?.text
+    return { path: text('VAULT_AUTH_PATH'), lacks: missing(all).map(({ key }) => key) }
+  }
+  const jwt = of({ VAULT_AUTH_METHOD: 'jwt' })
+  assert.equal(jwt.path, 'jwt')
+  assert.ok(!jwt.lacks.includes('VAULT_KUBERNETES_URL'))
+  assert.equal(of({}).path, 'kubernetes')
+  assert.ok(of({}).lacks.includes('VAULT_KUBERNETES_URL'))
+  assert.equal(of({ VAULT_AUTH_METHOD: 'jwt', VAULT_AUTH_PATH: 'jwt-2' }).path, 'jwt-2')
+})
+
+test('an uninstall names what stays in Vault, and the information screen how pods log in, by either method', () => {
+  for (const [VAULT_AUTH_METHOD, login] of [
+    ['kubernetes', /asked back at https:\/\/10\.0\.0\.20:6443/],
+    ['jwt', /^auth\/jwt, proven by this cluster’s public keys$/],
+  ] as const) {
+    const settings = settingsFor({ VAULT_AUTH_METHOD })
+    assert.match(
+      vault.stays(settings).join(),
+      new RegExp(`auth method ${VAULT_AUTH_METHOD} at ${VAULT_AUTH_METHOD}, role keybuzz-check`),
+    )
+    assert.match(vault.information(settings).find(([label]) => label === 'Logins')?.[1] ?? '', login)
+    const limits = vault.notProven(settings).join()
+    assert.equal(/deleted pod or service account/.test(limits), VAULT_AUTH_METHOD === 'jwt')
+  }
+})
+
 test('every kind it makes is one the kit reads, prunes and uninstalls; no other module asks for these', () => {
   const known = [...prunableKinds, ...vault.moreKinds].map((kind) => kind.split('.')[0])
   const kinds = [...new Set(objectsOf({ VAULT_CA: ca }).map(({ kind = '' }) => kind))]
@@ -186,6 +234,7 @@ for (const [key, good, bad, why] of [
   ['VAULT_AUTH_PATH', 'kubernetes', '/kubernetes', /one word/],
   ['VAULT_KV_MOUNT', 'teams/kv', 'kv/', /not at either end/],
   ['VAULT_KV_PREFIX', 'keybuzz', '/keybuzz', /not at either end/],
+  ['VAULT_AUTH_METHOD', 'jwt', 'oidc', /must be one of kubernetes, jwt/],
   ['VAULT_KUBERNETES_URL', 'https://10.0.0.20:6443', '10.0.0.20:6443', /must be an origin/],
 ] as const) {
   test(`${key}: ${good} is right, ${bad} is not`, () => {

@@ -9,9 +9,10 @@ import type { Tools } from '../../../../lib/checks/checks.mts'
 import { kubectlError } from '../../../../lib/kube/kubectl-errors.mts'
 import type { LiveObject, Pod } from '../../../../lib/kube/types.mts'
 import { checkPod } from '../../../../scripts/14_vault/check-pod.mts'
-import { roleFields } from '../../../../lib/backends/vault-access.mts'
+import { policyPath, roleFields, rolePath } from '../../../../lib/backends/vault-access.mts'
 import { accesses, checkPath } from '../../../../scripts/14_vault/roles.mts'
 import type { VaultSettings } from '../../../../scripts/14_vault/settings.mts'
+import { issuerName, makeSigner, signingKube, type Signing } from '../../vault/jwt.mts'
 import { jwtOf, reviewerToken, type StandIn } from '../../vault/server.mts'
 import { images, settingsFor } from './settings.mts'
 
@@ -74,6 +75,8 @@ export interface World {
   readonly certificate?: { ca: string; cert: string } | undefined
   /** The webhook's bundle, PEM; undefined: the certificate's CA. */
   readonly bundle?: string
+  /** What the API server publishes and signs with; undefined: what Vault has. */
+  readonly signing?: Signing
   readonly noWebhook?: true
   readonly noSecret?: true
   /** Who the ConfigMap of the election names; undefined: injector-1; null: there is no ConfigMap. */
@@ -117,16 +120,23 @@ export const rightPods = (): LiveObject[] => [
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 export const right = injectorCertificate(1)
 
+/** The keys of the cluster: two, as while they are rotated. */
+export const clusterKeys = [makeSigner('rsa'), makeSigner('ec')]
+
 /** Fills the stand-in of Vault as step 02 leaves it. */
 export function configured({ state, url, ca }: StandIn, settings: VaultSettings, value: string): void {
-  state.documents.set('sys/auth', { 'kubernetes/': { type: 'kubernetes' } })
-  state.documents.set('auth/kubernetes/config', {
-    kubernetes_host: url,
-    kubernetes_ca_cert: ca,
-    token_reviewer_jwt: reviewerToken,
-  })
-  for (const access of accesses(settings))
-    state.documents.set(`auth/kubernetes/role/${access.role}`, roleFields(access))
+  const method = settings.VAULT_AUTH_METHOD
+  state.documents.set('sys/auth', { [`${method}/`]: { type: method } })
+  state.documents.set(
+    `auth/${method}/config`,
+    method === 'jwt'
+      ? { bound_issuer: issuerName, jwt_validation_pubkeys: clusterKeys.map(({ pem }) => pem) }
+      : { kubernetes_host: url, kubernetes_ca_cert: ca, token_reviewer_jwt: reviewerToken },
+  )
+  for (const access of accesses(settings)) {
+    state.documents.set(rolePath(access), roleFields(access))
+    state.documents.set(policyPath(access), { policy: access.rules })
+  }
   state.documents.set(checkPath(settings), { data: { value } })
 }
 
@@ -136,6 +146,7 @@ export const settingsOf = (vault: StandIn, more: Record<string, string> = {}): V
 /** The tools of checks in such a world. */
 export function toolsOf(vault: StandIn, world: World): Tools<VaultSettings> {
   const settings = settingsOf(vault, world.settings)
+  const signing = signingKube(world.signing ?? { published: clusterKeys })
   const { cert, ca } = world.certificate ?? right
   const pods = world.pods ?? rightPods()
   const labelled = world.labelled ?? ['vault-check']
@@ -166,7 +177,7 @@ export function toolsOf(vault: StandIn, world: World): Tools<VaultSettings> {
         if (kind === 'deployments.apps') return Promise.resolve(world.deployments ?? [])
         return Promise.resolve(pods.filter(({ metadata }) => metadata.namespace === namespace))
       },
-      raw: () => Promise.resolve(world.log ?? ''),
+      raw: (path: string) => (path.includes('/pods/') ? Promise.resolve(world.log ?? '') : signing.raw(path)),
       runIn(_pod: LiveObject, [program]: string[]) {
         if (program === 'ls') return Promise.resolve(world.files ?? 'check\n')
         if (program === 'sh') return Promise.resolve(world.tokens ?? '')
@@ -174,7 +185,10 @@ export function toolsOf(vault: StandIn, world: World): Tools<VaultSettings> {
           `${createHash('sha256').update(value()).digest('hex')}  /vault/secrets/check\n`,
         )
       },
-      tokenOf: (...words: [string, string, string]) => Promise.resolve(sensitive(jwtOf(...words))),
+      tokenOf: (...words: [string, string, string]) =>
+        settings.VAULT_AUTH_METHOD === 'jwt'
+          ? signing.tokenOf(...words)
+          : Promise.resolve(sensitive(jwtOf(...words))),
       wouldCreate(object: Pod) {
         const asks = object.metadata?.annotations?.['vault.hashicorp.com/agent-inject'] === 'true'
         const isLabelled = labelled.includes(object.metadata?.namespace ?? '')
