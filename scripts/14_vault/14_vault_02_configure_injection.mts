@@ -6,6 +6,7 @@ import { vault } from './module.mts'
 import { requireMethodOfPods } from './method-change.mts'
 import { checkName, checkNamespace } from './names.mts'
 import { proveVault } from './preflight.mts'
+import { hasReviewer } from './review.mts'
 import { reviewer } from './reviewer.mts'
 import { injectionWorks } from './trial.mts'
 
@@ -17,8 +18,9 @@ export default step(
     // This can fail: it runs before anything is written.
     const proved = await proveVault(settings)
     await requireMethodOfPods(kube, settings)
+    const isReviewerNew = settings.VAULT_AUTH_METHOD === 'kubernetes' && !(await hasReviewer(kube))
     await kube.apply([...reviewer(settings), ...checkAccount(settings)])
-    await openAccess({ settings, kube, writes, proved })
+    await openAccess({ settings, kube, writes, proved, isReviewerNew })
     const pod = checkPod(settings, images)
     // The API server refuses such a pod until the injector can answer.
     await until(injectionWorks(kube, pod))

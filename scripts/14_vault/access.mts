@@ -18,6 +18,8 @@ export interface Making extends Proving {
   readonly writes: Writes
   /** The result of proveVault, from before anything was written. */
   readonly proved: Proved
+  /** True when this run made the reviewer: Vault has the token of another one, or none. */
+  readonly isReviewerNew: boolean
 }
 
 /**
@@ -28,7 +30,7 @@ export interface Making extends Proving {
  *   or 11, see Writes; exit 3 or 5 to 9 from kubectl
  */
 export async function openAccess(making: Making): Promise<void> {
-  const { settings, kube, writes } = making
+  const { settings, kube, writes, isReviewerNew } = making
   const { vault, admin } = making.proved
   const config = await proveConfig(making)
   if (config === undefined) {
@@ -36,7 +38,8 @@ export async function openAccess(making: Making): Promise<void> {
     return writes.make([{ sign: '+', what }], () => Promise.resolve())
   }
   const started = performance.now()
-  const login = await tryLogin(kube, vault, settings)
+  // The API server goes on taking a deleted reviewer's token for 10 s: a login in that time proves nothing.
+  const login = isReviewerNew ? notTried('its reviewer is new') : await tryLogin(kube, vault, settings)
   if (admin === undefined) {
     if (isLoginUnable(login)) throw unable(vault, 'to log in a pod', login)
     if (login.status !== 200) throw needsToken(vault, login)
@@ -59,9 +62,11 @@ export async function openAccess(making: Making): Promise<void> {
  */
 async function tryLogin(kube: KubeReader, vault: Vault, settings: VaultSettings): Promise<Reply> {
   const token = await findToken(kube)
-  if (token === undefined) return { status: 0, json: undefined, words: 'no pod has tried it yet' }
+  if (token === undefined) return notTried('no pod has tried it yet')
   return logInAsPod(vault, settings.VAULT_AUTH_PATH, checkRole, token)
 }
+
+const notTried = (words: string): Reply => ({ status: 0, json: undefined, words })
 
 /** Repeats the login: the API server caches a TokenReview for 10 s, and standbys of Vault learn of a change late. */
 const settledLogin = (vault: Vault, { settings, kube, settlingMs = settling }: Making): Promise<Reply> =>

@@ -30,6 +30,10 @@ export async function findReviewer(kube: KubeReader, settings: VaultSettings): P
   return { host: settings.VAULT_KUBERNETES_URL, ca: fromBase64(ca), token: sensitive(fromBase64(token)) }
 }
 
+/** Whether this cluster has a reviewer, with a token or before it. @throws KitError exit 3 or 5 to 9 from kubectl */
+export const hasReviewer = async (kube: Pick<KubeReader, 'get'>): Promise<boolean> =>
+  (await kube.get('secrets', reviewerSecret, reviewerNamespace)) !== undefined
+
 /**
  * Sends a TokenReview of the reviewer's token, authenticated by that same token, as Vault does at every login.
  * @throws KitError exit 7 when the API server's certificate is not trusted or not for that address; exit 6 when it

@@ -46,8 +46,14 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 const gate = (planning = false): Writes => createWrites({ planning, guard: () => Promise.resolve() })
 
-async function open(settings: VaultSettings, kube = clusterWith(), writes = gate()): Promise<Writes> {
-  await openAccess({ settings, kube, writes, proved: await proveVault(settings), settlingMs: 100 })
+async function open(
+  settings: VaultSettings,
+  kube = clusterWith(),
+  writes = gate(),
+  isReviewerNew = false,
+): Promise<Writes> {
+  const proved = await proveVault(settings)
+  await openAccess({ settings, kube, writes, proved, isReviewerNew, settlingMs: 100 })
   return writes
 }
 const refusal = async (doing: Promise<unknown>): Promise<KitError> => {
@@ -125,6 +131,15 @@ test('a reviewer’s token that Vault has no longer: only a login tells, and the
   await open(settingsOf())
   assert.deepEqual(vault.state.writes, [everything[1]])
   assert.equal(vault.state.documents.get('auth/kubernetes/config')?.['kubernetes_ca_cert'], vault.ca)
+})
+
+test('a reviewer that this run made: Vault gets its token, whatever a login says that the API server still remembers', async () => {
+  await open(settingsOf())
+  vault.state.writes.length = 0
+  await open(settingsOf(), clusterWith(), gate(), true)
+  assert.deepEqual(vault.state.writes, ['POST auth/kubernetes/config'])
+  const error = await refusal(open(settingsOf({ VAULT_TOKEN: '' }), clusterWith(), gate(), true))
+  assert.equal(error.exitCode, exitCodes.usage)
 })
 
 test('a run that ends after any of its writes is continued by the next one, with what is left', async () => {

@@ -42,7 +42,8 @@ const clusterWith = (signing: Signing = { published: [rsa, ec] }, account = true
 const gate = (planning = false): Writes => createWrites({ planning, guard: () => Promise.resolve() })
 
 async function open(settings = settingsOf(), kube = clusterWith(), writes = gate()): Promise<Writes> {
-  await openAccess({ settings, kube, writes, proved: await proveVault(settings), settlingMs: 100 })
+  const proved = await proveVault(settings)
+  await openAccess({ settings, kube, writes, proved, isReviewerNew: false, settlingMs: 100 })
   return writes
 }
 
