@@ -159,6 +159,8 @@ export interface World {
   readonly sql?: { migrations?: string; models?: string }
   readonly settings?: LlmSettings
   readonly shipped?: number
+  /** The URL of a Qdrant in place of the stand-in, whenever it is asked. */
+  readonly qdrant?: () => string
   /** What the API server says when a service is asked. */
   readonly service?: () => Promise<string>
 }
@@ -243,7 +245,9 @@ export async function startWorld(): Promise<Started> {
           async runIn(_pod: LiveObject, [, , ...words]: string[]) {
             if (words[0] === 'migrations') return `${world.shipped ?? 2}\n`
             const here = words.map((word) =>
-              word.replaceAll(/http:\/\/(qdrant|litellm):/g, `http://${address(3)}:`),
+              word
+                .replaceAll('http://qdrant:6333', world.qdrant?.() ?? `http://${address(3)}:6333`)
+                .replaceAll('http://litellm:', `http://${address(3)}:`),
             )
             return (await run('python3', [join(folder, 'checks.py'), ...here], { env, timeout: 60_000 }))
               .stdout
