@@ -113,7 +113,9 @@ function qdrant(state: State, { method, path, key, body }: Asked): Given {
     state.collections.set(name, body['points'])
     return { json: { result: { status: 'completed' } } }
   }
-  return { json: { result: state.collections.get(name) ?? [] } }
+  // 1.19 answers /points/search too, and documents it no more.
+  if (rest.join('/') !== 'points/query') return { status: 404, pieces: [''] }
+  return { json: { result: { points: state.collections.get(name) ?? [] } } }
 }
 
 async function serve(
