@@ -76,6 +76,34 @@ helm_4() {
   return "$code"
 }
 
+# qdrant_edge_at: prints the folder qdrant_edge makes, whether it is there or not.
+qdrant_edge_at() {
+  printf '%s/qdrant/%s\n' "${KEYBUZZ_PRACTICE_CACHE:-$HOME/.cache/keybuzz-practice}" \
+    "$(sha256sum "$root/tests/practice/images/contract/qdrant.txt" | cut -c1-16)"
+}
+
+# qdrant_edge: prints a folder with the Python package of Qdrant's engine, proven by its checksum. Fetched once, kept in
+# the cache under the name of its list.
+qdrant_edge() {
+  local list=$root/tests/practice/images/contract/qdrant.txt folder work code=0
+  folder=$(qdrant_edge_at)
+  if [[ ! -d $folder ]]; then
+    echo '  … pip download of qdrant-edge-py (14 MB, once)' >&2
+    mkdir -p "${folder%/*}"
+    work=$(mktemp -d "${folder%/*}/.work.XXXXXX")
+    (
+      python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest "$work" -r "$list" >&2 &&
+        python3 -m zipfile -e "$work"/qdrant_edge_py-*.whl "$work/made" && rm -rf "$work"/made/*.dist-info/sboms &&
+        chmod -R go+rX "$work/made"
+    ) || code=$?
+    # Whoever comes second keeps what the first one made.
+    ((code != 0)) || mv -T "$work/made" "$folder" 2>/dev/null || [[ -d $folder ]] || code=1
+    rm -rf "$work"
+  fi
+  echo "$folder"
+  return "$code"
+}
+
 # compile_go build|install WORDS...: a program nobody debugs, behind everything else. Without debug information, and with
 # a compiler that collects its garbage a quarter as often: a quarter less CPU for Kubernetes, measured.
 compile_go() {

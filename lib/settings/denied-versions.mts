@@ -1,3 +1,5 @@
+import { hasDigestAlone } from './image-version.mts'
+
 // Versions that must never be installed, by patterns in versions.json: `1.82.7`, `1.107.*`, `<1.101.1`, or a tag.
 
 /**
@@ -37,9 +39,34 @@ export const withDenied = <T extends Denying>(entry: T, { denied, builds = [], i
       }
 
 /**
+ * Why it cannot be known whether an image of this entry is a version that must never run: its digest alone tells none.
+ * The image that is pinned there has the version there, which readVersions compares.
+ * @param name key of versions.json
+ * @returns undefined when the image has a tag, or no version of the entry is denied
+ */
+export const untoldOf = (
+  name: string,
+  { denied = {}, image: own }: Denying,
+  image: string,
+): string | undefined =>
+  hasDigestAlone(image) && image !== own && Object.keys(denied).length > 0
+    ? `a digest alone tells no version, and some versions of ${name} must never run`
+    : undefined
+
+/** The same for an image from anywhere: of the program that it is a build of. */
+export function untoldOfImage(
+  versions: Readonly<Record<string, Denying>>,
+  image: string,
+): string | undefined {
+  const builds = Object.entries(versions).filter(([, one]) => isBuildOf(one, image))
+  const isPinned = builds.some(([, one]) => one.image === image)
+  return isPinned ? undefined : builds.flatMap(([name, one]) => untoldOf(name, one, image) ?? [])[0]
+}
+
+/**
  * Why an image from anywhere must never run: it is a build of a program of versions.json, in a version that is denied
- * there. An image named by its digest alone tells no version. What counts versions from another start only shares the
- * name: ranges are for the publisher's own image, by path, from whichever registry.
+ * there. One that is named by its digest alone tells no version, see untoldOfImage. What counts versions from another
+ * start only shares the name: ranges are for the publisher's own image, by path, from whichever registry.
  * @param versions the entries of versions.json, by name
  * @param image reference: `registry.example.com/mirror/litellm:v1.107.0`
  */
@@ -47,16 +74,19 @@ export function denialOfImage(
   versions: Readonly<Record<string, Denying>>,
   image: string,
 ): string | undefined {
-  const part = lastPartOf(image)
   return Object.values(versions)
-    .filter(
-      (one) => one.builds?.includes(part) || (one.image !== undefined && lastPartOf(one.image) === part),
-    )
+    .filter((one) => isBuildOf(one, image))
     .flatMap(({ denied = {}, image: own = '' }) => {
       const isOwn = pathOf(own) === pathOf(image)
       const rows = Object.entries(denied).filter(([pattern]) => isOwn || !pattern.startsWith('<'))
       return denialOf(Object.fromEntries(rows), '', image) ?? []
     })[0]
+}
+
+/** True when an image from anywhere has the name of this entry's program. */
+function isBuildOf({ builds = [], image: own }: Denying, image: string): boolean {
+  const part = lastPartOf(image)
+  return builds.includes(part) || (own !== undefined && lastPartOf(own) === part)
 }
 
 /** An image's name without its registry: `berriai/litellm` of `ghcr.io/berriai/litellm:v1.108.14`. */

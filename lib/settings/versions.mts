@@ -168,17 +168,6 @@ export function chooseImages(
   return { images: upgrade ? pinned : { ...pinned, ...Object.fromEntries(kept) }, newer }
 }
 
-/** True when the tag of image `one` is a lower x.y.z than that of `other`; false when they cannot be compared. */
-export function isOlder(one: string, other: string): boolean {
-  const [a, b] = [numbersOf(one), numbersOf(other)]
-  if (a === undefined || b === undefined) return false
-  const at = a.findIndex((number, index) => number !== b[index])
-  return at >= 0 && (a[at] ?? 0) < (b[at] ?? 0)
-}
-
-const numbersOf = (image: string): number[] | undefined =>
-  /:v?(\d+)\.(\d+)\.(\d+)/.exec(image)?.slice(1).map(Number)
-
 /**
  * Describes an image for a report: why it is a stand-in, how it was made, and how its publisher signs it.
  * @param name key of versions.json

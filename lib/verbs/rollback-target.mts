@@ -4,7 +4,7 @@ import type { RunRevision } from '../state/run-revision.mts'
 import { imagesIn } from '../kube/workloads.mts'
 import { headingOf, masterCommand } from '../base/names.mts'
 import { written } from '../base/written.mts'
-import { denialOf, denialOfImage } from '../settings/denied-versions.mts'
+import { denialOf, denialOfImage, untoldOf, untoldOfImage } from '../settings/denied-versions.mts'
 import type { Declares } from '../settings/settings.mts'
 import type { Versions } from '../settings/versions.mts'
 
@@ -64,6 +64,19 @@ export function denialsOf({ images, manifests }: Revision, versions: Versions): 
       linesOf(image, denialOf(versions[name]?.denied ?? {}, '', image)),
     ),
     ...manifests.flatMap(imagesIn).flatMap((image) => linesOf(image, denialOfImage(versions, image))),
+  ]
+  return [...new Set(found)]
+}
+
+/** Images of a revision of which it cannot be known whether they may run, one line each, by versions.json as it is now. */
+export function untoldIn({ images, manifests }: Revision, versions: Versions): string[] {
+  const linesOf = (image: string, why: string | undefined): string[] =>
+    why === undefined ? [] : [`${image}: ${why}`]
+  const found = [
+    ...Object.entries(images).flatMap(([name, image]) =>
+      linesOf(image, untoldOf(name, versions[name] ?? {}, image)),
+    ),
+    ...manifests.flatMap(imagesIn).flatMap((image) => linesOf(image, untoldOfImage(versions, image))),
   ]
   return [...new Set(found)]
 }

@@ -12,7 +12,7 @@ import { withoutUnproven } from '../run/policies.mts'
 import { methodOf, storeOf, usesVault } from '../settings/platform-vault.mts'
 import type { Settings } from '../settings/settings.mts'
 import { shortTime, type Revision } from '../state/revision.mts'
-import { requireNotDenied, targetOf } from './rollback-target.mts'
+import { requireNotDenied, targetOf, untoldIn } from './rollback-target.mts'
 import { readSchema, requireSameSchema } from './schema.mts'
 import { requireOwner } from '../state/scope.mts'
 import type { Session } from '../run/session.mts'
@@ -39,6 +39,8 @@ export async function rollBack<M extends Module>(
   const target = targetOf(revisions, options.revision, headingOf(module))
   log.title(`roll back to revision ${target.number} of ${shortTime(target.when)}`)
   requireNotDenied(module, target, versions)
+  for (const line of untoldIn(target, versions))
+    log.warn(line, 'find out which version that digest is, before its pods are trusted with a key')
   await requireSameSchema(session, target)
   requireSameStore(target, inputs.current())
   requireSameSettings(module, target, inputs.current())

@@ -6,7 +6,8 @@ import { planText, type PlanDocument } from '../kube/apply/plan-text.mts'
 import { denialsOf, newestTarget } from './rollback-target.mts'
 import type { RunRevision } from '../state/run-revision.mts'
 import type { Session } from '../run/session.mts'
-import { isOlder, type Versions } from '../settings/versions.mts'
+import { isOlder, withVersion } from '../settings/image-version.mts'
+import type { Versions } from '../settings/versions.mts'
 import { redact } from '../base/sensitive.mts'
 
 /** Prints the changes of a plan. @returns exit code 4 when something would change, else exit code 0 */
@@ -71,7 +72,7 @@ export function informationLines<M extends Module>(
     ...(options.upgrade
       ? []
       : chosen().newer.map(({ name, from, to }) =>
-          isOlder(to, from)
+          isOlder(withVersion(to, versions[name]?.version), from)
             ? (['Older', `versions.json has ${name} ${to}, ${from} is installed and stays`] as const)
             : (['Newer', `${name} ${from} -> ${to}: --upgrade`] as const),
         )),

@@ -1,12 +1,12 @@
 import { confirmYes } from '../base/confirm.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
-import { say } from '../base/log.mts'
+import { log, say } from '../base/log.mts'
 import { headingOf } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
 import { requireDump } from './dump.mts'
 import { readSchema } from './schema.mts'
 import type { Session } from '../run/session.mts'
-import { isOlder } from '../settings/versions.mts'
+import { hasDigestAlone, isOlder, withVersion } from '../settings/image-version.mts'
 import { written } from '../base/written.mts'
 
 /**
@@ -41,21 +41,31 @@ export async function announceUpgrade<M extends Module>(session: Session<M>): Pr
 
 /**
  * Requires no older image than the one that ran last: it would not run on the migrated schema. An image that a failed
- * upgrade never started does not count: its version may be corrected.
+ * upgrade never started does not count: its version may be corrected. One that its digest alone names cannot be compared,
+ * which is a warning before the question.
  * @throws KitError exit 5 when versions.json has an older version; exit 3 without a cluster; exit 2 or 6 to 9, see
  *   readSchema
  */
 async function requireForward<M extends Module>(session: Session<M>): Promise<void> {
-  const { module, inputs, chosen, requireOpened } = session
+  const { module, inputs, versions, chosen, requireOpened } = session
   if (module.schema?.(inputs.current()) === undefined) return
   const { current, all } = requireOpened().revisions
   const standing = all.findLast(({ state }) => state === 'applied' || state === 'validated')
   const failed = current?.state === 'pending'
   const moved = failed && (await readSchema(session)) !== standing?.schema
-  const back = chosen().newer.find(({ name, from, to }) => {
-    const ran = failed && !moved ? standing?.images[name] : from
-    return ran !== undefined && isOlder(to, ran)
-  })
+  const compared = chosen().newer.map((one) => ({
+    ...one,
+    ran: failed && !moved ? standing?.images[one.name] : one.from,
+  }))
+  for (const { name, to, ran } of compared)
+    if (ran !== undefined && ran !== to && hasDigestAlone(ran))
+      log.warn(
+        `${ran} tells no version: whether ${name} ${to} is older was not compared`,
+        'compare them by hand; an image that is named by tag and digest, name:VERSION@sha256:..., is compared',
+      )
+  const back = compared.find(
+    ({ name, to, ran }) => ran !== undefined && isOlder(withVersion(to, versions[name]?.version), ran),
+  )
   if (back === undefined) return
   throw new KitError(`${back.name} would go back from ${back.from} to ${back.to}`, {
     exitCode: exitCodes.conflict,

@@ -31,15 +31,18 @@ const writes = (name: string): Inside[] => [
   }),
 ]
 
+/** By /points/query: 1.19 still answers /points/search and documents it no more, a later version removes it. */
 const search = (name: string): Inside => ({
-  url: `${collection(name)}/points/search`,
+  url: `${collection(name)}/points/query`,
   method: 'POST',
-  json: { vector: [0.1, 0.2, 0.3, 0.4], limit: 1, with_payload: true },
+  json: { query: [0.1, 0.2, 0.3, 0.4], limit: 1, with_payload: true },
   as: 'qdrant',
 })
 
 interface Found {
-  readonly result: readonly { readonly id: unknown; readonly payload?: { readonly from?: unknown } }[]
+  readonly result: {
+    readonly points: readonly { readonly id: unknown; readonly payload?: { readonly from?: unknown } }[]
+  }
 }
 
 /**
@@ -58,10 +61,10 @@ export async function writePoint(tools: Tools, name: string): Promise<void> {
 export async function searchPoint(tools: Tools, name: string): Promise<string | undefined> {
   const [reply] = await askInside(tools, [search(name)])
   const { result } = dataOf<Found>(reply ?? { status: 0, text: 'no answer' }, 'search in Qdrant')
-  const [hit] = result
+  const [hit] = result.points
   return hit?.id === 1 && hit.payload?.from === 'keybuzz'
     ? undefined
-    : `the search found ${shortened(JSON.stringify(result), 80)}`
+    : `the search found ${shortened(JSON.stringify(result.points), 80)}`
 }
 
 /** Deletes a collection; a refusal by Qdrant is ignored. @throws KitError exit 3 or 5 to 10, see askInside */

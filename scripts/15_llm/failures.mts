@@ -55,7 +55,7 @@ export const failures = (settings: LlmSettings): readonly KnownFailure[] => [
     next: 'set REDIS_HOST in platform.env, then install again',
   },
   {
-    line: /Can't create Snapshots directory|snapshots\/tmp|Failed to create init file indicator/,
+    line: /Can't create (Snapshots|Collections) directory|snapshots\/tmp|Failed to create init file indicator/,
     meaning: 'Qdrant may not write into its volume.',
     next: 'the volume must give its files to group 1000 (fsGroup): check its StorageClass; block storage does',
   },

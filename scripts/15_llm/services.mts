@@ -2,7 +2,7 @@ import { listOf, Misfit, onlyFields, optional, text, wholeNumber, type Shape } f
 import { messageOf } from '../../lib/base/errors.mts'
 import type { SettingsView } from '../../lib/settings/settings.mts'
 import { isDnsName, isFolder, isPath, type Rule } from '../../lib/settings/validators.mts'
-import { denialOfImage } from '../../lib/settings/denied-versions.mts'
+import { denialOfImage, untoldOfImage } from '../../lib/settings/denied-versions.mts'
 import { problemWithImage, readVersions, type Versions } from '../../lib/settings/versions.mts'
 import { readYaml } from '../../lib/settings/yaml-file.mts'
 import { keyNames, keysFile, serviceKeys, type IsKnown } from './keys.mts'
@@ -102,7 +102,7 @@ const shape = onlyFields({
  * @param known names of variables that a service may list, see serviceKeys
  * @param host the public name of LiteLLM, which no service may have
  * @param versions those whose denied versions no service may have; without them none is refused
- * @throws KitError exit 2 with line and column: see readYaml; for an image that must never run, a name or host that is given twice or is the kit's,
+ * @throws KitError exit 2 with line and column: see readYaml; for an image that must never run or does not tell whether it is one, a name or host that is given twice or is the kit's,
  *   uid and root both or neither given, a port below 1024 without root, or a variable that is not set
  */
 export function readServices(
@@ -126,6 +126,8 @@ export function readServices(
       throw fail('name', `${one.name} is a name of the kit's own: choose another`)
     const denial = denialOfImage(versions, one.image)
     if (denial !== undefined) throw fail('image', denial)
+    const untold = untoldOfImage(versions, one.image)
+    if (untold !== undefined) throw fail('image', `${untold}: write tag and digest, name:VERSION@sha256:...`)
     for (const field of ['name', 'host'] as const) {
       const found = twice(field, at)
       if (found !== undefined) throw fail(field, found)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
-# Module 15 from end to end on the platform, with contract servers in place of LiteLLM and Qdrant: the first on its own
-# tables in PostgreSQL and on the real Redis. The program of the checks is the real one, in a real Python.
+# Module 15 from end to end on the platform. In place of LiteLLM a contract server, on its own tables in PostgreSQL and on
+# the real Redis; in place of Qdrant a small server over its real engine. The program of the checks is the real one, in a
+# real Python.
 
 setup_file() {
   load helper
@@ -94,6 +95,13 @@ nothing_written() {
   assert_equal "$(sql "select rolsuper from pg_roles where rolname = 'llm_practice'")" f
   assert [ "$(sql "select count(*) from pg_tables where tablename like 'LiteLLM_%'" llm_practice)" -gt 40 ]
   assert_equal "$(sql "select distinct tableowner from pg_tables where schemaname = 'public'" llm_practice)" llm_practice
+}
+
+@test "Qdrant is called what it is, in the first line of its log and in the report" {
+  run -0 --separate-stderr kubectl logs qdrant-0 --namespace llm-practice
+  assert_line --index 0 --regexp '^STAND-IN of Qdrant 1\.19\.0: a small HTTP server over the real engine \(qdrant-edge 0\.9\.0\)$'
+  run -0 cat validation/practice/MODULE15_VALIDATION.md
+  assert_output --partial '(qdrant): A stand-in over the real engine (qdrant-edge 0.9.0)'
 }
 
 @test "no key is in a ConfigMap, a pod's arguments, the report or the log" {

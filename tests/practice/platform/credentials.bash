@@ -125,10 +125,14 @@ vault_versions() {
 
 # contract_versions: the first version of every application that a contract server stands in for.
 contract_versions() {
-  local application version more
+  local application version more edge what
+  edge=$(sed -n 's/^qdrant-edge-py==\([^ ]*\).*/\1/p' "$here/images/contract/qdrant.txt")
   while read -r application version more; do
+    what='A contract server: it logs in and answers as the application would, and is not it'
+    [[ $application != qdrant ]] ||
+      what="A stand-in over the real engine (qdrant-edge $edge): a small HTTP server in place of the one of Qdrant"
     printf '  "%s": {"version": "%s", "image": "keybuzz-practice/%s:%s", "standIn": "%s"},\n' "$application" "$version" \
-      "$application" "$version" 'A contract server: it logs in and answers as the application would, and is not it'
+      "$application" "$version" "$what"
   done <"$here/images/contract/applications"
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { credentialsFolder } from '../../../lib/base/files.mts'
-import { denialOf, denialOfImage } from '../../../lib/settings/denied-versions.mts'
+import { denialOf, denialOfImage, untoldOf, untoldOfImage } from '../../../lib/settings/denied-versions.mts'
 import { describeImage, parseVersions, readVersions } from '../../../lib/settings/versions.mts'
 
 const { versions } = readVersions('no-such-environment')
@@ -23,7 +23,10 @@ for (const [version, image, reason] of [
   ['1.108.14', `${name}:main-stable`, /^main-stable /],
   // The tag is what pods start, the version what the operator believes.
   ['1.108.14', `${name}:v1.107.0`, /^1\.107\.\* /],
+  // A digest alone tells no version: the entry does.
   ['1.107.0', `${name}@sha256:${'a'.repeat(64)}`, /^1\.107\.\* /],
+  ['1.108.14', `${name}@sha256:${'a'.repeat(64)}`, undefined],
+  ['1.108.14', `${name}:v1.108.14@sha256:${'a'.repeat(64)}`, undefined],
   ['1.108.14', 'registry.example.com:5000/litellm:v1.108.14', undefined],
 ] as const)
   test(`LiteLLM ${version} as ${image.slice(0, 60)} is ${reason === undefined ? 'installed' : 'refused by name'}`, () => {
@@ -58,7 +61,7 @@ for (const [image, reason] of [
   ['registry.example.com:5000/berriai/litellm-non_root:v1.100.0', /^<1\.101\.1 has holes/],
   // Somebody's own program of that name, which counts from another start.
   ['registry.example.com/own/litellm:0.3.1', undefined],
-  // A digest alone tells no version; another program has versions of its own.
+  // A digest alone tells no version, see below; another program has versions of its own.
   [`ghcr.io/berriai/litellm@sha256:${'a'.repeat(64)}`, undefined],
   ['registry.example.com/embedder:1.82.7', undefined],
   ['registry.example.com/litellm-exporter:0.3.0', undefined],
@@ -69,6 +72,31 @@ for (const [image, reason] of [
     if (reason === undefined) assert.equal(found, undefined)
     else assert.match(found ?? '', reason)
   })
+
+const digest = `@sha256:${'a'.repeat(64)}`
+const ofLitellm = 'a digest alone tells no version, and some versions of litellm must never run'
+for (const [image, reason] of [
+  [`ghcr.io/berriai/litellm-non_root${digest}`, ofLitellm],
+  [`registry.example.com:5000/mirror/litellm-database${digest}`, ofLitellm],
+  [`${name}:v1.108.14${digest}`, undefined],
+  [`${name}:v1.108.14`, undefined],
+  // Nothing of these is denied.
+  [`docker.io/qdrant/qdrant${digest}`, undefined],
+  [`registry.example.com/embedder${digest}`, undefined],
+] as const)
+  test(`whether ${image.slice(0, 70)} may run is ${reason === undefined ? 'told' : 'not told'}`, () =>
+    assert.equal(untoldOfImage(versions, image), reason))
+
+test('what versions.json pins by its digest alone has the version there; an earlier digest of it has none', () => {
+  const pinned = `registry.example.com/proxy${digest}`
+  const entry = { version: '1.108.14', image: pinned, denied }
+  const earlier = pinned.replaceAll('a'.repeat(64), 'b'.repeat(64))
+  assert.equal(untoldOfImage({ litellm: entry }, pinned), undefined)
+  assert.equal(untoldOfImage({ litellm: entry }, earlier), ofLitellm)
+  assert.equal(untoldOf('litellm', entry, pinned), undefined)
+  assert.equal(untoldOf('litellm', entry, `registry.example.com/another-name${digest}`), ofLitellm)
+  assert.equal(untoldOf('qdrant', { image: 'qdrant:1' }, `qdrant${digest}`), undefined)
+})
 
 test('an environment with an image of its own has every version the kit denies, and those it adds', (context) => {
   const env = `denying-${process.pid}`

@@ -10,7 +10,6 @@ import { readRecords, decodeAll, encode } from '../../../lib/state/revision-stor
 import { createRecordCheck, type Revision } from '../../../lib/state/revision.mts'
 import { createRunRevision, mergeManifests } from '../../../lib/state/run-revision.mts'
 import { newestTarget, targetOf } from '../../../lib/verbs/rollback-target.mts'
-import { isOlder } from '../../../lib/settings/versions.mts'
 import { revisionOf } from './revisions.mts'
 import { fakeApi } from '../kube/fake-api.mts'
 
@@ -95,13 +94,6 @@ test('objects go newest first: the last step before the first, what reaches an a
     order.map(({ kind }) => kind),
     ['Ingress', 'Deployment', 'Service', 'Secret'],
   )
-})
-
-test('versions are compared by number, and not at all when they have none', () => {
-  assert.equal(isOlder('a/n8n:2.9.0', 'a/n8n:2.10.0'), true)
-  assert.equal(isOlder('a/n8n:2.10.0', 'a/n8n:2.9.0'), false)
-  assert.equal(isOlder('a/n8n:v1.2.3', 'a/n8n:1.2.3'), false)
-  assert.equal(isOlder('a/n8n@sha256:00', 'a/n8n:1.2.3'), false)
 })
 
 test('the table of modules: what is installed, what failed, what stands on a rollback, what is missing', () => {

@@ -32,9 +32,12 @@ interface World {
   readonly schema?: Partial<Schema>
   readonly plan?: boolean
   readonly all?: readonly ReturnType<typeof revisionOf>[]
+  /** What is installed, and what versions.json has. */
+  readonly from?: string
+  readonly to?: string
 }
 
-const sessionOf = ({ schema, plan = false, all = [first] }: World = {}) =>
+const sessionOf = ({ schema, plan = false, all = [first], from, to }: World = {}) =>
   ({
     env: 'staging',
     module: {
@@ -44,7 +47,8 @@ const sessionOf = ({ schema, plan = false, all = [first] }: World = {}) =>
       schema: () => ({ backup: ['pg_dump shop'], restore: ['pg_restore shop'], dump, ...schema }),
     },
     options: { upgrade: true, plan },
-    chosen: () => ({ newer: [{ name: 'shop', from: 'shop:1.0.0', to: 'shop:1.1.0' }] }),
+    versions: { shop: { version: '1.1.0' } },
+    chosen: () => ({ newer: [{ name: 'shop', from: from ?? 'shop:1.0.0', to: to ?? 'shop:1.1.0' }] }),
     inputs: { current: () => ({}) },
     answers: { yes: true, canAsk: false, confirm: [] },
     backends: () => ({ postgres: { findText: () => Promise.resolve('two') } }),
@@ -104,6 +108,28 @@ test('a plan asks for none; nor does a module that names none', async (t) => {
   const session = sessionOf() as unknown as { module: { schema: () => unknown } }
   session.module.schema = () => without
   await announceUpgrade(session as unknown as Session<never>)
+})
+
+test('with digests an upgrade is compared by tag or by the version of versions.json; else it says that it is not', async (t) => {
+  dumped(new Date())
+  const digest = (digit: string) => `@sha256:${digit.repeat(64)}`
+  const goesBack = { exitCode: 5, message: /^shop would go back from/ }
+  await assert.rejects(
+    announced(t, { from: `shop:1.2.0${digest('a')}`, to: `shop:1.1.0${digest('b')}` }),
+    goesBack,
+  )
+  await assert.rejects(announced(t, { from: `shop:1.2.0${digest('a')}`, to: `shop${digest('b')}` }), goesBack)
+  const words = /tells no version: whether shop .* is older was not compared/
+  assert.doesNotMatch(await announced(t, { from: 'shop:1.0.0', to: `shop${digest('b')}` }), words)
+  const said = await announced(t, { from: `shop${digest('a')}`, to: `shop:1.1.0${digest('b')}` })
+  assert.match(said, words)
+  assert.match(said, /Dump /)
+  // Back to what ran before an upgrade that failed.
+  const ran = `shop${digest('a')}`
+  const pending = revisionOf({ number: 2, state: 'pending', schema: 'two', images: { shop: 'shop:1.1.0' } })
+  const all = [revisionOf({ state: 'validated', schema: 'two', images: { shop: ran } }), pending]
+  const schema = { database: {} as never }
+  assert.doesNotMatch(await announced(t, { schema, all, from: 'shop:1.1.0', to: ran }), words)
 })
 
 /** The lines of a refused rollback to revision 1. */

@@ -61,3 +61,25 @@ for (const [what, then] of [
 test('a rollback to a version that may run goes on', async () => {
   await assert.rejects(back({ images: { litellm: right }, manifests: [deployed(right)] }), /it went on/)
 })
+
+test('a rollback to an image that its digest alone names says that its version is not known, and goes on', async ({
+  mock,
+}) => {
+  const digest = `@sha256:${'a'.repeat(64)}`
+  const said: string[] = []
+  const err = mock.method(process.stderr, 'write', (text: unknown) => Boolean(said.push(String(text))))
+  const [ours, service] = [`example.com/of-ours${digest}`, `example.com/litellm${digest}`]
+  try {
+    const then = { images: { litellm: ours }, manifests: [deployed(service), deployed(`${right}${digest}`)] }
+    await assert.rejects(back(then), /it went on/)
+  } finally {
+    err.mock.restore()
+  }
+  const warnings = said.filter((line) => line.includes('tells no version'))
+  assert.equal(warnings.length, 2, said.join(''))
+  for (const [at, image] of [ours, service].entries())
+    assert.match(
+      warnings[at] ?? '',
+      new RegExp(`${image}: a digest alone .* versions of litellm must never run`),
+    )
+})

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
-import { KitError } from '../../../../lib/base/errors.mts'
+import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 import { createWrites, type Writes } from '../../../../lib/base/writes.mts'
 import type { KubeReader } from '../../../../lib/kube/reader.mts'

@@ -274,7 +274,7 @@ const wrong: Wrong[] = [
   [
     'qdrant.search',
     'a search that finds nothing',
-    { fault: ({ path }) => (path.endsWith('/search') ? { json: { result: [] } } : undefined) },
+    { fault: ({ path }) => (path.endsWith('/query') ? { json: { result: { points: [] } } } : undefined) },
     'failed',
     /the search found \[\]/,
   ],

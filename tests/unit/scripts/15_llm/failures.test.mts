@@ -35,6 +35,7 @@ for (const [lines, meaning] of [
     /may not write into its volume/,
   ],
   [["Can't create Snapshots directory: Permission denied"], /may not write into its volume/],
+  [["Can't create Collections directory: Permission denied"], /may not write into its volume/],
   [
     ['prisma.engine.errors.NotConnectedError: Not connected to the query engine'],
     /could not reach PostgreSQL/,

@@ -176,6 +176,28 @@ test('a service whose image is a version of LiteLLM that an intruder published i
   assert.equal(withImage('registry.example.com/mirror/litellm:v1.108.14'), undefined)
 })
 
+test('a digest is taken for any service; for a build of LiteLLM only with the tag that tells its version', () => {
+  const view: SettingsView = { env: 'dev', text: (key) => (key === 'KEYS_ENV' ? keys : undefined) }
+  const digest = `@sha256:${'a'.repeat(64)}`
+  const withImage = (image: string) =>
+    problemOfServices(services.replace('registry.example.com/embedder:1.9.4', image), view)
+  assert.equal(withImage(`registry.example.com/embedder${digest}`), undefined)
+  assert.equal(withImage(`registry.example.com/embedder:1.9.4${digest}`), undefined)
+  assert.equal(withImage(`registry.example.com/mirror/litellm:v1.108.14${digest}`), undefined)
+  assert.match(
+    withImage(`registry.example.com/mirror/litellm:v1.107.0${digest}`) ?? '',
+    /:3:5: 1\.107\.\* was/,
+  )
+  assert.equal(
+    withImage(`registry.example.com/mirror/litellm${digest}`),
+    '15_llm.services.yml:3:5: a digest alone tells no version, and some versions of litellm must never run: write tag and digest, name:VERSION@sha256:...',
+  )
+  assert.match(
+    withImage('registry.example.com/embedder@sha256:abc') ?? '',
+    /its digest is not sha256: and 64 digits/,
+  )
+})
+
 test('a damaged file of either kind is read, or refused with its name', () => {
   const random = createRandom()
   for (const [whole, problemOf] of [

@@ -113,7 +113,9 @@ function qdrant(state: State, { method, path, key, body }: Asked): Given {
     state.collections.set(name, body['points'])
     return { json: { result: { status: 'completed' } } }
   }
-  return { json: { result: state.collections.get(name) ?? [] } }
+  // 1.19 answers /points/search too, and documents it no more.
+  if (rest.join('/') !== 'points/query') return { status: 404, pieces: [''] }
+  return { json: { result: { points: state.collections.get(name) ?? [] } } }
 }
 
 async function serve(
@@ -159,6 +161,8 @@ export interface World {
   readonly sql?: { migrations?: string; models?: string }
   readonly settings?: LlmSettings
   readonly shipped?: number
+  /** The URL of a Qdrant in place of the stand-in, whenever it is asked. */
+  readonly qdrant?: () => string
   /** What the API server says when a service is asked. */
   readonly service?: () => Promise<string>
 }
@@ -243,7 +247,9 @@ export async function startWorld(): Promise<Started> {
           async runIn(_pod: LiveObject, [, , ...words]: string[]) {
             if (words[0] === 'migrations') return `${world.shipped ?? 2}\n`
             const here = words.map((word) =>
-              word.replaceAll(/http:\/\/(qdrant|litellm):/g, `http://${address(3)}:`),
+              word
+                .replaceAll('http://qdrant:6333', world.qdrant?.() ?? `http://${address(3)}:6333`)
+                .replaceAll('http://litellm:', `http://${address(3)}:`),
             )
             return (await run('python3', [join(folder, 'checks.py'), ...here], { env, timeout: 60_000 }))
               .stdout
