@@ -35,7 +35,8 @@ const reasons: readonly Reason[] = [
         : `kubectl delete node ${name}: it then joins by itself`,
   },
   {
-    says: /\bnot authorized\b/,
+    // A server with a database that is refused by the one it joined by, as after a rotation, goes on with its own copy.
+    says: /^(?!.*Unable to reconcile with remote datastore).*\bnot authorized\b/,
     means: 'its token is refused',
     isFinal: true,
     fix: (name) =>

@@ -123,10 +123,14 @@ test('a rotated token: exit 5 names the one server whose file has what etcd has,
   }
 })
 
-test('with the token etcd has, step 02 starts each server anew with it, whatever the files of the others say', async () => {
+test('with the token etcd has, step 02 starts each server anew with it, whatever the files of the others say', async (context) => {
   const world = await installed()
   rotate(world, 'master-03')
+  let screen = ''
+  context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
   await install(world, withToken(rotated))
+  assert.match(screen, /K3S_TOKEN was changed in etcd.*; master-01, master-02 would end at the next start/)
+  screen = ''
   assert.deepEqual(world.broken, [])
   assert.deepEqual(startsOf(world), [3, 2, 2])
   // That of master-01 joins by master-02, whose file had the older one.
@@ -137,6 +141,7 @@ test('with the token etcd has, step 02 starts each server anew with it, whatever
   world.writes = 0
   await install(world, withToken(rotated))
   assert.equal(world.writes, 0)
+  assert.doesNotMatch(screen, /was changed in etcd/)
 })
 
 test('a lost token is taken over from the server that has the one of etcd, not from the first', async () => {
@@ -230,6 +235,9 @@ const journals = {
     'time="2026-11-29T10:00:00Z" level=fatal msg="/var/lib/rancher/k3s/server/cred/ipsec.psk, /var/lib/rancher/k3s/server/cred/passwd newer than datastore and could cause a cluster outage. Remove the file(s) from disk and restart to be recreated from datastore."',
   token:
     'time="2026-11-29T10:00:00Z" level=error msg="Shutdown request received: failed to save bootstrap data: bootstrap data already found and encrypted with different token"',
+  // Not the reason: after it the server reads its own copy of etcd.
+  remote:
+    'time="2026-11-29T10:00:00Z" level=warning msg="Unable to reconcile with remote datastore: not authorized"',
   password:
     'time="2026-11-29T10:00:00Z" level=info msg="Waiting to retrieve agent configuration; server is not ready: Node password rejected, duplicate hostname"',
 }
@@ -254,7 +262,8 @@ test('a unit that ends for its token is told the place, the file to remove, and 
     assert.doesNotMatch(said, /backup/)
   }
   // The first try ends with the one, those after it with the other: the newest counts.
-  assert.match(await wordsOf(`${journals.token}\n${journals.passwd}`), /rm \S+\/cred\/passwd/)
+  const both = `${journals.remote}\n${journals.token}\n${journals.passwd}\n${journals.remote}`
+  assert.match(await wordsOf(both), /rm \S+\/cred\/passwd/)
 })
 
 test('a rejected node password: the Node of a worker is deleted, that of a master never', async () => {
