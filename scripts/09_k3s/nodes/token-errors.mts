@@ -81,7 +81,12 @@ export function anotherOnHosts(token: Token, holders: readonly HostState[], sum:
         : 'K3s tells nobody which is right. With another one than its own a server starts once, and ends at its next start.',
     ],
     [
-      `if 09_k3s.env was changed or lost: write into it what this shows on ${others[0]?.name}: ${showing(file)}   `,
+      // With a master that has what the settings have, it was changed on others in any case.
+      ...(others.length < holders.length
+        ? []
+        : [
+            `if 09_k3s.env was changed or lost: write into it what this shows on ${others[0]?.name}: ${showing(file)}   `,
+          ]),
       `if ${line} was changed on ${namesOf(others)}: there, one after another: ${back}   `,
       ...(kind === 'server' ? ['if k3s token rotate was typed: the one it was given is right. '] : []),
       tokensSection,
