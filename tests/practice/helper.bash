@@ -248,6 +248,14 @@ k3s_step() {
   scripts/09_k3s/09_k3s_"$name".mts --env practice "$@"
 }
 
+# what_runs: what each master is configured with, and since when its K3s runs.
+what_runs() {
+  local machine
+  for machine in master-01 master-02 master-03; do
+    on "$machine" 'sha256sum /etc/rancher/k3s/config.yaml; systemctl show k3s --property ActiveEnterTimestampMonotonic'
+  done
+}
+
 # with_servers SED: another servers.tsv, until restore_servers.
 with_servers() {
   [[ -e $credentials/servers.tsv.right ]] || cp -p "$credentials/servers.tsv" "$credentials/servers.tsv.right"

@@ -279,6 +279,114 @@ assert_three_members() {
 }
 
 # bats test_tags=long
+@test "a fixed value changed in 09_k3s.env, on one host and on all: exit 5 with both values and both ways, and nothing is written" {
+  local machine before config=/etc/rancher/k3s/config.yaml
+  before=$(what_runs)
+  with_setting "$credentials/09_k3s.env" FLANNEL_BACKEND host-gw k3s_step 02_install_control_plane
+  assert_equal "$(what_runs)" "$before"
+  assert_equal "$status" 5
+  assert_output --partial "FLANNEL_BACKEND: vxlan in $config of practice-master-01, host-gw in the settings"
+  assert_output --partial "write into 09_k3s.env of this environment: FLANNEL_BACKEND='vxlan'"
+  on master-02 "cp -p $config /root/config.yaml && sed -i 's/^cluster-dns: .*/cluster-dns: 10.43.0.20/' $config"
+  before=$(what_runs)
+  run k3s_step 02_install_control_plane
+  assert_equal "$(what_runs)" "$before"
+  assert_equal "$status" 5
+  assert_output --partial "CLUSTER_DNS: 10.43.0.20 in $config of practice-master-02, 10.43.0.10 in the settings"
+  assert_output --partial 'on practice-master-02 write "cluster-dns: 10.43.0.10"'
+  for machine in master-01 master-03; do on "$machine" "cp -p $config /root/config.yaml && sed -i 's/^cluster-dns: .*/cluster-dns: 10.43.0.20/' $config"; done
+  run k3s_step 02_install_control_plane
+  assert_equal "$status" 5
+  assert_output --partial "write into 09_k3s.env of this environment: CLUSTER_DNS='10.43.0.20'"
+  assert_output --partial 'on practice-master-01, practice-master-02, practice-master-03 write "cluster-dns: 10.43.0.10"'
+  # What the message names does tell which side was changed.
+  run -0 kubectl get configmap cluster --namespace keybuzz-system -o yaml
+  assert_output --partial 'dns: 10.43.0.10'
+  for machine in master-01 master-02 master-03; do on "$machine" "cp -p /root/config.yaml $config"; done
+  run -0 k3s_step 02_install_control_plane
+  assert_output --partial '3 of 3 servers run as they should, untouched'
+}
+
+# token_of MACHINE: what its server/token has behind the last colon.
+token_of() { on "$1" "sed 's/.*://' /var/lib/rancher/k3s/server/token"; }
+
+# until_journal MACHINE WORDS: until its K3s has written them within the last minutes.
+until_journal() {
+  on "$1" "timeout 120 sh -c 'until journalctl --unit k3s --since=-3min --output cat | grep -q \"$2\"; do sleep 1; done'"
+}
+
+# bats test_tags=long
+@test "a server token that was rotated: exit 5 before anything is written; the README's lines give it to every server" {
+  local machine before token
+  cp -p "$credentials/09_k3s.env" "$BATS_TEST_TMPDIR/09_k3s.env"
+  run -0 type_on master-02 rotate
+  before=$(what_runs)
+  run k3s_step 02_install_control_plane
+  assert_equal "$(what_runs)" "$before"
+  assert_equal "$status" 5
+  assert_output --partial 'K3S_TOKEN is not the one etcd of the cluster has'
+  assert_output --partial '/var/lib/rancher/k3s/server/token of practice-master-02 has it, 09_k3s.env has another'
+  sed -i '/^K3S_TOKEN=/d' "$credentials/09_k3s.env"
+  run -0 k3s_step 02_install_control_plane
+  assert_output --partial 'K3S_TOKEN taken over from practice-master-02'
+  token=$(setting K3S_TOKEN)
+  refute_output --partial "$token"
+  assert [ "$token" != "$(sed -nE "s/^K3S_TOKEN='(.*)'$/\1/p" "$BATS_TEST_TMPDIR/09_k3s.env")" ]
+  for machine in master-01 master-02 master-03; do assert_equal "$(token_of "$machine")" "$token"; done
+  assert_three_members
+  run -0 k3s_step 02_install_control_plane
+  assert_output --partial '3 of 3 servers run as they should, untouched'
+  # What would have ended each of them.
+  for machine in master-01 master-02 master-03; do
+    on "$machine" 'systemctl restart k3s'
+    kubectl wait node --all --for=condition=Ready --timeout=240s
+  done
+}
+
+# bats test_tags=long
+@test "a server that starts between a rotation and the next run has ended: the run begins with it and says what to type there" {
+  # By this one the others have joined: it still takes the older token, and tells what it has on its disk.
+  run -0 type_on master-01 rotate
+  on master-03 'systemctl restart --no-block k3s'
+  until_journal master-03 'cred/passwd newer than datastore'
+  sed -i '/^K3S_TOKEN=/d' "$credentials/09_k3s.env"
+  run k3s_step 02_install_control_plane
+  assert_equal "$status" 9
+  assert_output --partial 'practice-master-03 did not become ready'
+  assert_output --partial 'rm /var/lib/rancher/k3s/server/cred/passwd'
+  assert_output --partial '"Tokens and snapshots"'
+  type_on master-03 passwd
+  run -0 k3s_step 02_install_control_plane
+  assert_equal "$(token_of master-03)" "$(setting K3S_TOKEN)"
+  assert_three_members
+  run -0 k3s_step 02_install_control_plane
+  assert_output --partial '3 of 3 servers run as they should, untouched'
+}
+
+# bats test_tags=long
+@test "an agent token changed by hand on a server: exit 5 names it; put back by the README's lines it starts again and again" {
+  local before config=/etc/rancher/k3s/config.yaml
+  on master-02 "cp -p $config /root/config.yaml && sed -i 's/^agent-token: .*/agent-token: changed-by-hand-3Aa/' $config && systemctl restart k3s"
+  kubectl wait node --all --for=condition=Ready --timeout=240s
+  before=$(what_runs)
+  run k3s_step 02_install_control_plane
+  assert_equal "$(what_runs)" "$before"
+  assert_equal "$status" 5
+  assert_output --partial 'K3S_AGENT_TOKEN is not the one practice-master-02 has'
+  assert_output --partial 'if agent-token: was changed on practice-master-02'
+  refute_output --partial changed-by-hand
+  on master-02 'systemctl restart --no-block k3s'
+  until_journal master-02 'cred/passwd newer than datastore'
+  on master-02 "cp -p /root/config.yaml $config"
+  type_on master-02 passwd
+  on master-02 'systemctl restart k3s'
+  kubectl wait node --all --for=condition=Ready --timeout=240s
+  run -0 k3s_step 02_install_control_plane
+  assert_output --partial '3 of 3 servers run as they should, untouched'
+  assert_three_members
+}
+
+# bats test_tags=long
 @test "an uninstall leaves no chain, set, mount, interface or process" {
   kit --module 12 --uninstall --confirm n8n
   run -0 kit --module 9 --uninstall --confirm k3s

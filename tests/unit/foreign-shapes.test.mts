@@ -34,6 +34,7 @@ import { fixedIn } from '../../scripts/09_k3s/host/fixed.mts'
 import { imagesIn } from '../../scripts/09_k3s/host/held-images.mts'
 import { lastWordsIn } from '../../scripts/09_k3s/nodes/journal.mts'
 import { missingIn } from '../../scripts/09_k3s/nodes/readiness.mts'
+import { bootstrapKeysIn } from '../../scripts/09_k3s/nodes/bootstrap-key.mts'
 import { departureIn } from '../../scripts/09_k3s/nodes/departure.mts'
 import { unitIn } from '../../scripts/09_k3s/nodes/unit-state.mts'
 import { memberProblems, membersIn } from '../../scripts/09_k3s/nodes/members.mts'
@@ -209,6 +210,7 @@ test('what hosts say of themselves, of etcd and of volumes: read, or exit 6 with
     random.next() < 0.5 ? JSON.stringify(damaged(random, value)) : damagedText(random, JSON.stringify(value))
   const read = () => {
     given = `node=True v1\nmembers=${any(list)}\nvoters=k8s-1:True\n`
+    bootstrapKeysIn(`bootstrap=${any({ kvs: [{ key: 'L2Jvb3RzdHJhcC8w' }] })}\n`)
     departureIn(given, { name: 'k8s-1', address: '192.0.2.1' })
     memberProblems(membersIn(given), 'k8s-1:True', '192.0.2.1', 'others')
     missingIn(damagedText(random, `readyz=ok\nprogram=v1\nrestarts=1\n${given}`), { address: 'k8s-1' }, [])

@@ -67,6 +67,7 @@ const readers: Readonly<Record<string, string>> = {
   'scripts/09_k3s/host/fixed.mts': shapes,
   'scripts/09_k3s/host/held-images.mts': shapes,
   'scripts/09_k3s/monitoring/ask.mts': shapes,
+  'scripts/09_k3s/nodes/bootstrap-key.mts': shapes,
   'scripts/09_k3s/nodes/departure.mts': shapes,
   'scripts/09_k3s/nodes/journal.mts': shapes,
   'scripts/09_k3s/nodes/members.mts': shapes,

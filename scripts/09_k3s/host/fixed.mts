@@ -1,7 +1,9 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { systemNamespace } from '../../../lib/base/names.mts'
 import { shortened } from '../../../lib/base/sensitive.mts'
 import { visible } from '../../../lib/base/visible.mts'
 import { written } from '../../../lib/base/written.mts'
+import { factsName } from '../../../lib/state/cluster-network.mts'
 import type { K3sSettings } from '../settings.mts'
 import { paths } from './paths.mts'
 
@@ -88,27 +90,31 @@ interface Differing {
   readonly others: readonly FixedOf[]
 }
 
-/** When all members have the same value the settings are wrong; when only some differ, these were changed by hand. */
+/**
+ * Both ways: the hosts do not tell whether the settings or config.yaml were changed. The record in the cluster does,
+ * for what is a setting.
+ * @param members how many servers have these values
+ */
 function hintFor(differing: readonly Differing[], members: number): string {
   const inFile = differing.flatMap(({ key, others }) => {
     const values = new Set(others.map(({ fixed }) => fixed.get(key)))
     const [value] = values
     const setting = settingOf[key]
-    return setting === undefined || value === undefined || values.size > 1 || others.length < members
+    return setting === undefined || value === undefined || values.size > 1
       ? []
       : [`${setting}='${shown(value)}'`]
   })
-  const byHand = differing.filter(
-    ({ key, others }) => settingOf[key] === undefined || others.length < members,
-  )
-  const hosts = new Set(byHand.flatMap(({ others }) => others.map(({ name }) => name)))
+  const hosts = new Set(differing.flatMap(({ others }) => others.map(({ name }) => name)))
+  const lines = differing.map(({ key, value }) => `"${key}: ${value}"`)
+  const byHand = `on ${[...hosts].join(', ')} write ${lines.join(', ')} into ${paths.config}, then systemctl restart k3s, one after another`
+  if (inFile.length === 0) return `changed by hand: ${byHand}; then run the same command again`
+  const rest = differing.some(({ others }) => others.length < members)
+    ? `, and into ${paths.config} of the other masters too`
+    : ''
   return [
-    ...(inFile.length === 0 ? [] : [`write into 09_k3s.env of this environment: ${inFile.join(' ')}`]),
-    ...(hosts.size === 0
-      ? []
-      : [
-          `changed by hand: on ${[...hosts].join(', ')} write ${byHand.map(({ key, value }) => `"${key}: ${value}"`).join(', ')} into ${paths.config}, then systemctl restart k3s`,
-        ]),
+    `this tells what the cluster was made with: kubectl get configmap ${factsName} --namespace ${systemNamespace} -o yaml`,
+    `if it is what those hosts have, write into 09_k3s.env of this environment: ${inFile.join(' ')}${rest}`,
+    `if it is what the settings have: ${byHand}`,
     'then run the same command again',
   ].join('; ')
 }

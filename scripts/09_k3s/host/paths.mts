@@ -8,6 +8,8 @@ export const paths = {
   images: '/var/lib/rancher/k3s/agent/images',
   server: '/var/lib/rancher/k3s/server',
   etcd: '/var/lib/rancher/k3s/server/db/etcd',
+  /** K3s': the passwords of servers and agents. Removed, it is made again from etcd at the next start. */
+  passwd: '/var/lib/rancher/k3s/server/cred/passwd',
   /** Written by K3s, or by the kit: etcd has removed this server, and its data can no longer be used. */
   tombstone: '/var/lib/rancher/k3s/server/db/etcd/tombstone',
   /** Of an agent that has joined: the servers it knows. */

@@ -1,4 +1,4 @@
-import { exitCodes, KitError, NotYet } from '../../../lib/base/errors.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import { log } from '../../../lib/base/log.mts'
@@ -7,7 +7,7 @@ import type { RawValues } from '../../../lib/settings/settings.mts'
 import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
 import { requireSameFixed } from '../host/fixed.mts'
 import type { HeldImages } from '../host/held-images.mts'
-import { paths } from '../host/paths.mts'
+import { bootstrapKeysOf } from './bootstrap-key.mts'
 import { serverConfig, type Origin } from './config.mts'
 import { departureOf } from './departure.mts'
 import { forgetNode } from './forget-node.mts'
@@ -30,7 +30,7 @@ import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { leaderless, missingOf, nodeless, serverIsHealthy } from './readiness.mts'
 import { deleteStrayPods } from './pod-addresses.mts'
-import { hideToken, requireSameTokens, withTokens } from './tokens.mts'
+import { isTokenInDoubt, readToken, requireSameTokens, warnOfOlderTokens, withTokens } from './tokens.mts'
 import { written } from '../../../lib/base/written.mts'
 
 /** The masters, and what their installation needs. */
@@ -70,17 +70,19 @@ export async function ensureServers({
   const states = await withMembership(asked, servers)
   const changes = ({ name }: HostState) => masters.some((master) => master.name === name)
   requireNodes(states, 'master', given.ENV, servers.length)
-  requireSameTokens(states, given)
+  const keys = isTokenInDoubt(states, given) ? await bootstrapKeysOf(states, servers) : []
+  requireSameTokens({ states, keys }, given)
   requireSameFixed(states, given)
   const { begins, order } = planFormation(states, known, changes)
   requireSameProgram(order, artifacts)
   // A wrong checksum ends the run before anything is saved, also on this machine.
   if (states.some(({ program }) => program === undefined)) await proveAll(artifacts)
-  const settings = await withTokens({ states, servers, settings: given, keep })
+  const settings = await withTokens({ states, keys, servers, settings: given, keep })
+  warnOfOlderTokens(states, settings)
   await Promise.all(masters.map((master) => copyArtifacts(master, artifacts)))
   const tokens = new Map<string, Promise<string>>()
   const tokenOf = (name: string) => {
-    const token = tokens.get(name) ?? readToken(hostOf(servers, name))
+    const token = tokens.get(name) ?? readToken(hostOf(servers, name), settings)
     tokens.set(name, token)
     return token
   }
@@ -88,7 +90,7 @@ export async function ensureServers({
   const { version } = requireVersion(versions, 'k3s')
   const members = order.filter(({ data }) => data).map(({ name }) => hostOf(servers, name))
   const whole: { host: Host; held: HeldImages | undefined }[] = []
-  for (const state of order.filter(changes)) {
+  for (const state of inTurn(order.filter(changes))) {
     const host = hostOf(servers, state.name)
     const config = serverConfig(settings, version, state, await originOf(state, begins, order, tokenOf))
     const wanted: DesiredState = { role: 'server', config, artifacts, pods: settings.CLUSTER_CIDR, proxy }
@@ -125,6 +127,12 @@ export async function ensureServers({
   if (untouched > 0) log.ok(`${untouched} of ${masters.length} servers run as they should, untouched`)
 }
 
+/** Members that have ended come first: while one is away no other may be started. */
+function inTurn(order: readonly HostState[]): readonly HostState[] {
+  const hasEnded = ({ data, active, starting }: HostState) => data && !active && !starting
+  return [...order.filter(hasEnded), ...order.filter((state) => !hasEnded(state))]
+}
+
 /**
  * True when K3s runs and the cluster has no Node of its name: a kubelet registers only when it starts, so a Node that
  * was deleted never comes back by itself. False when the API does not answer in time.
@@ -151,16 +159,6 @@ async function originOf(
   // It is the only server, so no other one has a token.
   if (other === undefined) return { begins: true }
   return { joins: state.joins ?? other.address, token: await tokenOf(other.name) }
-}
-
-/**
- * The join token of a server in its full form, with which a joining server verifies the cluster's CA.
- * @throws NotYet while the server has none, as under --plan before the cluster exists
- */
-async function readToken(server: Host): Promise<string> {
-  const { code, stdout } = await server.read(['cat', `${paths.server}/token`], { shown: 'read the token' })
-  if (code !== 0 || !stdout.startsWith('K10')) throw new NotYet('09_k3s_02_install_control_plane')
-  return hideToken(stdout.trim())
 }
 
 /**

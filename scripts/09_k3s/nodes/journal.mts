@@ -1,6 +1,7 @@
 import { shortened } from '../../../lib/base/sensitive.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import { paths } from '../host/paths.mts'
+import { paths, unitOf } from '../host/paths.mts'
+import { tokensSection } from './token-errors.mts'
 
 /** A known reason why a unit does not start: K3s' message, and what it means. */
 export interface Reason {
@@ -10,8 +11,8 @@ export interface Reason {
   readonly isFinal?: true
   /** Also logged during a normal start: it is the reason only where K3s logs little else. */
   readonly isCommon?: true
-  /** What to do, for the host called `name`. */
-  readonly fix: (name: string) => string
+  /** What to do, for the host called `name` whose `unit` does not start. */
+  readonly fix: (name: string, unit: string) => string
 }
 
 /** The known reasons, with the messages of K3s v1.36.3 (each was provoked on it). */
@@ -27,10 +28,15 @@ const reasons: readonly Reason[] = [
     says: /Node password rejected|unable to verify (node identity|password)/,
     means: 'the cluster knows another machine by its name',
     isFinal: true,
-    fix: (name) => `kubectl delete node ${name}: it then joins by itself`,
+    // With the Node of a master K3s takes its member out of etcd, also one that lives.
+    fix: (name, unit) =>
+      unit === unitOf('server')
+        ? 'run module 9 again: it takes out what this machine was before it was installed anew'
+        : `kubectl delete node ${name}: it then joins by itself`,
   },
   {
-    says: /\bnot authorized\b/,
+    // A server with a database that is refused by the one it joined by, as after a rotation, goes on with its own copy.
+    says: /^(?!.*Unable to reconcile with remote datastore).*\bnot authorized\b/,
     means: 'its token is refused',
     isFinal: true,
     fix: (name) =>
@@ -53,9 +59,16 @@ const reasons: readonly Reason[] = [
       `on ${name}: systemctl stop k3s; mv ${paths.server}/db ${paths.server}/db.away; then run module 9 again: it joins anew`,
   },
   {
-    says: /encrypted with different token|newer than datastore/,
-    means: 'its tokens are not those its database was made with',
-    fix: () => 'put K3S_TOKEN and K3S_AGENT_TOKEN of 09_k3s.env back from your backup',
+    says: /cred\/passwd\b.* newer than datastore/,
+    means: 'it was started with another token than the cluster has, and keeps that',
+    fix: (name) =>
+      `on ${name}: systemctl stop k3s; token: and agent-token: of ${paths.config}, where they were changed, as the cluster has them; rm ${paths.passwd}; systemctl start k3s. ${tokensSection}`,
+  },
+  {
+    says: /encrypted with different token/,
+    means: 'its server token is not the one the cluster has',
+    fix: (name) =>
+      `token: of ${paths.config} of ${name}, and K3S_TOKEN of 09_k3s.env, must be the one that was given to k3s token rotate, or that of the snapshot that was restored. ${tokensSection}`,
   },
   {
     says: /no space left on device/i,
@@ -158,6 +171,6 @@ export async function lastWordsOf(host: Host, unit: string): Promise<string[]> {
   return [
     `${unit}: ${line}`,
     ...(last === undefined ? [] : [`${unit}, at last: ${last}`]),
-    `${reason.means}: ${reason.fix(host.name)}`,
+    `${reason.means}: ${reason.fix(host.name, unit)}`,
   ]
 }

@@ -10,10 +10,12 @@ import { membersIn, type Member } from './members.mts'
 
 const keys = `${paths.server}/tls/etcd`
 
+/** curl with the client certificate, for POSIX shell. It must be given a time limit. */
+export const etcdCurl = `curl --cacert ${keys}/server-ca.crt --cert ${keys}/client.crt --key ${keys}/client.key`
+
 /** POSIX shell: prints a line `members=JSON` when the etcd of this server gives its list. */
 export const membersPart = `for port in 2379 2382; do
-  curl -fsS --max-time 5 --cacert ${keys}/server-ca.crt --cert ${keys}/client.crt --key ${keys}/client.key \\
-    -d '{}' "https://127.0.0.1:$port/v3/cluster/member/list" 2>/dev/null | tr -d '\\n' | sed 's/^/members=/' && echo
+  ${etcdCurl} -fsS --max-time 5 -d '{}' "https://127.0.0.1:$port/v3/cluster/member/list" 2>/dev/null | tr -d '\\n' | sed 's/^/members=/' && echo
 done`
 
 /**
@@ -31,8 +33,7 @@ export async function membersOf(server: Host): Promise<Member[] | undefined> {
  * `"code"` and a message; without a response nothing listens on that port.
  */
 const removal = `for port in 2382 2379; do
-  said=$(curl -sS --max-time 10 --cacert ${keys}/server-ca.crt --cert ${keys}/client.crt --key ${keys}/client.key \\
-    -d "{\\"ID\\":\\"$1\\"}" "https://127.0.0.1:$port/v3/cluster/member/remove") || continue
+  said=$(${etcdCurl} -sS --max-time 10 -d "{\\"ID\\":\\"$1\\"}" "https://127.0.0.1:$port/v3/cluster/member/remove") || continue
   case $said in
     *'member not found'*) exit 0 ;;
     *'"code"'*) echo "$said" >&2; exit 1 ;;

@@ -71,7 +71,11 @@ for (const [key, setting, other] of [
         new RegExp(
           `${setting}: ${settings[setting]} in .*config.yaml of master-03, ${other} in the settings`,
         ),
-        new RegExp(`write into 09_k3s.env of this environment: ${setting}='${settings[setting]}'`),
+        // Which side was changed nothing on the hosts tells: both ways, and what does tell.
+        new RegExp(
+          `kubectl get configmap cluster .*write into 09_k3s.env of this environment: ${setting}='${settings[setting]}'; ` +
+            `if it is what the settings have: on master-01, master-02, master-03 write "${key}: ${other}" into`,
+        ),
       ),
     )
     assert.equal(world.writes, 0)
@@ -108,13 +112,17 @@ test('all values that differ are told at once; one changed by hand on a single s
       /^CLUSTER_DNS, secrets-encryption: not what/,
       /CLUSTER_DNS: 10\.43\.0\.20 in .* of master-02, 10\.43\.0\.10 in the settings/,
       /secrets-encryption: false in .* of master-02, true in every cluster of the kit/,
-      /^changed by hand: on master-02 write "cluster-dns: 10\.43\.0\.10", "secrets-encryption: true" into/m,
+      /09_k3s.env of this environment: CLUSTER_DNS='10\.43\.0\.20', and into \S+config.yaml of the other masters too/,
+      /if it is what the settings have: on master-02 write "cluster-dns: 10\.43\.0\.10", "secrets-encryption: true" into/,
     ),
   )
   const without = { name: 'master-03', fixed: new Map<string, string>(alike.slice(0, 4)) }
   assert.throws(
     () => requireSameFixed([one, without], settings),
-    exit5(/secrets-encryption: nothing in .* master-03/),
+    exit5(
+      /secrets-encryption: nothing in .* master-03/,
+      /^changed by hand: on master-03 write "secrets-encryption: true" into/m,
+    ),
   )
 })
 

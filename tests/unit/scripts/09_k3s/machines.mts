@@ -39,6 +39,8 @@ interface Machine {
   /** Its service ends again and again. */
   failing: boolean
   joins: string
+  /** What its files server/token and agent-token have, where that is not what its cluster has. */
+  keeps: Partial<World['tokens']>
   /** Asked once more before it is healthy. */
   settling: boolean
   drained: boolean
@@ -63,7 +65,7 @@ export interface World {
   /** Names of servers whose Nodes do not say which member is theirs; once they are deleted, they stay as `ending`. */
   readonly nameless: Set<string>
   readonly ending: Set<string>
-  /** What K3s was begun with, and keeps for good. */
+  /** What the cluster has, by etcd. */
   tokens: { readonly server: string; readonly agent: string }
   /** Clusters that were begun: more than one is a split brain. */
   begun: number
@@ -88,6 +90,7 @@ export const bare = () => ({
   tombstone: false,
   failing: false,
   joins: '',
+  keeps: {} as Partial<World['tokens']>,
   settling: false,
   drained: false,
   ending: false,
@@ -174,11 +177,10 @@ function startService(world: World, one: Machine): void {
     world.begun += 1
     world.tokens = told
   }
-  if (
-    one.role === 'master' &&
-    (told.agent !== world.tokens.agent || (one.joins === '' && told.server !== world.tokens.server))
-  )
-    world.broken.push(`${one.name} was told other tokens than its cluster was made with`)
+  const secret = told.server.replace(/.*:/, '')
+  if (one.role === 'master' && (told.agent !== world.tokens.agent || secret !== world.tokens.server))
+    world.broken.push(`${one.name} was told other tokens than its cluster has`)
+  one.keeps = {}
   if (!one.registered && world.nodes.has(one.name))
     world.broken.push(`${one.name} joined under a name whose password is another's`)
   if (!one.registered && world.carrying.has(one.name))
@@ -261,6 +263,8 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   if (shown === 'ask whether the host is prepared' || shown === 'ask the host about itself')
     return [0, documentOf(one)]
   const line = words.join(' ')
+  if (shown === 'ask etcd which token the cluster has')
+    return [0, isHealthy(world, one) ? bootstrapOf(world) : '']
   if (shown === 'ask etcd for its members') return [0, isHealthy(world, one) ? membersOf(world) : '']
   if (shown === 'ask for a Node and its member of etcd')
     return [0, `${nodeOf(world, words.at(-1) ?? '')}\n${membersOf(world)}\n`]
@@ -269,8 +273,11 @@ function answer(world: World, one: Machine, words: readonly string[], shown = ''
   if (shown === 'ask whether this server is healthy') return [0, wholenessOf(world, one)]
   if (shown === 'read the kubeconfig') return one.data ? [0, 'kubeconfig'] : [1, '']
   if (/^read .*\/(agent-)?token$/.test(shown))
-    return one.data ? [0, `${world.tokens[shown.endsWith('/agent-token') ? 'agent' : 'server']}\n`] : [1, '']
-  if (shown === 'read the token') return one.data ? [0, 'K10abc::server:of-the-cluster'] : [1, '']
+    return one.data
+      ? [0, `${tokensOf(world, one)[shown.endsWith('/agent-token') ? 'agent' : 'server']}\n`]
+      : [1, '']
+  if (shown === 'read the token')
+    return one.data ? [0, `K10abc::server:${tokensOf(world, one).server}\n`] : [1, '']
   if (shown === 'ask for the token and the Nodes of workers') return viewOfWorkers(world, one)
   if (shown === 'ask whether the agent runs') return [0, saidAnew(one)]
   if (line === 'systemctl is-active k3s') return [0, one.active ? 'active\n' : 'inactive\n']
@@ -333,10 +340,17 @@ function viewOfWorkers(world: World, one: Machine): [number, string] {
 /** Tokens of an operator's, as settings hold them. */
 export const tokens = { server: 'server-token-of-the-tests', agent: 'agent-token-of-the-tests' }
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
-const madeWith = ({ tokens: { server, agent } }: World): string[] => [
+const tokensOf = (world: World, { keeps }: Machine): World['tokens'] => ({ ...world.tokens, ...keeps })
+const madeWith = ({ server, agent }: World['tokens']): string[] => [
   ...(server === '' ? [] : [`token=${sha256(server)}`]),
   ...(agent === '' ? [] : [`agent-token=${sha256(agent)}`]),
 ]
+
+/** The key of etcd that is named after the server token, as etcd answers. */
+function bootstrapOf({ tokens: { server } }: World): string {
+  const key = Buffer.from(`/bootstrap/${sha256(server).slice(0, 12)}`).toString('base64')
+  return `bootstrap=${JSON.stringify({ header: { revision: '9' }, kvs: [{ key, version: '1' }], count: '1' })}\n`
+}
 
 const imagesOf = ({ active, noted, gone }: Machine): string =>
   active ? [...noted.map((sum) => `image ${sum}`), ...gone.map((line) => `image ${line}`)].join('\n') : ''
@@ -377,7 +391,7 @@ const stateOf = (world: World, one: Machine): string =>
     ...(one.data ? [`${paths.etcd}/member/wal`] : []),
     ...(one.tombstone ? [paths.tombstone] : []),
     ...(one.role === 'worker' && one.registered ? [paths.balancer] : []),
-    ...(one.data ? ['ca=c0ffee', ...madeWith(world)] : []),
+    ...(one.data ? ['ca=c0ffee', ...madeWith(tokensOf(world, one))] : []),
     ...(one.joins === '' ? [] : [`joins=${one.joins}`]),
     ...(one.started === '' ? [] : [`started=${one.started}`]),
     ...(one.files.has('/etc/rancher/keybuzz.leaving') ? ['leaving=yes'] : []),

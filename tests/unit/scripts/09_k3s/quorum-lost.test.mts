@@ -61,6 +61,8 @@ const recorded = {
     `${reset} --cluster-reset-restore-path="$snapshot"`,
     'systemctl start k3s',
   ],
+  rotate: ['/usr/local/bin/k3s token rotate'],
+  passwd: ['systemctl stop k3s', `rm ${paths.passwd}`, 'systemctl start k3s'],
 }
 
 test('the lines of the README are those that were run', () => {
