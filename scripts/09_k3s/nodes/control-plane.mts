@@ -12,6 +12,7 @@ import { serverConfig, type Origin } from './config.mts'
 import { departureOf } from './departure.mts'
 import { forgetNode } from './forget-node.mts'
 import { planFormation } from './formation.mts'
+import { reasonsOf } from './healthy-server.mts'
 import { readState, requireNodes, type HostState } from './host-state.mts'
 import { ensureImages } from './images.mts'
 import {
@@ -181,10 +182,11 @@ export async function requireOthersWhole(
   const missing = await Promise.all(others.map((other) => missingOf(hostOf(servers, other.name), without)))
   const at = missing.findIndex((one) => one !== '')
   if (at < 0) return
-  const other = others[at]?.name
+  const other = others[at]?.name ?? ''
+  const reasons = await reasonsOf(hostOf(servers, other), missing[at] ?? '')
   throw new KitError(`${name} must be started or stopped, but ${other} is not healthy: ${missing[at]}`, {
     exitCode: exitCodes.preflight,
-    details: [`Two servers away at once could end the quorum. ${written()}`],
+    details: [...reasons, `Two servers away at once could end the quorum. ${written()}`],
     hint: missing[at]?.includes(leaderless)
       ? `etcd needs most of its servers: systemctl start k3s on those that do not run; then run the same command again. ${quorumLost}`
       : `repair ${other} first: journalctl -u k3s; then run the same command again`,

@@ -98,6 +98,10 @@ export interface Waiting {
 
 const silent = 'its API does not answer yet'
 
+/** True for what a server lacks whose K3s does not come: its journal says why. Pure. */
+export const doesNotCome = (missing: string): boolean =>
+  [silent, failed, again].some((one) => missing.includes(one))
+
 /** A server that is healthy: its service, by a start of now, API, Node, version, votes. */
 export function serverIsHealthy(
   server: Host,
@@ -136,12 +140,6 @@ async function running(members: readonly Host[]): Promise<string> {
   const away = members.filter((_, at) => !states[at]?.startsWith('activ')).map(({ name }) => name)
   const off = away.length === 0 ? '' : `, not on ${away.join(', ')}`
   return `: K3s runs on ${members.length - away.length} of ${members.length} servers${off}`
-}
-
-/** The first of these servers that is healthy; undefined when none is. */
-export async function healthyServer(servers: readonly Host[]): Promise<Host | undefined> {
-  for (const server of servers) if ((await missingOf(server)) === '') return server
-  return undefined
 }
 
 /** A server that has no vote any more, as one that stays sees it. */
