@@ -14,7 +14,7 @@ import { forgetNode } from './forget-node.mts'
 import { planFormation } from './formation.mts'
 import { reasonsOf } from './healthy-server.mts'
 import { readState, requireNodes, type HostState } from './host-state.mts'
-import { ensureImages } from './images.mts'
+import { ensureImages, importSeconds } from './images.mts'
 import {
   artifactsOf,
   imagesOf,
@@ -114,7 +114,8 @@ export async function ensureServers({
     const before = starts ? state.invocation : undefined
     // A start with existing etcd data may find that etcd has removed this server: then it needs a second start.
     const onTombstone = starts && state.data ? () => start(host, wanted) : undefined
-    await until(serverIsHealthy(host, { before, members, onTombstone }))
+    const importing = importSeconds(artifacts, state.images)
+    await until(serverIsHealthy(host, { before, members, onTombstone, importing }))
     if (starts && state.registered) await deleteStrayPods(host, state.name)
     whole.push({ host, held: undefined })
   }

@@ -12,7 +12,7 @@ import { viewOfWorkers } from './workers-view.mts'
 
 // The gate between two nodes: nobody goes on to the next before this one is healthy.
 
-/** Seconds a server or a worker may take until it is ready. */
+/** Seconds a server or a worker may take until it is ready, without the import of its images. */
 const timeoutSeconds = 300
 
 /** Restarts by systemd after which a service will not come up by itself. */
@@ -94,6 +94,8 @@ export interface Waiting {
   readonly members?: readonly Host[]
   /** Called once, when its etcd writes down that it was put out of the cluster: it needs another start to join anew. */
   readonly onTombstone?: (() => Promise<void>) | undefined
+  /** Seconds more for the images it imports first, see importSeconds. */
+  readonly importing?: number
 }
 
 const silent = 'its API does not answer yet'
@@ -105,12 +107,12 @@ export const doesNotCome = (missing: string): boolean =>
 /** A server that is healthy: its service, by a start of now, API, Node, version, votes. */
 export function serverIsHealthy(
   server: Host,
-  { before, members = [], onTombstone }: Waiting = {},
+  { before, members = [], onTombstone, importing = 0 }: Waiting = {},
 ): Condition {
   let isPutOut = false
   let hasLeader = true
   return {
-    ...awaited(server, 'server'),
+    ...awaited(server, 'server', importing),
     async missing() {
       const missing = missingIn(await ask(server), server, 'others', before).join(', ')
       const isSilent = missing.includes(silent) || missing.includes(leaderless)
@@ -158,9 +160,13 @@ const workerScript = `u=$(${unitWords('k3s-agent')})
 echo "$u"
 case $u in *ActiveState=active*) ;; *) journalctl "_SYSTEMD_INVOCATION_ID=$(echo "$u" | sed -n 's/^InvocationID=//p')" -n 60 -o cat --no-pager ;; esac`
 
-/** A worker whose Node is Ready, as a server sees it. @param before the start that ended when it was started anew */
-export const readyWorker = (worker: Host, server: Host, before?: string): Condition => ({
-  ...awaited(worker, 'agent'),
+/** A worker whose Node is Ready, as a server sees it. */
+export const readyWorker = (
+  worker: Host,
+  server: Host,
+  { before, importing = 0 }: Pick<Waiting, 'before' | 'importing'> = {},
+): Condition => ({
+  ...awaited(worker, 'agent', importing),
   async missing() {
     // For a while the cluster believes in a Node whose service is gone: both are asked.
     const shown = 'ask whether the agent runs'
@@ -181,11 +187,11 @@ function whyNot(journal: string): string {
   return times < mostRefusals ? reason.means : `${refused}: ${reason.means}`
 }
 
-function awaited(host: Host, role: 'server' | 'agent'): Omit<Condition, 'missing'> {
+function awaited(host: Host, role: 'server' | 'agent', importing = 0): Omit<Condition, 'missing'> {
   const unit = unitOf(role)
   return {
     what: host.name,
-    seconds: timeoutSeconds,
+    seconds: timeoutSeconds + importing,
     isFatal: (missing) => [failed, again, refused].some((one) => missing.includes(one)),
     lastLogLines: () => lastWordsOf(host, unit),
     hint: `repair that on ${host.name} (journalctl -u ${unit}), then run module 9 again: it goes on from here`,

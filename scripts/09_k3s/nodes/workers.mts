@@ -8,7 +8,7 @@ import type { Until } from '../../../lib/base/poll.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import { failuresOf } from '../host/failures.mts'
 import { agentConfig } from './config.mts'
-import { ensureImages } from './images.mts'
+import { ensureImages, importSeconds } from './images.mts'
 import { forgetNode } from './forget-node.mts'
 import { healthyServer, whyNoneIsHealthy } from './healthy-server.mts'
 import { readState, requireNodes } from './host-state.mts'
@@ -158,7 +158,8 @@ async function join({
     if (!state.registered) await forgetNode(server, worker, until)
     await start(worker, wanted)
   }
-  await until(readyWorker(worker, server, starts ? state.invocation : undefined))
+  const before = starts ? state.invocation : undefined
+  await until(readyWorker(worker, server, { before, importing: importSeconds(artifacts, state.images) }))
   if (starts && state.registered) await deleteStrayPods(server, worker.name)
   await ensureImages(worker, artifacts, until)
   return true
