@@ -22,6 +22,7 @@ const failed = 'its service failed'
 const again = 'its service ends again and again'
 const refused = 'it is refused'
 const notAnew = 'its service has not started anew yet'
+const silent = 'its API does not answer yet'
 
 /** What it says that waits for the votes of others. It comes by itself with them, and no start of it helps. */
 export const leaderless = 'its etcd has no leader'
@@ -58,7 +59,8 @@ async function ask(server: Host): Promise<string> {
 }
 
 /**
- * What the lines of a server say it lacks. Pure.
+ * What the lines of a server say it lacks. Pure. Its Node's annotation that names its member is not asked for: a K3s
+ * that runs writes it at each change of its Node (K3s pkg/etcd/metadata_controller.go), and forgetNode can do without.
  * @param before the start that is over: while systemd still names it, the answers are those of the process that ends
  */
 export function missingIn(
@@ -97,8 +99,6 @@ export interface Waiting {
   /** Seconds more for the images it imports first, see importSeconds. */
   readonly importing?: number
 }
-
-const silent = 'its API does not answer yet'
 
 /** True for what a server lacks whose K3s does not come: its journal says why. Pure. */
 export const doesNotCome = (missing: string): boolean =>
