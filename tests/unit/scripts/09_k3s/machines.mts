@@ -168,7 +168,8 @@ function startService(world: World, one: Machine): void {
       starts: one.starts - 1,
     })
   }
-  if (one.data && one.etcd !== listedAs(one.name)) world.broken.push(`${one.name} put out those that went on without it`)
+  if (one.data && one.etcd !== listedAs(one.name))
+    world.broken.push(`${one.name} put out those that went on without it`)
   if (!one.data && world.strays.has(one.name))
     world.broken.push(`${one.name} joined while etcd had a member by its name`)
   if (world.ending.has(one.name)) world.broken.push(`${one.name} joined before its old Node was gone`)
@@ -241,7 +242,8 @@ function act(
   } else if (what.startsWith('tell the Node of ')) {
     const name = what.split(' ')[4] ?? ''
     const member = words.find((word) => word.includes('/node-name='))?.split('=')[1] ?? ''
-    if (![listedAs(name), strayOf(name)].includes(member)) world.broken.push(`${name} was told another member`)
+    if (![listedAs(name), strayOf(name)].includes(member))
+      world.broken.push(`${name} was told another member`)
     letGo(world, name, true)
   } else if (what.startsWith('let the Node of ')) letGo(world, what.split(' ')[4] ?? '', false)
   else if (what.startsWith('remove the member '))
