@@ -91,13 +91,16 @@ export const createUntil =
     if (left === '') return log.ok(`${what} is ready`, started)
     throw new KitError(`${what} did not become ready: ${left}`, {
       exitCode: exitCodes.rolloutFailed,
-      details: lastLogLines === undefined ? [] : await linesOr(lastLogLines),
+      details: lastLogLines === undefined ? [] : await readLogLines(lastLogLines),
       hint,
     })
   }
 
-/** Its last log lines, or why there are none: that must not hide what did not become ready. */
-const linesOr = (lastLogLines: () => Promise<readonly string[]>): Promise<readonly string[]> =>
+/**
+ * The last log lines of what is not ready, or why they cannot be read: that must not hide what is not ready.
+ * @throws Cancelled (130) or KitError exit 143 on a signal
+ */
+export const readLogLines = (lastLogLines: () => Promise<readonly string[]>): Promise<readonly string[]> =>
   lastLogLines().catch((thrown: unknown) => {
     interruption.throwIfAsked()
     return [`its log cannot be read: ${shortened(messageOf(thrown), 200)}`]

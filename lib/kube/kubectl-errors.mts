@@ -44,7 +44,7 @@ export class ObjectModified extends KitError {
  * The error for a kubectl command that failed: what its stderr means and what to do.
  * @param words the command's arguments: `get`, `pods`
  * @param sent the object on its stdin
- * @returns ObjectModified (5), or KitError exit 3 (a login program is missing), 5 (namespace is being deleted, volume
+ * @returns ObjectModified (5), or KitError exit 3 (a login program is missing, K3s cannot unpack its kubectl), 5 (namespace is being deleted, volume
  * cannot be resized), 6 (API server or proxy unreachable), 7 (certificate not trusted), 8 (no credentials,
  * unauthorized, forbidden, denied by a policy), 9 (all others: quota, webhook without an answer, etcd is full, unknown)
  */

@@ -34,6 +34,14 @@ const proxyRefuses =
 /** kubectl's messages and their meaning; the first that matches counts. */
 export const refusals: readonly Refusal[] = [
   {
+    // K3s as kubectl unpacks itself first: to /var/lib/rancher as root, else to ~/.rancher. Without HOME, or where that is
+    // read-only, it says "no such file or directory" and no path.
+    words: /Error: extracting data: (.*?)"?$/m,
+    what: ([, why = '']) => `k3s kubectl cannot unpack its programs on this machine: ${why}`,
+    exitCode: exitCodes.preflight,
+    hint: 'export K3S_DATA_DIR=FOLDER, one this user may write to, with 300 MB free (without it: /var/lib/rancher as root, else ~/.rancher), then run the same command again; or set KEYBUZZ_KUBECTL to another kubectl',
+  },
+  {
     words: /exec: executable \S+ not found|no Auth Provider found|auth plugin (has been|was) removed/,
     what: 'the kubeconfig logs in by a program that is not on this machine',
     exitCode: exitCodes.preflight,

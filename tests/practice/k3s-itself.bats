@@ -15,6 +15,7 @@ setup() {
 
 teardown() {
   end_watches
+  empty_disks
   itself_is_at_hand || return 0
   explain_failure kube-system keybuzz-probe
   explain_services master-01 master-02 master-03 worker-01 worker-02
@@ -67,6 +68,23 @@ watch_every_second() {
   watches+=($!)
 }
 
+# ask_names MASTER POD TIMES: `SECOND ok` or `SECOND lost` once a second, asked in the pod itself by one connection: what
+# is measured is the DNS, not the API.
+ask_names() {
+  through "$1" exec --namespace keybuzz-probe "$2" -- sh -c "n=0; while [ \$n -lt $3 ]; do n=\$((n + 1)); if timeout 3 nslookup kubernetes.default.svc.cluster.local >/dev/null 2>&1; then echo \"\$(date +%s) ok\"; else echo \"\$(date +%s) lost\"; fi; sleep 1; done"
+}
+
+# probe_on MACHINE: the pod of the probe there.
+probe_on() {
+  kubectl get pods --namespace keybuzz-probe --selector app.kubernetes.io/component=node --field-selector "spec.nodeName=practice-$1" -o 'jsonpath={.items[0].metadata.name}'
+}
+
+# answered_again POD: names answer there after 10 s of asking.
+answered_again() {
+  run -0 ask_names master-01 "$1" 10
+  assert_equal "$(tail -n 1 <<<"$output" | cut -d' ' -f2)" ok
+}
+
 # lost_seconds NAME: how long it was lost altogether: from the first answer that failed to the first that did not.
 lost_seconds() {
   awk '$NF == "lost" && from == "" { from = $1 } $NF == "ok" && from != "" { sum += $1 - from; from = "" } END { print sum + 0 }' "$BATS_TEST_TMPDIR/$1"
@@ -85,6 +103,42 @@ type_on() {
   [[ -n $lines ]] || fail "the README has no lines $2"
   on "$1" "set -e
 $lines"
+}
+
+# fill_disk MASTER: from now on its folder of snapshots has room for none, until empty_disks.
+filled=()
+fill_disk() {
+  filled+=("$1")
+  on "$1" "mkdir -p $snapshots && mount -t tmpfs -o size=64k tmpfs $snapshots"
+}
+
+empty_disks() {
+  local machine
+  for machine in "${filled[@]}"; do on "$machine" "umount $snapshots" || true; done
+  filled=()
+}
+snapshots=/var/lib/rancher/k3s/server/db/snapshots
+
+# imports_of_restart MACHINE UNIT: `true N`: it has a journal of its newest start, which imported N tarballs.
+imports_of_restart() {
+  on "$1" "systemctl restart $2"
+  kubectl wait node "practice-$1" --for=condition=Ready --timeout=90s >/dev/null
+  on "$1" "journalctl _SYSTEMD_INVOCATION_ID=\$(systemctl show $2 -p InvocationID --value) -o cat --no-pager" |
+    awk '/Importing images from/ { imported++ } END { print NR > 5 ? "true" : "false", imported + 0 }'
+}
+
+# guarded_on_worker: the worker on which the pod is that a policy guards; moved there from a master.
+guarded_on_worker() {
+  local masters=(practice-master-0{1,2,3}) node
+  node=$(kubectl get pods --namespace keybuzz-probe --selector app.kubernetes.io/component=guarded -o 'jsonpath={.items[0].spec.nodeName}')
+  if [[ $node != practice-worker-* ]]; then
+    kubectl cordon "${masters[@]}" >&2
+    kubectl delete pods --namespace keybuzz-probe --selector app.kubernetes.io/component=guarded >&2
+    kubectl rollout status deployment/guarded --namespace keybuzz-probe --timeout=90s >&2 || true
+    kubectl uncordon "${masters[@]}" >&2
+    node=$(kubectl get pods --namespace keybuzz-probe --selector app.kubernetes.io/component=guarded --field-selector status.phase=Running -o 'jsonpath={.items[0].spec.nodeName}')
+  fi
+  echo "${node#practice-}"
 }
 
 # assert_three_members: etcd lists the three masters, by the line of the README, and all three vote.
@@ -121,6 +175,22 @@ assert_three_members() {
 }
 
 # bats test_tags=long
+@test "a restart imports no image again, as long as K3s may keep a list of what it has imported" {
+  local cache=/var/lib/rancher/k3s/agent/images/.cache.json
+  run -0 imports_of_restart worker-01 k3s-agent
+  assert_output 'true 0'
+  on worker-01 "rm $cache"
+  run -0 imports_of_restart worker-01 k3s-agent
+  refute_output 'true 0'
+  assert_output --partial true
+  # As the next run of module 9 that starts it; K3s fills it.
+  on worker-01 ": >$cache"
+  imports_of_restart worker-01 k3s-agent
+  run -0 imports_of_restart worker-01 k3s-agent
+  assert_output 'true 0'
+}
+
+# bats test_tags=long
 @test "a restart of each server leaves the numbers and the field; a deleted Deployment comes back with them" {
   for machine in master-01 master-02 master-03; do
     on "$machine" 'systemctl restart k3s'
@@ -148,9 +218,8 @@ assert_three_members() {
     via=master-01 other=worker-01
     [[ $machine != master-01 ]] || via=master-02
     [[ $machine != worker-01 ]] || other=worker-02
-    pod=$(kubectl get pods --namespace keybuzz-probe --selector app.kubernetes.io/component=node --field-selector "spec.nodeName=practice-$other" -o 'jsonpath={.items[0].metadata.name}')
-    # Asked in the pod itself, by one connection: what is measured is the DNS, not the API.
-    through "$via" exec --namespace keybuzz-probe "$pod" -- sh -c 'n=0; while [ $n -lt 110 ]; do n=$((n + 1)); if timeout 3 nslookup kubernetes.default.svc.cluster.local >/dev/null 2>&1; then echo "$(date +%s) ok"; else echo "$(date +%s) lost"; fi; sleep 1; done' >"$BATS_TEST_TMPDIR/names" &
+    pod=$(probe_on "$other")
+    ask_names "$via" "$pod" 110 >"$BATS_TEST_TMPDIR/names" &
     names=$!
     watch_every_second metrics through "$via" get --raw /apis/metrics.k8s.io/v1beta1/nodes
     watch_every_second n8n curl --silent --fail --max-time 3 --header "Host: $host" --header 'X-Forwarded-Proto: https' "http://${address[$other]}/healthz/readiness"
@@ -231,6 +300,31 @@ assert_three_members() {
 }
 
 # bats test_tags=long
+@test "a server that was reset alone, and is off while the others go on, is not started beside them; the README's lines bring it back" {
+  local machine
+  for machine in master-01 master-02 master-03; do on "$machine" 'systemctl stop k3s'; done
+  type_on master-02 survivor
+  run -0 type_on master-02 reset
+  type_on master-02 start
+  through master-02 create configmap written-alone --namespace default
+  on master-02 'systemctl stop k3s'
+  # With their old data: two of three are the old cluster.
+  on master-01 'systemctl start --no-block k3s'
+  on master-03 'systemctl start k3s'
+  on master-01 'systemctl start k3s'
+  kubectl create configmap written-meanwhile --namespace default
+  run -5 k3s_step 02_install_control_plane
+  assert_output --partial 'practice-master-02 holds another history of the cluster than the servers that run'
+  assert_equal "$(on master-02 'systemctl is-active k3s || true')" inactive
+  type_on master-02 others
+  run -0 k3s_step 02_install_control_plane
+  assert_three_members
+  kubectl get configmap written-meanwhile --namespace default
+  run ! kubectl get configmap written-alone --namespace default
+  on master-02 'rm -r /var/lib/rancher/k3s/server/db.away /var/backups/k3s-server.before'
+}
+
+# bats test_tags=long
 @test "a snapshot is restored by the README's lines while the others live: what came after it is gone" {
   on master-02 '/usr/local/bin/k3s etcd-snapshot save'
   kubectl create configmap after-it --namespace default
@@ -257,7 +351,7 @@ assert_three_members() {
 
 # bats test_tags=long
 @test "no server is left: a snapshot and the tokens of its time bring the cluster back; with another token nothing starts" {
-  local machine identity snapshots=/var/lib/rancher/k3s/server/db/snapshots
+  local machine identity
   identity=$(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}')
   on master-01 "/usr/local/bin/k3s etcd-snapshot save >&2 && cat $snapshots/\$(ls -t $snapshots | head -n 1)" >"$BATS_TEST_TMPDIR/snapshot"
   for machine in master-01 master-02 master-03; do "$practice" reinstall "practice-$machine"; done
@@ -387,12 +481,92 @@ until_journal() {
 }
 
 # bats test_tags=long
+@test "nftables flushed, stopped and started under load: names come back, open policies are named, the openings stay" {
+  local machine pod names started
+  machine=$(guarded_on_worker)
+  [[ $machine == worker-* ]] || fail 'the guarded pod is on no worker'
+  behind_firewall "$machine" nftables
+  run -0 k3s_step 01_prepare --yes
+  pod=$(probe_on "$machine")
+  # The start of nftables has flushed the rules of K3s.
+  on "$machine" 'systemctl restart k3s-agent'
+  answered_again "$pod"
+  run -0 kit --module 9 --verify
+  ask_names master-01 "$pod" 60 >"$BATS_TEST_TMPDIR/names" &
+  names=$!
+  sleep 5
+  on "$machine" 'nft flush ruleset'
+  wait "$names"
+  echo "# after a flush: names lost $(grep -c lost "$BATS_TEST_TMPDIR/names") of 60" >&3
+  assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/names" | cut -d' ' -f2)" ok
+  # Policies may be open for minutes: the check gives them 60 s, then it names them with the cure.
+  run kit --module 9 --verify
+  if ((status != 0)); then
+    assert_equal "$status" 10
+    assert_output --partial '(k3s.network-policies)'
+    assert_output --partial 'restart K3s too'
+    refute_output --partial '(k3s.service)'
+  fi
+  ask_names master-01 "$pod" 30 >"$BATS_TEST_TMPDIR/names" &
+  names=$!
+  on "$machine" 'systemctl stop nftables'
+  on "$machine" 'systemctl start nftables'
+  assert_equal "$(on "$machine" 'systemctl is-active nftables keybuzz-firewall' | xargs)" 'active active'
+  run -0 k3s_step 01_prepare --yes
+  assert_output --partial 'as they should be, untouched'
+  started=$SECONDS
+  on "$machine" 'systemctl restart k3s-agent'
+  wait "$names"
+  answered_again "$pod"
+  run -0 kit --module 9 --verify
+  echo "# after a stop, a start and a restart of K3s: names lost $(grep -c lost "$BATS_TEST_TMPDIR/names") of 30, validated $((SECONDS - started)) s after the restart" >&3
+  on "$machine" '/usr/local/sbin/keybuzz-firewall remove
+    systemctl disable --quiet --now keybuzz-firewall nftables
+    rm -f /usr/local/sbin/keybuzz-firewall /etc/systemd/system/keybuzz-firewall.service
+    systemctl daemon-reload; systemctl restart k3s-agent'
+  kubectl wait node "practice-$machine" --for=condition=Ready --timeout=90s
+}
+
+# bats test_tags=long
+@test "a snapshot on a full disk is none: the check has the error of each server, an uninstall ends with exit 9 and leaves every host" {
+  local machine
+  if kubectl get deployment n8n --namespace n8n-practice; then kit --module 12 --uninstall --confirm n8n; fi
+  for machine in master-01 master-02 master-03; do
+    fill_disk "$machine"
+    # K3s says that all is well.
+    on "$machine" '/usr/local/bin/k3s etcd-snapshot save'
+    run -0 on "$machine" "find $snapshots -type f -name 'on-demand-*' -size +0 ! -name '*.part'"
+    assert_output ''
+  done
+  run kit --module 9 --verify
+  assert_equal "$status" 10
+  assert_output --partial '(k3s.snapshots)'
+  for machine in master-01 master-02 master-03; do
+    assert_output --regexp "practice-$machine: the newest failed: .*no space left on device"
+  done
+  run -9 kit --module 9 --uninstall --confirm k3s
+  assert_output --partial 'no last snapshot of etcd could be saved'
+  kubectl wait node --all --for=condition=Ready --timeout=60s
+  empty_disks
+  for machine in master-01 master-02 master-03; do on "$machine" '/usr/local/bin/k3s etcd-snapshot save'; done
+  # The objects of module 9 are made again, and its checks pass.
+  run -0 kit --module 9 --yes
+}
+
+# bats test_tags=long
 @test "an uninstall leaves no chain, set, mount, interface or process" {
-  kit --module 12 --uninstall --confirm n8n
+  local machine sets=0
+  # The ipset of K3s goes with it, and the machines have none: it is asked by a copy.
+  for machine in master-01 master-02 master-03 worker-01 worker-02; do
+    on "$machine" 'mkdir -p /root/sets && cd /var/lib/rancher/k3s/data/current/bin && cp -a $(ls -d ipset* lib-ipset aux/ipset* 2>/dev/null) /root/sets'
+    sets=$((sets + $(on "$machine" '/root/sets/ipset list -n | grep -ciE "^(inet6:)?KUBE-" || true')))
+  done
+  assert [ "$sets" -gt 0 ]
+  if kubectl get deployment n8n --namespace n8n-practice; then kit --module 12 --uninstall --confirm n8n; fi
   run -0 kit --module 9 --uninstall --confirm k3s
   for machine in master-01 master-02 master-03 worker-01 worker-02; do
     run on "$machine" 'iptables-save | grep -E "KUBE|FLANNEL|CNI"; ip6tables-save | grep -E "KUBE|FLANNEL|CNI"
-      nft list ruleset | grep -iE "kube|flannel"; ls -d /usr/local/bin/* /var/lib/rancher/* /var/lib/kubelet /etc/rancher /run/k3s /run/flannel 2>/dev/null
+      nft list ruleset | grep -iE "kube|flannel"; /root/sets/ipset list -n | grep -iE "kube"; rm -r /root/sets; ls -d /usr/local/bin/* /var/lib/rancher/* /var/lib/kubelet /etc/rancher /run/k3s /run/flannel 2>/dev/null
       grep -E "/(k3s|kubelet|cni-)" /proc/self/mounts; ls /sys/class/net | grep -E "cni|flannel|veth|keybuzz"; ps ax | grep -E "[c]ontainerd|[k]3s (server|agent)"; true'
     assert_output ''
   done

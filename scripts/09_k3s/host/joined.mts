@@ -106,9 +106,12 @@ function changesOf(machine: Identity, env: string, mayLeave: boolean): Change[] 
 
 /** The name of the etcd member takes precedence: config.yaml may have been overwritten since. */
 function nameOf({ joined }: Identity): string | undefined {
-  const member = valueOf(joined, 'etcd')
+  const member = ownMemberName(joined)
   return member === undefined ? valueOf(joined, 'node-name') : nodeOfMember(member)
 }
+
+/** The name a server's own etcd database has for it: K3s draws another one at each reset, restore and rejoin. Pure. */
+export const ownMemberName = (joined: Identity['joined']): string | undefined => valueOf(joined, 'etcd')
 
 const roleOf = (machine: Identity): Identity['role'] | undefined => {
   if (valueOf(machine.joined, 'node-name') === undefined) return undefined

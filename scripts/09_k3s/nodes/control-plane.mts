@@ -12,8 +12,9 @@ import { serverConfig, type Origin } from './config.mts'
 import { departureOf } from './departure.mts'
 import { forgetNode } from './forget-node.mts'
 import { planFormation } from './formation.mts'
+import { reasonsOf } from './healthy-server.mts'
 import { readState, requireNodes, type HostState } from './host-state.mts'
-import { ensureImages } from './images.mts'
+import { ensureImages, importSeconds } from './images.mts'
 import {
   artifactsOf,
   imagesOf,
@@ -115,7 +116,8 @@ export async function ensureServers({
     const before = starts ? state.invocation : undefined
     // A start with existing etcd data may find that etcd has removed this server: then it needs a second start.
     const onTombstone = starts && state.data ? () => start(host, wanted) : undefined
-    await until(serverIsHealthy(host, { before, members, onTombstone }))
+    const importing = importSeconds(artifacts, state.images)
+    await until(serverIsHealthy(host, { before, members, onTombstone, importing }))
     if (starts && state.registered) await deleteStrayPods(host, state.name)
     whole.push({ host, held: undefined })
   }
@@ -179,10 +181,11 @@ export async function requireOthersWhole(
   const missing = await Promise.all(others.map((other) => missingOf(hostOf(servers, other.name), without)))
   const at = missing.findIndex((one) => one !== '')
   if (at < 0) return
-  const other = others[at]?.name
+  const other = others[at]?.name ?? ''
+  const reasons = await reasonsOf(hostOf(servers, other), missing[at] ?? '')
   throw new KitError(`${name} must be started or stopped, but ${other} is not healthy: ${missing[at]}`, {
     exitCode: exitCodes.preflight,
-    details: [`Two servers away at once could end the quorum. ${written()}`],
+    details: [...reasons, `Two servers away at once could end the quorum. ${written()}`],
     hint: missing[at]?.includes(leaderless)
       ? `etcd needs most of its servers: systemctl start k3s on those that do not run; then run the same command again. ${quorumLost}`
       : `repair ${other} first: journalctl -u k3s; then run the same command again`,

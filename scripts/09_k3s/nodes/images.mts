@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { few } from '../../../lib/base/few.mts'
 import type { Until } from '../../../lib/base/poll.mts'
@@ -37,6 +38,22 @@ empty
 c namespaces rm keybuzz-images >/dev/null 2>&1 || :
 mv -f ${paths.held}.new ${paths.held}
 `
+
+/**
+ * Bytes of tarballs that K3s imports in a second at least. Known are 1.5 GB in 135 to 284 s (K3s v1.36.4) and the
+ * release's own tar.zst, some 170 MB, in 32 s (K3s v1.32.5, k3s-io/k3s issue 12269); fast disks need a hundredth.
+ */
+const bytesPerSecond = 5_000_000
+
+/**
+ * Seconds a start takes longer than usual because K3s imports tarballs before its kubelet starts: each once, so none
+ * whose images the host has noted. A tarball that is no longer on this machine counts nothing.
+ */
+export function importSeconds(artifacts: readonly Artifact[], { noted }: Pick<HeldImages, 'noted'>): number {
+  const anew = artifacts.filter(({ path, sha256 }) => path !== paths.binary && !noted.includes(sha256))
+  const bytes = anew.map(({ file }) => statSync(file, { throwIfNoEntry: false })?.size ?? 0)
+  return Math.ceil(bytes.reduce((sum, one) => sum + one, 0) / bytesPerSecond)
+}
 
 /** Imports a tarball, and pins the images as K3s does: the kubelet does not delete them until K3s starts again. */
 const importScript = `c() { ${paths.binary} ctr -n k8s.io "$@"; }

@@ -48,6 +48,23 @@ export function membersIn(said: string): Member[] | undefined {
 export const isMemberOf = (member: Member, { name, address }: { name: string; address: string }): boolean =>
   member.address === address || member.name === name || nodeOfMember(member.name) === name
 
+/**
+ * The member etcd lists for a server whose own database has another name. Then that database has another history than
+ * the listed one: it was reset or restored while the others were away, and they have gone on without it. Pure.
+ * @param own the name in the server's own database; undefined when it has none
+ * @returns undefined when the server is listed by its own name, by none yet, or not at all
+ */
+export function memberOfOtherHistory(
+  members: readonly Member[],
+  server: { name: string; address: string },
+  own: string | undefined,
+): Member | undefined {
+  if (own === undefined) return undefined
+  const listed = members.filter((one) => isMemberOf(one, server))
+  // A member has no name before its first start.
+  return listed.some(({ name }) => name === own || name === '') ? undefined : listed[0]
+}
+
 /** Addresses of servers whose votes are not checked; `others`: all but the server that was asked. */
 export type Without = readonly string[] | 'others'
 

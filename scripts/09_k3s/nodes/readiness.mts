@@ -12,7 +12,7 @@ import { viewOfWorkers } from './workers-view.mts'
 
 // The gate between two nodes: nobody goes on to the next before this one is healthy.
 
-/** Seconds a server or a worker may take until it is ready. */
+/** Seconds a server or a worker may take until it is ready, without the import of its images. */
 const timeoutSeconds = 300
 
 /** Restarts by systemd after which a service will not come up by itself. */
@@ -22,6 +22,7 @@ const failed = 'its service failed'
 const again = 'its service ends again and again'
 const refused = 'it is refused'
 const notAnew = 'its service has not started anew yet'
+const silent = 'its API does not answer yet'
 
 /** What it says that waits for the votes of others. It comes by itself with them, and no start of it helps. */
 export const leaderless = 'its etcd has no leader'
@@ -58,7 +59,8 @@ async function ask(server: Host): Promise<string> {
 }
 
 /**
- * What the lines of a server say it lacks. Pure.
+ * What the lines of a server say it lacks. Pure. Its Node's annotation that names its member is not asked for: a K3s
+ * that runs writes it at each change of its Node (K3s pkg/etcd/metadata_controller.go), and forgetNode can do without.
  * @param before the start that is over: while systemd still names it, the answers are those of the process that ends
  */
 export function missingIn(
@@ -94,19 +96,23 @@ export interface Waiting {
   readonly members?: readonly Host[]
   /** Called once, when its etcd writes down that it was put out of the cluster: it needs another start to join anew. */
   readonly onTombstone?: (() => Promise<void>) | undefined
+  /** Seconds more for the images it imports first, see importSeconds. */
+  readonly importing?: number
 }
 
-const silent = 'its API does not answer yet'
+/** True for what a server lacks whose K3s does not come: its journal says why. Pure. */
+export const doesNotCome = (missing: string): boolean =>
+  [silent, failed, again].some((one) => missing.includes(one))
 
 /** A server that is healthy: its service, by a start of now, API, Node, version, votes. */
 export function serverIsHealthy(
   server: Host,
-  { before, members = [], onTombstone }: Waiting = {},
+  { before, members = [], onTombstone, importing = 0 }: Waiting = {},
 ): Condition {
   let isPutOut = false
   let hasLeader = true
   return {
-    ...awaited(server, 'server'),
+    ...awaited(server, 'server', importing),
     async missing() {
       const missing = missingIn(await ask(server), server, 'others', before).join(', ')
       const isSilent = missing.includes(silent) || missing.includes(leaderless)
@@ -138,12 +144,6 @@ async function running(members: readonly Host[]): Promise<string> {
   return `: K3s runs on ${members.length - away.length} of ${members.length} servers${off}`
 }
 
-/** The first of these servers that is healthy; undefined when none is. */
-export async function healthyServer(servers: readonly Host[]): Promise<Host | undefined> {
-  for (const server of servers) if ((await missingOf(server)) === '') return server
-  return undefined
-}
-
 /** A server that has no vote any more, as one that stays sees it. */
 export const memberGone = (leaving: Host, server: Host): Condition => ({
   ...awaited(server, 'server'),
@@ -160,9 +160,13 @@ const workerScript = `u=$(${unitWords('k3s-agent')})
 echo "$u"
 case $u in *ActiveState=active*) ;; *) journalctl "_SYSTEMD_INVOCATION_ID=$(echo "$u" | sed -n 's/^InvocationID=//p')" -n 60 -o cat --no-pager ;; esac`
 
-/** A worker whose Node is Ready, as a server sees it. @param before the start that ended when it was started anew */
-export const readyWorker = (worker: Host, server: Host, before?: string): Condition => ({
-  ...awaited(worker, 'agent'),
+/** A worker whose Node is Ready, as a server sees it. */
+export const readyWorker = (
+  worker: Host,
+  server: Host,
+  { before, importing = 0 }: Pick<Waiting, 'before' | 'importing'> = {},
+): Condition => ({
+  ...awaited(worker, 'agent', importing),
   async missing() {
     // For a while the cluster believes in a Node whose service is gone: both are asked.
     const shown = 'ask whether the agent runs'
@@ -183,11 +187,11 @@ function whyNot(journal: string): string {
   return times < mostRefusals ? reason.means : `${refused}: ${reason.means}`
 }
 
-function awaited(host: Host, role: 'server' | 'agent'): Omit<Condition, 'missing'> {
+function awaited(host: Host, role: 'server' | 'agent', importing = 0): Omit<Condition, 'missing'> {
   const unit = unitOf(role)
   return {
     what: host.name,
-    seconds: timeoutSeconds,
+    seconds: timeoutSeconds + importing,
     isFatal: (missing) => [failed, again, refused].some((one) => missing.includes(one)),
     lastLogLines: () => lastWordsOf(host, unit),
     hint: `repair that on ${host.name} (journalctl -u ${unit}), then run module 9 again: it goes on from here`,

@@ -8,8 +8,9 @@ import type { Until } from '../../../lib/base/poll.mts'
 import type { Versions } from '../../../lib/settings/versions.mts'
 import { failuresOf } from '../host/failures.mts'
 import { agentConfig } from './config.mts'
-import { ensureImages } from './images.mts'
+import { ensureImages, importSeconds } from './images.mts'
 import { forgetNode } from './forget-node.mts'
+import { healthyServer, whyNoneIsHealthy } from './healthy-server.mts'
 import { readState, requireNodes } from './host-state.mts'
 import {
   artifactsOf,
@@ -25,7 +26,7 @@ import { requireOneRelease } from './one-release.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { deleteStrayPods } from './pod-addresses.mts'
-import { healthyServer, readyWorker } from './readiness.mts'
+import { readyWorker } from './readiness.mts'
 import { viewOfWorkers, type WorkersView } from './workers-view.mts'
 
 /** The machines of the cluster, and what the installation of its workers needs. */
@@ -92,20 +93,20 @@ async function lookFrom(servers: readonly Host[]): Promise<WorkersView> {
     if (ready !== undefined && nodes !== undefined) return { token, ready, nodes }
     there ||= token !== ''
   }
-  throw there ? noneWhole() : new NotYet('09_k3s_02_install_control_plane')
+  throw there ? await noneWhole(servers) : new NotYet('09_k3s_02_install_control_plane')
 }
 
 /** The server by which workers join. @throws KitError exit 3 when none is healthy, else as Host.read */
 async function healthyOf(servers: readonly Host[]): Promise<Host> {
   const healthy = await healthyServer(servers)
-  if (healthy === undefined) throw noneWhole()
+  if (healthy === undefined) throw await noneWhole(servers)
   return healthy
 }
 
-const noneWhole = (): KitError =>
+const noneWhole = async (servers: readonly Host[]): Promise<KitError> =>
   new KitError('no server of the cluster is healthy: no worker can join', {
     exitCode: exitCodes.preflight,
-    details: ['No service of a worker was touched.'],
+    details: [...(await whyNoneIsHealthy(servers)), 'No service of a worker was touched.'],
     hint: 'repair a master first: journalctl -u k3s; or run 09_k3s_02_install_control_plane',
   })
 
@@ -157,7 +158,8 @@ async function join({
     if (!state.registered) await forgetNode(server, worker, until)
     await start(worker, wanted)
   }
-  await until(readyWorker(worker, server, starts ? state.invocation : undefined))
+  const before = starts ? state.invocation : undefined
+  await until(readyWorker(worker, server, { before, importing: importSeconds(artifacts, state.images) }))
   if (starts && state.registered) await deleteStrayPods(server, worker.name)
   await ensureImages(worker, artifacts, until)
   return true

@@ -6,9 +6,10 @@ import type { TeardownRun } from '../../../lib/hosts/teardown.mts'
 import { requireOthersWhole } from '../nodes/control-plane.mts'
 import { drain } from './drain.mts'
 import { forgetNode } from '../nodes/forget-node.mts'
+import { healthyServer, whyNoneIsHealthy } from '../nodes/healthy-server.mts'
 import { readState } from '../nodes/host-state.mts'
 import type { K3sSettings } from '../settings.mts'
-import { healthyServer, memberGone } from '../nodes/readiness.mts'
+import { memberGone } from '../nodes/readiness.mts'
 import { markLeaving, uninstallK3s } from './uninstall-k3s.mts'
 import { written } from '../../../lib/base/written.mts'
 
@@ -62,7 +63,7 @@ async function survivor(
   if (server !== undefined) return server
   throw new KitError(`${name} cannot be taken out of the cluster: no other server is healthy`, {
     exitCode: exitCodes.unreachable,
-    details: [written()],
+    details: [...(await whyNoneIsHealthy(others)), written()],
     hint: 'repair a master first: journalctl -u k3s',
   })
 }

@@ -6,7 +6,7 @@ import { paths } from '../host/paths.mts'
 import { carries, readState, type HostState } from '../nodes/host-state.mts'
 import { leaveUnseen, removeNode } from './remove-node.mts'
 import { markLeaving, uninstallK3s } from './uninstall-k3s.mts'
-import { healthyServer } from '../nodes/readiness.mts'
+import { healthyServer } from '../nodes/healthy-server.mts'
 import { localVolumes } from './volumes.mts'
 import { written } from '../../../lib/base/written.mts'
 

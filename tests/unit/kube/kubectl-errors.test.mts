@@ -112,6 +112,20 @@ test('kubectl: a volume that would shrink, or whose class does not let it grow, 
   assert.match(fixed.hint ?? '', /allowVolumeExpansion/)
 })
 
+for (const [why, where] of [
+  ['no such file or directory', '/home/ops/.rancher'],
+  ['write /var/lib/rancher/k3s/data/.tmp/bin/k3s: no space left on device', '/var/lib/rancher'],
+] as const) {
+  test(`kubectl: a k3s that cannot unpack itself (${why.slice(-25)}) is told the folder to give it: exit 3`, () => {
+    const { message, exitCode, hint } = refused(
+      `time="2026-11-30T16:40:23Z" level=info msg="Acquiring lock file ${where}/k3s/data/.lock"\ntime="2026-11-30T16:40:23Z" level=fatal msg="Error: extracting data: ${why}"`,
+    )
+    assert.equal(exitCode, exitCodes.preflight)
+    assert.equal(message, `k3s kubectl cannot unpack its programs on this machine: ${why}`)
+    assert.match(hint ?? '', /^export K3S_DATA_DIR=FOLDER, .*KEYBUZZ_KUBECTL/)
+  })
+}
+
 test('kubectl: a namespace that is being deleted is named in the command that shows what holds it', () => {
   const { hint } = refused(
     'Error from server (Forbidden): configmaps "env" is forbidden: unable to create new content in namespace n8n-dev because it is being terminated',

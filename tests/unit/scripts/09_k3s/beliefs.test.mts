@@ -12,6 +12,7 @@ import type { Setting } from '../../../../lib/settings/settings.mts'
 import { fixedIn, fixedScript, requireSameFixed } from '../../../../scripts/09_k3s/host/fixed.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
 import { ensureServers } from '../../../../scripts/09_k3s/nodes/control-plane.mts'
+import { reasonsOf } from '../../../../scripts/09_k3s/nodes/healthy-server.mts'
 import { lastWordsOf } from '../../../../scripts/09_k3s/nodes/journal.mts'
 import { missingIn, readyWorker, serverIsHealthy } from '../../../../scripts/09_k3s/nodes/readiness.mts'
 import { unitIn } from '../../../../scripts/09_k3s/nodes/unit-state.mts'
@@ -284,6 +285,76 @@ test('the reason of a unit that does not come is the line that says it, never wh
   )
   const [, last = ''] = await words(`${journals.disk}\n${journals.fatal}\n`)
   assert.equal(last, `k3s, at last: ${journals.fatal}`)
+})
+
+/** Masters whose service ends again and again, each with this journal. */
+async function allFail(journal: () => string): Promise<{ world: World; hosts: Hosts }> {
+  const world = await installed(3, 1)
+  for (const one of world.machines)
+    if (one.role === 'master') Object.assign(one, { active: false, failing: true })
+  const over = (some: readonly Host[]) =>
+    some.map((one): Host => ({
+      ...one,
+      read: async (words, options) =>
+        words[0] === 'journalctl'
+          ? Promise.resolve({ code: 0, stdout: journal(), stderr: '' })
+          : one.read(words, options),
+    }))
+  const hosts = hostsOf(world)
+  return { world, hosts: { ...hosts, servers: over(hosts.servers), masters: over(hosts.masters) } }
+}
+
+const token =
+  'time="2026-11-29T10:00:00Z" level=fatal msg="Error: preparing server: bootstrap data already found and encrypted with different token"'
+
+for (const [who, ask] of [
+  ['a server that must be started', (hosts: Hosts) => ensureServers({ ...shared, ...hosts, known: true })],
+  ['a worker that joins', (hosts: Hosts) => ensureWorkers({ ...shared, ...hosts })],
+  [
+    'a worker that leaves',
+    async (hosts: Hosts) => {
+      const [worker] = hosts.workers
+      assert.ok(worker)
+      await removeNode(worker, 'worker', ending(hosts))
+    },
+  ],
+] as const) {
+  test(`where all masters fail alike, ${who} is told the line of a journal that says why`, async () => {
+    const { world, hosts } = await allFail(() => `${times(api, 100)}${token}\n${times(api, 100)}`)
+    await assert.rejects(ask(hosts), (thrown) => {
+      assert.ok(thrown instanceof KitError)
+      assert.ok(thrown.details.includes(`k3s: ${token}`), thrown.details.join('\n'))
+      assert.doesNotMatch(thrown.details.join('\n'), /reflector/)
+      return true
+    })
+    assert.deepEqual(world.broken, [])
+    assert.ok(world.machines.every(({ role, active }) => role === 'worker' || !active))
+  })
+}
+
+test('what each master lacks is told where none is healthy; an empty journal or one that cannot be read hides none of it', async () => {
+  const lacks = ['1', '2', '3'].map((at) => `master-0${at}: its API does not answer yet`)
+  const details = async (journal: () => string) => {
+    const { hosts } = await allFail(journal)
+    return ensureWorkers({ ...shared, ...hosts }).then(
+      () => assert.fail('no master is healthy'),
+      (thrown: unknown) => (thrown as KitError).details,
+    )
+  }
+  const untouched = 'No service of a worker was touched.'
+  assert.deepEqual(await details(() => ''), [...lacks, untouched])
+  const broken = await details(() => {
+    throw new Error('journalctl is not there')
+  })
+  assert.deepEqual(broken, [...lacks, 'its log cannot be read: journalctl is not there', untouched])
+})
+
+test('the journal of a server that waits for others, or whose API answers, is no reason', async () => {
+  const host = saying('master-02', { journalctl: token })
+  for (const missing of ['its etcd has no leader', 'its Node is not Ready yet', ''])
+    assert.deepEqual(await reasonsOf(host, missing), [])
+  for (const missing of ['its service failed', 'its API does not answer yet'])
+    assert.equal((await reasonsOf(host, missing))[0], `k3s: ${token}`)
 })
 
 test('a server whose etcd has no leader says so, and on how many servers K3s runs', async () => {

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import type { Until } from '../../../../lib/base/poll.mts'
 import type { Host } from '../../../../lib/hosts/host.mts'
+import type { Versions } from '../../../../lib/settings/versions.mts'
 import { imagesIn, imagesPart } from '../../../../scripts/09_k3s/host/held-images.mts'
+import { paths } from '../../../../scripts/09_k3s/host/paths.mts'
 import { ensureServers } from '../../../../scripts/09_k3s/nodes/control-plane.mts'
-import { ensureImages } from '../../../../scripts/09_k3s/nodes/images.mts'
+import { ensureImages, importSeconds } from '../../../../scripts/09_k3s/nodes/images.mts'
 import type { Artifact } from '../../../../scripts/09_k3s/nodes/install.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { hostsOf, makeWorld, untilNow, type World } from './machines.mts'
@@ -145,12 +149,49 @@ test('a containerd that has lost everything is told from one that does not answe
 })
 
 /** Steps 02 and 03. */
-async function install(world: World): Promise<void> {
+async function install(world: World, more: { versions?: Versions; until?: Until } = {}): Promise<void> {
   const keep = () => assert.fail('the settings have both tokens')
-  const shared = { ...hostsOf(world), settings, keep, versions, until: untilNow }
+  const shared = { ...hostsOf(world), settings, keep, versions, until: untilNow, ...more }
   await ensureServers({ ...shared, known: world.nodes.size > 0 })
   await ensureWorkers(shared)
 }
+
+test('a start is waited for the longer the more bytes of images it imports: those that are noted count nothing', async () => {
+  const big = join(folder, 'big.tar')
+  writeFileSync(big, Buffer.alloc(50_000_000))
+  const sha256 = createHash('sha256').update(readFileSync(big)).digest('hex')
+  const withBig = { ...versions, 'k3s-images': { version: 'v1', file: big, sha256 } }
+  const waited = new Map<string, number>()
+  const until: Until = (awaited) => {
+    if (/^(master|worker)-0\d$/.test(awaited.what)) waited.set(awaited.what, awaited.seconds)
+    return untilNow(awaited)
+  }
+  const world = makeWorld(3, 1)
+  const names = world.machines.map(({ name }) => name)
+  await install(world, { versions: withBig, until })
+  assert.deepEqual(
+    [...waited],
+    names.map((name) => [name, 310]),
+  )
+  // They start anew, and import nothing.
+  for (const one of world.machines) one.started = 'with another configuration'
+  await install(world, { versions: withBig, until })
+  assert.deepEqual(
+    [...waited],
+    names.map((name) => [name, 300]),
+  )
+})
+
+test('the program is not imported, and a tarball that is no longer on this machine counts nothing', () => {
+  const file = join(folder, 'some.tar')
+  writeFileSync(file, Buffer.alloc(5_000_001))
+  const some = { ...tarball('some.tar', 'c'.repeat(64)), file }
+  const away = tarball('away.tar', 'd'.repeat(64))
+  const seconds = (...all: readonly Artifact[]) => importSeconds(all, { noted: ['e'.repeat(64)] })
+  assert.equal(seconds(), 0)
+  assert.equal(seconds(some, away), 2)
+  assert.equal(seconds(some, { ...some, path: paths.binary }, { ...some, sha256: 'e'.repeat(64) }), 2)
+})
 
 for (const name of ['master-02', 'worker-01']) {
   test(`steps 02 and 03 bring back what ${name} has lost, and restart nothing`, async () => {

@@ -36,6 +36,8 @@ interface Machine {
   data: boolean
   /** Its etcd was put out of the cluster, and it has written that down. */
   tombstone: boolean
+  /** The name its own database has for it. */
+  etcd: string
   /** Its service ends again and again. */
   failing: boolean
   joins: string
@@ -88,6 +90,7 @@ export const bare = () => ({
   registered: false,
   data: false,
   tombstone: false,
+  etcd: '',
   failing: false,
   joins: '',
   keeps: {} as Partial<World['tokens']>,
@@ -168,6 +171,8 @@ function startService(world: World, one: Machine): void {
       starts: one.starts - 1,
     })
   }
+  if (one.data && one.etcd !== listedAs(one.name))
+    world.broken.push(`${one.name} put out those that went on without it`)
   if (!one.data && world.strays.has(one.name))
     world.broken.push(`${one.name} joined while etcd had a member by its name`)
   if (world.ending.has(one.name)) world.broken.push(`${one.name} joined before its old Node was gone`)
@@ -194,6 +199,7 @@ function startService(world: World, one: Machine): void {
   one.settling = true
   world.ghosts.delete(one.name)
   one.data = one.role === 'master'
+  one.etcd = listedAs(one.name)
   world.nodes.add(one.name)
 }
 
@@ -202,6 +208,9 @@ function forget(world: World, name: string): void {
   if (living !== undefined) world.broken.push(`${name} lost its Node, and its pods their addresses`)
   world.nodes.delete(name)
 }
+
+/** What etcd calls the member of a machine. */
+const listedAs = (name: string): string => `${name}-1f1f1f1f`
 
 /** What the member of a machine is called that no Node stands for. */
 const strayOf = (name: string): string => `${name}-0a1b2c3d`
@@ -235,7 +244,8 @@ function act(
   } else if (what.startsWith('tell the Node of ')) {
     const name = what.split(' ')[4] ?? ''
     const member = words.find((word) => word.includes('/node-name='))?.split('=')[1] ?? ''
-    if (![name, strayOf(name)].includes(member)) world.broken.push(`${name} was told another member`)
+    if (![listedAs(name), strayOf(name)].includes(member))
+      world.broken.push(`${name} was told another member`)
     letGo(world, name, true)
   } else if (what.startsWith('let the Node of ')) letGo(world, what.split(' ')[4] ?? '', false)
   else if (what.startsWith('remove the member '))
@@ -312,7 +322,7 @@ function membersOf(world: World): string {
   const members = world.machines.flatMap(({ name, address, data, role }, at) => {
     const member = { ID: String(at + 1), peerURLs: [`https://${address}:2380`] }
     return [
-      ...(data && world.nodes.has(name) ? [{ ...member, name }] : []),
+      ...(data && world.nodes.has(name) ? [{ ...member, name: listedAs(name) }] : []),
       ...(world.strays.has(name) ? [{ ...member, name: strayOf(name) }] : []),
       ...(world.ghosts.has(name) && role === 'master' ? [{ ...member, name: '' }] : []),
     ]
@@ -356,13 +366,13 @@ const imagesOf = ({ active, noted, gone }: Machine): string =>
   active ? [...noted.map((sum) => `image ${sum}`), ...gone.map((line) => `image ${line}`)].join('\n') : ''
 
 /** What it joined as, by its configuration. */
-const joinedAs = ({ files }: Machine): string[] => [
+const joinedAs = (one: Machine): string[] => [
   ...[
-    ...(files.get('/etc/rancher/k3s/config.yaml') ?? '').matchAll(
+    ...(one.files.get('/etc/rancher/k3s/config.yaml') ?? '').matchAll(
       /^(node-name|adv|[a-z]+-(cidr|dns|backend|encryption)).*$/gm,
     ),
   ].map(([line]) => `node ${line}`),
-  'node etcd: ',
+  `node etcd: ${one.data ? one.etcd : ''}`,
 ]
 
 /** What systemd says of its service. @param start which of its starts it tells of */

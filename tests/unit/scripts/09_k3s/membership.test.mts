@@ -15,7 +15,7 @@ import { forgetNode } from '../../../../scripts/09_k3s/nodes/forget-node.mts'
 import { readState } from '../../../../scripts/09_k3s/nodes/host-state.mts'
 import { lastWordsOf } from '../../../../scripts/09_k3s/nodes/journal.mts'
 import { membersPart, removeMember } from '../../../../scripts/09_k3s/nodes/member-list.mts'
-import { membersIn } from '../../../../scripts/09_k3s/nodes/members.mts'
+import { memberOfOtherHistory, membersIn } from '../../../../scripts/09_k3s/nodes/members.mts'
 import { strayPods } from '../../../../scripts/09_k3s/nodes/pod-addresses.mts'
 import { missingIn, nodeless, serverIsHealthy } from '../../../../scripts/09_k3s/nodes/readiness.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
@@ -144,6 +144,51 @@ test('a server that is off and listed is a member as before: nothing is forgotte
   machineOf(world, 'master-02').active = false
   assert.deepEqual(await install(world), ['master-02: start k3s'])
   await assertWhole(world)
+})
+
+test('a server that was reset while the others were away is not started beside them: exit 5 names both ways out', async () => {
+  for (const starting of [false, true]) {
+    const world = await installed(3, 1)
+    Object.assign(machineOf(world, 'master-02'), { active: false, starting, etcd: 'master-02-54e77605' })
+    await assert.rejects(install(world), (thrown) => {
+      assert.ok(thrown instanceof KitError)
+      assert.equal(thrown.exitCode, exitCodes.conflict)
+      assert.equal(thrown.message, 'master-02 holds another history of the cluster than the servers that run')
+      assert.match(
+        thrown.details[0] ?? '',
+        /list it as master-02-1f1f1f1f, its own database as master-02-54e77605/,
+      )
+      assert.match(
+        thrown.hint ?? '',
+        /on master-02: systemctl disable --now k3s; mv \/var\/lib\/rancher\/k3s\/server\/db \/var\/lib\/rancher\/k3s\/server\/db\.away; .*README\.md, "When most servers are lost"$/,
+      )
+      return true
+    })
+    assert.equal(world.writes, 0)
+    // As the hint says.
+    Object.assign(machineOf(world, 'master-02'), { data: false, starting: false })
+    const done = await install(world)
+    assert.equal(done[0], 'master-01: delete node master-02')
+    // Its Node goes with the member it had.
+    assert.deepEqual(world.broken.splice(0), ['master-02 lost its Node, and its pods their addresses'])
+    await assertWhole(world)
+  }
+})
+
+test('a server is of another history only when etcd lists it by name, and not by its own', () => {
+  const server = { name: 'm2', address: '192.0.2.12' }
+  const member = (name: string, address = '192.0.2.12') => ({ id: '1', name, address, learner: false })
+  const other = (own: string | undefined, ...members: ReturnType<typeof member>[]) =>
+    memberOfOtherHistory(members, server, own)?.name
+  assert.equal(other('m2-bbbbbbbb', member('m2-aaaaaaaa')), 'm2-aaaaaaaa')
+  // It had another address when it joined.
+  assert.equal(other('m2-bbbbbbbb', member('m2-aaaaaaaa', '192.0.2.99')), 'm2-aaaaaaaa')
+  assert.equal(other('m2-aaaaaaaa', member('m2-aaaaaaaa')), undefined)
+  // What it was before is listed beside it; it joined and has not started yet; it is put out; it tells no name.
+  assert.equal(other('m2-bbbbbbbb', member('m2-aaaaaaaa'), member('m2-bbbbbbbb')), undefined)
+  assert.equal(other('m2-bbbbbbbb', member('')), undefined)
+  assert.equal(other('m2-bbbbbbbb', member('m1-aaaaaaaa', '192.0.2.11')), undefined)
+  assert.equal(other(undefined, member('m2-aaaaaaaa')), undefined)
 })
 
 test('a server that runs and has no Node, of which etcd knows still, is restarted: a kubelet registers only as it starts', async () => {
