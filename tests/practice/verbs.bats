@@ -205,7 +205,7 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   refute_output --partial 'Drill'
 }
 
-# let_names_and_pods_in: whatever the two tests below took away.
+# let_names_and_pods_in: whatever the tests below took away.
 let_names_and_pods_in() {
   kubectl uncordon --selector kubernetes.io/hostname
   [[ $(kubectl get deployment coredns --namespace kube-system -o 'jsonpath={.spec.replicas}') != 0 ]] ||
@@ -258,6 +258,22 @@ ready_names() {
   assert_output --partial 'no node that takes pods is Ready'
   assert_output --regexp 'next: kubectl uncordon practice-'
   assert_equal "$code" 3
+}
+
+# bats test_tags=long
+@test "pods that came to stand on one node: the check fails while another has room, and a run brings them apart" {
+  kubectl cordon practice-worker-02
+  kubectl delete pods --namespace n8n-practice --selector app.kubernetes.io/component=worker
+  kubectl rollout status deployment/n8n-worker --namespace n8n-practice --timeout=90s
+  kubectl uncordon practice-worker-02
+  run -10 kit --module 12 --verify
+  assert_output --partial 'every worker is on practice-worker-01, and practice-worker-02 has room'
+  run -4 kit --module 12 --plan
+  assert_output --partial '- Pod n8n-practice/n8n-worker-'
+  run -0 kit --module 12 --yes
+  assert_output --regexp 'the 2 pods of Deployment n8n-practice/n8n-worker share practice-worker-01, and practice-worker-02 has room: n8n-worker-[^ ]+ was evicted'
+  run -0 kit --module 12 --verify
+  refute_output --partial 'n8n.spread'
 }
 
 # bats test_tags=long
