@@ -1,13 +1,13 @@
 import { replicasManager, sendObjects } from '../kube/objects.mts'
 import { nameOf, type LiveObject, type Manifest } from '../kube/types.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
+import { drilledReplicas as mark } from '../kube/workloads.mts'
 import { log } from '../base/log.mts'
 import type { Writes } from '../base/writes.mts'
 
 // A drill that scales a Deployment to 0 writes its former replicas into an annotation, in the same request. If the
 // drill is killed, the next run of the module finds the annotation and restores the replicas.
 
-const mark = 'keybuzz.io/drill-replicas'
 const rolled = 'keybuzz.io/drill-rolled'
 const manager = 'keybuzz-drill'
 

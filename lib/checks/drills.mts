@@ -112,16 +112,23 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
   }
 }
 
-/** Runs every drill in order. One that throws has failed. @throws KitError exit 12, 130 or 143, see answerTo */
+/**
+ * Runs every drill in order. One that throws has failed.
+ * @param begin called with the id of each drill before it begins; when it throws, the drill has failed
+ * @throws KitError exit 12, 130 or 143, see answerTo
+ */
 export async function runDrills<S extends Settings>(
   drills: readonly Drill<S>[],
   tools: DrillTools<S>,
+  begin: (id: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
   for (const { id, title, fix, run } of drills) {
     const started = performance.now()
     log.waiting(`drill ${id}: ${title}`)
-    const answer = await run(tools).catch(answerTo)
+    const answer = await begin(id)
+      .then(() => run(tools))
+      .catch(answerTo)
     outcomes.push({ id, title, fix, ...answer, milliseconds: Math.round(performance.now() - started) })
     if (answer.result === 'passed') log.ok(`${title} (${id}): ${answer.evidence}`, started)
   }

@@ -1,3 +1,4 @@
+import { crowdOf, shareNode } from '../kube/apply/crowd.mts'
 import type { LiveObject } from '../kube/types.mts'
 import { failed, passed, warning, type Answer, type CheckTools, type Places } from './checks.mts'
 
@@ -84,4 +85,31 @@ export function spreadAnswer(
   const text = counts.map(([part, count]) => `${part} on ${count}`).join(', ')
   if (counts.every(([, count]) => count >= 2)) return passed(text)
   return warning(because === undefined ? text : `${text}: ${because}`)
+}
+
+/**
+ * Failed when pods of a part share a node while another one has room for one of them; else the given answer. The pods
+ * of the cluster are read only when some share a node.
+ * @param otherwise the answer of spreadAnswer
+ * @throws KitError exit 3 or 5 to 9 from kubectl
+ */
+export async function crowdedAnswer(
+  { kube, once }: Pick<CheckTools, 'kube' | 'once'>,
+  pods: readonly LiveObject[],
+  parts: readonly string[],
+  otherwise: Answer,
+): Promise<Answer> {
+  const sharing = parts.map((part) => ofPart(pods, part)).filter(shareNode)
+  if (sharing.length === 0) return otherwise
+  const [nodes, all] = await once('cluster.pods', () =>
+    Promise.all([kube.list('nodes', {}), kube.list('pods', {})]),
+  )
+  const crowds = sharing.flatMap((fellows) => crowdOf(fellows, nodes, all) ?? [])
+  return crowds.length === 0
+    ? otherwise
+    : failed(
+        crowds
+          .map(({ pod, node, room }) => `every ${componentOf(pod)} is on ${node}, and ${room} has room`)
+          .join('; '),
+      )
 }

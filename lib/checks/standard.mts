@@ -1,6 +1,6 @@
 import { failed, passed, warning, type Answer, type Check, type CheckTools } from './checks.mts'
 import { settledCrashes } from './crashes.mts'
-import { applicationPods, readPods, readyAnswer, spreadAnswer } from './pods.mts'
+import { applicationPods, crowdedAnswer, readPods, readyAnswer, spreadAnswer } from './pods.mts'
 import { jobLabel, jobState } from '../kube/manifests/jobs.mts'
 import type { Deployment, Job, LiveObject } from '../kube/types.mts'
 import type { Settings } from '../settings/settings.mts'
@@ -48,9 +48,15 @@ export function standardChecks<S extends Settings>(application: CheckedApplicati
     {
       id: `${name}.spread`,
       title: `Pods run on two nodes each: ${spread.join(', ')}`,
-      fix: 'one node is full or away: kubectl -n NAMESPACE get pods -o wide, then delete one of the two pods',
-      ask: async (tools) =>
-        spreadAnswer(await podsOf(application, tools), spread, aloneBecause?.(tools.settings)),
+      fix: 'run the module again: it evicts one of the pods that share a node, when another node has room; kubectl -n NAMESPACE get pods -o wide shows where they are',
+      async ask(tools) {
+        const pods = await podsOf(application, tools)
+        const because = aloneBecause?.(tools.settings)
+        const answer = spreadAnswer(pods, spread, because)
+        return answer.result === 'passed' || because !== undefined
+          ? answer
+          : crowdedAnswer(tools, pods, spread, answer)
+      },
     },
     {
       id: `${name}.restarts`,

@@ -29,6 +29,8 @@ export interface Testing<S extends Settings> {
   readonly tools: Tools<S>
   /** The faults for drills; undefined when this run runs no drills. */
   readonly breaking: Breaking | undefined
+  /** Lets other runs know which drill begins. */
+  readonly beginDrill: (id: string) => Promise<void>
   /** Logs in to the module's backends and returns their errors. Called only when a check has failed. */
   readonly causes: () => Promise<readonly KitError[]>
   /** Saves the outcome in the cluster, before the report is written. */
@@ -43,7 +45,7 @@ export interface Testing<S extends Settings> {
  *   signal, and what `causes`, `keep` and `facts` throw
  */
 export async function runTests<S extends Settings>(module: Declares, testing: Testing<S>): Promise<void> {
-  const { checks, drills, tools, breaking, keep, facts } = testing
+  const { checks, drills, tools, breaking, beginDrill, keep, facts } = testing
   const started = performance.now()
   const places = placesOf(module, tools.settings.ENV)
   const met = await runChecks(
@@ -65,6 +67,7 @@ export async function runTests<S extends Settings>(module: Declares, testing: Te
       : await runDrills(
           drills.map((drill) => ({ ...drill, fix: placed(drill.fix, places) })),
           { ...tools, once: createOnce(), breaking },
+          beginDrill,
         )
   const passedDrills = drilled.filter(({ result }) => result === 'passed')
   await keep({

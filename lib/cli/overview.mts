@@ -1,5 +1,6 @@
 import { hasKubeconfig, connectCluster } from '../kube/cluster.mts'
-import { isReady, lookAtCluster } from '../kube/cluster-view.mts'
+import { clusterFaults } from '../kube/cluster-faults.mts'
+import { isReady, lookAtCluster, type Look } from '../kube/cluster-view.mts'
 import { healthOf } from '../kube/rollout/health.mts'
 import { createKubeReader } from '../kube/reader.mts'
 import { folderOf } from '../base/names.mts'
@@ -43,11 +44,8 @@ export async function lookAtModules(env: string, rows: readonly Row[]): Promise<
   }
   const { kubectl, name } = await connectCluster(env, readVersions(env).versions)
   const [look, { revisions, objects }] = await Promise.all([lookAtCluster(kubectl), readRecords(kubectl)])
-  const { nodes, kubernetes } = look
-  const ofNodes = {
-    now: `${nodes.filter(isReady).length} of ${nodes.length} nodes ready`,
-    version: kubernetes.join(' and '),
-  }
+  const ofNodes = { now: clusterNow(look), version: look.kubernetes.join(' and ') }
+  const [fatal] = clusterFaults(look).fatal
   const ofEnvironment = objects.filter((live) => ownerOf(live).env === env)
   const modules: ModuleState[] = []
   for (const row of rows) {
@@ -60,9 +58,16 @@ export async function lookAtModules(env: string, rows: readonly Row[]): Promise<
     const own = ofEnvironment.filter((live) => ownerOf(live).module === folderOf(row))
     const { state, problems } = await healthOf(createKubeReader(kubectl), own)
     const isThere = state !== 'not installed' || problems.length > 0 || isInstalled
-    modules.push({ ...row, revision, now: isThere ? (problems[0] ?? state) : '' })
+    modules.push({ ...row, revision, now: isThere ? (problems[0] ?? fatal?.text ?? state) : '' })
   }
   return { cluster: name, modules }
+}
+
+/** `3 of 3 nodes ready`, and the first thing that is wrong with the cluster. */
+export function clusterNow(look: Look): string {
+  const { fatal, partial } = clusterFaults(look)
+  const ready = `${look.nodes.filter(isReady).length} of ${look.nodes.length} nodes ready`
+  return [ready, ...[...fatal, ...partial].map(({ text }) => text).slice(0, 1)].join(', ')
 }
 
 /** A heading and one line per module: installed revision, last verification, health. */

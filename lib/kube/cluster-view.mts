@@ -1,5 +1,6 @@
 import type { LiveObject } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
+import { systemService, type SystemService } from './system-service.mts'
 
 /** Facts about a cluster at one moment. */
 export interface Look {
@@ -12,13 +13,16 @@ export interface Look {
   readonly nodes: readonly LiveObject[]
   readonly ingressClasses: readonly string[]
   readonly namespaces: readonly LiveObject[]
-  /** Whether the cluster's DNS service has a ready endpoint. */
-  readonly dnsReady: boolean
+  /** The cluster's DNS. */
+  readonly dns: SystemService
+  /** What gives autoscalers their numbers. */
+  readonly metrics: SystemService
 }
 
-/** Reads nodes, IngressClasses, namespaces and DNS endpoints. @throws KitError, see Api */
+/** Reads nodes, IngressClasses, namespaces, DNS and metrics, each kind by one request. @throws KitError, see Api */
 export async function lookAtCluster(kubectl: Kubectl): Promise<Look> {
-  const kinds = 'nodes,ingressclasses.networking.k8s.io,namespaces,endpointslices.discovery.k8s.io'
+  const kinds =
+    'nodes,ingressclasses.networking.k8s.io,namespaces,endpointslices.discovery.k8s.io,deployments.apps'
   const found = await kubectl.api.list(kinds, { namespace: 'kube-system', managedFields: true })
   const ofKind = (kind: string) => found.filter((one) => one.kind === kind)
   const nodes = ofKind('Node')
@@ -33,10 +37,8 @@ export async function lookAtCluster(kubectl: Kubectl): Promise<Look> {
     nodes,
     ingressClasses: ofKind('IngressClass').map(({ metadata }) => metadata.name),
     namespaces: ofKind('Namespace'),
-    dnsReady: ofKind('EndpointSlice').some(
-      (slice) =>
-        slice.metadata.labels?.['kubernetes.io/service-name'] === 'kube-dns' && hasReadyEndpoint(slice),
-    ),
+    dns: systemService(found, 'kube-dns'),
+    metrics: systemService(found, 'metrics-server'),
   }
 }
 
@@ -57,7 +59,14 @@ export const isReady = (node: LiveObject): boolean =>
     ({ type, status }) => type === 'Ready' && status === 'True',
   ) ?? false
 
-const hasReadyEndpoint = (slice: LiveObject): boolean =>
-  ((slice['endpoints'] ?? []) as { conditions?: { ready?: boolean } }[]).some(
-    ({ conditions }) => conditions?.ready !== false,
-  )
+/** True for a node that takes no new pods because an operator said so: `kubectl cordon`. */
+export const isCordoned = ({ spec }: LiveObject): boolean =>
+  (spec as { unschedulable?: boolean } | undefined)?.unschedulable === true
+
+const pressures = ['DiskPressure', 'MemoryPressure', 'PIDPressure']
+
+/** What a node is short of: `DiskPressure`. The kubelet then evicts pods, and the node takes no new ones. */
+export const pressuresOf = ({ status }: LiveObject): string[] =>
+  ((status as NodeStatus | undefined)?.conditions ?? [])
+    .filter((one) => pressures.includes(one.type) && one.status === 'True')
+    .map(({ type }) => type)

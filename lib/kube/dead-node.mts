@@ -50,6 +50,33 @@ export function createDeadNodeCheck(
 }
 
 /**
+ * Makes a check whether pods that are being deleted may still end and free what they hold, for waits.
+ * @param everySeconds least seconds between two requests for nodes
+ * @returns a function of pods and the seconds since the wait began: false when none is being deleted, or the nodes of
+ * all that are do not answer. It throws as Api
+ */
+export function createEndingCheck(
+  kubectl: Pick<Kubectl, 'api'>,
+  everySeconds = usualSeconds,
+): (pods: readonly Pod[], seconds: number) => Promise<boolean> {
+  const silent = new Set<string>()
+  let askedAt = -everySeconds
+  return async (pods, seconds) => {
+    const ending = pods.filter(({ metadata }) => metadata?.deletionTimestamp !== undefined)
+    const overdue = new Set(ending.filter(isOverdue).flatMap(({ spec }) => spec?.nodeName ?? []))
+    if (overdue.size > 0 && seconds - askedAt >= everySeconds) {
+      askedAt = seconds
+      silent.clear()
+      for (const name of overdue) {
+        const node = await kubectl.api.get('nodes', name)
+        if (node !== undefined && isSilent(node)) silent.add(name)
+      }
+    }
+    return ending.some((pod) => !isOverdue(pod) || !silent.has(pod.spec?.nodeName ?? ''))
+  }
+}
+
+/**
  * Makes a check for objects that are being deleted and wait for pods that cannot end.
  * @param everySeconds least seconds between two requests, and before the first: most deletions are done by then
  * @returns a function of the objects left and the seconds since the wait began: the longest grace period, in seconds, of
@@ -96,17 +123,19 @@ function isOverdue({ metadata, spec }: Pod): boolean {
 
 /** Why a pod that is being deleted cannot end; undefined while its node answers. */
 function diagnoseEnding(pod: Pod, node: LiveObject): DeadNode | undefined {
+  if (!isSilent(node)) return undefined
   const ready = conditionOf(node, 'Ready')
-  // False is written by a kubelet that runs, and it ends the pod.
-  if (ready?.status !== 'Unknown') return undefined
   const { name } = node.metadata
   return {
     what: 'its old pod cannot end: its node does not answer',
     where: `${pod.metadata?.name} on ${name}`,
-    words: `Node ${name} is not Ready: ${ready.message ?? 'it has not said why'}`,
+    words: `Node ${name} is not Ready: ${ready?.message ?? 'it has not said why'}`,
     next: `start ${name} again, then run the same command; when that machine is off for good, and only then: kubectl delete node ${name}   (a machine that still runs would write to the same data)`,
   }
 }
+
+/** True for a node whose kubelet does not answer. False is written by a kubelet that runs, and it ends pods. */
+const isSilent = (node: LiveObject): boolean => conditionOf(node, 'Ready')?.status === 'Unknown'
 
 const namespaceOf = ({ kind, metadata }: LiveObject): string | undefined =>
   kind === 'Namespace' ? metadata.name : metadata.namespace

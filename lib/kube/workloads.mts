@@ -33,6 +33,20 @@ export const resourceOf = (kind: WorkloadKind): string => resources[kind]
 export const isWorkload = ({ kind }: Manifest | LiveObject): boolean =>
   kind !== undefined && Object.hasOwn(resources, kind)
 
+/** The annotation that keeps the replicas of a Deployment which a drill has scaled to 0. */
+export const drilledReplicas = 'keybuzz.io/drill-replicas'
+
+/** True for a workload with 0 replicas: it counts as rolled out, and does not serve. */
+export const isScaledToZero = (live: LiveObject): boolean =>
+  (live['spec'] as { replicas?: number } | undefined)?.replicas === 0
+
+/** `deployment/n8n` */
+export const shownName = ({ kind, metadata }: LiveObject): string => `${kind.toLowerCase()}/${metadata.name}`
+
+/** The command that gives a workload at 0 a pod again. */
+export const scaleUp = (live: LiveObject): string =>
+  `kubectl --namespace ${live.metadata.namespace ?? ''} scale ${shownName(live)} --replicas=1`
+
 /** What of a pod, or of the template of a workload or Job, names images. */
 interface WithImages {
   readonly containers?: readonly { readonly image?: string }[]

@@ -157,6 +157,7 @@ function testsOf<M extends Module>(session: Session<M>): Tests<M> {
         tools: readersOf({ settings, versions, ...cluster, http, backends: session.backends() }),
         breaking:
           options.verb === 'drill' ? createBreaking({ kubectl: cluster.kubectl, kube, repairs }) : undefined,
+        beginDrill: (id) => lock.beginDrill(id),
         causes: () => failingBackends(module.backends?.(settings) ?? {}, session.backends()),
         keep: (found) => revisions.tested(found),
         facts: () => reportFacts(session),

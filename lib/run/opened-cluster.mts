@@ -11,7 +11,7 @@ import { createKube } from '../kube/apply/kube-session.mts'
 import type { KubeSession } from '../kube/apply/kube.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
 import type { KnownFailure } from '../kube/rollout/failure.mts'
-import { isHeld } from '../state/lease.mts'
+import { drillOf, isHeld } from '../state/lease.mts'
 import { log, say } from '../base/log.mts'
 import { folderOf, headingOf, systemNamespace } from '../base/names.mts'
 import type { Module } from './module.mts'
@@ -37,6 +37,8 @@ export interface OpenedCluster {
   readonly checksumKey: ChecksumKey
   /** The facts about it that NetworkPolicies depend on. */
   readonly network: KnownNetwork
+  /** The drill of another run, with that run; also of one that was killed in it. Undefined when there is none. */
+  readonly drill: string | undefined
   /** Acquired by `mayWrite`; a reader acquires it when no other run may change what it reads. */
   readonly lock: ClusterLock
   /**
@@ -113,7 +115,8 @@ export async function openCluster(opening: OpenOptions): Promise<OpenedCluster> 
       isRecorded: createRecordCheck(revisions.all),
     })
     const network = { network: readClusterNetwork(records.objects), nodes: look.nodes }
-    return { cluster, look, kube, revisions, known, network, lock, checksumKey, mayWrite }
+    const drill = records.lease && drillOf(records.lease)
+    return { cluster, look, kube, revisions, known, network, drill, lock, checksumKey, mayWrite }
   } catch (thrown) {
     await lock.release()
     throw thrown

@@ -3,6 +3,7 @@ import { few } from '../base/few.mts'
 import { log } from '../base/log.mts'
 import { folderOf, masterCommand } from '../base/names.mts'
 import { written } from '../base/written.mts'
+import { uncordon } from '../kube/cluster-faults.mts'
 import type { Planned } from '../kube/apply/diff.mts'
 import { missingRoom } from '../kube/apply/room-precondition.mts'
 import type { KubeReader } from '../kube/reader.mts'
@@ -32,7 +33,9 @@ export async function requireRoom<M extends Module>(
   const { message, workloads, isSure } = found
   const sizes = workloads.flatMap((one) => module.sizedBy?.(inputs.current(), one) ?? [])
   const more = moreNodes(opened.known)
-  const hint = [...(sizes.length === 0 ? [] : [few(sizes, named)]), more.hint].join('; or ')
+  // What surely does not fit was compared with every node, the cordoned ones too.
+  const cordoned = isSure ? undefined : uncordon(opened.look.nodes)
+  const hint = [cordoned ?? [], sizes.length === 0 ? [] : few(sizes, named), more.hint].flat().join('; or ')
   if (!isSure || !more.isSure || (await isAutoscaled(opened.kube.reader))) return log.warn(message, hint)
   if (writes.planning) return writes.note({ sign: '!', what: `${message}: first ${hint}` })
   throw new KitError(message, { exitCode: exitCodes.preflight, details: [written()], hint })

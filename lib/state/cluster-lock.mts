@@ -1,6 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import {
   holderOf,
+  inDrill,
   isHeld,
   leaseFor,
   processOf,
@@ -23,8 +24,12 @@ import { written } from '../base/written.mts'
 export interface Lock {
   /** True when another run held it in between: what was read before may be outdated. */
   readonly waited: boolean
-  /** Renews the lease. @throws KitError exit 11 when another run has taken it over; exit 3, 5 to 9 or 12, 130 or 143 */
-  require(): Promise<void>
+  /**
+   * Renews the lease.
+   * @param drill the drill that begins: the lease names it from then on
+   * @throws KitError exit 11 when another run has taken it over; exit 3, 5 to 9 or 12, 130 or 143
+   */
+  require(drill?: string): Promise<void>
   /** Releases it, so that the next run can begin at once. Never throws: a lease that is not released expires. */
   release(): Promise<void>
 }
@@ -75,9 +80,9 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
   let lostTo: string | undefined
   let last: Promise<void> = Promise.resolve()
 
-  async function renewNow(): Promise<void> {
+  async function renewNow(drill: string | undefined): Promise<void> {
     if (lostTo !== undefined) return
-    const written = await writeLease(kubectl, renewed(lease))
+    const written = await writeLease(kubectl, renewed(drill === undefined ? lease : inDrill(lease, drill)))
     if (written !== undefined) return void (lease = written)
     const met = await readLease(kubectl)
     // This run has written the lease, and the response was lost.
@@ -86,11 +91,11 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
   }
   let underWay = 0
   /** Renewals run one after another: each needs the resourceVersion of the one before. */
-  const renew = (): Promise<void> => {
+  const renew = (drill?: string): Promise<void> => {
     underWay += 1
     return (last = last
       .catch(() => {})
-      .then(renewNow)
+      .then(() => renewNow(drill))
       .finally(() => (underWay -= 1)))
   }
 
@@ -103,8 +108,8 @@ function keep(kubectl: Kubectl, taken: Lease, waited: boolean): Lock {
 
   return {
     waited,
-    async require() {
-      await renew()
+    async require(drill) {
+      await renew(drill)
       if (lostTo !== undefined) throw lostError(lostTo)
     },
     async release() {
@@ -142,6 +147,8 @@ export interface ClusterLock {
   acquire(): Promise<void>
   /** Acquires or renews it, before every write. @throws as `acquire`; KitError exit 11 when another run took it over */
   assertHeld(): Promise<void>
+  /** Lets other runs know which drill begins. @throws as `assertHeld` */
+  beginDrill(id: string): Promise<void>
   /** Releases it, so that the next run can begin. Never throws. */
   release(): Promise<void>
 }
@@ -174,17 +181,15 @@ export function createClusterLock(options: ClusterLockOptions): ClusterLock {
     },
     acquire: async () => void (await acquire()),
     assertHeld: async () => (await acquire()).require(),
+    beginDrill: async (id) => (await acquire()).require(id),
     release: async () => (await taking?.catch(() => undefined))?.release(),
   }
 }
 
 async function makeLock({ hasNamespace, ...options }: ClusterLockOptions): Promise<Lock> {
-  if (!hasNamespace) await makeNamespace(options.kubectl)
+  if (!hasNamespace) await sendObjects(options.kubectl, [namespace(systemNamespace)], { dryRun: false })
   return takeLock(options)
 }
-
-const makeNamespace = async (kubectl: Kubectl): Promise<void> =>
-  void (await sendObjects(kubectl, [namespace(systemNamespace)], { dryRun: false }))
 
 const overtaken = (): KitError =>
   new KitError('another run has worked on this cluster since this one looked at it', {

@@ -1,9 +1,9 @@
 import { exitCodes, KitError } from '../base/errors.mts'
-import type { LiveObject } from '../kube/types.mts'
 import { log } from '../base/log.mts'
 import { folderOf, masterCommand } from '../base/names.mts'
 import { isValidated, lastPassed, newestOf, shortTime, type Revision } from './revision.mts'
-import { type Look, isServer, isReady } from '../kube/cluster-view.mts'
+import { clusterFaults } from '../kube/cluster-faults.mts'
+import type { Look } from '../kube/cluster-view.mts'
 import { written } from '../base/written.mts'
 
 /** A module that another one needs, as in its row of the table of modules (scripts/modules.mjs). */
@@ -15,7 +15,7 @@ export interface Needed {
 
 /**
  * Requires that the modules a module needs are validated on this cluster, and that the cluster is healthy now (DESIGN
- * section 6, Gate).
+ * section 6, Gate). Warns of nodes that are away or short of something: the others may have room.
  * @param revisions of every module on the cluster, oldest first
  * @throws KitError exit 3 when a needed module was never validated, or the cluster is not healthy now
  */
@@ -38,12 +38,17 @@ export function requireGate(
     if (failedSince !== undefined)
       log.warn(failedSince, `${masterCommand(number, env, '--verify')}   shows each check with its fix`)
   }
-  const problems = problemsOf(look)
-  if (problems.length === 0) return
+  const { fatal, partial } = clusterFaults(look)
+  for (const { text, next } of partial) log.warn(text, next)
+  if (fatal.length === 0) return
+  const next = fatal.find((one) => one.next !== undefined)?.next
   throw new KitError('the cluster is not healthy now', {
     exitCode: exitCodes.preflight,
-    details: [...problems, written()],
-    hint: `${masterCommand(needed[0]?.number ?? 9, env, '--verify')}   shows each check with its fix`,
+    details: [...fatal.map(({ text }) => text), written()],
+    hint:
+      next === undefined
+        ? `${masterCommand(needed[0]?.number ?? 9, env, '--verify')}   shows each check with its fix`
+        : `${next}; then run the same command again`,
   })
 }
 
@@ -61,22 +66,3 @@ export function provenText(module: string, revision: Revision): { validated: str
     failedSince: `${module}: a newer verification failed, ${shortTime(when)}: ${failed} of ${checks} checks`,
   }
 }
-
-/** The current problems of the cluster, one sentence each: servers, schedulable nodes, DNS, IngressClass. */
-function problemsOf({ nodes, ingressClasses, dnsReady }: Look): string[] {
-  const servers = nodes.filter(isServer)
-  const ready = servers.filter(isReady)
-  const problems: string[] = []
-  if (ready.length * 2 <= servers.length)
-    problems.push(`${ready.length} of ${servers.length} servers are Ready: no majority`)
-  if (!nodes.some((node) => isReady(node) && !isTainted(node)))
-    problems.push('no node that takes pods is Ready')
-  if (ingressClasses.length === 0) problems.push('there is no IngressClass')
-  if (!dnsReady) problems.push('the cluster DNS (kube-dns) has no ready pod')
-  return problems
-}
-
-const isTainted = (node: LiveObject): boolean =>
-  ((node['spec'] as { taints?: { effect: string }[] }).taints ?? []).some(
-    ({ effect }) => effect !== 'PreferNoSchedule',
-  )

@@ -1,7 +1,7 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { interruption } from '../base/signals.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
-import { holderOf, isHeld, leaseIn, processOf, readLease, type Lease } from './lease.mts'
+import { drillOf, holderOf, isHeld, leaseIn, processOf, readLease, type Lease } from './lease.mts'
 import { log } from '../base/log.mts'
 import { hasEnded } from './process-identity.mts'
 import { watchKind } from '../kube/watch.mts'
@@ -25,7 +25,7 @@ export async function waitForLease(
   { wait }: { wait: boolean },
 ): Promise<Lease | undefined> {
   if (hasEnded(processOf(held) ?? '')) return takenOver(held)
-  log.waiting(`another run holds this cluster: ${holderOf(held)}; seeing whether it is alive`)
+  log.waiting(`another run holds this cluster: ${shownHolder(held)}; seeing whether it is alive`)
   let wake = () => {}
   const { name, namespace } = held.metadata
   const leases = watchKind(kubectl, 'leases.coordination.k8s.io', namespace, () => wake())
@@ -54,7 +54,7 @@ export async function waitForLease(
         notice(live)
       }
       if (performance.now() - spoken > heartbeat) {
-        log.waiting(`waiting for ${holderOf(now)}`)
+        log.waiting(`waiting for ${shownHolder(now)}`)
         spoken = performance.now()
       }
       await new Promise<void>((resolve) => {
@@ -74,9 +74,15 @@ function takenOver(lease: Lease): Lease {
   return lease
 }
 
+/** The holder, after the drill it is in. */
+const shownHolder = (lease: Lease): string => {
+  const drill = drillOf(lease)
+  return drill === undefined ? holderOf(lease) : `drill ${drill}`
+}
+
 const lockedError = (lease: Lease): KitError =>
   new KitError('another run works on this cluster', {
     exitCode: exitCodes.locked,
-    details: [holderOf(lease), `It is alive: it has just renewed its lease. ${written()}`],
+    details: [shownHolder(lease), `It is alive: it has just renewed its lease. ${written()}`],
     hint: 'add --wait to begin when it has ended',
   })

@@ -29,6 +29,7 @@ export interface Lease {
 const duration = 15
 
 const processAnnotation = 'keybuzz.io/process'
+const drillAnnotation = 'keybuzz.io/drill'
 
 /** The current time as a MicroTime of Kubernetes, which has six decimals of a second. */
 const microTime = (): string => new Date().toISOString().replace('Z', '000Z')
@@ -60,11 +61,17 @@ export const renewed = ({ spec, ...lease }: Lease): Lease => ({
   spec: { ...spec, renewTime: microTime() },
 })
 
-/** The lease without a holder. */
-export const released = ({ spec, ...lease }: Lease): Lease => ({
+/** The lease of a run that begins a drill. @param id of the drill: `n8n.credential` */
+export const inDrill = ({ metadata, ...lease }: Lease, id: string): Lease => ({
   ...lease,
-  spec: { ...spec, holderIdentity: '' },
+  metadata: { ...metadata, annotations: { ...metadata.annotations, [drillAnnotation]: id } },
 })
+
+/** The lease without a holder. */
+export const released = ({ spec, metadata, ...lease }: Lease): Lease => {
+  const { [drillAnnotation]: _, ...annotations } = metadata.annotations ?? {}
+  return { ...lease, metadata: { ...metadata, annotations }, spec: { ...spec, holderIdentity: '' } }
+}
 
 /** True while a run holds the lease. */
 export const isHeld = ({ spec }: Lease): boolean => spec.holderIdentity !== ''
@@ -72,6 +79,12 @@ export const isHeld = ({ spec }: Lease): boolean => spec.holderIdentity !== ''
 /** The holder of a lease and since when, for messages. */
 export const holderOf = ({ spec }: Lease): string =>
   `${spec.holderIdentity} since ${spec.acquireTime === '' ? 'an unknown time' : `${spec.acquireTime.slice(0, 19)}Z`}`
+
+/** The drill its holder has begun, with the holder; undefined when none is in one. */
+export function drillOf(lease: Lease): string | undefined {
+  const id = lease.metadata.annotations?.[drillAnnotation]
+  return isHeld(lease) && id !== undefined ? `${id} of ${holderOf(lease)}` : undefined
+}
 
 /** The process that holds a lease, as process-identity.mts identifies it; undefined when the lease does not say. */
 export const processOf = ({ metadata }: Lease): string | undefined =>

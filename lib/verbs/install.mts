@@ -7,6 +7,7 @@ import { log } from '../base/log.mts'
 import { interruption } from '../base/signals.mts'
 import { readSchema } from './schema.mts'
 import type { Module } from '../run/module.mts'
+import { bringApart } from '../run/bring-apart.mts'
 import { createContext } from '../run/create-context.mts'
 import { requireKeptSettings } from '../run/lost-settings.mts'
 import { objectsOf } from '../run/objects.mts'
@@ -22,7 +23,7 @@ import { announceUpgrade } from './upgrade.mts'
 
 /**
  * Runs steps in order; after each one, its objects that are no longer declared are deleted, Secrets of a module that may
- * use Vault after the last one. Then saves the revision.
+ * use Vault after the last one. Then saves the revision, and brings pods apart that came to share a node.
  * @throws KitError what a step throws: exit 2, 3 or 5 to 12; exit 3 for a step that needs an earlier one; exit 2, 3, 5
  *   to 9, 11 or 12 when a precondition is not met; exit 130 or 143 on a signal
  */
@@ -41,6 +42,8 @@ export async function install<M extends Module>(
     if (step !== applying.at(-1)) continue
     await finishSecretsOf(session, applying)
     await settle(session, applying)
+    // A step alone is only that step.
+    if (steps.length > 1) await bringApart(session)
   }
   if (session.options.plan) return
   if (steps.length > 1) finishRun(session, started)

@@ -1,6 +1,6 @@
 import { isInterruption, messageOf } from '../base/errors.mts'
 import { informationLines } from './summary.mts'
-import { healthOf, healthOfNodes, type Health } from '../kube/rollout/health.mts'
+import { healthOf, healthOfCluster, healthOnCluster, type Health } from '../kube/rollout/health.mts'
 import { findRivals } from '../checks/rivals.mts'
 import { rivalText } from '../kube/ingress-rivals.mts'
 import type { KubeSession } from '../kube/apply/kube.mts'
@@ -23,6 +23,8 @@ export interface StatusDocument {
   readonly revision: Pick<Revision, 'number' | 'state' | 'when' | 'who' | 'kit' | 'rollbackOf'> | null
   readonly images: Readonly<Record<string, string>>
   readonly health: Health
+  /** A drill under way on the cluster, of any module, with its run. */
+  readonly drill: string | null
   readonly tested: NonNullable<Revision['tested']> | null
   readonly pending: readonly string[]
 }
@@ -37,7 +39,7 @@ export async function showStatus<M extends Module>(
   steps: readonly Step<M>[],
 ): Promise<void> {
   const { module, env, options } = session
-  const { revisions, kube, cluster, look } = session.requireOpened()
+  const { revisions, kube, cluster, look, drill = null } = session.requireOpened()
   const { current } = revisions
   const byNodes = isKnownByNodes(module.number)
   const document: StatusDocument = {
@@ -47,7 +49,8 @@ export async function showStatus<M extends Module>(
     cluster: cluster.name,
     revision: current === undefined ? null : shortened(current),
     images: byNodes ? { kubernetes: look.kubernetes.join(' and '), ...revisions.images } : revisions.images,
-    health: byNodes ? healthOfNodes(look) : await healthOfModule(kube),
+    health: (byNodes ? healthOfCluster : healthOnCluster)(look, await healthOfModule(kube)),
+    drill,
     tested: current?.tested ?? null,
     pending: await pendingOf(session, steps),
   }
@@ -60,7 +63,7 @@ export async function showStatus<M extends Module>(
 /** The health of a module's Deployments; degraded also when another Ingress has one of their public names. */
 async function healthOfModule(kube: KubeSession): Promise<Health> {
   const own = await kube.recorded()
-  const [{ state, problems }, rivals] = await Promise.all([
+  const [{ state, problems, warnings }, rivals] = await Promise.all([
     healthOf(kube.reader, own),
     findRivals(kube.reader, own),
   ])
@@ -68,6 +71,7 @@ async function healthOfModule(kube: KubeSession): Promise<Health> {
   return {
     state: state === 'healthy' && found.length > 0 ? 'degraded' : state,
     problems: [...problems, ...found],
+    warnings,
   }
 }
 
@@ -80,7 +84,7 @@ const shortened = ({ number, state, when, who, kit, rollbackOf }: Revision): Sta
   ...(rollbackOf === undefined ? {} : { rollbackOf }),
 })
 
-function linesOf({ revision, images, health, tested, pending }: StatusDocument): [string, string][] {
+function linesOf({ revision, images, health, drill, tested, pending }: StatusDocument): [string, string][] {
   const of = revision?.rollbackOf === undefined ? '' : `, a rollback to revision ${revision.rollbackOf}`
   return [
     [
@@ -92,6 +96,8 @@ function linesOf({ revision, images, health, tested, pending }: StatusDocument):
     ...Object.entries(images).map(([name, image]): [string, string] => ['Version', `${name} ${image}`]),
     ['Now', health.state],
     ...health.problems.map((problem): [string, string] => ['', problem]),
+    ...health.warnings.map((warning): [string, string] => ['', `! ${warning}`]),
+    ...drillLines(drill),
     [
       'Checks',
       tested === null
@@ -101,6 +107,14 @@ function linesOf({ revision, images, health, tested, pending }: StatusDocument):
     ...pending.map((line): [string, string] => ['Pending', line]),
   ]
 }
+
+const drillLines = (drill: string | null): [string, string][] =>
+  drill === null
+    ? []
+    : [
+        ['Drill', `${drill}, breaks things on purpose and repairs them`],
+        ['', 'when that run was killed, the next run of its module repairs them'],
+      ]
 
 /** What a run would change or continue. When that cannot be determined now, the reason is one of the lines. */
 async function pendingOf<M extends Module>(

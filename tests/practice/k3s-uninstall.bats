@@ -110,6 +110,7 @@ YAML
   run -137 env KEYBUZZ_KILL_AFTER_WRITE=3 ./00_master_install.mjs --env practice --module 9 --uninstall --limit practice-master-03 --confirm practice-master-03
   run -5 k3s_step 02_install_control_plane
   assert_output --partial 'practice-master-03: an uninstall began and did not end'
+  assert_output --partial 'kubectl uncordon practice-master-03'
   run -0 kit --module 9 --uninstall --limit practice-master-03 --confirm practice-master-03
   assert_bare master-03
   run -0 on master-01 'cd /var/lib/rancher/k3s/server/tls/etcd && curl -s --cacert server-ca.crt --cert client.crt --key client.key -d "{}" https://127.0.0.1:2379/v3/cluster/member/list'

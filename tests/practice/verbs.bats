@@ -20,6 +20,7 @@ setup() { load helper; }
 teardown() {
   end_background
   explain_failure n8n-practice
+  [[ -n ${BATS_TEST_COMPLETED:-} ]] || let_names_and_pods_in
 }
 
 # pin VERSION: the n8n that versions.json names from now on.
@@ -189,11 +190,90 @@ scaler_most() { kubectl get horizontalpodautoscalers n8n-webhook --namespace n8n
   kill -KILL "$run"
   ends_with 137
   assert_equal "$(workers)" 0
+  # Until then it is named, whichever module is looked at.
+  run -0 kit --module 12 --status
+  assert_output --regexp 'Drill +n8n\.queue of .*12_n8n \(practice\)'
+  assert_output --partial 'Deployment n8n-practice/n8n-worker is scaled to 0 by a drill, which gives it its 2 pods back'
+  run -0 kit --module 9 --status
+  assert_output --regexp 'Drill +n8n\.queue of'
   run -0 kit --module 12 --verify
   assert_output --partial 'a drill had taken them'
   assert_equal "$(workers)" 2
   run -0 kubectl get deployment n8n-worker --namespace n8n-practice -o yaml
   refute_output --partial 'drill-replicas'
+  run -0 kit --module 12 --status
+  refute_output --partial 'Drill'
+}
+
+# let_names_and_pods_in: whatever the tests below took away.
+let_names_and_pods_in() {
+  kubectl uncordon --selector kubernetes.io/hostname
+  [[ $(kubectl get deployment coredns --namespace kube-system -o 'jsonpath={.spec.replicas}') != 0 ]] ||
+    kubectl scale deployment coredns --namespace kube-system --replicas=1
+  kubectl rollout status deployment/coredns --namespace kube-system --timeout=90s
+  for _ in {1..60}; do [[ $(ready_names) == 0 ]] || break; sleep 0.5; done
+} >&2
+
+# ready_names: how many pods answer for names.
+ready_names() {
+  kubectl get endpointslices --namespace kube-system --selector kubernetes.io/service-name=kube-dns \
+    -o 'jsonpath={range .items[*].endpoints[*]}{.conditions.ready}{"\n"}{end}' | grep -c true || true
+}
+
+# bats test_tags=long
+@test "CoreDNS scaled to 0: no module is called healthy, an install refuses with the command that brings it back: exit 3" {
+  local looked=0 installed=0
+  before=$(versions_of_objects)
+  kubectl scale deployment coredns --namespace kube-system --replicas=0
+  for _ in {1..60}; do [[ $(ready_names) != 0 ]] || break; sleep 0.5; done
+  kit --module 9,12 --status >"$BATS_TEST_TMPDIR/status" 2>&1 || looked=$?
+  kit --module 12 --yes >"$BATS_TEST_TMPDIR/install" 2>&1 || installed=$?
+  let_names_and_pods_in
+  run cat "$BATS_TEST_TMPDIR/status"
+  refute_output --regexp 'Now +healthy'
+  assert_equal "$(grep -c 'Deployment kube-system/coredns is scaled to 0: pods resolve no names' "$BATS_TEST_TMPDIR/status")" 2
+  run cat "$BATS_TEST_TMPDIR/install"
+  assert_output --partial 'the cluster is not healthy now'
+  assert_output --partial 'kubectl --namespace kube-system scale deployment/coredns --replicas=1'
+  assert_output --partial 'Nothing was written.'
+  assert_equal "$looked $installed" '0 3'
+  assert_equal "$(versions_of_objects)" "$before"
+  run -0 kit --module 9,12 --status
+  refute_output --partial 'degraded'
+}
+
+# bats test_tags=long
+@test "a cordon is named with its end by --status; with every node cordoned an install refuses, with the command: exit 3" {
+  local node code=0
+  node=$(kubectl get pods --namespace n8n-practice -o 'jsonpath={.items[0].spec.nodeName}')
+  kubectl cordon "$node"
+  kit --module 12 --status >"$BATS_TEST_TMPDIR/status" 2>&1
+  kubectl cordon --selector kubernetes.io/hostname
+  kit --module 12 --yes >"$BATS_TEST_TMPDIR/install" 2>&1 || code=$?
+  let_names_and_pods_in
+  run cat "$BATS_TEST_TMPDIR/status"
+  assert_output --regexp 'Now +healthy'
+  assert_output --partial "Node $node is cordoned: it takes no new pods; kubectl uncordon $node"
+  run cat "$BATS_TEST_TMPDIR/install"
+  assert_output --partial 'no node that takes pods is Ready'
+  assert_output --regexp 'next: kubectl uncordon practice-'
+  assert_equal "$code" 3
+}
+
+# bats test_tags=long
+@test "pods that came to stand on one node: the check fails while another has room, and a run brings them apart" {
+  kubectl cordon practice-worker-02
+  kubectl delete pods --namespace n8n-practice --selector app.kubernetes.io/component=worker
+  kubectl rollout status deployment/n8n-worker --namespace n8n-practice --timeout=90s
+  kubectl uncordon practice-worker-02
+  run -10 kit --module 12 --verify
+  assert_output --partial 'every worker is on practice-worker-01, and practice-worker-02 has room'
+  run -4 kit --module 12 --plan
+  assert_output --partial '- Pod n8n-practice/n8n-worker-'
+  run -0 kit --module 12 --yes
+  assert_output --regexp 'the 2 pods of Deployment n8n-practice/n8n-worker share practice-worker-01, and practice-worker-02 has room: n8n-worker-[^ ]+ was evicted'
+  run -0 kit --module 12 --verify
+  refute_output --partial 'n8n.spread'
 }
 
 # bats test_tags=long

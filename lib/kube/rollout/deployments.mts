@@ -1,27 +1,32 @@
 import { diagnosePod, diagnoseRefusal, diagnoseStuck } from './diagnosis.mts'
 import { createAbsenceCheck, deletedMeanwhile, usualAbsenceSeconds } from './absence.mts'
-import { createDeadNodeCheck } from '../dead-node.mts'
+import { createDeadNodeCheck, createEndingCheck } from '../dead-node.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
-import type { LiveObject } from '../types.mts'
+import type { LiveObject, Pod } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { log } from '../../base/log.mts'
 import { type KnownFailure, rolloutError } from './failure.mts'
 import {
   availableText,
   hasRolledOut,
-  isScaledToZero,
   newestPods,
   newestSets,
   podsBefore,
   stuckPods,
-  shownName,
   waitingLine,
   type Rollouts,
 } from './progress.mts'
 import { waitForEndpoints } from './service-endpoints.mts'
 import { waitWatching } from './wait.mts'
 import { watchKind } from '../watch.mts'
-import { resourceOf, workloadOf, type WorkloadKind } from '../workloads.mts'
+import {
+  isScaledToZero,
+  resourceOf,
+  scaleUp,
+  shownName,
+  workloadOf,
+  type WorkloadKind,
+} from '../workloads.mts'
 
 /** Seconds a rollout may take in all, and without progress. */
 export interface WaitLimits {
@@ -80,6 +85,7 @@ async function waitForKind(
     limits.absence ?? usualAbsenceSeconds,
   )
   const onDeadNode = createDeadNodeCheck(kubectl)
+  const isEnding = createEndingCheck(kubectl)
   await waitWatching((onChange) => {
     const watch = (resource: string) => watchKind(kubectl, resource, namespace, onChange)
     const state = {
@@ -102,7 +108,9 @@ async function waitForKind(
         }
         // Pods that are listed before their ReplicaSets would be judged as nobody's.
         if (!Object.values(state).every((one) => one.isListed())) return
-        await failIfFatal(kubectl, awaited, state, failures, seconds)
+        const pods = [...state.pods.objects.values()] as unknown as Pod[]
+        const podsEnding = await isEnding(pods, seconds)
+        await failIfFatal(kubectl, awaited, state, failures, { podsEnding, waited: seconds })
         for (const name of names) {
           const diagnosis = await onDeadNode(podsBefore(state, name), seconds)
           if (diagnosis === undefined) continue
@@ -128,10 +136,7 @@ async function waitForKind(
 export function sayReady(live: readonly LiveObject[], started?: number): void {
   const serving = live.filter((one) => !isScaledToZero(one))
   if (serving.length > 0) log.ok(`${serving.map(shownName).join(', ')} ready`, started)
-  for (const one of live.filter(isScaledToZero)) {
-    const { namespace = '' } = one.metadata
-    log.warn(availableText(one), `kubectl --namespace ${namespace} scale ${shownName(one)} --replicas=1`)
-  }
+  for (const one of live.filter(isScaledToZero)) log.warn(availableText(one), scaleUp(one))
 }
 
 async function failIfFatal(
@@ -139,15 +144,12 @@ async function failIfFatal(
   { namespace, kind, names }: Awaited,
   state: Rollouts,
   failures: readonly KnownFailure[],
-  waited: number,
+  how: { readonly podsEnding: boolean; readonly waited: number },
 ): Promise<void> {
-  const podsEnding = [...state.pods.objects.values()].some(
-    ({ metadata }) => metadata.deletionTimestamp !== undefined,
-  )
   for (const name of names) {
     const workload = `${kind.toLowerCase()}/${name}`
     const diagnosis = [
-      ...newestPods(state, name).map((pod) => diagnosePod(pod, { podsEnding, waited })),
+      ...newestPods(state, name).map((pod) => diagnosePod(pod, how)),
       ...stuckPods(state, name).map((pod) => diagnoseStuck(pod, namespace)),
       ...newestSets(state, name).map((one) => diagnoseRefusal(one, workload)),
     ].find((found) => found !== undefined)

@@ -153,8 +153,25 @@ export function diagnoseRefusal(replicaSet: LiveObject, where: string): Diagnosi
   }
 }
 
+/**
+ * True for a pod that the cluster has given up because its node does not answer: its last state is kept, so all its
+ * containers are ready, and the pod is not. The kubelet itself says so only of a pod with readiness gates.
+ */
+function isGivenUp({ spec, status }: Pod): boolean {
+  const containers = status?.containerStatuses ?? []
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')
+  return (
+    ready?.status === 'False' &&
+    (spec?.readinessGates ?? []).length === 0 &&
+    containers.length > 0 &&
+    containers.every((one) => one.ready)
+  )
+}
+
 /** Why a pod is not ready yet, for progress lines. @param lastEvent message of the pod's latest Event */
 export function waitingReason(pod: Pod, lastEvent: string | undefined): string {
+  if (isGivenUp(pod))
+    return `waits for its node ${pod.spec?.nodeName}, which does not answer, or to be replaced`
   const status = pod.status?.containerStatuses?.find(({ ready }) => !ready)
   const waiting = status?.state?.waiting
   if (waiting?.reason === 'ContainerCreating' || waiting?.reason === 'PodInitializing')

@@ -3,6 +3,7 @@ import type { Diagnosis } from './diagnosis.mts'
 import { exitCodes, KitError, messageOf, unlessInterrupted } from '../../base/errors.mts'
 import type { Kubectl } from '../kubectl.mts'
 import { record } from '../../base/log.mts'
+import { nextForNodes } from './nodes-away.mts'
 import { interruption } from '../../base/signals.mts'
 
 /**
@@ -25,7 +26,7 @@ export async function rolloutError(
   return new KitError(`${name} cannot start: ${what}`, {
     exitCode: exitCodes.rolloutFailed,
     details: [`${where}: ${words}`, ...lines, ...(serving === undefined ? [] : [serving])],
-    hint: known?.next ?? next,
+    hint: known?.next ?? (await nextForNodes(kubectl, words, next)),
   })
 }
 

@@ -3,6 +3,7 @@ import { waitingReason } from './diagnosis.mts'
 import { isOfNewest, newestReplicaSets, revisionOf } from './newest.mts'
 import type { Deployment, LiveObject, Pod } from '../types.mts'
 import type { Watched } from '../watch.mts'
+import { shownName } from '../workloads.mts'
 
 // Pure: the progress of rollouts, read from watched objects.
 
@@ -29,19 +30,12 @@ export function isServing(live: LiveObject | undefined): boolean {
   )
 }
 
-/** True for a workload with 0 replicas: it counts as rolled out, and does not serve. */
-export const isScaledToZero = (live: LiveObject): boolean =>
-  (live as unknown as Deployment).spec?.replicas === 0
-
 /** `deployment/n8n: 1 of 2 pods available`, by the workload's status. */
 export function availableText(live: LiveObject): string {
   const { spec, status } = live as unknown as Deployment
   const [available, wanted] = [status?.availableReplicas ?? 0, spec?.replicas ?? 1]
   return `${shownName(live)}: ${available} of ${wanted} pods available${available === 0 ? ': it does not serve' : ''}`
 }
-
-/** `deployment/n8n` */
-export const shownName = ({ kind, metadata }: LiveObject): string => `${kind.toLowerCase()}/${metadata.name}`
 
 /** As isServing, and its newest pods are ready: a Deployment's status is outdated for a moment after pods were lost. */
 export function hasRolledOut(state: Rollouts, name: string): boolean {

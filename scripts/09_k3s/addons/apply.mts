@@ -1,8 +1,10 @@
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Condition } from '../../../lib/base/poll.mts'
 import type { Kube } from '../../../lib/kube/apply/kube.mts'
 import { isReady } from '../../../lib/kube/cluster-view.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
-import type { LiveObject } from '../../../lib/kube/types.mts'
+import { nameOf, type LiveObject } from '../../../lib/kube/types.mts'
+import { isScaledToZero, scaleUp } from '../../../lib/kube/workloads.mts'
 import { crowdedPods, placementOf } from './placement.mts'
 import { addonObjects, addons, nearDns, renewed, spreadOf, staysTooLong } from './spread.mts'
 
@@ -43,8 +45,22 @@ async function bringApart(
 }
 
 /**
+ * Requires that an addon wants pods: an autoscaler leaves a Deployment at 0 as it is.
+ * @throws KitError exit 9 when it is scaled to 0; else as KubeReader
+ */
+async function requireScaledUp(kube: KubeReader, addon: keyof typeof addons): Promise<void> {
+  const live = await kube.get('deployments.apps', addons[addon].deployment, 'kube-system')
+  if (live === undefined || !isScaledToZero(live)) return
+  throw new KitError(`${nameOf(live)} is scaled to 0`, {
+    exitCode: exitCodes.rolloutFailed,
+    details: ['No autoscaler brings it back from there, and K3s leaves the number that others set.'],
+    hint: `${scaleUp(live)}; then run the same command again`,
+  })
+}
+
+/**
  * The condition that each addon serves on as many nodes as wanted. An autoscaler acts within half a minute. Its
- * `missing` throws as KubeReader.
+ * `missing` throws KitError exit 9 for an addon scaled to 0, and as KubeReader.
  */
 export const addonsAreSpread = (kube: KubeReader): Condition => ({
   what: 'DNS and metrics on their nodes',
@@ -56,7 +72,9 @@ export const addonsAreSpread = (kube: KubeReader): Condition => ({
     const missing = await Promise.all(
       (['dns', 'metrics'] as const).map(async (addon) => {
         const { missing } = placementOf(nodes, await podsOf(kube, addon), spread[addon])
-        return missing === '' ? [] : [`${addons[addon].deployment}: ${missing}`]
+        if (missing === '') return []
+        await requireScaledUp(kube, addon)
+        return [`${addons[addon].deployment}: ${missing}`]
       }),
     )
     return missing.flat().join('; ')

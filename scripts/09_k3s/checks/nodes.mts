@@ -1,5 +1,5 @@
 import { failed, passed, warning, type Check, type CheckTools } from '../../../lib/checks/checks.mts'
-import { isReady, isServer } from '../../../lib/kube/cluster-view.mts'
+import { isReady, isServer, pressuresOf } from '../../../lib/kube/cluster-view.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import type { K3sSettings } from '../settings.mts'
 
@@ -56,15 +56,12 @@ export const pressure: Check<K3sSettings> = {
   title: 'No node is short of disk, memory or process ids',
   fix: 'free the resource on the host named; old images: k3s crictl rmi --prune, then module 9 again: it imports its own that went with them',
   async ask(tools) {
-    const short = (await nodesOf(tools)).flatMap(pressuresOf)
+    const short = (await nodesOf(tools)).flatMap((node) =>
+      pressuresOf(node).map((pressure) => `${node.metadata.name} ${pressure}`),
+    )
     return short.length === 0 ? passed('none') : failed(short.join('; '))
   },
 }
-
-const pressuresOf = ({ metadata, status }: LiveObject): string[] =>
-  ((status as { conditions?: { type: string; status: string }[] }).conditions ?? [])
-    .filter((one) => one.type.endsWith('Pressure') && one.status === 'True')
-    .map(({ type }) => `${metadata.name} ${type}`)
 
 export const servers: Check<K3sSettings> = {
   id: 'k3s.servers',

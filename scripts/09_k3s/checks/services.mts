@@ -3,6 +3,7 @@ import { failed, passed, warning, type Check } from '../../../lib/checks/checks.
 import { pollUntil } from '../../../lib/base/poll.mts'
 import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
+import { isScaledToZero, scaleUp } from '../../../lib/kube/workloads.mts'
 import { itemsOf } from '../../../lib/settings/validators.mts'
 import { probesOf } from '../../../lib/kube/probes.mts'
 import { parts, probeNamespace } from '../probes/probe.mts'
@@ -12,13 +13,6 @@ import type { K3sSettings } from '../settings.mts'
 import { waitingOf } from './images.mts'
 
 // What every module depends on: API, DNS, ingress.
-
-/** Reads a Deployment of kube-system: whether it exists, and how many of its pods are available. */
-async function addon({ kube }: Tools, name: string) {
-  const deployment = await kube.get('deployments.apps', name, 'kube-system')
-  const { availableReplicas = 0 } = (deployment?.['status'] ?? {}) as { availableReplicas?: number }
-  return { found: deployment !== undefined, available: availableReplicas }
-}
 
 export const api: Check<K3sSettings> = {
   id: 'k3s.api',
@@ -34,9 +28,14 @@ export const dns: Check<K3sSettings> = {
   id: 'k3s.dns',
   title: 'The cluster DNS serves',
   fix: 'kubectl -n kube-system logs deployment/coredns; a resolver on 127.0.0.53 in resolv.conf makes it loop',
-  async ask(tools) {
-    const { found, available } = await addon(tools, 'coredns')
-    if (!found) return failed('there is no Deployment coredns in kube-system')
+  async ask({ kube }) {
+    const deployment = await kube.get('deployments.apps', 'coredns', 'kube-system')
+    if (deployment === undefined) return failed('there is no Deployment coredns in kube-system')
+    if (isScaledToZero(deployment))
+      return { ...failed('Deployment coredns is scaled to 0'), fix: scaleUp(deployment) }
+    const { availableReplicas: available = 0 } = (deployment['status'] ?? {}) as {
+      availableReplicas?: number
+    }
     return available > 0 ? passed(`${available} pods available`) : failed('no pod of coredns is available')
   },
 }

@@ -151,7 +151,7 @@ function requireStaying(states: readonly HostState[]): void {
   throw new KitError(`${names.join(', ')}: an uninstall began and did not end`, {
     exitCode: exitCodes.conflict,
     details: [`Part of it may be out of the cluster already. ${written()}`],
-    hint: `end it: --uninstall --limit ${names.join(',')}, then install again; when its Node is still there and shall stay: kubectl uncordon, and on it systemctl enable k3s (k3s-agent on a worker) and rm ${paths.leaving}`,
+    hint: `end it: --uninstall --limit ${names.join(',')}, then install again; when its Node is still there and shall stay: kubectl uncordon ${names.join(' ')}, and on it systemctl enable k3s (k3s-agent on a worker) and rm ${paths.leaving}`,
   })
 }
 

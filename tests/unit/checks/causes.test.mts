@@ -40,6 +40,7 @@ async function tested(checks: Check[], causes: KitError[]): Promise<{ error: Kit
       drills: [],
       tools: { settings: { ENV: env } } as never,
       breaking: undefined,
+      beginDrill: () => Promise.resolve(),
       causes: () => Promise.resolve(causes),
       keep: () => Promise.resolve(),
       facts: () => facts,

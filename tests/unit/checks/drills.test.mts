@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createWrites } from '../../../lib/base/writes.mts'
-import { createBreaking } from '../../../lib/checks/drills.mts'
+import { createBreaking, runDrills, type Drill } from '../../../lib/checks/drills.mts'
 import type { Api } from '../../../lib/kube/api.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import type { Manifest } from '../../../lib/kube/types.mts'
@@ -55,4 +55,27 @@ test('the pods that are being deleted are waited for by waitUntilGone, which kno
   const { looked, breaking } = cluster(1)
   await breaking.losePods('a', ['web'])
   assert.deepEqual(looked, [['web-1'], ['web-1']])
+})
+
+test('each drill is announced before it begins; one that cannot be is not begun', async (context) => {
+  context.mock.method(process.stderr, 'write', () => true)
+  const seen: string[] = []
+  const drill = (id: string): Drill => ({
+    id,
+    title: id,
+    fix: '',
+    run: () =>
+      Promise.resolve(void seen.push(`run ${id}`)).then(() => ({ result: 'passed', evidence: 'held' })),
+  })
+  const begin = async (id: string) => {
+    seen.push(`begin ${id}`)
+    await Promise.resolve()
+    if (id === 'lost') throw new Error('another run has the lock')
+  }
+  const outcomes = await runDrills([drill('one'), drill('lost'), drill('two')], {} as never, begin)
+  assert.deepEqual(seen, ['begin one', 'run one', 'begin lost', 'begin two', 'run two'])
+  assert.deepEqual(
+    outcomes.map(({ result }) => result),
+    ['passed', 'failed', 'passed'],
+  )
 })

@@ -83,6 +83,49 @@ test('an old pod that may still end is waited for, and named', async () => {
   ])
 })
 
+/** A Deployment, its newest ReplicaSet and a pod of it that found no node. */
+const unplaced = (): Record<string, object[]> => {
+  const { spec, ...live } = deployment('RollingUpdate')
+  const owner = (kind: string, uid: string) => ({ ownerReferences: [{ kind, name: 'n8n', uid }] })
+  const message =
+    '0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }.'
+  const scheduled = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }
+  return {
+    'deployments.apps': [{ ...live, spec, metadata: { ...live.metadata, uid: 'd' } }],
+    'replicasets.apps': [
+      { kind: 'ReplicaSet', metadata: { name: 'n8n-1', uid: 'r', ...owner('Deployment', 'd') }, spec },
+    ],
+    pods: [
+      {
+        kind: 'Pod',
+        metadata: { name: 'n8n-new', labels: { app: 'n8n' }, ...owner('ReplicaSet', 'r') },
+        status: { phase: 'Pending', conditions: [scheduled] },
+      },
+    ],
+  }
+}
+
+test('a pod that finds no node does not wait for those of a dead one to free theirs; for those of a live one it does', async () => {
+  const wait = (ready: string, at: number) => {
+    const { pods = [], ...others } = unplaced()
+    const shown: Record<string, object[]> = { ...others, pods: [ending(at), ...pods] }
+    const api = fakeApi(({ kinds }) => (kinds === 'nodes' ? [node(ready)] : []), {
+      // Listed, not as events: whatever is judged is judged of all of them.
+      watch: (kind, _namespace, signal) =>
+        Promise.resolve({ ...watchOf(signal), objects: (shown[kind] ?? []) as LiveObject[] }),
+    })
+    return waitForDeployments({ api } as unknown as Kubectl, 'a', ['n8n'], [], limits)
+  }
+  await Promise.all([
+    assert.rejects(wait('Unknown', Date.now() - 60_000), {
+      message: 'deployment/n8n cannot start: no node can take it',
+      hint: /^start k8s-2 again, not Ready now; or /,
+    }),
+    assert.rejects(wait('True', Date.now() - 60_000), { message: /4 s have passed/ }),
+    assert.rejects(wait('Unknown', Date.now() + 60_000), { message: /4 s have passed/ }),
+  ])
+})
+
 test('a StatefulSet waits for each old pod: the next one has its name, whether or not another is new', async () => {
   const live = { ...deployment(''), kind: 'StatefulSet', metadata: { name: 'qdrant', generation: 2 } }
   const other = { ...ending(0), metadata: { name: 'qdrant-1', labels: { app: 'n8n' } } }

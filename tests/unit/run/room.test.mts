@@ -188,6 +188,17 @@ test('a step begins when there is room, when only the order of the pods may fail
   }
 })
 
+test('room that a cordoned node has is told first, with the command that gives it back', async (t) => {
+  const cordoned = node('worker-02', '2')
+  Object.assign(cordoned, { spec: { unschedulable: true } })
+  const one = runOf(t, { nodes: [node('worker-01', '2'), cordoned], pods: [busy('worker-01', '1700m')] })
+  await assert.rejects(one.run(), /a step has begun/)
+  assert.match(one.said(), /room for 0[^]*fix: kubectl uncordon worker-02; or add a worker/)
+  // With that node too there is no room: to let it take pods would not help.
+  const small = runOf(t, { nodes: [node('worker-01', '300m'), cordoned], pods: [busy('worker-02', '1700m')] })
+  await assert.rejects(small.run(), { exitCode: 3, hint: /^add a worker/ })
+})
+
 test('a cluster that was adopted once and that the kit has installed since is its own', async (t) => {
   const known = [
     revisionOf({ module: '09_k3s', state: 'adopted' }),

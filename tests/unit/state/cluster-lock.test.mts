@@ -6,7 +6,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { createClusterLock, takeLock } from '../../../lib/state/cluster-lock.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import type { LiveObject, Manifest } from '../../../lib/kube/types.mts'
-import { isHeld, leaseFor, type Lease } from '../../../lib/state/lease.mts'
+import { drillOf, inDrill, isHeld, leaseFor, type Lease } from '../../../lib/state/lease.mts'
 import { hasEnded, processIdentity } from '../../../lib/state/process-identity.mts'
 import { fakeApi } from '../kube/fake-api.mts'
 
@@ -183,4 +183,26 @@ test('a process that runs has not ended; one of another boot or PID namespace is
   assert.equal(hasEnded(['other-boot', namespace, '999999999', start].join(' ')), false)
   assert.equal(hasEnded([boot, 'pid:[1]', '999999999', start].join(' ')), false)
   assert.equal(hasEnded(''), false)
+})
+
+test('a drill that begins is written into the lease, stays there while it is renewed, and goes with the run', async () => {
+  const server = apiServer()
+  const hold = holdOf(server)
+  const drill = () => server.lease && drillOf(server.lease)
+  await hold.assertHeld()
+  assert.equal(drill(), undefined)
+  await hold.beginDrill('n8n.credential')
+  await hold.assertHeld()
+  assert.match(drill() ?? '', /^n8n\.credential of root@admin since 20/)
+  await hold.beginDrill('n8n.queue')
+  assert.match(drill() ?? '', /^n8n\.queue of/)
+  await hold.release()
+  assert.doesNotMatch(JSON.stringify(server.lease), /n8n/)
+})
+
+test('a run that takes over from one that was killed in a drill is in none; a free lease neither', () => {
+  const killed = inDrill(leaseFor(undefined, 'root@admin', undefined), 'n8n.credential')
+  assert.match(drillOf(killed) ?? '', /^n8n\.credential of root@admin/)
+  assert.equal(drillOf(leaseFor(killed, 'next', undefined)), undefined)
+  assert.equal(drillOf(inDrill(leaseFor(undefined, '', undefined), 'n8n.credential')), undefined)
 })

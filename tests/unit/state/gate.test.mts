@@ -70,20 +70,71 @@ test('a revision of before passes were kept: the newest verification is one, or 
   assert.match(unknown.failedSince ?? '', /3 of 26 checks/)
 })
 
+const k3s = { number: 9, slug: 'k3s', title: 'K3s HA core' }
+
+const nodeWith = (...short: string[]): LiveObject => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'k8s-1', labels: { 'node-role.kubernetes.io/control-plane': 'true' } },
+  spec: {},
+  status: { conditions: ['Ready', ...short].map((type) => ({ type, status: 'True' })) },
+})
+
+const serving = { isServing: true, nodes: ['k8s-1'] }
+const look: Look = {
+  uid: '1',
+  kubernetes: [],
+  summary: '',
+  nodes: [nodeWith()],
+  ingressClasses: ['traefik'],
+  namespaces: [],
+  dns: serving,
+  metrics: serving,
+}
+
 test('the gate opens on a verification that passed, and says on a line of its own that a newer one failed', async (context) => {
   const seen: string[] = []
   context.mock.method(process.stderr, 'write', (text: string) => seen.push(text) > 0)
-  const node = {
-    metadata: { name: 'k8s-1', labels: { 'node-role.kubernetes.io/control-plane': 'true' } },
-    spec: {},
-    status: { conditions: [{ type: 'Ready', status: 'True' }] },
-  }
-  const look = { nodes: [node], ingressClasses: ['traefik'], dnsReady: true } as unknown as Look
-  const k3s = { number: 9, slug: 'k3s', title: 'K3s HA core' }
   requireGate('dev', look, [k3s], [await after(validated, 1)])
   assert.match(seen.join(''), /9 K3s HA core validated 2026-11-23 10:30, 26 checks/)
   assert.match(seen.join(''), /9 K3s HA core: a newer verification failed, .*: 1 of 27 checks/)
   assert.match(seen.join(''), /--module 9 --env dev --verify {3}shows each check/)
-  assert.throws(() => requireGate('dev', { ...look, dnsReady: false }, [k3s], [validated]), { exitCode: 3 })
   assert.throws(() => requireGate('dev', look, [k3s], []), { exitCode: 3, message: /is not validated/ })
+})
+
+test('without DNS no module begins: exit 3 with the Deployment that wants no pod, and the command that helps', () => {
+  const coredns = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { namespace: 'kube-system', name: 'coredns' },
+    spec: { replicas: 0 },
+  }
+  const down = { isServing: false, nodes: [] }
+  assert.throws(
+    () => requireGate('dev', { ...look, dns: { ...down, scaledToZero: coredns } }, [k3s], [validated]),
+    {
+      exitCode: 3,
+      details: [
+        'Deployment kube-system/coredns is scaled to 0: pods resolve no names',
+        'Nothing was written.',
+      ],
+      hint: 'kubectl --namespace kube-system scale deployment/coredns --replicas=1; then run the same command again',
+    },
+  )
+  assert.throws(() => requireGate('dev', { ...look, dns: down }, [k3s], [validated]), {
+    exitCode: 3,
+    details: ['the cluster DNS (kube-dns) has no ready pod: pods resolve no names', 'Nothing was written.'],
+    hint: /--module 9 --env dev --verify/,
+  })
+})
+
+test('a node short of disk is a warning with its name: the others may take the pods; without metrics it opens too', (context) => {
+  const seen: string[] = []
+  context.mock.method(process.stderr, 'write', (text: string) => seen.push(text) > 0)
+  const metrics = { isServing: false, nodes: [] }
+  requireGate('dev', { ...look, nodes: [nodeWith('DiskPressure')], metrics }, [k3s], [validated])
+  assert.match(
+    seen.join(''),
+    /! Node k8s-1 has DiskPressure: it takes no new pods[^]*fix: kubectl describe node k8s-1/,
+  )
 })

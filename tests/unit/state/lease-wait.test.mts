@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
-import { leaseFor, released, type Lease } from '../../../lib/state/lease.mts'
+import { inDrill, leaseFor, released, type Lease } from '../../../lib/state/lease.mts'
 import { waitForLease } from '../../../lib/state/lease-wait.mts'
 import { fakeApi, watchOf } from '../kube/fake-api.mts'
 
@@ -44,6 +44,12 @@ test('a holder that this machine only lost sight of is alive: it is waited for, 
 test('without --wait it is exit 11', async (context) => {
   const { found } = waiting(context, false, later)
   await assert.rejects(found, { exitCode: exitCodes.locked })
+  // During a drill it says which.
+  const drill = waiting(context, false, inDrill(later, 'n8n.credential')).found
+  await assert.rejects(drill, (thrown) => {
+    assert.match((thrown as KitError).details[0] ?? '', /^drill n8n\.credential of ops@elsewhere since/)
+    return true
+  })
 })
 
 test('an API server that does not answer is told as that', async (context) => {

@@ -17,6 +17,7 @@ const documents: { plan: Record<keyof PlanDocument, 0>; status: Record<keyof Sta
     revision: 0,
     images: 0,
     health: 0,
+    drill: 0,
     tested: 0,
     pending: 0,
   },

@@ -121,6 +121,9 @@ test('a Deployment that wants no pod is as wanted, and is not called ready nor h
   const reader = { list: () => Promise.resolve([]) } as unknown as KubeReader
   assert.deepEqual(await healthOf(reader, [none, serving]), {
     state: 'degraded',
-    problems: ['Deployment kube-system/coredns 0/0 ready'],
+    problems: [
+      'Deployment kube-system/coredns is scaled to 0: it does not serve; kubectl --namespace kube-system scale deployment/coredns --replicas=1',
+    ],
+    warnings: [],
   })
 })

@@ -151,3 +151,23 @@ test('one log line of a MiB takes no time to be looked at, and its secret is not
   assert.ok(performance.now() - started < 2000)
   assert.ok(lines.every((line) => line.length <= 210 && !line.includes('planted')))
 })
+
+test('a pod of a node that does not answer is told with the node: its containers were ready, and it is not any more', () => {
+  const on = (ready: string, containerReady: boolean, more: object = {}): Pod =>
+    ({
+      metadata: { name: 'n8n-1' },
+      spec: { nodeName: 'k8s-2', containers: [], ...more },
+      status: {
+        conditions: [{ type: 'Ready', status: ready }],
+        containerStatuses: [{ name: 'n8n', ready: containerReady, state: { running: {} } }],
+      },
+    }) as unknown as Pod
+  assert.equal(
+    waitingReason(on('False', true), 'Node is not ready'),
+    'waits for its node k8s-2, which does not answer, or to be replaced',
+  )
+  assert.equal(waitingReason(on('False', false), undefined), 'n8n is starting')
+  // A load balancer has not let it in yet: its kubelet says so.
+  const gates = { readinessGates: [{ conditionType: 'target-health.elbv2.k8s.aws' }] }
+  assert.equal(waitingReason(on('False', true, gates), 'waits for the target'), 'waits for the target')
+})

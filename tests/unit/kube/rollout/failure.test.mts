@@ -23,6 +23,48 @@ test('a log that cannot be fetched does not hide why a container fails', async (
   assert.deepEqual(error.details, ['pod x-1: exit 7'])
 })
 
+const node = (name: string, ready: string, spec: object = {}) => ({
+  kind: 'Node',
+  metadata: { name },
+  spec,
+  status: { conditions: [{ type: 'Ready', status: ready }] },
+})
+
+/** What is to be done about a pod that finds no node of these, and how often they were asked for. */
+async function hintFor(words: string, nodes: readonly object[] | Error) {
+  let asked = 0
+  const api = fakeApi(() => {
+    asked += 1
+    if (nodes instanceof Error) throw nodes
+    return nodes
+  })
+  const found = { what: 'no node can take it', where: 'x-1', words, next: 'add a node' }
+  const kubectl = { api } as unknown as Kubectl
+  const { hint } = await rolloutError(kubectl, 'shop', 'deployment/x', found, { failures: [] })
+  return { hint, asked }
+}
+
+test('a pod that finds no node names those that are cordoned, with the command, and those that are down', async () => {
+  const nodes = [
+    node('k8s-1', 'True'),
+    node('k8s-2', 'True', { unschedulable: true }),
+    node('k8s-3', 'Unknown'),
+  ]
+  const cordoned = '0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu.'
+  assert.deepEqual(await hintFor(cordoned, nodes), {
+    hint: 'kubectl uncordon k8s-2   when its maintenance is over; or start k8s-3 again, not Ready now; or add a node',
+    asked: 1,
+  })
+  const down = '0/3 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }.'
+  assert.match((await hintFor(down, nodes.slice(2))).hint ?? '', /^start k8s-3 again, not Ready now; or add/)
+  // Nothing about nodes in it: they are not asked for; and none of it hides the hint there is.
+  assert.deepEqual(await hintFor('0/3 nodes are available: 3 Insufficient cpu.', nodes), {
+    hint: 'add a node',
+    asked: 0,
+  })
+  assert.equal((await hintFor(cordoned, new Error('away'))).hint, 'add a node')
+})
+
 // The last test of this file: an interruption stays.
 test('an interruption while a log is fetched ends the run as such', async () => {
   const api = fakeApi(() => [], { raw: () => Promise.reject(new Cancelled()) })

@@ -85,13 +85,23 @@ const pod = (nodeName: string, tolerationSeconds = 30): LiveObject => ({
 })
 
 /** A cluster as a step sees it, and what it did. */
-function clusterOf(nodes: LiveObject[], pods: { dns: LiveObject[]; metrics: LiveObject[] }) {
+function clusterOf(
+  nodes: LiveObject[],
+  pods: { dns: LiveObject[]; metrics: LiveObject[] },
+  replicas: Record<string, number> = {},
+) {
   const done: string[] = []
   const kube = {
     list: (kind: string, { labels }: { labels?: Record<string, string> }) =>
       Promise.resolve(
         kind === 'nodes' ? nodes : labels?.['k8s-app'] === 'kube-dns' ? pods.dns : pods.metrics,
       ),
+    get: (_: string, name: string, namespace: string) =>
+      Promise.resolve({
+        kind: 'Deployment',
+        metadata: { namespace, name },
+        spec: { replicas: replicas[name] ?? 1 },
+      }),
     apply: (all: readonly Manifest[]) => Promise.resolve(void done.push(`apply ${all.length}`)),
     waitForRollout: (_: string, ...names: string[]) =>
       Promise.resolve(void done.push(`wait ${names.join(' ')}`)),
@@ -134,6 +144,15 @@ test('a Kubernetes that cannot prefer a node keeps its Service as it is', async 
 test('what lacks is named, by node while every node is to have one', async () => {
   const { kube } = clusterOf(many(3), { dns: right.dns.slice(1), metrics: right.metrics.slice(1) })
   assert.equal(await addonsAreSpread(kube).missing(), 'coredns: none on node-0; metrics-server: 1 of 2 nodes')
+})
+
+test('an addon that was scaled to 0 is named at once, with the command: its autoscaler does not bring it back', async () => {
+  const away = { dns: [], metrics: right.metrics }
+  await assert.rejects(addonsAreSpread(clusterOf(many(3), away, { coredns: 0 }).kube).missing(), {
+    exitCode: 9,
+    message: 'Deployment kube-system/coredns is scaled to 0',
+    hint: 'kubectl --namespace kube-system scale deployment/coredns --replicas=1; then run the same command again',
+  })
 })
 
 const aged = (name: string, nodeName: string, second: number): LiveObject => ({

@@ -239,7 +239,7 @@ function toolsOf(world: World) {
     if (answer === undefined) throw nothing(path)
     return answer
   }
-  const dns = 'dns' in world ? world.dns : { availableReplicas: 1 }
+  const dns = 'dns' in world ? world.dns : { status: { availableReplicas: 1 } }
   const ingressClass = {
     kind: 'IngressClass',
     metadata: { name: 'nginx' },
@@ -247,7 +247,11 @@ function toolsOf(world: World) {
   }
   const objects: Record<string, unknown> = {
     'ingressclasses.networking.k8s.io/nginx': or('ingressClass', ingressClass),
-    'deployments.apps/coredns': dns && { metadata: { name: 'coredns' }, status: dns },
+    'deployments.apps/coredns': dns && {
+      kind: 'Deployment',
+      metadata: { name: 'coredns', namespace: 'kube-system' },
+      ...dns,
+    },
     'deployments.apps/pull': puller ? { metadata: { name: 'pull' } } : undefined,
     'configmaps/cluster': kitMade ? { metadata: { name: 'cluster' } } : undefined,
     'configmaps/network-policies': recorded === '' ? undefined : { data: { enforced: recorded } },
@@ -378,6 +382,13 @@ const wrong: [id: string, what: string, world: World, result: Outcome['result'],
     /1 shared/,
   ],
   ['k3s.dns', 'a DNS that is not available', { dns: {} }, 'failed', /no pod of coredns/],
+  [
+    'k3s.dns',
+    'a DNS that wants no pod',
+    { dns: { spec: { replicas: 0 } } },
+    'failed',
+    /^Deployment coredns is scaled to 0$/,
+  ],
   ['k3s.dns', 'a cluster without CoreDNS', { dns: undefined }, 'failed', /no Deployment coredns/],
   [
     'k3s.dns-nodes',

@@ -239,7 +239,9 @@ export async function startWorld(): Promise<Started> {
         versions: readVersions('no-such-environment').versions,
         http: createHttp(settings),
         kube: {
-          list: () => Promise.resolve(world.pods ?? rightPods),
+          // The whole cluster has no other node: pods that share one stay there.
+          list: (_kind: string, { namespace }: { namespace?: string }) =>
+            Promise.resolve(namespace === undefined ? [] : (world.pods ?? rightPods)),
           raw: (path: string) =>
             path.includes('/services/')
               ? (world.service ?? (() => Promise.resolve('ok')))()
