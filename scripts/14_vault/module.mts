@@ -31,7 +31,6 @@ export const vault = defineModule({
   isNeededBy: ({ values }) => usesVault(values),
   failures,
   notProven: () => [
-    'Modules 10 and 13 cannot take their secrets from Vault: their Kubernetes Secrets are as they were.',
     'The way from other namespaces’ pods to Vault: one pod, in vault-check, proves it from its node.',
     'vault-check and vault-reviewer have no NetworkPolicies: only the injector’s namespace has.',
     'That a certificate of the injector is renewed after 24 h: the check sees its end, not its renewal.',
