@@ -30,11 +30,21 @@ export interface CheckedModule<S extends Settings> {
  * @param patience milliseconds for which a pod may not be ready, or have other files: a new one of an autoscaler, and a
  *   value that has just changed in Vault
  * @param files keys of whole files of the operator, which name public values too: what of them is secret has its own key
+ * @param isPublic true for a value that other objects may have too, though it is kept with the secret ones
  */
 export const secretsChecks = <S extends Settings>(
   module: CheckedModule<S>,
-  { files = [], patience = settlingMs }: { files?: readonly string[]; patience?: number } = {},
-): Check<S>[] => [equalCheck(module, patience), copiesCheck(module, files)]
+  { files = [], patience = settlingMs, isPublic = () => false }: SecretsOptions = {},
+): Check<S>[] => [
+  equalCheck(module, patience),
+  copiesCheck(module, (key, value) => !files.includes(key) && !isPublic(key, value)),
+]
+
+interface SecretsOptions {
+  readonly files?: readonly string[]
+  readonly patience?: number
+  readonly isPublic?: (key: string, value: Sensitive) => boolean
+}
 
 const present = (all: Readonly<Record<string, Sensitive | undefined>>): Record<string, Sensitive> =>
   Object.fromEntries(
@@ -83,7 +93,10 @@ function isAddressAlone(text: string): boolean {
   return url !== undefined && url.host !== '' && [`${url.origin}/`, url.origin].includes(text)
 }
 
-const copiesCheck = <S extends Settings>(module: CheckedModule<S>, files: readonly string[]): Check<S> => ({
+const copiesCheck = <S extends Settings>(
+  module: CheckedModule<S>,
+  isSought: (key: string, value: Sensitive) => boolean,
+): Check<S> => ({
   id: `${module.slug}.copies`,
   title: 'With SECRETS=vault: no Secret and no ConfigMap of the cluster has a copy of a value',
   fix: 'whoever made that object keeps the value in etcd: kubectl get it -o yaml, and delete it; then replace the value',
@@ -93,7 +106,7 @@ const copiesCheck = <S extends Settings>(module: CheckedModule<S>, files: readon
     const shared = module.shared.map(({ key }) => key)
     const wanted = Object.entries(present(module.secrets(settings))).filter(
       ([key, value]) =>
-        value.reveal().length >= shortest && !files.includes(key) && !isAddressAlone(value.reveal()),
+        value.reveal().length >= shortest && isSought(key, value) && !isAddressAlone(value.reveal()),
     )
     const objects = (await Promise.all(['secrets', 'configmaps'].map((kind) => kube.list(kind, {})))).flat()
     const copies = objects.flatMap((one) => {

@@ -44,7 +44,10 @@ export async function requireSameAsRan<M extends Module>(
   const started = performance.now()
   const values = valuesOf(module, inputs.current())
   const live = liveSecrets(await kube.objects(), look.namespaces)
-  if (Object.entries(values).every(([key, value]) => live[key] === value.reveal())) return
+  // Values that are no settings are made of them, and may have another key in their Secret.
+  const declared = new Set([...module.settings, ...module.shared].map(({ key }) => key))
+  const ours = Object.entries(values).filter(([key]) => declared.has(key))
+  if (ours.every(([key, value]) => live[key] === value.reveal())) return
   const { pods, differing } = await compareFiles(kube.reader, namesOf(module).namespace(env), values)
   const found = pods > 0 ? differing : await differingInVault(session, kept)
   if (found?.length === 0)

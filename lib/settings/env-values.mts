@@ -1,6 +1,7 @@
 import { parseEnvFile } from './env-file.mts'
 import { saysSecret, sensitive, shortestSensitive, type Sensitive } from '../base/sensitive.mts'
 import { messageOf } from '../base/errors.mts'
+import { isEmail, isHostOrAddress, isHostWithPort } from './validators.mts'
 
 // A file of KEY='value' lines with which an operator adds environment variables to those the kit gives an application.
 
@@ -22,6 +23,23 @@ export const valuesIn = (name: string, file: Sensitive | undefined): Record<stri
       sensitive(value, shortestHidden(key)),
     ]),
   )
+
+/** Fewest characters by which a value of such a file looks secret when its name does not say so. */
+const shortestTelling = 16
+
+/**
+ * True for a value of such a file that public objects have too: a short word, or where a server or who a person is. A
+ * value whose name says that it is secret is never one.
+ */
+export const isPublicValue = (name: string, value: string): boolean =>
+  !saysSecret(name) && (value.length < shortestTelling || isHost(value) || isPlainMail(value))
+
+/** A name with a dot, an address, or one of them with a port: a key may be one word too. */
+const isHost = (value: string): boolean =>
+  value.includes('.') && [isHostOrAddress, isHostWithPort].some((rule) => rule(value) === undefined)
+
+/** A URL with a login and a host looks like an e-mail address. */
+const isPlainMail = (value: string): boolean => isEmail(value) === undefined && !/[:/]/.test(value)
 
 /**
  * Why such a file cannot be used: the first line that is invalid, or the first variable that the kit gives itself.

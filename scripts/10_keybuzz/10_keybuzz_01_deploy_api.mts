@@ -9,10 +9,11 @@ export default step(
   import.meta,
   keybuzz,
   'Deploy the API',
-  async ({ settings, images, pulls, backends, kube }) => {
+  async ({ settings, images, pulls, backends, secrets, kube }) => {
     // Both images are checked before the first write: an API without its front is half an installation.
     await pulls.require()
     await backends.require()
+    await secrets.require()
     await kube.apply([...prerequisites(settings), ...configuration(settings, 'api')])
     for (const job of migrations(settings, images)) await kube.ensureJob(job)
     await kube.apply(workload(settings, images, 'api'))

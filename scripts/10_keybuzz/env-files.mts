@@ -48,7 +48,7 @@ export const fileSettings = [
   {
     key: 'API_ENV',
     title: 'More environment of the API',
-    help: "A file of KEY='value' lines, beside this one; becomes a Secret",
+    help: "A file of KEY='value' lines, beside this one; becomes a Secret, or values in Vault",
     kind: 'file',
     optional: true,
     validate: problemsOfFile('10_keybuzz.api.env'),
@@ -56,7 +56,7 @@ export const fileSettings = [
   {
     key: 'FRONT_ENV',
     title: 'More environment of the front',
-    help: "A file of KEY='value' lines, beside this one; becomes a Secret",
+    help: "A file of KEY='value' lines, beside this one; becomes a Secret, or values in Vault",
     kind: 'file',
     optional: true,
     validate: problemsOfFile('10_keybuzz.front.env'),

@@ -5,7 +5,7 @@ import { valuesIn } from '../../lib/settings/env-values.mts'
 import { names } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
 
-// The environment variables of the API and the front: plain values, and those from Secrets.
+// The environment variables of the API and the front: plain values, and those from Secrets, or from files of Vault.
 
 const publicNames = ({ API_HOST, FRONT_HOST, TIMEZONE }: KeybuzzSettings) => ({
   API_URL: `https://${API_HOST}`,
@@ -60,7 +60,7 @@ export const frontValues = (settings: KeybuzzSettings) => ({
   PORT: settings.FRONT_PORT,
 })
 
-/** The data of the API's Secret: passwords by the settings' keys, and the URLs that contain them. */
+/** The API's secret values, for its Secret or for Vault: passwords by the settings' keys, and the URLs that contain them. */
 export const apiSecrets = (settings: KeybuzzSettings) => ({
   API_POSTGRES_PASSWORD: settings.API_POSTGRES_PASSWORD,
   REDIS_PASSWORD: settings.REDIS_PASSWORD,
@@ -68,7 +68,7 @@ export const apiSecrets = (settings: KeybuzzSettings) => ({
   ...urls(settings),
 })
 
-/** The API's variables from its Secret, each with its key there. */
+/** The API's variables with these values, each with its key there. */
 export const apiVariables = {
   DATABASE_URL: 'DATABASE_URL',
   REDIS_URL: 'REDIS_URL',
@@ -81,6 +81,13 @@ export const apiVariables = {
 /** Variables in the operator's file for one part; none without a file. @throws KitError exit 2 for an invalid file */
 export const ownValues = (settings: KeybuzzSettings, part: 'api' | 'front') =>
   valuesIn(`10_keybuzz.${part}.env`, part === 'api' ? settings.API_ENV : settings.FRONT_ENV)
+
+/** The operator's file for one part, by its setting's key. */
+export const fileOf = (
+  settings: KeybuzzSettings,
+  part: 'api' | 'front',
+): Record<string, Sensitive | undefined> =>
+  part === 'api' ? { API_ENV: settings.API_ENV } : { FRONT_ENV: settings.FRONT_ENV }
 
 /** URLs of the backends by variable. User, password and virtual host may have any character: percent-encoded. */
 export function urls(settings: KeybuzzSettings): Record<string, Sensitive> {

@@ -1,14 +1,21 @@
+import { agentFailures } from '../../lib/backends/vault-failures.mts'
 import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { names } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
 
 /** Known log lines of an API or front that cannot start, as common servers and clients write them. */
-export const failures = ({ ENV }: KeybuzzSettings): readonly KnownFailure[] => [
+export const failures = (settings: KeybuzzSettings): readonly KnownFailure[] => [
+  ...agentFailures(settings),
   {
     line: /ACCESS_REFUSED|PLAIN login refused/i,
     meaning: 'RabbitMQ refuses RABBITMQ_USER or its password.',
     next: 'correct RABBITMQ_USER and RABBITMQ_PASSWORD in platform.env, then install again',
+  },
+  {
+    line: /\bexec: .*not found/,
+    meaning: 'The command that it is started with names no program of the image.',
+    next: 'correct API_COMMAND, FRONT_COMMAND, API_ENTRYPOINT, FRONT_ENTRYPOINT or API_MIGRATE in 10_keybuzz.env, then install again',
   },
   {
     line: /EROFS|read-only file system/i,
@@ -28,6 +35,6 @@ export const failures = ({ ENV }: KeybuzzSettings): readonly KnownFailure[] => [
   ...backendFailures({
     passwordSetting: 'API_POSTGRES_PASSWORD',
     program: '10_keybuzz_01_deploy_api',
-    database: names.database(ENV),
+    database: names.database(settings.ENV),
   }),
 ]

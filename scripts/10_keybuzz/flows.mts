@@ -1,4 +1,4 @@
-import { backendEndpoints } from '../../lib/backends/endpoints.mts'
+import { backendEndpoints, vaultFlows } from '../../lib/backends/endpoints.mts'
 import { jobLabel } from '../../lib/kube/manifests/jobs.mts'
 import { selector } from '../../lib/kube/manifests/objects.mts'
 import { everyPod, type Flow, type Pods } from '../../lib/kube/manifests/policies.mts'
@@ -19,6 +19,7 @@ export const flows = (settings: KeybuzzSettings): Flow[] => {
     { from: pods('front'), to: pods('api'), port: portOf(settings, 'api') },
     { from: pods('api'), to: outside },
     ...(settings.API_MIGRATE === undefined ? [] : [{ from: migration, to: outside }]),
+    ...vaultFlows(settings),
     // The kit does not know which addresses the operator's own programs connect to.
     { from: everyPod, to: 'internet' },
   ]

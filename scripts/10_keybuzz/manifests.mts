@@ -1,35 +1,42 @@
 import { caSecrets, casOf } from '../../lib/kube/manifests/backend-trust.mts'
+import { delivered, deliveryNamespace, deliverySecret } from '../../lib/kube/manifests/delivery.mts'
 import { limitedBody, published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
-import { autoscaled, configMap, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
+import { autoscaled, configMap, selector, service } from '../../lib/kube/manifests/objects.mts'
 import { deployment } from '../../lib/kube/manifests/pods.mts'
-import { applicationNamespace } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
-import { apiSecrets, apiValues, frontValues, ownValues } from './environment.mts'
+import { apiSecrets, apiValues, fileOf, frontValues, ownValues } from './environment.mts'
+import { deliveryTo } from './in-vault.mts'
 import { type Images, type Part, hostOf, nameOf, names, portOf } from './names.mts'
 import type { KeybuzzSettings } from './settings.mts'
 import { podOf, server } from './pods.mts'
 
-/** The namespace, and its pull Secret if there is one. */
+/** The namespace, and its pull Secret if there is one; with Vault, the service account of its pods. */
 export const prerequisites = (settings: KeybuzzSettings): Manifest[] =>
-  applicationNamespace(names.namespace(settings.ENV), settings)
+  deliveryNamespace(deliveryTo(settings), settings)
 
 /**
- * The ConfigMap and the Secrets that a part reads at its start; the migration reads those of the API.
+ * The ConfigMap that a part reads at its start, and the Secrets unless it reads files of Vault; the migration reads those
+ * of the API.
  * @throws KitError exit 2, see ownValues
  */
 export function configuration(settings: KeybuzzSettings, part: Part): Manifest[] {
   const [space, name] = [names.namespace(settings.ENV), nameOf(part)]
+  const delivery = deliveryTo(settings)
   const own = ownValues(settings, part)
-  const file = part === 'api' ? { API_ENV: settings.API_ENV } : { FRONT_ENV: settings.FRONT_ENV }
   return [
     configMap(space, name, part === 'api' ? apiValues(settings) : frontValues(settings)),
-    ...(part === 'api' ? [secretEnv(space, name, apiSecrets(settings)), ...caSecrets(space, settings)] : []),
+    ...(part === 'api'
+      ? [...deliverySecret(delivery, name, apiSecrets(settings)), ...caSecrets(space, settings)]
+      : []),
     ...(Object.keys(own).length === 0
       ? []
       : // No pod reads the second one: a lost file is restored from it.
-        [secretEnv(space, `${name}-env`, own), secretEnv(space, `${name}-file`, file)]),
+        [
+          ...deliverySecret(delivery, `${name}-env`, own),
+          ...deliverySecret(delivery, `${name}-file`, fileOf(settings, part)),
+        ]),
   ]
 }
 
@@ -47,7 +54,7 @@ export function workload(settings: KeybuzzSettings, images: Images, part: Part):
   const most = part === 'api' ? settings.API_REPLICAS_MAX : settings.FRONT_REPLICAS_MAX
   return [
     service(space, name, labels, portOf(settings, part)),
-    one,
+    delivered(deliveryTo(settings), one),
     ...autoscaled(one, { most, cpuPercent: 70 }),
   ]
 }

@@ -1,9 +1,12 @@
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { staysInVault } from '../../lib/kube/manifests/delivery.mts'
 import { defineModule } from '../../lib/run/module.mts'
+import { vaultProblemsWhereUsed } from '../../lib/settings/platform-vault.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
+import { deliveryTo, kept, problemsInVault } from './in-vault.mts'
 import { configuration, ingress, prerequisites, workload } from './manifests.mts'
 import { migrations } from './migration.mts'
 import { identity, names, type Images } from './names.mts'
@@ -21,8 +24,13 @@ export const keybuzz = defineModule({
   scope: 'environment',
   shared,
   settings: own,
-  validate: ({ API_HOST, FRONT_HOST }: KeybuzzSettings) =>
-    API_HOST === FRONT_HOST ? ['API_HOST and FRONT_HOST are the same name: each needs its own'] : [],
+  validate: (settings: KeybuzzSettings) => [
+    ...vaultProblemsWhereUsed(settings),
+    ...problemsInVault(settings),
+    ...(settings.API_HOST === settings.FRONT_HOST
+      ? ['API_HOST and FRONT_HOST are the same name: each needs its own']
+      : []),
+  ],
   images: ['keybuzz-api', 'keybuzz-front'],
   builtByOperator: true,
   objects: (settings: KeybuzzSettings, images: Images) => ({
@@ -36,6 +44,7 @@ export const keybuzz = defineModule({
     '03_configure_ingress': ingress(settings),
   }),
   flows,
+  secrets: kept,
   backends,
   failures,
   notProven: ({ API_CORS_ORIGINS }: KeybuzzSettings) => [
@@ -58,9 +67,10 @@ export const keybuzz = defineModule({
             started: [['keybuzz-api', 2]],
           }),
         },
-  stays: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port }: KeybuzzSettings) => [
-    `PostgreSQL ${shown(host)}:${shown(port)} database and role ${names.database(ENV)}`,
+  stays: (settings: KeybuzzSettings) => [
+    `PostgreSQL ${shown(settings.POSTGRES_HOST)}:${shown(settings.POSTGRES_PORT)} database and role ${names.database(settings.ENV)}`,
     `the key keybuzz:owner in its Redis database`,
+    ...staysInVault(deliveryTo(settings)),
   ],
   information: (settings: KeybuzzSettings) => [
     ['Open', `https://${settings.FRONT_HOST}`],

@@ -1,9 +1,12 @@
 import type { Container, PodSpec } from '../../lib/kube/types.mts'
 import { caMounts, caVolumes } from '../../lib/kube/manifests/backend-trust.mts'
-import { container, envFromSecret, podDefaults, probe, resources } from '../../lib/kube/manifests/pods.mts'
+import { deliveryEnv, readingFiles } from '../../lib/kube/manifests/delivery.mts'
+import { container, podDefaults, probe, resources } from '../../lib/kube/manifests/pods.mts'
 import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
+import { usesVault } from '../../lib/settings/platform-vault.mts'
 import { itemsOf } from '../../lib/settings/validators.mts'
 import { apiVariables } from './environment.mts'
+import { deliveryTo, ownVariables, startedBy } from './in-vault.mts'
 import type { KeybuzzSettings } from './settings.mts'
 import { healthOf, nameOf, portOf, type Images, type Part } from './names.mts'
 
@@ -61,21 +64,31 @@ export const migrator = (settings: KeybuzzSettings, images: Images, command: str
     resources: resources('200m', '256Mi', '1', '1Gi', diskLimit),
   })
 
-type Reads = Pick<Container, 'image' | 'env' | 'envFrom' | 'volumeMounts'>
+type Reads = Pick<Container, 'image' | 'command' | 'args' | 'env' | 'envFrom' | 'volumeMounts'>
 
-const whatItReads = (settings: KeybuzzSettings, images: Images, part: Part): Reads => ({
-  image: images[nameOf(part)],
-  // The operator's own values first: of two sources with the same name the last one counts.
-  envFrom: [
-    { secretRef: { name: `${nameOf(part)}-env`, optional: true } },
-    { configMapRef: { name: nameOf(part) } },
-  ],
-  ...(part === 'api' ? { env: envFromSecret(nameOf(part), apiVariables) } : {}),
-  volumeMounts: [
-    ...foldersOf(settings, part).map((mountPath) => ({ name: volumeOf(mountPath), mountPath })),
-    ...(part === 'api' ? caMounts(settings) : []),
-  ],
-})
+/** What a container of a part reads; where that is files, it is started by a shell, with the arguments of the image. */
+function whatItReads(settings: KeybuzzSettings, images: Images, part: Part): Reads {
+  const env = [
+    ...(part === 'api' ? deliveryEnv(deliveryTo(settings), nameOf(part), apiVariables) : []),
+    ...ownVariables(settings, part),
+  ]
+  const { entrypoint, command: args } = startedBy(settings, part)
+  const command = readingFiles(deliveryTo(settings), env, entrypoint)
+  return {
+    image: images[nameOf(part)],
+    ...(command === undefined ? {} : { command, args }),
+    // The operator's own values first: of two sources with the same name the last one counts.
+    envFrom: [
+      ...(usesVault(settings) ? [] : [{ secretRef: { name: `${nameOf(part)}-env`, optional: true } }]),
+      { configMapRef: { name: nameOf(part) } },
+    ],
+    ...(env.length === 0 ? {} : { env }),
+    volumeMounts: [
+      ...foldersOf(settings, part).map((mountPath) => ({ name: volumeOf(mountPath), mountPath })),
+      ...(part === 'api' ? caMounts(settings) : []),
+    ],
+  }
+}
 
 const foldersOf = (settings: KeybuzzSettings, part: Part): string[] =>
   itemsOf(part === 'api' ? settings.API_WRITABLE : settings.FRONT_WRITABLE)

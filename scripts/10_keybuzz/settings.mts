@@ -12,8 +12,10 @@ import {
 import type { SettingsOf } from '../../lib/run/module.mts'
 import { certificateOf, general, ingress } from '../../lib/settings/platform.mts'
 import { network } from '../../lib/settings/platform-network.mts'
+import { secretsChoice, vaultWhereUsed } from '../../lib/settings/platform-vault.mts'
 import { postgres, rabbitmq, redis, registry } from '../../lib/settings/platform-backends.mts'
 import { fileSettings } from './env-files.mts'
+import { startSettings } from './start-settings.mts'
 
 /** Ports that a container without capabilities can open. */
 const unprivileged = isBetween(1024, 65_535)
@@ -152,6 +154,8 @@ export const own = [
     validate: isBetween(0, 63),
   },
   ...fileSettings,
+  ...secretsChoice,
+  ...startSettings,
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
@@ -163,6 +167,7 @@ export const shared = [
   ...rabbitmq,
   ...registry,
   ...network,
+  ...vaultWhereUsed,
 ] as const
 
 export type KeybuzzSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

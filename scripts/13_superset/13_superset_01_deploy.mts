@@ -10,11 +10,12 @@ export default step(
   import.meta,
   superset,
   'Deploy Superset',
-  async ({ settings, images, pulls, backends, kube }) => {
+  async ({ settings, images, pulls, backends, secrets, kube }) => {
     const namespace = names.namespace(settings.ENV)
-    // Both can fail: they run before anything is written to the cluster.
+    // All three can fail: they run before anything is written to the cluster.
     await pulls.require()
     await backends.require()
+    await secrets.require()
     const web = await kube.get('deployments.apps', deploymentOf('web'), namespace)
     await kube.apply(prerequisites(settings))
     await kube.ensureJob(preflightJob(settings, images))

@@ -2,7 +2,7 @@ import { unlessInterrupted, wordsOf } from '../../lib/base/errors.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
-import { ofPart } from '../../lib/checks/pods.mts'
+import { componentOf, ofPart } from '../../lib/checks/pods.mts'
 import { podsOf } from '../../lib/checks/standard.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
 import { application } from './application.mts'
@@ -50,11 +50,13 @@ export const configuration: SupersetCheck = {
 const startMilliseconds = 600_000
 
 /** True when the kubelet has rotated a long log: its first line is then much younger than the container. */
-function isRotated(text: string, { status }: LiveObject): boolean {
-  const { containerStatuses = [] } = status as {
-    containerStatuses?: { state?: { running?: { startedAt?: string } } }[]
+function isRotated(text: string, pod: LiveObject): boolean {
+  const { containerStatuses = [] } = pod['status'] as {
+    containerStatuses?: { name?: string; state?: { running?: { startedAt?: string } } }[]
   }
-  const started = Date.parse(containerStatuses[0]?.state?.running?.startedAt ?? '')
+  // An agent of Vault may run beside it, and may have been started again since.
+  const own = containerStatuses.find(({ name }) => name === componentOf(pod))
+  const started = Date.parse(own?.state?.running?.startedAt ?? '')
   const first = Date.parse(text.split(' ', 1)[0] ?? '')
   return first - started > startMilliseconds
 }

@@ -1,5 +1,6 @@
 import { browserConfig } from './browser.mts'
 import { limitsConfig } from './limits.mts'
+import { filesConfig } from './secret-files.mts'
 
 // superset_config.py: settings for which Superset has no environment variables. The text is the same in every
 // environment and has no values: it reads variables, and a missing one stops the start with an error that names it.
@@ -14,7 +15,7 @@ export const signOfLife = '/tmp/celery-alive'
 /** Seconds between two tasks that beat sends only to show that beat and a worker run. */
 export const tickSeconds = 20
 
-/** Values that differ with the processes' sizes: those of SQLAlchemy's pool in each process, and a timeout. */
+/** What differs: SQLAlchemy's pool in each process and a timeout, by the processes' sizes; where secret values are. */
 export interface Tuning {
   /** Connections that the pool keeps open. */
   readonly pool: number
@@ -22,10 +23,12 @@ export interface Tuning {
   readonly overflow: number
   /** Timeout of a web request. */
   readonly requestSeconds: number
+  /** True where secret values are files of Vault. */
+  readonly files: boolean
 }
 
 /** The text of superset_config.py. */
-export const supersetConfig = ({ pool, overflow, requestSeconds }: Tuning): string => `\
+export const supersetConfig = ({ pool, overflow, requestSeconds, files }: Tuning): string => `\
 import os
 import pathlib
 import shutil
@@ -35,7 +38,7 @@ import redis
 from celery.schedules import crontab
 from celery.signals import before_task_publish, heartbeat_sent
 from flask_caching.backends.rediscache import RedisCache
-
+${files ? filesConfig : ''}
 
 def _quoted(name):
     return quote(os.environ[name], safe="")

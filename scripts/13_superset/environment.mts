@@ -1,13 +1,14 @@
 import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { caPath } from '../../lib/kube/manifests/backend-trust.mts'
-import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
+import { deliveryEnv, deliveryOf, type Delivery } from '../../lib/kube/manifests/delivery.mts'
+import { env } from '../../lib/kube/manifests/pods.mts'
 import type { EnvVar } from '../../lib/kube/types.mts'
 import { sslModeOf, tlsOf } from '../../lib/settings/backend-tls.mts'
 import { configurationFolder } from './configuration.mts'
-import { names } from './names.mts'
+import { identity, names } from './names.mts'
 import type { SupersetSettings } from './settings.mts'
 
-// The environment variables of Superset's processes: plain values, and those from a Secret.
+// The environment variables of Superset's processes: plain values, and those from a Secret, or from files of Vault.
 
 /** The name of the Secret that every process reads. */
 export const secretName = 'superset'
@@ -18,7 +19,11 @@ export const port = 8088
 /** The folder that Superset and its libraries write into. */
 export const home = '/app/superset_home'
 
-/** The data of the Secret, by the settings' keys. */
+/** How pods get secret values: from the Secret, or from Vault as files. */
+export const deliveryTo = (settings: SupersetSettings): Delivery =>
+  deliveryOf(settings, names.namespace(settings.ENV), identity.slug)
+
+/** What the Secret has, or Vault in its place, by the settings' keys. */
 export const secrets = (settings: SupersetSettings): Record<string, Sensitive | undefined> => ({
   ...runningSecrets(settings),
   SUPERSET_ADMIN_PASSWORD: settings.SUPERSET_ADMIN_PASSWORD,
@@ -59,7 +64,7 @@ export function coreEnv(settings: SupersetSettings): EnvVar[] {
       REDIS_DB: settings.SUPERSET_REDIS_DB,
       ...redisTls(settings),
     }),
-    ...envFromSecret(secretName, {
+    ...deliveryEnv(deliveryTo(settings), secretName, {
       POSTGRES_PASSWORD: 'SUPERSET_POSTGRES_PASSWORD',
       REDIS_PASSWORD: 'REDIS_PASSWORD',
       SUPERSET_SECRET_KEY: 'SUPERSET_SECRET_KEY',
@@ -85,7 +90,7 @@ export const commonEnv = (settings: SupersetSettings): EnvVar[] => [
   }),
   ...(settings.SMTP_PASSWORD === undefined
     ? []
-    : envFromSecret(secretName, { SMTP_PASSWORD: 'SMTP_PASSWORD' })),
+    : deliveryEnv(deliveryTo(settings), secretName, { SMTP_PASSWORD: 'SMTP_PASSWORD' })),
 ]
 
 const redisTls = (settings: SupersetSettings) =>

@@ -1,3 +1,4 @@
+import { agentFailures } from '../../lib/backends/vault-failures.mts'
 import { backendFailures } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { names } from './names.mts'
@@ -6,8 +7,9 @@ import type { SupersetSettings } from './settings.mts'
 const build =
   'build it with scripts/13_superset/Dockerfile (README, "The image"), and name it in versions.json'
 
-/** Known log lines of Superset's processes and Jobs. Those of the preflight come first. */
-export const failures = ({ ENV }: SupersetSettings): readonly KnownFailure[] => [
+/** Known log lines of Superset's processes and Jobs. Those of Vault's agent and of the preflight come first. */
+export const failures = (settings: SupersetSettings): readonly KnownFailure[] => [
+  ...agentFailures(settings),
   {
     line: /preflight: no module psycopg2|No module named '?psycopg2/,
     meaning:
@@ -69,7 +71,7 @@ export const failures = ({ ENV }: SupersetSettings): readonly KnownFailure[] => 
   {
     line: /CERTIFICATE_VERIFY_FAILED|certificate verify failed/,
     meaning: 'A backend’s certificate is not signed by the CA that the pods have.',
-    next: `lay the CA that signs it at credentials/${ENV}/platform.redis.ca or platform.postgres.ca, then install again`,
+    next: `lay the CA that signs it at credentials/${settings.ENV}/platform.redis.ca or platform.postgres.ca, then install again`,
   },
   {
     line: /is not a valid port number/,
@@ -79,6 +81,6 @@ export const failures = ({ ENV }: SupersetSettings): readonly KnownFailure[] => 
   ...backendFailures({
     passwordSetting: 'SUPERSET_POSTGRES_PASSWORD',
     program: '13_superset_01_deploy',
-    database: names.database(ENV),
+    database: names.database(settings.ENV),
   }),
 ]

@@ -1,10 +1,11 @@
+import { delivered, deliveryEnv } from '../../lib/kube/manifests/delivery.mts'
 import { job } from '../../lib/kube/manifests/jobs.mts'
-import { env, envFromSecret } from '../../lib/kube/manifests/pods.mts'
+import { env } from '../../lib/kube/manifests/pods.mts'
 import type { Container, Job } from '../../lib/kube/types.mts'
 import { configurationFile } from './configuration.mts'
-import { commonEnv, coreEnv, secretName } from './environment.mts'
+import { commonEnv, coreEnv, deliveryTo, secretName } from './environment.mts'
 import { names } from './names.mts'
-import { configuration, podOf, type Images } from './pods.mts'
+import { configurationOf, podOf, type Images } from './pods.mts'
 import { migrate, preflight } from './python.mts'
 import type { SupersetSettings } from './settings.mts'
 
@@ -12,7 +13,7 @@ import type { SupersetSettings } from './settings.mts'
 export const preflightJob = (settings: SupersetSettings, images: Images): Job =>
   supersetJob(settings, images, {
     name: 'preflight',
-    inputs: [configurationFile, configuration],
+    inputs: [configurationFile, configurationOf(settings)],
     deadlineSeconds: 600,
     own: { args: ['python', '-c', preflight], env: commonEnv(settings) },
   })
@@ -33,7 +34,9 @@ export const migrateJob = (settings: SupersetSettings, images: Images): Job =>
           FLASK_FAB_CREATE_ADMIN_LASTNAME: literal(settings.SUPERSET_ADMIN_LAST_NAME),
           FLASK_FAB_CREATE_ADMIN_EMAIL: settings.SUPERSET_ADMIN_EMAIL,
         }),
-        ...envFromSecret(secretName, { FLASK_FAB_CREATE_ADMIN_PASSWORD: 'SUPERSET_ADMIN_PASSWORD' }),
+        ...deliveryEnv(deliveryTo(settings), secretName, {
+          FLASK_FAB_CREATE_ADMIN_PASSWORD: 'SUPERSET_ADMIN_PASSWORD',
+        }),
       ],
     },
   })
@@ -59,11 +62,14 @@ const supersetJob = (
   images: Images,
   { name, inputs, deadlineSeconds, own }: Task,
 ): Job =>
-  job({
-    namespace: names.namespace(settings.ENV),
-    application: 'superset',
-    name,
-    pod: podOf(settings, images, 'job', {}, { name, ...own }),
-    inputs,
-    deadlineSeconds,
-  })
+  delivered(
+    deliveryTo(settings),
+    job({
+      namespace: names.namespace(settings.ENV),
+      application: 'superset',
+      name,
+      pod: podOf(settings, images, 'job', {}, { name, ...own }),
+      inputs,
+      deadlineSeconds,
+    }),
+  )

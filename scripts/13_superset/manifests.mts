@@ -1,21 +1,24 @@
 import { caSecrets } from '../../lib/kube/manifests/backend-trust.mts'
+import { deliveryNamespace, deliverySecret } from '../../lib/kube/manifests/delivery.mts'
 import { published, tlsOf } from '../../lib/kube/manifests/ingress.mts'
-import { autoscaled, configMap, secretEnv, selector, service } from '../../lib/kube/manifests/objects.mts'
-import { applicationNamespace } from '../../lib/kube/manifests/pull-secret.mts'
+import { autoscaled, configMap, selector, service } from '../../lib/kube/manifests/objects.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
 import { configurationFile } from './configuration.mts'
-import { port, secretName, secrets } from './environment.mts'
+import { deliveryTo, port, secretName, secrets } from './environment.mts'
 import { deploymentOf, names } from './names.mts'
-import { configuration, configurationName, supersetDeployment, type Images } from './pods.mts'
+import { configurationName, configurationOf, supersetDeployment, type Images } from './pods.mts'
 import type { SupersetSettings } from './settings.mts'
 
-/** The namespace with its pull Secret, superset_config.py, the Secret that every process reads, and the CAs' Secret. */
+/**
+ * The namespace with its pull Secret, superset_config.py, the Secret that every process reads unless they read files of
+ * Vault, and the CAs' Secret.
+ */
 export function prerequisites(settings: SupersetSettings): Manifest[] {
   const namespace = names.namespace(settings.ENV)
   return [
-    ...applicationNamespace(namespace, settings),
-    configMap(namespace, configurationName, { [configurationFile]: configuration }),
-    secretEnv(namespace, secretName, secrets(settings)),
+    ...deliveryNamespace(deliveryTo(settings), settings),
+    configMap(namespace, configurationName, { [configurationFile]: configurationOf(settings) }),
+    ...deliverySecret(deliveryTo(settings), secretName, secrets(settings)),
     ...caSecrets(namespace, settings),
   ]
 }

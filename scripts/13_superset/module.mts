@@ -1,8 +1,11 @@
 import { databaseDump } from '../../lib/backends/postgres-dump.mts'
+import { staysInVault } from '../../lib/kube/manifests/delivery.mts'
 import { bodiesNotLimited } from '../../lib/kube/manifests/ingress.mts'
 import { defineModule } from '../../lib/run/module.mts'
+import { vaultProblemsWhereUsed } from '../../lib/settings/platform-vault.mts'
 import { shown } from '../../lib/settings/settings.mts'
 import { backends, databaseOf } from './backends.mts'
+import { deliveryTo, secrets } from './environment.mts'
 import { failures } from './failures.mts'
 import { flows } from './flows.mts'
 import { jobs } from './jobs.mts'
@@ -23,15 +26,18 @@ export const superset = defineModule({
   images: ['superset'],
   // With the PostgreSQL driver, which the public image lacks: the preflight tests for it.
   builtByOperator: true,
-  validate: ({ SUPERSET_REPORTS, SMTP_HOST }: SupersetSettings) =>
-    SUPERSET_REPORTS && SMTP_HOST === undefined
+  validate: (settings: SupersetSettings) => [
+    ...vaultProblemsWhereUsed(settings),
+    ...(settings.SUPERSET_REPORTS && settings.SMTP_HOST === undefined
       ? ['SUPERSET_REPORTS is true and SMTP_HOST is empty: reports are sent by mail']
-      : [],
+      : []),
+  ],
   objects: (settings: SupersetSettings, images: Images) => ({
     '01_deploy': [...prerequisites(settings), ...jobs(settings, images), ...workload(settings, images)],
     '02_configure_ingress': ingress(settings),
   }),
   flows,
+  secrets,
   backends,
   failures,
   notProven: ({ SUPERSET_REPORTS }: SupersetSettings) => [
@@ -62,10 +68,11 @@ export const superset = defineModule({
       ],
     }),
   }),
-  stays: ({ ENV, POSTGRES_HOST: host, POSTGRES_PORT: port }: SupersetSettings) => [
-    `PostgreSQL ${shown(host)}:${shown(port)} database and role ${names.database(ENV)}: dashboards, users, stored connections`,
+  stays: (settings: SupersetSettings) => [
+    `PostgreSQL ${shown(settings.POSTGRES_HOST)}:${shown(settings.POSTGRES_PORT)} database and role ${names.database(settings.ENV)}: dashboards, users, stored connections`,
     `the key keybuzz:owner in its Redis database`,
     'SUPERSET_SECRET_KEY in 13_superset.env, without which that database cannot be read, and your dumps',
+    ...staysInVault(deliveryTo(settings)),
   ],
   information: (settings: SupersetSettings) => [
     ['Open', `https://${settings.SUPERSET_HOST}`],

@@ -1,11 +1,13 @@
 import { caMounts, caVolumes, casOf } from '../../lib/kube/manifests/backend-trust.mts'
+import { delivered, readingFiles } from '../../lib/kube/manifests/delivery.mts'
 import { selector } from '../../lib/kube/manifests/objects.mts'
 import { container, deployment, podDefaults, probe, resources } from '../../lib/kube/manifests/pods.mts'
 import { pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Container, Deployment, PodSpec } from '../../lib/kube/types.mts'
+import { usesVault } from '../../lib/settings/platform-vault.mts'
 import { engine, processes } from './backends.mts'
 import { configurationFolder, signOfLife, supersetConfig } from './configuration.mts'
-import { commonEnv, home, port, runningSecrets } from './environment.mts'
+import { commonEnv, deliveryTo, home, port, runningSecrets } from './environment.mts'
 import { deploymentOf, names, type Part } from './names.mts'
 import type { SupersetSettings } from './settings.mts'
 
@@ -19,7 +21,8 @@ export const configurationName = 'superset-configuration'
 const requestSeconds = 120
 
 /** The text of superset_config.py. */
-export const configuration = supersetConfig({ ...engine, requestSeconds: requestSeconds - 10 })
+export const configurationOf = (settings: SupersetSettings): string =>
+  supersetConfig({ ...engine, requestSeconds: requestSeconds - 10, files: usesVault(settings) })
 
 // The image's own scripts start these programs without exec: their shell ignores SIGTERM, and the pod is killed at the
 // end of its grace period with its requests in flight. Here each is the first process of its container.
@@ -96,14 +99,16 @@ const graceOf = (settings: SupersetSettings, part: Part | 'job'): number =>
   part === 'worker' ? settings.SUPERSET_QUERY_SECONDS_MAX + 30 : 40
 
 /** A pod of the image with superset_config.py. @param own name, command, environment and probes of its container */
-export const podOf = (
+export function podOf(
   settings: SupersetSettings,
   images: Images,
   part: Part | 'job',
   labels: Record<string, string>,
   own: Pick<Container, 'name' | 'args' | 'env'> & Partial<Container>,
-): PodSpec =>
-  podDefaults({
+): PodSpec {
+  // Superset reads variables only. Its image has no entrypoint: the program is the first of the arguments.
+  const command = readingFiles(deliveryTo(settings), own.env ?? [], [])
+  return podDefaults({
     labels,
     user: settings.SUPERSET_UID,
     graceSeconds: graceOf(settings, part),
@@ -114,6 +119,7 @@ export const podOf = (
       container({
         image: images.superset,
         resources: sizes[part],
+        ...(command === undefined ? {} : { command }),
         ...own,
         volumeMounts: [
           { name: 'configuration', mountPath: configurationFolder, readOnly: true },
@@ -124,6 +130,7 @@ export const podOf = (
       }),
     ],
   })
+}
 
 /** The Deployment of a kind of process. beat has one replica and strategy Recreate: two would send each task twice. */
 export function supersetDeployment(settings: SupersetSettings, images: Images, part: Part): Deployment {
@@ -134,15 +141,16 @@ export function supersetDeployment(settings: SupersetSettings, images: Images, p
     env: commonEnv(settings),
     ...(part === 'web' ? webProbes : celeryProbes),
   }
-  return deployment({
+  const one = deployment({
     namespace: names.namespace(settings.ENV),
     name: deploymentOf(part),
     labels,
     ...(part === 'beat' ? { replicas: 1, strategy: 'Recreate' as const } : {}),
     pod: podOf(settings, images, part, labels, own),
     restartOn: [
-      configuration,
+      configurationOf(settings),
       ...Object.values({ ...runningSecrets(settings), ...casOf(settings) }).map((secret) => secret?.reveal()),
     ],
   })
+  return delivered(deliveryTo(settings), one)
 }

@@ -6,6 +6,7 @@ import type { SettingsOf } from '../../lib/run/module.mts'
 import { certificateOf, general, ingress, smtp } from '../../lib/settings/platform.mts'
 import { postgres, redis, registry } from '../../lib/settings/platform-backends.mts'
 import { network } from '../../lib/settings/platform-network.mts'
+import { secretsChoice, vaultWhereUsed } from '../../lib/settings/platform-vault.mts'
 
 /** Random bytes of the key, as Superset's own documentation makes it: `openssl rand -base64 42`. */
 const keyBytes = 42
@@ -137,6 +138,7 @@ export const own = [
     default: '1000',
     validate: isBetween(1, 65_535),
   },
+  ...secretsChoice,
 ] as const satisfies readonly Setting[]
 
 /** Settings it shares with other modules. */
@@ -148,6 +150,7 @@ export const shared = [
   ...registry,
   ...smtp,
   ...network,
+  ...vaultWhereUsed,
 ] as const
 
 export type SupersetSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

@@ -38,7 +38,6 @@ export const vault = defineModule({
           'That Vault refuses the token of a deleted pod or service account: with VAULT_AUTH_METHOD=jwt it does not, for the hour that the token is valid.',
         ]
       : []),
-    'Modules 10 and 13 cannot take their secrets from Vault: their Kubernetes Secrets are as they were.',
     'The way from other namespaces’ pods to Vault: one pod, in vault-check, proves it from its node.',
     'vault-check has no NetworkPolicies, nor has vault-reviewer: only the injector’s namespace has.',
     'That a certificate of the injector is renewed after 24 h: the check sees its end, not its renewal.',

@@ -3,8 +3,10 @@ import { test } from 'node:test'
 import { agentFailures } from '../../../lib/backends/vault-failures.mts'
 import { diagnosePod } from '../../../lib/kube/rollout/diagnosis.mts'
 import { explainLines } from '../../../lib/kube/rollout/failure.mts'
+import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
 import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
+import { superset } from '../../../scripts/13_superset/module.mts'
 import { llm } from '../../../scripts/15_llm/module.mts'
 import { settingsOf } from '../scripts/rendered.mts'
 
@@ -39,13 +41,15 @@ for (const [line, meaning] of [
 
 test('modules know these lines with Vault alone, and their own lines keep their meaning', () => {
   assert.deepEqual(agentFailures({ ENV: 'staging', SECRETS: 'kubernetes' }), [])
-  for (const module of [chatwoot, n8n, llm]) {
+  for (const module of [keybuzz, chatwoot, n8n, superset, llm]) {
     const of = (more: Record<string, string>) => module.failures(settingsOf(module, more) as never)
     assert.equal(of({ SECRETS: 'vault' }).length - of({}).length, agentFailures(settings).length)
     for (const own of [
       'connect ECONNREFUSED 10.0.0.5:5432: There was an error initializing DB',
       'ERROR: permission denied for schema public',
       "EACCES: permission denied, open '/home/node/.n8n/config'",
+      'preflight: no module psycopg2',
+      'sh: 1: exec: server.js: not found',
     ])
       assert.equal(
         explainLines([own], of({ SECRETS: 'vault' })).known?.meaning,

@@ -7,9 +7,19 @@ import { failed, runChecks, type Outcome } from '../../../lib/checks/checks.mts'
 import { secretsChecks } from '../../../lib/checks/vault-secrets.mts'
 import { encode } from '../../../lib/state/revision-store.mts'
 import type { Revision } from '../../../lib/state/revision.mts'
+import type { Check } from '../../../lib/checks/checks.mts'
+import type { Module } from '../../../lib/run/module.mts'
+import { checks as ofKeybuzz } from '../../../scripts/10_keybuzz/checks.mts'
+import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
+import { checks as ofChatwoot } from '../../../scripts/11_chatwoot/checks.mts'
+import { chatwoot } from '../../../scripts/11_chatwoot/module.mts'
 import { checks } from '../../../scripts/12_n8n/checks.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
-import { settingsOf } from '../scripts/rendered.mts'
+import { checks as ofSuperset } from '../../../scripts/13_superset/checks.mts'
+import { superset } from '../../../scripts/13_superset/module.mts'
+import { checks as ofLlm } from '../../../scripts/15_llm/checks.mts'
+import { llm } from '../../../scripts/15_llm/module.mts'
+import { applications, settingsOf } from '../scripts/rendered.mts'
 import { startStandIn, type StandIn } from '../vault/server.mts'
 import { base64, filled, inVault, opened, runIn, type World } from '../vault/world.mts'
 
@@ -92,6 +102,56 @@ test('another value in a pod, or in Vault, or a login that is refused', async ()
   await fails('n8n.vault', /REDIS_PASSWORD is not in kv.*N8N_ENCRYPTION_KEY is another one in kv/, { files })
   vault.state.documents.delete('auth/kubernetes/role/keybuzz-n8n-staging')
   await fails('n8n.vault', /refuses the pods' login: 400/, { files })
+})
+
+/** Each module that may take its secrets from Vault: its checks, a value of its own, what else it needs. */
+const eachModule: [Module, readonly Check<never>[], key: string, more: Record<string, string>][] = [
+  [
+    keybuzz as never,
+    ofKeybuzz,
+    'API__STRIPE_KEY',
+    { API_COMMAND: 'node server.js', API_ENV: "STRIPE_KEY='sk-live-0123456789'\nMODE='production'\n" },
+  ],
+  [chatwoot as never, ofChatwoot, 'CHATWOOT_SECRET_KEY_BASE', {}],
+  [n8n as never, checks, 'N8N_ENCRYPTION_KEY', {}],
+  [superset as never, ofSuperset, 'SUPERSET_SECRET_KEY', {}],
+  [llm as never, ofLlm, 'OPENAI_API_KEY', {}],
+]
+
+for (const [module, declaredBy, one, more] of eachModule)
+  test(`${module.slug}: its own checks pass with its pods as they are; a copy of a value and another one in Vault fail`, async () => {
+    const { slug } = module
+    const settings = inVault(vault, more)
+    const typed = settingsOf(module, settings)
+    const ask = async (world: World = {}) => {
+      const reader = runIn(vault, module, { settings, ...world }).session.requireOpened().kube.reader
+      const its = declaredBy.filter(({ id }) => [`${slug}.vault`, `${slug}.copies`].includes(id))
+      assert.equal(its.length, 2)
+      const found = await runChecks(its, { settings: typed, kube: reader } as never)
+      return found.map(({ result, evidence }) => `${result} ${evidence}`)
+    }
+    opened(vault)
+    filled(vault, module, settings)
+    const other = secret('other', 'default', { mode: base64('production') })
+    const [equal, copies] = await ask({ listed: { secrets: [other] } })
+    assert.match(equal ?? '', /^passed/)
+    assert.match(copies ?? '', /^passed/)
+    const value = module.secrets?.(typed)[one]?.reveal() ?? ''
+    const planted = { secrets: [secret('copy', 'default', { any: base64(value) })] }
+    assert.match(
+      (await ask({ listed: planted }))[1] ?? '',
+      new RegExp(`^failed .*Secret default/copy has .*${one}`),
+    )
+    vault.state.documents.delete(`auth/kubernetes/role/keybuzz-${slug}-staging`)
+    assert.match((await ask())[0] ?? '', /^failed Vault refuses/)
+  })
+
+test('every module with secrets in Vault is among these', () => {
+  const may = Object.values(applications).filter((module) => 'secrets' in module)
+  assert.deepEqual(
+    eachModule.map(([{ slug }]) => slug),
+    may.map(({ slug }) => slug),
+  )
 })
 
 test('a pod that has just started is waited for', async () => {

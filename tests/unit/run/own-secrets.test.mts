@@ -3,6 +3,7 @@ import { after, afterEach, before, test } from 'node:test'
 import { KitError } from '../../../lib/base/errors.mts'
 import { redact } from '../../../lib/base/sensitive.mts'
 import { createOwnSecrets, finishSecrets, isHeldBack } from '../../../lib/run/own-secrets.mts'
+import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import { settingsOf } from '../scripts/rendered.mts'
 import { at, startStandIn, type StandIn } from '../vault/server.mts'
@@ -376,6 +377,21 @@ test('a run that was ended on its way back goes on: the Secret has our values al
   const secret = { kind: 'Secret', metadata: { name: 'n8n', namespace: 'n8n-staging' }, data }
   const objects = [account, secret]
   await outOf({ objects, pods: () => assert.fail('pods were asked for') }).require()
+})
+
+test('so does one of a module whose values have other keys in their Secrets: they are made of its settings', async () => {
+  const settings = { ...inVault(vault), SECRETS: 'kubernetes', API_ENV: "STRIPE_KEY='sk-live'\n" }
+  const namespace = 'keybuzz-staging'
+  const live = objectsOf(keybuzz as never, settings).filter(({ kind }) => kind === 'Secret')
+  const its = { kind: 'ServiceAccount', metadata: { name: 'keybuzz', namespace } }
+  const pods = () => assert.fail('pods were asked for')
+  const require = (objects: object[]) =>
+    createOwnSecrets(runIn(vault, keybuzz, { settings, objects, pods }).session).require()
+  await require([its, ...live])
+  const [first, ...others] = live
+  assert.ok(first)
+  // With one of them missing, the pods show what ran.
+  await assert.rejects(require([its, ...others]), /pods were asked for/)
 })
 
 test('a Secret stays while a pod reads it, and a service account while a pod logs in as it', async () => {

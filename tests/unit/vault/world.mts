@@ -148,7 +148,7 @@ export function runIn<M extends Module>(
   const settings = settingsOf(module, world.settings ?? inVault(vault))
   const writes = createWrites({ planning: world.planning ?? false, guard: () => Promise.resolve() })
   const found = world.injector ?? injector(vault.url)
-  const all = podsOf(objectsOf(module, inVault(vault)))
+  const all = podsOf(objectsOf(module, { ...world.settings, ...inVault(vault) }))
   const pods = (): object[] => world.pods?.(all) ?? all
   const stored = (path: string, field: string): string | undefined =>
     (vault.state.documents.get(path) as { data?: Record<string, string> } | undefined)?.data?.[field]

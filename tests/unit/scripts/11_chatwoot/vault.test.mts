@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Container, Deployment, Job, Manifest } from '../../../../lib/kube/types.mts'
 import { chatwoot } from '../../../../scripts/11_chatwoot/module.mts'
+import {
+  askedBy,
+  assertInjected,
+  assertReadsNoSecret,
+  containerOf,
+  findIn,
+  named,
+  nameIn,
+  workloadsIn,
+} from '../../vault/delivered.mts'
 import { started } from '../../vault/started.mts'
 import { objectsOf } from '../../vault/world.mts'
 import { settingsOf } from '../rendered.mts'
@@ -19,20 +28,6 @@ const plain = { ...s3, ...mail }
 const inVault = { ...plain, SECRETS: 'vault', VAULT_ADDR: 'https://vault.example.com:8200' }
 const before = objectsOf(chatwoot, plain)
 const after = objectsOf(chatwoot, inVault)
-const prefix = 'vault.hashicorp.com/'
-const named = (objects: Manifest[]) =>
-  objects.map((one) => `${one.kind} ${one.metadata?.name}`).filter((one) => !one.startsWith('Job'))
-const pods = (objects: Manifest[]) =>
-  (objects as (Deployment | Job)[]).filter(({ spec }) => spec?.template !== undefined)
-const containerOf = (one: Deployment | Job): Container => {
-  const [first] = one.spec?.template.spec?.containers ?? []
-  assert.ok(first)
-  return first
-}
-const annotationsOf = (one: Deployment | Job) => one.spec?.template.metadata?.annotations ?? {}
-const askedBy = (one: Deployment | Job) =>
-  Object.keys(annotationsOf(one)).flatMap((key) => /agent-inject-secret-(.+)/.exec(key)?.[1] ?? [])
-
 test('the Secret goes, a service account comes', () => {
   const [with1, with2] = [named(before), named(after)]
   assert.deepEqual(
@@ -46,28 +41,26 @@ test('the Secret goes, a service account comes', () => {
 })
 
 test('each process and Job gets the files of just the variables it had from the Secret', () => {
-  const all = pods(after)
-  assert.deepEqual(
-    all.map((one) => one.metadata?.name?.replace(/-[0-9a-f]{10}$/, '')),
-    ['chatwoot-prepare', 'chatwoot-super-admin', 'chatwoot-branding', 'chatwoot-web', 'chatwoot-worker'],
-  )
+  const all = workloadsIn(after)
+  assert.deepEqual(all.map(nameIn), [
+    'chatwoot-prepare',
+    'chatwoot-super-admin',
+    'chatwoot-branding',
+    'chatwoot-web',
+    'chatwoot-worker',
+  ])
   for (const [at, one] of all.entries()) {
-    const earlier = containerOf(pods(before)[at] as Deployment).env ?? []
+    const earlier = containerOf(findIn(before, nameIn(one))).env ?? []
     const read = earlier.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.key.toLowerCase() ?? [])
     assert.deepEqual(askedBy(one).toSorted(), read.toSorted())
     assert.equal(read.includes('chatwoot_admin_password'), at === 1)
-    assert.ok((containerOf(one).env ?? []).every(({ valueFrom }) => valueFrom === undefined))
-    assert.equal(annotationsOf(one)[`${prefix}role`], 'keybuzz-chatwoot-staging')
-    assert.equal(annotationsOf(one)[`${prefix}agent-run-as-user`], '1000')
-    // An agent beside a Job would keep it from ending.
-    const ends = String(one.kind) === 'Job' ? 'true' : undefined
-    assert.equal(annotationsOf(one)[`${prefix}agent-pre-populate-only`], ends)
+    assertReadsNoSecret(one)
+    assertInjected(one, { role: 'keybuzz-chatwoot-staging', user: 1000 })
   }
 })
 
 test('the shell before Rails gives it its variables and becomes it, with its arguments', () => {
-  const [web] = pods(after).filter(({ metadata }) => metadata?.name === 'chatwoot-web')
-  assert.ok(web)
+  const web = findIn(after, 'chatwoot-web')
   const files = Object.fromEntries(askedBy(web).map((name) => [name, `the value of ${name}`]))
   const { env, words } = started(containerOf(web), files, false)
   for (const [variable, file] of [
