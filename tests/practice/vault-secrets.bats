@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Modules 12 and 15 take their secrets from Vault, and back: the real injector, a real OpenBao, the quick stand-ins of
+# Modules take their secrets from Vault, and back: the real injector, a real OpenBao, the quick stand-ins of
 # n8n, LiteLLM and Qdrant. Needs PRACTICE_PARTS=FOLDER with vault-k8s.xz. Not measured.
 
 setup_file() {
@@ -238,4 +238,49 @@ key_works() { kit --module 12 --drill --confirm n8n; }
   run -0 llm_into
   run -0 kubectl get secrets --namespace llm-practice --selector keybuzz.io/module=15_llm -o name
   assert_line 'secret/litellm'
+}
+
+# through_vault NUMBER FILE SECRET FLAG...: a module with its secrets in Kubernetes, then in Vault, then back; a value as
+# witness: whose key of FILE that is.
+through_vault() {
+  local number=$1 file=$2 key=$3 namespace
+  shift 3
+  namespace=${file#*_} namespace=${namespace%.env}-practice
+  export KEYBUZZ_VAULT_TOKEN
+  KEYBUZZ_VAULT_TOKEN=$(root_token)
+  run -0 kit --module "$number" --yes
+  choose "$file" vault
+  run -0 kit --module "$number" --yes "$@"
+  assert_output --partial 'values are equal in Vault, in credentials/practice and in'
+  assert_output --partial 'checks passed'
+  run -0 in_cluster "$(setting "$key")"
+  assert_output ''
+  run -0 kit --module "$number" --yes
+  assert_output --partial 'nothing to do'
+  choose "$file" kubernetes
+  run -0 kit --module "$number" --yes
+  assert_output --partial 'checks passed'
+  run -0 in_cluster "$(setting "$key")"
+  assert_output --partial "Secret $namespace/"
+  run -0 kubectl get serviceaccounts --namespace "$namespace" --selector "keybuzz.io/module=${file%.env}" -o name
+  assert_output ''
+  run -0 kit --module "$number" --uninstall --confirm "${namespace%-practice}"
+}
+
+# bats test_tags=long
+@test "KeyBuzz from Vault, and back" {
+  printf "STRIPE_KEY='sk-of-the-tests'\n" | install -m 600 /dev/stdin "$credentials/10_keybuzz.api.env"
+  through_vault 10 10_keybuzz.env API_POSTGRES_PASSWORD \
+    --set 'API_ENTRYPOINT=/usr/bin/tini -- /opt/node/bin/node' --set API_COMMAND=/opt/contract/main.mjs
+  rm "$credentials/10_keybuzz.api.env"
+}
+
+# bats test_tags=long
+@test "Chatwoot from Vault, and back" {
+  through_vault 11 11_chatwoot.env CHATWOOT_SECRET_KEY_BASE
+}
+
+# bats test_tags=long
+@test "Superset from Vault, and back" {
+  through_vault 13 13_superset.env SUPERSET_SECRET_KEY
 }
