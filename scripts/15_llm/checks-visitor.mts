@@ -59,7 +59,10 @@ async function storedModels({ postgres, settings }: Tools): Promise<string[]> {
 
 /** Minimum milliseconds from first to last piece: the checks' provider takes 1.75 s, and a buffered stream near 0. */
 const leastSpread = 700
-/** Maximum number of streams: for its first one a pod loads code, and words that arrive meanwhile are sent at once. */
+/**
+ * Maximum number of streams: for its first one a pod loads code, and words that arrive meanwhile are sent at once; and
+ * after a rollout it may still have a connection to the checks' provider of before.
+ */
 const streams = 4
 
 export const stream: LlmCheck = {
@@ -68,20 +71,29 @@ export const stream: LlmCheck = {
   fix: 'a proxy on the way collects answers: buffering off at the load balancer and the ingress; kubectl -n NAMESPACE describe ingress litellm',
   async ask(tools) {
     let longest = 0
+    let broken: string | undefined
     for (let left = streams; left > 0; left -= 1) {
-      const spread = await askStream(tools)
-      if (typeof spread === 'string') return failed(spread)
+      const { spread = 0, problem, status } = await askStream(tools)
+      if (problem !== undefined && status < 500) return failed(problem)
+      broken = problem
       longest = Math.max(longest, spread)
       if (spread >= leastSpread) return passed(`first piece ${spread} ms before the last`)
     }
     return failed(
-      `first piece ${longest} ms before the last, at most, of ${streams} streams: something on the way collects them`,
+      broken ??
+        `first piece ${longest} ms before the last, at most, of ${streams} streams: something on the way collects them`,
     )
   },
 }
 
-/** Milliseconds between the first piece of a stream and its last, or what is wrong with it. */
-async function askStream({ http, settings }: Tools): Promise<number | string> {
+/** One stream: the milliseconds between its first piece and its last, or what is wrong with it. */
+interface Stream {
+  readonly status: number
+  readonly spread?: number
+  readonly problem?: string
+}
+
+async function askStream({ http, settings }: Tools): Promise<Stream> {
   const { status, headers, text, spreadMilliseconds } = await askByName(
     http,
     settings.LITELLM_HOST,
@@ -93,11 +105,13 @@ async function askStream({ http, settings }: Tools): Promise<number | string> {
       timeoutSeconds: 30,
     },
   )
-  if (status !== 200) return `${status} ${shortened(text, 120)}`
+  if (status !== 200) return { status, problem: `${status} ${shortened(text, 120)}` }
   const type = String(headers['content-type'] ?? 'no type')
-  if (!type.startsWith('text/event-stream')) return `it is ${shortened(type, 60)}, not text/event-stream`
-  if (!text.includes('[DONE]')) return `it ended early: ${shortened(text.slice(-80), 80)}`
-  return spreadMilliseconds ?? 0
+  if (!type.startsWith('text/event-stream'))
+    return { status, problem: `it is ${shortened(type, 60)}, not text/event-stream` }
+  if (!text.includes('[DONE]'))
+    return { status, problem: `it ended early: ${shortened(text.slice(-80), 80)}` }
+  return { status, spread: spreadMilliseconds ?? 0 }
 }
 
 export const hidden: LlmCheck = {

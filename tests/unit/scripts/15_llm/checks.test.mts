@@ -330,6 +330,15 @@ test('the first stream of a pod comes all at once, while it loads code: a later 
   assert.equal(result, 'passed')
 })
 
+test('a stream that one pod could not begin is asked again: after a rollout it may know the provider of before; all four fail', async () => {
+  let away = 2
+  const refused = { status: 500, json: {} }
+  const once = at(chat, () => ((away -= 1) >= 0 ? refused : undefined))
+  assert.equal((await outcomeOf('litellm.stream', { fault: once })).result, 'passed')
+  const { result, evidence } = await outcomeOf('litellm.stream', { fault: at(chat, refused) })
+  assert.deepEqual([result, evidence], ['failed', '500 {}'])
+})
+
 test('a limit another run has just used up is asked again in the next minute; never used up by nobody', async () => {
   const ended: string[] = []
   let isUsedUp = true
