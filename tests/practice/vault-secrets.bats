@@ -189,6 +189,8 @@ key_works() { kit --module 12 --drill --confirm n8n; }
   assert_output 'Secret n8n-practice/n8n'
   run -0 kubectl get serviceaccounts --namespace n8n-practice --selector keybuzz.io/module=12_n8n -o name
   assert_output ''
+  run -0 kubectl get namespace n8n-practice --show-labels
+  refute_output --partial 'keybuzz.io/vault-injection'
   run bao read auth/kubernetes/role/keybuzz-n8n-practice
   assert_output --partial 'No value found'
   assert_equal "$(kept N8N_ENCRYPTION_KEY)" "$key"
