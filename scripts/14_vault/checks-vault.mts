@@ -23,7 +23,7 @@ export const health: VaultCheck = {
 /** Logins that the role of the checks must refuse: service account, namespace, audience of the token. */
 const strangers = [
   ['default', checkNamespace, audience],
-  ['default', reviewerNamespace, audience],
+  [checkName, reviewerNamespace, audience],
   [checkName, checkNamespace, 'keybuzz-somewhere-else'],
 ] as const
 

@@ -10,7 +10,7 @@ import type { Revision } from '../../../lib/state/revision.mts'
 import { checks } from '../../../scripts/12_n8n/checks.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
 import { settingsOf } from '../scripts/rendered.mts'
-import { startStandIn, type StandIn } from '../vault/server.mts'
+import { at, startStandIn, type StandIn } from '../vault/server.mts'
 import { base64, filled, inVault, opened, runIn, type World } from '../vault/world.mts'
 
 // The checks of a module that takes its secrets from Vault, with n8n's, each failing once.
@@ -92,6 +92,16 @@ test('another value in a pod, or in Vault, or a login that is refused', async ()
   await fails('n8n.vault', /REDIS_PASSWORD is not in kv.*N8N_ENCRYPTION_KEY is another one in kv/, { files })
   vault.state.documents.delete('auth/kubernetes/role/keybuzz-n8n-staging')
   await fails('n8n.vault', /refuses the pods' login: 400/, { files })
+})
+
+test('a login that another path is open to, and a Vault that is sealed meanwhile', async () => {
+  right()
+  const beside = 'kv/data/keybuzz/n8n-staging-other'
+  // Vault answers 404 for a path that it may show and that is not there.
+  vault.wrong(at(beside, { status: 404, json: { errors: [] } }))
+  await fails('n8n.vault', /n8n-staging-other is not refused.*another policy is bound to role keybuzz-n8n-st/)
+  vault.wrong(at(beside, { status: 503, json: { errors: ['Vault is sealed'] } }))
+  await fails('n8n.vault', /Vault is sealed, asked to read kv/)
 })
 
 test('a pod that has just started is waited for', async () => {

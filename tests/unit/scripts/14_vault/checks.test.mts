@@ -4,7 +4,7 @@ import { runChecks, type Outcome } from '../../../../lib/checks/checks.mts'
 import { valueWithin } from '../../../../scripts/14_vault/checks-injection.mts'
 import { leaderWithin } from '../../../../scripts/14_vault/checks-injector.mts'
 import { checks } from '../../../../scripts/14_vault/checks.mts'
-import { at, checkToken, startStandIn, type Fault, type StandIn } from '../../vault/server.mts'
+import { at, checkToken, jwtOf, startStandIn, type Fault, type StandIn } from '../../vault/server.mts'
 import {
   configured,
   injectorCertificate,
@@ -277,6 +277,24 @@ const wrong: readonly Wrong[] = [
     /14_vault_02/,
     at('auth/kubernetes/login', { json: { auth: { client_token: checkToken } } }),
   ],
+  ...(
+    [
+      ['default', 'vault-check', 'vault'],
+      ['vault-check', 'vault-reviewer', 'vault'],
+      ['vault-check', 'vault-check', 'keybuzz-somewhere-else'],
+    ] as const
+  ).map(([account, namespace, audience]): Wrong => [
+    'vault.logins',
+    `a role open to ${namespace}/${account} with a token for ${audience}`,
+    {},
+    'failed',
+    new RegExp(`^${namespace}/${account} with a token for ${audience} is let in too$`),
+    /14_vault_02/,
+    ({ path, body }) =>
+      path === 'auth/kubernetes/login' && body['jwt'] === jwtOf(account, namespace, audience)
+        ? { json: { auth: { client_token: checkToken } } }
+        : undefined,
+  ]),
   [
     'vault.logins',
     'a failure is no refusal',

@@ -160,6 +160,18 @@ test('the reviewer’s lasting token is in a namespace of its own: the injector 
   ])
 })
 
+test('an account of the same name as the checks’ is in another namespace, without rights', () => {
+  const accounts = objectsOf().filter(
+    ({ kind, metadata }) => kind === 'ServiceAccount' && metadata?.name === 'vault-check',
+  )
+  assert.deepEqual(accounts.map(({ metadata }) => metadata?.namespace).toSorted(), [
+    'vault-check',
+    'vault-reviewer',
+  ])
+  const bindings = objectsOf().flatMap((one) => (one as { subjects?: { name: string }[] }).subjects ?? [])
+  assert.ok(!bindings.some(({ name }) => name === 'vault-check'))
+})
+
 test('every kind it makes is one the kit reads, prunes and uninstalls; no other module asks for these', () => {
   const known = [...prunableKinds, ...vault.moreKinds].map((kind) => kind.split('.')[0])
   const kinds = [...new Set(objectsOf({ VAULT_CA: ca }).map(({ kind = '' }) => kind))]
