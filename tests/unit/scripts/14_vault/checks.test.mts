@@ -103,6 +103,30 @@ const refusedDeployment = {
   },
 }
 
+const refusedBecause = 'failed calling webhook "vault.hashicorp.com": no endpoints available'
+const creation = (reason: string, at: string, uid = 'uid-of-it') => ({
+  metadata: { name: `${reason}-${at}`, namespace: 'vault-check', creationTimestamp: `2026-12-01T10:${at}Z` },
+  involvedObject: { uid },
+  reason,
+  message: reason === 'FailedCreate' ? refusedBecause : 'created',
+  // The older field; an event of the newer API has none.
+  lastTimestamp: at.startsWith('00') ? null : `2026-12-01T10:${at}Z`,
+})
+const statefulSet = (replicas: number): LiveObjects[number] => ({
+  apiVersion: 'apps/v1',
+  kind: 'StatefulSet',
+  metadata: { name: 'qdrant', namespace: 'vault-check', uid: 'uid-of-it' },
+  spec: { replicas: 1 },
+  status: { replicas },
+})
+const job = (status: object, spec: object = {}): LiveObjects[number] => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name: 'migrate', namespace: 'vault-check', uid: 'uid-of-it' },
+  spec,
+  status,
+})
+
 type Wrong = readonly [
   id: string,
   what: string,
@@ -406,6 +430,25 @@ const wrong: readonly Wrong[] = [
     /vault-check\/app: failed calling webhook/,
     /kubectl -n vault-injector get pods/,
   ],
+  [
+    'vault.refused',
+    'a StatefulSet without its pod',
+    {
+      statefulSets: [statefulSet(0)],
+      events: [creation('FailedCreate', '05:00'), creation('SuccessfulCreate', '00:00')],
+    },
+    'failed',
+    /^vault-check\/qdrant: failed calling webhook/,
+    /kubectl -n vault-injector get pods/,
+  ],
+  [
+    'vault.refused',
+    'a Job without its pod',
+    { jobs: [job({})], events: [creation('FailedCreate', '00:00')] },
+    'failed',
+    /^vault-check\/migrate: failed calling webhook/,
+    /kubectl -n vault-injector get pods/,
+  ],
 ]
 
 for (const [id, what, world, result, evidence, fix, fault = none] of wrong) {
@@ -422,6 +465,20 @@ test('a pod that has just begun to wait is none that waits', async () => {
   const pods = waitingPod({ state: justNow(), restartCount: 0, ready: false })
   const [outcome] = await outcomesOf({ pods }, none, 'vault.waiting')
   assert.equal(outcome?.result, 'passed')
+})
+
+test('a StatefulSet or Job with its pods, or without them for another reason, is none that is refused', async () => {
+  const refusal = creation('FailedCreate', '05:00')
+  const complete = { conditions: [{ type: 'Complete', status: 'True' }] }
+  for (const world of [
+    { statefulSets: [statefulSet(1)], events: [refusal] },
+    { statefulSets: [statefulSet(0)], events: [refusal, creation('SuccessfulCreate', '06:00')] },
+    { statefulSets: [statefulSet(0)], events: [creation('FailedCreate', '05:00', 'of-another')] },
+    { jobs: [job({ active: 1 }), job(complete), job({}, { suspend: true })], events: [refusal] },
+  ]) {
+    const [outcome] = await outcomesOf(world, none, 'vault.refused')
+    assert.equal(outcome?.result, 'passed', outcome?.evidence)
+  }
 })
 
 test('every check fails in a test', () => {
