@@ -27,10 +27,53 @@ const environment = (more = {}) =>
     ]),
   )
 
-test('the injector knows its namespace and its pod: without them it looks healthy, and has no leader', () => {
-  const { NAMESPACE, POD_NAME } = environment()
-  assert.deepEqual(NAMESPACE, { fieldRef: { fieldPath: 'metadata.namespace' } })
-  assert.deepEqual(POD_NAME, { fieldRef: { fieldPath: 'metadata.name' } })
+test('all that the injector is told, by whom it runs, and what it may write: nothing', () => {
+  assert.deepEqual(environment({ VAULT_NAMESPACE: 'teams', VAULT_AUTH_PATH: 'kubernetes-staging' }), {
+    AGENT_INJECT_LISTEN: ':8080',
+    AGENT_INJECT_LOG_LEVEL: 'info',
+    AGENT_INJECT_VAULT_ADDR: 'https://vault.example.com:8200',
+    AGENT_INJECT_VAULT_IMAGE: 'vault:1',
+    AGENT_INJECT_VAULT_AUTH_TYPE: 'kubernetes',
+    AGENT_INJECT_VAULT_AUTH_PATH: 'auth/kubernetes-staging',
+    AGENT_INJECT_VAULT_NAMESPACE: 'teams',
+    AGENT_INJECT_TLS_AUTO: 'keybuzz-vault-injector',
+    AGENT_INJECT_TLS_AUTO_HOSTS:
+      'vault-injector,vault-injector.vault-injector,vault-injector.vault-injector.svc',
+    AGENT_INJECT_USE_LEADER_ELECTOR: 'true',
+    AGENT_INJECT_CPU_REQUEST: '50m',
+    AGENT_INJECT_CPU_LIMIT: '250m',
+    AGENT_INJECT_MEM_REQUEST: '64Mi',
+    AGENT_INJECT_MEM_LIMIT: '128Mi',
+    AGENT_INJECT_AUTH_MAX_BACKOFF: '15s',
+    // Without these two it looks healthy, and has no leader.
+    NAMESPACE: { fieldRef: { fieldPath: 'metadata.namespace' } },
+    POD_NAME: { fieldRef: { fieldPath: 'metadata.name' } },
+  })
+  const pod = injector().spec?.template.spec
+  assert.deepEqual(
+    [pod?.securityContext, pod?.containers.map(({ securityContext }) => securityContext), pod?.volumes],
+    [
+      {
+        runAsNonRoot: true,
+        runAsUser: 100,
+        runAsGroup: 100,
+        fsGroup: 100,
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      [
+        {
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ['ALL'] },
+          readOnlyRootFilesystem: true,
+        },
+      ],
+      [],
+    ],
+  )
+  assert.deepEqual(
+    pod?.topologySpreadConstraints?.map(({ topologyKey }) => topologyKey),
+    ['kubernetes.io/hostname'],
+  )
 })
 
 test('two pods, replaced one after another, each with the token of its account', () => {
