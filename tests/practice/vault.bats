@@ -122,4 +122,6 @@ uid_of_pod() { kubectl get pods --namespace vault-check -o 'jsonpath={.items[*].
   assert_output ''
   run -0 kubectl get deployments,services,secrets --all-namespaces --selector keybuzz.io/module=14_vault -o name
   assert_output ''
+  run -0 kubectl get secrets --namespace vault-injector --field-selector metadata.name=vault-injector-certs -o name
+  assert_output ''
 }

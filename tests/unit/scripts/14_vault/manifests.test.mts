@@ -228,6 +228,15 @@ test('an uninstall takes the webhook first: without an injector it would refuse 
   assert.equal(first && nameOf(first), 'MutatingWebhookConfiguration keybuzz-vault-injector')
 })
 
+test('an uninstall deletes the injector’s private key, and names what stays in Vault', () => {
+  assert.deepEqual(vault.madeByPods, [
+    { kind: 'secrets', namespace: 'vault-injector', name: 'vault-injector-certs' },
+  ])
+  assert.deepEqual(vault.stays(settingsFor()), [
+    'in Vault https://vault.example.com:8200: auth method kubernetes, role keybuzz-check, policy keybuzz-kubernetes-check, value kv/data/keybuzz/check',
+  ])
+})
+
 const rule = (key: string, text: string): string | undefined => {
   const setting = [...vault.settings, ...vault.shared].find((one) => one.key === key)
   assert.ok(setting, key)
