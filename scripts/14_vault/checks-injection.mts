@@ -94,7 +94,9 @@ export const waiting: VaultCheck = {
     )
     const lines = log.split('\n').filter((line) => line.trim() !== '')
     const { known } = explainLines(lines, failures(tools.settings))
-    const words = `${stuck.length} of ${pods.length} pods; ${namespace}/${name}: ${shortened(lines.at(-1) ?? 'no log yet', 240)}`
+    // An agent that tries again writes more lines after the one that says why.
+    const last = lines.findLast((line) => known?.line.test(line)) ?? lines.at(-1) ?? 'no log yet'
+    const words = `${stuck.length} of ${pods.length} pods; ${namespace}/${name}: ${shortened(last, 240)}`
     return {
       ...failed(words, { NAMESPACE: namespace, POD: name }),
       ...(known === undefined ? {} : { fix: `${known.meaning} ${known.next}` }),

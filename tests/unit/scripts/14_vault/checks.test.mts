@@ -413,6 +413,17 @@ const wrong: readonly Wrong[] = [
   ],
   [
     'vault.waiting',
+    'a pod whose agent tries again for a field that Vault has not',
+    {
+      pods: waitingPod({ state: longAgo, restartCount: 0, ready: false }),
+      log: 'template server error: map has no entry for key "value"\n(runner) stopping\n(runner) starting\n',
+    },
+    'failed',
+    /vault-check\/app-1: template server error: map has no entry for key "value"$/,
+    /write the field/,
+  ],
+  [
+    'vault.waiting',
     'a pod whose agent ends again and again',
     {
       pods: waitingPod({ state: {}, restartCount: 3, ready: false }),

@@ -19,12 +19,19 @@ test('the annotations of a pod, each as vault-k8s 1.7.6 reads it: it accepts wro
     [`${prefix}agent-run-as-user`]: '100',
     [`${prefix}agent-run-as-group`]: '100',
     [`${prefix}template-static-secret-render-interval`]: '20s',
+    [`${prefix}template-config-exit-on-retry-failure`]: 'false',
     [`${prefix}agent-inject-secret-check`]: 'kv/data/keybuzz/check',
     [`${prefix}agent-inject-template-check`]:
       '{{- with secret "kv/data/keybuzz/check" -}}{{ .Data.data.value }}{{- end -}}',
     [`${prefix}error-on-missing-key-check`]: 'true',
     [`${prefix}agent-inject-perms-check`]: '0400',
   })
+})
+
+test('the agent of a Job ends: after its files, and when Vault has them not', () => {
+  const found = annotations({ ...injectionOf(settings), ends: true })
+  assert.equal(found[`${prefix}agent-pre-populate-only`], 'true')
+  assert.equal(found[`${prefix}template-config-exit-on-retry-failure`], undefined)
 })
 
 test('a file’s template has no newline at its end, and each file fails without its field', () => {
