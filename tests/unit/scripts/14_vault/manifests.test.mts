@@ -207,10 +207,10 @@ test('an account of the same name as the checks’ is in another namespace, with
   const accounts = objectsOf().filter(
     ({ kind, metadata }) => kind === 'ServiceAccount' && metadata?.name === 'vault-check',
   )
-  assert.deepEqual(accounts.map(({ metadata }) => metadata?.namespace).toSorted(), [
-    'vault-check',
-    'vault-reviewer',
-  ])
+  assert.deepEqual(
+    accounts.map(({ metadata }) => metadata?.namespace),
+    ['vault-reviewer', 'vault-check'],
+  )
   const bindings = objectsOf().flatMap((one) => (one as { subjects?: { name: string }[] }).subjects ?? [])
   assert.ok(!bindings.some(({ name }) => name === 'vault-check'))
 })
