@@ -93,10 +93,11 @@ uid_of_pod() { kubectl get pods --namespace vault-check -o 'jsonpath={.items[*].
   refute_output --partial "$(base64 -w0 <"$BATS_FILE_TMPDIR/root-token" | cut -c1-20)"
 }
 
-@test "the drills: a new value reaches the pod, the injector is lost, and pods are refused without one" {
+@test "the drills: a new value reaches the pod, the injector is lost, pods are refused without one, and one waits without Vault" {
   uid=$(uid_of_pod)
   run -0 kit --module 14 --drill --confirm vault
   assert_output --partial 'refused with the annotation, made without it'
+  assert_output --partial '(vault.away)'
   assert_equal "$(uid_of_pod)" "$uid"
 }
 

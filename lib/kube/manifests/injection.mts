@@ -12,6 +12,9 @@ export const audience = 'vault'
 /** The annotation by which a pod requests injection. */
 export const injectAnnotation = 'vault.hashicorp.com/agent-inject'
 
+/** The annotation with the address of Vault, of a pod that does not use the injector's own. */
+export const serviceAnnotation = 'vault.hashicorp.com/service'
+
 /** The label of namespaces whose pods may request injection. */
 export const injectionLabel = { 'keybuzz.io/vault-injection': 'enabled' } as const
 
