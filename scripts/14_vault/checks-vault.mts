@@ -4,7 +4,7 @@ import { requireHealthy } from '../../lib/backends/vault-health.mts'
 import { isLoginUnable, isUnable, logInByKubernetes, openVault, unable } from '../../lib/backends/vault.mts'
 import { failures } from './failures.mts'
 import { audience } from '../../lib/kube/manifests/injection.mts'
-import { checkName, checkNamespace, reviewerNamespace } from './names.mts'
+import { checkName, checkNamespace, injectorNamespace } from './names.mts'
 import { checkPath, checkRole } from './roles.mts'
 import { asCheck, type VaultCheck } from './session.mts'
 
@@ -23,7 +23,7 @@ export const health: VaultCheck = {
 /** Logins that the role of the checks must refuse: service account, namespace, audience of the token. */
 const strangers = [
   ['default', checkNamespace, audience],
-  [checkName, reviewerNamespace, audience],
+  [checkName, injectorNamespace, audience],
   [checkName, checkNamespace, 'keybuzz-somewhere-else'],
 ] as const
 

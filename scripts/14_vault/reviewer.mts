@@ -1,6 +1,6 @@
 import { applicationNamespace } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
-import { checkName, reviewerName, reviewerNamespace, reviewerSecret } from './names.mts'
+import { reviewerName, reviewerNamespace, reviewerSecret } from './names.mts'
 
 const account = { namespace: reviewerNamespace, name: reviewerName }
 
@@ -12,12 +12,6 @@ export const reviewer = (): Manifest[] =>
   [
     ...applicationNamespace(reviewerNamespace, {}),
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account },
-    // It has no rights: vault.logins tries that a role is not open to an account of the same name in another namespace.
-    {
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: { namespace: reviewerNamespace, name: checkName },
-    },
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'ClusterRoleBinding',

@@ -304,7 +304,7 @@ const wrong: readonly Wrong[] = [
   ...(
     [
       ['default', 'vault-check', 'vault'],
-      ['vault-check', 'vault-reviewer', 'vault'],
+      ['vault-check', 'vault-injector', 'vault'],
       ['vault-check', 'vault-check', 'keybuzz-somewhere-else'],
     ] as const
   ).map(([account, namespace, audience]): Wrong => [

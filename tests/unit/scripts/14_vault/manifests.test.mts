@@ -209,7 +209,7 @@ test('an account of the same name as the checks’ is in another namespace, with
   )
   assert.deepEqual(
     accounts.map(({ metadata }) => metadata?.namespace),
-    ['vault-reviewer', 'vault-check'],
+    ['vault-injector', 'vault-check'],
   )
   const bindings = objectsOf().flatMap((one) => (one as { subjects?: { name: string }[] }).subjects ?? [])
   assert.ok(!bindings.some(({ name }) => name === 'vault-check'))
