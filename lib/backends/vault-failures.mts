@@ -13,7 +13,7 @@ export const agentFailures = (settings: Settings): readonly KnownFailure[] =>
     ? [
         {
           line: /map has no entry for key/,
-          meaning: 'The path in Vault lacks a value: the agent ends, so that no pod starts with <no value>.',
+          meaning: 'The path in Vault lacks a value: the pod waits for it, and never starts with <no value>.',
           next: again,
         },
         {

@@ -1,8 +1,9 @@
 import { answerTo, type Answer, type CheckTools, type Outcome } from './checks.mts'
+import { withPod } from './drill-pod.mts'
 import { rollOver, scaleDown, undoDrills } from './drill-undo.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { waitUntilGone } from '../kube/objects.mts'
-import { nameOf, type LiveObject } from '../kube/types.mts'
+import { nameOf, type LiveObject, type Manifest } from '../kube/types.mts'
 import { resourceOf, workloadOf } from '../kube/workloads.mts'
 import type { KubeSession } from '../kube/apply/kube.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
@@ -44,6 +45,11 @@ export interface Breaking {
    * @throws KitError exit 5 to 9 from kubectl; what the gate throws (Writes.make)
    */
   runIn(pod: LiveObject, argv: readonly string[], seconds: number): Promise<void>
+  /**
+   * Creates a pod, and deletes it once it was observed: nothing to undo.
+   * @param pod with activeDeadlineSeconds: one that a killed drill leaves ends by itself
+   */
+  withPod<T>(pod: Manifest, observe: () => Promise<T>): Promise<T>
   /** Scales a Deployment to 0 and waits until its pods have ended. `restore` undoes it, else the next run. */
   scaleDown(namespace: string, deployment: string): Promise<void>
   /** Restores the replicas of a Deployment and waits until it is ready. */
@@ -100,6 +106,7 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
           .then(() => undefined),
       )
     },
+    withPod: (pod, observe) => withPod(pod, observe, { kubectl, reader: kube.reader, repairs }),
     async scaleDown(namespace, name) {
       const live = await find(namespace, name)
       await scaleDown(kubectl, repairs, live)

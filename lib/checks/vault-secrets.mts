@@ -3,6 +3,7 @@ import { few } from '../base/few.mts'
 import { namesOf } from '../base/names.mts'
 import { pollUntil } from '../base/poll.mts'
 import { isWithin, type Sensitive } from '../base/sensitive.mts'
+import { isUnable, unable } from '../backends/vault.mts'
 import { differenceOf, logInAs, readStored } from '../backends/vault-values.mts'
 import { placeIn, settlingMs } from '../kube/manifests/delivery.mts'
 import { compareFiles } from '../kube/rollout/injected-files.mts'
@@ -53,7 +54,8 @@ const present = (all: Readonly<Record<string, Sensitive | undefined>>): Record<s
 
 const equalCheck = <S extends Settings>(module: CheckedModule<S>, patience: number): Check<S> => ({
   id: `${module.slug}.vault`,
-  title: 'With SECRETS=vault: every pod has the values of Vault and of credentials/, byte for byte',
+  title:
+    'With SECRETS=vault: pods have the values of Vault and of credentials/, and their login reads no other path',
   fix: 'install again: it compares them, and says which differ and where; kubectl -n NAMESPACE logs POD -c vault-agent',
   when: usesVault,
   async ask({ kube, settings }) {
@@ -76,11 +78,15 @@ const equalCheck = <S extends Settings>(module: CheckedModule<S>, patience: numb
       ...missing.map((key) => `${key} is not in ${place.path}`),
       ...differing.map((key) => `${key} is another one in ${place.path}`),
     ]
-    return wrong.length > 0
-      ? failed(few(wrong, 5))
-      : passed(
-          `${Object.keys(values).length} values, ${pods} pods: SHA-256 of files, Vault and settings are equal`,
+    if (wrong.length > 0) return failed(few(wrong, 5))
+    const beside = `${place.path}-other`
+    const reply = await login.vault.ask('GET', beside)
+    if (isUnable(reply)) throw unable(login.vault, `to read ${beside}`, reply)
+    return reply.status === 403
+      ? passed(
+          `${Object.keys(values).length} values, ${pods} pods: SHA-256 of files, Vault and settings are equal; ${beside} 403`,
         )
+      : failed(`${beside} is not refused to the pods' login: another policy is bound to role ${place.role}`)
   },
 })
 

@@ -26,6 +26,7 @@ import type { Step } from './step.mts'
 import { requireNoShrinking } from './volumes.mts'
 import type { Versions } from '../settings/versions.mts'
 import { createUntil } from '../base/poll.mts'
+import { keepingLabel } from './out-of-vault.mts'
 import { createOwnSecrets } from './own-secrets.mts'
 
 /** The context of one step of a run. Everything in it is opened at its first use. */
@@ -35,7 +36,10 @@ export function createContext<M extends Module>(
 ): ContextOf<M> {
   const { module, inputs, writes, versions } = session
   const kubeOf = lazily(() =>
-    applyingPolicies(session.requireOpened().kube.of(step.id), () => policiesOf(session, step)),
+    keepingLabel(
+      session,
+      applyingPolicies(session.requireOpened().kube.of(step.id), () => policiesOf(session, step)),
+    ),
   )
   const context: MachineContext<M> = {
     get settings() {

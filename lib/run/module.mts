@@ -77,12 +77,22 @@ export interface Module extends Declares {
   notProven?(settings: Settings): readonly string[]
   /** The database whose schema this application migrates by itself when a newer image starts. */
   schema?(settings: Settings): Schema | undefined
+  /** Objects that its pods make in the cluster by themselves: an uninstall deletes them, after all others. */
+  readonly madeByPods?: readonly MadeObject[]
   /** What an uninstall keeps, one line each: databases, data. */
   stays?(settings: Settings): readonly string[]
   /** Objects that a plan without a cluster cannot show, one line each, with the reason. */
   notShown?(settings: Settings): readonly string[]
   /** Lines of the information screen after an install: label and text. */
   information?(settings: Settings): readonly (readonly [label: string, text: string])[]
+}
+
+/** An object by its name. */
+export interface MadeObject {
+  /** As kubectl names it: `secrets`. */
+  readonly kind: string
+  readonly namespace: string
+  readonly name: string
 }
 
 /** How a module that works on machines is removed from them. */

@@ -7,6 +7,9 @@ import { findIn, policyPath, rolePath, vaultWrite } from '../backends/vault-acce
 import { accessOf, type Kept, otherValue } from '../backends/vault-keeping.mts'
 import { differenceOf, logInAs, readStored } from '../backends/vault-values.mts'
 import { openVault, type Vault } from '../backends/vault.mts'
+import { labelled, unlabelled } from '../kube/manifests/delivery.mts'
+import type { Kube } from '../kube/apply/kube.mts'
+import type { Manifest } from '../kube/types.mts'
 import { compareFiles } from '../kube/rollout/injected-files.mts'
 import { accountOf, neverReplaced, valuesOf } from './kept-secrets.mts'
 import { liveSecrets } from './live-secrets.mts'
@@ -27,6 +30,30 @@ export async function isInVault<M extends Module>({
     ({ kind, metadata }) =>
       kind === 'ServiceAccount' && metadata.name === account && metadata.namespace === namespace,
   )
+}
+
+/**
+ * The objects of a module as they are applied now. On the way back its Namespace keeps the label for injection: a pod of
+ * Vault that is created anew before all are replaced gets its files only in a Namespace with it.
+ * @throws KitError exit 3 or 5 to 9 from kubectl
+ */
+export const withKeptLabel = async <M extends Module>(
+  session: Session<M>,
+  objects: readonly Manifest[],
+): Promise<readonly Manifest[]> =>
+  session.module.secrets !== undefined && (await isInVault(session)) ? objects.map(labelled) : objects
+
+/** The Kube of a step that applies objects as withKeptLabel. */
+export const keepingLabel = <M extends Module>(session: Session<M>, kube: Kube): Kube => ({
+  ...kube,
+  apply: async (manifests) => kube.apply(await withKeptLabel(session, manifests)),
+})
+
+/** Takes the label off again, after the service account: a run that ends between the two is continued by the next one. */
+export async function dropLabel<M extends Module>({ requireOpened }: Session<M>): Promise<void> {
+  const { kube } = requireOpened()
+  const without = kube.manifests.flatMap((one) => unlabelled(one) ?? [])
+  if (without.length > 0) await kube.reapply(without)
 }
 
 /**

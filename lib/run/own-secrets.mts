@@ -15,7 +15,7 @@ import { secretsRead } from '../kube/rollout/secrets-read.mts'
 import { namesOf } from '../base/names.mts'
 import type { LiveObject, PodSpec } from '../kube/types.mts'
 import type { Module } from './module.mts'
-import { isInVault, leaveVault, requireSameAsRan } from './out-of-vault.mts'
+import { dropLabel, isInVault, leaveVault, requireSameAsRan } from './out-of-vault.mts'
 import type { Session } from './session.mts'
 
 // The way of a module's secret values from Secrets to Vault, and that they are there.
@@ -39,7 +39,7 @@ export const isHeldBack = (module: Module, { kind }: Pick<LiveObject, 'kind'>): 
 /**
  * The last act of a run that moved a module's values: with Vault, deletes the Secrets that are not declared any more, only
  * after the values were proven to be equal in Vault, in our settings and in every running pod. On the way back, takes
- * role, policy and service account away.
+ * role, policy and service account away, then the Namespace's label for injection.
  * @param steps ids of the steps that were run: `01_deploy`
  * @param patience milliseconds for which the files of pods may differ
  * @throws KitError exit 3 or 5 to 9, see requireProven; what the gate throws (Writes.make)
@@ -64,6 +64,8 @@ export async function finishSecrets<M extends Module>(
     else if (await isInVault(session)) await leaveVault(session, kept)
   }
   for (const id of steps) await kube.prune(id, (live) => isHeldBack(module, live))
+  const isLeaving = !usesVault(inputs.current()) && going.some(({ kind }) => kind === 'ServiceAccount')
+  if (isLeaving) await dropLabel(session)
 }
 
 /** A pod that still reads one of these Secrets, or logs in as one of these service accounts; undefined for none. */

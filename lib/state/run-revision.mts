@@ -180,7 +180,8 @@ async function forget(kubectl: Kubectl, all: readonly Revision[]): Promise<void>
 }
 
 /**
- * A module's objects after some of its steps have run: those of these steps as applied now, all others as before.
+ * A module's objects after some of its steps have run: those of these steps as applied now, all others as before. One
+ * that was applied twice is there once, as it was applied last.
  * @param stepsRun ids of the steps, as in the label keybuzz.io/step: `01_deploy`
  */
 export function mergeManifests(
@@ -188,10 +189,10 @@ export function mergeManifests(
   now: readonly Manifest[],
   stepsRun: ReadonlySet<string>,
 ): Manifest[] {
-  const names = new Set(now.map(nameOf))
+  const last = new Map(now.map((manifest) => [nameOf(manifest), manifest]))
   const kept = before.filter(
     (manifest) =>
-      !names.has(nameOf(manifest)) && !stepsRun.has(manifest.metadata?.labels?.['keybuzz.io/step'] ?? ''),
+      !last.has(nameOf(manifest)) && !stepsRun.has(manifest.metadata?.labels?.['keybuzz.io/step'] ?? ''),
   )
-  return [...kept, ...now]
+  return [...kept, ...last.values()]
 }

@@ -11,6 +11,7 @@ import { bringApart } from '../run/bring-apart.mts'
 import { createContext } from '../run/create-context.mts'
 import { requireKeptSettings } from '../run/lost-settings.mts'
 import { objectsOf } from '../run/objects.mts'
+import { withKeptLabel } from '../run/out-of-vault.mts'
 import { finishSecrets, isHeldBack } from '../run/own-secrets.mts'
 import { requireRoom } from '../run/room.mts'
 import { mergeManifests } from '../state/run-revision.mts'
@@ -81,7 +82,7 @@ async function prepare<M extends Module>(session: Session<M>, applying: readonly
   const { opened } = session
   if (opened === undefined) return
   await requireNoShrinking(session, session.inputs.current())
-  const objects = declaredObjects(session, applying)
+  const objects = await withKeptLabel(session, declaredObjects(session, applying))
   // Read concurrently; the first error in this order is thrown.
   const asked = await Promise.allSettled([
     requireFreeAddresses(opened.kube, objects),

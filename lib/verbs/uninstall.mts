@@ -41,20 +41,30 @@ export async function uninstall<M extends Module>(session: Session<M>): Promise<
   opened?.kube.invalidate()
   const objects = inRemovalOrder((await opened?.kube.recorded()) ?? [], (one) => ownerOf(one).step)
   await opened?.kube.sayStrays()
+  const made = opened === undefined ? [] : await madeByPods(module, opened)
   if (objects.length === 0 && losses.length === 0 && !stands(opened))
     return log.done(`${headingOf(module)} is not installed in ${env}`, started)
-  sayEnding(objects)
+  sayEnding([...objects, ...made])
   if (!options.plan) {
-    for (const line of [...objects.map(removalLine), ...losses]) say(`  - ${line}`)
+    for (const line of [...[...objects, ...made].map(removalLine), ...losses]) say(`  - ${line}`)
     await confirmName(module.slug, `${headingOf(module)} is deleted from ${env}`, answers)
   }
-  if (opened !== undefined) await deleteAll(session, opened, objects)
+  if (opened !== undefined) await deleteAll(session, opened, objects, made)
   await machinery?.teardown()
   if (options.plan) return
   log.done(`${headingOf(module)} uninstalled`, started)
   if (machinery === undefined) sayNamespaces(objects)
   for (const line of staysOf(session)) say(`  Kept      ${line}`)
   if (existsSync(settingsFile(env, module))) say(`  Kept      ${shownPath(settingsFile(env, module))}`)
+}
+
+/** What the pods of an installed module have made: nothing shows whose the same name is where it is not installed. */
+async function madeByPods(module: Module, opened: OpenedCluster): Promise<LiveObject[]> {
+  if (!stands(opened)) return []
+  const asked = (module.madeByPods ?? []).map(({ kind, name, namespace }) =>
+    opened.kube.reader.get(kind, name, namespace),
+  )
+  return (await Promise.all(asked)).flatMap((live) => live ?? [])
 }
 
 /** What the module leaves outside the cluster. Missing settings are no failure here: the uninstall is already done. */
@@ -82,23 +92,30 @@ const removalLine = (one: LiveObject): string => (isEnding(one) ? deletionText(o
 const stands = (opened: OpenedCluster | undefined): boolean =>
   opened?.revisions.current !== undefined && opened.revisions.current.state !== 'uninstalled'
 
-/** Deletes the newest step's objects first, then the record of its validation, and saves the revision as uninstalled. */
+/**
+ * Deletes the newest step's objects first, and last what its pods made: these would make it again. Then deletes the record
+ * of its validation, and saves the revision as uninstalled.
+ */
 async function deleteAll<M extends Module>(
   { options, writes, repairs }: Session<M>,
   { cluster, revisions, known }: OpenedCluster,
   objects: readonly LiveObject[],
+  made: readonly LiveObject[],
 ): Promise<void> {
-  for (const step of new Set(objects.map((one) => ownerOf(one).step))) {
-    const batch = objects.filter((one) => ownerOf(one).step === step)
+  const steps = [...new Set(objects.map((one) => ownerOf(one).step))].map((step) => ({
+    whose: `of ${step}`,
+    batch: objects.filter((one) => ownerOf(one).step === step),
+  }))
+  for (const { whose, batch } of [...steps, { whose: 'that its pods made', batch: made }]) {
+    if (batch.length === 0) continue
     const began = performance.now()
-    if (!options.plan) log.waiting(`deleting ${batch.length} objects of ${step}, until their pods have ended`)
+    if (!options.plan) log.waiting(`deleting ${batch.length} objects ${whose}, until their pods have ended`)
     let taken = 0
     await writes.make(
       batch.map((one) => ({ sign: '-', what: nameOf(one) })),
       async () => void (taken = await deleteObjects(cluster.kubectl, batch, { wait: true })),
     )
-    if (!options.plan)
-      log.ok(`${batch.length} objects of ${step}: ${deletedText(taken, batch.length)}`, began)
+    if (!options.plan) log.ok(`${batch.length} objects ${whose}: ${deletedText(taken, batch.length)}`, began)
   }
   if (options.plan) return
   await forgetValidation({ kubectl: cluster.kubectl, repairs, known, current: revisions.current })

@@ -1,10 +1,9 @@
 import { pollUntil } from '../../lib/base/poll.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
-import { explainLines } from '../../lib/kube/rollout/failure.mts'
 import type { LiveObject, Pod } from '../../lib/kube/types.mts'
-import { failures } from './failures.mts'
-import { secretsFolder } from '../../lib/kube/manifests/injection.mts'
+import { readAgentLog } from './agent-log.mts'
+import { agents, secretsFolder } from '../../lib/kube/manifests/injection.mts'
 import { checkFile, checkName, checkNamespace, injectorNamespace } from './names.mts'
 import {
   asCheck,
@@ -89,12 +88,8 @@ export const waiting: VaultCheck = {
     const [first] = stuck
     if (first === undefined) return passed(`${pods.length} pods`)
     const { namespace = '', name } = first.metadata
-    const log = await tools.kube.raw(
-      `/api/v1/namespaces/${namespace}/pods/${name}/log?container=vault-agent-init&tailLines=20`,
-    )
-    const lines = log.split('\n').filter((line) => line.trim() !== '')
-    const { known } = explainLines(lines, failures(tools.settings))
-    const words = `${stuck.length} of ${pods.length} pods; ${namespace}/${name}: ${shortened(lines.at(-1) ?? 'no log yet', 240)}`
+    const { line = 'no log yet', known } = await readAgentLog(tools, first)
+    const words = `${stuck.length} of ${pods.length} pods; ${namespace}/${name}: ${shortened(line, 240)}`
     return {
       ...failed(words, { NAMESPACE: namespace, POD: name }),
       ...(known === undefined ? {} : { fix: `${known.meaning} ${known.next}` }),
@@ -102,9 +97,14 @@ export const waiting: VaultCheck = {
   },
 }
 
+const agentOf = ({ status }: Pod) => status?.initContainerStatuses?.find(({ name }) => name === agents.init)
+
+/** True while the agent of a starting pod runs: no container of the application has started. */
+export const isWaitingForAgent = (pod: Pod): boolean => agentOf(pod)?.state?.running !== undefined
+
 /** True while the agent of a starting pod runs for long, or ends repeatedly. No event reports either. */
-function isStuck({ status }: Pod, now: number): boolean {
-  const agent = status?.initContainerStatuses?.find(({ name }) => name === 'vault-agent-init')
+function isStuck(pod: Pod, now: number): boolean {
+  const agent = agentOf(pod)
   const since = agent?.state?.running?.startedAt
   if (since !== undefined) return now - new Date(String(since)).getTime() > longWait
   return agent !== undefined && agent.restartCount > 0 && !agent.ready

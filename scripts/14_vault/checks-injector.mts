@@ -1,14 +1,14 @@
 import { X509Certificate } from 'node:crypto'
 import { systemNamespace } from '../../lib/base/names.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
-import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed, warning, type Answer } from '../../lib/checks/checks.mts'
 import type { CheckedApplication } from '../../lib/checks/standard.mts'
 import { isPodReady } from '../../lib/kube/rollout/progress.mts'
-import { conditionOf, type LiveObject, type Pod } from '../../lib/kube/types.mts'
+import type { Pod } from '../../lib/kube/types.mts'
 import { webhookName } from '../../lib/kube/manifests/injection.mts'
 import { fromBase64 } from './base64.mts'
 import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap } from './names.mts'
+import { lacksPods, refusals, workloadKinds } from './refused-pods.mts'
 import { labelledNamespaces, type Tools, type VaultCheck } from './session.mts'
 import type { VaultSettings } from './settings.mts'
 
@@ -142,15 +142,17 @@ export const refused: VaultCheck = {
   fix: 'kubectl -n vault-injector get pods: with no injector ready, pods that ask for secrets are refused, and made when it is back',
   async ask(tools) {
     const names = await labelledNamespaces(tools)
-    const all = (
-      await Promise.all(names.map((namespace) => tools.kube.list('deployments.apps', { namespace })))
-    ).flat()
-    const problems = all.flatMap((one) => {
-      const condition = conditionOf(one, 'ReplicaFailure')
-      return condition?.status === 'True' ? [`${where(one)}: ${shortened(condition.message ?? '', 240)}`] : []
-    })
-    return problems.length === 0 ? passed(`${all.length} Deployments`) : failed(problems.join('; '))
+    const inEach = async (kinds: readonly string[], namespaces: readonly string[]) => {
+      const asked = namespaces.flatMap((namespace) =>
+        kinds.map((kind) => tools.kube.list(kind, { namespace })),
+      )
+      return (await Promise.all(asked)).flat()
+    }
+    const all = await inEach(workloadKinds, names)
+    const lacking = new Set(all.filter(lacksPods).map(({ metadata }) => metadata.namespace ?? ''))
+    const problems = refusals(all, await inEach(['events'], [...lacking]))
+    return problems.length === 0
+      ? passed(`${all.length} Deployments, StatefulSets and Jobs`)
+      : failed(problems.join('; '))
   },
 }
-
-const where = ({ metadata }: LiveObject): string => `${metadata.namespace}/${metadata.name}`

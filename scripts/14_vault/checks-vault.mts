@@ -34,7 +34,7 @@ export const health: VaultCheck = {
 /** Logins that the role of the checks must refuse: service account, namespace, audience of the token. */
 const strangers = [
   ['default', checkNamespace, audience],
-  ['default', injectorNamespace, audience],
+  [checkName, injectorNamespace, audience],
   [checkName, checkNamespace, 'keybuzz-somewhere-else'],
 ] as const
 

@@ -5,13 +5,16 @@ import { sensitive, shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import type { Drill } from '../../lib/checks/drills.mts'
 import type { DrillsOf } from '../../lib/run/module.mts'
+import type { Pod } from '../../lib/kube/types.mts'
+import { readAgentLog } from './agent-log.mts'
+import { isWaitingForAgent } from './checks-injection.mts'
 import { intervalSeconds } from './check-pod.mts'
 import { refused as refusedBy } from '../../lib/backends/vault.mts'
 import type { vault } from './module.mts'
 import { checkNamespace, injectorName, injectorNamespace } from './names.mts'
 import { checkPath } from './roles.mts'
 import { asCheck, hashInPod, hashOf, readyPod } from './session.mts'
-import { addedTo, isWithoutInjector, liveCheckPod } from './trial.mts'
+import { addedTo, isWithoutInjector, liveCheckPod, podWithoutVault } from './trial.mts'
 import type { VaultSettings } from './settings.mts'
 
 type VaultDrill = Drill<VaultSettings>
@@ -91,8 +94,39 @@ export const rotationWithin = (seconds: number): VaultDrill => ({
   },
 })
 
+/** The drill of a pod that starts while Vault is away. @param seconds until its agent must have said so */
+export const awayWithin = (seconds: number): VaultDrill => ({
+  id: 'vault.away',
+  title: 'While Vault is away a new pod waits, its agent says why, and the running pod keeps its file',
+  fix: 'kubectl -n vault-check get pods: the pod of the drill must wait in Init:0/1; then its log, kubectl -n vault-check logs keybuzz-drill -c vault-agent-init',
+  async run(tools) {
+    const running = await readyPod(tools)
+    const before = await hashInPod(tools, running)
+    const trial = podWithoutVault(await liveCheckPod(tools.kube))
+    const { name = '', namespace } = trial.metadata ?? {}
+    return tools.breaking.withPod(trial, async () => {
+      const waits = async (): Promise<string> => {
+        const live = await tools.kube.get('pods', name, namespace)
+        if (live === undefined || !isWaitingForAgent(live as unknown as Pod)) return ''
+        const { line = '', known } = await readAgentLog(tools, live)
+        return known === undefined ? '' : line
+      }
+      const line = await pollUntil(waits, {
+        until: (text) => text !== '',
+        milliseconds: seconds * 1000,
+        every: 2000,
+      })
+      if (line === '') return failed(`no pod waits with a known line in its agent's log after ${seconds} s`)
+      return (await hashInPod(tools, running)) === before
+        ? passed(shortened(line, 200))
+        : failed('the running pod has another file')
+    })
+  },
+})
+
 export const drills: DrillsOf<typeof vault> = [
   rotationWithin(intervalSeconds + 10),
   lostWithin(newLeader),
   downWithin(10_000),
+  awayWithin(60),
 ]

@@ -6,8 +6,8 @@ import type { VaultSettings } from './settings.mts'
 export const failures = ({ ENV, VAULT_ADDR }: VaultSettings): readonly KnownFailure[] => [
   {
     line: /map has no entry for key/,
-    meaning: 'The path in Vault has no such field: the agent ends, so that no pod starts with <no value>.',
-    next: 'write the field: vault kv patch; the line above names it. Then delete the pod',
+    meaning: 'The path in Vault has no such field: the pod waits for it, and never starts with <no value>.',
+    next: 'write the field: vault kv patch; the line above names it. The pod starts within five minutes; sooner when it is deleted',
   },
   {
     line: /Vault is sealed/,

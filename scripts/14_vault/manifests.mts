@@ -10,7 +10,7 @@ import {
 } from '../../lib/kube/manifests/pods.mts'
 import { applicationNamespace, pullSecretName } from '../../lib/kube/manifests/pull-secret.mts'
 import type { Deployment, EnvVar, Manifest, PodDisruptionBudget, Service } from '../../lib/kube/types.mts'
-import { injectorName, injectorNamespace, injectorPort, type Images } from './names.mts'
+import { checkName, injectorName, injectorNamespace, injectorPort, type Images } from './names.mts'
 import { rights } from './rbac.mts'
 import type { VaultSettings } from './settings.mts'
 import { injectorLabels, webhook } from './webhook.mts'
@@ -34,6 +34,8 @@ export const injector = (settings: VaultSettings, images: Images): Manifest[] =>
   deploymentOf(settings, images),
   budget,
   webhook(),
+  // It has no rights: vault.logins tries that a role is not open to an account of the same name in another namespace.
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace: injectorNamespace, name: checkName } },
 ]
 
 const serviceOf = (): Service => ({

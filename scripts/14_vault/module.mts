@@ -42,13 +42,14 @@ export const vault = defineModule({
     'vault-check has no NetworkPolicies, nor has vault-reviewer: only the injector’s namespace has.',
     'That a certificate of the injector is renewed after 24 h: the check sees its end, not its renewal.',
   ],
+  // The ConfigMap of the leader goes with its pod, which owns it.
+  madeByPods: [{ kind: 'secrets', namespace: injectorNamespace, name: certificateSecret }],
   stays: (settings: VaultSettings) => [
     `in Vault ${settings.VAULT_ADDR}: auth method ${settings.VAULT_AUTH_METHOD} at ${settings.VAULT_AUTH_PATH}, ${accesses(
       settings,
     )
       .map(({ role, policy }) => `role ${role}, policy ${policy}`)
       .join(', ')}, value ${checkPath(settings)}`,
-    `Secret ${certificateSecret}, which the injector made: kubectl --namespace ${injectorNamespace} delete secret ${certificateSecret}`,
   ],
   information: (settings: VaultSettings) => [
     ['Vault', settings.VAULT_ADDR],

@@ -2,6 +2,7 @@ import { exitCodes, KitError, unlessInterrupted, wordsOf } from '../../lib/base/
 import type { Condition } from '../../lib/base/poll.mts'
 import type { KubeReader } from '../../lib/kube/reader.mts'
 import type { Deployment, Manifest, PodSpec } from '../../lib/kube/types.mts'
+import { serviceAnnotation } from '../../lib/kube/manifests/injection.mts'
 import { checkName, checkNamespace, leaderConfigMap } from './names.mts'
 import { injectingWebhook } from './webhook.mts'
 
@@ -23,6 +24,26 @@ export async function liveCheckPod(kube: KubeReader): Promise<Deployment> {
   throw new KitError(`there is no Deployment ${checkName} in ${checkNamespace}`, {
     exitCode: exitCodes.validationFailed,
   })
+}
+
+/** An address at which nothing answers: in a pod, its own loopback. */
+const nowhere = 'https://127.0.0.1:9'
+
+/** The pod of a drill, which gets no values: its agent has an address at which no Vault is. */
+export function podWithoutVault({ spec }: Deployment): Manifest {
+  const { metadata, spec: pod } = spec?.template ?? {}
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'keybuzz-drill',
+      namespace: checkNamespace,
+      // Not the labels of the Deployment: it would count the pod as its own.
+      labels: { 'app.kubernetes.io/name': 'keybuzz-drill' },
+      annotations: { ...metadata?.annotations, [serviceAnnotation]: nowhere },
+    },
+    spec: { ...pod, activeDeadlineSeconds: 120 },
+  } as Manifest
 }
 
 /**

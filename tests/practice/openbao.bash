@@ -46,8 +46,8 @@ listener "tcp" {
 }
 api_addr = "https://10.77.0.10:8200"
 cluster_addr = "https://10.77.0.10:8201"
-CONFIG
-systemd-run --quiet --unit practice-vault /usr/local/bin/bao server -config=/etc/practice-vault/server.hcl'
+CONFIG'
+  run_vault
   for _ in {1..30}; do
     answers=$(bao operator init -key-shares=1 -key-threshold=1 -format=json 2>/dev/null) && break
     sleep 1
@@ -58,17 +58,30 @@ systemd-run --quiet --unit practice-vault /usr/local/bin/bao server -config=/etc
   bao secrets enable -version=2 -path=kv kv
 }
 
+# run_vault: with what its folder has; it begins sealed. stop_vault: only the program.
+run_vault() { in_backend 'systemd-run --quiet --unit practice-vault /usr/local/bin/bao server -config=/etc/practice-vault/server.hcl'; }
+stop_vault() { in_backend 'systemctl stop practice-vault'; }
+
+# health_of_vault: the status it answers; 000 while it does not.
+health_of_vault() {
+  curl --silent --insecure --max-time 5 -o /dev/null -w '%{http_code}' https://10.77.0.10:8200/v1/sys/health
+}
+
 # end_vault: and everything of it.
 end_vault() {
   in_backend 'if systemctl is-active --quiet practice-vault; then systemctl stop practice-vault; fi
     rm -rf /etc/practice-vault /var/lib/practice-vault /usr/local/bin/bao'
 }
 
-# unseal: and waits until it is active.
+# unseal: once it answers, and waits until it is active.
 unseal() {
+  for _ in {1..30}; do
+    [[ $(health_of_vault) == 000 ]] || break
+    sleep 1
+  done
   bao operator unseal "$(cat "$vault_folder/unseal-key")" >/dev/null
   for _ in {1..30}; do
-    [[ $(curl --silent --insecure --max-time 5 -o /dev/null -w '%{http_code}' https://10.77.0.10:8200/v1/sys/health) != 200 ]] || return 0
+    [[ $(health_of_vault) != 200 ]] || return 0
     sleep 1
   done
   return 1

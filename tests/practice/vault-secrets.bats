@@ -67,6 +67,18 @@ of_n8n() { kubectl get secrets --namespace n8n-practice --selector keybuzz.io/mo
 # kept KEY: what Vault has of n8n.
 kept() { bao kv get -mount=kv "-field=$1" keybuzz/n8n-practice; }
 
+# login_of NAMESPACE: with the token of its account n8n, at the role of module 12: what Vault answers.
+login_of() {
+  kubectl create token n8n --namespace "$1" --audience vault |
+    node -p 'JSON.stringify({ role: "keybuzz-n8n-practice", jwt: fs.readFileSync(0, "utf8").trim() })' |
+    curl --silent --cacert "$BATS_FILE_TMPDIR/ca.crt" --data @- https://10.77.0.10:8200/v1/auth/kubernetes/login
+}
+# shown_to TOKEN PATH: the status with which Vault shows a path.
+shown_to() {
+  curl --silent --cacert "$BATS_FILE_TMPDIR/ca.crt" --output /dev/null --write-out '%{http_code}' \
+    --header "X-Vault-Token: $1" "https://10.77.0.10:8200/v1/$2"
+}
+
 # key_works: a credential that was encrypted before is read afterwards, in new pods.
 key_works() { kit --module 12 --drill --confirm n8n; }
 
@@ -142,6 +154,18 @@ key_works() { kit --module 12 --drill --confirm n8n; }
   assert_line 'n8n_encryption_key'
 }
 
+@test "the login of n8n’s pods reads their own path and no other module’s, and no account of that name elsewhere gets it" {
+  token=$(login_of n8n-practice | node -p 'JSON.parse(fs.readFileSync(0)).auth.client_token')
+  assert_equal "$(shown_to "$token" kv/data/keybuzz/n8n-practice)" 200
+  for other in llm-practice check n8n-practice-other; do
+    assert_equal "$other $(shown_to "$token" "kv/data/keybuzz/$other")" "$other 403"
+  done
+  kubectl create serviceaccount n8n --namespace default
+  run -0 login_of default
+  kubectl delete serviceaccount n8n --namespace default
+  assert_output --partial 'namespace not authorized'
+}
+
 # bats test_tags=long
 @test "a copy that is planted is found by its name" {
   kubectl create configmap copy --namespace default "--from-literal=a=$(setting N8N_ENCRYPTION_KEY)"
@@ -189,6 +213,8 @@ key_works() { kit --module 12 --drill --confirm n8n; }
   assert_output 'Secret n8n-practice/n8n'
   run -0 kubectl get serviceaccounts --namespace n8n-practice --selector keybuzz.io/module=12_n8n -o name
   assert_output ''
+  run -0 kubectl get namespace n8n-practice --show-labels
+  refute_output --partial 'keybuzz.io/vault-injection'
   run bao read auth/kubernetes/role/keybuzz-n8n-practice
   assert_output --partial 'No value found'
   assert_equal "$(kept N8N_ENCRYPTION_KEY)" "$key"

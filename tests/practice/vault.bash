@@ -39,6 +39,23 @@ vault() { KEYBUZZ_VAULT_TOKEN=$(root_token) kit --module 14 --yes "$@"; }
 configured() { kit --module 14 --yes "$@"; }
 root_token() { cat "$vault_folder/root-token"; }
 
+# approle FLAG...: as vault, by the AppRole of the set-up, which may do what its README lists and nothing else.
+approle() {
+  KEYBUZZ_VAULT_ROLE_ID=$(bao read -field=role_id auth/approle/role/keybuzz-setup/role-id) \
+    KEYBUZZ_VAULT_SECRET_ID=$(secret_id) kit --module 14 --yes "$@"
+}
+secret_id() { cat "$vault_folder/secret-id"; }
+
+# make_approle: with the policy keybuzz-setup.hcl as the README of module 14 has it.
+make_approle() {
+  bao "policy write keybuzz-setup - <<'POLICY'
+$(sed -n '/^path "/p' scripts/14_vault/README.md)
+POLICY"
+  bao auth enable approle
+  bao write auth/approle/role/keybuzz-setup token_policies=keybuzz-setup token_ttl=1h
+  (umask 077 && bao write -f -field=secret_id auth/approle/role/keybuzz-setup/secret-id >"$vault_folder/secret-id")
+}
+
 # forget_vault: as if module 14 had never been there. The webhook first: without an injector it refuses pods.
 forget_vault() {
   kubectl delete mutatingwebhookconfiguration keybuzz-vault-injector --ignore-not-found

@@ -46,6 +46,22 @@ login_by() {
   printf "VAULT_AUTH_METHOD='%s'\nVAULT_AUTH_PATH='%s'\n" "$1" "$1" >>"$credentials/platform.env"
 }
 
+# file_of_pod: the SHA-256 of the file in the pod of the checks, and how often its containers were started anew.
+file_of_pod() {
+  kubectl exec deployment/vault-check --namespace vault-check --container check -- sha256sum /vault/secrets/check
+  kubectl get pods --namespace vault-check -o 'jsonpath={.items[*].status.containerStatuses[*].restartCount}'
+}
+
+# use_injector VERSION: the tag that versions.json names from now on. injector_image: the one that runs.
+use_injector() { sed -i -E "s#(keybuzz-practice/vault-k8s):[0-9.]+#\1:$1#" "$credentials/versions.json"; }
+injector_image() { kubectl get deployment vault-injector --namespace vault-injector -o 'jsonpath={.spec.template.spec.containers[0].image}'; }
+
+# authorities: how many CAs the webhook has.
+authorities() {
+  kubectl get mutatingwebhookconfiguration keybuzz-vault-injector -o 'jsonpath={.webhooks[0].clientConfig.caBundle}' |
+    base64 -d | grep -c 'BEGIN CERTIFICATE'
+}
+
 # uid_of_pod: of the pod of the checks.
 uid_of_pod() { kubectl get pods --namespace vault-check -o 'jsonpath={.items[*].metadata.uid}'; }
 
@@ -57,19 +73,14 @@ uid_of_pod() { kubectl get pods --namespace vault-check -o 'jsonpath={.items[*].
   refute_output --partial 'kubernetes/'
 }
 
-@test "installed and validated: a pod has the value of Vault, and the injector wrote its CA into the webhook" {
-  run -0 vault
+@test "by an AppRole with exactly the policy of the README: installed and validated, and the injector wrote its CA into the webhook" {
+  make_approle
+  run -0 approle
   assert_output --partial '13 checks passed'
   run -0 cat validation/practice/MODULE14_VALIDATION.md
   assert_output --partial 'it is not HashiCorp Vault'
   run -0 kubectl get mutatingwebhookconfiguration keybuzz-vault-injector -o 'jsonpath={.webhooks[0].clientConfig.caBundle}'
   assert [ -n "$output" ]
-}
-
-@test "the token for the set-up is in no file of the kit and no Secret of the cluster" {
-  run -1 grep -rqF "$(root_token)" credentials logs validation
-  run -0 kubectl get secrets --all-namespaces -o 'jsonpath={range .items[*]}{.data}{"\n"}{end}'
-  refute_output --partial "$(base64 -w0 <"$BATS_FILE_TMPDIR/root-token" | cut -c1-20)"
 }
 
 @test "a second run needs no token, sends nothing, and leaves the CA in the webhook; so does one with a token" {
@@ -82,10 +93,18 @@ uid_of_pod() { kubectl get pods --namespace vault-check -o 'jsonpath={.items[*].
   assert_equal "$(state)" "$before"
 }
 
-@test "the drills: a new value reaches the pod, the injector is lost, and pods are refused without one" {
+@test "the token and the AppRole for the set-up are in no file of the kit, and the token in no Secret of the cluster" {
+  run -1 grep -rqF "$(root_token)" credentials logs validation
+  run -1 grep -rqF "$(secret_id)" credentials logs validation
+  run -0 kubectl get secrets --all-namespaces -o 'jsonpath={range .items[*]}{.data}{"\n"}{end}'
+  refute_output --partial "$(base64 -w0 <"$BATS_FILE_TMPDIR/root-token" | cut -c1-20)"
+}
+
+@test "the drills: a new value reaches the pod, the injector is lost, pods are refused without one, and one waits without Vault" {
   uid=$(uid_of_pod)
   run -0 kit --module 14 --drill --confirm vault
   assert_output --partial 'refused with the annotation, made without it'
+  assert_output --partial '(vault.away)'
   assert_equal "$(uid_of_pod)" "$uid"
 }
 
@@ -100,6 +119,37 @@ uid_of_pod() { kubectl get pods --namespace vault-check -o 'jsonpath={.items[*].
   assert_output --partial 'Vault is sealed'
   unseal
   kubectl wait deployment/vault-check --namespace vault-check --for=condition=Available --timeout=90s
+  run -0 configured --verify
+}
+
+@test "stopped for half a minute: the running pod keeps its file, no container of it starts anew, and all is right afterwards" {
+  before=$(file_of_pod)
+  stop_vault
+  # The agent looks every 20 s.
+  sleep 30
+  run -10 configured --verify
+  assert_output --partial 'vault.health'
+  assert_equal "$(file_of_pod)" "$before"
+  run_vault
+  unseal
+  assert_equal "$(file_of_pod)" "$before"
+  run -0 configured --verify
+}
+
+@test "a field that Vault has no more: the running pod keeps its file, a new one never starts, and --verify names the field" {
+  before=$(file_of_pod)
+  value=$(bao kv get -mount=kv -field=value keybuzz/check)
+  bao kv put -mount=kv keybuzz/check other=x
+  sleep 30
+  assert_equal "$(file_of_pod)" "$before"
+  kubectl delete pods --namespace vault-check --all
+  sleep 45
+  run -10 configured --verify
+  assert_output --partial 'map has no entry for key "value"'
+  run -0 kubectl get pods --namespace vault-check -o 'jsonpath={.items[*].status.phase}'
+  assert_output 'Pending'
+  bao kv put -mount=kv keybuzz/check "value=$value"
+  kubectl wait deployment/vault-check --namespace vault-check --for=condition=Available --timeout=120s
   run -0 configured --verify
 }
 
@@ -154,11 +204,33 @@ uid_of_pod() { kubectl get pods --namespace vault-check -o 'jsonpath={.items[*].
   assert_output --partial '13 checks passed'
 }
 
+# bats test_tags=long
+@test "an upgrade and the way back: each time a new leader, whose CA is beside the last one, and old pods work on as they are" {
+  pod=$(uid_of_pod) file=$(file_of_pod) first=$(leader)
+  use_injector 1.7.7
+  run -0 configured --upgrade
+  assert_output --partial '13 checks passed'
+  assert_equal "$(injector_image)" keybuzz-practice/vault-k8s:1.7.7
+  second=$(leader)
+  assert [ "$second" != "$first" ]
+  assert_equal "$(authorities)" 2
+  run -0 kit --module 14 --rollback
+  assert_output --partial '13 checks passed'
+  assert_equal "$(injector_image)" keybuzz-practice/vault-k8s:1.7.6
+  assert [ "$(leader)" != "$second" ]
+  assert_equal "$(authorities)" 2
+  assert_equal "$(uid_of_pod)" "$pod"
+  assert_equal "$(file_of_pod)" "$file"
+  use_injector 1.7.6
+}
+
 @test "uninstall: the webhook goes first, no pod is refused afterwards, and what stays in Vault is named" {
   run -0 kit --module 14 --uninstall --confirm vault
   assert_output --partial 'in Vault https://10.77.0.10:8200: auth method kubernetes'
   run -0 kubectl get mutatingwebhookconfigurations,clusterroles,clusterrolebindings --selector keybuzz.io/module=14_vault -o name
   assert_output ''
   run -0 kubectl get deployments,services,secrets --all-namespaces --selector keybuzz.io/module=14_vault -o name
+  assert_output ''
+  run -0 kubectl get secrets --namespace vault-injector --field-selector metadata.name=vault-injector-certs -o name
   assert_output ''
 }

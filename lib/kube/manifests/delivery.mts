@@ -74,6 +74,14 @@ export const labelled = (one: Manifest): Manifest =>
     ? { ...one, metadata: { ...one.metadata, labels: { ...one.metadata?.labels, ...injectionLabel } } }
     : one
 
+/** A Namespace without that label; undefined for an object that does not have it. */
+export function unlabelled(one: Manifest): Manifest | undefined {
+  const kept = Object.entries(one.metadata?.labels ?? {}).filter(([key]) => !(key in injectionLabel))
+  if (one.kind !== 'Namespace' || kept.length === Object.keys(one.metadata?.labels ?? {}).length)
+    return undefined
+  return { ...one, metadata: { ...one.metadata, labels: Object.fromEntries(kept) } }
+}
+
 /** One Secret with these values, by the settings' keys; none with Vault. */
 export const deliverySecret = (
   { namespace, place }: Delivery,

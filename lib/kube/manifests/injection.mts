@@ -13,6 +13,9 @@ export const audience = 'vault'
 /** The annotation by which a pod requests injection. */
 export const injectAnnotation = 'vault.hashicorp.com/agent-inject'
 
+/** The annotation with the address of Vault, of a pod that does not use the injector's own. */
+export const serviceAnnotation = 'vault.hashicorp.com/service'
+
 /** The label of namespaces whose pods may request injection. */
 export const injectionLabel = { 'keybuzz.io/vault-injection': 'enabled' } as const
 
@@ -94,7 +97,14 @@ export const annotations = ({
   // With an agent beside it a Job would never end.
   ...(ends
     ? { [named('agent-pre-populate-only')]: 'true' }
-    : { [named('template-static-secret-render-interval')]: `${intervalSeconds}s` }),
+    : {
+        [named('template-static-secret-render-interval')]: `${intervalSeconds}s`,
+        // Unless told so, the agent beside an application ends after five minutes of retries, and the pod is not ready
+        // until it runs again: while Vault is away in every pod at once, while a value is gone from Vault again and
+        // again. A new pod still never starts without its values: an error keeps the first agent from ending, and it
+        // tries again until Vault has them. A Job's agent ends, so that the Job fails and names the cause.
+        [named('template-config-exit-on-retry-failure')]: 'false',
+      }),
   ...(Object.fromEntries(files.flatMap(ofFile)) as Record<string, string>),
 })
 

@@ -79,3 +79,44 @@ test('each drill is announced before it begins; one that cannot be is not begun'
     ['passed', 'failed', 'passed'],
   )
 })
+
+/** A cluster that creates and deletes one pod. @param left a pod of that name is there before */
+function podCluster(left: boolean) {
+  const done: string[] = []
+  let there = left
+  const trial = { ...pod('trial'), spec: { activeDeadlineSeconds: 120 } }
+  const kubectl = {
+    api: {
+      apply: (one: Manifest) => {
+        done.push(`create ${one.metadata?.name}`)
+        there = true
+        return Promise.resolve(one)
+      },
+      remove: () => {
+        done.push('delete trial')
+        there = false
+        return Promise.resolve(true)
+      },
+      find: () => Promise.resolve(there ? [trial] : []),
+    },
+  } as unknown as Kubectl
+  const kube = { reader: { get: () => Promise.resolve(there ? trial : undefined) } }
+  const repairs = createWrites({ planning: false, guard: () => Promise.resolve() })
+  return { done, trial, breaking: createBreaking({ kubectl, kube: kube as never, repairs }) }
+}
+
+test('a pod of a drill is deleted once it was observed, also when that fails; one that was left goes first', async () => {
+  for (const left of [false, true]) {
+    const { done, trial, breaking } = podCluster(left)
+    const seen = await breaking.withPod(trial, () => Promise.resolve([...done]))
+    const before = left ? ['delete trial', 'create trial'] : ['create trial']
+    assert.deepEqual(seen, before)
+    assert.deepEqual(done, [...before, 'delete trial'])
+  }
+  const { done, trial, breaking } = podCluster(false)
+  await assert.rejects(
+    breaking.withPod(trial, () => Promise.reject(new Error('observed'))),
+    /observed/,
+  )
+  assert.deepEqual(done, ['create trial', 'delete trial'])
+})

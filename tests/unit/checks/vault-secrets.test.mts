@@ -20,7 +20,7 @@ import { superset } from '../../../scripts/13_superset/module.mts'
 import { checks as ofLlm } from '../../../scripts/15_llm/checks.mts'
 import { llm } from '../../../scripts/15_llm/module.mts'
 import { applications, settingsOf } from '../scripts/rendered.mts'
-import { startStandIn, type StandIn } from '../vault/server.mts'
+import { at, startStandIn, type StandIn } from '../vault/server.mts'
 import { base64, filled, inVault, opened, runIn, type World } from '../vault/world.mts'
 
 // The checks of a module that takes its secrets from Vault, with n8n's, each failing once.
@@ -152,6 +152,16 @@ test('every module with secrets in Vault is among these', () => {
     eachModule.map(([{ slug }]) => slug),
     may.map(({ slug }) => slug),
   )
+})
+
+test('a login that another path is open to, and a Vault that is sealed meanwhile', async () => {
+  right()
+  const beside = 'kv/data/keybuzz/n8n-staging-other'
+  // Vault answers 404 for a path that it may show and that is not there.
+  vault.wrong(at(beside, { status: 404, json: { errors: [] } }))
+  await fails('n8n.vault', /n8n-staging-other is not refused.*another policy is bound to role keybuzz-n8n-st/)
+  vault.wrong(at(beside, { status: 503, json: { errors: ['Vault is sealed'] } }))
+  await fails('n8n.vault', /Vault is sealed, asked to read kv/)
 })
 
 test('a pod that has just started is waited for', async () => {

@@ -329,6 +329,30 @@ test('the way back: our values are those of the running pods; role and policy go
   assert.equal(vault.state.writes.length, 2)
 })
 
+const home = (labels: Record<string, string>) => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name: 'n8n-staging', labels: { theirs: 'kept', ...labels } },
+})
+const asking = home({ 'keybuzz.io/vault-injection': 'enabled' })
+
+test('the way back: the namespace loses its label after the service account, and while a pod of Vault runs it keeps it', async () => {
+  opened(vault)
+  filled(vault, n8n, inVault(vault))
+  const world = { ...leaving(), manifests: [asking, { apiVersion: 'v1', kind: 'Secret' }] }
+  const old = { metadata: { name: 'old-1' }, spec: { containers: [], serviceAccountName: 'n8n' } }
+  const secret = { kind: 'Secret', metadata: { name: 'n8n', namespace: 'n8n-staging' } }
+  const into = { settings: inVault(vault), pods: (all: object[]) => all }
+  for (const kept of [{ pods: () => [old] }, { unwanted: [secret] }, into]) {
+    const { session, reapplied } = runIn(vault, n8n, { ...world, ...kept })
+    await finishSecrets(session, ['01_deploy'])
+    assert.deepEqual(reapplied, [], Object.keys(kept).join())
+  }
+  const done = runIn(vault, n8n, world)
+  await finishSecrets(done.session, ['01_deploy'])
+  assert.deepEqual(done.reapplied, [{ batch: [home({})], after: ['ServiceAccount n8n-staging/n8n'] }])
+})
+
 test('the way back needs no Vault: it may be gone for ever', async () => {
   filled(vault, n8n, inVault(vault))
   vault.wrong(() => ({ status: 503, json: { errors: ['Vault is sealed'] } }))

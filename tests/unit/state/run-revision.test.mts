@@ -80,6 +80,12 @@ test('a step run alone replaces its own objects in the revision and keeps the ot
   )
 })
 
+test('an object that a run applied twice is in the revision once, as it was applied last', () => {
+  const now = [configMap('one', 'first'), configMap('two', 'new'), configMap('one', 'last')]
+  const merged = mergeManifests([], now, new Set(['01_deploy']))
+  assert.deepEqual(merged, [now[2], now[1]])
+})
+
 test('objects go newest first: the last step before the first, what reaches an application before what it reads', () => {
   const live = (kind: string, step: string) =>
     ({ apiVersion: 'v1', kind, metadata: { name: kind, labels: { 'keybuzz.io/step': step } } }) as never

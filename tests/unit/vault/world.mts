@@ -39,6 +39,8 @@ export interface World {
   readonly unwanted?: object[]
   /** Objects of the whole cluster, by kind: `secrets`, `configmaps`. */
   readonly listed?: Readonly<Record<string, readonly object[]>>
+  /** What this run applied. */
+  readonly manifests?: readonly Manifest[]
   readonly injector?: { webhook?: object | undefined; deployment?: object | undefined }
   /** With what the API server signs tokens, for the method jwt. */
   readonly signing?: Signing
@@ -139,12 +141,18 @@ export function filled(vault: StandIn, module: Module, settings: Record<string, 
   vault.state.documents.set(rolePath(access), roleFields(access))
 }
 
+/** Objects that were applied at the end of a run, and what had been deleted before. */
+export interface Reapplied {
+  readonly batch: readonly Manifest[]
+  readonly after: readonly string[]
+}
+
 /** A run of a module in such a world, and the gate of its writes. */
 export function runIn<M extends Module>(
   vault: StandIn,
   module: M,
   world: World = {},
-): { session: Session<M>; writes: Writes; pruned: string[] } {
+): { session: Session<M>; writes: Writes; pruned: string[]; reapplied: Reapplied[] } {
   const settings = settingsOf(module, world.settings ?? inVault(vault))
   const writes = createWrites({ planning: world.planning ?? false, guard: () => Promise.resolve() })
   const found = world.injector ?? injector(vault.url)
@@ -191,6 +199,7 @@ export function runIn<M extends Module>(
     },
   ]
   const pruned: string[] = []
+  const reapplied: Reapplied[] = []
   const unwanted = (world.unwanted ?? [
     { kind: 'Secret', metadata: { name: module.slug, namespace: namesOf(module).namespace('staging') } },
   ]) as LiveObject[]
@@ -204,6 +213,9 @@ export function runIn<M extends Module>(
       kube: {
         reader,
         objects: () => Promise.resolve(world.objects ?? []),
+        manifests: world.manifests ?? [],
+        reapply: (batch: readonly Manifest[]) =>
+          Promise.resolve(void reapplied.push({ batch, after: [...pruned] })),
         unwanted: () => Promise.resolve(unwanted),
         prune(_step: string, isMeant: (live: LiveObject) => boolean) {
           pruned.push(...unwanted.filter(isMeant).map(nameOf))
@@ -213,5 +225,5 @@ export function runIn<M extends Module>(
       look: { namespaces },
     }),
   } as unknown as Session<M>
-  return { session, writes, pruned }
+  return { session, writes, pruned, reapplied }
 }

@@ -195,6 +195,33 @@ test('Secrets of a module that may use Vault are deleted after its last step, an
   }
 })
 
+test('until the service account of Vault is gone, plan and step leave the namespace its label for injection', async () => {
+  const account = { kind: 'ServiceAccount', metadata: { name: 'shop', namespace: 'shop-dev' } }
+  const objects = [namespace('shop-dev'), ...declared]
+  const labelOf = ([first]: readonly Manifest[]) => first?.metadata?.labels?.['keybuzz.io/vault-injection']
+  for (const [live, secrets, wanted] of [
+    [[account], () => ({}), 'enabled'],
+    [[], () => ({}), undefined],
+    [[account], undefined, undefined],
+    [[{ ...account, metadata: { ...account.metadata, namespace: 'shop-prod' } }], () => ({}), undefined],
+  ] as const) {
+    let planned: readonly Manifest[] = []
+    const { session, module, manifests } = runOf(undefined, objects, {
+      module: { secrets },
+      kube: {
+        objects: () => Promise.resolve(live),
+        planAhead(batch: readonly Manifest[]) {
+          planned = batch
+          return Promise.resolve([])
+        },
+        unwanted: () => Promise.resolve([]),
+      },
+    })
+    await install(session, [stepOf(module, objects)])
+    assert.deepEqual([labelOf(planned), labelOf(manifests)], [wanted, wanted])
+  }
+})
+
 test('a step alone refuses a volume that would become smaller, before it applies anything', async () => {
   const claim = { spec: { resources: { requests: { storage: '10Gi' } } } }
   const volume = { namespace: 'shop', claim: 'data', setting: 'SHOP_SIZE', size: '5Gi', textOf: String }

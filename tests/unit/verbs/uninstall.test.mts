@@ -29,6 +29,7 @@ async function shown(
   taken = 0,
   more: object = {},
   known: readonly Revision[] = [],
+  current: Partial<Revision> = {},
 ) {
   let screen = ''
   context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
@@ -46,9 +47,13 @@ async function shown(
       invalidate: () => {},
       recorded: () => Promise.resolve(live),
       sayStrays: () => Promise.resolve(),
+      reader: {
+        get: (kind: string, name: string, namespace: string) =>
+          Promise.resolve(name === 'made' ? object(kind, { name, namespace, labels: {} }) : undefined),
+      },
     },
     revisions: {
-      current: revisionOf({ module: '20_shop' }),
+      current: revisionOf({ module: '20_shop', ...current }),
       uninstalled: () => Promise.resolve(void done.push('uninstalled')),
     },
   }
@@ -104,6 +109,23 @@ test('how many objects were deleted is what the API server has taken, not what w
     /2 objects of 01_deploy: 1 deleted, 1 were gone before/,
   )
   assert.equal(deletedText(0, 8), '0 deleted, 8 were gone before')
+})
+
+test('what its pods made goes last, and is named before; where the module is not installed it is nobody’s', async (context) => {
+  const made = (name: string) => ({ kind: 'Secret', namespace: 'shop-dev', name })
+  const module = { madeByPods: [made('made'), made('gone')] }
+  const live = [object('Secret'), object('Deployment')]
+  const screen = await shown(context as never, live, false, 3, module)
+  assert.deepEqual(done, [
+    'delete Deployment shop',
+    'delete Secret shop',
+    'delete Secret made',
+    'uninstalled',
+  ])
+  assert.match(screen, / {2}- Secret shop-dev\/made\n/)
+  assert.match(screen, /1 objects that its pods made: deleted/)
+  await shown(context as never, live, false, 2, module, [], { state: 'uninstalled' })
+  assert.deepEqual(done.slice(0, 3), ['delete Deployment shop', 'delete Secret shop', 'uninstalled'])
 })
 
 test('the record of its validation goes before the revision does, where one may be; a plan deletes nothing', async (context) => {

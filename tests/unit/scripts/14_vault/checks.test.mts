@@ -4,7 +4,7 @@ import { runChecks, type Outcome } from '../../../../lib/checks/checks.mts'
 import { valueWithin } from '../../../../scripts/14_vault/checks-injection.mts'
 import { leaderWithin } from '../../../../scripts/14_vault/checks-injector.mts'
 import { checks } from '../../../../scripts/14_vault/checks.mts'
-import { at, checkToken, startStandIn, type Fault, type StandIn } from '../../vault/server.mts'
+import { at, checkToken, jwtOf, startStandIn, type Fault, type StandIn } from '../../vault/server.mts'
 import { makeSigner } from '../../vault/jwt.mts'
 import {
   clusterKeys,
@@ -113,6 +113,30 @@ const refusedDeployment = {
     ],
   },
 }
+
+const refusedBecause = 'failed calling webhook "vault.hashicorp.com": no endpoints available'
+const creation = (reason: string, at: string, uid = 'uid-of-it') => ({
+  metadata: { name: `${reason}-${at}`, namespace: 'vault-check', creationTimestamp: `2026-12-01T10:${at}Z` },
+  involvedObject: { uid },
+  reason,
+  message: reason === 'FailedCreate' ? refusedBecause : 'created',
+  // The older field; an event of the newer API has none.
+  lastTimestamp: at.startsWith('00') ? null : `2026-12-01T10:${at}Z`,
+})
+const statefulSet = (replicas: number): LiveObjects[number] => ({
+  apiVersion: 'apps/v1',
+  kind: 'StatefulSet',
+  metadata: { name: 'qdrant', namespace: 'vault-check', uid: 'uid-of-it' },
+  spec: { replicas: 1 },
+  status: { replicas },
+})
+const job = (status: object, spec: object = {}): LiveObjects[number] => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name: 'migrate', namespace: 'vault-check', uid: 'uid-of-it' },
+  spec,
+  status,
+})
 
 type Wrong = readonly [
   id: string,
@@ -338,6 +362,24 @@ const wrong: readonly Wrong[] = [
     /14_vault_02/,
     at('auth/kubernetes/login', { json: { auth: { client_token: checkToken } } }),
   ],
+  ...(
+    [
+      ['default', 'vault-check', 'vault'],
+      ['vault-check', 'vault-injector', 'vault'],
+      ['vault-check', 'vault-check', 'keybuzz-somewhere-else'],
+    ] as const
+  ).map(([account, namespace, audience]): Wrong => [
+    'vault.logins',
+    `a role open to ${namespace}/${account} with a token for ${audience}`,
+    {},
+    'failed',
+    new RegExp(`^${namespace}/${account} with a token for ${audience} is let in too$`),
+    /14_vault_02/,
+    ({ path, body }) =>
+      path === 'auth/kubernetes/login' && body['jwt'] === jwtOf(account, namespace, audience)
+        ? { json: { auth: { client_token: checkToken } } }
+        : undefined,
+  ]),
   [
     'vault.logins',
     'a failure is no refusal',
@@ -432,6 +474,17 @@ const wrong: readonly Wrong[] = [
   ],
   [
     'vault.waiting',
+    'a pod whose agent tries again for a field that Vault has not',
+    {
+      pods: waitingPod({ state: longAgo, restartCount: 0, ready: false }),
+      log: 'template server error: map has no entry for key "value"\n(runner) stopping\n(runner) starting\n',
+    },
+    'failed',
+    /vault-check\/app-1: template server error: map has no entry for key "value"$/,
+    /write the field/,
+  ],
+  [
+    'vault.waiting',
     'a pod whose agent ends again and again',
     {
       pods: waitingPod({ state: {}, restartCount: 3, ready: false }),
@@ -447,6 +500,25 @@ const wrong: readonly Wrong[] = [
     { deployments: [refusedDeployment] },
     'failed',
     /vault-check\/app: failed calling webhook/,
+    /kubectl -n vault-injector get pods/,
+  ],
+  [
+    'vault.refused',
+    'a StatefulSet without its pod',
+    {
+      statefulSets: [statefulSet(0)],
+      events: [creation('FailedCreate', '05:00'), creation('SuccessfulCreate', '00:00')],
+    },
+    'failed',
+    /^vault-check\/qdrant: failed calling webhook/,
+    /kubectl -n vault-injector get pods/,
+  ],
+  [
+    'vault.refused',
+    'a Job without its pod',
+    { jobs: [job({})], events: [creation('FailedCreate', '00:00')] },
+    'failed',
+    /^vault-check\/migrate: failed calling webhook/,
     /kubectl -n vault-injector get pods/,
   ],
 ]
@@ -465,6 +537,20 @@ test('a pod that has just begun to wait is none that waits', async () => {
   const pods = waitingPod({ state: justNow(), restartCount: 0, ready: false })
   const [outcome] = await outcomesOf({ pods }, none, 'vault.waiting')
   assert.equal(outcome?.result, 'passed')
+})
+
+test('a StatefulSet or Job with its pods, or without them for another reason, is none that is refused', async () => {
+  const refusal = creation('FailedCreate', '05:00')
+  const complete = { conditions: [{ type: 'Complete', status: 'True' }] }
+  for (const world of [
+    { statefulSets: [statefulSet(1)], events: [refusal] },
+    { statefulSets: [statefulSet(0)], events: [refusal, creation('SuccessfulCreate', '06:00')] },
+    { statefulSets: [statefulSet(0)], events: [creation('FailedCreate', '05:00', 'of-another')] },
+    { jobs: [job({ active: 1 }), job(complete), job({}, { suspend: true })], events: [refusal] },
+  ]) {
+    const [outcome] = await outcomesOf(world, none, 'vault.refused')
+    assert.equal(outcome?.result, 'passed', outcome?.evidence)
+  }
 })
 
 test('every check fails in a test', () => {

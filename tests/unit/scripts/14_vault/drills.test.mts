@@ -3,10 +3,20 @@ import { after, afterEach, before, test } from 'node:test'
 import { createOnce, type Outcome } from '../../../../lib/checks/checks.mts'
 import { runDrills, type DrillTools } from '../../../../lib/checks/drills.mts'
 import { kubectlError } from '../../../../lib/kube/kubectl-errors.mts'
-import { downWithin, drills, lostWithin, rotationWithin } from '../../../../scripts/14_vault/drills.mts'
+import {
+  awayWithin,
+  downWithin,
+  drills,
+  lostWithin,
+  rotationWithin,
+} from '../../../../scripts/14_vault/drills.mts'
 import type { VaultSettings } from '../../../../scripts/14_vault/settings.mts'
 import { startStandIn, type StandIn } from '../../vault/server.mts'
-import { configured, settingsOf, toolsOf, type World } from './world.mts'
+import type { LiveObject, Manifest, Pod } from '../../../../lib/kube/types.mts'
+import { checkPod } from '../../../../scripts/14_vault/check-pod.mts'
+import { podWithoutVault } from '../../../../scripts/14_vault/trial.mts'
+import { images } from './settings.mts'
+import { configured, pod, rightPods, settingsOf, toolsOf, type World } from './world.mts'
 
 let vault: StandIn
 before(async () => {
@@ -39,6 +49,16 @@ async function drillOf(
         done.push(`down ${namespace}/${name}`)
         now = down
         return Promise.resolve()
+      },
+      async withPod(pod: Manifest, observe: () => Promise<unknown>) {
+        done.push(`pod ${pod.metadata?.name}`)
+        now = down
+        try {
+          return await observe()
+        } finally {
+          now = toolsOf(vault, world)
+          done.push('pod deleted')
+        }
       },
       restore(namespace: string, name: string) {
         done.push(`restored ${namespace}/${name}`)
@@ -114,8 +134,51 @@ test('Vault refuses the new value: the drill fails with its words', async () => 
   assert.match(outcome.evidence, /refuses to write a new value of the checks: 403 permission denied/)
 })
 
+const drillPod = (state: object): LiveObject =>
+  pod('keybuzz-drill', 'vault-check', 'drill', {
+    initContainerStatuses: [{ name: 'vault-agent-init', ready: false, restartCount: 0, state }],
+  })
+const waits = {
+  pods: [...rightPods(), drillPod({ running: { startedAt: new Date().toISOString() } })],
+  log: 'dial tcp 127.0.0.1:9: connect: connection refused\nretrying\n',
+}
+
+test('while Vault is away a new pod waits with the cause in its log, the file stays, and the pod goes', async () => {
+  const { outcome, done } = await drillOf('vault.away', {}, waits)
+  assert.equal(outcome.result, passed, outcome.evidence)
+  assert.match(outcome.evidence, /^dial tcp 127\.0\.0\.1:9/)
+  assert.deepEqual(done, ['pod keybuzz-drill', 'pod deleted'])
+})
+
+const notWaiting: readonly (readonly [what: string, world: World, evidence: RegExp])[] = [
+  [
+    'a pod that starts without its values',
+    { ...waits, pods: [...rightPods(), drillPod({ terminated: {} })] },
+    /no pod waits/,
+  ],
+  ['an agent that does not say why', { ...waits, log: 'retrying\n' }, /no pod waits with a known line/],
+  ['a running pod with another file', { ...waits, value: 'another' }, /another file/],
+]
+for (const [what, world, evidence] of notWaiting)
+  test(`vault.away: ${what} fails the drill, and the pod goes`, async () => {
+    const { outcome, done } = await drillOf('vault.away', {}, world, hasty)
+    assert.equal(outcome.result, failed)
+    assert.match(outcome.evidence, evidence)
+    assert.equal(done.at(-1), 'pod deleted')
+  })
+
+test('the pod of that drill is none of the Deployment’s, asks at no Vault, and ends by itself', () => {
+  const { spec } = checkPod(settingsOf(vault), images)
+  const one = podWithoutVault({ spec } as never) as Pod
+  assert.equal(one.spec?.activeDeadlineSeconds, 120)
+  assert.equal(one.metadata?.annotations?.['vault.hashicorp.com/service'], 'https://127.0.0.1:9')
+  assert.equal(one.metadata?.annotations?.['vault.hashicorp.com/role'], 'keybuzz-check')
+  const { matchLabels = {} } = spec?.selector ?? {}
+  assert.notDeepEqual({ ...one.metadata?.labels, ...matchLabels }, one.metadata?.labels)
+})
+
 /** The same drills, without their patience. */
-const hasty = [rotationWithin(0), lostWithin(0), downWithin(0)]
+const hasty = [rotationWithin(0), lostWithin(0), downWithin(0), awayWithin(0)]
 
 test('an injector that does not come back fails the drill, with what the API server says', async () => {
   const { outcome } = await drillOf('vault.lost', { down: true }, {}, hasty)

@@ -19,6 +19,7 @@ test('the annotations of a pod, each as vault-k8s 1.7.6 reads it: it accepts wro
     [`${prefix}agent-run-as-user`]: '100',
     [`${prefix}agent-run-as-group`]: '100',
     [`${prefix}template-static-secret-render-interval`]: '20s',
+    [`${prefix}template-config-exit-on-retry-failure`]: 'false',
     [`${prefix}agent-inject-secret-check`]: 'kv/data/keybuzz/check',
     [`${prefix}agent-inject-template-check`]:
       '{{- with secret "kv/data/keybuzz/check" -}}{{ .Data.data.value }}{{- end -}}',
@@ -42,6 +43,12 @@ test('by jwt the agent is told its method, path and token, and leaves the tokenâ
     Object.keys(plain).filter((key) => found[key] !== plain[key]),
     [],
   )
+})
+
+test('the agent of a Job ends: after its files, and when Vault has them not', () => {
+  const found = annotations({ ...injectionOf(settings), ends: true })
+  assert.equal(found[`${prefix}agent-pre-populate-only`], 'true')
+  assert.equal(found[`${prefix}template-config-exit-on-retry-failure`], undefined)
 })
 
 test('a fileâ€™s template has no newline at its end, and each file fails without its field', () => {

@@ -27,10 +27,53 @@ const environment = (more = {}) =>
     ]),
   )
 
-test('the injector knows its namespace and its pod: without them it looks healthy, and has no leader', () => {
-  const { NAMESPACE, POD_NAME } = environment()
-  assert.deepEqual(NAMESPACE, { fieldRef: { fieldPath: 'metadata.namespace' } })
-  assert.deepEqual(POD_NAME, { fieldRef: { fieldPath: 'metadata.name' } })
+test('all that the injector is told, by whom it runs, and what it may write: nothing', () => {
+  assert.deepEqual(environment({ VAULT_NAMESPACE: 'teams', VAULT_AUTH_PATH: 'kubernetes-staging' }), {
+    AGENT_INJECT_LISTEN: ':8080',
+    AGENT_INJECT_LOG_LEVEL: 'info',
+    AGENT_INJECT_VAULT_ADDR: 'https://vault.example.com:8200',
+    AGENT_INJECT_VAULT_IMAGE: 'vault:1',
+    AGENT_INJECT_VAULT_AUTH_TYPE: 'kubernetes',
+    AGENT_INJECT_VAULT_AUTH_PATH: 'auth/kubernetes-staging',
+    AGENT_INJECT_VAULT_NAMESPACE: 'teams',
+    AGENT_INJECT_TLS_AUTO: 'keybuzz-vault-injector',
+    AGENT_INJECT_TLS_AUTO_HOSTS:
+      'vault-injector,vault-injector.vault-injector,vault-injector.vault-injector.svc',
+    AGENT_INJECT_USE_LEADER_ELECTOR: 'true',
+    AGENT_INJECT_CPU_REQUEST: '50m',
+    AGENT_INJECT_CPU_LIMIT: '250m',
+    AGENT_INJECT_MEM_REQUEST: '64Mi',
+    AGENT_INJECT_MEM_LIMIT: '128Mi',
+    AGENT_INJECT_AUTH_MAX_BACKOFF: '15s',
+    // Without these two it looks healthy, and has no leader.
+    NAMESPACE: { fieldRef: { fieldPath: 'metadata.namespace' } },
+    POD_NAME: { fieldRef: { fieldPath: 'metadata.name' } },
+  })
+  const pod = injector().spec?.template.spec
+  assert.deepEqual(
+    [pod?.securityContext, pod?.containers.map(({ securityContext }) => securityContext), pod?.volumes],
+    [
+      {
+        runAsNonRoot: true,
+        runAsUser: 100,
+        runAsGroup: 100,
+        fsGroup: 100,
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      [
+        {
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ['ALL'] },
+          readOnlyRootFilesystem: true,
+        },
+      ],
+      [],
+    ],
+  )
+  assert.deepEqual(
+    pod?.topologySpreadConstraints?.map(({ topologyKey }) => topologyKey),
+    ['kubernetes.io/hostname'],
+  )
 })
 
 test('two pods, replaced one after another, each with the token of its account', () => {
@@ -208,6 +251,18 @@ test('an uninstall names what stays in Vault, and the information screen how pod
   }
 })
 
+test('an account of the same name as the checks’ is in another namespace, without rights', () => {
+  const accounts = objectsOf().filter(
+    ({ kind, metadata }) => kind === 'ServiceAccount' && metadata?.name === 'vault-check',
+  )
+  assert.deepEqual(
+    accounts.map(({ metadata }) => metadata?.namespace),
+    ['vault-injector', 'vault-check'],
+  )
+  const bindings = objectsOf().flatMap((one) => (one as { subjects?: { name: string }[] }).subjects ?? [])
+  assert.ok(!bindings.some(({ name }) => name === 'vault-check'))
+})
+
 test('every kind it makes is one the kit reads, prunes and uninstalls; no other module asks for these', () => {
   const known = [...prunableKinds, ...vault.moreKinds].map((kind) => kind.split('.')[0])
   const kinds = [...new Set(objectsOf({ VAULT_CA: ca }).map(({ kind = '' }) => kind))]
@@ -219,6 +274,15 @@ test('an uninstall takes the webhook first: without an injector it would refuse 
   const live = objectsOf().filter(({ kind }) => kind !== 'Namespace') as LiveObject[]
   const [first] = inRemovalOrder(live, () => '01_deploy')
   assert.equal(first && nameOf(first), 'MutatingWebhookConfiguration keybuzz-vault-injector')
+})
+
+test('an uninstall deletes the injector’s private key, and names what stays in Vault', () => {
+  assert.deepEqual(vault.madeByPods, [
+    { kind: 'secrets', namespace: 'vault-injector', name: 'vault-injector-certs' },
+  ])
+  assert.deepEqual(vault.stays(settingsFor()), [
+    'in Vault https://vault.example.com:8200: auth method kubernetes, role keybuzz-check, policy keybuzz-kubernetes-check, value kv/data/keybuzz/check',
+  ])
 })
 
 const rule = (key: string, text: string): string | undefined => {

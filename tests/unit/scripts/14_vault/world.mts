@@ -91,6 +91,9 @@ export interface World {
   /** And is asked about every pod. */
   readonly downForAll?: boolean
   readonly deployments?: LiveObject[]
+  readonly statefulSets?: LiveObject[]
+  readonly jobs?: LiveObject[]
+  readonly events?: object[]
   /** Files in the pod, and the value of the file; undefined: that of Vault. */
   readonly files?: string
   readonly value?: string
@@ -174,7 +177,14 @@ export function toolsOf(vault: StandIn, world: World): Tools<VaultSettings> {
       get: (kind: string, name: string) => Promise.resolve(live(kind, name)),
       list(kind: string, { namespace }: { namespace?: string }) {
         if (kind === 'namespaces') return Promise.resolve(labelled.map((name) => ({ metadata: { name } })))
-        if (kind === 'deployments.apps') return Promise.resolve(world.deployments ?? [])
+        const { deployments = [], statefulSets = [], jobs = [], events = [] } = world
+        const others = {
+          'deployments.apps': deployments,
+          'statefulsets.apps': statefulSets,
+          'jobs.batch': jobs,
+          events,
+        }
+        if (kind in others) return Promise.resolve(others[kind as keyof typeof others])
         return Promise.resolve(pods.filter(({ metadata }) => metadata.namespace === namespace))
       },
       raw: (path: string) => (path.includes('/pods/') ? Promise.resolve(world.log ?? '') : signing.raw(path)),
