@@ -35,11 +35,9 @@ export function createContext<M extends Module>(
   step: Pick<Step<M>, 'id'>,
 ): ContextOf<M> {
   const { module, inputs, writes, versions } = session
+  const policies = () => policiesOf(session, step)
   const kubeOf = lazily(() =>
-    keepingLabel(
-      session,
-      applyingPolicies(session.requireOpened().kube.of(step.id), () => policiesOf(session, step)),
-    ),
+    keepingLabel(session, applyingPolicies(session.requireOpened().kube.of(step.id), policies)),
   )
   const context: MachineContext<M> = {
     get settings() {

@@ -7,7 +7,7 @@ import { findIn, policyPath, rolePath, vaultWrite } from '../backends/vault-acce
 import { accessOf, type Kept, otherValue } from '../backends/vault-keeping.mts'
 import { differenceOf, logInAs, readStored } from '../backends/vault-values.mts'
 import { openVault, type Vault } from '../backends/vault.mts'
-import { labelled, unlabelled } from '../kube/manifests/delivery.mts'
+import { labelled, unlabelled } from '../kube/manifests/injection-label.mts'
 import type { Kube } from '../kube/apply/kube.mts'
 import type { Manifest } from '../kube/types.mts'
 import { compareFiles } from '../kube/rollout/injected-files.mts'

@@ -16,7 +16,8 @@ import {
   unable,
   type Vault,
 } from '../../lib/backends/vault.mts'
-import { audience, injectionLabel, secretsFolder } from '../../lib/kube/manifests/injection.mts'
+import { audience, secretsFolder } from '../../lib/kube/manifests/injection.mts'
+import { injectionLabel } from '../../lib/kube/manifests/injection-label.mts'
 import { checkFile, checkName, checkNamespace } from './names.mts'
 import { checkPath, checkRole } from './roles.mts'
 import type { VaultSettings } from './settings.mts'

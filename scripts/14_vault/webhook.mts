@@ -1,6 +1,7 @@
 import { selector } from '../../lib/kube/manifests/objects.mts'
 import type { Manifest } from '../../lib/kube/types.mts'
-import { injectAnnotation, injectionLabel, webhookName } from '../../lib/kube/manifests/injection.mts'
+import { injectAnnotation, webhookName } from '../../lib/kube/manifests/injection.mts'
+import { injectionLabel } from '../../lib/kube/manifests/injection-label.mts'
 import { injectorName, injectorNamespace } from './names.mts'
 
 /** The labels of the injector's pods. */

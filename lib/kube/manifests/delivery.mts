@@ -2,7 +2,8 @@ import type { Sensitive } from '../../base/sensitive.mts'
 import { mountOf, usesVault, type AuthMount, type VaultConnection } from '../../settings/platform-vault.mts'
 import type { Settings } from '../../settings/settings.mts'
 import type { Deployment, EnvVar, Job, Manifest, PodSpec, PodTemplateSpec, StatefulSet } from '../types.mts'
-import { injected, injectionLabel, secretsFolder, type InjectedFile } from './injection.mts'
+import { injected, secretsFolder, type InjectedFile } from './injection.mts'
+import { labelled } from './injection-label.mts'
 import { secretEnv, sha256, type PodSecurity } from './objects.mts'
 import { envFromSecret } from './pods.mts'
 import { applicationNamespace, type RegistrySettings } from './pull-secret.mts'
@@ -66,20 +67,6 @@ export function deliveryNamespace(
   if (place === undefined) return objects
   const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace, name: place.account } }
   return [...objects.map(labelled), account]
-}
-
-/** Adds the label by which the API server calls the injector for pods of a namespace; other kinds stay as they are. */
-export const labelled = (one: Manifest): Manifest =>
-  one.kind === 'Namespace'
-    ? { ...one, metadata: { ...one.metadata, labels: { ...one.metadata?.labels, ...injectionLabel } } }
-    : one
-
-/** A Namespace without that label; undefined for an object that does not have it. */
-export function unlabelled(one: Manifest): Manifest | undefined {
-  const kept = Object.entries(one.metadata?.labels ?? {}).filter(([key]) => !(key in injectionLabel))
-  if (one.kind !== 'Namespace' || kept.length === Object.keys(one.metadata?.labels ?? {}).length)
-    return undefined
-  return { ...one, metadata: { ...one.metadata, labels: Object.fromEntries(kept) } }
 }
 
 /** One Secret with these values, by the settings' keys; none with Vault. */

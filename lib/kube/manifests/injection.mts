@@ -16,9 +16,6 @@ export const injectAnnotation = 'vault.hashicorp.com/agent-inject'
 /** The annotation with the address of Vault, of a pod that does not use the injector's own. */
 export const serviceAnnotation = 'vault.hashicorp.com/service'
 
-/** The label of namespaces whose pods may request injection. */
-export const injectionLabel = { 'keybuzz.io/vault-injection': 'enabled' } as const
-
 /** The MutatingWebhookConfiguration; the injector writes its own CA into it. */
 export const webhookName = 'keybuzz-vault-injector'
 /** The namespace and the name of the injector's Deployment. */

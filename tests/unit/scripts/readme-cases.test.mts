@@ -79,8 +79,8 @@ const cases: readonly (readonly [folder: string, heading: string, words: readonl
     [
       'invalid role name',
       'namespace not authorized',
-      'invalid audience',
-      'token not yet valid',
+      '403 `invalid audience',
+      '(nbf) claim: token not yet valid',
       'the reviewer may ask',
       '401 or 403 of the reviewer',
       'Vault is sealed',

@@ -281,7 +281,7 @@ test('an uninstall deletes the injector’s private key, and names what stays in
     { kind: 'secrets', namespace: 'vault-injector', name: 'vault-injector-certs' },
   ])
   assert.deepEqual(vault.stays(settingsFor()), [
-    'in Vault https://vault.example.com:8200: auth method kubernetes, role keybuzz-check, policy keybuzz-kubernetes-check, value kv/data/keybuzz/check',
+    'in Vault https://vault.example.com:8200: auth method kubernetes at kubernetes, role keybuzz-check, policy keybuzz-kubernetes-check, value kv/data/keybuzz/check',
   ])
 })
 
