@@ -38,15 +38,27 @@ is_laid() {
   [[ -e $laid && ! $laid -ot $2 && ! $laid -nt $2 ]]
 }
 
-# renew_images NODE TARBALL IMAGE...: older ones under the same names go first, or they would pass for the new ones.
+# renew_images NODE TARBALL IMAGE...: older ones under the same names go first, or they would pass for the new ones. With
+# them go their references by digest: a Node tells of 50 images, and those nobody runs any more would take the places.
 renew_images() {
-  local node=$1 tarball=$2 image
+  local node=$1 tarball=$2 old=()
   if is_laid "$node" "$tarball"; then return; fi
-  for image in "${@:3}"; do
-    # Not there yet is as good as gone.
-    inside "$node" k3s ctr -n k8s.io images rm "$(full_name "$image")" >/dev/null 2>&1 || true
-  done
+  mapfile -t old < <(inside "$node" k3s ctr -n k8s.io images ls 2>/dev/null | references_of "${@:3}")
+  # Not there yet is as good as gone.
+  ((${#old[@]} == 0)) || inside "$node" k3s ctr -n k8s.io images rm "${old[@]}" >/dev/null 2>&1 || true
   lay_image "$node" "$tarball"
+}
+
+# references_of IMAGE...: out of containerd's list on stdin, each reference to what these names lead to.
+references_of() {
+  local image names=''
+  for image in "$@"; do names+=" $(full_name "$image")"; done
+  awk -v names="$names " '
+    NR > 1 { digest[$1] = $3 }
+    END {
+      for (one in digest) if (index(names, " " one " ")) gone[digest[one]] = 1
+      for (one in digest) if (digest[one] in gone) print one
+    }'
 }
 
 # full_name IMAGE: as the nodes know it.
