@@ -51,12 +51,12 @@ renew_images() {
 
 # references_of IMAGE...: out of containerd's list on stdin, each reference to what these names lead to.
 references_of() {
-  local image names=''
-  for image in "$@"; do names+=" $(full_name "$image")"; done
-  awk -v names="$names " '
+  local image list=''
+  for image in "$@"; do list+=" $(full_name "$image")"; done
+  awk -v list="$list " '
     NR > 1 { digest[$1] = $3 }
     END {
-      for (one in digest) if (index(names, " " one " ")) gone[digest[one]] = 1
+      for (one in digest) if (index(list, " " one " ")) gone[digest[one]] = 1
       for (one in digest) if (digest[one] in gone) print one
     }'
 }
