@@ -5,6 +5,7 @@ import type { ChecksOf } from '../../lib/run/module.mts'
 import { limits, virtualKey } from './checks-keys.mts'
 import { application, services } from './checks-pods.mts'
 import { qdrantRefusals, qdrantWrites } from './checks-qdrant.mts'
+import { salt } from './checks-salt.mts'
 import { hidden, migrated, models, refusals, stream } from './checks-visitor.mts'
 import { fileKeys } from './environment.mts'
 import { llm } from './module.mts'
@@ -24,6 +25,7 @@ export const checks: ChecksOf<typeof llm> = [
   stream,
   hidden,
   migrated,
+  salt,
   services,
   qdrantRefusals,
   qdrantWrites,

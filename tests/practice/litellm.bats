@@ -147,8 +147,8 @@ nothing_written() {
 @test "another list of models: read by its own Job, rolled pod by pod while callers are answered; nothing is migrated" {
   migrated=$(llm_jobs | grep migrate)
   asked_host=llm.practice.example.com
-  printf 'Authorization: Bearer %s\n' "$(setting LITELLM_MASTER_KEY)" | install -m 600 /dev/stdin "$BATS_TEST_TMPDIR/key"
-  (while :; do ask /v1/models --header "@$BATS_TEST_TMPDIR/key" --output /dev/null --write-out '%{http_code}\n'; sleep 0.2; done >"$BATS_TEST_TMPDIR/codes") &
+  header=$(key_header "$(setting LITELLM_MASTER_KEY)")
+  (while :; do ask /v1/models --header "$header" --output /dev/null --write-out '%{http_code}\n'; sleep 0.2; done >"$BATS_TEST_TMPDIR/codes") &
   caller=$!
   printf '  - { alias: second, model: openai/second, key: PRACTICE_KEY, base: "http://llm-checks:8080/v1" }\n' >>"$credentials/15_llm.models.yml"
   run llm
@@ -186,6 +186,27 @@ nothing_written() {
   run -0 kit --module 15 --drill --confirm llm
   assert_output --partial 'litellm.salt'
   assert_output --partial 'qdrant.restart'
+}
+
+# stored_values: of the credential by which the check sees the salt key, as they are in the table.
+stored_values() { sql "SELECT credential_values->>'mark' FROM \"LiteLLM_CredentialsTable\" WHERE credential_name = 'keybuzz-salt'" llm_practice; }
+
+# bats test_tags=long
+@test "rows of another salt key, as after a restored dump: the check says so; without its row the key of today counts" {
+  assert_regex "$(stored_values)" '^v2:gcm:'
+  theirs=$(sealed_with another-salt-key-of-another-environment 'encrypted with the salt key of this database')
+  sql "UPDATE \"LiteLLM_CredentialsTable\" SET credential_values = jsonb_build_object('mark', '$theirs') WHERE credential_name = 'keybuzz-salt'" llm_practice
+  run -10 kit --module 15 --verify
+  assert_output --partial 'LITELLM_SALT_KEY is not the one this database was written with'
+  assert_output --partial 'README of module 15, "Another salt key"'
+  run -0 --separate-stderr kubectl logs --namespace llm-practice --selector app.kubernetes.io/component=proxy --tail=-1
+  assert_output --partial 'Error decrypting value for key: mark'
+  refute_output --partial "$(setting LITELLM_SALT_KEY)"
+  asked_host=llm.practice.example.com
+  run -0 ask /credentials/keybuzz-salt --request DELETE --header "$(key_header "$(setting LITELLM_MASTER_KEY)")"
+  run -0 kit --module 15 --verify
+  assert_regex "$(stored_values)" '^v2:gcm:'
+  assert_not_equal "$(stored_values)" "$theirs"
 }
 
 # bats test_tags=long
