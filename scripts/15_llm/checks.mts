@@ -16,7 +16,7 @@ export const checks: ChecksOf<typeof llm> = [
   deniedImages(
     application.name,
     names.namespace,
-    'of LiteLLM: run the module with --upgrade; of a service: correct its image in 15_llm.services.yml; then replace what it saw: keys of providers, virtual keys, the passwords of PostgreSQL and Redis',
+    'of LiteLLM: run the module with --upgrade; of a service: correct its image in 15_llm.services.yml; then replace what it saw: LITELLM_MASTER_KEY, keys of providers, virtual keys, the passwords of PostgreSQL and Redis',
   ),
   refusals,
   models,

@@ -144,6 +144,26 @@ nothing_written() {
 }
 
 # bats test_tags=long
+@test "a master key that leaked: in the file alone exit 5; by the answers file the new one is let in and the old one is not" {
+  old=$(setting LITELLM_MASTER_KEY)
+  new=sk-$(head -c 24 /dev/urandom | base64 -w0 | tr '+/' ab)
+  migrated=$(llm_jobs | grep migrate)
+  with_setting "$credentials/15_llm.env" LITELLM_MASTER_KEY "$new" llm
+  assert_equal "$status" 5
+  assert_output --partial 'give the new one in this run: --answers FILE'
+  refute_output --partial "$new"
+  printf "LITELLM_MASTER_KEY='%s'\n" "$new" | install -m 600 /dev/stdin "$BATS_TEST_TMPDIR/answers"
+  run -0 llm --answers "$BATS_TEST_TMPDIR/answers"
+  refute_output --partial "$new"
+  assert_output --partial 'checks passed'
+  assert_equal "$(setting LITELLM_MASTER_KEY)" "$new"
+  asked_host=llm.practice.example.com
+  assert_equal "$(ask /v1/models --header "$(key_header "$new")" --output /dev/null --write-out '%{http_code}')" 200
+  assert_equal "$(ask /v1/models --header "$(key_header "$old")" --output /dev/null --write-out '%{http_code}')" 401
+  assert_equal "$(llm_jobs | grep migrate)" "$migrated"
+}
+
+# bats test_tags=long
 @test "another list of models: read by its own Job, rolled pod by pod while callers are answered; nothing is migrated" {
   migrated=$(llm_jobs | grep migrate)
   asked_host=llm.practice.example.com
