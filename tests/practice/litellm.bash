@@ -12,8 +12,11 @@ forget_llm() {
   sql 'DROP DATABASE IF EXISTS llm_practice WITH (FORCE)'
   sql 'DROP ROLE IF EXISTS llm_practice'
   redis_command -n 10 FLUSHDB
-  rm -f "$credentials"/15_llm.{env,keys.env,services.yml}
+  rm -f "$credentials"/15_llm.{env,keys.env,services.yml} "$credentials/llm.dump"
 }
+
+# dump_llm: the database, where an upgrade looks for its dump.
+dump_llm() { "$practice" ssh practice-backend-01 'cd / && runuser -u postgres -- pg_dump --format=custom llm_practice' </dev/null >"$credentials/llm.dump"; }
 
 # give_files: the operator's own: a key, and a service of a stand-in that is there already.
 give_files() {

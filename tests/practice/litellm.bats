@@ -241,8 +241,14 @@ stored_values() { sql "SELECT credential_values->>'mark' FROM \"LiteLLM_Credenti
 }
 
 # bats test_tags=long
-@test "an upgrade that leaves the schema alone can be rolled back" {
+@test "an upgrade wants a dump; one that leaves the schema alone can be rolled back" {
   use_llm 1.108.15
+  before=$(llm_state)
+  run -3 llm --upgrade
+  assert_output --partial 'llm.dump is not there'
+  assert_output --partial 'pg_dump --format=custom'
+  assert_equal "$(llm_state)" "$before"
+  dump_llm
   run -0 llm --upgrade
   assert_equal "$(llm_image)" keybuzz-practice/litellm:1.108.15
   run -0 kit --module 15 --rollback
@@ -269,6 +275,7 @@ stored_values() { sql "SELECT credential_values->>'mark' FROM \"LiteLLM_Credenti
 @test "across the schema that moved a rollback is refused, exit 5, with the commands that restore" {
   run -5 kit --module 15 --rollback 1
   assert_output --partial 'the database has moved on'
+  assert_output --partial 'llm.dump was made'
   assert_output --partial 'pg_restore'
 }
 

@@ -364,9 +364,14 @@ test('lost files are filled again from a Secret that no pod reads', () => {
 test('an uninstall says that the database and the volume stay; a rollback asks the last migration', () => {
   assert.match(
     llm.stays(settingsFor()).join('\n'),
-    /database and role llm_staging[^]*volume claim qdrant-storage/,
+    /database and role llm_staging[^]*volume claim qdrant-storage[^]*LITELLM_SALT_KEY.*dumps/,
   )
-  const { lastMigration, restore, backup } = llm.schema(settingsFor())
+  const { lastMigration, restore, backup, dump } = llm.schema(settingsFor())
+  // An upgrade requires the file that the first line of the backup writes.
+  assert.equal(dump, 'credentials/staging/llm.dump')
+  assert.match(backup[0] ?? '', / --file credentials\/staging\/llm\.dump llm_staging /)
+  assert.equal(backup[1], 'test -s credentials/staging/llm.dump   # an empty file is no backup: do not go on')
+  assert.match(restore[1] ?? '', / credentials\/staging\/llm\.dump /)
   assert.match(lastMigration, /_prisma_migrations/)
   assert.match(backup.join('\n'), /pg_dump[^]*LITELLM_SALT_KEY[^]*Qdrant by its API, never its folder/)
   assert.match(restore[0] ?? '', /scale deployment litellm --replicas 0/)
