@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, mock, test } from 'node:test'
 import { runChecks, type Outcome } from '../../../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
-import { createLimits } from '../../../../scripts/15_llm/checks-keys.mts'
+import { createLimits, createVirtualKey } from '../../../../scripts/15_llm/checks-keys.mts'
 import { createSalt } from '../../../../scripts/15_llm/checks-salt.mts'
 import { checks } from '../../../../scripts/15_llm/checks.mts'
 import { saved } from './settings.mts'
@@ -243,6 +243,23 @@ const wrong: Wrong[] = [
     /served: \/metrics 401/,
   ],
   [
+    'litellm.hidden',
+    'an admin interface that is public',
+    { fault: at('/ui/', { type: 'text/html', pieces: ['<html>LiteLLM</html>'] }) },
+    'failed',
+    /served: \/ui\/ 200$/,
+  ],
+  [
+    'litellm.hidden',
+    'metrics that anybody reads, where the admin interface is published',
+    {
+      more: { LITELLM_ADMIN_UI: 'true' },
+      fault: at('/metrics', { type: 'text/plain', pieces: ['# HELP litellm_requests\n'] }),
+    },
+    'failed',
+    /served: \/metrics 200$/,
+  ],
+  [
     'litellm.migrated',
     'a migration that is half done',
     { sql: { migrations: '1 2' } },
@@ -308,6 +325,17 @@ const wrong: Wrong[] = [
     { fault: at('/collections', { json: { result: { collections: [] } } }) },
     'failed',
     /no key and wrong key: 200 200/,
+  ],
+  [
+    'qdrant.refusals',
+    'a Qdrant that takes any key',
+    {
+      fault: at('/collections', ({ key }) =>
+        key === '' ? undefined : { json: { result: { collections: [] } } },
+      ),
+    },
+    'failed',
+    /no key and wrong key: 401 200/,
   ],
   [
     'qdrant.search',
@@ -442,6 +470,31 @@ test('a pod that has not read the credential yet is waited for, and not for ever
     (await outcomeIn(0))?.evidence ?? '',
     /^litellm-2 does not show keybuzz-salt, which is in the database: 404/,
   )
+})
+
+test('a deleted key that the other pod still accepts: the check waits until it is forgotten, and then fails', async () => {
+  let accepts = 2
+  const fault = at(chat, ({ pod: asked, key }) =>
+    asked === 1 && !world.state.keys.has(key) && (accepts -= 1) >= 0 ? answered : undefined,
+  )
+  const outcomeWithin = async (forgotten: number) =>
+    (await runChecks([createVirtualKey(forgotten)], world.tools({ fault })))[0]
+  const waited = await outcomeWithin(20_000)
+  assert.match(waited?.evidence ?? '', /then deleted: 401 on both$/)
+  accepts = Infinity
+  const given = await outcomeWithin(0)
+  assert.equal(given?.result, 'failed')
+  assert.match(given.evidence, /^deleted, and after 0 s still answered 200 by the other pod$/)
+})
+
+test('where the admin interface is published, health and interface are served; metrics ask for a key', async () => {
+  const open = ({ path }: Asked): Given | undefined =>
+    path === '/metrics' ? { status: 401, json: { error: 'no key' } } : { json: { db: 'connected' } }
+  const { result, evidence } = await outcomeOf('litellm.hidden', {
+    more: { LITELLM_ADMIN_UI: 'true' },
+    fault: open,
+  })
+  assert.equal(`${result}: ${evidence}`, 'passed: /metrics are not served')
 })
 
 test('litellm.key deletes its key, also when it fails', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Tools as ReaderTools } from '../../../../lib/checks/checks.mts'
 import { createHttp } from '../../../../lib/checks/http.mts'
+import type { RawValues } from '../../../../lib/settings/settings.mts'
 import { readVersions } from '../../../../lib/settings/versions.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { checksSource } from '../../../../scripts/15_llm/python.mts'
@@ -167,6 +168,8 @@ export interface World {
     readonly stored?: number
   }
   readonly settings?: LlmSettings
+  /** Settings in addition to those of the tests. */
+  readonly more?: RawValues
   readonly shipped?: number
   /** What the API server says when a service is asked. */
   readonly service?: () => Promise<string>
@@ -237,7 +240,7 @@ export async function startWorld(): Promise<Started> {
       fault = world.fault ?? (() => undefined)
       const settings =
         world.settings ??
-        settingsFor({ INGRESS_ADDRESSES: `${address(4)}:8000`, SERVICES_YML: services }, 'dev')
+        settingsFor({ INGRESS_ADDRESSES: `${address(4)}:8000`, SERVICES_YML: services, ...world.more }, 'dev')
       const sql = { migrations: '0 2', models: '', stored: 0, ...world.sql }
       return {
         settings,
