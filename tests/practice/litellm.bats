@@ -39,6 +39,15 @@ with_file() {
   cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/$1"
 }
 
+# sends_nothing: a run that finds everything as it should be, and changes no object.
+sends_nothing() {
+  local before
+  before=$(llm_state)
+  run -0 llm
+  assert_output --partial 'nothing to do'
+  assert_equal "$(llm_state)" "$before"
+}
+
 nothing_written() {
   assert_equal "$(sql "select count(*) from pg_database where datname = 'llm_practice'")" 0
   run -1 kubectl get namespace llm-practice
@@ -94,6 +103,13 @@ nothing_written() {
   assert_equal "$(sql "select rolsuper from pg_roles where rolname = 'llm_practice'")" f
   assert [ "$(sql "select count(*) from pg_tables where tablename like 'LiteLLM_%'" llm_practice)" -gt 40 ]
   assert_equal "$(sql "select distinct tableowner from pg_tables where schemaname = 'public'" llm_practice)" llm_practice
+}
+
+@test "LiteLLM is called what it is, in the first line of its log and in the report" {
+  run -0 --separate-stderr kubectl logs deployment/litellm --namespace llm-practice
+  assert_line --index 0 --partial 'STAND-IN of LiteLLM 1.108.14'
+  run -0 cat validation/practice/MODULE15_VALIDATION.md
+  assert_output --partial 'Met: a stand-in, not the real program** (litellm): A contract server: it logs in and answers as the application would, and is not it'
 }
 
 @test "no key is in a ConfigMap, a pod's arguments, the report or the log" {
@@ -295,8 +311,34 @@ stored_values() { sql "SELECT credential_values->>'mark' FROM \"LiteLLM_Credenti
   ensure_volume
   give_files
   die_at_each_write 8 15 --yes
-  before=$(llm_state)
-  run -0 llm
-  assert_output --partial 'nothing to do'
-  assert_equal "$(llm_state)" "$before"
+  sends_nothing
+}
+
+# bats test_tags=long
+@test "upgrade, killed after each write" {
+  use_llm 1.108.15
+  dump_llm
+  die_at_each_write 3 15 --upgrade --yes
+  assert_equal "$(llm_image)" keybuzz-practice/litellm:1.108.15
+  assert_equal "$(llm_jobs | grep -c migrate)" 1
+  sends_nothing
+}
+
+# bats test_tags=long
+@test "rollback, killed after each write" {
+  # Named: without a number, a rollback that got through is itself what the next one would go back from.
+  die_at_each_write 2 15 --rollback 1
+  assert_equal "$(llm_image)" keybuzz-practice/litellm:1.108.14
+  sends_nothing
+}
+
+# bats test_tags=long
+@test "uninstall, killed after each write; then only database and volume are left, and the next one has nothing to do" {
+  die_at_each_write 2 15 --uninstall --confirm llm
+  run -0 of_llm jobs,deployments,statefulsets,secrets,configmaps,ingresses name
+  assert_output ''
+  run -0 kubectl get persistentvolumeclaim qdrant-storage --namespace llm-practice -o name
+  assert_equal "$(sql "select count(*) from pg_database where datname = 'llm_practice'")" 1
+  run -0 kit --module 15 --uninstall --confirm llm
+  assert_output --partial 'is not installed in practice'
 }
