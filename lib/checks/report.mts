@@ -145,7 +145,9 @@ function summary(report: Report): string[] {
     ...images
       .filter(({ standIn }) => standIn !== undefined)
       .map(({ name, standIn }) => `- **Met: a stand-in, not the real program** (${name}): ${standIn}`),
-    ...images.flatMap(({ name, made }) => (made === undefined ? [] : [`- Met: ${name}, ${inMarkdown(made)}`])),
+    ...images.flatMap(({ name, made }) =>
+      made === undefined ? [] : [`- Met: ${name}, ${inMarkdown(made)}`],
+    ),
     ...metAsCluster(report),
     ...(isReal(report) ? ['- Met: the real program'] : []),
   ]
