@@ -72,10 +72,11 @@ const isRefused = ({ status }: { status: number }): boolean => status === 429
 
 const isOther = ({ status }: { status: number }): boolean => status !== 200 && status !== 429
 
-/** Milliseconds until no pod accepts a deleted key: more than twice user_api_key_cache_ttl. */
-const forgotten = 25_000
-
-export const virtualKey: LlmCheck = {
+/**
+ * The check of a virtual key.
+ * @param forgotten milliseconds until no pod accepts a deleted key
+ */
+export const createVirtualKey = (forgotten: number): LlmCheck => ({
   id: 'litellm.key',
   title: 'A virtual key is made, works, is limited over all pods, and ends when it is deleted',
   fix: 'kubectl -n NAMESPACE logs POD; 401 of a new key: the pods do not share one database; more than its limit: Redis is not reached',
@@ -131,4 +132,7 @@ export const virtualKey: LlmCheck = {
       if (!removed) await askInside(tools, [remove], name)
     }
   },
-}
+})
+
+/** More than twice user_api_key_cache_ttl. */
+export const virtualKey = createVirtualKey(25_000)

@@ -5,6 +5,7 @@ import type { ChecksOf } from '../../lib/run/module.mts'
 import { limits, virtualKey } from './checks-keys.mts'
 import { application, services } from './checks-pods.mts'
 import { qdrantRefusals, qdrantWrites } from './checks-qdrant.mts'
+import { salt } from './checks-salt.mts'
 import { hidden, migrated, models, refusals, stream } from './checks-visitor.mts'
 import { fileKeys } from './environment.mts'
 import { llm } from './module.mts'
@@ -15,7 +16,7 @@ export const checks: ChecksOf<typeof llm> = [
   deniedImages(
     application.name,
     names.namespace,
-    'of LiteLLM: run the module with --upgrade; of a service: correct its image in 15_llm.services.yml; then replace what it saw: keys of providers, virtual keys, the passwords of PostgreSQL and Redis',
+    'of LiteLLM: run the module with --upgrade; of a service: correct its image in 15_llm.services.yml; then replace what it saw: LITELLM_MASTER_KEY, keys of providers, virtual keys, the passwords of PostgreSQL and Redis',
   ),
   refusals,
   models,
@@ -24,6 +25,7 @@ export const checks: ChecksOf<typeof llm> = [
   stream,
   hidden,
   migrated,
+  salt,
   services,
   qdrantRefusals,
   qdrantWrites,

@@ -11,6 +11,7 @@ import {
   searchPoint,
   writePoint,
 } from './checks-qdrant.mts'
+import { loading, shownAt, shownValue } from './checks-salt.mts'
 import { hasQdrant } from './manifests-services.mts'
 import type { llm } from './module.mts'
 import { names, proxyPort } from './names.mts'
@@ -20,31 +21,16 @@ import type { LlmSettings } from './settings.mts'
 type LlmDrill = Drill<LlmSettings>
 
 const service = `http://litellm:${proxyPort}`
-const stored = (name: string): Inside => ({ url: `${service}/credentials/by_name/${name}`, as: 'master' })
 const removal = (name: string): Inside => ({
   url: `${service}/credentials/${name}`,
   method: 'DELETE',
   as: 'master',
 })
 
-/** Milliseconds until a pod has read a stored credential: LiteLLM reads them twice a minute. */
-const loaded = 75_000
-
-interface Shown {
-  readonly credential_values?: { readonly api_key?: unknown }
-}
-
-/** The first and last characters of a stored credential, as LiteLLM shows it; undefined when it cannot read it. */
-function shownBy(reply: Reply): string | undefined {
-  if (reply.status !== 200) return undefined
-  const { credential_values: values = {} } = dataOf<Shown>(reply, 'show a stored credential')
-  return typeof values.api_key === 'string' && values.api_key !== '' ? values.api_key : undefined
-}
-
 const ask = async (tools: Tools, request: Inside): Promise<Reply> =>
   (await askInside(tools, [request]))[0] ?? { status: 0, text: 'no answer' }
 
-// It sees nothing of older rows: of these no route of LiteLLM says whether it can read them.
+// Of older rows the check litellm.decrypts tells.
 const salt: LlmDrill = {
   id: 'litellm.salt',
   title: 'A stored credential still decrypts after every pod was lost',
@@ -80,10 +66,9 @@ const salt: LlmDrill = {
 
 /** What the pods show of a stored credential, once one of them has read it; undefined if none has in time. */
 const awaitShown = (tools: Tools, name: string): Promise<string | undefined> =>
-  pollUntil(async () => shownBy(await ask(tools, stored(name))), {
+  pollUntil(async () => shownValue(await ask(tools, shownAt(service, name)), 'api_key'), {
     until: (shown) => shown !== undefined,
-    milliseconds: loaded,
-    every: 3000,
+    ...loading,
   })
 
 interface Credentials {

@@ -21,6 +21,9 @@ import { own, shared, type LlmSettings } from './settings.mts'
 const snapshot = (ENV: string): string =>
   `Qdrant by its API, never its folder: kubectl --namespace ${names.namespace(ENV)} port-forward service/qdrant 6333, then GET /collections, and POST /snapshots below each of them`
 
+/** Where the dump is made and looked for, from the kit's folder and without its ending. */
+const dumpFile = ({ ENV }: LlmSettings): string => `credentials/${ENV}/llm`
+
 export const llm = defineModule({
   ...identity,
   title: 'LiteLLM & AI services',
@@ -79,15 +82,17 @@ export const llm = defineModule({
   ],
   schema: (settings: LlmSettings) => ({
     database: databaseOf(settings),
+    dump: `${dumpFile(settings)}.dump`,
     lastMigration:
       'select migration_name from _prisma_migrations where finished_at is not null order by finished_at desc, migration_name desc limit 1',
     ...databaseDump({
       settings,
       database: databaseOf(settings),
       password: `LITELLM_POSTGRES_PASSWORD in credentials/${settings.ENV}/15_llm.env`,
-      file: 'llm',
+      file: dumpFile(settings),
       namespace: names.namespace(settings.ENV),
       beside: [
+        `test -s ${dumpFile(settings)}.dump   # an empty file is no backup: do not go on`,
         `a copy of credentials/${settings.ENV}/15_llm.env: LITELLM_SALT_KEY belongs to that dump`,
         ...(hasQdrant(settings) ? [snapshot(settings.ENV)] : []),
       ],
@@ -101,6 +106,7 @@ export const llm = defineModule({
       ? [`volume claim ${qdrantClaim} in ${names.namespace(settings.ENV)}: every vector of Qdrant`]
       : []),
     'the key keybuzz:owner in its Redis database',
+    'LITELLM_SALT_KEY in 15_llm.env, without which what is stored there cannot be read, and your dumps',
     ...staysInVault(deliveryTo(settings)),
   ],
   information: (settings: LlmSettings) => [

@@ -55,7 +55,7 @@ export const own = [
       /^sk-[A-Za-z0-9_-]{32,96}$/.test(value)
         ? undefined
         : 'must be sk- and 32 to 96 letters, digits, dashes or underscores',
-    keep: true,
+    // No `keep`: with a salt key of its own LiteLLM encrypts nothing by it, and a key that leaked must be replaced.
   },
   {
     key: 'LITELLM_SALT_KEY',

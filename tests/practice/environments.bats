@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Two environments, blue and green, on one cluster, one PostgreSQL and one Redis: side by side, and every clash
-# refused before any write. With the quick stand-in of n8n. About 70 s on 2 cores.
+# refused before any write. With the quick stand-in of n8n; at the end with Superset's and LiteLLM's.
 # bats file_tags=long
 
 setup_file() {
@@ -23,18 +23,21 @@ teardown_file() {
 
 setup() { load helper; }
 
-teardown() { explain_failure n8n-blue n8n-green; }
+teardown() { explain_failure {n8n,superset,llm}-{blue,green}; }
 
 forget_colours() {
-  local colour
+  local colour slug number
   for colour in blue green; do
     remove_namespace "n8n-$colour"
     kubectl delete secrets --namespace keybuzz-system --selector "keybuzz.io/revision-env=$colour" --ignore-not-found
-    sql "DROP DATABASE IF EXISTS n8n_$colour WITH (FORCE)"
-    sql "DROP ROLE IF EXISTS n8n_$colour"
+    kubectl delete namespace "superset-$colour" "llm-$colour" --ignore-not-found --timeout=400s
+    for slug in n8n superset llm; do
+      sql "DROP DATABASE IF EXISTS ${slug}_$colour WITH (FORCE)"
+      sql "DROP ROLE IF EXISTS ${slug}_$colour"
+    done
   done
   sql 'DROP DATABASE IF EXISTS n8n_red' && sql 'DROP ROLE IF EXISTS n8n_red'
-  redis_command -n 5 FLUSHDB && redis_command -n 6 FLUSHDB
+  for number in 5 6 11 12 13 14; do redis_command -n "$number" FLUSHDB; done
   rm -rf {credentials,logs,validation}/{blue,green,red}
 }
 
@@ -136,4 +139,47 @@ refused() {
   assert_output --partial 'was not "blue"'
   run -0 in_colour green --set N8N_WEBHOOKS_MAX=3 --confirm green
   sed -i "s/^PROTECTED=.*/PROTECTED='false'/" credentials/green/platform.env
+}
+
+# pods_of NAMESPACE: their uids.
+pods_of() { kubectl get pods --namespace "$1" -o 'jsonpath={range .items[*]}{.metadata.uid}{"\n"}{end}' | sort; }
+
+# key_of COLOUR MODULE KEY: the line of that setting.
+key_of() { grep "^$3=" credentials/"$1"/"$2".env; }
+
+# two_of MODULE SLUG PREFIX SECRET REDIS_DATABASE FLAG...: that module in blue, and in green with the next Redis database.
+# Each has its own of everything, and sends nothing again; the other's Redis database is refused; blue goes, green stays.
+two_of() {
+  local module=$1 slug=$2 prefix=$3 secret=$4 number=$5 flags=("${@:6}") colour before
+  for colour in blue green; do
+    run -0 ./00_master_install.mjs --env "$colour" --module "$module" --yes --set "${prefix}_HOST=$slug.$colour.example.com" \
+      --set "${prefix}_REDIS_DB=$number" "${flags[@]}"
+    number=$((number + 1))
+  done
+  for colour in blue green; do
+    run -0 ./00_master_install.mjs --env "$colour" --module "$module" --yes
+    assert_output --partial 'nothing to do, revision 1 is current'
+    assert_equal "$(sql "select datdba::regrole from pg_database where datname = '${slug}_$colour'")" "${slug}_$colour"
+  done
+  assert_not_equal "$(key_of blue "${module}_$slug" "$secret")" "$(key_of green "${module}_$slug" "$secret")"
+  refused 5 ./00_master_install.mjs --env green --module "$module" --yes --set "${prefix}_REDIS_DB=$5"
+  assert_output --partial "blue/${module}_$slug"
+  run -0 ./00_master_install.mjs --env green --module "$module" --yes --set "${prefix}_REDIS_DB=$((number - 1))"
+  before=$(pods_of "$slug-green")
+  run -0 ./00_master_install.mjs --env blue --module "$module" --uninstall --confirm "$slug"
+  assert_equal "$(pods_of "$slug-green")" "$before"
+  run -0 ./00_master_install.mjs --env green --module "$module" --verify
+  # The nodes have no room for everything at once.
+  run -0 ./00_master_install.mjs --env green --module "$module" --uninstall --confirm "$slug"
+}
+
+@test "Superset in blue and in green: each its own namespace, database, role, key and Redis database; one goes, the other stays" {
+  remove_namespace n8n-green
+  two_of 13 superset SUPERSET SUPERSET_SECRET_KEY 11 --set SUPERSET_WEB_MAX=2 --set SUPERSET_WORKERS_MAX=2
+}
+
+@test "LiteLLM in blue and in green: each its own namespace, database, role, key and Redis database; one goes, the other stays" {
+  for colour in blue green; do cp -p "$credentials/15_llm.models.yml" "credentials/$colour/"; done
+  # Without Qdrant: the platform has a folder for one volume.
+  two_of 15 llm LITELLM LITELLM_SALT_KEY 13 --set LITELLM_REPLICAS_MAX=2 --set VECTOR_STORE_URL=https://vectors.example.com
 }

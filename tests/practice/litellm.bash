@@ -12,8 +12,11 @@ forget_llm() {
   sql 'DROP DATABASE IF EXISTS llm_practice WITH (FORCE)'
   sql 'DROP ROLE IF EXISTS llm_practice'
   redis_command -n 10 FLUSHDB
-  rm -f "$credentials"/15_llm.{env,keys.env,services.yml}
+  rm -f "$credentials"/15_llm.{env,keys.env,services.yml} "$credentials/llm.dump"
 }
+
+# dump_llm: the database, where an upgrade looks for its dump.
+dump_llm() { "$practice" ssh practice-backend-01 'cd / && runuser -u postgres -- pg_dump --format=custom llm_practice' </dev/null >"$credentials/llm.dump"; }
 
 # give_files: the operator's own: a key, and a service of a stand-in that is there already.
 give_files() {
@@ -58,6 +61,23 @@ of_llm() { kubectl get "$1" --namespace llm-practice --selector keybuzz.io/modul
 llm_jobs() { of_llm jobs 'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.status.succeeded}{"\n"}{end}' | sort; }
 llm_image() { kubectl get deployment litellm --namespace llm-practice -o 'jsonpath={.spec.template.spec.containers[0].image}'; }
 use_llm() { sed -i -E "s#(keybuzz-practice/litellm):[0-9.]+#\1:$1#" "$credentials/versions.json"; }
+
+# key_header KEY: a file with the header by which curl sends that key, which is then on no command line.
+key_header() {
+  printf 'Authorization: Bearer %s\n' "$1" | install -m 600 /dev/stdin "$BATS_TEST_TMPDIR/key"
+  echo "@$BATS_TEST_TMPDIR/key"
+}
+
+# sealed_with KEY TEXT: TEXT as LiteLLM encrypts it with that salt key.
+sealed_with() {
+  SALT=$1 TEXT=$2 node --input-type=module <<'JS'
+import { createCipheriv, createHash, randomBytes } from 'node:crypto'
+const iv = randomBytes(12)
+const cipher = createCipheriv('aes-256-gcm', createHash('sha256').update(process.env.SALT).digest(), iv)
+const sealed = Buffer.concat([iv, cipher.update(process.env.TEXT), cipher.final(), cipher.getAuthTag()])
+console.log(`v2:gcm:${sealed.toString('base64').replaceAll('+', '-').replaceAll('/', '_')}`)
+JS
+}
 
 # llm_state: everything module 15 owns, by name and version.
 llm_state() {

@@ -40,6 +40,15 @@ with_file() {
   cp -p "$BATS_TEST_TMPDIR/saved" "$credentials/$1"
 }
 
+# sends_nothing: a run that finds everything as it should be, and changes no object.
+sends_nothing() {
+  local before
+  before=$(llm_state)
+  run -0 llm
+  assert_output --partial 'nothing to do'
+  assert_equal "$(llm_state)" "$before"
+}
+
 nothing_written() {
   assert_equal "$(sql "select count(*) from pg_database where datname = 'llm_practice'")" 0
   run -1 kubectl get namespace llm-practice
@@ -104,6 +113,14 @@ nothing_written() {
   assert_output --partial '(qdrant): A stand-in over the real engine (qdrant-edge 0.9.0)'
 }
 
+# bats test_tags=long
+@test "LiteLLM is called what it is, in the first line of its log and in the report" {
+  run -0 --separate-stderr kubectl logs deployment/litellm --namespace llm-practice
+  assert_line --index 0 --partial 'STAND-IN of LiteLLM 1.108.14'
+  run -0 cat validation/practice/MODULE15_VALIDATION.md
+  assert_output --partial 'Met: a stand-in, not the real program** (litellm): A contract server: it logs in and answers as the application would, and is not it'
+}
+
 @test "no key is in a ConfigMap, a pod's arguments, the report or the log" {
   for key in LITELLM_MASTER_KEY LITELLM_SALT_KEY LITELLM_POSTGRES_PASSWORD QDRANT_API_KEY REDIS_PASSWORD; do
     secret=$(setting "$key" | head -n 1)
@@ -152,11 +169,31 @@ nothing_written() {
 }
 
 # bats test_tags=long
+@test "a master key that leaked: in the file alone exit 5; by the answers file the new one is let in and the old one is not" {
+  old=$(setting LITELLM_MASTER_KEY)
+  new=sk-$(head -c 24 /dev/urandom | base64 -w0 | tr '+/' ab)
+  migrated=$(llm_jobs | grep migrate)
+  with_setting "$credentials/15_llm.env" LITELLM_MASTER_KEY "$new" llm
+  assert_equal "$status" 5
+  assert_output --partial 'give the new one in this run: --answers FILE'
+  refute_output --partial "$new"
+  printf "LITELLM_MASTER_KEY='%s'\n" "$new" | install -m 600 /dev/stdin "$BATS_TEST_TMPDIR/answers"
+  run -0 llm --answers "$BATS_TEST_TMPDIR/answers"
+  refute_output --partial "$new"
+  assert_output --partial 'checks passed'
+  assert_equal "$(setting LITELLM_MASTER_KEY)" "$new"
+  asked_host=llm.practice.example.com
+  assert_equal "$(ask /v1/models --header "$(key_header "$new")" --output /dev/null --write-out '%{http_code}')" 200
+  assert_equal "$(ask /v1/models --header "$(key_header "$old")" --output /dev/null --write-out '%{http_code}')" 401
+  assert_equal "$(llm_jobs | grep migrate)" "$migrated"
+}
+
+# bats test_tags=long
 @test "another list of models: read by its own Job, rolled pod by pod while callers are answered; nothing is migrated" {
   migrated=$(llm_jobs | grep migrate)
   asked_host=llm.practice.example.com
-  printf 'Authorization: Bearer %s\n' "$(setting LITELLM_MASTER_KEY)" | install -m 600 /dev/stdin "$BATS_TEST_TMPDIR/key"
-  (while :; do ask /v1/models --header "@$BATS_TEST_TMPDIR/key" --output /dev/null --write-out '%{http_code}\n'; sleep 0.2; done >"$BATS_TEST_TMPDIR/codes") &
+  header=$(key_header "$(setting LITELLM_MASTER_KEY)")
+  (while :; do ask /v1/models --header "$header" --output /dev/null --write-out '%{http_code}\n'; sleep 0.2; done >"$BATS_TEST_TMPDIR/codes") &
   caller=$!
   printf '  - { alias: second, model: openai/second, key: PRACTICE_KEY, base: "http://llm-checks:8080/v1" }\n' >>"$credentials/15_llm.models.yml"
   run llm
@@ -196,6 +233,27 @@ nothing_written() {
   assert_output --partial 'qdrant.restart'
 }
 
+# stored_values: of the credential by which the check sees the salt key, as they are in the table.
+stored_values() { sql "SELECT credential_values->>'mark' FROM \"LiteLLM_CredentialsTable\" WHERE credential_name = 'keybuzz-salt'" llm_practice; }
+
+# bats test_tags=long
+@test "rows of another salt key, as after a restored dump: the check says so; without its row the key of today counts" {
+  assert_regex "$(stored_values)" '^v2:gcm:'
+  theirs=$(sealed_with another-salt-key-of-another-environment 'encrypted with the salt key of this database')
+  sql "UPDATE \"LiteLLM_CredentialsTable\" SET credential_values = jsonb_build_object('mark', '$theirs') WHERE credential_name = 'keybuzz-salt'" llm_practice
+  run -10 kit --module 15 --verify
+  assert_output --partial 'LITELLM_SALT_KEY is not the one this database was written with'
+  assert_output --partial 'README of module 15, "Another salt key"'
+  run -0 --separate-stderr kubectl logs --namespace llm-practice --selector app.kubernetes.io/component=proxy --tail=-1
+  assert_output --partial 'Error decrypting value for key: mark'
+  refute_output --partial "$(setting LITELLM_SALT_KEY)"
+  asked_host=llm.practice.example.com
+  run -0 ask /credentials/keybuzz-salt --request DELETE --header "$(key_header "$(setting LITELLM_MASTER_KEY)")"
+  run -0 kit --module 15 --verify
+  assert_regex "$(stored_values)" '^v2:gcm:'
+  assert_not_equal "$(stored_values)" "$theirs"
+}
+
 # bats test_tags=long
 @test "another module or environment with its Redis database: exit 5, before any write" {
   rm -rf credentials/blue && install -d -m 700 credentials/blue
@@ -208,8 +266,14 @@ nothing_written() {
 }
 
 # bats test_tags=long
-@test "an upgrade that leaves the schema alone can be rolled back" {
+@test "an upgrade wants a dump; one that leaves the schema alone can be rolled back" {
   use_llm 1.108.15
+  before=$(llm_state)
+  run -3 llm --upgrade
+  assert_output --partial 'llm.dump is not there'
+  assert_output --partial 'pg_dump --format=custom'
+  assert_equal "$(llm_state)" "$before"
+  dump_llm
   run -0 llm --upgrade
   assert_equal "$(llm_image)" keybuzz-practice/litellm:1.108.15
   run -0 kit --module 15 --rollback
@@ -236,6 +300,7 @@ nothing_written() {
 @test "across the schema that moved a rollback is refused, exit 5, with the commands that restore" {
   run -5 kit --module 15 --rollback 1
   assert_output --partial 'the database has moved on'
+  assert_output --partial 'llm.dump was made'
   assert_output --partial 'pg_restore'
 }
 
@@ -255,8 +320,34 @@ nothing_written() {
   ensure_volume
   give_files
   die_at_each_write 8 15 --yes
-  before=$(llm_state)
-  run -0 llm
-  assert_output --partial 'nothing to do'
-  assert_equal "$(llm_state)" "$before"
+  sends_nothing
+}
+
+# bats test_tags=long
+@test "upgrade, killed after each write" {
+  use_llm 1.108.15
+  dump_llm
+  die_at_each_write 3 15 --upgrade --yes
+  assert_equal "$(llm_image)" keybuzz-practice/litellm:1.108.15
+  assert_equal "$(llm_jobs | grep -c migrate)" 1
+  sends_nothing
+}
+
+# bats test_tags=long
+@test "rollback, killed after each write" {
+  # Named: without a number, a rollback that got through is itself what the next one would go back from.
+  die_at_each_write 2 15 --rollback 1
+  assert_equal "$(llm_image)" keybuzz-practice/litellm:1.108.14
+  sends_nothing
+}
+
+# bats test_tags=long
+@test "uninstall, killed after each write; then only database and volume are left, and the next one has nothing to do" {
+  die_at_each_write 2 15 --uninstall --confirm llm
+  run -0 of_llm jobs,deployments,statefulsets,secrets,configmaps,ingresses name
+  assert_output ''
+  run -0 kubectl get persistentvolumeclaim qdrant-storage --namespace llm-practice -o name
+  assert_equal "$(sql "select count(*) from pg_database where datname = 'llm_practice'")" 1
+  run -0 kit --module 15 --uninstall --confirm llm
+  assert_output --partial 'is not installed in practice'
 }

@@ -54,6 +54,15 @@ state() {
     -o 'jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{"\n"}{end}'
 }
 
+# sends_nothing: a run that finds everything as it should be, and changes no object.
+sends_nothing() {
+  local before
+  before=$(state)
+  run -0 superset
+  assert_output --partial 'nothing to do'
+  assert_equal "$(state)" "$before"
+}
+
 # bats test_tags=long
 @test "an image without the driver: exit 9, what to build, and the database has no table" {
   use 6.1.2
@@ -101,6 +110,13 @@ state() {
   assert_output --partial '/version tells the version to everybody'
 }
 
+@test "web, worker and beat say in their first log line that they are a stand-in" {
+  for part in superset superset-worker superset-beat; do
+    run -0 --separate-stderr kubectl logs "deployment/$part" --namespace superset-practice
+    assert_line --index 0 --partial 'STAND-IN of Superset 6.1.0'
+  done
+}
+
 @test "a second install sends nothing and runs no Job again" {
   before=$(state)
   run -0 superset
@@ -140,6 +156,18 @@ state() {
   assert_output --partial "SUPERSET_QUERY_SECONDS_MAX='120'"
   run -0 scripts/13_superset/13_superset_00_setup_credentials.mts --env practice --set SUPERSET_QUERY_SECONDS_MAX=120
   run -0 grep -F "$(grep ^SUPERSET_SECRET_KEY= <<<"$before")" "$credentials/13_superset.env"
+}
+
+# bats test_tags=long
+@test "Redis away: no query is taken, and the check says that it is the broker; no pod ends, and the next query completes" {
+  in_backend 'systemctl stop redis-server'
+  run kit --module 13 --verify
+  in_backend 'systemctl start redis-server'
+  assert_equal "$status" 10
+  assert_output --partial 'superset.sqllab'
+  run -0 cat validation/practice/MODULE13_VALIDATION.md
+  assert_output --partial 'the broker took no task: the web pods do not reach Redis'
+  run -0 kit --module 13 --verify
 }
 
 # bats test_tags=long
@@ -192,4 +220,25 @@ state() {
   run -0 kubectl get jobs,deployments,secrets,configmaps,ingresses --namespace superset-practice --selector keybuzz.io/module=13_superset -o name
   assert_output ''
   assert_equal "$(sql "select count(*) from pg_database where datname = 'superset_practice'")" 1
+}
+
+# bats test_tags=long
+@test "install, killed after each write: the next run goes on, and when one got through the one after it sends nothing" {
+  cp -p "$BATS_FILE_TMPDIR/versions.json" "$credentials/versions.json"
+  forget_superset
+  die_at_each_write 8 13 --yes
+  sends_nothing
+}
+
+# bats test_tags=long
+@test "an upgrade that moves the schema, killed after each write: beat and workers come back, one migration was made" {
+  use 6.2.0
+  dump
+  die_at_each_write 4 13 --upgrade --yes
+  assert_equal "$(image)" keybuzz-practice/superset:6.2.0
+  assert_equal "$(replicas_of superset-beat)" 1
+  assert [ "$(replicas_of superset-worker)" -ge 2 ]
+  assert_equal "$(jobs | grep -c migrate)" 1
+  assert_equal "$(sql 'select version_num from alembic_version' superset_practice)" 9c1d7e5f2a3b
+  sends_nothing
 }

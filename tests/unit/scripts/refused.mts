@@ -5,15 +5,16 @@ import type { Module } from '../../../lib/run/module.mts'
 import { completeSettings } from '../../../lib/settings/complete.mts'
 import type { RawValues, Resolved } from '../../../lib/settings/settings.mts'
 
-/** Completes settings as a module's first step does. Nothing is asked, nothing is written. @param live Secrets' values */
+/** Completes settings as a module's first step does. Nothing is asked, nothing is written. @param live Secrets' values @param overrides the answers file */
 export const complete = (
   module: Module,
   saved: RawValues,
   live: RawValues = {},
+  overrides: RawValues = {},
 ): Promise<readonly Resolved[]> =>
   completeSettings({
     module,
-    sources: { env: 'staging', overrides: {}, saved, variables: {} },
+    sources: { env: 'staging', overrides, saved, variables: {} },
     live,
     interactive: false,
   })

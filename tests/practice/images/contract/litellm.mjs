@@ -152,24 +152,35 @@ const cipherKey = ({ LITELLM_SALT_KEY, LITELLM_MASTER_KEY }) =>
     .update(LITELLM_SALT_KEY ?? LITELLM_MASTER_KEY)
     .digest()
 
+/** The form that LiteLLM writes with encryption_algorithm aes-256-gcm; it reads it whatever it writes. */
+const form = 'v2:gcm:'
+
 function encrypted(env, text) {
   const iv = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', cipherKey(env), iv)
   const data = Buffer.concat([cipher.update(text), cipher.final()])
-  return Buffer.concat([iv, cipher.getAuthTag(), data]).toString('base64')
+  const sealed = Buffer.concat([iv, data, cipher.getAuthTag()]).toString('base64')
+  return form + sealed.replaceAll('+', '-').replaceAll('/', '_')
 }
 
-function decrypted(env, text) {
-  const bytes = Buffer.from(text, 'base64')
-  const decipher = createDecipheriv('aes-256-gcm', cipherKey(env), bytes.subarray(0, 12))
-  decipher.setAuthTag(bytes.subarray(12, 28))
+/** As LiteLLM: what cannot be decrypted is used as it is stored; only the log tells. */
+function decryptedOrStored(env, key, stored) {
   try {
-    return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString()
+    const bytes = Buffer.from(stored.slice(form.length), 'base64url')
+    const decipher = createDecipheriv('aes-256-gcm', cipherKey(env), bytes.subarray(0, 12))
+    decipher.setAuthTag(bytes.subarray(-16))
+    return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString()
   } catch {
-    console.error('Error decrypting value. Did your master_key/salt key change recently?')
-    return undefined
+    console.error(`Error decrypting value for key: ${key}, Did your master_key/salt key change recently?`)
+    return stored
   }
 }
+
+/** As LiteLLM shows a stored value: without its middle, when its key has one of these words; else whole. */
+const shown = (key, value) =>
+  /authorization|token|key|secret|credentials|password|passwd/i.test(key)
+    ? `${value.slice(0, 2)}****${value.slice(-2)}`
+    : value
 
 const error = (status, message, type = 'auth_error') => ({
   status,
@@ -336,24 +347,25 @@ async function runProxy({ env, command, version }) {
           key,
           encrypted(env, value),
         ])
-        await database.query(
+        const { rowCount } = await database.query(
           `INSERT INTO "LiteLLM_CredentialsTable" (credential_id, credential_name, credential_values, created_by, updated_by)
-           VALUES ($1, $2, $3, 'admin', 'admin')`,
+           VALUES ($1, $2, $3, 'admin', 'admin') ON CONFLICT DO NOTHING`,
           [randomUUID(), body.credential_name, JSON.stringify(Object.fromEntries(values))],
         )
-        return { json: { success: true } }
+        return rowCount === 0 ? error(409, 'Credential already exists') : { json: { success: true } }
       }),
+      // LiteLLM reads them from its memory, which it fills from the table at its start and twice a minute.
       'GET /credentials/by_name/:name': only(async ({ params }) => {
         const { rows } = await database.query(
           'SELECT credential_values FROM "LiteLLM_CredentialsTable" WHERE credential_name = $1',
           [params.name],
         )
         if (rows[0] === undefined) return error(404, 'Credential not found')
-        const shown = Object.entries(rows[0].credential_values).map(([key, value]) => {
-          const text = decrypted(env, value)
-          return [key, text === undefined ? null : `${text.slice(0, 4)}****`]
-        })
-        return { json: { credential_name: params.name, credential_values: Object.fromEntries(shown) } }
+        const values = Object.entries(rows[0].credential_values).map(([key, stored]) => [
+          key,
+          shown(key, decryptedOrStored(env, key, stored)),
+        ])
+        return { json: { credential_name: params.name, credential_values: Object.fromEntries(values) } }
       }),
       'DELETE /credentials/:name': only(async ({ params }) => {
         await database.query('DELETE FROM "LiteLLM_CredentialsTable" WHERE credential_name = $1', [

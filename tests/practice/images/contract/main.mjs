@@ -16,7 +16,9 @@ console.log(`${what}: it logs in and answers as this platform's tests need it, a
 async function openBackends({ postgres, redis, amqp }) {
   return {
     postgres: postgres && (await openPostgres({ max: 2, ...postgres }, 5, app.says.postgres)),
-    redis: redis && (await openRedis(redis, { atStart: 5000, running: 60_000 }, app.says.redis)),
+    redis:
+      redis &&
+      (await openRedis(redis, app.redisPatience ?? { atStart: 5000, running: 60_000 }, app.says.redis)),
     amqp: amqp && (await openAmqp(amqp)),
   }
 }

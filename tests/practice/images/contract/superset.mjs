@@ -105,7 +105,8 @@ async function runWorker(tools) {
   await queue.connect()
   while (!ended) {
     touch(env)
-    const taken = await queue.blPop('celery', 2)
+    // As Celery, which connects again without an end: what waits in Redis is done when it is back.
+    const taken = await queue.blPop('celery', 2).catch(() => pause(1000, null))
     if (taken === null) continue
     busy = true
     const { query } = JSON.parse(taken.element)
@@ -173,6 +174,8 @@ export const app = {
           },
         }
       : {},
+  // Redis' absence ends no process of Superset.
+  redisPatience: { atStart: 5000, running: Infinity },
   says: {
     postgres: {
       retrying: (attempt, why) => `psycopg2.OperationalError, attempt ${attempt}: ${why}`,

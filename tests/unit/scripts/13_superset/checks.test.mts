@@ -214,6 +214,8 @@ const faults: [id: string, result: 'failed' | 'warning', evidence: RegExp, world
   ['superset.form', 'failed', /request 1 with the cookie/, at('GET /api/v1/me/', { status: 401 })],
   ['superset.closed', 'failed', /open: \/api\/v1\/_openapi/, at('GET /api/v1/_openapi', { json: {} })],
   ['superset.closed', 'failed', /open: \/swagger\/v1/, at('GET /swagger/v1', { text: 'Swagger' })],
+  ['superset.closed', 'failed', /open: \/register\/form/, at('GET /register/form', { text: 'Register' })],
+  ['superset.closed', 'failed', /open: \/api\/v1\/database\//, at('GET /api/v1/database/', { json: {} })],
   [
     'superset.key',
     'failed',

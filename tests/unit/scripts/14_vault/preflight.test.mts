@@ -146,6 +146,17 @@ for (const [what, fault, exitCode, message] of wrong) {
   })
 }
 
+for (const ahead of [300, -300])
+  test(`clocks that are ${ahead} s apart: both are shown, Vault's first`, async () => {
+    vault.wrong(clock(ahead))
+    const { details } = await refusal(settingsOf())
+    const [, theirs = '', ours = ''] =
+      /^it has ([-\dT:]{19}) UTC, this machine ([-\dT:]{19}) UTC$/.exec(details[0] ?? '') ?? []
+    const [vaultMs, ownMs] = [Date.parse(`${theirs}Z`), Date.parse(`${ours}Z`)]
+    assert.ok(Math.abs(vaultMs - ownMs - ahead * 1000) <= 2000, details[0])
+    assert.ok(Math.abs(ownMs - Date.now()) < 60_000, details[0])
+  })
+
 const sealedMeanwhile: Given = { status: 503, json: { errors: ['Vault is sealed'] } }
 for (const [path, asked] of [
   ['auth/token/lookup-self', 'to show the token for the set-up'],

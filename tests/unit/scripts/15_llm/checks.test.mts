@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, mock, test } from 'node:test'
 import { runChecks, type Outcome } from '../../../../lib/checks/checks.mts'
 import { exitCodes, KitError } from '../../../../lib/base/errors.mts'
-import { createLimits } from '../../../../scripts/15_llm/checks-keys.mts'
+import { createLimits, createVirtualKey } from '../../../../scripts/15_llm/checks-keys.mts'
+import { createSalt } from '../../../../scripts/15_llm/checks-salt.mts'
 import { checks } from '../../../../scripts/15_llm/checks.mts'
 import { saved } from './settings.mts'
 import { pod, startWorld, type Asked, type Given, type Started, type World } from './world.mts'
@@ -24,7 +25,7 @@ async function outcomeOf(id: string, wrong: World): Promise<Outcome> {
   return outcome
 }
 
-test('on a LiteLLM and a Qdrant that are right, every check passes, and nothing of theirs is left', async () => {
+test('on a LiteLLM and a Qdrant that are right, every check passes, and only the credential that shows the salt key is left', async () => {
   const outcomes = await runChecks(checks, world.tools({}))
   assert.deepEqual(
     outcomes.filter(({ result }) => result !== 'passed'),
@@ -32,6 +33,7 @@ test('on a LiteLLM and a Qdrant that are right, every check passes, and nothing 
   )
   assert.equal(world.state.keys.size, 0)
   assert.equal(world.state.collections.size, 0)
+  assert.deepEqual([...world.state.credentials.keys()], ['keybuzz-salt'])
   const evidence = JSON.stringify(outcomes)
   assert.match(evidence, /3 of 6 answered, 3 refused, on two pods/)
   for (const secret of [saved['LITELLM_MASTER_KEY'], saved['QDRANT_API_KEY'], 'sk-keybuzz-check-'])
@@ -241,6 +243,23 @@ const wrong: Wrong[] = [
     /served: \/metrics 401/,
   ],
   [
+    'litellm.hidden',
+    'an admin interface that is public',
+    { fault: at('/ui/', { type: 'text/html', pieces: ['<html>LiteLLM</html>'] }) },
+    'failed',
+    /served: \/ui\/ 200$/,
+  ],
+  [
+    'litellm.hidden',
+    'metrics that anybody reads, where the admin interface is published',
+    {
+      more: { LITELLM_ADMIN_UI: 'true' },
+      fault: at('/metrics', { type: 'text/plain', pieces: ['# HELP litellm_requests\n'] }),
+    },
+    'failed',
+    /served: \/metrics 200$/,
+  ],
+  [
     'litellm.migrated',
     'a migration that is half done',
     { sql: { migrations: '1 2' } },
@@ -256,6 +275,42 @@ const wrong: Wrong[] = [
   ],
   ['litellm.migrated', 'an image that lost its migrations', { shipped: 0 }, 'failed', /ships no migration/],
   [
+    'litellm.decrypts',
+    'a row that no pod decrypts: it shows what is stored',
+    {
+      fault: at('/credentials/by_name/keybuzz-salt', {
+        json: { credential_values: { mark: 'v2:gcm:Q0la' } },
+      }),
+    },
+    'failed',
+    /^litellm-1 cannot decrypt keybuzz-salt: LITELLM_SALT_KEY is not the one this database was written with; litellm-2 cannot/,
+  ],
+  [
+    'litellm.decrypts',
+    'one pod with another salt key, of a version that shows nothing then',
+    {
+      fault: at('/credentials/by_name/keybuzz-salt', ({ pod: asked }) =>
+        asked === 1 ? { json: { credential_values: { mark: null } } } : undefined,
+      ),
+    },
+    'failed',
+    /^litellm-2 cannot decrypt keybuzz-salt/,
+  ],
+  [
+    'litellm.decrypts',
+    'a pod that does not answer it',
+    { fault: at('/credentials/by_name/keybuzz-salt', { status: 500, json: { error: 'no db' } }) },
+    'failed',
+    /^litellm-1 does not show keybuzz-salt, which is in the database: 500 .*no db/,
+  ],
+  [
+    'litellm.decrypts',
+    'LiteLLM without a pod',
+    { pods: ready({}).slice(2) },
+    'failed',
+    /there is no pod of LiteLLM/,
+  ],
+  [
     'litellm.services',
     'a service that does not answer',
     {
@@ -270,6 +325,17 @@ const wrong: Wrong[] = [
     { fault: at('/collections', { json: { result: { collections: [] } } }) },
     'failed',
     /no key and wrong key: 200 200/,
+  ],
+  [
+    'qdrant.refusals',
+    'a Qdrant that takes any key',
+    {
+      fault: at('/collections', ({ key }) =>
+        key === '' ? undefined : { json: { result: { collections: [] } } },
+      ),
+    },
+    'failed',
+    /no key and wrong key: 401 200/,
   ],
   [
     'qdrant.search',
@@ -299,6 +365,7 @@ const wrong: Wrong[] = [
 
 for (const [id, what, broken, result, evidence] of wrong) {
   test(`${id} sees ${what}`, async () => {
+    if (id === 'litellm.decrypts') await saltOutcome({})
     const outcome = await outcomeOf(id, broken)
     assert.match(outcome.evidence, evidence)
     assert.equal(outcome.result, result)
@@ -354,6 +421,89 @@ test('a limit another run has just used up is asked again in the next minute; ne
     'failed: none of 6 answered in two minutes, so nothing shows who counts',
     'passed: 3 of 6 answered, 3 refused, on two pods',
   ])
+})
+
+/** The check of the salt key on a database without the kit's credential. */
+async function saltOutcome(wrong: World, patience = { milliseconds: 0, every: 0 }): Promise<Outcome> {
+  world.state.credentials.delete('keybuzz-salt')
+  const [outcome] = await runChecks([createSalt(patience)], world.tools(wrong))
+  assert.ok(outcome !== undefined)
+  return outcome
+}
+
+test('the first check of the salt key stores the credential that later ones read; nothing else is written', async () => {
+  const first = await saltOutcome({})
+  assert.equal(
+    `${first.result}: ${first.evidence}`,
+    'passed: keybuzz-salt is stored now: later checks read it',
+  )
+  const stored = world.asked
+    .filter(({ method }) => method !== 'GET')
+    .map(({ path, body }) => ({ path, body }))
+  assert.equal(stored.length, 1)
+  assert.equal(stored[0]?.path, '/credentials')
+  const later = await outcomeOf('litellm.decrypts', {})
+  assert.equal(`${later.result}: ${later.evidence}`, 'passed: 2 pods decrypt keybuzz-salt')
+  assert.ok(world.asked.every(({ method }) => method === 'GET'))
+})
+
+test('rows that are older than that credential are a warning with a way to try them', async () => {
+  const { result, evidence, fix } = await saltOutcome({ sql: { stored: 3 } })
+  assert.equal(result, 'warning')
+  assert.match(evidence, /3 models and credentials are older/)
+  assert.match(fix, /^send a request to one of the stored models/)
+})
+
+test('it is stored by another run meanwhile: no failure; it cannot be stored: one', async () => {
+  const posted = (given: Given) => at('/credentials', ({ method }) => (method === 'POST' ? given : undefined))
+  const meanwhile = await saltOutcome({ fault: posted({ status: 409, json: { error: 'already exists' } }) })
+  assert.equal(meanwhile.result, 'passed')
+  const { result, evidence } = await saltOutcome({
+    fault: posted({ status: 500, json: { error: 'no table' } }),
+  })
+  assert.equal(result, 'failed')
+  assert.match(evidence, /^store keybuzz-salt: 500 .*no table/)
+})
+
+test('a pod that has not read the credential yet is waited for, and not for ever', async () => {
+  await saltOutcome({})
+  let unread = 2
+  const fault = at('/credentials/by_name', ({ pod: asked }) =>
+    asked === 1 && (unread -= 1) >= 0 ? { status: 404, json: {} } : undefined,
+  )
+  const outcomeIn = async (milliseconds: number) =>
+    (await runChecks([createSalt({ milliseconds, every: 1 })], world.tools({ fault })))[0]
+  assert.equal((await outcomeIn(10_000))?.evidence, '2 pods decrypt keybuzz-salt')
+  unread = Infinity
+  assert.match(
+    (await outcomeIn(0))?.evidence ?? '',
+    /^litellm-2 does not show keybuzz-salt, which is in the database: 404/,
+  )
+})
+
+test('a deleted key that the other pod still accepts: the check waits until it is forgotten, and then fails', async () => {
+  let accepts = 2
+  const fault = at(chat, ({ pod: asked, key }) =>
+    asked === 1 && !world.state.keys.has(key) && (accepts -= 1) >= 0 ? answered : undefined,
+  )
+  const outcomeWithin = async (forgotten: number) =>
+    (await runChecks([createVirtualKey(forgotten)], world.tools({ fault })))[0]
+  const waited = await outcomeWithin(20_000)
+  assert.match(waited?.evidence ?? '', /then deleted: 401 on both$/)
+  accepts = Infinity
+  const given = await outcomeWithin(0)
+  assert.equal(given?.result, 'failed')
+  assert.match(given.evidence, /^deleted, and after 0 s still answered 200 by the other pod$/)
+})
+
+test('where the admin interface is published, health and interface are served; metrics ask for a key', async () => {
+  const open = ({ path }: Asked): Given | undefined =>
+    path === '/metrics' ? { status: 401, json: { error: 'no key' } } : { json: { db: 'connected' } }
+  const { result, evidence } = await outcomeOf('litellm.hidden', {
+    more: { LITELLM_ADMIN_UI: 'true' },
+    fault: open,
+  })
+  assert.equal(`${result}: ${evidence}`, 'passed: /metrics are not served')
 })
 
 test('litellm.key deletes its key, also when it fails', async () => {

@@ -36,8 +36,8 @@ async function drillOf(id: string, lost: string[], onLoss: () => void = () => {}
 
 test('a stored credential is read again after every pod was lost, and removed', async () => {
   const lost: string[] = []
-  world.state.credentials.set('keybuzz-check-old', 'left by a killed run')
-  world.state.credentials.set('theirs', 'a credential')
+  world.state.credentials.set('keybuzz-check-old', {})
+  world.state.credentials.set('theirs', {})
   const { result } = await drillOf('litellm.salt', lost)
   assert.equal(result, 'passed')
   assert.deepEqual(lost, ['llm-dev litellm'])
@@ -47,7 +47,8 @@ test('a stored credential is read again after every pod was lost, and removed', 
 
 test('another salt key: what is shown is another value, and it is called by its name', async () => {
   const spoil = () => {
-    for (const name of world.state.credentials.keys()) world.state.credentials.set(name, 'scrambled')
+    for (const name of world.state.credentials.keys())
+      world.state.credentials.set(name, { api_key: 'v2****Q=' })
   }
   const { result, evidence } = await drillOf('litellm.salt', [], spoil)
   assert.equal(result, 'failed')

@@ -202,6 +202,18 @@ test('another list of models, or another key it uses, rolls the pods; a key it d
   )
 })
 
+test('another master key rolls the pods of LiteLLM and of the checks, and makes no Job again', () => {
+  const annotations = (name: string, more = {}) =>
+    JSON.stringify(
+      find<Deployment>(all(settingsFor(more)), 'Deployment', name).spec?.template.metadata?.annotations,
+    )
+  const more = { LITELLM_MASTER_KEY: `sk-${'another-'.repeat(5)}` }
+  for (const name of ['litellm', 'llm-checks']) assert.notEqual(annotations(name, more), annotations(name))
+  const jobNames = (settings: LlmSettings) =>
+    all(settings).flatMap(({ kind, metadata }) => (kind === 'Job' ? [metadata?.name] : []))
+  assert.deepEqual(jobNames(settingsFor(more)), jobNames(settingsFor()))
+})
+
 test('Qdrant: one unprivileged pod, a key, no telemetry, no fetching of addresses, a volume that stays', () => {
   const manifests = all(settingsFor())
   const one = find<StatefulSet>(manifests, 'StatefulSet', 'qdrant')
@@ -330,9 +342,9 @@ test('its connections are counted at their most: pods times 10, one more while t
   assert.equal(databaseOf(settingsFor({}, 'prod')).name, 'llm')
 })
 
-test('the two keys never change, and are not the same one', () => {
+test('the salt key alone can never be replaced; the two keys are not the same one', () => {
   const kept = llm.settings.filter((one) => 'keep' in one).map(({ key }) => key)
-  assert.deepEqual(kept, ['LITELLM_MASTER_KEY', 'LITELLM_SALT_KEY'])
+  assert.deepEqual(kept, ['LITELLM_SALT_KEY'])
   const rule = ruleOf('LITELLM_MASTER_KEY')
   assert.match(rule.generate?.() ?? '', /^sk-\w{32,}$/)
   for (const bad of ['sk-1234', 'a'.repeat(40), '']) assert.ok(rule.validate?.(bad, view), bad)
@@ -352,9 +364,14 @@ test('lost files are filled again from a Secret that no pod reads', () => {
 test('an uninstall says that the database and the volume stay; a rollback asks the last migration', () => {
   assert.match(
     llm.stays(settingsFor()).join('\n'),
-    /database and role llm_staging[^]*volume claim qdrant-storage/,
+    /database and role llm_staging[^]*volume claim qdrant-storage[^]*LITELLM_SALT_KEY.*dumps/,
   )
-  const { lastMigration, restore, backup } = llm.schema(settingsFor())
+  const { lastMigration, restore, backup, dump } = llm.schema(settingsFor())
+  // An upgrade requires the file that the first line of the backup writes.
+  assert.equal(dump, 'credentials/staging/llm.dump')
+  assert.match(backup[0] ?? '', / --file credentials\/staging\/llm\.dump llm_staging /)
+  assert.equal(backup[1], 'test -s credentials/staging/llm.dump   # an empty file is no backup: do not go on')
+  assert.match(restore[1] ?? '', / credentials\/staging\/llm\.dump /)
   assert.match(lastMigration, /_prisma_migrations/)
   assert.match(backup.join('\n'), /pg_dump[^]*LITELLM_SALT_KEY[^]*Qdrant by its API, never its folder/)
   assert.match(restore[0] ?? '', /scale deployment litellm --replicas 0/)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { KitError } from '../../../../lib/base/errors.mts'
 import type { RawValues } from '../../../../lib/settings/settings.mts'
 import { llm } from '../../../../scripts/15_llm/module.mts'
 import { complete, problemOf, refusal } from '../refused.mts'
@@ -102,12 +103,38 @@ for (const [what, more, said] of bad)
     assert.ok(!/x-short|x-two|x-x-x-x|master-master/.test(problem))
   })
 
+/** A key as the cluster runs with it, and another one. */
+const twoOf = (key: string) => {
+  const running = saved[key] ?? ''
+  return { live: { [key]: running }, running, other: `${running}x` }
+}
+const valueOf = (resolved: Awaited<ReturnType<typeof complete>>, key: string) =>
+  resolved.find(({ setting }) => setting.key === key)?.text
+
 for (const key of ['LITELLM_MASTER_KEY', 'LITELLM_SALT_KEY'] as const)
-  test(`another ${key} than the cluster runs with: exit 5; a lost one is adopted`, async () => {
-    const live = { [key]: saved[key] ?? '' }
-    const thrown = await refusal(llm, { ...given, [key]: `${live[key]}x` }, live)
+  test(`another ${key} in the file than the cluster runs with: exit 5; a lost one is adopted`, async () => {
+    const { live, running, other } = twoOf(key)
+    const thrown = await refusal(llm, { ...given, [key]: other }, live)
+    assert.equal(thrown.exitCode, 5)
+    assert.equal(valueOf(await complete(llm, given, live), key), running)
+  })
+
+test('a master key that leaked is replaced by the answers file; the error for the file says how', async () => {
+  const key = 'LITELLM_MASTER_KEY'
+  const { live, running, other } = twoOf(key)
+  assert.equal(valueOf(await complete(llm, { ...given, [key]: running }, live, { [key]: other }), key), other)
+  const { hint, details } = await refusal(llm, { ...given, [key]: other }, live)
+  assert.match(hint ?? '', /or give the new one in this run: --answers FILE$/)
+  assert.doesNotMatch(details.join('\n'), /never be replaced/)
+})
+
+test('the salt key is replaced by nothing: what it encrypted would be lost', async () => {
+  const key = 'LITELLM_SALT_KEY'
+  const { live, running, other } = twoOf(key)
+  const replaced = complete(llm, { ...given, [key]: running }, live, { [key]: other })
+  await assert.rejects(replaced, (thrown: KitError) => {
     assert.equal(thrown.exitCode, 5)
     assert.match(thrown.details.join('\n'), /It can never be replaced/)
-    const resolved = await complete(llm, given, live)
-    assert.equal(resolved.find(({ setting }) => setting.key === key)?.text, live[key])
+    return true
   })
+})

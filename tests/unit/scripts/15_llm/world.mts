@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Tools as ReaderTools } from '../../../../lib/checks/checks.mts'
 import { createHttp } from '../../../../lib/checks/http.mts'
+import type { RawValues } from '../../../../lib/settings/settings.mts'
 import { readVersions } from '../../../../lib/settings/versions.mts'
 import type { LiveObject } from '../../../../lib/kube/types.mts'
 import { checksSource } from '../../../../scripts/15_llm/python.mts'
@@ -39,7 +40,8 @@ export type Fault = (asked: Asked) => Given | undefined
 interface State {
   readonly keys: Map<string, { limit: number }>
   readonly counts: Map<string, number>
-  readonly credentials: Map<string, string>
+  /** Values of stored credentials, as LiteLLM shows them. */
+  readonly credentials: Map<string, Readonly<Record<string, string>>>
   readonly collections: Map<string, unknown>
 }
 
@@ -72,19 +74,22 @@ function litellm(state: State, { method, path, key, body }: Asked): Given {
 function credentials(state: State, method: string, path: string, body: Record<string, unknown>): Given {
   const name = path.split('/').at(-1) ?? ''
   if (method === 'POST') {
+    const values = Object.entries(body['credential_values'] as Record<string, string>)
+    // As LiteLLM: a value whose key says that it is secret is shown without its middle.
+    const shown = values.map(([key, value]) =>
+      key.includes('key') ? [key, `${value.slice(0, 2)}****${value.slice(-2)}`] : [key, value],
+    )
     state.credentials.set(
       String(body['credential_name']),
-      (body['credential_values'] as { api_key: string }).api_key,
+      Object.fromEntries(shown) as Record<string, string>,
     )
     return { json: { success: true } }
   }
   if (method === 'DELETE') return { json: { success: state.credentials.delete(name) } }
   if (name === 'credentials')
     return { json: { credentials: [...state.credentials.keys()].map((one) => ({ credential_name: one })) } }
-  const value = state.credentials.get(name)
-  return value === undefined
-    ? error(404, 'not found')
-    : { json: { credential_values: { api_key: `${value.slice(0, 4)}****` } } }
+  const shown = state.credentials.get(name)
+  return shown === undefined ? error(404, 'not found') : { json: { credential_values: shown } }
 }
 
 function complete(state: State, key: string, body: Record<string, unknown>, isMaster: boolean): Given {
@@ -158,8 +163,15 @@ export interface World {
   readonly fault?: Fault
   readonly pods?: LiveObject[]
   readonly readiness?: string
-  readonly sql?: { migrations?: string; models?: string }
+  readonly sql?: {
+    readonly migrations?: string
+    readonly models?: string
+    /** Models and credentials that are stored beside the kit's own. */
+    readonly stored?: number
+  }
   readonly settings?: LlmSettings
+  /** Settings in addition to those of the tests. */
+  readonly more?: RawValues
   readonly shipped?: number
   /** The URL of a Qdrant in place of the stand-in, whenever it is asked. */
   readonly qdrant?: () => string
@@ -232,8 +244,8 @@ export async function startWorld(): Promise<Started> {
       fault = world.fault ?? (() => undefined)
       const settings =
         world.settings ??
-        settingsFor({ INGRESS_ADDRESSES: `${address(4)}:8000`, SERVICES_YML: services }, 'dev')
-      const sql = { migrations: '0 2', models: '', ...world.sql }
+        settingsFor({ INGRESS_ADDRESSES: `${address(4)}:8000`, SERVICES_YML: services, ...world.more }, 'dev')
+      const sql = { migrations: '0 2', models: '', stored: 0, ...world.sql }
       return {
         settings,
         versions: readVersions('no-such-environment').versions,
@@ -258,8 +270,11 @@ export async function startWorld(): Promise<Started> {
           },
         },
         postgres: {
-          findText: (_database: unknown, query: string) =>
-            Promise.resolve(query.includes('_prisma_migrations') ? sql.migrations : sql.models),
+          findText(_database: unknown, query: string) {
+            if (query.includes('_prisma_migrations')) return Promise.resolve(sql.migrations)
+            if (!query.includes('LiteLLM_CredentialsTable')) return Promise.resolve(sql.models)
+            return Promise.resolve(`${state.credentials.has('keybuzz-salt') ? 1 : 0} ${sql.stored}`)
+          },
         },
       } as unknown as ReaderTools<LlmSettings>
     },
