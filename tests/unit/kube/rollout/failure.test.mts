@@ -23,6 +23,21 @@ test('a log that cannot be fetched does not hide why a container fails', async (
   assert.deepEqual(error.details, ['pod x-1: exit 7'])
 })
 
+test('a reason that Python wrote 60 lines before the end of its trace is found, and shown with the last five', async () => {
+  const trace = Array.from({ length: 60 }, (_, at) => `  File "x.py", line ${at}`)
+  const written = ['starting', 'OperationalError: out of luck', ...trace]
+  const raw = (path: string) =>
+    Promise.resolve(written.slice(-Number(/tailLines=(\d+)/.exec(path)?.[1])).join('\n'))
+  const failures = [{ line: /out of luck/, meaning: 'It had no luck.', next: 'wait for luck' }]
+  const kubectl = { api: fakeApi(() => [], { raw }) } as unknown as Kubectl
+  const error = await rolloutError(kubectl, 'shop', 'deployment/x', diagnosis as never, { failures })
+  assert.equal(error.hint, 'wait for luck')
+  assert.deepEqual(
+    error.details.slice(1),
+    [written[1], ...trace.slice(-5)].map((line) => `| ${line}`).concat('It had no luck.'),
+  )
+})
+
 // The last test of this file: an interruption stays.
 test('an interruption while a log is fetched ends the run as such', async () => {
   const api = fakeApi(() => [], { raw: () => Promise.reject(new Cancelled()) })
