@@ -95,6 +95,8 @@ function formsOf(value: string, shortest: number): string[] {
     ...percent,
     ...percent.map((form) => form.replaceAll(/%[0-9A-F]{2}/g, (one) => one.toLowerCase())),
     ...percent.map((form) => form.replaceAll('%20', '+')),
+    // SQLAlchemy 1.4: Superset prints its own address with its password.
+    value.replaceAll(/[:@/]/g, encodeURIComponent),
     value.replaceAll("'", `'\\''`),
     value.replaceAll("'", `''`),
     ...base64,

@@ -61,14 +61,15 @@ def _postgres_url():
 
 
 # The one spelling that Celery's broker, its results, the caches and the limiter all understand: a bare rediss://
-# would not verify in the broker.
+# would not verify in the broker, and no client of redis-py 5 would compare the host's name.
 _redis_reqs = os.environ.get("REDIS_SSL_CERT_REQS")
 _redis_ca = os.environ.get("REDIS_SSL_CA_CERTS")
 
 
 def _redis_url():
     host, port, database = (os.environ[name] for name in ("REDIS_HOST", "REDIS_PORT", "REDIS_DB"))
-    tls = urlencode({"ssl_cert_reqs": _redis_reqs, **({"ssl_ca_certs": _redis_ca} if _redis_ca else {})}, safe="/")
+    verified = {"ssl_check_hostname": "true", "ssl_ca_certs": _redis_ca} if _redis_ca else {}
+    tls = urlencode({"ssl_cert_reqs": _redis_reqs, **verified}, safe="/")
     scheme = "rediss" if _redis_reqs else "redis"
     return f"{scheme}://:{_quoted('REDIS_PASSWORD')}@{host}:{port}/{database}" + ("?" + tls if _redis_reqs else "")
 

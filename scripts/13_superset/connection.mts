@@ -83,10 +83,14 @@ export async function connectByStored(api: Api, connection: Connection): Promise
 const removeConnection = (api: Api, { id }: Connection): Promise<HttpAnswer> =>
   api.ask(`/api/v1/database/${id}`, { method: 'DELETE' })
 
-/** Deletes the connections that killed runs left. */
-async function removeLeftovers(api: Api): Promise<void> {
-  for (const one of await listConnections(api))
-    if (one.name.startsWith(checkPrefix)) await removeConnection(api, one)
+/**
+ * Deletes the connections that killed runs left. Where there is none at all, stores one and deletes it: with the first
+ * one ever Superset makes permissions, and of two that are stored at once then, one is refused.
+ */
+async function prepare(api: Api, settings: SupersetSettings): Promise<void> {
+  const found = await listConnections(api)
+  for (const one of found) if (one.name.startsWith(checkPrefix)) await removeConnection(api, one)
+  if (found.length === 0) await removeConnection(api, await storeConnection(api, settings))
 }
 
 /**
@@ -99,7 +103,7 @@ export async function withConnection<T>(
   run: (api: Api, connection: Connection) => Promise<T>,
 ): Promise<T> {
   const api = await signIn(tools)
-  await tools.once('superset.leftovers', () => removeLeftovers(api))
+  await tools.once('superset.connections', () => prepare(api, tools.settings))
   const connection = await storeConnection(api, tools.settings)
   try {
     return await run(api, connection)

@@ -69,11 +69,6 @@ export const failures = (settings: SupersetSettings): readonly KnownFailure[] =>
     next: 'set SUPERSET_SECRET_KEY to 42 random bytes, base64: openssl rand -base64 42',
   },
   {
-    line: /CERTIFICATE_VERIFY_FAILED|certificate verify failed/,
-    meaning: 'A backend’s certificate is not signed by the CA that the pods have.',
-    next: `lay the CA that signs it at credentials/${settings.ENV}/platform.redis.ca or platform.postgres.ca, then install again`,
-  },
-  {
     line: /is not a valid port number/,
     meaning: 'A variable SUPERSET_PORT comes from somewhere other than the kit.',
     next: 'look for it in the image (docker inspect): the kit’s pods have no service links',

@@ -43,7 +43,7 @@ export function configOf(settings: LlmSettings): string {
         master_key: fromEnvironment('LITELLM_MASTER_KEY'),
         // Explicit: for a Redis from the environment LiteLLM falls back to memory, with one warning.
         coordination_redis: redisOf(settings),
-        // Otherwise each pod counts limits alone while Redis cannot be reached.
+        // Otherwise each pod counts the limits of keys alone while Redis cannot be reached, as it does those of models.
         fail_closed_rate_limit_enforcement: true,
         database_connection_pool_limit: pool.proxy,
         store_model_in_db: true,

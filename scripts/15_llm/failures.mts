@@ -1,5 +1,5 @@
 import { agentFailures } from '../../lib/backends/vault-failures.mts'
-import { backendFailures, ownerFailures } from '../../lib/kube/rollout/backend-failures.mts'
+import { backendFailures, ownerFailures, untrusted } from '../../lib/kube/rollout/backend-failures.mts'
 import type { KnownFailure } from '../../lib/kube/rollout/failure.mts'
 import { names } from './names.mts'
 import type { LlmSettings } from './settings.mts'
@@ -19,6 +19,7 @@ export const failures = (settings: LlmSettings): readonly KnownFailure[] => [
     next: 'restore the backup from before the upgrade, or repair what the log names and mark it: update "_prisma_migrations" set rolled_back_at = now() where finished_at is null; then run 15_llm_01_deploy_litellm again',
   },
   ...ownerFailures(words(settings.ENV)),
+  untrusted,
   {
     line: /P3018|42P07|relation ".*" already exists/,
     meaning: 'A migration failed: two programs migrated this database, or it was restored in part.',

@@ -27,6 +27,13 @@ export const ownerFailures = ({ program, database }: BackendWords): readonly Kno
   },
 ]
 
+/** A backend's certificate that is refused, as libpq, Python, Ruby and Node write it. */
+export const untrusted: KnownFailure = {
+  line: /certificate verify failed|does not match host name|self-signed certificate in certificate chain|unable to (verify the first|get local issuer) certificate|not match certificate's altnames/i,
+  meaning: 'A backend’s certificate is not signed by the CA that the pods have, or is for another name.',
+  next: 'lay the CA that signs it at platform.postgres.ca, platform.redis.ca or platform.rabbitmq.ca, beside platform.env, whose POSTGRES_HOST, REDIS_HOST or RABBITMQ_HOST must be a name it is for; then install again',
+}
+
 /**
  * Known log lines about a backend, as the common clients of PostgreSQL and Redis write them. A module lists its own
  * KnownFailures before these.
@@ -42,6 +49,7 @@ export const backendFailures = (words: BackendWords): readonly KnownFailure[] =>
     meaning: 'Redis refuses REDIS_PASSWORD.',
     next: 'correct REDIS_PASSWORD in platform.env, then install again',
   },
+  untrusted,
   {
     line: /Lost Redis connection|ECONNREFUSED.*6379|Redis(Client)?::CannotConnectError/,
     meaning: 'Redis could not be reached from the pod.',

@@ -50,6 +50,9 @@ export function explainLines(
   return { lines: [...shown, ...(known === undefined ? [] : [known.meaning])], known }
 }
 
+/** Lines of a container's log that are fetched: what failed may be written 60 lines before the end of Python's traces. */
+export const fetchedLines = 200
+
 /** Bytes of a container's log that are fetched. */
 const mostLogBytes = 4 * 1024 * 1024
 
@@ -57,7 +60,7 @@ const mostLogBytes = 4 * 1024 * 1024
 const gone = 'unable to retrieve container logs'
 
 /**
- * The last 40 lines of a container's log, without empty ones; they are written to the run's log file too.
+ * The last lines of a container's log, without empty ones; they are written to the run's log file too.
  * @returns empty when the log cannot be fetched
  * @throws Cancelled (130) or KitError exit 143 on a signal
  */
@@ -66,7 +69,7 @@ export async function lastLines(
   namespace: string,
   { pod, container, previous }: NonNullable<Diagnosis['log']>,
 ): Promise<string[]> {
-  const which = `container=${container}&tailLines=40&limitBytes=${mostLogBytes}`
+  const which = `container=${container}&tailLines=${fetchedLines}&limitBytes=${mostLogBytes}`
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?${which}`
   // The previous container's log may be gone by now: the current container's shows the same failure.
   const wanted = previous

@@ -112,6 +112,11 @@ test('redact finds base64url, JSON in JSON, Go’s JSON, lower-case and strict p
   }
 })
 
+test('redact finds a password in an address that SQLAlchemy 1.4 prints, which encodes three signs alone', () => {
+  sensitive(`role % @:/#?&=+"'`)
+  assert.equal(redact(`postgresql://role:role % %40%3A%2F#?&=+"'@db`), 'postgresql://role:***@db')
+})
+
 test('a line of a key is a secret by itself, raw and in base64; the frame around it is not', () => {
   const lines = ['QyNTUxOQAAACBf3zJ7planted0', 'b3BlbnNzaC1rZXktdjEplanted1']
   sensitive(`-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join('\n')}\n-----END OPENSSH PRIVATE KEY-----\n`)

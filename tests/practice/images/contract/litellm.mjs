@@ -200,16 +200,22 @@ async function runProxy({ env, command, version }) {
   const [database, redis] = await Promise.all([openDatabase(env), openRedis(general.coordination_redis)])
   const memory = new Map()
 
-  /** One more of this counter within its window; undefined when Redis does not answer and limits must hold. */
+  function countAlone(counter) {
+    memory.set(counter, (memory.get(counter) ?? 0) + 1)
+    return memory.get(counter)
+  }
+
+  /**
+   * One more of this counter within its window; undefined when Redis does not answer and limits must hold. Those of
+   * models the real one then counts by itself all the same.
+   */
   async function count(counter, seconds) {
-    if (redis === undefined) {
-      memory.set(counter, (memory.get(counter) ?? 0) + 1)
-      return memory.get(counter)
-    }
+    if (redis === undefined) return countAlone(counter)
     try {
       const [number] = await redis.multi().incr(counter).expire(counter, seconds, 'NX').exec()
       return number
     } catch {
+      if (counter.startsWith('global_router:')) return countAlone(counter)
       return general.fail_closed_rate_limit_enforcement === true ? undefined : 1
     }
   }

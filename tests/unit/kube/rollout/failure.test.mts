@@ -65,6 +65,21 @@ test('a pod that finds no node names those that are cordoned, with the command, 
   assert.equal((await hintFor(cordoned, new Error('away'))).hint, 'add a node')
 })
 
+test('a reason that Python wrote 60 lines before the end of its trace is found, and shown with the last five', async () => {
+  const trace = Array.from({ length: 60 }, (_, at) => `  File "x.py", line ${at}`)
+  const written = ['starting', 'OperationalError: out of luck', ...trace]
+  const raw = (path: string) =>
+    Promise.resolve(written.slice(-Number(/tailLines=(\d+)/.exec(path)?.[1])).join('\n'))
+  const failures = [{ line: /out of luck/, meaning: 'It had no luck.', next: 'wait for luck' }]
+  const kubectl = { api: fakeApi(() => [], { raw }) } as unknown as Kubectl
+  const error = await rolloutError(kubectl, 'shop', 'deployment/x', diagnosis as never, { failures })
+  assert.equal(error.hint, 'wait for luck')
+  assert.deepEqual(
+    error.details.slice(1),
+    [written[1], ...trace.slice(-5)].map((line) => `| ${line}`).concat('It had no luck.'),
+  )
+})
+
 // The last test of this file: an interruption stays.
 test('an interruption while a log is fetched ends the run as such', async () => {
   const api = fakeApi(() => [], { raw: () => Promise.reject(new Cancelled()) })

@@ -356,6 +356,17 @@ for (const [status, evidence] of [
     assert.match((await finishQuery(api, { id: 7, sum: 1 }, 0.2)) ?? '', evidence)
   })
 
+for (const [what, result, begins] of [
+  ['a Superset that never had one', [], /^POST,DELETE,POST,POST/],
+  ['one that has some', [{ id: 1, database_name: 'Sales' }], /^POST,POST/],
+] as const)
+  test(`connections of two checks at once, to ${what}: the first ever is stored alone`, async () => {
+    const routes = { 'GET /api/v1/database/': () => ({ json: { result } }) }
+    const { asked } = await ask({ routes }, ['superset.key', 'superset.sqllab'])
+    const changes = asked.filter((one) => /^(POST|DELETE) \/api\/v1\/database\/(2|)$/.test(one))
+    assert.match(changes.map((one) => one.split(' ')[0]).join(), begins)
+  })
+
 test('no password is in the evidence of a check that fails', async () => {
   const leak: Route = ({ body }) => ({ status: 500, text: body })
   const { outcomes } = await ask({

@@ -155,7 +155,8 @@ test(
   python,
   () => {
     const verify = load(environment('worker', { REDIS_TLS: 'verify', REDIS_CA: ca }))
-    const search = '?ssl_cert_reqs=required&ssl_ca_certs=/etc/keybuzz/backends/REDIS_CA'
+    const search =
+      '?ssl_cert_reqs=required&ssl_check_hostname=true&ssl_ca_certs=/etc/keybuzz/backends/REDIS_CA'
     for (const address of [
       verify['CELERY_CONFIG'].broker_url,
       verify['CELERY_CONFIG'].result_backend,

@@ -127,7 +127,11 @@ const lines: [line: string, next: RegExp][] = [
   ],
   [
     'redis.exceptions.ConnectionError: SSL: CERTIFICATE_VERIFY_FAILED certificate verify failed',
-    /credentials\/staging\/platform\.redis\.ca/,
+    /platform\.redis\.ca/,
+  ],
+  [
+    'connection to server at "db" (192.0.2.10), port 5432 failed: SSL error: certificate verify failed',
+    /platform\.postgres\.ca/,
   ],
   ["gunicorn: 'tcp://10.43.0.1:8088' is not a valid port number.", /service links/],
 ]

@@ -22,6 +22,10 @@ for (const [lines, meaning] of [
     /holds the lock/,
   ],
   [['Database migration cannot proceed'], /was not migrated/],
+  [
+    ['SSL error: certificate verify failed', 'Database migration cannot proceed'],
+    /not signed by the CA that the pods have/,
+  ],
   [['Database setup failed after multiple retries'], /was not migrated/],
   [
     ['Error decrypting value for key: api_key, Did your master_key/salt key change recently?'],

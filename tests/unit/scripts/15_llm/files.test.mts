@@ -41,6 +41,11 @@ for (const [what, content, message] of [
     /given twice \(lines 2 and 5\)/,
   ],
   [
+    'an alias twice, of which only the second is a group',
+    entry('  - { alias: gpt, model: openai/b, group: true }\n'),
+    /given twice \(lines 2 and 4\)/,
+  ],
+  [
     'a key that is set nowhere',
     entry('    key: GROQ_API_KEY\n'),
     /:4:5: it needs GROQ_API_KEY, which is in no settings file: add it to 15_llm\.keys\.env/,

@@ -251,6 +251,12 @@ test('with an external vector store there is no Qdrant, and services get its add
   assert.match(llm.notProven(settings).join('\n'), /external vector store/)
 })
 
+test('an image of a service by its tag is taken, and the report says so; one by its digest is not named there', () => {
+  const lines = (text: string) => llm.notProven(settingsFor({ SERVICES_YML: text })).join('\n')
+  assert.match(lines(services), /The image of embedder is named by a tag/)
+  assert.doesNotMatch(lines(services.replace(':1.9.4', `@sha256:${'a'.repeat(64)}`)), /named by a tag/)
+})
+
 test('a key that leaves the cluster unencrypted is a warning with the address and the file', () => {
   const withStore = (VECTOR_STORE_URL: string) =>
     llm.inClear(settingsFor({ VECTOR_STORE_URL, SERVICES_YML: services.replace(', QDRANT_API_KEY', '') }))
