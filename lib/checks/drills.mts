@@ -1,7 +1,9 @@
 import { answerTo, type Answer, type CheckTools, type Outcome } from './checks.mts'
 import { withPod } from './drill-pod.mts'
 import { rollOver, scaleDown, undoDrills } from './drill-undo.mts'
+import { startWriting, type Writing } from './drill-writing.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
+import { evictPod } from '../kube/evict.mts'
 import { waitUntilGone } from '../kube/objects.mts'
 import { nameOf, type LiveObject, type Manifest } from '../kube/types.mts'
 import { resourceOf, workloadOf } from '../kube/workloads.mts'
@@ -17,6 +19,8 @@ export interface Drill<S extends Settings = Settings> {
   readonly id: string
   /** What must hold, as a statement: `A stored credential survives the loss of every pod`. */
   readonly title: string
+  /** Requires what makes it safe, beyond the checks: else no drill of the module begins. @throws KitError exit 3 */
+  readonly require?: (tools: DrillTools<S>) => Promise<void>
   /** Causes the fault and observes. An error it throws becomes a failed answer, see answerTo. */
   readonly run: (tools: DrillTools<S>) => Promise<Answer>
   /** What to do when it fails. */
@@ -54,6 +58,12 @@ export interface Breaking {
   scaleDown(namespace: string, deployment: string): Promise<void>
   /** Restores the replicas of a Deployment and waits until it is ready. */
   restore(namespace: string, deployment: string): Promise<void>
+  /** Evicts a pod, see evictPod: its owner creates another one, nothing to undo. */
+  evict(pod: LiveObject): Promise<void>
+  /** Begins writes to an object of its own, which test whether the API server accepts any. @throws as startWriting */
+  startWriting(namespace: string, name: string): Promise<Writing>
+  /** Keeps the requests of this run off a host of the API that is about to be away, see Kubectl.avoid. */
+  avoid(host: string | undefined): Promise<void>
 }
 
 /** What the faults need. `repairs` is the gate of writes that belong to no revision. */
@@ -116,19 +126,23 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
       await undoDrills(kubectl, repairs, [await find(namespace, name)])
       await kube.waitForRolloutUncached(namespace, [name])
     },
+    evict: (pod) => evictPod(kubectl, repairs, pod),
+    startWriting: (namespace, name) => startWriting(kubectl, repairs, { namespace, name }),
+    avoid: (host) => kubectl.avoid(host),
   }
 }
 
 /**
- * Runs every drill in order. One that throws has failed.
+ * Runs every drill in order, when all of them may begin. One that throws has failed.
  * @param begin called with the id of each drill before it begins; when it throws, the drill has failed
- * @throws KitError exit 12, 130 or 143, see answerTo
+ * @throws KitError exit 3 when one may not begin; exit 12, 130 or 143, see answerTo
  */
 export async function runDrills<S extends Settings>(
   drills: readonly Drill<S>[],
   tools: DrillTools<S>,
   begin: (id: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<Outcome[]> {
+  for (const { require } of drills) await require?.(tools)
   const outcomes: Outcome[] = []
   for (const { id, title, fix, run } of drills) {
     const started = performance.now()
@@ -138,6 +152,7 @@ export async function runDrills<S extends Settings>(
       .catch(answerTo)
     outcomes.push({ id, title, fix, ...answer, milliseconds: Math.round(performance.now() - started) })
     if (answer.result === 'passed') log.ok(`${title} (${id}): ${answer.evidence}`, started)
+    if (answer.result === 'warning') log.warn(`${title} (${id}): ${answer.evidence}`)
   }
   return outcomes
 }

@@ -41,7 +41,7 @@ export interface Testing<S extends Settings> {
 
 /**
  * Runs a module's checks, its drills when `breaking` is given and every check passed, and writes the report.
- * @throws KitError exit 10 when a check or drill fails, exit 12 when the report cannot be written, exit 130 or 143 on a
+ * @throws KitError exit 3 when a drill may not begin; exit 10 when a check or drill fails, exit 12 when the report cannot be written, exit 130 or 143 on a
  *   signal, and what `causes`, `keep` and `facts` throw
  */
 export async function runTests<S extends Settings>(module: Declares, testing: Testing<S>): Promise<void> {

@@ -78,8 +78,8 @@ function verbOf(is: (name: string) => boolean): Verb {
     throw usage(`--${verb} and --upgrade are two runs: give one of them`)
   if (is('plan') && verb !== undefined && !['rollback', 'uninstall'].includes(verb))
     throw usage(`--${verb} changes nothing or cannot be planned: leave --plan out`)
-  if (is('limit') && verb !== undefined && verb !== 'uninstall')
-    throw usage(`--limit goes with an install and with --uninstall, not with --${verb}`)
+  if (is('limit') && verb !== undefined && !['uninstall', 'drill'].includes(verb))
+    throw usage(`--limit goes with an install, --uninstall and --drill, not with --${verb}`)
   if (is('offline') && verb !== undefined) throw usage(`--offline does not go with --${verb}`)
   return verb ?? 'install'
 }

@@ -92,7 +92,7 @@ export const flags = [
     kind: 'string',
     value: 'HOST,...',
     of: [...everywhere],
-    help: 'only these hosts of servers.tsv: install, or with --uninstall take them out of the cluster',
+    help: 'only these hosts of servers.tsv: install, with --uninstall take them out of the cluster, with --drill stop them',
   },
   {
     name: 'answers',

@@ -32,6 +32,12 @@ export interface Host extends Files {
    */
   change(what: string, words: readonly string[], options?: ChangeOptions): Promise<void>
   /**
+   * Runs a command that takes back a change of this run: also after Ctrl-C, and without the gate, which asks a cluster
+   * that may be what was broken.
+   * @throws KitError exit 9 with its last lines of output when it fails; exit 3 or 6, see Host.read
+   */
+  undo(what: string, words: readonly string[]): Promise<void>
+  /**
    * Waits until the commands of an earlier run, which was killed or lost its connection, have ended on this host.
    * @throws KitError exit 11 when they do not end within 300 s; exit 3, 6, 9, 130 or 143, see Host.read
    */
@@ -74,6 +80,9 @@ const flock = (...words: string[]): string[] => [
 
 /** Seconds a command may continue after its run was killed: it may be installing packages or ending a node's pods. */
 const workSeconds = 300
+
+/** Seconds an undo may take: a run that was interrupted waits for it. */
+const undoSeconds = 20
 
 /**
  * A perl program that holds a lock until its stdin ends, or nothing has arrived there for four times `beat`: sshd does
@@ -127,6 +136,7 @@ export function createHost({ name, address, connection, writes, sudo }: HostOpti
     ...createFiles({ name, writes, run, must }),
     change: (what, words, options) =>
       writes.make([{ sign: '~', what: `host ${name}: ${what}` }], () => must(what, words, options)),
+    undo: (what, words) => must(what, words, { runDespiteInterrupt: true, timeoutSeconds: undoSeconds }),
     async quiet() {
       if (seenQuiet) return
       const waitFor = (seconds: number) =>

@@ -20,6 +20,8 @@ export interface RemoteOptions {
   readonly timeoutSeconds?: number
   /** The command as log and messages show it, in place of the words. */
   readonly shown?: string
+  /** Runs to its end also after Ctrl-C: for what must not be left half done, and for its undo. */
+  readonly runDespiteInterrupt?: boolean
 }
 
 export interface Connection {
@@ -98,9 +100,9 @@ async function raw(
   ssh: Ssh,
   target: Target,
   command: string,
-  { input, timeoutSeconds = 60, shown, evenCut = false }: RawOptions,
+  { input, timeoutSeconds = 60, shown, evenCut = false, runDespiteInterrupt = false }: RawOptions,
 ): Promise<Raw> {
-  interruption.throwIfAsked()
+  if (!runDespiteInterrupt) interruption.throwIfAsked()
   const over = new AbortController()
   const tooMuch = new AbortController()
   const timer = setTimeout(() => over.abort(), timeoutSeconds * 1000)
@@ -119,11 +121,13 @@ async function raw(
         onStdout: count,
         onStderr: count,
       }),
-      aborted(AbortSignal.any([over.signal, tooMuch.signal, interruption.signal])),
+      aborted(
+        AbortSignal.any([over.signal, tooMuch.signal, ...(runDespiteInterrupt ? [] : [interruption.signal])]),
+      ),
     ])
     if (answer === undefined) {
       drop(ssh)
-      interruption.throwIfAsked()
+      if (!runDespiteInterrupt) interruption.throwIfAsked()
       if (tooMuch.signal.aborted) throw outputTooLong(target, shown)
       throw noAnswer(target, shown, timeoutSeconds)
     }

@@ -10,6 +10,7 @@ import { findKubectl, requireFittingKubectl } from './find-kubectl.mts'
 import { daysLeft, parseKubeconfig, type Kubeconfig } from './kubeconfig.mts'
 import { requireTrusted } from './kubeconfig-trust.mts'
 import { createKubectl, type Kubectl } from './kubectl.mts'
+import type { Way } from './retry.mts'
 import { log } from '../base/log.mts'
 import type { Versions } from '../settings/versions.mts'
 import { written } from '../base/written.mts'
@@ -57,25 +58,34 @@ export async function connectCluster(env: string, versions: Versions, now = new 
   const kubeconfig = parseKubeconfig(path, text)
   requireTrusted(path, kubeconfig)
   requireCurrent(path, kubeconfig, now)
-  const another = chooserOf(kubeconfig)
-  const [program, context] = await Promise.all([findKubectl(versions), another()])
+  const ways = waysOf(kubeconfig)
+  const [program, context] = await Promise.all([findKubectl(versions), ways.another()])
   const explain = async (name: string) => {
     const endpoint = kubeconfig.endpoints.find((one) => one.context === name)
     return endpoint && foreignAuthority(endpoint, kubeconfig)
   }
-  const kubectl = createKubectl(program.words, path, { context, another, explain })
+  const kubectl = createKubectl(program.words, path, { context, ...ways, explain })
   if (program.unproven) await requireFittingKubectl(kubectl)
   return { kubectl, name: kubeconfig.endpoints[0].context, caHash: kubeconfig.caHash }
 }
 
-/** @returns a function that gives the context to use now, and logs a warning whenever that changes */
-function chooserOf(kubeconfig: Kubeconfig): () => Promise<string> {
+/** Gives the context to use now: `another` after one has failed, with a warning when that changes it. */
+function waysOf(kubeconfig: Kubeconfig): Omit<Way, 'context' | 'explain'> {
   let going = kubeconfig.endpoints[0]
-  return async () => {
-    const found = await chooseEndpoint(kubeconfig)
-    if (found.context !== going.context) log.warn(`${going.server} does not answer: going by ${found.server}`)
-    going = found
-    return found.context
+  let avoided: string | undefined
+  return {
+    async another() {
+      const found = await chooseEndpoint(kubeconfig, avoided)
+      if (found.context !== going.context)
+        log.warn(`${going.server} does not answer: going by ${found.server}`)
+      going = found
+      return found.context
+    },
+    async avoid(host) {
+      avoided = host
+      going = await chooseEndpoint(kubeconfig, avoided)
+      return going.context
+    },
   }
 }
 

@@ -20,6 +20,12 @@ export interface Kubectl {
   /** Reads from and writes to the API server, repeated as by `run`. */
   readonly api: Api
   /**
+   * Sends no further request by this host, which is about to be away, if the kubeconfig names another; undefined: by
+   * any. Never throws.
+   * @param host as in the server's address: `192.0.2.11`
+   */
+  avoid(host: string | undefined): Promise<void>
+  /**
    * Runs a kubectl command and returns its stdout. While a server that has answered before is unreachable, the command
    * is repeated for 60 s, by another context if there is one.
    * @throws KitError of kubectlError: exit 3, 5, 6, 7, 8 or 9; ForeignAuthority (7) when the server has not answered in
@@ -98,6 +104,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
         ),
       (question, signal) => sender.open(retry.context, question, signal),
     ),
+    avoid: (host) => retry.avoid(host),
     run: (more, { once = false, timeoutSeconds = usualSeconds } = {}) =>
       retry.attempt((context) => runOnce(context, more, timeoutSeconds), !once),
   }

@@ -149,6 +149,7 @@ const k3sRooms: readonly Room[] = [
   ...made.map((folder) => roomOf(folder)),
   ...checked.map((folder) => roomOf(folder, made)),
   roomOf(`${k3s}/checks`),
+  roomOf(`${k3s}/drill`),
   {
     name: k3s,
     has: (file) => /^scripts\/09_k3s\/(?!settings(-[a-z]+)?\.mts)[^/]+\.mts$/.test(file),
@@ -256,7 +257,7 @@ test('CONTRIBUTING.md says what every room of lib and every folder of module 9 i
   const rows = [...read('CONTRIBUTING.md').matchAll(/^\| `([a-z0-9_/]+)\/` \|/gm)].map(([, name]) => name)
   const named = [
     ...rooms.map(({ name }) => name.slice('lib/'.length)),
-    ...[...made, ...checked, `${k3s}/checks`].map((name) => name.slice('scripts/'.length)),
+    ...[...made, ...checked, `${k3s}/checks`, `${k3s}/drill`].map((name) => name.slice('scripts/'.length)),
   ]
   assert.deepEqual(rows, named)
 })

@@ -63,6 +63,8 @@ const readers: Readonly<Record<string, string>> = {
   'scripts/09_k3s/checks/addons.mts': inCheck,
   'scripts/09_k3s/checks/metrics.mts': inCheck,
   'scripts/09_k3s/checks/snapshots.mts': inCheck,
+  'scripts/09_k3s/drill/applications.mts': inCheck,
+  'scripts/09_k3s/drill/one-machine.mts': inCheck,
   'scripts/09_k3s/host/document.mts': shapes,
   'scripts/09_k3s/host/fixed.mts': shapes,
   'scripts/09_k3s/host/held-images.mts': shapes,

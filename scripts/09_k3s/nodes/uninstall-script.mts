@@ -1,6 +1,7 @@
 import { paths, unitOf } from '../host/paths.mts'
 import { modulesFile, sysctlFile } from '../prepare/kernel.mts'
 import { firewallScript, firewallUnit } from '../prepare/nftables.mts'
+import { endPods, podFunctions } from './end-pods.mts'
 
 // Removes K3s from a machine. The script is written to each host at its installation, so that it can be used without
 // the kit. Run again after an interruption, it completes what it began.
@@ -36,27 +37,8 @@ if [ -n "$(ls ${paths.server}/db/snapshots 2>/dev/null)" ]; then
   sync ${paths.backups}
 fi
 
-# Pods outlive the service: their shims, and whatever those started; a shim may have died before its pod.
-shims() {
-  for process in /proc/[0-9]*; do
-    if tr '\\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q 'containerd-shim.* -address /run/k3s/'; then echo "\${process#/proc/}"; fi
-  done
-}
-tree() {
-  for pid in "$@"; do
-    echo "$pid"
-    tree $(cat /proc/"$pid"/task/*/children 2>/dev/null)
-  done
-}
-# 0 is a process of another namespace, and for kill this script.
-strays() { find /sys/fs/cgroup/kubepods* /sys/fs/cgroup/*/kubepods* -name cgroup.procs -exec cat {} + 2>/dev/null | grep -vx 0 | sort -u; }
-for again in 1 2 3 4 5 6 7 8 9 10; do
-  pids=$(tree $(shims) $(strays))
-  [ -n "$pids" ] || break
-  kill -KILL $pids 2>/dev/null || :
-  sleep 0.5
-done
-[ -z "$pids" ] || { echo "processes of pods do not end: $pids" >&2; exit 1; }
+${podFunctions}
+${endPods}
 
 # What kubelet and containerd mounted, and what is no local disk: a disk of the operator's stays where it is. One that
 # does not answer (NFS) is waited for once; detached later, it still gets what was written.

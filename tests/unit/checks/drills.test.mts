@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createWrites } from '../../../lib/base/writes.mts'
-import { createBreaking, runDrills, type Drill } from '../../../lib/checks/drills.mts'
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { passed } from '../../../lib/checks/checks.mts'
+import { createBreaking, runDrills, type Drill, type DrillTools } from '../../../lib/checks/drills.mts'
 import type { Api } from '../../../lib/kube/api.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import type { Manifest } from '../../../lib/kube/types.mts'
@@ -119,4 +121,49 @@ test('a pod of a drill is deleted once it was observed, also when that fails; on
     /observed/,
   )
   assert.deepEqual(done, ['create trial', 'delete trial'])
+})
+
+test('when one drill may not begin none does: exit 3', async () => {
+  const ran: string[] = []
+  const drill = (id: string, more: Partial<Drill> = {}): Drill => ({
+    id,
+    title: id,
+    fix: 'repair that',
+    run: () => Promise.resolve((ran.push(id), passed('it holds'))),
+    ...more,
+  })
+  const refusing = drill('b', {
+    require: () => Promise.reject(new KitError('not now', { exitCode: exitCodes.preflight })),
+  })
+  const tools = {} as DrillTools
+  await assert.rejects(runDrills([drill('a'), refusing], tools), { exitCode: exitCodes.preflight })
+  assert.deepEqual(ran, [])
+  await runDrills([drill('a'), drill('b', { require: () => Promise.resolve() })], tools)
+  assert.deepEqual(ran, ['a', 'b'])
+})
+
+test('writes of a test pass the gate once, are never repeated, and end with their object', async () => {
+  const asked: unknown[] = []
+  let gates = 0
+  const kubectl = {
+    api: {
+      apply: (manifest: Manifest) => Promise.resolve(asked.push(['apply', manifest.metadata?.name])),
+      replace: (_manifest: Manifest, options: unknown) => Promise.resolve(asked.push(['replace', options])),
+      remove: (object: Manifest) => Promise.resolve(asked.push(['remove', object.metadata?.name])),
+    },
+  } as unknown as Kubectl
+  const repairs = createWrites({ planning: false, guard: () => Promise.resolve(void (gates += 1)) })
+  const breaking = createBreaking({ kubectl, kube: {} as never, repairs })
+  const writing = await breaking.startWriting('a', 'drill')
+  await writing.write(0.9)
+  await writing.write(0.9)
+  await writing.end()
+  const options = { once: true, timeoutSeconds: 0.9 }
+  assert.deepEqual(asked, [
+    ['apply', 'drill'],
+    ['replace', options],
+    ['replace', options],
+    ['remove', 'drill'],
+  ])
+  assert.equal(gates, 1)
 })

@@ -122,11 +122,12 @@ test('--status without --module is about all seven modules, the optional ones to
   for (const verb of ['--verify', '--plan', '--uninstall']) assert.deepEqual(numbers(verb), [9, 10, 11, 12])
 })
 
-test('--limit names hosts, for an install and for --uninstall alone', () => {
+test('--limit names hosts, for an install, --uninstall and --drill alone', () => {
   assert.deepEqual(readArguments('apply_all', ['--limit', 'a, b']).limit, ['a', 'b'])
   assert.deepEqual(readArguments('apply_all', ['--limit=a', '--uninstall']).limit, ['a'])
   assert.deepEqual(readArguments('step', ['--limit', 'a']).limit, ['a'])
   assert.equal(readArguments('apply_all', []).limit, undefined)
-  for (const verb of ['--verify', '--status', '--drill', '--rollback'])
+  assert.deepEqual(readArguments('apply_all', ['--limit=a', '--drill']).limit, ['a'])
+  for (const verb of ['--verify', '--status', '--rollback'])
     refused(() => readArguments('apply_all', [verb, '--limit', 'a']), /not with --/)
 })

@@ -4,8 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { exitCodes, KitError } from '../../../lib/base/errors.mts'
-import { connect, type Connection } from '../../../lib/hosts/ssh.mts'
+import { Cancelled, exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { interruption } from '../../../lib/base/signals.mts'
+import { createWrites } from '../../../lib/base/writes.mts'
+import { createHost } from '../../../lib/hosts/host.mts'
+import { connect, type Connection, type RemoteOptions } from '../../../lib/hosts/ssh.mts'
 import { startSshd } from './sshd.mts'
 
 const folder = mkdtempSync(join(tmpdir(), 'keybuzz-ssh-'))
@@ -95,4 +98,41 @@ test('an sshd with MaxSessions 1: the second session is exit 3, and MaxSessions 
       hint: /MaxSessions 4/,
     })
   })
+})
+
+// The last test of this file: an interruption stays.
+test('what must not be left half done ends after Ctrl-C, and is taken back without the gate; nothing else begins', async () => {
+  const sshd = await startSshd((command) => ['sh', '-c', command])
+  const connection = await connect(sshd.login)
+  const asked: [words: string, options: RemoteOptions | undefined][] = []
+  const host = createHost({
+    name: 'worker-01',
+    address: '192.0.2.21',
+    // Its flock would make a folder on this machine.
+    connection: {
+      ...connection,
+      run: (words, options) => {
+        asked.push([words.slice(-2).join(' '), options])
+        return connection.run(words.slice(-2), options)
+      },
+    },
+    writes: createWrites({ planning: false, guard: () => Promise.reject(new Error('the gate is shut')) }),
+  })
+  try {
+    const ending = connection.run(['sh', '-c', 'sleep 0.3; echo done'], { runDespiteInterrupt: true })
+    const cut = connection.run(['sh', '-c', 'echo one']).then(({ stdout }) => stdout)
+    assert.equal(await cut, 'one\n')
+    interruption.failWith(new Cancelled())
+    assert.equal((await ending).stdout, 'done\n')
+    await assert.rejects(host.change('stop it', ['echo', 'stopped']), /the gate is shut/)
+    await host.undo('start it', ['echo', 'started'])
+    assert.deepEqual(
+      asked.map(([words, options]) => [words, options?.runDespiteInterrupt]),
+      [['echo started', true]],
+    )
+    await assert.rejects(connection.run(['echo', 'more']), { exitCode: exitCodes.interrupted })
+  } finally {
+    connection.close()
+    sshd.close()
+  }
 })

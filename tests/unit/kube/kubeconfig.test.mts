@@ -99,6 +99,15 @@ test('the preferred way is gone by while it answers, another one when it does no
   assert.equal(await choose({ server: nobody }, { server: urlOf(ours) }), 'way-1')
 })
 
+test('a host that is avoided is no way while there is another one, even one that does not answer', async () => {
+  const [ours] = servers as [Server]
+  const elsewhere = 'https://192.0.2.9:6443'
+  const choose = async (...ways: { server: string }[]) =>
+    (await chooseEndpoint(kubeconfigOf(...ways), '127.0.0.1')).context
+  assert.equal(await choose({ server: urlOf(ours) }, { server: elsewhere }), 'way-1')
+  assert.equal(await choose({ server: urlOf(ours) }), 'way-0')
+})
+
 test('a server that is not ready, or whose certificate another CA signed, is no way', async () => {
   const [ours, theirs, unready] = servers as [Server, Server, Server]
   for (const wrong of [theirs, unready]) {

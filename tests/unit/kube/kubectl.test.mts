@@ -39,6 +39,21 @@ test('a question whose answer is lost is asked again, of another server', async 
   assert.equal(calls(), 3)
 })
 
+test('a host that is about to be away is left before it is, and used again afterwards', async () => {
+  const avoided: (string | undefined)[] = []
+  const asking = createKubectl(['sh', '-c', 'echo "$*"', 'sh'], 'kubeconfig', {
+    context: 'kb-1',
+    another: () => Promise.reject(new Error('nothing failed')),
+    avoid: (host) => Promise.resolve(avoided.push(host) === 1 ? 'kb-2' : 'kb-1'),
+  })
+  assert.match(await asking.run(['get', 'pods']), /--context kb-1 /)
+  await asking.avoid('192.0.2.11')
+  assert.match(await asking.run(['get', 'pods'], { once: true }), /--context kb-2 /)
+  await asking.avoid(undefined)
+  assert.match(await asking.run(['get', 'pods']), /--context kb-1 /)
+  assert.deepEqual(avoided, ['192.0.2.11', undefined])
+})
+
 test('what must not be done twice is not asked again when its answer is lost', async () => {
   const asking = kubectl()
   await asking.run(['get', 'pods'])
@@ -96,7 +111,12 @@ test('a trial of an object is a dry run on the server; a token is asked for one 
       return Promise.resolve('{"kind":"TokenRequest","status":{"token":"token-of-an-account"}}')
     },
   })
-  const reader = createKubeReader({ words: [], api, run: () => Promise.reject(new Error('no command')) })
+  const reader = createKubeReader({
+    words: [],
+    api,
+    run: () => Promise.reject(new Error('no command')),
+    avoid: () => Promise.resolve(),
+  })
   await reader.wouldCreate({ kind: 'Pod', metadata: { name: 'trial' } })
   const token = await reader.tokenOf('app', 'app-dev', 'vault')
   assert.equal(token.reveal(), 'token-of-an-account')

@@ -1,102 +1,263 @@
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
-import type { DrillTools } from '../../../../lib/checks/drills.mts'
-import type { Hosts } from '../../../../lib/hosts/hosts.mts'
-import { drillsOn } from '../../../../scripts/09_k3s/drills.mts'
-import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
+import { Cancelled, exitCodes } from '../../../../lib/base/errors.mts'
+import { application, budget, drill, type World } from './drill-world.mts'
 
-// A master that is only written down: what is asked of it, and in which order.
-
-interface World {
-  masters?: number
-  readyz?: string
-  /** The timer of an earlier drill still runs. */
-  armed?: boolean
-  /** K3s came back while it should have been away. */
-  cameBack?: boolean
-  /** What the public name answers once the master is away. */
-  status?: number
-  /** What it answers before. */
-  before?: number
-}
-
-// Nobody waits here: each look at the clock is two minutes later.
+// Nobody waits here: each look at the real clock is two minutes later.
 let minutes = 0
 mock.method(performance, 'now', () => (minutes += 120_000))
 
-async function drill(world: World) {
-  const { masters = 3, readyz = 'ok', armed = false, cameBack = false, status = 200, before = 200 } = world
-  const did: string[] = []
-  const host = (name: string) => ({
-    name,
-    read: (words: string[]) => {
-      const active = words.at(-1) === 'k3s' ? cameBack : armed
-      return Promise.resolve({ code: active ? 0 : 3, stdout: '', stderr: '' })
-    },
-    change: (what: string) => Promise.resolve(void did.push(`${name}: ${what}`)),
-  })
-  const hosts = { masters: Array.from({ length: masters }, (_, at) => host(`master-0${at + 1}`)) }
-  const ingress = { metadata: { namespace: 'n8n-dev' }, spec: { rules: [{ host: 'n8n.dev.example.com' }] } }
-  const tools = {
-    settings: { ENV: 'dev', DOMAIN: 'dev.example.com', INGRESS_NODE_PORT: 0 },
-    kube: {
-      raw: () => Promise.resolve(readyz),
-      list: (kind: string) => Promise.resolve(kind.startsWith('ingresses') ? [ingress] : []),
-    },
-    http: {
-      ask: () => Promise.resolve({ status: did.some((one) => one.endsWith('stop k3s')) ? status : before }),
-    },
-    breaking: { losePods: () => Promise.resolve(void did.push('a pod is replaced')) },
-  } as unknown as DrillTools<K3sSettings>
-  const until = () => Promise.resolve(void did.push('whole'))
-  const [only] = drillsOn(() => Promise.resolve(hosts as unknown as Hosts), until)
-  const answer = await only?.run(tools).catch((thrown: unknown) => thrown as Error)
-  return { did, answer }
-}
+/** Which machines were stopped, in order. */
+const stopped = (did: readonly string[]): string[] =>
+  did.filter((one) => one.includes(' and its pods at once')).map((one) => one.split(':')[0] ?? '')
 
-test('its undo is armed before a master is stopped, and disarmed after it is whole again', async () => {
-  const { did, answer } = await drill({})
+test('one machine: its undo is armed before it is stopped, and disarmed after it is healthy; then the cluster is whole', async () => {
+  const { did, answer } = await drill({ limit: ['master-03'] })
   assert.deepEqual(did, [
-    'master-03: arm the start of k3s in 90 s',
-    'master-03: stop k3s',
-    'a pod is replaced',
+    'avoid 10.0.0.3',
+    'master-03: arm the start of k3s in 180 s',
+    'master-03: end k3s and its pods at once',
     'master-03: start k3s',
-    'whole',
+    'no more writes',
+    'until master-03',
     'master-03: disarm keybuzz-drill-undo',
+    'avoid nothing',
+    'until the cluster',
+    'until DNS and metrics on their nodes',
   ])
-  assert.ok(answer !== undefined && 'result' in answer && answer.result === 'passed')
+  // One machine does not prove that any one may be away.
+  assert.equal(answer.result, 'warning', answer.evidence)
+  assert.match(answer.evidence, /not stopped: master-01, master-02, worker-01, worker-02 \(not in --limit\)$/)
+})
+
+test('all machines: workers first, masters last, the first master at the end; never two at once', async () => {
+  const { did, answer } = await drill({})
+  assert.deepEqual(stopped(did), ['worker-02', 'worker-01', 'master-03', 'master-02', 'master-01'])
+  const started = did.filter((one) => /: (start k3s|end k3s)/.test(one)).map((one) => one.includes('start'))
+  assert.deepEqual(
+    started,
+    started.map((_, at) => at % 2 === 1),
+  )
+  assert.ok(did.includes('worker-02: arm the start of k3s-agent in 180 s'))
+  assert.equal(answer.result, 'passed')
 })
 
 test('the timer of a drill that was killed is taken away first', async () => {
-  const { did } = await drill({ armed: true })
-  assert.equal(did[0], 'master-03: disarm keybuzz-drill-undo')
+  const { did } = await drill({ limit: ['worker-01'], isArmed: true })
+  assert.equal(did[1], 'worker-01: disarm keybuzz-drill-undo')
+})
+
+const both = application('web', ['worker-01', 'worker-02'])
+const metricsFor = (seconds: number) => (what: string, second: number) =>
+  !what.includes('metrics') || second >= seconds
+
+test('the seconds each was away are counted, machine by machine', async () => {
+  const { answer } = await drill({
+    limit: ['worker-01', 'worker-02'],
+    objects: both,
+    answers: (what, second, machine) =>
+      metricsFor(14)(what, second) &&
+      // Every other request is lost until the endpoint is gone.
+      (machine !== 'worker-02' || !what.startsWith('web') || second >= 20 || second % 2 === 1),
+  })
+  assert.equal(answer.result, 'warning', answer.evidence)
+  assert.equal(
+    answer.evidence,
+    [
+      'worker-02: metrics 14 s; web.dev.example.com 10 s; names, ingress of other nodes, the canary, API, a write 0 s',
+      'worker-01: metrics 14 s; names, ingress of other nodes, the canary, API, a write, web.dev.example.com 0 s',
+      'not stopped: master-01, master-02, master-03 (not in --limit)',
+    ].join('. '),
+  )
 })
 
 for (const [what, world, evidence] of [
-  ['an API that is not ready', { readyz: '[-]etcd failed' }, /the API: .*etcd failed/],
-  ['an application that does not serve', { status: 502 }, /n8n\.dev\.example\.com: 502/],
-  ['a master that came back too soon', { cameBack: true }, /too soon to tell/],
-] as const) {
-  test(`it fails on ${what}, and starts the master all the same`, async () => {
-    const { did, answer } = await drill(world)
-    assert.ok(answer !== undefined && 'result' in answer)
+  ['metrics', { answers: metricsFor(70) }, /^metrics was away for 70 s, at most 60, without worker-01\./],
+  [
+    'the API',
+    { answers: (what: string, second: number) => what !== '/readyz' || second >= 30 },
+    /^API was away for 30 s, at most 20/,
+  ],
+  [
+    'writes',
+    { answers: (what: string, second: number) => what !== 'write' || second >= 21 },
+    /^a write was away for 21 s, at most 20/,
+  ],
+  [
+    'one name of the cluster',
+    { seen: (item: string, second: number) => item !== 'names' || second !== 40 },
+    /^names was away for 1 s, at most 0/,
+  ],
+  [
+    'the ingress of a node',
+    { seen: (item: string, second: number) => item !== 'page=10.0.0.2:80' || second > 6 },
+    /^ingress of master-02 was away for 7 s, at most 5/,
+  ],
+  [
+    'a public name with two pods',
+    { answers: (what: string, second: number) => !what.startsWith('web') || second >= 80 },
+    /^web\.dev\.example\.com was away for 80 s, at most 60/,
+  ],
+  [
+    'what does not come back',
+    { answers: (what: string, second: number) => !what.startsWith('web') || second < 95 },
+    /^web\.dev\.example\.com was not back after 100 s/,
+  ],
+  ['a machine that came back too soon', { isEarly: true }, /^worker-01 came back within 100 s: too soon/],
+] satisfies [string, World, RegExp][]) {
+  test(`it fails on ${what}, by its name, and starts the machine all the same`, async () => {
+    const { did, answer } = await drill({ limit: ['worker-01'], objects: both, ...world })
     assert.equal(answer.result, 'failed')
     assert.match(answer.evidence, evidence)
-    assert.equal(did.at(-1), 'master-03: disarm keybuzz-drill-undo')
+    assert.ok(did.includes('worker-01: start k3s-agent'))
+    assert.ok(did.includes('worker-01: disarm keybuzz-drill-undo'))
   })
 }
 
-test('two masters are not enough to take one away: nothing is stopped', async () => {
+test('what exceeds its bound without one machine does not keep the others from being asked', async () => {
+  const { did, answer } = await drill({
+    limit: ['worker-01', 'worker-02'],
+    answers: (what, second, machine) => machine !== 'worker-02' || metricsFor(70)(what, second),
+  })
+  assert.deepEqual(stopped(did), ['worker-02', 'worker-01'])
+  assert.match(answer.evidence, /^metrics was away for 70 s, at most 60, without worker-02\. worker-02: /)
+})
+
+test('an application whose only pod is there has 90 s; one with its data there waits for the machine', async () => {
+  const only = (claim: boolean) => ({
+    limit: ['worker-01'],
+    objects: application('web', ['worker-01'], { claim }),
+    answers: (what: string, second: number) =>
+      !/web\.dev|deployments\/web/.test(what) || (!claim && second >= 85),
+  })
+  const replaced = await drill(only(false))
+  assert.equal(replaced.answer.result, 'warning', replaced.answer.evidence)
+  assert.match(replaced.answer.evidence, /web\.dev\.example\.com 85 s; deployment\/web 85 s/)
+  const waiting = await drill(only(true))
+  assert.equal(waiting.answer.result, 'warning', waiting.answer.evidence)
+  assert.match(
+    waiting.answer.evidence,
+    /web\.dev\.example\.com, deployment\/web waited for the machine, where the data is/,
+  )
+})
+
+test('public names are not asked through the machine that is away', async () => {
+  const entries = async (name: string, more: World = {}) => {
+    const { asked } = await drill({ limit: [name], objects: both, ...more })
+    return new Set(asked.filter((one) => one.includes(' at ')).map((one) => one.split(' at ')[1]))
+  }
+  assert.deepEqual(await entries('worker-01'), new Set(['10.0.0.22:80']))
+  assert.deepEqual(await entries('worker-02'), new Set(['10.0.0.21:80']))
+  // Another node has the ingress on the same port; without addresses the load balancer is asked.
+  assert.deepEqual(
+    await entries('worker-01', { ingressAddresses: '10.0.0.21:8080' }),
+    new Set(['10.0.0.22:8080']),
+  )
+  assert.deepEqual(await entries('worker-01', { ingressAddresses: '' }), new Set())
+})
+
+test('pods that came to share a node are brought apart before the next machine: the youngest goes', async () => {
+  const { did } = await drill({
+    limit: ['worker-01'],
+    objects: application('web', ['worker-02', 'worker-02']),
+  })
+  assert.deepEqual(did.slice(did.indexOf('until the cluster')), [
+    'until the cluster',
+    'evict web-1',
+    'until the cluster',
+    'until DNS and metrics on their nodes',
+  ])
+})
+
+for (const stuck of ['worker-02', 'the cluster']) {
+  test(`when ${stuck} does not come back the next machine is left alone`, async () => {
+    const { did, answer } = await drill({ limit: ['worker-01', 'worker-02'], stuck })
+    assert.deepEqual(stopped(did), ['worker-02'])
+    assert.equal(answer.result, 'failed')
+    assert.match(answer.evidence, /did not become ready: it does not come; not stopped any more: worker-01/)
+  })
+}
+
+test('Ctrl-C while a machine is away starts it at once and ends the run', async () => {
+  let asked = 0
+  const { did, answer } = await drill({
+    limit: ['worker-01'],
+    answers: () => {
+      asked += 1
+      if (asked === 20) throw new Cancelled()
+      return true
+    },
+  })
+  assert.equal(answer.exitCode, exitCodes.interrupted)
+  assert.equal(did.at(-2), 'worker-01: start k3s-agent')
+})
+
+test('a machine that could not be stopped entirely is started again', async () => {
+  const { did, answer } = await drill({
+    limit: ['worker-01'],
+    onDone: (what) => {
+      if (what.includes('at once')) throw new Error('processes of pods do not end')
+    },
+  })
+  assert.match(answer.evidence, /processes of pods do not end/)
+  assert.ok(did.includes('worker-01: start k3s-agent'))
+})
+
+test('a machine that cannot be told to start is left to its timer, and the run says so', async () => {
+  const { answer } = await drill({
+    limit: ['worker-01'],
+    onDone: (what) => {
+      if (what.includes('start k3s-agent')) throw new Error('the connection is lost')
+    },
+  })
+  assert.match(
+    answer.evidence,
+    /could not be started again; the connection is lost; Its timer .* within 180 s/,
+  )
+})
+
+for (const [what, world, detail] of [
+  ['a node is not Ready', { notReady: 'master-02' }, /^Node master-02 is not Ready/],
+  ['a host cannot be connected to', { lost: ['worker-01'] }, /^worker-01 cannot be connected to/],
+  ['a node has no probe', { withoutProbe: 'worker-02' }, /^no probe runs on worker-02/],
+  [
+    'a budget has nothing to spare',
+    { objects: { 'poddisruptionbudgets.policy': [budget(0)] } },
+    /^PodDisruptionBudget keybuzz\/api has nothing to spare/,
+  ],
+  ['one master is alone', { masters: 1, workers: 0 }, /^no machine may be away: the masters \(1: /],
+] satisfies [string, World, RegExp][]) {
+  test(`nothing is stopped when ${what}: exit 3`, async () => {
+    const { did, answer } = await drill(world)
+    assert.deepEqual(did, [])
+    assert.equal(answer.exitCode, exitCodes.preflight)
+    assert.match(answer.details[0] ?? '', detail)
+  })
+}
+
+test('a budget with something to spare stops nothing', async () => {
+  const objects = { 'poddisruptionbudgets.policy': [budget(1)] }
+  const { answer } = await drill({ objects })
+  assert.equal(answer.result, 'passed')
+})
+
+test('two masters are not enough to take one away: the workers are asked, and the warning says so', async () => {
   const { did, answer } = await drill({ masters: 2 })
-  assert.deepEqual(did, [])
-  assert.ok(answer instanceof Error)
-  assert.match(answer.message, /2 masters: one must not be away/)
+  assert.deepEqual(stopped(did), ['worker-02', 'worker-01'])
+  assert.equal(answer.result, 'warning')
+  assert.match(answer.evidence, /not stopped: the masters \(2: etcd has no majority without one of them\)$/)
+})
+
+test('the only machine that takes pods stays', async () => {
+  const { did, answer } = await drill({ workers: 1 })
+  assert.deepEqual(stopped(did), ['master-03', 'master-02', 'master-01'])
+  assert.match(answer.evidence, /not stopped: worker-01 \(no other node takes its pods\)$/)
 })
 
 test('an application that does not serve already is not blamed on the drill: nothing is stopped', async () => {
-  const { did, answer } = await drill({ before: 503 })
+  const tools = { objects: { ...both } }
+  const { did, answer } = await drill({ ...tools, isDown: true })
   assert.deepEqual(did, [])
-  assert.ok(answer !== undefined && 'result' in answer)
   assert.equal(answer.result, 'failed')
-  assert.match(answer.evidence, /not begun: n8n\.dev\.example\.com: 503 with every master there/)
+  assert.match(answer.evidence, /not begun: web\.dev\.example\.com: 502 with every machine there/)
 })

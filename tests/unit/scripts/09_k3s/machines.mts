@@ -438,6 +438,8 @@ export function hostsOf(world: World, limit?: readonly string[]): Hosts {
       count()
       return Promise.resolve()
     },
+    // A drill's alone.
+    undo: () => Promise.reject(new Error('nothing to undo')),
     look: (paths, { words, shown }) => {
       const there = paths.filter((path) => one.files.has(path))
       const sums = new Map(there.map((path) => [path, one.files.get(path) ?? '']))

@@ -1,0 +1,106 @@
+import { exitCodes, KitError } from '../../../lib/base/errors.mts'
+import { few } from '../../../lib/base/few.mts'
+import { log } from '../../../lib/base/log.mts'
+import type { Condition, Until } from '../../../lib/base/poll.mts'
+import type { DrillTools } from '../../../lib/checks/drills.mts'
+import { isReady } from '../../../lib/kube/cluster-view.mts'
+import { availableText, isServing } from '../../../lib/kube/rollout/progress.mts'
+import { nameOf, type LiveObject, type PodDisruptionBudget } from '../../../lib/kube/types.mts'
+import { addonsAreSpread, podsOf } from '../addons/apply.mts'
+import { crowdedPods } from '../addons/placement.mts'
+import type { K3sSettings } from '../settings.mts'
+import { hasClaim, nodeOf, podsIn, workloadsOf } from './applications.mts'
+
+// Between two machines: everything is there again, and no application has all its pods on one node.
+
+type Tools = DrillTools<K3sSettings>
+
+/** Seconds until everything is there again: pods of the machine start anew, one application after another. */
+const wholeSeconds = 300
+
+/** Most things an answer names. */
+const mostNamed = 4
+
+/** Nodes that are not Ready, budgets with nothing to spare, applications without all their pods. @throws as KubeReader */
+async function missingNow(tools: Tools): Promise<string[]> {
+  const { kube } = tools
+  const [nodes, budgets, workloads] = await Promise.all([
+    kube.list('nodes', {}),
+    budgetsWithoutSpare(tools),
+    workloadsOf(tools),
+  ])
+  const addonPods = (
+    await Promise.all((['dns', 'metrics'] as const).map((addon) => podsOf(kube, addon)))
+  ).flat()
+  return [
+    ...nodes.filter((node) => !isReady(node)).map((node) => `${nameOf(node)} is not Ready`),
+    ...addonPods.filter(isPending).map((pod) => `${nameOf(pod)} is Pending`),
+    ...workloads.filter((live) => !isServing(live)).map(availableText),
+    ...budgets.map((one) => `${one} has nothing to spare`),
+  ]
+}
+
+const isPending = ({ status }: LiveObject): boolean =>
+  (status as { phase?: string } | undefined)?.phase === 'Pending'
+
+/** The budgets that allow no pod to be away, by nameOf. @throws KitError, see KubeReader.list */
+export async function budgetsWithoutSpare({ kube }: Pick<Tools, 'kube'>): Promise<string[]> {
+  const budgets = await kube.list('poddisruptionbudgets.policy', {})
+  return budgets.filter(hasNothingToSpare).map(nameOf)
+}
+
+function hasNothingToSpare(budget: LiveObject): boolean {
+  const { expectedPods = 0, disruptionsAllowed = 0 } = (budget as unknown as PodDisruptionBudget).status ?? {}
+  return expectedPods > 0 && disruptionsAllowed === 0
+}
+
+const isWhole = (tools: Tools): Condition => ({
+  what: 'the cluster',
+  seconds: wholeSeconds,
+  missing: async () => few(await missingNow(tools), mostNamed),
+  hint: 'see why: kubectl get nodes,pods -A -o wide; then run the drill again',
+})
+
+/**
+ * Waits until everything is there again, then brings pods apart that share a node: the scheduler does not move them.
+ * @throws KitError exit 9, see Until; as KubeReader; what the gate throws (Writes.make)
+ */
+export async function becomeWhole(tools: Tools, until: Until): Promise<void> {
+  await until(isWhole(tools))
+  const crowded = await sharing(tools)
+  for (const pod of crowded) await evict(tools, pod)
+  if (crowded.length > 0) await until(isWhole(tools))
+  await until(addonsAreSpread(tools.kube))
+}
+
+/** The pods that must go to another node: of CoreDNS and metrics-server, and of the kit's applications. */
+async function sharing(tools: Tools): Promise<LiveObject[]> {
+  const { kube } = tools
+  const [nodes, dns, metrics, workloads, pods] = await Promise.all([
+    kube.list('nodes', {}),
+    podsOf(kube, 'dns'),
+    podsOf(kube, 'metrics'),
+    workloadsOf(tools),
+    kube.list('pods', {}),
+  ])
+  const addons = [dns, metrics].flatMap((own) => crowdedPods(nodes, own))
+  return [...addons, ...workloads.flatMap((one) => youngestOf(podsIn(one, pods)))]
+}
+
+/** The youngest of some pods that all share one node, and could be on another; none otherwise. Pure. */
+function youngestOf(pods: readonly LiveObject[]): LiveObject[] {
+  const isCrowd = pods.length > 1 && new Set(pods.map(nodeOf)).size === 1 && !pods.some(hasClaim)
+  const madeAt = ({ metadata }: LiveObject) => Date.parse(metadata.creationTimestamp ?? '')
+  return isCrowd ? pods.toSorted((one, other) => madeAt(other) - madeAt(one)).slice(0, 1) : []
+}
+
+/** A refusal is a warning: the application then has all its pods on one machine, and its seconds show it. */
+async function evict({ breaking }: Tools, pod: LiveObject): Promise<void> {
+  try {
+    await breaking.evict(pod)
+    log.ok(`${nameOf(pod)} was evicted from ${nodeOf(pod)}: all of its kind were there`)
+  } catch (thrown) {
+    if (!(thrown instanceof KitError) || thrown.exitCode !== exitCodes.rolloutFailed) throw thrown
+    log.warn(`${nameOf(pod)} stays on ${nodeOf(pod)}, as all of its kind: ${thrown.message}`)
+  }
+}
