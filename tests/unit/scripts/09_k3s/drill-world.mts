@@ -218,6 +218,12 @@ export async function drill(world: World) {
         path === '/readyz'
           ? orSilent(path, 'ok')
           : orSilent(path, JSON.stringify({ items: [{}], status: { availableReplicas: 1 } })),
+      get: (_kind: string, name: string, namespace: string) =>
+        orSilent(name, {
+          metadata: { name, namespace },
+          spec: { replicas: 1 },
+          status: { availableReplicas: 1 },
+        }),
       list: (kind: string, { namespace }: { namespace?: string }) => {
         if (kind === 'nodes') return Promise.resolve(nodes)
         if (kind !== 'pods') return Promise.resolve(objects[kind] ?? [])
