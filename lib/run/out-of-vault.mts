@@ -1,7 +1,8 @@
 import { confirmName } from '../base/confirm.mts'
-import { KitError, messageOf, isInterruption } from '../base/errors.mts'
+import { exitCodes, KitError, messageOf, isInterruption } from '../base/errors.mts'
 import { log } from '../base/log.mts'
-import { namesOf } from '../base/names.mts'
+import { masterCommand, namesOf } from '../base/names.mts'
+import { written } from '../base/written.mts'
 import { signIn } from '../backends/vault-admin.mts'
 import { findIn, policyPath, rolePath, vaultWrite } from '../backends/vault-access.mts'
 import { accessOf, type Kept, otherValue } from '../backends/vault-keeping.mts'
@@ -11,6 +12,7 @@ import { labelled, unlabelled } from '../kube/manifests/injection-label.mts'
 import type { Kube } from '../kube/apply/kube.mts'
 import type { Manifest } from '../kube/types.mts'
 import { compareFiles } from '../kube/rollout/injected-files.mts'
+import { usesVault } from '../settings/platform-vault.mts'
 import { accountOf, neverReplaced, valuesOf } from './kept-secrets.mts'
 import { liveSecrets } from './live-secrets.mts'
 import type { Module } from './module.mts'
@@ -54,6 +56,21 @@ export async function dropLabel<M extends Module>({ requireOpened }: Session<M>)
   const { kube } = requireOpened()
   const without = kube.manifests.flatMap((one) => unlabelled(one) ?? [])
   if (without.length > 0) await kube.reapply(without)
+}
+
+/**
+ * Requires that a module whose settings want Secrets is not in Vault any more: only its install compares what its pods
+ * ran with, a rollback would make the Secrets of whatever the settings have.
+ * @throws KitError exit 5 while it is; exit 3 or 5 to 9 from kubectl
+ */
+export async function requireOutOfVault<M extends Module>(session: Session<M>): Promise<void> {
+  const { module, env, inputs } = session
+  if (module.secrets === undefined || usesVault(inputs.current()) || !(await isInVault(session))) return
+  throw new KitError(`the values of ${module.slug} are still in Vault, its settings want them in Secrets`, {
+    exitCode: exitCodes.conflict,
+    details: [`A rollback does not move secret values. ${written()}`],
+    hint: `${masterCommand(module.number, env)}   brings them back and compares them; then roll back`,
+  })
 }
 
 /**

@@ -6,8 +6,10 @@ import { isWorkload, namedBy } from '../kube/workloads.mts'
 import { log, say } from '../base/log.mts'
 import { headingOf, masterCommand } from '../base/names.mts'
 import type { Module } from '../run/module.mts'
+import { bringApart } from '../run/bring-apart.mts'
 import { createContext } from '../run/create-context.mts'
 import { objectsOf } from '../run/objects.mts'
+import { requireOutOfVault } from '../run/out-of-vault.mts'
 import { withoutUnproven } from '../run/policies.mts'
 import { methodOf, storeOf, usesVault } from '../settings/platform-vault.mts'
 import type { Settings } from '../settings/settings.mts'
@@ -43,6 +45,7 @@ export async function rollBack<M extends Module>(
     log.warn(line, 'find out which version that digest is, before its pods are trusted with a key')
   await requireSameSchema(session, target)
   requireSameStore(target, inputs.current())
+  await requireOutOfVault(session)
   requireSameSettings(module, target, inputs.current())
   revisions.intend(target)
   const today = objectsOf(module, steps, { settings: inputs.current(), images: target.images, versions })
@@ -57,6 +60,7 @@ export async function rollBack<M extends Module>(
   await kube.forgetJobs()
   if (options.plan) return
   await revisions.applied(wanted, () => readSchema(session))
+  await bringApart(session)
   for (const step of steps.filter(({ kind }) => kind === 'tests')) {
     log.title(step.name)
     await step.run(createContext(session, step))

@@ -5,8 +5,14 @@ import { nameOf } from './names.mts'
 import { keybuzz } from './module.mts'
 import { names } from './names.mts'
 
-export default step(import.meta, keybuzz, 'Deploy the front', async ({ settings, images, pulls, kube }) => {
-  await pulls.require()
-  await kube.apply([...configuration(settings, 'front'), ...workload(settings, images, 'front')])
-  await kube.waitForRollout(names.namespace(settings.ENV), nameOf('front'))
-})
+export default step(
+  import.meta,
+  keybuzz,
+  'Deploy the front',
+  async ({ settings, images, pulls, kube, secrets }) => {
+    await pulls.require()
+    await secrets.require()
+    await kube.apply([...configuration(settings, 'front'), ...workload(settings, images, 'front')])
+    await kube.waitForRollout(names.namespace(settings.ENV), nameOf('front'))
+  },
+)

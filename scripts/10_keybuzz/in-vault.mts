@@ -100,6 +100,9 @@ function nameProblems(settings: KeybuzzSettings, part: Part): string[] {
     ...(name.length > most
       ? [`${name} in ${file} has more than ${most} characters, the most that SECRETS=vault has room for`]
       : []),
+    ...(name.endsWith('_')
+      ? [`${name} in ${file} ends with _, which SECRETS=vault cannot name a file after`]
+      : []),
     ...(ofShells.has(name) ? [`${name} in ${file} cannot be set by a shell, as SECRETS=vault does`] : []),
   ])
 }

@@ -1,3 +1,4 @@
+import { pollUntil } from '../../lib/base/poll.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import { randomUUID } from 'node:crypto'
 import { failed, passed, passedOver } from '../../lib/checks/checks.mts'
@@ -98,7 +99,13 @@ export const push: N8nCheck = {
     const { cookie } = await signIn(tools)
     const host = tools.settings.N8N_HOST
     const path = `/rest/push?pushRef=${randomUUID()}`
-    const own = await tools.http.upgrade(host, path, { cookie, origin: `https://${host}` })
+    // The ingress may still lead to a pod that is ending, which closes what it has accepted: Traefik reads changes of
+    // endpoints every 2 s (providersThrottleDuration).
+    const own = await pollUntil(() => tools.http.upgrade(host, path, { cookie, origin: `https://${host}` }), {
+      until: ({ status, kept }) => status !== 101 || kept,
+      milliseconds: 4000,
+      every: 2500,
+    })
     if (own.status !== 101 || !own.kept)
       return failed(`handshake ${own.status}, ${own.kept ? 'kept' : 'closed at once'}`)
     const foreign = await tools.http.upgrade(host, path, { cookie, origin: 'https://elsewhere.example.com' })

@@ -33,7 +33,7 @@ export async function requireMethodOfPods(
     throw new KitError(`${change}, as do the pods that take their secrets from Vault`, {
       exitCode: exitCodes.conflict,
       details: [`namespaces: ${users.join(', ')}`, `New pods of theirs would not start. ${written()}`],
-      hint: `first take the secrets of these modules out of Vault, each by a run with --set SECRETS=kubernetes; then ${masterCommand(identity.number, ENV)}; then each with --set SECRETS=vault. Or leave it: VAULT_AUTH_METHOD=${then.method}`,
+      hint: `put VAULT_AUTH_METHOD=${then.method} back; take the secrets of these modules out of Vault, each by a run with --set SECRETS=kubernetes; then ${masterCommand(identity.number, ENV, '--set', `VAULT_AUTH_METHOD=${method}`)}; then each with --set SECRETS=vault. Or leave it: VAULT_AUTH_METHOD=${then.method}`,
     })
   if (then.path === path)
     throw new KitError(`${change}, at the same path ${path}`, {

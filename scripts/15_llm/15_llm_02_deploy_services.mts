@@ -5,9 +5,15 @@ import { aiServices } from './manifests-services.mts'
 import { llm } from './module.mts'
 import { names } from './names.mts'
 
-export default step(import.meta, llm, 'Deploy the AI services', async ({ settings, images, kube }) => {
-  const objects = aiServices(settings, images)
-  if (objects.length === 0) return
-  await kube.apply(objects)
-  await kube.waitForRollout(names.namespace(settings.ENV), ...objects.filter(isWorkload).map(namedBy))
-})
+export default step(
+  import.meta,
+  llm,
+  'Deploy the AI services',
+  async ({ settings, images, kube, secrets }) => {
+    const objects = aiServices(settings, images)
+    if (objects.length === 0) return
+    await secrets.require()
+    await kube.apply(objects)
+    await kube.waitForRollout(names.namespace(settings.ENV), ...objects.filter(isWorkload).map(namedBy))
+  },
+)

@@ -85,7 +85,7 @@ export const salt = createSalt(loading)
 function problemOf(reply: Reply): string | undefined {
   if (shownValue(reply, 'mark') === values.mark) return undefined
   return reply.status === 200
-    ? `cannot decrypt ${saltCredential}: LITELLM_SALT_KEY is not the one this database was written with`
+    ? `cannot decrypt ${saltCredential}: LITELLM_SALT_KEY is not the one it was stored with`
     : `does not show ${saltCredential}, which is in the database: ${reply.status} ${shortened(reply.text, 80)}`
 }
 
@@ -122,6 +122,6 @@ async function store(tools: Tools, others: number): Promise<Answer> {
     ...warning(
       `${saltCredential} is stored now; ${others} models and credentials are older: were they written with this key?`,
     ),
-    fix: 'send a request to one of the stored models; when its provider refuses the key: README of module 15, "Another salt key"',
+    fix: 'send a request to one of the stored models; when its provider refuses the key, the credential was stored with the wrong one too: README of module 15, "Another salt key", tells how to delete it before the right key is put back',
   }
 }

@@ -242,7 +242,7 @@ stored_values() { sql "SELECT credential_values->>'mark' FROM \"LiteLLM_Credenti
   theirs=$(sealed_with another-salt-key-of-another-environment 'encrypted with the salt key of this database')
   sql "UPDATE \"LiteLLM_CredentialsTable\" SET credential_values = jsonb_build_object('mark', '$theirs') WHERE credential_name = 'keybuzz-salt'" llm_practice
   run -10 kit --module 15 --verify
-  assert_output --partial 'LITELLM_SALT_KEY is not the one this database was written with'
+  assert_output --partial 'LITELLM_SALT_KEY is not the one it was stored with'
   assert_output --partial 'README of module 15, "Another salt key"'
   run -0 --separate-stderr kubectl logs --namespace llm-practice --selector app.kubernetes.io/component=proxy --tail=-1
   assert_output --partial 'Error decrypting value for key: mark'

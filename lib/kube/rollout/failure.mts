@@ -43,7 +43,9 @@ export function explainLines(
   failures: readonly KnownFailure[],
 ): { lines: string[]; known: KnownFailure | undefined } {
   const short = lines.map((line) => shortened(line, longestLine))
-  const known = failures.find(({ line }) => short.some((one) => line.test(one)))
+  // An error that was survived long before the end is a reason only where the end has none.
+  const among = (some: readonly string[]) => failures.find(({ line }) => some.some((one) => line.test(one)))
+  const known = among(short.slice(-endLines)) ?? among(short)
   // The matching line comes first: lines written during shutdown often push it out of the last five.
   const telling = short.filter((one) => known?.line.test(one)).slice(-1)
   const shown = [...new Set([...telling, ...short.slice(-5)])].map((line) => `| ${shortened(line, 200)}`)
@@ -51,7 +53,10 @@ export function explainLines(
 }
 
 /** Lines of a container's log that are fetched: what failed may be written 60 lines before the end of Python's traces. */
-export const fetchedLines = 200
+const fetchedLines = 200
+
+/** Lines at the end of a log in which a reason is looked for first. */
+const endLines = 40
 
 /** Bytes of a container's log that are fetched. */
 const mostLogBytes = 4 * 1024 * 1024

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { KitError } from '../../../lib/base/errors.mts'
 import { redact } from '../../../lib/base/sensitive.mts'
+import { requireOutOfVault } from '../../../lib/run/out-of-vault.mts'
 import { createOwnSecrets, finishSecrets, isHeldBack } from '../../../lib/run/own-secrets.mts'
 import { keybuzz } from '../../../scripts/10_keybuzz/module.mts'
 import { n8n } from '../../../scripts/12_n8n/module.mts'
@@ -456,4 +457,42 @@ test('nothing to delete: no pod and no Vault is asked', async () => {
   const config = { kind: 'ConfigMap', metadata: { name: 'a', namespace: 'n8n-staging' } }
   assert.deepEqual(await finish({ unwanted: [config], pods: () => assert.fail('pods were asked for') }), [])
   assert.deepEqual(vault.state.asked, [])
+})
+
+test('with Secrets, those of an emptied file of the operator go: every pod names them, and starts without', async () => {
+  const unwanted = ['keybuzz-api-env', 'keybuzz-api-file'].map((name) => ({
+    kind: 'Secret',
+    metadata: { name, namespace: 'keybuzz-staging' },
+  }))
+  const naming = (optional: boolean) => () => [
+    {
+      kind: 'Pod',
+      metadata: { name: 'keybuzz-api-1', namespace: 'keybuzz-staging' },
+      spec: {
+        containers: [{ name: 'api', envFrom: [{ secretRef: { name: 'keybuzz-api-env', optional } }] }],
+      },
+    },
+  ]
+  const pruned = async (optional: boolean, SECRETS = 'kubernetes') => {
+    const world = { settings: { SECRETS }, unwanted, pods: naming(optional) }
+    const { session, pruned } = runIn(vault, keybuzz, world as never)
+    await finishSecrets(session, ['01_deploy_api'], 50)
+    return pruned
+  }
+  const both = ['Secret keybuzz-staging/keybuzz-api-env', 'Secret keybuzz-staging/keybuzz-api-file']
+  assert.deepEqual(await pruned(true), both)
+  assert.deepEqual(await pruned(false), [])
+})
+
+test('a rollback waits for the way back: Secrets of today’s settings would be made without a comparison', async () => {
+  const settings = { ...inVault(vault), SECRETS: 'kubernetes' }
+  const refused = (objects: object[], more = settings) =>
+    requireOutOfVault(runIn(vault, n8n, { settings: more, objects }).session)
+  await assert.rejects(refused([account]), {
+    exitCode: 5,
+    message: 'the values of n8n are still in Vault, its settings want them in Secrets',
+    hint: /--module 12 --env staging {3}brings them back and compares them; then roll back/,
+  })
+  await refused([])
+  await refused([account], { ...settings, SECRETS: 'vault' })
 })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Cancelled, exitCodes } from '../../../../lib/base/errors.mts'
 import { interruption } from '../../../../lib/base/signals.mts'
 import type { Kubectl } from '../../../../lib/kube/kubectl.mts'
-import { rolloutError } from '../../../../lib/kube/rollout/failure.mts'
+import { explainLines, rolloutError } from '../../../../lib/kube/rollout/failure.mts'
 import { fakeApi } from '../fake-api.mts'
 
 const diagnosis = {
@@ -63,6 +63,16 @@ test('a pod that finds no node names those that are cordoned, with the command, 
     asked: 0,
   })
   assert.equal((await hintFor(cordoned, new Error('away'))).hint, 'add a node')
+})
+
+test('an error that was survived long before the end explains nothing when the end has a reason of its own', () => {
+  const failures = [
+    { line: /lost Redis/, meaning: 'Redis was away.', next: 'start Redis' },
+    { line: /out of luck/, meaning: 'It had no luck.', next: 'wait for luck' },
+  ]
+  const later = Array.from({ length: 60 }, (_, at) => `request ${at}`)
+  assert.equal(explainLines(['lost Redis', ...later, 'out of luck'], failures).known, failures[1])
+  assert.equal(explainLines(['lost Redis', ...later], failures).known, failures[0])
 })
 
 test('a reason that Python wrote 60 lines before the end of its trace is found, and shown with the last five', async () => {

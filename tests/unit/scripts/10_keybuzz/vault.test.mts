@@ -191,6 +191,7 @@ test('what files of Vault cannot do is refused before anything is written', () =
   const longest = `A${'B'.repeat(35)}`
   for (const [name, problem] of [
     [longest, /^$/],
+    ['TOKEN_', /TOKEN_ in 10_keybuzz\.api\.env ends with _/],
     [`${longest}C`, /10_keybuzz\.api\.env has more than 36 characters/],
     ['UID', /UID in 10_keybuzz\.api\.env cannot be set by a shell/],
   ] as const) {

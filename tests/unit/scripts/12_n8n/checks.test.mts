@@ -539,3 +539,12 @@ test('an MCP process that ends while the next one runs already is no second one'
   const { result, evidence } = await outcomeOf('n8n.mcp', { pods: [...rightPods, { ...ending, metadata }] })
   assert.deepEqual([result, evidence], ['passed', '/mcp leads to n8n-mcp, one pod'])
 })
+
+test('a live connection that a pod closes while it ends is asked again: the ingress leads there for 2 s more', async () => {
+  let ending = 1
+  const upgrade = (origin: string) => ({
+    status: 101,
+    kept: origin === 'https://n8n.dev.example.com' && (ending -= 1) < 0,
+  })
+  assert.equal((await outcomeOf('n8n.push', { upgrade })).result, 'passed')
+})

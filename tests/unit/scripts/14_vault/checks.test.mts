@@ -58,6 +58,11 @@ for (const [method, world, left] of [
     for (const hidden of [secret, checkToken]) assert.ok(!JSON.stringify(outcomes).includes(hidden))
   })
 
+test('without the account of the checks’ name in the injector’s namespace, the default one is tried there', async () => {
+  const [found] = (await outcomesOf({ noTwin: true }, none)).filter(({ id }) => id === 'vault.logins')
+  assert.deepEqual([found?.result, found?.evidence], ['passed', '1 let in, 3 refused'])
+})
+
 test('the next leader is waited for: it is elected some seconds after the last one is lost', async () => {
   const tools = toolsOf(vault, {})
   let asked = 0

@@ -46,7 +46,9 @@ for (const [then, settings] of [
         'namespaces: n8n-staging, llm-staging',
         'New pods of theirs would not start. Nothing was written.',
       ],
-      hint: /--set SECRETS=kubernetes; then \.\/00_master_install\.mjs --module 14 --env staging; .*--set SECRETS=vault/,
+      hint: new RegExp(
+        `^put VAULT_AUTH_METHOD=${then} back; .*--set SECRETS=kubernetes; then \\./00_master_install\\.mjs --module 14 --env staging --set VAULT_AUTH_METHOD=${settings.VAULT_AUTH_METHOD}; .*--set SECRETS=vault`,
+      ),
     })
   })
 

@@ -77,6 +77,8 @@ export interface World {
   readonly bundle?: string
   /** What the API server publishes and signs with; undefined: what Vault has. */
   readonly signing?: Signing
+  /** As of a revision of an older kit: no account of the checks’ name in the injector’s namespace. */
+  readonly noTwin?: true
   readonly noWebhook?: true
   readonly noSecret?: true
   /** Who the ConfigMap of the election names; undefined: injector-1; null: there is no ConfigMap. */
@@ -169,6 +171,7 @@ export function toolsOf(vault: StandIn, world: World): Tools<VaultSettings> {
       return world.leader === null
         ? undefined
         : { metadata: { name, ownerReferences: [{ kind: 'Pod', name: world.leader ?? 'injector-1' }] } }
+    if (kind === 'serviceaccounts') return world.noTwin === true ? undefined : { metadata: { name } }
     return undefined
   }
   return {

@@ -283,7 +283,7 @@ const wrong: Wrong[] = [
       }),
     },
     'failed',
-    /^litellm-1 cannot decrypt keybuzz-salt: LITELLM_SALT_KEY is not the one this database was written with; litellm-2 cannot/,
+    /^litellm-1 cannot decrypt keybuzz-salt: LITELLM_SALT_KEY is not the one it was stored with; litellm-2 cannot/,
   ],
   [
     'litellm.decrypts',
