@@ -36,6 +36,13 @@ ${endPods}
 `
 
 /**
+ * POSIX shell: stops the timer it is told. One whose service has started is no longer known to systemd, also between a
+ * look and the stop: what counts is that it does not run.
+ */
+const disarmScript = `systemctl stop "$1" 2>/dev/null
+if systemctl is-active --quiet "$1"; then echo "$1 still runs" >&2; exit 1; fi`
+
+/**
  * Arms the start of K3s. A timer that an earlier drill left would start it too early: it is stopped first.
  * @throws KitError exit 9 when a command fails; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws
  *   (Writes.make)
@@ -57,9 +64,9 @@ export async function arm({ host, role }: Machine): Promise<void> {
   ])
 }
 
-/** Stops that timer. @throws as arm */
+/** Stops that timer, if it runs. @throws as arm */
 const disarm = (host: Host): Promise<void> =>
-  host.change(`disarm ${undo}`, ['systemctl', 'stop', `${undo}.timer`])
+  host.change(`disarm ${undo}`, ['sh', '-c', disarmScript, 'sh', `${undo}.timer`])
 
 /** Ends K3s and its pods on a host; the timer must be armed. @throws as arm, but not on a signal */
 export function stopHard({ host, role }: Machine): Promise<void> {
