@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { pollUntil } from '../../../lib/base/poll.mts'
+import { written } from '../../../lib/base/written.mts'
 import type { DrillTools } from '../../../lib/checks/drills.mts'
 import type { Hosts } from '../../../lib/hosts/hosts.mts'
 import { isReady } from '../../../lib/kube/cluster-view.mts'
@@ -96,8 +97,8 @@ export async function requirePlan(tools: Tools, hosts: Hosts): Promise<Plan> {
 }
 
 const refused = (problems: readonly string[]): KitError =>
-  new KitError('no machine is stopped: the cluster could lose more than one machine', {
+  new KitError('the drill cannot begin: the cluster could lose more than one machine', {
     exitCode: exitCodes.preflight,
-    details: problems,
+    details: [...problems, written()],
     hint: 'repair that first; a host that cannot take part is left out by naming the others with --limit',
   })
