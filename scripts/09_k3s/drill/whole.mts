@@ -3,13 +3,17 @@ import { few } from '../../../lib/base/few.mts'
 import { log } from '../../../lib/base/log.mts'
 import type { Condition, Until } from '../../../lib/base/poll.mts'
 import type { DrillTools } from '../../../lib/checks/drills.mts'
+import { crowdOf } from '../../../lib/kube/apply/crowd.mts'
 import { isReady } from '../../../lib/kube/cluster-view.mts'
 import { availableText, isServing } from '../../../lib/kube/rollout/progress.mts'
 import { nameOf, type LiveObject, type PodDisruptionBudget } from '../../../lib/kube/types.mts'
 import { addonsAreSpread, podsOf } from '../addons/apply.mts'
 import { crowdedPods } from '../addons/placement.mts'
+import { everyNodeServes } from '../ingress/daemonset-ready.mts'
+import { everyIngress } from '../ingress/manifests.mts'
+import { everyProbe } from '../probes/probe.mts'
 import type { K3sSettings } from '../settings.mts'
-import { hasClaim, nodeOf, podsIn, workloadsOf } from './applications.mts'
+import { nodeOf, podsIn, workloadsOf } from './applications.mts'
 
 // Between two machines: everything is there again, and no application has all its pods on one node.
 
@@ -24,20 +28,31 @@ const mostNamed = 4
 /** Nodes that are not Ready, budgets with nothing to spare, applications without all their pods. @throws as KubeReader */
 async function missingNow(tools: Tools): Promise<string[]> {
   const { kube } = tools
-  const [nodes, budgets, workloads] = await Promise.all([
+  const [nodes, budgets, workloads, onNodes] = await Promise.all([
     kube.list('nodes', {}),
     budgetsWithoutSpare(tools),
     workloadsOf(tools),
+    missingOnNodes(tools),
   ])
   const addonPods = (
     await Promise.all((['dns', 'metrics'] as const).map((addon) => podsOf(kube, addon)))
   ).flat()
   return [
     ...nodes.filter((node) => !isReady(node)).map((node) => `${nameOf(node)} is not Ready`),
+    ...onNodes,
     ...addonPods.filter(isPending).map((pod) => `${nameOf(pod)} is Pending`),
     ...workloads.filter((live) => !isServing(live)).map(availableText),
     ...budgets.map((one) => `${one} has nothing to spare`),
   ]
+}
+
+/** What has no pod on some node yet: the ingress of the kit, and the probes that see what a machine takes away. */
+async function missingOnNodes({ kube, settings }: Pick<Tools, 'kube' | 'settings'>): Promise<string[]> {
+  const wanted = settings.INGRESS_CONTROLLER === 'existing' ? [everyProbe] : [everyIngress, everyProbe]
+  const missing = await Promise.all(
+    wanted.map(async (one) => ({ ...one, left: await everyNodeServes(kube, one).missing() })),
+  )
+  return missing.filter(({ left }) => left !== '').map(({ what, left }) => `${what}: ${left}`)
 }
 
 const isPending = ({ status }: LiveObject): boolean =>
@@ -84,14 +99,8 @@ async function sharing(tools: Tools): Promise<LiveObject[]> {
     kube.list('pods', {}),
   ])
   const addons = [dns, metrics].flatMap((own) => crowdedPods(nodes, own))
-  return [...addons, ...workloads.flatMap((one) => youngestOf(podsIn(one, pods)))]
-}
-
-/** The youngest of some pods that all share one node, and could be on another; none otherwise. Pure. */
-function youngestOf(pods: readonly LiveObject[]): LiveObject[] {
-  const isCrowd = pods.length > 1 && new Set(pods.map(nodeOf)).size === 1 && !pods.some(hasClaim)
-  const madeAt = ({ metadata }: LiveObject) => Date.parse(metadata.creationTimestamp ?? '')
-  return isCrowd ? pods.toSorted((one, other) => madeAt(other) - madeAt(one)).slice(0, 1) : []
+  const ours = workloads.flatMap((one) => crowdOf(podsIn(one, pods), nodes, pods)?.pod ?? [])
+  return [...addons, ...ours]
 }
 
 /** A refusal is a warning: the application then has all its pods on one machine, and its seconds show it. */

@@ -35,6 +35,9 @@ export interface World {
   ingressAddresses?: string
   /** Public names do not serve before anything is stopped. */
   isDown?: boolean
+  /** A DaemonSet without a ready pod on one node: `traefik`, `probe`. */
+  lacking?: string
+  ingressController?: 'existing'
   /** What never becomes ready. */
   stuck?: string
 }
@@ -46,6 +49,7 @@ export const nodeNamed = (name: string, more: { taints?: object[]; address?: str
   spec: { taints: more.taints ?? [] },
   status: {
     conditions: [{ type: 'Ready', status: 'True' }],
+    allocatable: { cpu: '4', memory: '8Gi' },
     nodeInfo: { kubeletVersion: 'v1.36.3+k3s1' },
     addresses: [{ type: 'InternalIP', address: more.address ?? '192.0.2.9' }],
   },
@@ -56,16 +60,21 @@ export const podOf = (
   namespace: string,
   name: string,
   node: string,
-  { labels = {}, claim = false, at = '2026-11-29T10:00:00Z' } = {} as {
+  { labels = {}, claim = false, cpu = '1m', at = '2026-11-29T10:00:00Z' } = {} as {
     labels?: Record<string, string>
     claim?: boolean
+    cpu?: string
     at?: string
   },
 ): LiveObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name, namespace, labels, creationTimestamp: at },
-  spec: { nodeName: node, volumes: claim ? [{ name: 'v', persistentVolumeClaim: { claimName: 'v' } }] : [] },
+  spec: {
+    nodeName: node,
+    containers: [{ name: 'c', resources: { requests: { cpu } } }],
+    volumes: claim ? [{ name: 'v', persistentVolumeClaim: { claimName: 'v' } }] : [],
+  },
   status: {
     phase: 'Running',
     podIP: '10.42.0.9',
@@ -74,7 +83,11 @@ export const podOf = (
 })
 
 /** What is on a cluster with one application: its public name, and pods on these nodes. */
-export function application(name: string, nodes: readonly string[], more: { claim?: boolean } = {}) {
+export function application(
+  name: string,
+  nodes: readonly string[],
+  more: { claim?: boolean; cpu?: string } = {},
+) {
   const namespace = `${name}-dev`
   const labels = { app: name }
   const pods = nodes.map((node, at) =>
@@ -211,6 +224,7 @@ export async function drill(world: World) {
       ENV: 'dev',
       DOMAIN: 'dev.example.com',
       INGRESS_NODE_PORT: 0,
+      INGRESS_CONTROLLER: world.ingressController ?? 'traefik',
       INGRESS_ADDRESSES: world.ingressAddresses ?? '10.0.0.21:80,10.0.0.22:80',
     },
     kube: {
@@ -218,12 +232,22 @@ export async function drill(world: World) {
         path === '/readyz'
           ? orSilent(path, 'ok')
           : orSilent(path, JSON.stringify({ items: [{}], status: { availableReplicas: 1 } })),
-      get: (_kind: string, name: string, namespace: string) =>
-        orSilent(name, {
+      get: (kind: string, name: string, namespace: string) => {
+        if (kind === 'daemonsets.apps') {
+          const all = members.length
+          const ready = name === world.lacking ? all - 1 : all
+          const status = { desiredNumberScheduled: all, updatedNumberScheduled: all, numberReady: ready }
+          return Promise.resolve({
+            metadata: { name, namespace },
+            status: { ...status, observedGeneration: 1 },
+          })
+        }
+        return orSilent(name, {
           metadata: { name, namespace },
           spec: { replicas: 1 },
           status: { availableReplicas: 1 },
-        }),
+        })
+      },
       list: (kind: string, { namespace }: { namespace?: string }) => {
         if (kind === 'nodes') return Promise.resolve(nodes)
         if (kind !== 'pods') return Promise.resolve(objects[kind] ?? [])

@@ -169,6 +169,33 @@ test('pods that came to share a node are brought apart before the next machine: 
   ])
 })
 
+test('pods that share a node stay there when no other node has room for one of them', async () => {
+  const { did } = await drill({
+    limit: ['worker-01'],
+    objects: application('web', ['worker-02', 'worker-02'], { cpu: '5' }),
+  })
+  assert.deepEqual(
+    did.filter((one) => one.startsWith('evict')),
+    [],
+  )
+})
+
+for (const [lacking, left] of [
+  ['traefik', /the cluster did not become ready: the ingress: 4 of 5 nodes; not stopped any more: worker-01/],
+  ['probe', /the cluster did not become ready: a probe on every node: 4 of 5 nodes; not stopped/],
+] as const) {
+  test(`the next machine stays while a node has no ready pod of ${lacking}`, async () => {
+    const { did, answer } = await drill({ limit: ['worker-01', 'worker-02'], lacking })
+    assert.deepEqual(stopped(did), ['worker-02'])
+    assert.match(answer.evidence, left)
+  })
+}
+
+test('an ingress that is not of the kit is not waited for', async () => {
+  const { answer } = await drill({ lacking: 'traefik', ingressController: 'existing' })
+  assert.equal(answer.result, 'passed', answer.evidence)
+})
+
 for (const stuck of ['worker-02', 'the cluster']) {
   test(`when ${stuck} does not come back the next machine is left alone`, async () => {
     const { did, answer } = await drill({ limit: ['worker-01', 'worker-02'], stuck })
