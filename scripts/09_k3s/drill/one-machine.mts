@@ -57,11 +57,12 @@ export async function withoutMachine(
   waits: Waits,
 ): Promise<Seen> {
   const { breaking } = tools
-  const { name, address } = machine.host
+  const { name } = machine.host
+  const member = memberOf(hosts, machine)
   const started = performance.now()
-  await breaking.avoid(address)
+  await breaking.avoid(addressesOf(member))
   try {
-    const { away, isEarly } = await askWithout(tools, machine, memberOf(hosts, machine), waits)
+    const { away, isEarly } = await askWithout(tools, machine, member, waits)
     const server = hosts.servers.find((one) => one.name !== name) ?? machine.host
     await untilHealthy(machine, server, waits.until)
     log.ok(`${name} was away: ${awayText(away)}`, started)
@@ -73,12 +74,16 @@ export async function withoutMachine(
       ],
     }
   } finally {
-    await breaking.avoid(undefined)
+    await breaking.avoid([])
   }
 }
 
 const memberOf = ({ members }: Hosts, { host: { name, address } }: Machine): Addressed =>
   members.find((one) => one.name === name) ?? { name, address }
+
+/** By which addresses a kubeconfig may lead to a machine. */
+const addressesOf = ({ address, publicAddress }: Addressed): string[] =>
+  publicAddress === undefined ? [address] : [address, publicAddress]
 
 /** As withoutMachine, until K3s was told to start again; `isEarly` when it had started before. */
 async function askWithout(

@@ -30,7 +30,7 @@ async function missingNow(tools: Tools): Promise<string[]> {
   const { kube } = tools
   const [nodes, budgets, workloads, onNodes] = await Promise.all([
     kube.list('nodes', {}),
-    budgetsWithoutSpare(tools),
+    tightBudgets(tools),
     workloadsOf(tools),
     missingOnNodes(tools),
   ])
@@ -42,7 +42,7 @@ async function missingNow(tools: Tools): Promise<string[]> {
     ...onNodes,
     ...addonPods.filter(isPending).map((pod) => `${nameOf(pod)} is Pending`),
     ...workloads.filter((live) => !isServing(live)).map(availableText),
-    ...budgets.map((one) => `${one} has nothing to spare`),
+    ...budgets.several.map((one) => `${one} has nothing to spare`),
   ]
 }
 
@@ -58,16 +58,26 @@ async function missingOnNodes({ kube, settings }: Pick<Tools, 'kube' | 'settings
 const isPending = ({ status }: LiveObject): boolean =>
   (status as { phase?: string } | undefined)?.phase === 'Pending'
 
-/** The budgets that allow no pod to be away, by nameOf. @throws KitError, see KubeReader.list */
-export async function budgetsWithoutSpare({ kube }: Pick<Tools, 'kube'>): Promise<string[]> {
-  const budgets = await kube.list('poddisruptionbudgets.policy', {})
-  return budgets.filter(hasNothingToSpare).map(nameOf)
+/** Budgets that allow no pod to be away, by nameOf. */
+export interface TightBudgets {
+  /** Those of two pods or more. */
+  readonly several: readonly string[]
+  /** Those of one pod: most of them never allow it, and the drill measures how long it is away. */
+  readonly single: readonly string[]
 }
 
-function hasNothingToSpare(budget: LiveObject): boolean {
-  const { expectedPods = 0, disruptionsAllowed = 0 } = (budget as unknown as PodDisruptionBudget).status ?? {}
-  return expectedPods > 0 && disruptionsAllowed === 0
+/** The budgets that allow no pod to be away. @throws KitError, see KubeReader.list */
+export async function tightBudgets({ kube }: Pick<Tools, 'kube'>): Promise<TightBudgets> {
+  const tight = (await kube.list('poddisruptionbudgets.policy', {})).filter(
+    (budget) => (statusOf(budget).disruptionsAllowed ?? 0) === 0,
+  )
+  const named = (isRight: (expected: number) => boolean) =>
+    tight.filter((budget) => isRight(statusOf(budget).expectedPods ?? 0)).map(nameOf)
+  return { several: named((expected) => expected > 1), single: named((expected) => expected === 1) }
 }
+
+const statusOf = (budget: LiveObject): Partial<PodDisruptionBudget['status']> =>
+  (budget as unknown as PodDisruptionBudget).status ?? {}
 
 const isWhole = (tools: Tools): Condition => ({
   what: 'the cluster',

@@ -120,11 +120,11 @@ export function application(
   }
 }
 
-export const budget = (disruptionsAllowed: number): LiveObject => ({
+export const budget = (disruptionsAllowed: number, expectedPods = 2): LiveObject => ({
   apiVersion: 'policy/v1',
   kind: 'PodDisruptionBudget',
   metadata: { name: 'api', namespace: 'keybuzz' },
-  status: { expectedPods: 2, disruptionsAllowed },
+  status: { expectedPods, disruptionsAllowed },
 })
 
 /** Gives the clock: each pause ends when all shorter ones have. */
@@ -169,6 +169,7 @@ export async function drill(world: World) {
     name: `${role}-0${at}`,
     address: `10.0.0.${role === 'master' ? at : 20 + at}`,
     role,
+    publicAddress: `198.51.100.${role === 'master' ? at : 20 + at}`,
   }))
   const all = members.map(({ name, address }) => ({
     name,
@@ -200,7 +201,7 @@ export async function drill(world: World) {
     servers: all.filter(({ name }) => name.startsWith('master')),
     masters: of('master'),
     workers: of('worker'),
-    lost: (world.lost ?? []).map((name) => ({ name })),
+    lost: (world.lost ?? []).map((name) => ({ name, limited: world.limit?.includes(name) ?? true })),
     members,
   } as unknown as Hosts
   const nodes = members.map(({ name, address, role }) => {
@@ -272,7 +273,7 @@ export async function drill(world: World) {
       },
     },
     breaking: {
-      avoid: (host: string | undefined) => Promise.resolve(done(`avoid ${host ?? 'nothing'}`)),
+      avoid: (all: readonly string[]) => Promise.resolve(done(`avoid ${all.join(', ') || 'nothing'}`)),
       startWriting: () =>
         Promise.resolve({
           write: () => orSilent('write', undefined),

@@ -14,7 +14,7 @@ const stopped = (did: readonly string[]): string[] =>
 test('one machine: its undo is armed before it is stopped, and disarmed after it is healthy; then the cluster is whole', async () => {
   const { did, answer } = await drill({ limit: ['master-03'] })
   assert.deepEqual(did, [
-    'avoid 10.0.0.3',
+    'avoid 10.0.0.3, 198.51.100.3',
     'master-03: arm the start of k3s in 180 s',
     'master-03: end k3s and its pods at once',
     'master-03: start k3s',
@@ -266,6 +266,18 @@ test('a budget with something to spare stops nothing', async () => {
   const objects = { 'poddisruptionbudgets.policy': [budget(1)] }
   const { answer } = await drill({ objects })
   assert.equal(answer.result, 'passed')
+})
+
+test('a budget of one pod, which never has anything to spare, is named and waited for by nobody', async () => {
+  const objects = { 'poddisruptionbudgets.policy': [budget(0, 1)] }
+  const { answer } = await drill({ objects })
+  assert.equal(answer.result, 'passed', answer.evidence)
+  assert.match(answer.evidence, /PodDisruptionBudget keybuzz\/api has one pod, and nothing to spare$/)
+})
+
+test('a host outside --limit that cannot be connected to keeps no other from being stopped', async () => {
+  const { did } = await drill({ limit: ['worker-01'], lost: ['master-02'] })
+  assert.deepEqual(stopped(did), ['worker-01'])
 })
 
 test('two masters are not enough to take one away: the workers are asked, and the warning says so', async () => {
