@@ -1,4 +1,5 @@
 import { awaitedLater } from '../../../lib/base/concurrency.mts'
+import { wordsOf } from '../../../lib/base/errors.mts'
 import { log } from '../../../lib/base/log.mts'
 import type { pauseFor, Until } from '../../../lib/base/poll.mts'
 import type { DrillTools } from '../../../lib/checks/drills.mts'
@@ -102,27 +103,31 @@ async function askWithout(
     ...applications,
   ]
   let isOver = false
-  await arm(machine)
-  const asking = awaitedLater(
-    Promise.all([
+  let asking: Promise<Away[]>[] = []
+  try {
+    await arm(machine)
+    asking = [
       fromPods(tools, nodes, member.name),
       askEverySecond(questions, () => isOver, pause).then((answers) =>
         questions.map((one, at) => awayOf(one, answers[at] ?? [])),
       ),
-    ]),
-  )
-  await pause(leadSeconds * 1000)
-  let found: { away: Away[]; isEarly: boolean }
-  try {
-    await stopHard(machine)
-    log.waiting(`${member.name} is away for ${awaySeconds} s`)
-    found = { away: (await asking).flat(), isEarly: await isBack(machine) }
+    ].map((one) => awaitedLater(one))
+    await pause(leadSeconds * 1000)
+    try {
+      await stopHard(machine)
+      log.waiting(`${member.name} is away for ${awaySeconds} s`)
+      return { away: (await Promise.all(asking)).flat(), isEarly: await isBack(machine) }
+    } finally {
+      await startAgain(machine)
+    }
   } finally {
     isOver = true
-    await startAgain(machine)
+    // What fails here is thrown above, or comes of what is.
+    await Promise.allSettled(asking)
+    await writing
+      .end()
+      .catch((thrown: unknown) => log.warn(`the drill's ConfigMap stays: ${wordsOf(thrown)}`))
   }
-  await writing.end()
-  return found
 }
 
 /** A cluster without another node: a drill does not begin on it. */

@@ -76,7 +76,7 @@ export async function tightBudgets({ kube }: Pick<Tools, 'kube'>): Promise<Tight
   return { several: named((expected) => expected > 1), single: named((expected) => expected === 1) }
 }
 
-const statusOf = (budget: LiveObject): Partial<PodDisruptionBudget['status']> =>
+const statusOf = (budget: LiveObject): Partial<NonNullable<PodDisruptionBudget['status']>> =>
   (budget as unknown as PodDisruptionBudget).status ?? {}
 
 const isWhole = (tools: Tools): Condition => ({
