@@ -23,8 +23,8 @@ export interface World {
   withoutProbe?: string
   /** The timer of an earlier drill still runs. */
   isArmed?: boolean
-  /** K3s came back while it should have been away. */
-  isEarly?: boolean
+  /** K3s came back while it should have been away: what systemd calls its state. */
+  isEarly?: 'active' | 'activating'
   /** Whether something answers, so many seconds after a machine was stopped: `/readyz`, `write`, a public name. */
   answers?: (what: string, second: number, machine: string) => boolean
   /** What a pod saw in a second of its own count: `names`, `page=...`. */
@@ -175,8 +175,13 @@ export async function drill(world: World) {
     name,
     address,
     read: (words: readonly string[]) => {
-      const active = words.at(-1)?.endsWith('.timer') === true ? world.isArmed : world.isEarly
-      return Promise.resolve({ code: active === true ? 0 : 3, stdout: '', stderr: '' })
+      const isTimer = words.at(-1)?.endsWith('.timer') === true
+      const state = isTimer && world.isArmed === true ? 'active' : isTimer ? undefined : world.isEarly
+      return Promise.resolve({
+        code: state === 'active' ? 0 : 3,
+        stdout: words.includes('--quiet') ? '' : `${state ?? 'inactive'}\n`,
+        stderr: '',
+      })
     },
     change: async (what: string, _words: readonly string[], options?: { input?: string }) => {
       done(`${name}: ${what}`)
@@ -277,7 +282,7 @@ export async function drill(world: World) {
       startWriting: () =>
         Promise.resolve({
           write: () => orSilent('write', undefined),
-          end: () => Promise.resolve(done('no more writes')),
+          end: async () => Promise.resolve(done('no more writes')),
         }),
       evict: (pod: LiveObject) => Promise.resolve(done(`evict ${pod.metadata.name}`)),
     },
