@@ -9,6 +9,7 @@ import { availableText, isServing } from '../../../lib/kube/rollout/progress.mts
 import { nameOf, type LiveObject, type PodDisruptionBudget } from '../../../lib/kube/types.mts'
 import { addonsAreSpread, podsOf } from '../addons/apply.mts'
 import { crowdedPods } from '../addons/placement.mts'
+import { addons } from '../addons/spread.mts'
 import { everyNodeServes } from '../ingress/daemonset-ready.mts'
 import { everyIngress } from '../ingress/manifests.mts'
 import { everyProbe } from '../probes/probe.mts'
@@ -34,14 +35,20 @@ async function missingNow(tools: Tools): Promise<string[]> {
     workloadsOf(tools),
     missingOnNodes(tools),
   ])
-  const addonPods = (
-    await Promise.all((['dns', 'metrics'] as const).map((addon) => podsOf(kube, addon)))
-  ).flat()
+  const names = ['dns', 'metrics'] as const
+  const [addonPods, deployments] = await Promise.all([
+    Promise.all(names.map((addon) => podsOf(kube, addon))),
+    Promise.all(names.map((addon) => kube.get('deployments.apps', addons[addon].deployment, 'kube-system'))),
+  ])
+  const serving = [...deployments.flatMap((live) => live ?? []), ...workloads]
   return [
     ...nodes.filter((node) => !isReady(node)).map((node) => `${nameOf(node)} is not Ready`),
     ...onNodes,
-    ...addonPods.filter(isPending).map((pod) => `${nameOf(pod)} is Pending`),
-    ...workloads.filter((live) => !isServing(live)).map(availableText),
+    ...addonPods
+      .flat()
+      .filter(isPending)
+      .map((pod) => `${nameOf(pod)} is Pending`),
+    ...serving.filter((live) => !isServing(live)).map(availableText),
     ...budgets.several.map((one) => `${one} has nothing to spare`),
   ]
 }
@@ -87,14 +94,17 @@ const isWhole = (tools: Tools): Condition => ({
 })
 
 /**
- * Waits until everything is there again, then brings pods apart that share a node: the scheduler does not move them.
+ * Waits until everything is there again, then brings pods apart that share a node: the scheduler does not move them. One
+ * after another, so that the others serve meanwhile.
  * @throws KitError exit 9, see Until; as KubeReader; what the gate throws (Writes.make)
  */
 export async function becomeWhole(tools: Tools, until: Until): Promise<void> {
   await until(isWhole(tools))
   const crowded = await sharing(tools)
-  for (const pod of crowded) await evict(tools, pod)
-  if (crowded.length > 0) await until(isWhole(tools))
+  for (const pod of crowded) {
+    await evict(tools, pod)
+    await until(isWhole(tools))
+  }
   await until(addonsAreSpread(tools.kube))
 }
 
@@ -108,9 +118,9 @@ async function sharing(tools: Tools): Promise<LiveObject[]> {
     workloadsOf(tools),
     kube.list('pods', {}),
   ])
-  const addons = [dns, metrics].flatMap((own) => crowdedPods(nodes, own))
+  const theirs = [dns, metrics].flatMap((own) => crowdedPods(nodes, own))
   const ours = workloads.flatMap((one) => crowdOf(podsIn(one, pods), nodes, pods)?.pod ?? [])
-  return [...addons, ...ours]
+  return [...theirs, ...ours]
 }
 
 /** A refusal is a warning: the application then has all its pods on one machine, and its seconds show it. */

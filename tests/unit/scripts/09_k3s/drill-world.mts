@@ -35,7 +35,7 @@ export interface World {
   ingressAddresses?: string
   /** Public names do not serve before anything is stopped. */
   isDown?: boolean
-  /** A DaemonSet without a ready pod on one node: `traefik`, `probe`. */
+  /** A workload that lacks a ready pod: `traefik`, `probe`, `coredns`. */
   lacking?: string
   ingressController?: 'existing'
   /** What never becomes ready. */
@@ -250,8 +250,9 @@ export async function drill(world: World) {
         }
         return orSilent(name, {
           metadata: { name, namespace },
+          kind: 'Deployment',
           spec: { replicas: 1 },
-          status: { availableReplicas: 1 },
+          status: { replicas: 1, updatedReplicas: 1, availableReplicas: name === world.lacking ? 0 : 1 },
         })
       },
       list: (kind: string, { namespace }: { namespace?: string }) => {
