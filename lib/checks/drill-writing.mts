@@ -7,7 +7,7 @@ import type { Writes } from '../base/writes.mts'
 export interface Writing {
   /** Writes once, to all members of etcd. @throws KitError exit 5 to 9, also when it takes longer than `seconds` */
   write(seconds: number): Promise<void>
-  /** Deletes the object. @throws KitError exit 5 to 9, 130 or 143, see Api */
+  /** Deletes the object, also after Ctrl-C. @throws KitError exit 5 to 9, see Api */
   end(): Promise<void>
 }
 
@@ -30,6 +30,6 @@ export async function startWriting(
       const written = { ...object, data: { written: new Date().toISOString() } }
       await kubectl.api.replace(written, { once: true, timeoutSeconds })
     },
-    end: () => kubectl.api.remove(object, false).then(() => undefined),
+    end: () => kubectl.api.remove(object, false, { runDespiteInterrupt: true }).then(() => undefined),
   }
 }

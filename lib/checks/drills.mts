@@ -62,8 +62,8 @@ export interface Breaking {
   evict(pod: LiveObject): Promise<void>
   /** Begins writes to an object of its own, which test whether the API server accepts any. @throws as startWriting */
   startWriting(namespace: string, name: string): Promise<Writing>
-  /** Keeps the requests of this run off a host of the API that is about to be away, see Kubectl.avoid. */
-  avoid(host: string | undefined): Promise<void>
+  /** Keeps the requests of this run off a machine that is about to be away, see Kubectl.avoid. */
+  avoid(hosts: readonly string[]): Promise<void>
 }
 
 /** What the faults need. `repairs` is the gate of writes that belong to no revision. */
@@ -128,7 +128,7 @@ export function createBreaking({ kubectl, kube, repairs }: BreakingOptions): Bre
     },
     evict: (pod) => evictPod(kubectl, repairs, pod),
     startWriting: (namespace, name) => startWriting(kubectl, repairs, { namespace, name }),
-    avoid: (host) => kubectl.avoid(host),
+    avoid: (hosts) => kubectl.avoid(hosts),
   }
 }
 

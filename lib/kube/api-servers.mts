@@ -10,10 +10,13 @@ const timeoutMilliseconds = 2000
 /**
  * The endpoint to use: the preferred one when it answers, else the first of the others that answers. The preferred one
  * also when none does, or when it is the only one: kubectl's error then says why.
- * @param avoided the host of endpoints that are left out, unless there are no others
+ * @param avoided the hosts of endpoints that are left out, unless there are no others
  */
-export async function chooseEndpoint(kubeconfig: Kubeconfig, avoided?: string): Promise<Endpoint> {
-  const usable = kubeconfig.endpoints.filter(({ server }) => new URL(server).hostname !== avoided)
+export async function chooseEndpoint(
+  kubeconfig: Kubeconfig,
+  avoided: readonly string[] = [],
+): Promise<Endpoint> {
+  const usable = kubeconfig.endpoints.filter(({ server }) => !avoided.includes(new URL(server).hostname))
   const [preferred = kubeconfig.endpoints[0], ...others] = usable
   // An endpoint that kubectl reaches through a proxy (`proxy-url`) cannot be requested directly.
   if (others.length === 0 || preferred.proxied === true || (await answers(preferred, kubeconfig)))

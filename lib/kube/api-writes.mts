@@ -46,7 +46,7 @@ export interface ApiWrites {
    * @param foreground true: it is gone when everything it owns is
    * @returns false when it was gone before
    */
-  remove(object: Named, foreground: boolean): Promise<boolean>
+  remove(object: Named, foreground: boolean, options?: ChangeOptions): Promise<boolean>
   /** Deletes the objects of a kind that a label selector finds in a namespace; their pods end in the background. */
   removeAll(kind: string, namespace: string, selector: string, options?: ChangeOptions): Promise<void>
   /**
@@ -104,7 +104,7 @@ export function createWritesOf(ask: Ask, discovery: Discovery): ApiWrites {
       const words = ['replace', '-f', '-']
       return answered({ words, ...(await send(object, change, { query, ...questionOf(options) })) })
     },
-    async remove(object, foreground) {
+    async remove(object, foreground, options = {}) {
       const resource = await discovery.ofKind(object as Manifest)
       const { name, namespace, uid } = object.metadata
       const home = inNamespace(resource, namespace)
@@ -120,6 +120,7 @@ export function createWritesOf(ask: Ask, discovery: Discovery): ApiWrites {
         change: { method: 'DELETE', body },
         // 409: another one has its name by now.
         absentAt: uid === undefined ? [404] : [404, 409],
+        ...questionOf(options),
       })
       return found !== undefined
     },

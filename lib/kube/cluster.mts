@@ -72,7 +72,7 @@ export async function connectCluster(env: string, versions: Versions, now = new 
 /** Gives the context to use now: `another` after one has failed, with a warning when that changes it. */
 function waysOf(kubeconfig: Kubeconfig): Omit<Way, 'context' | 'explain'> {
   let going = kubeconfig.endpoints[0]
-  let avoided: string | undefined
+  let avoided: readonly string[] = []
   return {
     async another() {
       const found = await chooseEndpoint(kubeconfig, avoided)
@@ -81,8 +81,8 @@ function waysOf(kubeconfig: Kubeconfig): Omit<Way, 'context' | 'explain'> {
       going = found
       return found.context
     },
-    async avoid(host) {
-      avoided = host
+    async avoid(hosts) {
+      avoided = hosts
       going = await chooseEndpoint(kubeconfig, avoided)
       return going.context
     },

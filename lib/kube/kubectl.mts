@@ -20,11 +20,10 @@ export interface Kubectl {
   /** Reads from and writes to the API server, repeated as by `run`. */
   readonly api: Api
   /**
-   * Sends no further request by this host, which is about to be away, if the kubeconfig names another; undefined: by
-   * any. Never throws.
-   * @param host as in the server's address: `192.0.2.11`
+   * Sends no further request by a machine that is about to be away, if the kubeconfig names another. Never throws.
+   * @param hosts all its names in a server's address: `192.0.2.11`; none: any machine may be asked
    */
-  avoid(host: string | undefined): Promise<void>
+  avoid(hosts: readonly string[]): Promise<void>
   /**
    * Runs a kubectl command and returns its stdout. While a server that has answered before is unreachable, the command
    * is repeated for 60 s, by another context if there is one.
@@ -104,7 +103,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
         ),
       (question, signal) => sender.open(retry.context, question, signal),
     ),
-    avoid: (host) => retry.avoid(host),
+    avoid: (hosts) => retry.avoid(hosts),
     run: (more, { once = false, timeoutSeconds = usualSeconds } = {}) =>
       retry.attempt((context) => runOnce(context, more, timeoutSeconds), !once),
   }

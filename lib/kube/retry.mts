@@ -11,8 +11,8 @@ const retrySeconds = 60
 export interface Way {
   readonly context: string
   readonly another: () => Promise<string>
-  /** Chooses a context that does not lead to this host, if there is one; undefined: any. `another` keeps to it. */
-  readonly avoid?: (host: string | undefined) => Promise<string>
+  /** Chooses a context that leads to none of these hosts, if there is one. `another` keeps to it. */
+  readonly avoid?: (hosts: readonly string[]) => Promise<string>
   /** Finds a more exact error when the first request does not reach or trust the server; undefined without one. */
   readonly explain?: (context: string) => Promise<KitError | undefined>
 }
@@ -21,8 +21,8 @@ export interface Way {
 export interface Retry {
   /** The context that is used now. */
   readonly context: string
-  /** From now on uses no context that leads to this host, if there is another; undefined: any. */
-  avoid(host: string | undefined): Promise<void>
+  /** From now on uses no context that leads to one of these hosts, if there is another. */
+  avoid(hosts: readonly string[]): Promise<void>
   /**
    * Calls `act`, and again for 60 s while a server that has answered before is unreachable, by another context if any.
    * @param repeatable false: `act` is called once
@@ -62,8 +62,8 @@ export function createRetry(way: Way): Retry {
     get context() {
       return context
     },
-    async avoid(host) {
-      context = (await way.avoid?.(host)) ?? context
+    async avoid(hosts) {
+      context = (await way.avoid?.(hosts)) ?? context
     },
     async attempt(act, repeatable) {
       const until = performance.now() + retrySeconds * 1000

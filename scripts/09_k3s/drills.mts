@@ -52,7 +52,7 @@ const machineAway = (hosts: () => Promise<Hosts>, waits: Waits): Drill<K3sSettin
  */
 async function oneAfterAnother(
   tools: DrillTools<K3sSettings>,
-  { machines, left }: Plan,
+  { machines, left, single }: Plan,
   hosts: Hosts,
   waits: Waits,
 ): Promise<Answer> {
@@ -72,7 +72,11 @@ async function oneAfterAnother(
       return { ...answer, evidence: [...faults, `${name}: ${evidence}${stopped}`, ...seen].join('. ') }
     }
   }
-  const text = [...seen, ...left.map((one) => `not stopped: ${one}`)].join('. ')
+  const text = [
+    ...seen,
+    ...single.map((one) => `${one} has one pod, and nothing to spare`),
+    ...left.map((one) => `not stopped: ${one}`),
+  ].join('. ')
   if (faults.length > 0) return failed(`${faults.join(', ')}. ${text}`)
   return left.length === 0 ? passed(text) : warning(text)
 }

@@ -61,7 +61,7 @@ const isServing = (pod: LiveObject): boolean =>
 export const nodeOf = ({ spec }: LiveObject): string => (spec as PodSpec | undefined)?.nodeName ?? ''
 
 /** True for a pod with a claim: the volumes of K3s are on one machine, and such a pod waits for it. Pure. */
-export const hasClaim = ({ spec }: LiveObject): boolean =>
+const hasClaim = ({ spec }: LiveObject): boolean =>
   ((spec as PodSpec | undefined)?.volumes ?? []).some((one) => one.persistentVolumeClaim !== undefined)
 
 /** Where some ready pods are, seen from a machine. Pure. */

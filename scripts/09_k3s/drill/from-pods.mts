@@ -50,12 +50,15 @@ export interface FromPods {
   readonly probes: readonly Probe[]
   /** The ingress of each other node. */
   readonly ingresses: readonly { readonly node: string; readonly address: string; readonly port: number }[]
-  /** True when every node asks its own CoreDNS: then no name may be lost. */
+  /** True when every node asks its own CoreDNS: then the machine takes no name away. */
   readonly near: boolean
 }
 
 /** Seconds within which a node is found to be lost, and its pods are in no Service any more. */
 export const lostSeconds = 60
+
+/** Seconds in which a name may be lost although each node asks its own CoreDNS: one packet of UDP may always be. */
+const nearSeconds = 1
 
 /** Seconds an ingress may fail: a load balancer that asks every 2 s takes it out after three failures. */
 const ingressSeconds = 5
@@ -69,7 +72,7 @@ export async function askFromPods(
   kube: Pick<KubeReader, 'runIn'>,
   { probes, ingresses, near }: FromPods,
 ): Promise<Away[]> {
-  const names: Item = { item: 'names', what: 'names', most: near ? 0 : lostSeconds }
+  const names: Item = { item: 'names', what: 'names', most: near ? nearSeconds : lostSeconds }
   const pages = ingresses.map(({ node, address, port }): Item => ({
     item: `page=${address}:${port}`,
     what: `ingress of ${node}`,

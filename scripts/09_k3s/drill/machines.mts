@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { pollUntil } from '../../../lib/base/poll.mts'
+import { written } from '../../../lib/base/written.mts'
 import type { DrillTools } from '../../../lib/checks/drills.mts'
 import type { Hosts } from '../../../lib/hosts/hosts.mts'
 import { isReady } from '../../../lib/kube/cluster-view.mts'
@@ -8,7 +9,7 @@ import { nameOf, type LiveObject } from '../../../lib/kube/types.mts'
 import { parts } from '../probes/probe.mts'
 import type { K3sSettings } from '../settings.mts'
 import type { Machine } from './stop-hard.mts'
-import { budgetsWithoutSpare } from './whole.mts'
+import { tightBudgets } from './whole.mts'
 
 // Which machines a drill may stop. It stops none where that could cost more than what it proves.
 
@@ -22,6 +23,8 @@ export interface Plan {
   readonly machines: readonly Machine[]
   /** `the masters (1: ...)` */
   readonly left: readonly string[]
+  /** PodDisruptionBudgets of one pod that never allow it to be away, by nameOf: no reason to wait. */
+  readonly single: readonly string[]
 }
 
 /**
@@ -31,7 +34,7 @@ export interface Plan {
 export function machinesOf(
   { masters, workers, members }: Pick<Hosts, 'masters' | 'workers' | 'members'>,
   nodes: readonly LiveObject[],
-): Plan {
+): Omit<Plan, 'single'> {
   const servers = members.filter(({ role }) => role === 'master').length
   const open = nodes.filter(takesPods).map(({ metadata }) => metadata.name)
   const isOnly = (name: string) => open.length === 1 && open[0] === name
@@ -65,16 +68,17 @@ function takesPods({ spec }: LiveObject): boolean {
 
 /**
  * The plan of a drill that may begin.
- * @throws KitError exit 3 when a host cannot be connected to, a node is not Ready or has no probe, a
- *   PodDisruptionBudget has nothing to spare, or no machine may be away; as KubeReader
+ * @throws KitError exit 3 when a worker of --limit cannot be connected to, a node is not Ready or has no probe, a
+ *   PodDisruptionBudget of several pods has nothing to spare, or no machine may be away; as KubeReader
  */
 export async function requirePlan(tools: Tools, hosts: Hosts): Promise<Plan> {
   const { kube } = tools
   const [nodes, probes] = await Promise.all([kube.list('nodes', {}), probesOf(kube, parts.node)])
   const plan = machinesOf(hosts, nodes)
   const names = nodes.map(({ metadata }) => metadata.name)
+  const lost = hosts.lost.filter(({ limited }) => limited)
   const problems = [
-    ...hosts.lost.map(({ name }) => `${name} cannot be connected to: nothing could start its K3s again`),
+    ...lost.map(({ name }) => `${name} cannot be connected to: nothing could start its K3s again`),
     ...nodes.filter((node) => !isReady(node)).map((node) => `${nameOf(node)} is not Ready`),
     ...names
       .filter((name) => !probes.some(({ node }) => node === name))
@@ -85,19 +89,19 @@ export async function requirePlan(tools: Tools, hosts: Hosts): Promise<Plan> {
     ...(plan.machines.length === 0 ? [`no machine may be away: ${plan.left.join(', ')}`] : []),
   ]
   if (problems.length > 0) throw refused(problems)
-  const tight = await pollUntil(() => budgetsWithoutSpare(tools), {
-    until: ({ length }) => length === 0,
+  const { several, single } = await pollUntil(() => tightBudgets(tools), {
+    until: (tight) => tight.several.length === 0,
     milliseconds: settling,
     every: 2000,
-    waiting: (budgets) => `${budgets.join(', ')}: nothing to spare yet`,
+    waiting: (tight) => `${tight.several.join(', ')}: nothing to spare yet`,
   })
-  if (tight.length > 0) throw refused(tight.map((one) => `${one} has nothing to spare`))
-  return plan
+  if (several.length > 0) throw refused(several.map((one) => `${one} has nothing to spare`))
+  return { ...plan, single }
 }
 
 const refused = (problems: readonly string[]): KitError =>
-  new KitError('no machine is stopped: the cluster could lose more than one machine', {
+  new KitError('the drill cannot begin: the cluster could lose more than one machine', {
     exitCode: exitCodes.preflight,
-    details: problems,
+    details: [...problems, written()],
     hint: 'repair that first; a host that cannot take part is left out by naming the others with --limit',
   })

@@ -1,4 +1,5 @@
 import { awaitedLater } from '../../../lib/base/concurrency.mts'
+import { wordsOf } from '../../../lib/base/errors.mts'
 import { log } from '../../../lib/base/log.mts'
 import type { pauseFor, Until } from '../../../lib/base/poll.mts'
 import type { DrillTools } from '../../../lib/checks/drills.mts'
@@ -57,11 +58,12 @@ export async function withoutMachine(
   waits: Waits,
 ): Promise<Seen> {
   const { breaking } = tools
-  const { name, address } = machine.host
+  const { name } = machine.host
+  const member = memberOf(hosts, machine)
   const started = performance.now()
-  await breaking.avoid(address)
+  await breaking.avoid(addressesOf(member))
   try {
-    const { away, isEarly } = await askWithout(tools, machine, memberOf(hosts, machine), waits)
+    const { away, isEarly } = await askWithout(tools, machine, member, waits)
     const server = hosts.servers.find((one) => one.name !== name) ?? machine.host
     await untilHealthy(machine, server, waits.until)
     log.ok(`${name} was away: ${awayText(away)}`, started)
@@ -73,12 +75,16 @@ export async function withoutMachine(
       ],
     }
   } finally {
-    await breaking.avoid(undefined)
+    await breaking.avoid([])
   }
 }
 
 const memberOf = ({ members }: Hosts, { host: { name, address } }: Machine): Addressed =>
   members.find((one) => one.name === name) ?? { name, address }
+
+/** By which addresses a kubeconfig may lead to a machine. */
+const addressesOf = ({ address, publicAddress }: Addressed): string[] =>
+  publicAddress === undefined ? [address] : [address, publicAddress]
 
 /** As withoutMachine, until K3s was told to start again; `isEarly` when it had started before. */
 async function askWithout(
@@ -97,27 +103,31 @@ async function askWithout(
     ...applications,
   ]
   let isOver = false
-  await arm(machine)
-  const asking = awaitedLater(
-    Promise.all([
+  let asking: Promise<Away[]>[] = []
+  try {
+    await arm(machine)
+    asking = [
       fromPods(tools, nodes, member.name),
       askEverySecond(questions, () => isOver, pause).then((answers) =>
         questions.map((one, at) => awayOf(one, answers[at] ?? [])),
       ),
-    ]),
-  )
-  await pause(leadSeconds * 1000)
-  let found: { away: Away[]; isEarly: boolean }
-  try {
-    await stopHard(machine)
-    log.waiting(`${member.name} is away for ${awaySeconds} s`)
-    found = { away: (await asking).flat(), isEarly: await isBack(machine) }
+    ].map((one) => awaitedLater(one))
+    await pause(leadSeconds * 1000)
+    try {
+      await stopHard(machine)
+      log.waiting(`${member.name} is away for ${awaySeconds} s`)
+      return { away: (await Promise.all(asking)).flat(), isEarly: await isBack(machine) }
+    } finally {
+      await startAgain(machine)
+    }
   } finally {
     isOver = true
-    await startAgain(machine)
+    // What fails here is thrown above, or comes of what is.
+    await Promise.allSettled(asking)
+    await writing
+      .end()
+      .catch((thrown: unknown) => log.warn(`the drill's ConfigMap stays: ${wordsOf(thrown)}`))
   }
-  await writing.end()
-  return found
 }
 
 /** A cluster without another node: a drill does not begin on it. */

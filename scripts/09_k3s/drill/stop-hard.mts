@@ -4,7 +4,7 @@ import type { Until } from '../../../lib/base/poll.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { endPods, podFunctions } from '../nodes/end-pods.mts'
 import { readyWorker, serverIsHealthy } from '../nodes/readiness.mts'
-import { unitOf } from '../host/paths.mts'
+import { drillUndo, unitOf } from '../host/paths.mts'
 
 // K3s and its pods end on one host as by a loss of power, except that the host itself stays and starts K3s again.
 
@@ -13,9 +13,6 @@ export interface Machine {
   readonly host: Host
   readonly role: 'server' | 'agent'
 }
-
-/** A systemd timer that starts K3s again, even when the drill, this machine or the connection fails. */
-const undo = 'keybuzz-drill-undo'
 
 /** Seconds after which that timer starts K3s again: longer than a machine is away. */
 export const armedSeconds = 180
@@ -36,19 +33,26 @@ ${endPods}
 `
 
 /**
+ * POSIX shell: stops the timer it is told. One whose service has started is no longer known to systemd, also between a
+ * look and the stop: what counts is that it does not run.
+ */
+const disarmScript = `systemctl stop "$1" 2>/dev/null
+if systemctl is-active --quiet "$1"; then echo "$1 still runs" >&2; exit 1; fi`
+
+/**
  * Arms the start of K3s. A timer that an earlier drill left would start it too early: it is stopped first.
  * @throws KitError exit 9 when a command fails; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws
  *   (Writes.make)
  */
 export async function arm({ host, role }: Machine): Promise<void> {
-  const armed = await host.read(['systemctl', 'is-active', '--quiet', `${undo}.timer`])
+  const armed = await host.read(['systemctl', 'is-active', '--quiet', `${drillUndo}.timer`])
   if (armed.code === 0) await disarm(host)
   const unit = unitOf(role)
   await host.change(`arm the start of ${unit} in ${armedSeconds} s`, [
     'systemd-run',
     '--quiet',
     '--collect',
-    `--unit=${undo}`,
+    `--unit=${drillUndo}`,
     `--on-active=${armedSeconds}`,
     '--timer-property=AccuracySec=1s',
     'systemctl',
@@ -57,9 +61,9 @@ export async function arm({ host, role }: Machine): Promise<void> {
   ])
 }
 
-/** Stops that timer. @throws as arm */
+/** Stops that timer, if it runs. @throws as arm */
 const disarm = (host: Host): Promise<void> =>
-  host.change(`disarm ${undo}`, ['systemctl', 'stop', `${undo}.timer`])
+  host.change(`disarm ${drillUndo}`, ['sh', '-c', disarmScript, 'sh', `${drillUndo}.timer`])
 
 /** Ends K3s and its pods on a host; the timer must be armed. @throws as arm, but not on a signal */
 export function stopHard({ host, role }: Machine): Promise<void> {
@@ -75,7 +79,8 @@ export function stopHard({ host, role }: Machine): Promise<void> {
 
 /** True when K3s runs or starts on a host. @throws KitError exit 3, 6, 9, 130 or 143, see Host.read */
 export const isBack = async ({ host, role }: Machine): Promise<boolean> =>
-  (await host.read(['systemctl', 'is-active', '--quiet', unitOf(role)])).code === 0
+  // `activating` ends with 3, as `inactive` does.
+  (await host.read(['systemctl', 'is-active', unitOf(role)])).stdout.startsWith('activ')
 
 /** Starts K3s on a host, also after Ctrl-C. @throws KitError exit 9 when it cannot be told to: its timer starts it then */
 export async function startAgain({ host, role }: Machine): Promise<void> {

@@ -36,6 +36,9 @@ export const signature = '# Written by the KeyBuzz installer, module 9.'
 /** The name of the systemd unit, without `.service`; the same as K3s' own installer uses. */
 export const unitOf = (role: 'server' | 'agent'): string => (role === 'server' ? 'k3s' : 'k3s-agent')
 
+/** A systemd timer that starts K3s again after a drill, even when the drill, this machine or the connection fails. */
+export const drillUndo = 'keybuzz-drill-undo'
+
 /** The environment file of the unit: an operator sets variables there, and the kit does where SELinux enforces. */
 export const environmentOf = (role: 'server' | 'agent'): string => `/etc/default/${unitOf(role)}`
 

@@ -1,4 +1,4 @@
-import { paths, unitOf } from '../host/paths.mts'
+import { drillUndo, paths, unitOf } from '../host/paths.mts'
 import { modulesFile, sysctlFile } from '../prepare/kernel.mts'
 import { firewallScript, firewallUnit } from '../prepare/nftables.mts'
 import { endPods, podFunctions } from './end-pods.mts'
@@ -26,6 +26,8 @@ name=$(uname -n)
 
 mkdir -p ${paths.etc}
 : >${paths.leaving}
+# A drill that was killed has left it, and it would start K3s again.
+systemctl stop ${drillUndo}.timer 2>/dev/null || :
 for unit in ${units}; do
   [ ! -e /etc/systemd/system/$unit.service ] || systemctl disable --quiet --now $unit
 done

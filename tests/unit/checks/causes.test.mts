@@ -55,6 +55,34 @@ async function tested(checks: Check[], causes: KitError[]): Promise<{ error: Kit
   }
 }
 
+test('what the checks found is kept when no drill may begin', async () => {
+  const kept: unknown[] = []
+  const preflight = new KitError('a node is not Ready', { exitCode: exitCodes.preflight })
+  const run = runTests(
+    { number: 12, slug: 'n8n', title: 'n8n workflows', shared: [], settings: [] },
+    {
+      checks: [check('a', 'fix', () => Promise.resolve(passed('well')))],
+      drills: [
+        {
+          id: 'drill',
+          title: 'Drill',
+          fix: 'fix',
+          require: () => Promise.reject(preflight),
+          run: () => Promise.resolve(passed('not run')),
+        },
+      ],
+      tools: { settings: { ENV: env } } as never,
+      breaking: {} as never,
+      beginDrill: () => Promise.resolve(),
+      causes: () => Promise.resolve([]),
+      keep: (found) => Promise.resolve(void kept.push(found)),
+      facts: () => assert.fail('no report is written'),
+    },
+  )
+  await assert.rejects(run, preflight)
+  assert.deepEqual(kept, [{ checks: 1, failed: 0, drilled: 0, proven: [] }])
+})
+
 const refusing = () =>
   new KitError('PostgreSQL 192.0.2.10:5432 refuses the password of n8n', {
     exitCode: exitCodes.denied,

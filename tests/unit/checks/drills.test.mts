@@ -149,7 +149,8 @@ test('writes of a test pass the gate once, are never repeated, and end with thei
     api: {
       apply: (manifest: Manifest) => Promise.resolve(asked.push(['apply', manifest.metadata?.name])),
       replace: (_manifest: Manifest, options: unknown) => Promise.resolve(asked.push(['replace', options])),
-      remove: (object: Manifest) => Promise.resolve(asked.push(['remove', object.metadata?.name])),
+      remove: (object: Manifest, _foreground: boolean, options: unknown) =>
+        Promise.resolve(asked.push(['remove', object.metadata?.name, options])),
     },
   } as unknown as Kubectl
   const repairs = createWrites({ planning: false, guard: () => Promise.resolve(void (gates += 1)) })
@@ -163,7 +164,7 @@ test('writes of a test pass the gate once, are never repeated, and end with thei
     ['apply', 'drill'],
     ['replace', options],
     ['replace', options],
-    ['remove', 'drill'],
+    ['remove', 'drill', { runDespiteInterrupt: true }],
   ])
   assert.equal(gates, 1)
 })

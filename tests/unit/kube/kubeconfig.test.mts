@@ -103,8 +103,9 @@ test('a host that is avoided is no way while there is another one, even one that
   const [ours] = servers as [Server]
   const elsewhere = 'https://192.0.2.9:6443'
   const choose = async (...ways: { server: string }[]) =>
-    (await chooseEndpoint(kubeconfigOf(...ways), '127.0.0.1')).context
+    (await chooseEndpoint(kubeconfigOf(...ways), ['127.0.0.1', '198.51.100.1'])).context
   assert.equal(await choose({ server: urlOf(ours) }, { server: elsewhere }), 'way-1')
+  assert.equal(await choose({ server: 'https://198.51.100.1:6443' }, { server: elsewhere }), 'way-1')
   assert.equal(await choose({ server: urlOf(ours) }), 'way-0')
 })
 

@@ -40,18 +40,18 @@ test('a question whose answer is lost is asked again, of another server', async 
 })
 
 test('a host that is about to be away is left before it is, and used again afterwards', async () => {
-  const avoided: (string | undefined)[] = []
+  const avoided: (readonly string[])[] = []
   const asking = createKubectl(['sh', '-c', 'echo "$*"', 'sh'], 'kubeconfig', {
     context: 'kb-1',
     another: () => Promise.reject(new Error('nothing failed')),
-    avoid: (host) => Promise.resolve(avoided.push(host) === 1 ? 'kb-2' : 'kb-1'),
+    avoid: (hosts) => Promise.resolve(avoided.push(hosts) === 1 ? 'kb-2' : 'kb-1'),
   })
   assert.match(await asking.run(['get', 'pods']), /--context kb-1 /)
-  await asking.avoid('192.0.2.11')
+  await asking.avoid(['192.0.2.11', '198.51.100.1'])
   assert.match(await asking.run(['get', 'pods'], { once: true }), /--context kb-2 /)
-  await asking.avoid(undefined)
+  await asking.avoid([])
   assert.match(await asking.run(['get', 'pods']), /--context kb-1 /)
-  assert.deepEqual(avoided, ['192.0.2.11', undefined])
+  assert.deepEqual(avoided, [['192.0.2.11', '198.51.100.1'], []])
 })
 
 test('what must not be done twice is not asked again when its answer is lost', async () => {

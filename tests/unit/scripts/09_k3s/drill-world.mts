@@ -23,8 +23,8 @@ export interface World {
   withoutProbe?: string
   /** The timer of an earlier drill still runs. */
   isArmed?: boolean
-  /** K3s came back while it should have been away. */
-  isEarly?: boolean
+  /** K3s came back while it should have been away: what systemd calls its state. */
+  isEarly?: 'active' | 'activating'
   /** Whether something answers, so many seconds after a machine was stopped: `/readyz`, `write`, a public name. */
   answers?: (what: string, second: number, machine: string) => boolean
   /** What a pod saw in a second of its own count: `names`, `page=...`. */
@@ -35,6 +35,9 @@ export interface World {
   ingressAddresses?: string
   /** Public names do not serve before anything is stopped. */
   isDown?: boolean
+  /** A workload that lacks a ready pod: `traefik`, `probe`, `coredns`. */
+  lacking?: string
+  ingressController?: 'existing'
   /** What never becomes ready. */
   stuck?: string
 }
@@ -46,6 +49,7 @@ export const nodeNamed = (name: string, more: { taints?: object[]; address?: str
   spec: { taints: more.taints ?? [] },
   status: {
     conditions: [{ type: 'Ready', status: 'True' }],
+    allocatable: { cpu: '4', memory: '8Gi' },
     nodeInfo: { kubeletVersion: 'v1.36.3+k3s1' },
     addresses: [{ type: 'InternalIP', address: more.address ?? '192.0.2.9' }],
   },
@@ -56,16 +60,21 @@ export const podOf = (
   namespace: string,
   name: string,
   node: string,
-  { labels = {}, claim = false, at = '2026-11-29T10:00:00Z' } = {} as {
+  { labels = {}, claim = false, cpu = '1m', at = '2026-11-29T10:00:00Z' } = {} as {
     labels?: Record<string, string>
     claim?: boolean
+    cpu?: string
     at?: string
   },
 ): LiveObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name, namespace, labels, creationTimestamp: at },
-  spec: { nodeName: node, volumes: claim ? [{ name: 'v', persistentVolumeClaim: { claimName: 'v' } }] : [] },
+  spec: {
+    nodeName: node,
+    containers: [{ name: 'c', resources: { requests: { cpu } } }],
+    volumes: claim ? [{ name: 'v', persistentVolumeClaim: { claimName: 'v' } }] : [],
+  },
   status: {
     phase: 'Running',
     podIP: '10.42.0.9',
@@ -74,7 +83,11 @@ export const podOf = (
 })
 
 /** What is on a cluster with one application: its public name, and pods on these nodes. */
-export function application(name: string, nodes: readonly string[], more: { claim?: boolean } = {}) {
+export function application(
+  name: string,
+  nodes: readonly string[],
+  more: { claim?: boolean; cpu?: string } = {},
+) {
   const namespace = `${name}-dev`
   const labels = { app: name }
   const pods = nodes.map((node, at) =>
@@ -107,11 +120,11 @@ export function application(name: string, nodes: readonly string[], more: { clai
   }
 }
 
-export const budget = (disruptionsAllowed: number): LiveObject => ({
+export const budget = (disruptionsAllowed: number, expectedPods = 2): LiveObject => ({
   apiVersion: 'policy/v1',
   kind: 'PodDisruptionBudget',
   metadata: { name: 'api', namespace: 'keybuzz' },
-  status: { expectedPods: 2, disruptionsAllowed },
+  status: { expectedPods, disruptionsAllowed },
 })
 
 /** Gives the clock: each pause ends when all shorter ones have. */
@@ -156,13 +169,19 @@ export async function drill(world: World) {
     name: `${role}-0${at}`,
     address: `10.0.0.${role === 'master' ? at : 20 + at}`,
     role,
+    publicAddress: `198.51.100.${role === 'master' ? at : 20 + at}`,
   }))
   const all = members.map(({ name, address }) => ({
     name,
     address,
     read: (words: readonly string[]) => {
-      const active = words.at(-1)?.endsWith('.timer') === true ? world.isArmed : world.isEarly
-      return Promise.resolve({ code: active === true ? 0 : 3, stdout: '', stderr: '' })
+      const isTimer = words.at(-1)?.endsWith('.timer') === true
+      const state = isTimer && world.isArmed === true ? 'active' : isTimer ? undefined : world.isEarly
+      return Promise.resolve({
+        code: state === 'active' ? 0 : 3,
+        stdout: words.includes('--quiet') ? '' : `${state ?? 'inactive'}\n`,
+        stderr: '',
+      })
     },
     change: async (what: string, _words: readonly string[], options?: { input?: string }) => {
       done(`${name}: ${what}`)
@@ -187,7 +206,7 @@ export async function drill(world: World) {
     servers: all.filter(({ name }) => name.startsWith('master')),
     masters: of('master'),
     workers: of('worker'),
-    lost: (world.lost ?? []).map((name) => ({ name })),
+    lost: (world.lost ?? []).map((name) => ({ name, limited: world.limit?.includes(name) ?? true })),
     members,
   } as unknown as Hosts
   const nodes = members.map(({ name, address, role }) => {
@@ -211,6 +230,7 @@ export async function drill(world: World) {
       ENV: 'dev',
       DOMAIN: 'dev.example.com',
       INGRESS_NODE_PORT: 0,
+      INGRESS_CONTROLLER: world.ingressController ?? 'traefik',
       INGRESS_ADDRESSES: world.ingressAddresses ?? '10.0.0.21:80,10.0.0.22:80',
     },
     kube: {
@@ -218,12 +238,23 @@ export async function drill(world: World) {
         path === '/readyz'
           ? orSilent(path, 'ok')
           : orSilent(path, JSON.stringify({ items: [{}], status: { availableReplicas: 1 } })),
-      get: (_kind: string, name: string, namespace: string) =>
-        orSilent(name, {
+      get: (kind: string, name: string, namespace: string) => {
+        if (kind === 'daemonsets.apps') {
+          const all = members.length
+          const ready = name === world.lacking ? all - 1 : all
+          const status = { desiredNumberScheduled: all, updatedNumberScheduled: all, numberReady: ready }
+          return Promise.resolve({
+            metadata: { name, namespace },
+            status: { ...status, observedGeneration: 1 },
+          })
+        }
+        return orSilent(name, {
           metadata: { name, namespace },
+          kind: 'Deployment',
           spec: { replicas: 1 },
-          status: { availableReplicas: 1 },
-        }),
+          status: { replicas: 1, updatedReplicas: 1, availableReplicas: name === world.lacking ? 0 : 1 },
+        })
+      },
       list: (kind: string, { namespace }: { namespace?: string }) => {
         if (kind === 'nodes') return Promise.resolve(nodes)
         if (kind !== 'pods') return Promise.resolve(objects[kind] ?? [])
@@ -248,11 +279,11 @@ export async function drill(world: World) {
       },
     },
     breaking: {
-      avoid: (host: string | undefined) => Promise.resolve(done(`avoid ${host ?? 'nothing'}`)),
+      avoid: (all: readonly string[]) => Promise.resolve(done(`avoid ${all.join(', ') || 'nothing'}`)),
       startWriting: () =>
         Promise.resolve({
           write: () => orSilent('write', undefined),
-          end: () => Promise.resolve(done('no more writes')),
+          end: async () => Promise.resolve(done('no more writes')),
         }),
       evict: (pod: LiveObject) => Promise.resolve(done(`evict ${pod.metadata.name}`)),
     },

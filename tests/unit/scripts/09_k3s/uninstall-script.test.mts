@@ -208,6 +208,15 @@ test('it finds its programs where su and sudo leave half of the path out', () =>
   assert.ok(whole.indexOf('export PATH') < whole.indexOf('systemctl'))
 })
 
+test('the timer of a killed drill cannot start K3s again meanwhile; without one nothing fails', () => {
+  const did = join(folder, 'did')
+  standIn('systemctl', `echo "$*" >>${did}\nexit 5`, tools)
+  const { status, stderr } = runPart(part('systemctl stop', 'for unit in'))
+  assert.deepEqual([status, stderr], [0, ''])
+  assert.equal(readFileSync(did, 'utf8'), 'stop keybuzz-drill-undo.timer\n')
+  assert.ok(whole.indexOf('systemctl stop') < whole.indexOf('systemctl disable'))
+})
+
 test('its last words name whom firewalld still lets do everything', () => {
   standIn('firewall-cmd', 'echo 192.0.2.2 10.42.0.0/16', tools)
   const { status, stderr } = runPart(part('if command -v firewall-cmd', ''))
