@@ -7,8 +7,8 @@ setup_file() {
   cp -rp "$credentials" credentials/cipher
   rm -f credentials/cipher/10_keybuzz.* credentials/cipher/cluster.env
   ensure_ground
-  make_authority "$BATS_FILE_TMPDIR/ours"
-  make_authority "$BATS_FILE_TMPDIR/foreign"
+  make_authority "$BATS_FILE_TMPDIR/ours" 10.77.0.10
+  make_authority "$BATS_FILE_TMPDIR/foreign" 10.77.0.10
   switch_tls_on "$BATS_FILE_TMPDIR/ours"
 }
 
@@ -26,18 +26,6 @@ teardown_file() {
 setup() { load helper; }
 
 teardown() { explain_failure keybuzz-cipher; }
-
-# make_authority FOLDER: a CA, and a key and certificate of the backend's address signed by it.
-make_authority() {
-  mkdir -p "$1"
-  (
-    cd "$1"
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 2 -subj '/CN=practice CA'
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=backend
-    openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out server.crt -days 2 \
-      -extfile <(echo subjectAltName=IP:10.77.0.10)
-  ) 2>/dev/null
-}
 
 # switch_tls_on FOLDER: PostgreSQL takes both, Redis on port 6380, RabbitMQ on 5671.
 switch_tls_on() {

@@ -20,6 +20,18 @@ kubectl() { "$practice" kubectl "$@"; }
 # k3s_program: the practice build of K3s on this machine, which is kubectl too.
 k3s_program() { sed -nE '/"k3s":/s/.*"file": "([^"]+)".*/\1/p' "$credentials/versions.json"; }
 
+# make_authority FOLDER ADDRESS: a CA, ca.crt, and server.key and server.crt signed by it, of that address.
+make_authority() {
+  mkdir -p "$1"
+  (
+    cd "$1" || exit
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 2 -subj '/CN=practice CA'
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=backend
+    openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out server.crt -days 2 \
+      -extfile <(echo "subjectAltName=IP:$2")
+  ) 2>/dev/null
+}
+
 # kubectl_that_waits METHOD: $BATS_TEST_TMPDIR/kubectl, whose proxy does not pass on its first request of that method
 # before $BATS_TEST_TMPDIR/go is there.
 kubectl_that_waits() {

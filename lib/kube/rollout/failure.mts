@@ -53,7 +53,7 @@ export function explainLines(
 }
 
 /** Lines of a container's log that are fetched: what failed may be written 60 lines before the end of Python's traces. */
-const fetchedLines = 200
+export const fetchedLines = 200
 
 /** Lines at the end of a log in which a reason is looked for first. */
 const endLines = 40

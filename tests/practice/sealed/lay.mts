@@ -1,6 +1,14 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { ConfigMap, Container, Deployment, Job, Manifest, PodSpec } from '../../../lib/kube/types.mts'
+import type {
+  ConfigMap,
+  Container,
+  Deployment,
+  Job,
+  Manifest,
+  PodSpec,
+  Secret,
+} from '../../../lib/kube/types.mts'
 import { resolve, typed, type RawValues, type Settings } from '../../../lib/settings/settings.mts'
 import type { Module } from '../../../lib/run/module.mts'
 import { environmentOf } from '../../unit/scripts/rendered.mts'
@@ -12,6 +20,10 @@ export const machine = process.env['SEALED_MACHINE'] ?? ''
 
 /** Where PostgreSQL, Redis and the ingress are. */
 export const host = '10.42.0.1'
+/** The CA of the machine's servers, and their certificate. */
+const tls = join(machine, 'tls/ours')
+/** Where Redis takes encrypted connections, and no others. */
+const tlsPort = 6380
 /** Every sign that must be written otherwise in an address, a shell or a file of Redis. */
 const awkward = `p%40@:/#?&=+"'$x`
 
@@ -25,6 +37,15 @@ const platform: RawValues = {
   POSTGRES_PASSWORD: 'superuser-of-the-tests',
   REDIS_HOST: host,
   REDIS_PASSWORD: `redis ${awkward}`,
+  ...encrypted(process.env['SEALED_TLS'] ?? 'off'),
+}
+
+/** The settings of TLS to both backends. @param mode a word of POSTGRES_TLS */
+function encrypted(mode: string): RawValues {
+  if (mode === 'off') return {}
+  const ca = readFileSync(join(tls, 'ca.crt'), 'utf8')
+  const trusted = mode === 'verify' ? { POSTGRES_CA: ca, REDIS_CA: ca } : {}
+  return { POSTGRES_TLS: mode, REDIS_TLS: mode, REDIS_PORT: String(tlsPort), ...trusted }
 }
 
 /** A password with the same signs. */
@@ -44,6 +65,15 @@ export function layBackends(): void {
     `requirepass ${JSON.stringify(platform['REDIS_PASSWORD'])}`,
     'maxmemory-policy noeviction',
     'save ""',
+    ...(platform['REDIS_TLS'] === undefined
+      ? []
+      : [
+          'port 0',
+          `tls-port ${tlsPort}`,
+          `tls-cert-file ${join(tls, 'server.crt')}`,
+          `tls-key-file ${join(tls, 'server.key')}`,
+          'tls-auth-clients no',
+        ]),
   ]
   writeFileSync(join(machine, 'redis.conf'), `${lines.join('\n')}\n`, { mode: 0o600 })
 }
@@ -107,12 +137,24 @@ export function lay(manifests: Manifest[], venv: string, pod: Laid): void {
   for (const { name, mountPath } of container.volumeMounts ?? []) {
     const volume = pod.spec.volumes?.find((one) => one.name === name)
     if (volume?.emptyDir !== undefined) scratch.push(`${mountPath}\n`)
-    const map = manifests.find(
-      ({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === volume?.configMap?.name,
-    ) as ConfigMap | undefined
-    for (const [file, text] of Object.entries(map?.data ?? {})) write(join('files', mountPath, file), text)
+    for (const [file, text] of filesIn(volume, manifests)) write(join('files', mountPath, file), text)
   }
   write('scratch', scratch.join(''))
+}
+
+/** The files of a volume that is a ConfigMap or a Secret: name and text. */
+function filesIn(
+  volume: NonNullable<PodSpec['volumes']>[number] | undefined,
+  manifests: Manifest[],
+): (readonly [string, string])[] {
+  const named = (kind: string, name: string | undefined) =>
+    manifests.find((one) => one.kind === kind && one.metadata?.name === name)
+  const map = named('ConfigMap', volume?.configMap?.name) as ConfigMap | undefined
+  const secret = named('Secret', volume?.secret?.secretName) as Secret | undefined
+  const decoded = Object.entries(secret?.data ?? {}).map(
+    ([file, data]) => [file, Buffer.from(data, 'base64').toString()] as const,
+  )
+  return [...Object.entries(map?.data ?? {}), ...decoded]
 }
 
 /** Another pod like one that is laid, under a name and address of its own, for a test to spoil. */

@@ -1,4 +1,5 @@
 import { checks } from '../../../scripts/15_llm/checks.mts'
+import { failures } from '../../../scripts/15_llm/failures.mts'
 import { llm } from '../../../scripts/15_llm/module.mts'
 import { proxyPort } from '../../../scripts/15_llm/names.mts'
 import type { LlmSettings } from '../../../scripts/15_llm/settings.mts'
@@ -41,6 +42,7 @@ await answer<LlmSettings>({
   manifests,
   needs: llm.backends?.(settings) ?? {},
   checks,
+  failures: failures(settings),
   lay: (venv) =>
     pods.forEach((one) => lay(manifests, venv, { ...one, entrypoint, names, users: { nobody: 65_534 } })),
   targets: () => [11, 12].map((last) => `${addressOf(last)}:${proxyPort}`),

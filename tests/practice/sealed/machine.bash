@@ -30,17 +30,22 @@ python_of() {
 
 # ensure_sealed: what the machine is made of.
 ensure_sealed() {
-  ensure_programs redis-server=redis-server pg_ctlcluster=postgresql ip=iproute2 nsenter=util-linux
+  ensure_programs redis-server=redis-server pg_ctlcluster=postgresql ip=iproute2 nsenter=util-linux openssl=openssl
   # It brings no program of its own.
   /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || ensure_programs no-ensurepip=python3-venv
 }
 
-# machine_up MODULE: the machine, with the pods of superset.mts or litellm.mts laid ready; none runs yet.
+# machine_up MODULE [TLS]: the machine, with the pods of superset.mts or litellm.mts laid ready; none runs yet. With a word
+# of POSTGRES_TLS and REDIS_TLS, both servers take encrypted connections alone, by a certificate of a CA made here.
 machine_up() {
-  SEALED_MODULE=$1
+  SEALED_MODULE=$1 SEALED_TLS=${2:-off}
   SEALED_MACHINE=$(mktemp -d /tmp/keybuzz-sealed.XXXXXX)
-  export SEALED_MACHINE SEALED_MODULE
+  export SEALED_MACHINE SEALED_MODULE SEALED_TLS
   chmod 755 "$SEALED_MACHINE"
+  if [[ $SEALED_TLS != off ]]; then
+    make_authority "$SEALED_MACHINE/tls/ours" 10.42.0.1
+    make_authority "$SEALED_MACHINE/tls/foreign" 10.42.0.1
+  fi
   # shellcheck disable=SC2016  # the shell in there expands it
   unshare --net --mount --pid --fork --mount-proc --kill-child bash -c '
     ip link set lo up && ip link add br0 type bridge && ip address add 10.42.0.1/24 dev br0 && ip link set br0 up
@@ -59,13 +64,18 @@ redis_up() { inside redis-server "$SEALED_MACHINE/redis.conf" >>"$SEALED_MACHINE
 
 postgres_up() {
   local programs=(/usr/lib/postgresql/*/bin) data=$SEALED_MACHINE/postgres
-  local as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+  local as=(setpriv --reuid=postgres --regid=postgres --clear-groups) tls=() kind=host
   install -d -o postgres -m 700 "$data"
   chown postgres "$SEALED_MACHINE/password"
   "${as[@]}" "${programs[-1]}/initdb" -D "$data" -U admin --pwfile="$SEALED_MACHINE/password" -A scram-sha-256 -N >/dev/null
-  echo 'host all all 10.42.0.0/24 scram-sha-256' >>"$data/pg_hba.conf"
+  if [[ $SEALED_TLS != off ]]; then
+    install -o postgres -m 600 "$SEALED_MACHINE/tls/ours/server.key" "$data/"
+    install -o postgres "$SEALED_MACHINE/tls/ours/server.crt" "$data/"
+    tls=(-c ssl=on) kind=hostssl
+  fi
+  echo "$kind all all 10.42.0.0/24 scram-sha-256" >>"$data/pg_hba.conf"
   inside "${as[@]}" "${programs[-1]}/postgres" -D "$data" -c listen_addresses=10.42.0.1 -c unix_socket_directories= \
-    -c fsync=off -c max_connections=300 >"$SEALED_MACHINE/postgres.log" 2>&1 3>&- &
+    -c fsync=off -c max_connections=300 "${tls[@]}" >"$SEALED_MACHINE/postgres.log" 2>&1 3>&- &
 }
 
 # machine_down: everything in it ends with the process that holds it, and nothing stays.
@@ -92,7 +102,17 @@ variable() { tr '\0' '\n' <"$SEALED_MACHINE/pods/$1/env" | sed -n "s/^$2=//p"; }
 words() { inside "$root/bin/ts" "$root/$sealed/$SEALED_MODULE.mts" "$@"; }
 
 # redis POD WORDS...: with the password of that pod, which travels in the environment.
-redis() { REDISCLI_AUTH=$(variable "$1" REDIS_PASSWORD) inside redis-cli -h 10.42.0.1 "${@:2}"; }
+redis() {
+  local tls=()
+  [[ $SEALED_TLS == off ]] || tls=(-p 6380 --tls --cacert "$SEALED_MACHINE/tls/ours/ca.crt")
+  REDISCLI_AUTH=$(variable "$1" REDIS_PASSWORD) inside redis-cli -h 10.42.0.1 "${tls[@]}" "${@:2}"
+}
+
+# lay_anew TLS: every pod anew, with that word of POSTGRES_TLS and REDIS_TLS; none of them runs. The servers stay.
+lay_anew() { SEALED_TLS=$1 bin/ts "$sealed/$SEALED_MODULE.mts" render "$(python_of "$SEALED_MODULE")"; }
+
+# trust POD BACKEND FOLDER: the CA the pod is given for POSTGRES or REDIS is that of tls/FOLDER, before it starts.
+trust() { cp "$SEALED_MACHINE/tls/$3/ca.crt" "$SEALED_MACHINE/pods/$1/files/etc/keybuzz/backends/${2}_CA"; }
 
 # spoiled NAME LIKE LAST: another pod like one that is laid, at 10.42.0.LAST, for a test to change before it starts.
 spoiled() { bin/ts "$sealed/$SEALED_MODULE.mts" like "$@"; }
@@ -104,6 +124,18 @@ pod() { inside "$root/$sealed/pod" "$@"; }
 
 # check ID...: the kit's own checks against the pods that run.
 check() { words check "$@"; }
+
+# tell POD NAME VALUE: another value of a variable, before it starts.
+tell() { sed -i -z "s/^$2=.*/$2=$3/" "$SEALED_MACHINE/pods/$1/env"; }
+
+# knows_other_name POD: its DNS knows the machine as other-name, for which no certificate is.
+knows_other_name() { echo '10.42.0.1 other-name' >>"$SEALED_MACHINE/pods/$1/files/etc/hosts"; }
+
+# kept POD: its log, as the kit writes it into its own.
+kept() { words kept "$@"; }
+
+# explain POD: what the kit says to the last lines of its log, and what to do next.
+explain() { words explain "$@"; }
 
 # until_ready NAME...: until the readiness and start-up probes of these pods pass, by their own manifests.
 until_ready() { words ready "$@"; }

@@ -7,6 +7,7 @@ import { databaseOf } from '../../../scripts/13_superset/backends.mts'
 import { checks } from '../../../scripts/13_superset/checks.mts'
 import { withConnection } from '../../../scripts/13_superset/connection.mts'
 import { port } from '../../../scripts/13_superset/environment.mts'
+import { failures } from '../../../scripts/13_superset/failures.mts'
 import { superset } from '../../../scripts/13_superset/module.mts'
 import { askServed, cookiesOf, signIn } from '../../../scripts/13_superset/session.mts'
 import type { SupersetSettings } from '../../../scripts/13_superset/settings.mts'
@@ -41,6 +42,7 @@ await answer<SupersetSettings>({
   manifests,
   needs: { postgres: databaseOf(settings), redis: superset.backends?.(settings).redis },
   checks,
+  failures: failures(settings),
   lay: (venv) => pods.forEach((one) => lay(manifests, venv, { ...one, users })),
   targets: () => [11, 12].map((last) => `${addressOf(last)}:${port}`),
   more: {
@@ -77,8 +79,12 @@ await answer<SupersetSettings>({
     async drain(tools) {
       const one = { ...tools, once: createOnce() }
       await withConnection(one, async (api, { id }) => {
-        // Superset refuses pg_sleep. One of the two goes to web-1.
-        const sql = 'SELECT count(*) FROM generate_series(1, 8000) a, generate_series(1, 8000) b'
+        // Superset refuses pg_sleep; this takes 8 s on any machine. One of the two goes to web-1.
+        const sql = `WITH RECURSIVE steps (n) AS (
+          SELECT 1 UNION ALL
+          SELECT n + 1 FROM steps, LATERAL (SELECT count(*) FROM generate_series(1, 10000 + n % 2)) AS work
+          WHERE clock_timestamp() < now() + interval '8 seconds'
+        ) SELECT count(*) FROM steps`
         const asked = [1, 2].map((number) => {
           const json = { database_id: id, sql, client_id: `drain-${number}`, runAsync: false }
           return api.ask('/api/v1/sqllab/execute/', { method: 'POST', json, timeoutSeconds: 90 })

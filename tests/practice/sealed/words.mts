@@ -1,18 +1,20 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createPostgres } from '../../../lib/backends/postgres.mts'
 import { createRedis } from '../../../lib/backends/redis.mts'
 import type { BackendNeeds } from '../../../lib/backends/needs.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { pollUntil } from '../../../lib/base/poll.mts'
+import { redact } from '../../../lib/base/sensitive.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
 import { runChecks, type Check, type Tools } from '../../../lib/checks/checks.mts'
 import { createHttp } from '../../../lib/checks/http.mts'
+import { explainLines, fetchedLines, type KnownFailure } from '../../../lib/kube/rollout/failure.mts'
 import type { Ingress, Manifest } from '../../../lib/kube/types.mts'
 import type { Settings } from '../../../lib/settings/settings.mts'
 import { ask, awaitReady, clusterOf } from './cluster.mts'
 import type { Rule } from './ingress.mts'
-import { layBackends, layLike, machine } from './lay.mts'
+import { folderOf, layBackends, layLike, machine } from './lay.mts'
 
 /** A module in the sealed machine. */
 export interface Sealed<S extends Settings> {
@@ -20,6 +22,8 @@ export interface Sealed<S extends Settings> {
   readonly manifests: Manifest[]
   readonly needs: BackendNeeds
   readonly checks: readonly Check<S>[]
+  /** What its module knows of log lines. */
+  readonly failures: readonly KnownFailure[]
   /** Lays its pods. @param venv the folder of their Python */
   readonly lay: (venv: string) => void
   /** Addresses of the pods of a Service: `10.42.0.11:8088`. */
@@ -37,6 +41,8 @@ export async function answer<S extends Settings>(sealed: Sealed<S>): Promise<voi
     return writeFileSync(join(machine, 'routes.json'), JSON.stringify(rulesOf(sealed)))
   }
   if (word === 'ready') return awaitReady(words)
+  if (word === 'explain') return explain(words[0] ?? '', sealed.failures)
+  if (word === 'kept') return console.log(redact(logOf(words[0] ?? '')))
   if (word === 'like') return layLike(words[0] ?? '', words[1] ?? '', Number(words[2]))
   if (word === 'probe') {
     const passes = await ask(words[0] ?? '', words[1] as 'startupProbe')
@@ -84,6 +90,15 @@ async function makeBackends(
     { until: (thrown) => !isStarting(thrown), milliseconds: 120_000, every: 500 },
   )
   if (outcome !== undefined) throw outcome
+}
+
+const logOf = (name: string): string => readFileSync(join(folderOf(name), 'log'), 'utf8')
+
+/** What the kit says when a pod cannot start: the meaning of the last lines of its log, and what to do next. */
+function explain(name: string, failures: readonly KnownFailure[]): void {
+  const lines = logOf(name).trimEnd().split('\n')
+  const { known } = explainLines(lines.slice(-fetchedLines), failures)
+  console.log(known === undefined ? 'nothing' : `${known.meaning}\n${known.next}`)
 }
 
 /** Asks these checks, one line each: `passed superset.login: ...`. */
