@@ -108,24 +108,25 @@ export const annotations = ({
 const named = (word: string): string => `vault.hashicorp.com/${word}`
 
 /**
- * The annotations of the login. For the method kubernetes there are none: type and path are the injector's own defaults,
- * and it names the token's file. For jwt the agent ends without `path` (`missing 'path' value`), and would remove the
- * token's file once it has read it, unless told otherwise; the injector makes underscores of the dashes after `auth-config-`
- * (vault-k8s 1.7.6, authConfig of annotations.go).
+ * The annotations of the login. Type and path are given for either method: an injector that is being replaced by one of
+ * another method still answers for seconds, and would give a pod its own. For jwt the agent ends without a path of its
+ * token's file (`missing 'path' value`), and would remove that file once it has read it, unless told otherwise; the injector
+ * makes underscores of the dashes after `auth-config-` (vault-k8s 1.7.6, authConfig of annotations.go).
  *
  * An agent of type kubernetes logs in at a path of the method jwt as well: both types send role and token to
  * `PATH/login` (kubernetes.go and jwt.go of the agent; tried with OpenBao 2.7.2). It is not relied upon: documented for
  * that method is its own type.
  */
-const ofLogin = ({ method, path }: AuthMount): Record<string, string> =>
-  method === 'kubernetes'
-    ? {}
-    : {
-        [named('auth-type')]: method,
-        [named('auth-path')]: `auth/${path}`,
+const ofLogin = ({ method, path }: AuthMount): Record<string, string> => ({
+  [named('auth-type')]: method,
+  [named('auth-path')]: `auth/${path}`,
+  ...(method === 'jwt'
+    ? {
         [named('auth-config-path')]: `${tokenFolder}/${tokenFile}`,
         [named('auth-config-remove-jwt-after-reading')]: 'false',
       }
+    : {}),
+})
 
 /** The beginning of the annotation of each file, which ends with its name. */
 const asksFor = named('agent-inject-secret-')

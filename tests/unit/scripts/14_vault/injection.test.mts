@@ -20,6 +20,8 @@ test('the annotations of a pod, each as vault-k8s 1.7.6 reads it: it accepts wro
     [`${prefix}agent-run-as-group`]: '100',
     [`${prefix}template-static-secret-render-interval`]: '20s',
     [`${prefix}template-config-exit-on-retry-failure`]: 'false',
+    [`${prefix}auth-type`]: 'kubernetes',
+    [`${prefix}auth-path`]: 'auth/kubernetes',
     [`${prefix}agent-inject-secret-check`]: 'kv/data/keybuzz/check',
     [`${prefix}agent-inject-template-check`]:
       '{{- with secret "kv/data/keybuzz/check" -}}{{ .Data.data.value }}{{- end -}}',
@@ -31,7 +33,7 @@ test('the annotations of a pod, each as vault-k8s 1.7.6 reads it: it accepts wro
 test('by jwt the agent is told its method, path and token, and leaves the tokenâ€™s file: without them it ends', () => {
   const jwt = settingsFor({ VAULT_AUTH_METHOD: 'jwt' })
   const [found, plain] = [annotations(injectionOf(jwt)), annotations(injectionOf(settings))]
-  const more = Object.entries(found).filter(([key]) => !(key in plain))
+  const more = Object.entries(found).filter(([key, value]) => plain[key] !== value)
   assert.deepEqual(Object.fromEntries(more), {
     [`${prefix}auth-type`]: 'jwt',
     [`${prefix}auth-path`]: 'auth/jwt',
@@ -39,9 +41,10 @@ test('by jwt the agent is told its method, path and token, and leaves the tokenâ
     [`${prefix}auth-config-path`]: '/var/run/secrets/vault.hashicorp.com/serviceaccount/token',
     [`${prefix}auth-config-remove-jwt-after-reading`]: 'false',
   })
+  // Given too: an injector of the other method, which is being replaced, would give a pod its own.
   assert.deepEqual(
-    Object.keys(plain).filter((key) => found[key] !== plain[key]),
-    [],
+    [plain[`${prefix}auth-type`], plain[`${prefix}auth-path`]],
+    ['kubernetes', 'auth/kubernetes'],
   )
 })
 
