@@ -113,7 +113,7 @@ const drillLines = (drill: string | null): [string, string][] =>
     ? []
     : [
         ['Drill', `${drill}, breaks things on purpose and repairs them`],
-        ['', 'when that run was killed, the next run of its module repairs them'],
+        ['', 'when that run was killed, the host, or the next run of its module, repairs what it broke'],
       ]
 
 /** What a run would change or continue. When that cannot be determined now, the reason is one of the lines. */
