@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { fields, mapOf, type Shape } from '../base/shape.mts'
+import { anything, fields, mapOf } from '../base/shape.mts'
 import type { Change } from '../base/writes.mts'
 import { audience } from '../kube/manifests/injection.mts'
 import type { AuthMount } from '../settings/platform-vault.mts'
@@ -38,8 +38,6 @@ export const vaultWrite = (
   body?: unknown,
   method: VaultWrite['method'] = 'POST',
 ): VaultWrite => ({ change: { sign, what: `Vault ${what}` }, path, method, body })
-
-const anything: Shape<unknown> = (value) => value
 
 /**
  * The fields that Vault returns for a path; undefined when it does not exist.

@@ -1,4 +1,4 @@
-import { fields, mapOf, optional, optionalOrNull, wholeNumber, type Shape } from '../base/shape.mts'
+import { anything, fields, mapOf, optional, optionalOrNull, wholeNumber } from '../base/shape.mts'
 import { sensitive, type Sensitive } from '../base/sensitive.mts'
 import type { KubeReader } from '../kube/reader.mts'
 import { audience } from '../kube/manifests/injection.mts'
@@ -27,7 +27,6 @@ export interface Stored {
 /** Fewest characters of a stored value that is hidden in other texts: others keep words such as `true` there. */
 const shortestForeign = 8
 
-const anything: Shape<unknown> = (value) => value
 const shape = fields({
   data: optionalOrNull(
     fields({

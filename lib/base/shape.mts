@@ -107,6 +107,9 @@ const entriesOf = (value: unknown, path: string): [string, unknown][] => {
 /** The path of a map's field. A key comes from outside too: it is shortened and redacted. */
 const below = (path: string, key: string): string => `${path === '' ? '' : `${path}.`}${shortened(key, 60)}`
 
+/** Any value, as it is. */
+export const anything: Shape<unknown> = (value) => value
+
 /** A map with any keys, whose values all have this shape. */
 export const mapOf =
   <T,>(shape: Shape<T>): Shape<Record<string, T>> =>

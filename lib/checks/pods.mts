@@ -1,4 +1,5 @@
 import { crowdOf, shareNode } from '../kube/apply/crowd.mts'
+import { nodeOf } from '../kube/pods.mts'
 import type { LiveObject } from '../kube/types.mts'
 import { failed, passed, warning, type Answer, type CheckTools, type Places } from './checks.mts'
 
@@ -24,9 +25,6 @@ export const unreadyIn = (pod: LiveObject): string[] =>
 /** The label app.kubernetes.io/component of a pod; empty without it. */
 export const componentOf = ({ metadata }: LiveObject): string =>
   metadata.labels?.['app.kubernetes.io/component'] ?? ''
-
-/** The name of a pod's node; empty while it is not scheduled. */
-export const nodeOf = ({ spec }: LiveObject): string => (spec as { nodeName?: string }).nodeName ?? ''
 
 /** True for a pod that is not being deleted. */
 export const isStaying = ({ metadata }: LiveObject): boolean => metadata.deletionTimestamp === undefined

@@ -22,11 +22,10 @@ interface Endpoint {
 /**
  * The state of a Service of kube-system.
  * @param found EndpointSlices and Deployments of kube-system; other kinds are passed over
- * @param name of the Service
- * @param app its label k8s-app and that of its Deployment, for clusters where they have other names
+ * @param name of the Service, and the label k8s-app of its Deployment and slices where these have other names
  */
-export function systemService(found: readonly LiveObject[], name: string, app = name): SystemService {
-  const ofApp = found.filter(({ metadata }) => metadata.labels?.['k8s-app'] === app)
+export function systemService(found: readonly LiveObject[], name: string): SystemService {
+  const ofApp = found.filter(({ metadata }) => metadata.labels?.['k8s-app'] === name)
   const named = found.filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name)
   const slices = (named.length > 0 ? named : ofApp).filter(({ kind }) => kind === 'EndpointSlice')
   const ready = slices

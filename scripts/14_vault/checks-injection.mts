@@ -2,13 +2,13 @@ import { pollUntil } from '../../lib/base/poll.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
 import { failed, passed } from '../../lib/checks/checks.mts'
 import type { LiveObject, Pod } from '../../lib/kube/types.mts'
+import { hashOf } from '../../lib/kube/rollout/injected-files.mts'
 import { readAgentLog } from './agent-log.mts'
 import { agents, secretsFolder } from '../../lib/kube/manifests/injection.mts'
 import { checkFile, checkName, checkNamespace, injectorNamespace } from './names.mts'
 import {
   asCheck,
   hashInPod,
-  hashOf,
   labelledNamespaces,
   readValue,
   readyPod,

@@ -10,7 +10,7 @@ import {
   readReply,
   unable,
 } from '../../lib/backends/vault.mts'
-import { fields, mapOf, type Shape } from '../../lib/base/shape.mts'
+import { anything, fields, mapOf } from '../../lib/base/shape.mts'
 import { failures } from './failures.mts'
 import { audience } from '../../lib/kube/manifests/injection.mts'
 import { keyProblems } from './auth-config.mts'
@@ -93,7 +93,6 @@ export const scope: VaultCheck = {
   },
 }
 
-const anything: Shape<unknown> = (value) => value
 const configShape = fields({ data: mapOf(anything) })
 
 export const keys: VaultCheck = {

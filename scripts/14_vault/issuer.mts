@@ -2,7 +2,7 @@ import { createPublicKey, verify, type JsonWebKey, type KeyObject } from 'node:c
 import { exitCodes, KitError, messageOf } from '../../lib/base/errors.mts'
 import type { Sensitive } from '../../lib/base/sensitive.mts'
 import { shortened } from '../../lib/base/sensitive.mts'
-import { fields, listOf, mapOf, readShape, text, type Shape } from '../../lib/base/shape.mts'
+import { anything, fields, listOf, mapOf, readShape, text, type Shape } from '../../lib/base/shape.mts'
 import { written } from '../../lib/base/written.mts'
 import { jsonIn } from '../../lib/kube/json-answer.mts'
 import type { KubeReader } from '../../lib/kube/reader.mts'
@@ -18,7 +18,6 @@ export interface Issuer {
   readonly keys: readonly string[]
 }
 
-const anything: Shape<unknown> = (value) => value
 const discovery = fields({ issuer: text })
 const keySet = fields({ keys: listOf(mapOf(anything)) })
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { exitCodes, KitError } from '../../lib/base/errors.mts'
 import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
 import { fields, text } from '../../lib/base/shape.mts'
@@ -55,9 +54,6 @@ export async function readValue(vault: Vault, settings: VaultSettings): Promise<
   if (reply.status !== 200) throw wrong(`${path} cannot be read: ${reply.status} ${reply.words}`)
   return sensitive(readReply(vault, path, stored, reply).data.data.value)
 }
-
-/** The SHA-256 of a value, as sha256sum prints it. */
-export const hashOf = (value: Sensitive): string => createHash('sha256').update(value.reveal()).digest('hex')
 
 /** The path of the file with that value in the pod. */
 const file = `${secretsFolder}/${checkFile}`

@@ -1,4 +1,5 @@
 import { fits, requestOf } from '../amounts.mts'
+import { madeAt, nodeOf } from '../pods.mts'
 import { isPodReady } from '../rollout/progress.mts'
 import type { LiveObject, Pod, PodSpec } from '../types.mts'
 import { nodesFor, roomOn } from './room.mts'
@@ -14,8 +15,6 @@ export interface Crowd {
   /** A Ready node that takes pods and has room for it. */
   readonly room: string
 }
-
-const nodeOf = ({ spec }: LiveObject): string => (spec as PodSpec | undefined)?.nodeName ?? ''
 
 /** True for two pods or more, all on one node. */
 export const shareNode = (pods: readonly LiveObject[]): boolean =>
@@ -46,8 +45,6 @@ export function crowdOf(
 
 const isServing = (pod: LiveObject): boolean =>
   pod.metadata.deletionTimestamp === undefined && isPodReady(pod as unknown as Pod)
-
-const madeAt = ({ metadata }: LiveObject): number => Date.parse(metadata.creationTimestamp ?? '')
 
 /** True for a pod that more than room decides about: its volume, or rules of affinity. */
 const isBound = ({ affinity, volumes = [] }: PodSpec): boolean =>

@@ -1,4 +1,5 @@
 import { isReady } from '../../../lib/kube/cluster-view.mts'
+import { madeAt, nodeOf } from '../../../lib/kube/pods.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { takesAddons } from './spread.mts'
 
@@ -67,10 +68,6 @@ const isOpen = (node: LiveObject): boolean => {
   )
   return isReady(node) && !isClosed
 }
-
-const madeAt = ({ metadata }: LiveObject): number => Date.parse(metadata.creationTimestamp ?? '')
-
-const nodeOf = ({ spec }: LiveObject): string => (spec as { nodeName?: string }).nodeName ?? ''
 
 interface PodStatus {
   phase?: string

@@ -1,6 +1,7 @@
 import type { DrillTools } from '../../../lib/checks/drills.mts'
 import type { HttpAnswer } from '../../../lib/checks/http-exchange.mts'
 import type { Member } from '../../../lib/hosts/hosts.mts'
+import { nodeOf } from '../../../lib/kube/pods.mts'
 import { isPodReady, isSelected } from '../../../lib/kube/rollout/progress.mts'
 import { shownName } from '../../../lib/kube/workloads.mts'
 import type { Deployment, LiveObject, Pod, PodSpec } from '../../../lib/kube/types.mts'
@@ -56,9 +57,6 @@ export function podsIn(workload: LiveObject, pods: readonly LiveObject[]): LiveO
 
 const isServing = (pod: LiveObject): boolean =>
   pod.metadata.deletionTimestamp === undefined && isPodReady(pod as unknown as Pod)
-
-/** The name of a pod's node; empty before it has one. Pure. */
-export const nodeOf = ({ spec }: LiveObject): string => (spec as PodSpec | undefined)?.nodeName ?? ''
 
 /** True for a pod with a claim: the volumes of K3s are on one machine, and such a pod waits for it. Pure. */
 const hasClaim = ({ spec }: LiveObject): boolean =>

@@ -14,7 +14,8 @@ import { everyNodeServes } from '../ingress/daemonset-ready.mts'
 import { everyIngress } from '../ingress/manifests.mts'
 import { everyProbe } from '../probes/probe.mts'
 import type { K3sSettings } from '../settings.mts'
-import { nodeOf, podsIn, workloadsOf } from './applications.mts'
+import { nodeOf } from '../../../lib/kube/pods.mts'
+import { podsIn, workloadsOf } from './applications.mts'
 
 // Between two machines: everything is there again, and no application has all its pods on one node.
 
