@@ -35,16 +35,8 @@ function preflight({ env, version }) {
 /** Alembic's words for a schema that this version does not know. */
 const known = ['4b2a8c9d3e1f']
 
-async function migrate({ env, version, postgres }) {
-  readConfiguration(env)
-  await prepare(env, version, postgres).catch(({ message }) =>
-    fail(`psycopg2.errors.InsufficientPrivilege: ${message}`),
-  )
-  console.log('Recognized Database Authentications.\nAdmin User made or there already.')
-  process.exit(0)
-}
-
-async function prepare(env, version, postgres) {
+/** `superset db upgrade`: the tables, and the name of the schema. */
+async function upgrade({ version, postgres }) {
   await postgres.query(tables)
   const { rows } = await postgres.query('SELECT version_num FROM alembic_version')
   const [now] = rows.map(({ version_num: one }) => one)
@@ -53,13 +45,32 @@ async function prepare(env, version, postgres) {
     fail(`Can't locate revision identified by '${now}'`)
   await postgres.query('DELETE FROM alembic_version')
   await postgres.query('INSERT INTO alembic_version VALUES ($1)', [wanted])
+}
+
+/** `superset init`: the role Admin and its permissions. */
+async function initialize({ postgres }) {
   await postgres.query(`INSERT INTO ab_role (name) VALUES ('Admin') ON CONFLICT DO NOTHING`)
   await postgres.query(`INSERT INTO ab_permission_view_role (role_id)
     SELECT id FROM ab_role WHERE NOT EXISTS (SELECT 1 FROM ab_permission_view_role)`)
+}
+
+/** `superset fab create-admin`: it exits 0 for an account that is there. */
+async function createAdmin({ env, postgres }) {
   const hash = createHash('sha256').update(env.FLASK_FAB_CREATE_ADMIN_PASSWORD).digest('hex')
   const row = [env.FLASK_FAB_CREATE_ADMIN_USERNAME, env.FLASK_FAB_CREATE_ADMIN_EMAIL, hash]
   await postgres.query('INSERT INTO ab_user VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', row)
+  console.log('Recognized Database Authentications.\nAdmin User made or there already.')
 }
+
+/** Commands of the program `superset`, in this order; then the process ends. */
+const run =
+  (...commands) =>
+  async (tools) => {
+    readConfiguration(tools.env)
+    for (const one of commands)
+      await one(tools).catch(({ message }) => fail(`psycopg2.errors.InsufficientPrivilege: ${message}`))
+    process.exit(0)
+  }
 
 const requireMigrated = (postgres) =>
   postgres
@@ -131,7 +142,7 @@ function askAlive({ env }) {
   process.exit(existsSync(alive(env)) && Date.now() - statSync(alive(env)).mtimeMs < 300_000 ? 0 : 1)
 }
 
-const isRunning = (command) => /^(gunicorn|celery|sh) /.test(command)
+const isRunning = (command) => /^(gunicorn|celery|sh|superset) /.test(command)
 
 const postgresTls = ({ POSTGRES_SSLMODE: mode, POSTGRES_SSLROOTCERT: ca }) =>
   mode && { ssl: { rejectUnauthorized: mode === 'verify-full', ...(ca && { ca: readFileSync(ca, 'utf8') }) } }
@@ -191,7 +202,11 @@ export const app = {
     [/^gunicorn /, runWeb],
     [/^celery .* worker /, runWorker],
     [/^celery .* beat /, runBeat],
-    [/^sh -c .*superset db upgrade/, migrate],
+    // With values of Vault a shell of the image runs them one by one.
+    [/^sh -c .*superset db upgrade/, run(upgrade, initialize, createAdmin)],
+    [/^superset db upgrade$/, run(upgrade)],
+    [/^superset init$/, run(initialize)],
+    [/^superset fab create-admin$/, run(createAdmin)],
     [/^python -c [^]*psycopg2/, preflight],
     [/^python -c [^]*celery-alive/, askAlive],
     [/^python -c [^]*superset_config/, ({ env }) => (console.log(configuration(env)), process.exit(0))],
