@@ -217,11 +217,14 @@ nothing_written() {
 }
 
 # bats test_tags=long
-@test "Redis away: each pod counts the limits of models alone, and the check says so" {
+@test "Redis away: the run names it as the cause, and the report that each pod counts the limits of models alone" {
   in_backend 'systemctl stop redis-server'
   run kit --module 15 --verify
   in_backend 'systemctl start redis-server'
   assert_equal "$status" 10
+  assert_output --partial 'Redis 10.77.0.10:6379 cannot be reached'
+  assert_output --partial 'not asked, because of that: litellm.key, litellm.limits'
+  run -0 grep -F 'litellm.limits' validation/practice/MODULE15_VALIDATION.md
   assert_output --partial 'limits are counted per pod: Redis is not reached'
   run -0 kit --module 15 --verify
 }
