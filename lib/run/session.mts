@@ -15,7 +15,8 @@ import type { Module, SettingsOf } from './module.mts'
 import { choosePolicies, type PolicyChoice } from './policies.mts'
 import { interactive } from '../base/terminal.mts'
 import { readVersions, type Versions } from '../settings/versions.mts'
-import { createWrites, type Writes } from '../base/writes.mts'
+import type { Writes } from '../base/writes.mts'
+import { createGates } from './write-gates.mts'
 import type { Fingerprint } from '../state/kept-keys.mts'
 
 /** One run of one module: its inputs, cluster, backends and hosts. */
@@ -81,7 +82,7 @@ export async function openSession<M extends Module>(
     () => opened?.revisions.images ?? {},
   )
 
-  const { writes, repairs } = createGates(options, permit, () => opened)
+  const { writes, repairs, onHosts } = createGates(options, permit, () => opened)
   /** @throws KitError as openCluster and putBackDrills; the lock is released then */
   async function open(): Promise<OpenedCluster> {
     const settings = (fingerprint: Fingerprint) => inputs.record(fingerprint)
@@ -155,8 +156,7 @@ export async function openSession<M extends Module>(
           env,
           settings: () => inputs.current(),
           answers,
-          // A drill's changes on a host belong to no revision.
-          writes: options.verb === 'drill' ? repairs : writes,
+          writes: onHosts,
           options,
         },
         connect,
@@ -171,30 +171,4 @@ export async function openSession<M extends Module>(
       }
     },
   }
-}
-
-/** `revision`: a write of this run's revision, the first of which begins it. `repair`: a write of no revision. */
-type WriteKind = 'revision' | 'repair'
-
-/**
- * The gates of a run's writes. Each requires the confirmation of a protected environment; on a cluster the lock too.
- */
-export function createGates(
-  options: Arguments,
-  permit: () => Promise<void>,
-  cluster: () => OpenedCluster | undefined,
-): Readonly<Record<'writes' | 'repairs', Writes>> {
-  async function mayWrite(kind: WriteKind): Promise<void> {
-    const opened = cluster()
-    if (opened === undefined) return permit()
-    await opened.mayWrite()
-    if (kind !== 'revision') return
-    if (options.verb !== 'uninstall') await opened.checksumKey.save()
-    await opened.revisions.begin()
-  }
-  const gateOf = (kind: WriteKind): Writes =>
-    createWrites({ planning: onlyLooks(options), guard: () => mayWrite(kind) })
-  // Removing a host from the cluster changes no object of the module: it begins no revision.
-  const takesHosts = options.verb === 'uninstall' && options.limit !== undefined
-  return { writes: gateOf(takesHosts ? 'repair' : 'revision'), repairs: gateOf('repair') }
 }

@@ -555,10 +555,13 @@ until_journal() {
   done
   run -9 kit --module 9 --uninstall --confirm k3s
   assert_output --partial 'no last snapshot of etcd could be saved'
+  # Nothing of the module is gone from the cluster either, and no revision was begun.
+  kubectl get daemonset probe --namespace keybuzz-probe
+  run -0 kit --module 9 --status
+  refute_output --partial 'was begun and not finished'
   kubectl wait node --all --for=condition=Ready --timeout=60s
   empty_disks
   for machine in master-01 master-02 master-03; do on "$machine" '/usr/local/bin/k3s etcd-snapshot save'; done
-  # The objects of module 9 are made again, and its checks pass.
   run -0 kit --module 9 --yes
 }
 
