@@ -34,8 +34,11 @@ after(() => rmSync(folder, { recursive: true }))
 
 const quiet = { ENV: 'dev', DOMAIN: 'example.com', CLUSTER_CIDR: '10.42.0.0/16' } as K3sSettings
 
+/** Whether the cluster enforces policies, at the look of that number, from 1. */
+type Enforced = boolean | ((look: number) => boolean)
+
 /** Names of what step 06 applies, a line each call. @param recorded the verdict of the run before */
-async function applied(enforced: boolean, recorded?: 'true' | 'false'): Promise<string[]> {
+async function applied(enforced: Enforced, recorded?: 'true' | 'false'): Promise<string[]> {
   const calls = await callsOf(enforced, recorded, quiet, {})
   return calls.slice(1).map((call) => call.map(({ metadata }) => metadata?.name).join(' '))
 }
@@ -58,24 +61,27 @@ interface Nodes {
 
 /** What step 06 applies, a list each call. */
 async function callsOf(
-  enforced: boolean,
+  enforced: Enforced,
   recorded: 'true' | 'false' | undefined,
   settings: K3sSettings,
   versions: Versions,
   { held = [], useImage = () => {} }: Nodes = {},
 ): Promise<Manifest[][]> {
   const calls: Manifest[][] = []
+  let look = 0
   const kube = {
     list: (kind: string, { labels = {} }: { labels?: Record<string, string> }) => {
       const part = Object.entries(parts).find(
         ([, one]) => JSON.stringify(one) === JSON.stringify(labels),
       )?.[0]
+      if (part === 'guarded') look += 1
       return Promise.resolve(kind === 'pods' ? (pods[part ?? ''] ?? []) : [])
     },
     get: () => Promise.resolve(recorded === undefined ? undefined : { data: { enforced: recorded } }),
     raw: (path: string) => {
       const items = decodeURIComponent(path.split('ask=')[1] ?? '').split('|')
-      const open = (item: string) => !enforced || !item.endsWith(`:${askedPort}`)
+      const isEnforced = typeof enforced === 'boolean' ? enforced : enforced(look)
+      const open = (item: string) => !isEnforced || !item.endsWith(`:${askedPort}`)
       return Promise.resolve(items.map((item, at) => `${at} ${open(item) ? 'yes' : ''}`).join('\n'))
     },
     apply: (manifests: Manifest[]) => Promise.resolve(void calls.push(manifests)),
@@ -113,6 +119,20 @@ test('the probes are guarded once policies are proven, and from then on before t
 
 test('where policies are not enforced nothing guards them: the step after that deletes it', async () => {
   assert.deepEqual(await applied(false, 'false'), ['network-policies'])
+})
+
+test('new policies get 60 s until every node enforces them, and not longer', async (context) => {
+  for (const [took, expected] of [
+    [59, 'network-policies asked'],
+    [61, 'network-policies'],
+  ] as const) {
+    let clock = 0
+    const passing = context.mock.method(performance, 'now', () => clock)
+    // The first look, which is wrong, is over after that many seconds.
+    const found = await applied((look) => ((clock = took * 1000), look > 1))
+    passing.mock.restore()
+    assert.deepEqual(found, [expected], `after ${took} s`)
+  }
 })
 
 test('the probes run the image that the tarballs of all nodes hold, and the revision names that one', async () => {
