@@ -169,6 +169,9 @@ assert_three_members() {
   run cat "$report"
   assert_output --regexp 'Kubernetes: K3s v1\.[0-9.]+\+k3s'
   refute_output --partial 'not K3s itself'
+  # Whatever K3s calls it: the image of the probes is one of its tarball's.
+  image=$(kubectl get daemonset probe --namespace keybuzz-probe -o 'jsonpath={.spec.template.spec.containers[0].image}')
+  on worker-01 "grep -q ' $image\$' /etc/rancher/keybuzz.images"
 }
 
 @test "CoreDNS is on every node and each node asks its own; NetworkPolicies are enforced, and modules know it" {
