@@ -10,7 +10,7 @@ import type { KubeReader } from '../kube/reader.mts'
 import type { LiveObject } from '../kube/types.mts'
 import { tlsBackends } from '../settings/backend-tls.mts'
 import type { BackendEndpoint } from './endpoints.mts'
-import { takesPods } from './image-proof.mts'
+import { takesPods } from '../kube/cluster-view.mts'
 
 // A backend may accept connections from the machine the kit runs on and refuse those of pods: firewall, security group
 // and pg_hba.conf match the source address, which for pods is that of their node. So a probe on each node tries to

@@ -1,5 +1,6 @@
 import { exitCodes, KitError } from '../base/errors.mts'
 import { imageName, problemWithOwnImage, askRegistry, type Offer } from './image-registry.mts'
+import { takesPods } from '../kube/cluster-view.mts'
 import type { RegistrySettings } from '../kube/manifests/pull-secret.mts'
 import type { Reporter } from '../base/log.mts'
 import type { LiveObject } from '../kube/types.mts'
@@ -89,19 +90,9 @@ function refusal(image: string, offer: Exclude<Offer, { is: 'there' }>): KitErro
 // Pure: the fields of Node objects that matter for images.
 
 interface NodeParts {
-  readonly spec?: { readonly unschedulable?: boolean; readonly taints?: readonly { effect: string }[] }
   readonly status?: {
-    readonly conditions?: readonly { type: string; status: string }[]
     readonly images?: readonly { names?: readonly string[] | null }[]
   }
-}
-
-/** True for a Ready node on which a pod without tolerations can be scheduled. */
-export function takesPods(node: LiveObject): boolean {
-  const { spec, status } = node as NodeParts
-  const closed = spec?.taints?.some(({ effect }) => effect !== 'PreferNoSchedule') ?? false
-  const ready = status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false
-  return ready && !closed && spec?.unschedulable !== true
 }
 
 /** True when a node lists an image. The kubelet lists its 50 largest images only. */

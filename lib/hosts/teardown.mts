@@ -16,9 +16,15 @@ export interface Teardown {
    */
   removeNodes(run: TeardownRun): Promise<void>
   /**
+   * Saves a cluster that answers and is going to end, while it is whole: before any object of the module is deleted.
+   * @throws KitError exit 9 when that cannot be: nothing is removed then; exit 3, 6, 9, 130 or 143, see Host.read; what
+   *   the gate throws (Writes.make)
+   */
+  saveCluster(run: TeardownRun): Promise<void>
+  /**
    * Uninstalls the module from all its hosts: the cluster ends.
-   * @throws KitError exit 6 when it is unknown what is installed on the cluster, exit 9 without a last etcd snapshot or
-   *   naming each host that failed; what the gate throws (Writes.make)
+   * @throws KitError exit 6 when it is unknown what is installed on the cluster, exit 9 naming each host that failed;
+   *   what the gate throws (Writes.make)
    */
   destroyCluster(run: TeardownRun): Promise<void>
 }

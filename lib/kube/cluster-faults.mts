@@ -1,4 +1,4 @@
-import { isCordoned, isReady, isServer, pressuresOf, type Look } from './cluster-view.mts'
+import { isCordoned, isReady, isServer, pressuresOf, takesPods, type Look } from './cluster-view.mts'
 import type { SystemService } from './system-service.mts'
 import { nameOf, type LiveObject } from './types.mts'
 import { scaleUp } from './workloads.mts'
@@ -42,7 +42,7 @@ function fatalIn({ nodes, ingressClasses, dns }: Look): Fault[] {
   const ready = servers.filter(isReady)
   if (servers.length > 0 && ready.length * 2 <= servers.length)
     faults.push({ text: `${ready.length} of ${servers.length} servers are Ready: no majority` })
-  if (!nodes.some(isOpen)) {
+  if (!nodes.some(takesPods)) {
     const next = uncordon(nodes)
     faults.push({ text: 'no node that takes pods is Ready', ...(next === undefined ? {} : { next }) })
   }
@@ -74,7 +74,7 @@ const cordonOf = (node: LiveObject): Fault[] =>
 function notesOf({ nodes, dns, metrics }: Look): Fault[] {
   const notes: Fault[] = []
   const [only = '', ...others] = dns.nodes
-  if (only !== '' && others.length === 0 && nodes.filter(isOpen).length > 1)
+  if (only !== '' && others.length === 0 && nodes.filter(takesPods).length > 1)
     notes.push({ text: `the cluster DNS runs on ${only} only: pods resolve no names when it is lost` })
   if (metrics.isServing === false) notes.push(absence(metrics, 'metrics-server', 'autoscalers do not act'))
   return notes
@@ -85,11 +85,3 @@ const absence = ({ scaledToZero }: SystemService, what: string, means: string): 
   scaledToZero === undefined
     ? { text: `${what} has no ready pod: ${means}` }
     : { text: `${nameOf(scaledToZero)} is scaled to 0: ${means}`, next: scaleUp(scaledToZero) }
-
-/** True for a Ready node that takes new pods. */
-const isOpen = (node: LiveObject): boolean =>
-  isReady(node) &&
-  !isCordoned(node) &&
-  !((node['spec'] as { taints?: { effect: string }[] } | undefined)?.taints ?? []).some(
-    ({ effect }) => effect !== 'PreferNoSchedule',
-  )

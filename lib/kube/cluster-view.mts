@@ -55,13 +55,33 @@ export const isServer = ({ metadata }: LiveObject): boolean =>
 
 /** True when a node's condition Ready is True. */
 export const isReady = (node: LiveObject): boolean =>
-  (node['status'] as NodeStatus).conditions?.some(
+  (node['status'] as NodeStatus | undefined)?.conditions?.some(
     ({ type, status }) => type === 'Ready' && status === 'True',
   ) ?? false
 
 /** True for a node that takes no new pods because an operator said so: `kubectl cordon`. */
 export const isCordoned = ({ spec }: LiveObject): boolean =>
   (spec as { unschedulable?: boolean } | undefined)?.unschedulable === true
+
+/** A taint of a node. */
+export interface Taint {
+  readonly key: string
+  readonly value?: string
+  /** `NoSchedule`, `NoExecute` */
+  readonly effect: string
+}
+
+/** The taints that keep away pods which do not tolerate them: not those the scheduler only tries to heed. */
+export const hardTaintsOf = ({ spec }: LiveObject): Taint[] =>
+  ((spec as { taints?: Taint[] } | undefined)?.taints ?? []).filter(
+    ({ effect }) => effect !== 'PreferNoSchedule',
+  )
+
+/** True for a node that is open to pods without tolerations, also while it is not Ready. */
+export const isOpenToAll = (node: LiveObject): boolean => !isCordoned(node) && hardTaintsOf(node).length === 0
+
+/** True for a Ready node that takes new pods without tolerations. */
+export const takesPods = (node: LiveObject): boolean => isReady(node) && isOpenToAll(node)
 
 const pressures = ['DiskPressure', 'MemoryPressure', 'PIDPressure']
 

@@ -39,6 +39,8 @@ export interface MachineContext<M extends Module> extends StepContext<M> {
   readonly hosts: () => Promise<Hosts>
   readonly cluster: ClusterOfRun
   readonly versions: Versions
+  /** Installs this reference of an image of `imagesOfNodes`, for the rest of the run and in its revision. */
+  readonly useImage: (name: M['images'][number], reference: string) => void
 }
 
 /** The module's settings as a whole. */

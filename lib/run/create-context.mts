@@ -50,6 +50,7 @@ export function createContext<M extends Module>(
       return kubeOf()
     },
     versions,
+    useImage: session.useImage,
     writes,
     until: createUntil(writes.planning),
     pulls: { require: (more = []) => requirePulls(session, more) },

@@ -30,6 +30,11 @@ export interface Module extends Declares {
   readonly images: readonly string[]
   /** Those of `images` that are not installed with these settings: they are in no revision and no report. */
   unusedImages?(settings: Settings): readonly string[]
+  /**
+   * Those of `images` that nodes bring with Kubernetes: a step takes the reference the nodes have (useImage), and
+   * versions.json says only what to take where nothing is known of them.
+   */
+  readonly imagesOfNodes?: readonly string[]
   /** These images are the operator's own: no public registry has them. */
   readonly builtByOperator?: true
   /**

@@ -5,7 +5,8 @@ import { confirmProtected, type Answers } from '../base/confirm.mts'
 import { NotYet } from '../base/errors.mts'
 import { openCluster, putBackDrills, type OpenedCluster } from './opened-cluster.mts'
 import { openInputs, type Inputs } from './inputs.mts'
-import { failuresOf, imagesInUse } from './by-settings.mts'
+import { failuresOf } from './by-settings.mts'
+import { createImageChoice, type ImageChoice } from './image-choice.mts'
 import { lazily } from '../base/lazy.mts'
 import { createMachines, noCluster, whyNoCluster, openFor, type Machines } from './machines.mts'
 import { say } from '../base/log.mts'
@@ -13,12 +14,13 @@ import { headingOf, namesOf } from '../base/names.mts'
 import type { Module, SettingsOf } from './module.mts'
 import { choosePolicies, type PolicyChoice } from './policies.mts'
 import { interactive } from '../base/terminal.mts'
-import { chooseImages, readVersions, type Chosen, type Versions } from '../settings/versions.mts'
-import { createWrites, type Writes } from '../base/writes.mts'
+import { readVersions, type Versions } from '../settings/versions.mts'
+import type { Writes } from '../base/writes.mts'
+import { createGates } from './write-gates.mts'
 import type { Fingerprint } from '../state/kept-keys.mts'
 
 /** One run of one module: its inputs, cluster, backends and hosts. */
-export interface Session<M extends Module> {
+export interface Session<M extends Module> extends ImageChoice {
   readonly module: M
   readonly env: string
   readonly options: Arguments
@@ -27,8 +29,6 @@ export interface Session<M extends Module> {
   readonly versions: Versions
   /** Entries of versions.json that are this environment's own. */
   readonly ownVersions: readonly string[]
-  /** Images this run installs, and newer ones that it does not install. @throws KitError exit 2, see chooseImages */
-  readonly chosen: () => Chosen
   /** The gate of writes that belong to this run's revision: the first of them begins it. */
   readonly writes: Writes
   /** The gate of writes that belong to no revision: faults of a drill, and their undo. */
@@ -77,12 +77,12 @@ export async function openSession<M extends Module>(
   }
   const permit = lazily(() => confirmProtected(env, inputs, answers))
   let opened: OpenedCluster | undefined
-  const chosen = lazily(() =>
-    chooseImages(imagesInUse(module, inputs), versions, opened?.revisions.images ?? {}, options.upgrade),
+  const { chosen, useImage } = createImageChoice(
+    { module, inputs, versions, upgrade: options.upgrade },
+    () => opened?.revisions.images ?? {},
   )
-  const images = (): Chosen['images'] => chosen().images
 
-  const { writes, repairs } = createGates(options, permit, () => opened)
+  const { writes, repairs, onHosts } = createGates(options, permit, () => opened)
   /** @throws KitError as openCluster and putBackDrills; the lock is released then */
   async function open(): Promise<OpenedCluster> {
     const settings = (fingerprint: Fingerprint) => inputs.record(fingerprint)
@@ -93,7 +93,7 @@ export async function openSession<M extends Module>(
       options,
       permit,
       versions,
-      images,
+      images: () => chosen().images,
       settings,
       failures,
       writes,
@@ -133,6 +133,7 @@ export async function openSession<M extends Module>(
     versions,
     ownVersions,
     chosen,
+    useImage,
     writes,
     repairs,
     permit,
@@ -155,8 +156,7 @@ export async function openSession<M extends Module>(
           env,
           settings: () => inputs.current(),
           answers,
-          // A drill's changes on a host belong to no revision.
-          writes: options.verb === 'drill' ? repairs : writes,
+          writes: onHosts,
           options,
         },
         connect,
@@ -171,30 +171,4 @@ export async function openSession<M extends Module>(
       }
     },
   }
-}
-
-/** `revision`: a write of this run's revision, the first of which begins it. `repair`: a write of no revision. */
-type WriteKind = 'revision' | 'repair'
-
-/**
- * The gates of a run's writes. Each requires the confirmation of a protected environment; on a cluster the lock too.
- */
-export function createGates(
-  options: Arguments,
-  permit: () => Promise<void>,
-  cluster: () => OpenedCluster | undefined,
-): Readonly<Record<'writes' | 'repairs', Writes>> {
-  async function mayWrite(kind: WriteKind): Promise<void> {
-    const opened = cluster()
-    if (opened === undefined) return permit()
-    await opened.mayWrite()
-    if (kind !== 'revision') return
-    if (options.verb !== 'uninstall') await opened.checksumKey.save()
-    await opened.revisions.begin()
-  }
-  const gateOf = (kind: WriteKind): Writes =>
-    createWrites({ planning: onlyLooks(options), guard: () => mayWrite(kind) })
-  // Removing a host from the cluster changes no object of the module: it begins no revision.
-  const takesHosts = options.verb === 'uninstall' && options.limit !== undefined
-  return { writes: gateOf(takesHosts ? 'repair' : 'revision'), repairs: gateOf('repair') }
 }

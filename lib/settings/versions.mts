@@ -151,6 +151,7 @@ export interface Chosen {
  * The images a run installs: the installed ones stay, unless `upgrade` (DESIGN section 5).
  * @param names keys of versions.json
  * @param installed image reference by name
+ * @param ofNodes those of `names` that never follow versions.json once they are installed, see Module.imagesOfNodes
  * @throws KitError exit 2 when versions.json has no entry, or no image, for one of the names
  */
 export function chooseImages(
@@ -158,14 +159,17 @@ export function chooseImages(
   versions: Versions,
   installed: Readonly<Record<string, string>>,
   upgrade: boolean,
+  ofNodes: readonly string[] = [],
 ): Chosen {
   const pinned = Object.fromEntries(names.map((name) => [name, requireImage(versions, name)]))
   const newer = names.flatMap((name) => {
     const [from, to] = [installed[name], pinned[name] ?? '']
-    return from === undefined || from === to ? [] : [{ name, from, to }]
+    return from === undefined || from === to || ofNodes.includes(name) ? [] : [{ name, from, to }]
   })
-  const kept = Object.entries(installed).filter(([name]) => names.includes(name))
-  return { images: upgrade ? pinned : { ...pinned, ...Object.fromEntries(kept) }, newer }
+  const kept = Object.entries(installed).filter(
+    ([name]) => names.includes(name) && (!upgrade || ofNodes.includes(name)),
+  )
+  return { images: { ...pinned, ...Object.fromEntries(kept) }, newer }
 }
 
 /**

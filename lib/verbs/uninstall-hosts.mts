@@ -35,6 +35,8 @@ export async function uninstallHosts<M extends Module>(session: Session<M>): Pro
 export interface Machinery {
   /** What is lost for good, one line each; empty when nothing of the module is on any host. */
   readonly losses: readonly string[]
+  /** Saves the cluster before its objects are deleted. @throws KitError exit 3, 6, 9, 130 or 143, see saveCluster */
+  save(): Promise<void>
   /**
    * Uninstalls the module from its hosts, and deletes the kubeconfig and the recorded identity of the cluster.
    * @throws KitError exit 6 or 9, see Teardown.destroyCluster; exit 2 or 12, see forgetCluster
@@ -58,6 +60,7 @@ export async function machineryOf<M extends Module>(
   const run = await runOf(session, opened !== undefined)
   return {
     losses: await teardown.losses(run),
+    save: () => teardown.saveCluster(run),
     async teardown() {
       // From here on there may be no API server to keep a Lease: the locks on the masters exclude other runs.
       if (!options.plan) await session.leaveCluster()

@@ -49,7 +49,10 @@ export async function uninstall<M extends Module>(session: Session<M>): Promise<
     for (const line of [...[...objects, ...made].map(removalLine), ...losses]) say(`  - ${line}`)
     await confirmName(module.slug, `${headingOf(module)} is deleted from ${env}`, answers)
   }
-  if (opened !== undefined) await deleteAll(session, opened, objects, made)
+  if (opened !== undefined) {
+    await machinery?.save()
+    await deleteAll(session, opened, objects, made)
+  }
   await machinery?.teardown()
   if (options.plan) return
   log.done(`${headingOf(module)} uninstalled`, started)

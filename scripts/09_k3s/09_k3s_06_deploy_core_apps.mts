@@ -4,6 +4,7 @@ import { defaultStorageClass } from './checks/addons.mts'
 import { everyNodeServes } from './ingress/daemonset-ready.mts'
 import { k3s } from './module.mts'
 import { withoutMonitoring } from './monitoring/names.mts'
+import { heldImage } from './nodes/held-image.mts'
 import { coreObjects } from './probes/core-objects.mts'
 import { guard } from './probes/guard.mts'
 import { policyVerdict, recordedVerdict } from './probes/policy-verdict.mts'
@@ -13,14 +14,17 @@ export default step(
   import.meta,
   k3s,
   'Make ready for applications',
-  async ({ settings, images, versions, kube, until }) => {
-    const objects = coreObjects(settings, images, withoutMonitoring(versions))
+  async ({ settings, images, useImage, versions, hosts, kube, until }) => {
+    const { servers, workers } = await hosts()
+    const probe = await heldImage([...servers, ...workers], images.probe)
+    useImage('probe', probe)
+    const objects = coreObjects(settings, { probe }, withoutMonitoring(versions))
     await kube.apply(objects)
     await until(everyNodeServes(kube, everyProbe))
     await kube.waitForRollout(probeNamespace, ...singlesIn(objects))
     // What follows depends on the state of the cluster.
     if ((await defaultStorageClass(kube)) !== undefined) {
-      await kube.apply([single('volume', images.probe, ownVolume)])
+      await kube.apply([single('volume', probe, ownVolume)])
       await kube.waitForRollout(probeNamespace, 'volume')
     }
     // There may be new nodes since the last run: their API servers must be allowed before the probes get requests.

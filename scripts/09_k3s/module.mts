@@ -41,6 +41,7 @@ export const k3s = defineModule({
   settings: own,
   validate: (settings: K3sSettings) => [proxyProblem(settings) ?? []].flat(),
   images: ['traefik', 'probe', ...monitoringImages],
+  imagesOfNodes: ['probe'],
   unusedImages: ({ MONITORING }: K3sSettings) => (MONITORING ? [] : monitoringImages),
   sameInRollback: ['MONITORING'],
   moreKinds: [

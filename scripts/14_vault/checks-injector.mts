@@ -3,8 +3,7 @@ import { systemNamespace } from '../../lib/base/names.mts'
 import { pollUntil } from '../../lib/base/poll.mts'
 import { failed, passed, warning, type Answer } from '../../lib/checks/checks.mts'
 import type { CheckedApplication } from '../../lib/checks/standard.mts'
-import { isPodReady } from '../../lib/kube/rollout/progress.mts'
-import type { Pod } from '../../lib/kube/types.mts'
+import { isPodReady } from '../../lib/kube/pods.mts'
 import { webhookName } from '../../lib/kube/manifests/injection.mts'
 import { fromBase64 } from './base64.mts'
 import { certificateSecret, injectorName, injectorNamespace, leaderConfigMap } from './names.mts'
@@ -108,7 +107,7 @@ async function askLeader({ kube }: Tools): Promise<Answer> {
   const places = { POD: name }
   const pod = await kube.get('pods', name, injectorNamespace)
   if (pod === undefined) return failed(`${name} is the leader, and is not there any more`, places)
-  return isPodReady(pod as unknown as Pod)
+  return isPodReady(pod)
     ? passed(name)
     : failed(`${name} is the leader, and does not run (evicted, or its node is away)`, places)
 }

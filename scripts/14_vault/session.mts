@@ -3,8 +3,8 @@ import { sensitive, type Sensitive } from '../../lib/base/sensitive.mts'
 import { fields, text } from '../../lib/base/shape.mts'
 import type { Check, CheckTools } from '../../lib/checks/checks.mts'
 import { readPods } from '../../lib/checks/pods.mts'
-import { isPodReady } from '../../lib/kube/rollout/progress.mts'
-import type { LiveObject, Pod } from '../../lib/kube/types.mts'
+import { isPodReady } from '../../lib/kube/pods.mts'
+import type { LiveObject } from '../../lib/kube/types.mts'
 import {
   isLoginUnable,
   isUnable,
@@ -70,7 +70,7 @@ export async function hashInPod({ kube }: Tools, pod: LiveObject): Promise<strin
 /** The pod of the checks. @throws KitError exit 10 when none is ready; exit 3 or 5 to 9 from kubectl */
 export async function readyPod(tools: Tools): Promise<LiveObject> {
   const pods = await readPods(tools, checkNamespace, checkName)
-  const pod = pods.find((one) => isPodReady(one as unknown as Pod))
+  const pod = pods.find((one) => isPodReady(one))
   if (pod !== undefined) return pod
   throw wrong(`no pod of ${checkName} is ready: kubectl -n ${checkNamespace} get pods`)
 }

@@ -4,8 +4,8 @@ import { listOf, onlyFields, anyText, readShape, wholeNumber } from '../../lib/b
 import type { Check, CheckTools } from '../../lib/checks/checks.mts'
 import { applicationPods, ofPart } from '../../lib/checks/pods.mts'
 import { podsOf } from '../../lib/checks/standard.mts'
-import { isPodReady } from '../../lib/kube/rollout/progress.mts'
-import type { LiveObject, Pod } from '../../lib/kube/types.mts'
+import { isPodReady } from '../../lib/kube/pods.mts'
+import type { LiveObject } from '../../lib/kube/types.mts'
 import { names, proxyPort } from './names.mts'
 import { checksProgram } from './python.mts'
 import type { LlmSettings } from './settings.mts'
@@ -67,7 +67,7 @@ export async function askInside(tools: Tools, requests: readonly Inside[], name?
 export async function runChecks(tools: Tools, words: readonly string[]): Promise<string> {
   const namespace = names.namespace(tools.settings.ENV)
   const pods = ofPart(await applicationPods(tools, namespace, 'llm'), 'checks')
-  const pod = pods.find((one) => isPodReady(one as unknown as Pod))
+  const pod = pods.find((one) => isPodReady(one))
   if (pod === undefined)
     throw new KitError(`the pod of the checks is not ready: kubectl -n ${namespace} get pods`, {
       exitCode: exitCodes.validationFailed,

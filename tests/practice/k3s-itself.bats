@@ -42,6 +42,17 @@ until_spread() {
   return 1
 }
 
+# until_labelled VALUE: the label keybuzz-test of Deployment coredns has it, '' is none; K3s looks at its manifests every 15 s.
+until_labelled() {
+  local now
+  for _ in {1..45}; do
+    now=$(kubectl get deployment coredns --namespace kube-system -o 'jsonpath={.metadata.labels.keybuzz-test}' 2>/dev/null) || now=unknown
+    if [[ $now == "$1" ]]; then return; fi
+    sleep 2
+  done
+  fail "the label of Deployment coredns is '$now', not '$1'"
+}
+
 # through MASTER WORDS...: kubectl by that server: the one of the kubeconfig may be the one without power.
 through() {
   local context=kb-practice
@@ -158,6 +169,9 @@ assert_three_members() {
   run cat "$report"
   assert_output --regexp 'Kubernetes: K3s v1\.[0-9.]+\+k3s'
   refute_output --partial 'not K3s itself'
+  # Whatever K3s calls it: the image of the probes is one of its tarball's.
+  image=$(kubectl get daemonset probe --namespace keybuzz-probe -o 'jsonpath={.spec.template.spec.containers[0].image}')
+  on worker-01 "grep -q ' $image\$' /etc/rancher/keybuzz.images"
 }
 
 @test "CoreDNS is on every node and each node asks its own; NetworkPolicies are enforced, and modules know it" {
@@ -203,6 +217,49 @@ assert_three_members() {
   kubectl delete deployment coredns --namespace kube-system
   on master-01 'systemctl restart k3s'
   until_spread
+}
+
+# bats test_tags=long
+@test "a changed manifest of K3s is applied, and leaves the numbers and the field; so does K3s' own, which a restart lays over it" {
+  on master-01 "sed -i -E 's/^( *)kubernetes.io.name: \"?CoreDNS\"?$/&\n\1keybuzz-test: changed/' /var/lib/rancher/k3s/server/manifests/coredns.yaml"
+  until_labelled changed
+  until_spread
+  run -0 kubectl get service kube-dns --namespace kube-system -o 'jsonpath={.metadata.labels.keybuzz-test} {.spec.trafficDistribution}'
+  assert_output 'changed PreferSameNode'
+  on master-01 'systemctl restart k3s'
+  until_labelled ''
+  until_spread
+}
+
+# bats test_tags=long
+@test "the README's lines give K3s' own state back; the next run spreads the addons again" {
+  eval "$(typed own)"
+  kubectl rollout status deployment/coredns --namespace kube-system --timeout=60s
+  run -0 kubectl get deployment coredns metrics-server --namespace kube-system -o 'jsonpath={.items[*].spec.replicas}'
+  assert_output '1 1'
+  run -0 kubectl get service kube-dns --namespace kube-system -o 'jsonpath={.spec.trafficDistribution}'
+  assert_output ''
+  run -0 kit --module 9 --yes
+  until_spread
+}
+
+# bats test_tags=long
+@test "a node whose ipset does not work enforces nothing: the check says so, and the journal says why" {
+  local machine tools='for tool in ipset aux/ipset; do'
+  machine=$(guarded_on_worker)
+  [[ $machine == worker-* ]] || fail 'the guarded pod is on no worker'
+  # The rules of before would go on enforcing.
+  on "$machine" "cd /var/lib/rancher/k3s/data/current/bin; $tools if [ -e \$tool ]; then mv \$tool \$tool.away; fi; done
+    systemctl stop k3s-agent; nft flush ruleset; systemctl start k3s-agent"
+  kubectl wait node "practice-$machine" --for=condition=Ready --timeout=90s
+  run kit --module 9 --verify
+  on "$machine" "cd /var/lib/rancher/k3s/data/current/bin; $tools if [ -e \$tool.away ]; then mv \$tool.away \$tool; fi; done
+    systemctl restart k3s-agent; journalctl -u k3s-agent | grep 'Skipping network policy controller'"
+  assert_equal "$status" 10
+  assert_output --regexp 'not enforced everywhere: [0-9]+ forbidden flows pass'
+  assert_output --partial '(k3s.network-policies)'
+  kubectl wait node "practice-$machine" --for=condition=Ready --timeout=90s
+  run -0 kit --module 9 --verify
 }
 
 # bats test_tags=long
@@ -555,10 +612,13 @@ until_journal() {
   done
   run -9 kit --module 9 --uninstall --confirm k3s
   assert_output --partial 'no last snapshot of etcd could be saved'
+  # Nothing of the module is gone from the cluster either, and no revision was begun.
+  kubectl get daemonset probe --namespace keybuzz-probe
+  run -0 kit --module 9 --status
+  refute_output --partial 'was begun and not finished'
   kubectl wait node --all --for=condition=Ready --timeout=60s
   empty_disks
   for machine in master-01 master-02 master-03; do on "$machine" '/usr/local/bin/k3s etcd-snapshot save'; done
-  # The objects of module 9 are made again, and its checks pass.
   run -0 kit --module 9 --yes
 }
 

@@ -1,7 +1,6 @@
 import { fits, requestOf } from '../amounts.mts'
-import { madeAt, nodeOf } from '../pods.mts'
-import { isPodReady } from '../rollout/progress.mts'
-import type { LiveObject, Pod, PodSpec } from '../types.mts'
+import { isPodServing, madeAt, nodeOf } from '../pods.mts'
+import type { LiveObject, PodSpec } from '../types.mts'
 import { nodesFor, roomOn } from './room.mts'
 
 // Pure: pods of one workload that came to stand on one node. The scheduler places a pod once, and never moves it.
@@ -32,7 +31,7 @@ export function crowdOf(
   nodes: readonly LiveObject[],
   pods: readonly LiveObject[],
 ): Crowd | undefined {
-  if (!shareNode(fellows) || !fellows.every(isServing)) return undefined
+  if (!shareNode(fellows) || !fellows.every(isPodServing)) return undefined
   const pod = fellows.toSorted((one, other) => madeAt(one) - madeAt(other)).at(-1)
   const spec = pod?.['spec'] as PodSpec | undefined
   if (pod === undefined || spec === undefined || isBound(spec)) return undefined
@@ -42,9 +41,6 @@ export function crowdOf(
   )
   return room && { pod, node, room: room.name }
 }
-
-const isServing = (pod: LiveObject): boolean =>
-  pod.metadata.deletionTimestamp === undefined && isPodReady(pod as unknown as Pod)
 
 /** True for a pod that more than room decides about: its volume, or rules of affinity. */
 const isBound = ({ affinity, volumes = [] }: PodSpec): boolean =>

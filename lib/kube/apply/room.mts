@@ -1,5 +1,5 @@
 import { amountOf, fits, minus, nothing, plus, requestOf, times, timesIn, type Amount } from '../amounts.mts'
-import { isReady } from '../cluster-view.mts'
+import { hardTaintsOf, isCordoned, isReady, type Taint } from '../cluster-view.mts'
 import { staysOn } from '../pods.mts'
 import type { LiveObject, Pod, PodSpec } from '../types.mts'
 
@@ -33,10 +33,6 @@ export type Shortage =
   | { readonly is: 'order'; readonly one: Starting }
 
 interface NodeParts {
-  readonly spec?: {
-    readonly unschedulable?: boolean
-    readonly taints?: readonly { key: string; value?: string; effect: string }[]
-  }
   readonly status?: { readonly allocatable?: { readonly cpu?: string; readonly memory?: string } }
 }
 
@@ -66,9 +62,8 @@ export function roomOn(
   })
 }
 
-/** True for a Ready node that is not cordoned. */
-const isOpen = (node: LiveObject): boolean =>
-  isReady(node) && (node as NodeParts).spec?.unschedulable !== true
+/** True for a Ready node that is not cordoned. Not takesPods: nodesFor compares taints with what each pod tolerates. */
+const isOpen = (node: LiveObject): boolean => isReady(node) && !isCordoned(node)
 
 /** True for a pod that is on a node, and neither ended nor ending, whatever its priority. */
 export const isOnNode = (live: LiveObject): boolean =>
@@ -81,18 +76,14 @@ const takesRoom = (live: LiveObject): boolean =>
 /** The nodes on which a pod may be: it tolerates their taints, and they have its labels. */
 export const nodesFor = (pod: PodSpec, rooms: readonly NodeRoom[]): NodeRoom[] =>
   rooms.filter(({ node }) => {
-    const { taints = [] } = (node as NodeParts).spec ?? {}
     const { labels = {} } = node.metadata
     return (
-      taints.every((taint) => taint.effect === 'PreferNoSchedule' || tolerates(pod, taint)) &&
+      hardTaintsOf(node).every((taint) => tolerates(pod, taint)) &&
       Object.entries(pod.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)
     )
   })
 
-const tolerates = (
-  { tolerations = [] }: PodSpec,
-  { key, value = '', effect }: { readonly key: string; readonly value?: string; readonly effect: string },
-): boolean =>
+const tolerates = ({ tolerations = [] }: PodSpec, { key, value = '', effect }: Taint): boolean =>
   tolerations.some(
     (one) =>
       (one.effect === undefined || one.effect === effect) &&

@@ -1,6 +1,7 @@
 import { requestOf, type Amount } from '../amounts.mts'
 import { isDone } from '../rollout/job.mts'
-import { isPodReady, isSelected } from '../rollout/progress.mts'
+import { isPodReady } from '../pods.mts'
+import { isSelected } from '../rollout/progress.mts'
 import {
   type Deployment,
   type HorizontalPodAutoscaler,
@@ -171,7 +172,7 @@ function startsBeside({ manifest, running, replaces, wanted }: Rollout): boolean
 
 /** Pods of an earlier rollout that failed: beyond the wanted number, one that is not ready ends before a new one starts. */
 const endingFirst = ({ running, wanted }: Rollout): LiveObject[] =>
-  running.length > wanted ? running.filter((one) => !isPodReady(one as unknown as Pod)) : []
+  running.length > wanted ? running.filter((one) => !isPodReady(one)) : []
 
 /** Old pods that are replaced by smaller ones: they may be gone before another rollout needs the room. */
 function shrinking({ manifest, running, replaces }: Rollout): LiveObject[] {

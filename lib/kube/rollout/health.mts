@@ -4,7 +4,8 @@ import type { Look } from '../cluster-view.mts'
 import { endingText, isEnding } from '../deletion-text.mts'
 import { nameOf, type Deployment, type LiveObject, type Pod } from '../types.mts'
 import type { KubeReader } from '../reader.mts'
-import { isPodReady, isServing } from './progress.mts'
+import { isPodReady, nodeOf } from '../pods.mts'
+import { isServing } from './progress.mts'
 import { drilledReplicas, isScaledToZero, isWorkload, scaleUp } from '../workloads.mts'
 
 /** The current state of a module. */
@@ -69,9 +70,9 @@ async function problemOf(kube: KubeReader, live: LiveObject): Promise<string> {
     .map((pod) => diagnosePod(pod as unknown as Pod, { podsEnding: false }))
     .find((found) => found !== undefined)
   if (diagnosis !== undefined) return `${ready}: ${diagnosis.what} (${diagnosis.where})`
-  const unready = pods.map((pod) => pod as unknown as Pod).find((pod) => !isPodReady(pod))
+  const unready = pods.find((pod) => !isPodReady(pod))
   if (unready === undefined) return ready
-  return `${ready}: ${unready.metadata?.name} on ${unready.spec?.nodeName ?? 'no node yet'} is not ready`
+  return `${ready}: ${unready.metadata.name} on ${nodeOf(unready) || 'no node yet'} is not ready`
 }
 
 /** `Deployment n8n-staging/n8n is scaled to 0`, and what gives it its pods back. */

@@ -4,7 +4,7 @@ import { keyOfFile } from '../manifests/delivery.mts'
 import { agents, filesAskedBy, injectAnnotation, secretsFolder } from '../manifests/injection.mts'
 import type { KubeReader } from '../reader.mts'
 import type { LiveObject, Pod } from '../types.mts'
-import { isPodReady } from './progress.mts'
+import { isPodReady } from '../pods.mts'
 
 // The injected files of running pods against the values they should have. The injector accepts wrong annotations
 // without an error, and Vault may have other values: only the files show what an application reads.
@@ -71,7 +71,7 @@ async function compareOne(
   const { containers = [] } = (pod as unknown as Pod).spec ?? {}
   if (!containers.some((one) => one.name === agents.beside))
     return only('asks for injection and has no agent: it was created without the injector')
-  if (!isPodReady(pod as unknown as Pod)) return only('is not ready')
+  if (!isPodReady(pod)) return only('is not ready')
   const said = await kube.runIn(pod, ['sh', '-c', hashAll], { isRepeatable: true, container: agents.beside })
   const there = hashesIn(said)
   const asked = filesAskedBy(annotations)

@@ -1,3 +1,4 @@
+import { isPodReady } from '../pods.mts'
 import { shortened } from '../../base/sensitive.mts'
 import { waitingReason } from './diagnosis.mts'
 import { isOfNewest, newestReplicaSets, revisionOf } from './newest.mts'
@@ -44,10 +45,6 @@ export function hasRolledOut(state: Rollouts, name: string): boolean {
   const wanted = (live as unknown as Deployment).spec?.replicas ?? 1
   return newestPods(state, name).filter(isPodReady).length >= wanted
 }
-
-/** True when a pod's condition Ready is True. */
-export const isPodReady = ({ status }: Pod): boolean =>
-  status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false
 
 /** True when `labels` match `selector` (matchLabels). An empty selector matches all. */
 export const isSelected = (labels: Labels = {}, selector: Labels = {}): boolean =>

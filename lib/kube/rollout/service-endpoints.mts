@@ -1,8 +1,9 @@
 import { pollUntil } from '../../base/poll.mts'
 import { exitCodes, KitError } from '../../base/errors.mts'
-import type { Deployment, LiveObject, Pod, Service } from '../types.mts'
+import type { Deployment, LiveObject, Service } from '../types.mts'
 import type { Kubectl } from '../kubectl.mts'
-import { isPodReady, isSelected } from './progress.mts'
+import { isPodServing } from '../pods.mts'
+import { isSelected } from './progress.mts'
 import { isWorkload } from '../workloads.mts'
 
 // A pod gets requests when an EndpointSlice lists it. The controller that writes EndpointSlices is not the one that
@@ -37,10 +38,7 @@ export function endpointLag(found: readonly LiveObject[], deployments: readonly 
     if (selector === undefined || publishNotReadyAddresses) continue
     if (!templates.some((labels) => isSelected(labels, selector))) continue
     const ready = pods
-      .filter(
-        ({ metadata }) => metadata.deletionTimestamp === undefined && isSelected(metadata.labels, selector),
-      )
-      .filter((pod) => isPodReady(pod as unknown as Pod))
+      .filter((pod) => isPodServing(pod) && isSelected(pod.metadata.labels, selector))
       .map(({ metadata }) => metadata.name)
     const listed = slices
       .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name)

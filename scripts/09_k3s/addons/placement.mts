@@ -1,5 +1,5 @@
-import { isReady } from '../../../lib/kube/cluster-view.mts'
-import { madeAt, nodeOf } from '../../../lib/kube/pods.mts'
+import { hardTaintsOf, isReady } from '../../../lib/kube/cluster-view.mts'
+import { isPending, isPodServing, madeAt, nodeOf } from '../../../lib/kube/pods.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { takesAddons } from './spread.mts'
 
@@ -29,7 +29,7 @@ export function placementOf(
   const usable = nodes.filter(takesAddons)
   const up = usable.filter(isReady).map(({ metadata }) => metadata.name)
   const down = usable.filter((node) => !isReady(node)).map(({ metadata }) => metadata.name)
-  const on = new Set(pods.filter(isServing).map(nodeOf))
+  const on = new Set(pods.filter(isPodServing).map(nodeOf))
   const serving = up.filter((name) => on.has(name))
   const without = up.filter((name) => !on.has(name))
   const least = Math.min(wanted, up.length)
@@ -51,7 +51,7 @@ export function placementOf(
  */
 export function crowdedPods(nodes: readonly LiveObject[], pods: readonly LiveObject[]): LiveObject[] {
   if (pods.some(isPending)) return []
-  const serving = pods.filter(isServing)
+  const serving = pods.filter(isPodServing)
   const on = new Set(serving.map(nodeOf))
   const empty = nodes.filter((node) => takesAddons(node) && isOpen(node) && !on.has(node.metadata.name))
   const oldestFirst = serving.toSorted((one, other) => madeAt(one) - madeAt(other))
@@ -60,24 +60,9 @@ export function crowdedPods(nodes: readonly LiveObject[], pods: readonly LiveObj
   return surplus.toReversed().slice(0, empty.length)
 }
 
-/** True for a node that is Ready and accepts new pods: not cordoned, no taint for a lack of resources. */
-const isOpen = (node: LiveObject): boolean => {
-  const { taints = [] } = (node['spec'] ?? {}) as { taints?: { key: string; effect: string }[] }
-  const isClosed = taints.some(
-    ({ key, effect }) => effect !== 'PreferNoSchedule' && key.startsWith('node.kubernetes.io/'),
-  )
-  return isReady(node) && !isClosed
-}
-
-interface PodStatus {
-  phase?: string
-  conditions?: { type: string; status: string }[]
-}
-
-const isPending = ({ status }: LiveObject): boolean => (status as PodStatus | undefined)?.phase === 'Pending'
-
-const isServing = (pod: LiveObject): boolean =>
-  pod.metadata.deletionTimestamp === undefined &&
-  ((pod['status'] as PodStatus | undefined)?.conditions ?? []).some(
-    ({ type, status }) => type === 'Ready' && status === 'True',
-  )
+/**
+ * True for a node that is Ready and accepts new pods: not cordoned, no taint for a lack of resources. Not takesPods: the
+ * addons tolerate the taint of masters (takesAddons).
+ */
+const isOpen = (node: LiveObject): boolean =>
+  isReady(node) && !hardTaintsOf(node).some(({ key }) => key.startsWith('node.kubernetes.io/'))

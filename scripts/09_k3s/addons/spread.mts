@@ -1,3 +1,4 @@
+import { hardTaintsOf } from '../../../lib/kube/cluster-view.mts'
 import type { HorizontalPodAutoscaler, LiveObject, Manifest } from '../../../lib/kube/types.mts'
 import { leaveAfterSeconds } from '../settings-timing.mts'
 
@@ -42,10 +43,8 @@ const minorOf = ({ status }: LiveObject): number => {
 const tolerated = /^(CriticalAddonsOnly|node-role\.kubernetes\.io\/control-plane|node\.kubernetes\.io\/.*)$/
 
 /** True for a node on which the scheduler may place pods of CoreDNS and metrics-server. */
-export function takesAddons({ spec }: LiveObject): boolean {
-  const { taints = [] } = (spec ?? {}) as { taints?: { key: string; effect: string }[] }
-  return taints.every(({ key, effect }) => effect === 'PreferNoSchedule' || tolerated.test(key))
-}
+export const takesAddons = (node: LiveObject): boolean =>
+  hardTaintsOf(node).every(({ key }) => tolerated.test(key))
 
 /**
  * The objects that keep CoreDNS and metrics-server on more than one node. K3s' manifests have no `replicas`, and its

@@ -1,10 +1,10 @@
 import type { DrillTools } from '../../../lib/checks/drills.mts'
 import type { HttpAnswer } from '../../../lib/checks/http-exchange.mts'
 import type { Member } from '../../../lib/hosts/hosts.mts'
-import { nodeOf } from '../../../lib/kube/pods.mts'
-import { isPodReady, isSelected } from '../../../lib/kube/rollout/progress.mts'
+import { isPodServing, nodeOf } from '../../../lib/kube/pods.mts'
+import { isSelected } from '../../../lib/kube/rollout/progress.mts'
 import { shownName } from '../../../lib/kube/workloads.mts'
-import type { Deployment, LiveObject, Pod, PodSpec } from '../../../lib/kube/types.mts'
+import type { Deployment, LiveObject, PodSpec } from '../../../lib/kube/types.mts'
 import { itemsOf } from '../../../lib/settings/validators.mts'
 import { probeNamespace } from '../probes/probe.mts'
 import type { K3sSettings } from '../settings.mts'
@@ -51,12 +51,9 @@ export function podsIn(workload: LiveObject, pods: readonly LiveObject[]): LiveO
       pod.metadata.namespace === workload.metadata.namespace &&
       matchLabels !== undefined &&
       isSelected(pod.metadata.labels, matchLabels) &&
-      isServing(pod),
+      isPodServing(pod),
   )
 }
-
-const isServing = (pod: LiveObject): boolean =>
-  pod.metadata.deletionTimestamp === undefined && isPodReady(pod as unknown as Pod)
 
 /** True for a pod with a claim: the volumes of K3s are on one machine, and such a pod waits for it. Pure. */
 const hasClaim = ({ spec }: LiveObject): boolean =>

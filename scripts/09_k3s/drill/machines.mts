@@ -3,7 +3,7 @@ import { pollUntil } from '../../../lib/base/poll.mts'
 import { written } from '../../../lib/base/written.mts'
 import type { DrillTools } from '../../../lib/checks/drills.mts'
 import type { Hosts } from '../../../lib/hosts/hosts.mts'
-import { isReady } from '../../../lib/kube/cluster-view.mts'
+import { isOpenToAll, isReady } from '../../../lib/kube/cluster-view.mts'
 import { probesOf } from '../../../lib/kube/probes.mts'
 import { nameOf, type LiveObject } from '../../../lib/kube/types.mts'
 import { parts } from '../probes/probe.mts'
@@ -36,7 +36,8 @@ export function machinesOf(
   nodes: readonly LiveObject[],
 ): Omit<Plan, 'single'> {
   const servers = members.filter(({ role }) => role === 'master').length
-  const open = nodes.filter(takesPods).map(({ metadata }) => metadata.name)
+  // Also of nodes that are not Ready: no drill begins before all are.
+  const open = nodes.filter(isOpenToAll).map(({ metadata }) => metadata.name)
   const isOnly = (name: string) => open.length === 1 && open[0] === name
   const all = [
     ...workers.toReversed().map((host): Machine => ({ host, role: 'agent' })),
@@ -55,15 +56,6 @@ export function machinesOf(
         : [`${alone.host.name} (no other node takes its pods)`]),
     ],
   }
-}
-
-/** True for a node on which the scheduler places pods without tolerations. */
-function takesPods({ spec }: LiveObject): boolean {
-  const { unschedulable = false, taints = [] } = (spec ?? {}) as {
-    unschedulable?: boolean
-    taints?: { effect: string }[]
-  }
-  return !unschedulable && taints.every(({ effect }) => effect === 'PreferNoSchedule')
 }
 
 /**

@@ -14,7 +14,7 @@ import { everyNodeServes } from '../ingress/daemonset-ready.mts'
 import { everyIngress } from '../ingress/manifests.mts'
 import { everyProbe } from '../probes/probe.mts'
 import type { K3sSettings } from '../settings.mts'
-import { nodeOf } from '../../../lib/kube/pods.mts'
+import { isPending, nodeOf } from '../../../lib/kube/pods.mts'
 import { podsIn, workloadsOf } from './applications.mts'
 
 // Between two machines: everything is there again, and no application has all its pods on one node.
@@ -62,9 +62,6 @@ async function missingOnNodes({ kube, settings }: Pick<Tools, 'kube' | 'settings
   )
   return missing.filter(({ left }) => left !== '').map(({ what, left }) => `${what}: ${left}`)
 }
-
-const isPending = ({ status }: LiveObject): boolean =>
-  (status as { phase?: string } | undefined)?.phase === 'Pending'
 
 /** Budgets that allow no pod to be away, by nameOf. */
 export interface TightBudgets {

@@ -36,12 +36,14 @@ export const teardown: Teardown = {
     requireAllSeen(run)
   },
 
+  async saveCluster({ hosts: { masters }, planning }) {
+    const states = await Promise.all(masters.map((one) => readState(one)))
+    await saveSnapshot(masters, states, planning)
+  },
+
   async destroyCluster(run) {
     const { masters, workers } = run.hosts
-    const states = await Promise.all(masters.map((one) => readState(one)))
-    if (!run.released) requireNobodyLeft(states, run)
-    // Before a host is marked as leaving: without a snapshot nothing is removed.
-    if (run.released) await saveSnapshot(masters, states, run.planning)
+    if (!run.released) requireNobodyLeft(await Promise.all(masters.map((one) => readState(one))), run)
     const leaving = [...masters, ...workers]
     for (const host of leaving) await markLeaving(host)
     const failures: KitError[] = []

@@ -6,7 +6,8 @@ import { sensitive } from '../../../lib/base/sensitive.mts'
 import { fingerprintBy } from '../../../lib/state/kept-keys.mts'
 import { createContext, readersOf } from '../../../lib/run/create-context.mts'
 import { isKnownByNodes } from '../../../lib/run/modules.mts'
-import { createGates, type Session } from '../../../lib/run/session.mts'
+import type { Session } from '../../../lib/run/session.mts'
+import { createGates } from '../../../lib/run/write-gates.mts'
 import { watchesValidations } from '../../../lib/state/validation-time.mts'
 import { modules } from '../../../scripts/modules.mjs'
 import { freePort } from '../free-port.mts'
@@ -139,6 +140,13 @@ test('the first write of a revision comes after the lock, the key of checksums a
   assert.deepEqual(done.splice(0), ['lock', 'revision', 'write'])
   await gatesOf('install').repairs.make([], note('write'))
   assert.deepEqual(done.splice(0), ['lock', 'write'])
+  // On hosts an uninstall saves the cluster first: where that fails, nothing was begun.
+  await gatesOf('uninstall').onHosts.make([], note('write'))
+  assert.deepEqual(done.splice(0), ['lock', 'write'])
+  await gatesOf('install').onHosts.make([], note('write'))
+  assert.deepEqual(done.splice(0), ['lock', 'key', 'revision', 'write'])
+  const planned = createGates({ verb: 'uninstall', plan: true } as never, note('permit'), () => undefined)
+  assert.equal(planned.onHosts, planned.writes)
 })
 
 test('that every check passed is recorded for the alerts after the report, by the gate of repairs; a failed check is not', async (context) => {

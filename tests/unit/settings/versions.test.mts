@@ -63,6 +63,12 @@ test('install keeps what is installed and lists what is newer; upgrade takes it'
   })
   assert.deepEqual(chooseImages(['n8n'], versions, installed, true).images, { n8n: 'n8n:2' })
   assert.deepEqual(chooseImages(['n8n'], versions, {}, false), { images: { n8n: 'n8n:2' }, newer: [] })
+  // An image that the nodes bring stays the one they had: what versions.json says is no news of it.
+  assert.deepEqual(chooseImages(['n8n'], versions, installed, true, ['n8n']), {
+    images: { n8n: 'n8n:1' },
+    newer: [],
+  })
+  assert.deepEqual(chooseImages(['n8n'], versions, {}, true, ['n8n']).images, { n8n: 'n8n:2' })
   // What is not in use is neither installed nor kept.
   assert.deepEqual(chooseImages([], versions, installed, false), { images: {}, newer: [] })
 })

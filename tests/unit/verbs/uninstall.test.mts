@@ -30,6 +30,7 @@ async function shown(
   more: object = {},
   known: readonly Revision[] = [],
   current: Partial<Revision> = {},
+  session: object = {},
 ) {
   let screen = ''
   context.mock.method(process.stderr, 'write', (text: string) => Boolean((screen += text)))
@@ -54,6 +55,7 @@ async function shown(
     },
     revisions: {
       current: revisionOf({ module: '20_shop', ...current }),
+      all: [],
       uninstalled: () => Promise.resolve(void done.push('uninstalled')),
     },
   }
@@ -79,6 +81,7 @@ async function shown(
     },
     opened,
     requireOpened: () => opened,
+    ...session,
   } as unknown as Session<never>)
   context.mock.restoreAll()
   return screen
@@ -146,4 +149,35 @@ test('an uninstall whose settings file was lost ends well, and says that it cann
   const stays = { stays: () => assert.fail('without settings nothing can be named') }
   const screen = await shown(context as never, [object('Secret')], false, 1, stays)
   assert.match(screen, /Kept +what it has outside the cluster, which cannot be named: 2 settings are missing/)
+})
+
+test('a cluster that cannot be saved keeps every object and host; one that is saved ends object by object, hosts last', async (context) => {
+  for (const [error, expected] of [
+    [new KitError('no last snapshot', { exitCode: exitCodes.rolloutFailed }), ['save']],
+    [undefined, ['save', 'delete Secret shop', 'uninstalled', 'destroy']],
+  ] as const) {
+    const teardown = {
+      losses: () => Promise.resolve([]),
+      saveCluster: () => (done.push('save'), error === undefined ? Promise.resolve() : Promise.reject(error)),
+      destroyCluster: () => Promise.resolve(void done.push('destroy')),
+    }
+    const ended = shown(
+      context as never,
+      [object('Secret')],
+      false,
+      1,
+      { machines: { teardown: () => Promise.resolve(teardown) } },
+      [],
+      {},
+      {
+        env: 'unit-uninstall',
+        inputs: { current: () => ({}) },
+        machines: () => ({ hosts: () => Promise.resolve({}) }),
+        leaveCluster: () => Promise.resolve(),
+      },
+    )
+    await (error === undefined ? ended : assert.rejects(ended, error))
+    context.mock.restoreAll()
+    assert.deepEqual(done, expected)
+  }
 })

@@ -19,6 +19,7 @@ import { unitIn } from '../../../../scripts/09_k3s/nodes/unit-state.mts'
 import { ensureWorkers } from '../../../../scripts/09_k3s/nodes/workers.mts'
 import { requireSameCluster } from '../../../../scripts/09_k3s/preflight/same-cluster.mts'
 import { removeNode } from '../../../../scripts/09_k3s/remove/remove-node.mts'
+import type { TeardownRun } from '../../../../lib/hosts/teardown.mts'
 import { teardown } from '../../../../scripts/09_k3s/remove/teardown.mts'
 import { tokenProblem } from '../../../../scripts/09_k3s/settings-tokens.mts'
 import { hostsOf, machineOf, makeWorld, untilNow, type World } from './machines.mts'
@@ -404,13 +405,19 @@ function savingBy(world: World, save: (name: string) => Promise<boolean>): Hosts
   return { ...hosts, masters: over(hosts.masters), servers: over(hosts.servers) }
 }
 
+/** As an uninstall of the whole cluster. */
+async function endCluster(run: TeardownRun): Promise<void> {
+  await teardown.saveCluster(run)
+  await teardown.destroyCluster(run)
+}
+
 const ending = (hosts: Hosts) => ({ settings, until: untilNow, planning: false, released: true, hosts })
 
 test('a last snapshot that ended with 0 and left no file is none: exit 9, and no host is touched', async () => {
   const world = await installed(3, 1)
   const tried: string[] = []
   const hosts = savingBy(world, (name) => Promise.resolve(tried.push(name) === 0))
-  await assert.rejects(teardown.destroyCluster(ending(hosts)), (thrown) => {
+  await assert.rejects(endCluster(ending(hosts)), (thrown) => {
     assert.ok(thrown instanceof KitError)
     assert.equal(thrown.exitCode, exitCodes.rolloutFailed)
     assert.equal(thrown.message, 'no last snapshot of etcd could be saved')
@@ -423,7 +430,7 @@ test('a last snapshot that ended with 0 and left no file is none: exit 9, and no
   assert.deepEqual(tried, ['master-01', 'master-02', 'master-03'])
   assert.equal(world.writes, 0)
   assert.ok(world.machines.every(({ active }) => active))
-  await teardown.destroyCluster({ ...ending(hosts), planning: true })
+  await endCluster({ ...ending(hosts), planning: true })
 })
 
 test('where the first server cannot save one the next does', async () => {
@@ -434,7 +441,7 @@ test('where the first server cannot save one the next does', async () => {
     tried.push(name)
     return name === 'master-01' ? Promise.reject(full) : Promise.resolve(true)
   })
-  await teardown.destroyCluster(ending(hosts))
+  await endCluster(ending(hosts))
   assert.deepEqual(tried, ['master-01', 'master-02'])
   assert.ok(world.machines.every(({ active }) => !active))
 })
@@ -459,7 +466,7 @@ test('a snapshot counts by a real find when it is whole, has bytes, and an unins
       },
     }))
     assert.ok(master)
-    const end = () => teardown.destroyCluster(ending({ ...hosts, masters: [master], servers: [master] }))
+    const end = () => endCluster(ending({ ...hosts, masters: [master], servers: [master] }))
     const own = (at: number) => join(folder, `keybuzz-uninstall-master-01-${at}`)
     writeFileSync(`${own(1)}.part`, 'half')
     writeFileSync(own(2), '')

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
 import { nameOf, type LiveObject, type Manifest } from '../../../../lib/kube/types.mts'
 import { readVersions, type Versions } from '../../../../lib/settings/versions.mts'
 import deployCoreApps from '../../../../scripts/09_k3s/09_k3s_06_deploy_core_apps.mts'
+import { paths } from '../../../../scripts/09_k3s/host/paths.mts'
 import { k3s } from '../../../../scripts/09_k3s/module.mts'
+import { imageAmong } from '../../../../scripts/09_k3s/nodes/held-image.mts'
 import { askedPort, parts } from '../../../../scripts/09_k3s/probes/probe.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { settingsOf } from '../rendered.mts'
@@ -23,33 +29,59 @@ const pods: Record<string, LiveObject[]> = {
   confined: [podOf('confined', '10.42.0.7')],
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'keybuzz-guard-'))
+after(() => rmSync(folder, { recursive: true }))
+
 const quiet = { ENV: 'dev', DOMAIN: 'example.com', CLUSTER_CIDR: '10.42.0.0/16' } as K3sSettings
 
+/** Whether the cluster enforces policies, at the look of that number, from 1. */
+type Enforced = boolean | ((look: number) => boolean)
+
 /** Names of what step 06 applies, a line each call. @param recorded the verdict of the run before */
-async function applied(enforced: boolean, recorded?: 'true' | 'false'): Promise<string[]> {
+async function applied(enforced: Enforced, recorded?: 'true' | 'false'): Promise<string[]> {
   const calls = await callsOf(enforced, recorded, quiet, {})
   return calls.slice(1).map((call) => call.map(({ metadata }) => metadata?.name).join(' '))
 }
 
+/** A host whose file of images is read by a real shell. */
+const hostOf = (text: string) => ({
+  read([shell = '', ...words]: readonly string[]) {
+    const path = join(folder, 'images')
+    writeFileSync(path, text)
+    const here = words.map((word) => word.replace(paths.held, path))
+    return Promise.resolve({ code: 0, stdout: execFileSync(shell, here, { encoding: 'utf8' }), stderr: '' })
+  },
+})
+
+interface Nodes {
+  /** For each node, the images of its tarballs, as the file on the host has them. */
+  readonly held?: readonly string[]
+  readonly useImage?: (name: string, reference: string) => void
+}
+
 /** What step 06 applies, a list each call. */
 async function callsOf(
-  enforced: boolean,
+  enforced: Enforced,
   recorded: 'true' | 'false' | undefined,
   settings: K3sSettings,
   versions: Versions,
+  { held = [], useImage = () => {} }: Nodes = {},
 ): Promise<Manifest[][]> {
   const calls: Manifest[][] = []
+  let look = 0
   const kube = {
     list: (kind: string, { labels = {} }: { labels?: Record<string, string> }) => {
       const part = Object.entries(parts).find(
         ([, one]) => JSON.stringify(one) === JSON.stringify(labels),
       )?.[0]
+      if (part === 'guarded') look += 1
       return Promise.resolve(kind === 'pods' ? (pods[part ?? ''] ?? []) : [])
     },
     get: () => Promise.resolve(recorded === undefined ? undefined : { data: { enforced: recorded } }),
     raw: (path: string) => {
       const items = decodeURIComponent(path.split('ask=')[1] ?? '').split('|')
-      const open = (item: string) => !enforced || !item.endsWith(`:${askedPort}`)
+      const isEnforced = typeof enforced === 'boolean' ? enforced : enforced(look)
+      const open = (item: string) => !isEnforced || !item.endsWith(`:${askedPort}`)
       return Promise.resolve(items.map((item, at) => `${at} ${open(item) ? 'yes' : ''}`).join('\n'))
     },
     apply: (manifests: Manifest[]) => Promise.resolve(void calls.push(manifests)),
@@ -58,7 +90,10 @@ async function callsOf(
   await deployCoreApps.run({
     settings,
     images: { probe: 'probe:1' },
+    useImage,
     versions,
+    hosts: () =>
+      Promise.resolve({ servers: held.slice(0, 1).map(hostOf), workers: held.slice(1).map(hostOf) }),
     kube,
     until: () => Promise.resolve(),
   } as never)
@@ -84,4 +119,70 @@ test('the probes are guarded once policies are proven, and from then on before t
 
 test('where policies are not enforced nothing guards them: the step after that deletes it', async () => {
   assert.deepEqual(await applied(false, 'false'), ['network-policies'])
+})
+
+test('new policies get 60 s until every node enforces them, and not longer', async (context) => {
+  for (const [took, expected] of [
+    [59, 'network-policies asked'],
+    [61, 'network-policies'],
+  ] as const) {
+    let clock = 0
+    const passing = context.mock.method(performance, 'now', () => clock)
+    // The first look, which is wrong, is over after that many seconds.
+    const found = await applied((look) => ((clock = took * 1000), look > 1))
+    passing.mock.restore()
+    assert.deepEqual(found, [expected], `after ${took} s`)
+  }
+})
+
+test('the probes run the image that the tarballs of all nodes hold, and the revision names that one', async () => {
+  const sum = 'a'.repeat(64)
+  const noted = (...images: string[]) => [sum, ...images.map((image) => `${sum} ${image}`)].join('\n')
+  const all = noted('ghcr.io/k3s-io/probe:1.38.0', 'docker.io/rancher/probe-of-others:2')
+  const used: string[] = []
+  const useImage = (name: string, reference: string) => void used.push(`${name} ${reference}`)
+  const calls = await callsOf(true, 'true', quiet, {}, { held: [all, all], useImage })
+  const images = [...JSON.stringify(calls).matchAll(/"image":"([^"]*)"/g)].map(([, image]) => image)
+  assert.ok(images.length > 0)
+  assert.deepEqual([...new Set(images)], ['ghcr.io/k3s-io/probe:1.38.0'])
+  assert.deepEqual(used, ['probe ghcr.io/k3s-io/probe:1.38.0'])
+})
+
+test('an image is taken by the name that every node has: the wanted one, else the newest of that name', () => {
+  const wanted = 'docker.io/rancher/mirrored-library-busybox:1.37.0'
+  const moved = 'ghcr.io/k3s-io/mirrored-library-busybox:1.37.0'
+  const newer = 'ghcr.io/k3s-io/mirrored-library-busybox:1.38.0'
+  const newest = 'ghcr.io/k3s-io/mirrored-library-busybox:1.102.0'
+  const other = 'docker.io/rancher/mirrored-pause:3.6'
+  for (const [lists, expected] of [
+    [
+      [
+        [wanted, moved],
+        [moved, wanted],
+      ],
+      wanted,
+    ],
+    [
+      [
+        [wanted, moved],
+        [moved, other],
+      ],
+      moved,
+    ],
+    [
+      [
+        [newest, newer, moved],
+        [newer, newest, moved],
+      ],
+      newest,
+    ],
+    // On no node, not on all of them, or nothing known: what versions.json says.
+    [[[other], [other]], wanted],
+    [[[wanted], [moved]], wanted],
+    [[[moved], []], wanted],
+    [[], wanted],
+  ] as const)
+    assert.equal(imageAmong(lists, wanted), expected, JSON.stringify(lists))
+  // As a tarball of Docker's names an image of Docker Hub, and as containerd lists it.
+  assert.equal(imageAmong([['docker.io/library/probe:1']], 'probe:1'), 'probe:1')
 })

@@ -27,7 +27,9 @@ async function install(world: World, limit?: readonly string[]): Promise<void> {
 
 async function remove(world: World, limit?: readonly string[]): Promise<void> {
   const run = { settings, until: untilNow, planning: false, released: true, hosts: hostsOf(world, limit) }
-  await (limit === undefined ? teardown.destroyCluster(run) : teardown.removeNodes(run))
+  if (limit !== undefined) return teardown.removeNodes(run)
+  await teardown.saveCluster(run)
+  await teardown.destroyCluster(run)
 }
 
 /** Runs until one gets through, each killed after so many writes. @returns how many were killed */

@@ -63,6 +63,11 @@ const recorded = {
   ],
   rotate: ['/usr/local/bin/k3s token rotate'],
   passwd: ['systemctl stop k3s', `rm ${paths.passwd}`, 'systemctl start k3s'],
+  own: [
+    'kubectl -n kube-system delete hpa,pdb keybuzz-coredns keybuzz-metrics-server',
+    'kubectl -n kube-system scale deployment coredns metrics-server --replicas=1',
+    `kubectl -n kube-system patch service kube-dns --type=merge -p '{"spec":{"trafficDistribution":null}}'`,
+  ],
 }
 
 test('the lines of the README are those that were run', () => {
@@ -71,7 +76,7 @@ test('the lines of the README are those that were run', () => {
 
 test('the practice test types every one of them, but for the one with an ID', () => {
   const practice = readFileSync(join(root, 'tests/practice/k3s-itself.bats'), 'utf8')
-  const types = (name: string) => new RegExp(`\\btype_on master-0\\d ${name}\\b`).test(practice)
+  const types = (name: string) => new RegExp(`\\b(type_on master-0\\d|typed) ${name}\\b`).test(practice)
   assert.deepEqual(
     Object.keys(recorded).filter((name) => !types(name)),
     ['remove'],
