@@ -114,7 +114,7 @@ exit_of_run() {
   assert_equal "$status" 9
   assert_output --partial 'practice-worker-01 did not become ready: its service ends again and again'
   assert_output --partial 'the last words of k3s-agent:'
-  assert_output --partial 'config.yaml.d'
+  assert_output --partial 'flag provided but not defined: -no-such-key'
   run -0 k3s_step 03_join_workers
 }
 

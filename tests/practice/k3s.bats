@@ -291,7 +291,7 @@ killed_until_through() {
   scripts/09_k3s/09_k3s_02_install_control_plane.mts --env practice >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
   first=$!
   # In the middle of joining: it has asked etcd for a place and has no vote yet.
-  until on master-01 'test -d /var/lib/rancher/k3s/server/db/etcd'; do
+  until on master-01 'test -d /var/lib/rancher/k3s/server/db/etcd/member'; do
     kill -0 "$first"
     sleep 0.2
   done
