@@ -118,6 +118,19 @@ exit_of_run() {
   run -0 k3s_step 03_join_workers
 }
 
+# bats test_tags=long
+@test "a worker with the name of another machine: exit 9 says so while K3s still tries; with its own password it is back" {
+  on worker-01 'cp -p /etc/rancher/node/password /root/node-password && echo of-another-machine >/etc/rancher/node/password && rm -f /etc/rancher/keybuzz.started'
+  run k3s_step 03_join_workers
+  state=$(on worker-01 'systemctl show k3s-agent --property ActiveState,NRestarts; systemctl stop k3s-agent; mv /root/node-password /etc/rancher/node/password')
+  assert_equal "$status" 9
+  assert_output --partial 'practice-worker-01 did not become ready: it is refused: the cluster knows another machine by its name'
+  assert_output --partial 'kubectl delete node practice-worker-01'
+  # It was refused and tried again, and did not end.
+  assert_equal "$(sort <<<"$state")" $'ActiveState=activating\nNRestarts=0'
+  run -0 k3s_step 03_join_workers
+}
+
 @test "a link that is cut while the kit waits is noticed at once: exit 6, and nothing is assumed" {
   hang_start master-03
   waiting_run "$BATS_TEST_TMPDIR/run"

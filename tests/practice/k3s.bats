@@ -222,6 +222,8 @@ killed_until_through() {
   refute_output --regexp 'practice-master-0[123] is ready'
   run -0 kubectl get nodes --no-headers
   assert_equal "${#lines[@]}" 5
+  run -0 kubectl wait node --selector node-role.kubernetes.io/etcd=true --for=condition=EtcdIsVoter --timeout=30s
+  assert_equal "${#lines[@]}" 3
   for address in 11 12 13 21 22; do
     run -0 curl --silent --max-time 5 "http://10.77.0.$address/healthz"
     assert_output OK

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -61,21 +62,23 @@ func joinedMembers() (urls []string) {
 // errDuplicate is K3s' word for a member that an earlier installation of this machine, or another machine, has left.
 var errDuplicate = errors.New("duplicate node name found, please use a unique name for this node")
 
-// joinEtcd announces this server to etcd as a learner, until etcd takes it. It returns what --initial-cluster must say.
+// joinEtcd announces this server to etcd as a learner, until etcd takes it. It returns what --initial-cluster must say. As
+// in K3s a member that is in its place ends the service.
 func joinEtcd(ctx context.Context, cfg *Config, name string) (cluster string, err error) {
-	isDuplicate := false
+	var taken error
 	err = until(ctx, "become a member of etcd", 2*time.Second, func() (err error) {
 		cluster, err = addMember(ctx, cfg, name)
-		if isDuplicate = errors.Is(err, errDuplicate); isDuplicate {
+		if errors.Is(err, errDuplicate) || errors.Is(err, rpctypes.ErrPeerURLExist) {
+			taken = err
 			return nil
 		}
 		return err
 	})
-	if isDuplicate {
-		// As K3s: the next start draws another name.
-		return "", errors.Join(errDuplicate, os.Remove(memberNameFile))
+	if errors.Is(taken, errDuplicate) {
+		// The next start draws another name.
+		taken = errors.Join(taken, os.Remove(memberNameFile))
 	}
-	return cluster, err
+	return cluster, errors.Join(err, taken)
 }
 
 func addMember(ctx context.Context, cfg *Config, name string) (cluster string, err error) {

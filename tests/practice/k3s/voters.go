@@ -16,9 +16,12 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// tellVoters keeps the condition EtcdIsVoter on the Node of every server, as K3s does: each 15 s, where etcd's leader is.
+// How often K3s looks which servers vote.
+const voterInterval = 15 * time.Second
+
+// tellVoters keeps the condition EtcdIsVoter on the Node of every server, as K3s does where etcd's leader is.
 func tellVoters(ctx context.Context, client kubernetes.Interface) {
-	for ; ctx.Err() == nil; sleep(ctx, 15*time.Second) {
+	for ; ctx.Err() == nil; sleep(ctx, voterInterval) {
 		if err := tellVotersOnce(ctx, client); err != nil && ctx.Err() == nil {
 			log.Printf("tell which servers vote in etcd: %v", err)
 		}
@@ -26,21 +29,30 @@ func tellVoters(ctx context.Context, client kubernetes.Interface) {
 }
 
 func tellVotersOnce(ctx context.Context, client kubernetes.Interface) error {
-	return withMembers(ctx, []string{ownEtcd}, func(ctx context.Context, etcd *clientv3.Client, members []*etcdserverpb.Member) error {
-		if status, err := etcd.Status(ctx, ownEtcd); err != nil || status.Leader != status.Header.MemberId {
-			return err
-		}
-		servers, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: etcdLabel + "=true"})
-		if err != nil {
-			return err
-		}
-		var all error
-		for _, node := range servers.Items {
-			m := memberNamed(members, node.Annotations[memberAnnotation])
-			all = errors.Join(all, setCondition(ctx, client, &node, voterCondition(m, trouble(ctx, etcd, m))))
-		}
-		return all
-	})
+	ctx, cancel := context.WithTimeout(ctx, voterInterval)
+	defer cancel()
+	etcd, err := etcdClient(ownEtcd)
+	if err != nil {
+		return err
+	}
+	defer etcd.Close()
+	if status, err := etcd.Status(ctx, ownEtcd); err != nil || status.Leader != status.Header.MemberId {
+		return err
+	}
+	list, err := etcd.MemberList(ctx)
+	if err != nil {
+		return err
+	}
+	servers, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: etcdLabel + "=true"})
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, node := range servers.Items {
+		m := memberNamed(list.Members, node.Annotations[memberAnnotation])
+		all = errors.Join(all, setCondition(ctx, client, &node, voterCondition(m, trouble(ctx, etcd, m))))
+	}
+	return all
 }
 
 func memberNamed(members []*etcdserverpb.Member, name string) *etcdserverpb.Member {
@@ -57,7 +69,7 @@ func trouble(ctx context.Context, etcd *clientv3.Client, m *etcdserverpb.Member)
 	if m == nil || len(m.ClientURLs) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	status, err := etcd.Status(ctx, m.ClientURLs[0])
 	if err != nil {
