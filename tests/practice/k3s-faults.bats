@@ -114,7 +114,20 @@ exit_of_run() {
   assert_equal "$status" 9
   assert_output --partial 'practice-worker-01 did not become ready: its service ends again and again'
   assert_output --partial 'the last words of k3s-agent:'
-  assert_output --partial 'config.yaml.d'
+  assert_output --partial 'flag provided but not defined: -no-such-key'
+  run -0 k3s_step 03_join_workers
+}
+
+# bats test_tags=long
+@test "a worker with the name of another machine: exit 9 says so while K3s still tries; with its own password it is back" {
+  on worker-01 'cp -p /etc/rancher/node/password /root/node-password && echo of-another-machine >/etc/rancher/node/password && rm -f /etc/rancher/keybuzz.started'
+  run k3s_step 03_join_workers
+  state=$(on worker-01 'systemctl show k3s-agent --property ActiveState,NRestarts; systemctl stop k3s-agent; mv /root/node-password /etc/rancher/node/password')
+  assert_equal "$status" 9
+  assert_output --partial 'practice-worker-01 did not become ready: it is refused: the cluster knows another machine by its name'
+  assert_output --partial 'kubectl delete node practice-worker-01'
+  # It was refused and tried again, and did not end.
+  assert_equal "$(sort <<<"$state")" $'ActiveState=activating\nNRestarts=0'
   run -0 k3s_step 03_join_workers
 }
 

@@ -113,7 +113,7 @@ YAML
   assert_output --partial 'kubectl uncordon practice-master-03'
   run -0 kit --module 9 --uninstall --limit practice-master-03 --confirm practice-master-03
   assert_bare master-03
-  run -0 on master-01 'cd /var/lib/rancher/k3s/server/tls/etcd && curl -s --cacert server-ca.crt --cert client.crt --key client.key -d "{}" https://127.0.0.1:2379/v3/cluster/member/list'
+  run -0 on master-01 'cd /var/lib/rancher/k3s/server/tls/etcd && curl -s --cacert server-ca.crt --cert client.crt --key client.key -d "{}" https://127.0.0.1:2382/v3/cluster/member/list'
   assert_equal "$(grep -o '"peerURLs"' <<<"$output" | wc -l)" 2
   refute_output --partial 10.77.0.13
   refute_output --partial isLearner

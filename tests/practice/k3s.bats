@@ -222,6 +222,8 @@ killed_until_through() {
   refute_output --regexp 'practice-master-0[123] is ready'
   run -0 kubectl get nodes --no-headers
   assert_equal "${#lines[@]}" 5
+  run -0 kubectl wait node --selector node-role.kubernetes.io/etcd=true --for=condition=EtcdIsVoter --timeout=30s
+  assert_equal "${#lines[@]}" 3
   for address in 11 12 13 21 22; do
     run -0 curl --silent --max-time 5 "http://10.77.0.$address/healthz"
     assert_output OK
@@ -291,7 +293,7 @@ killed_until_through() {
   scripts/09_k3s/09_k3s_02_install_control_plane.mts --env practice >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
   first=$!
   # In the middle of joining: it has asked etcd for a place and has no vote yet.
-  until on master-01 'test -d /var/lib/rancher/k3s/server/db/etcd'; do
+  until on master-01 'test -d /var/lib/rancher/k3s/server/db/etcd/member'; do
     kill -0 "$first"
     sleep 0.2
   done

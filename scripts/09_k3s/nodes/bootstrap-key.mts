@@ -2,7 +2,7 @@ import { fields, listOf, optional, text } from '../../../lib/base/shape.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { readScript } from '../../../lib/hosts/remote-script.mts'
 import type { HostState } from './host-state.mts'
-import { etcdCurl } from './member-list.mts'
+import { etcdCurl, etcdGateway } from './member-list.mts'
 
 // Which server token a cluster really has. K3s stores what its servers must share in etcd, encrypted with that token,
 // at a key named after it: `/bootstrap/` and the first 12 digits of its sha256. `k3s token rotate` moves it to a new
@@ -15,7 +15,7 @@ const base64 = (words: string): string => Buffer.from(words).toString('base64')
 const range = JSON.stringify({ key: base64(prefix), range_end: base64('/bootstrap0'), keys_only: true })
 
 /** POSIX shell: prints a line `bootstrap=JSON` when the etcd of this server answers. */
-const keysPart = `${etcdCurl} -fsS --max-time 5 -d '${range}' https://127.0.0.1:2382/v3/kv/range 2>/dev/null |
+const keysPart = `${etcdCurl} -fsS --max-time 5 -d '${range}' ${etcdGateway}/kv/range 2>/dev/null |
   tr -d '\\n' | sed 's/^/bootstrap=/' && echo`
 
 const answer = fields({ kvs: optional(listOf(fields({ key: text }))) })

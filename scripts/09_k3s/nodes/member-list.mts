@@ -5,18 +5,19 @@ import { readScript } from '../../../lib/hosts/remote-script.mts'
 import { paths } from '../host/paths.mts'
 import { membersIn, type Member } from './members.mts'
 
-// etcd's own list of its members, read and changed on a server. K3s offers it over HTTP only on port 2382, to clients
-// with the client certificate; another etcd offers it on 2379, where K3s closes the connection.
+// etcd's own list of its members, read and changed on a server. K3s offers it over HTTP only on port 2382 of loopback, to
+// clients with the client certificate; port 2379 is for gRPC only.
 
 const keys = `${paths.server}/tls/etcd`
 
 /** curl with the client certificate, for POSIX shell. It must be given a time limit. */
 export const etcdCurl = `curl --cacert ${keys}/server-ca.crt --cert ${keys}/client.crt --key ${keys}/client.key`
 
+/** Where its HTTP gateway responds, on a server. */
+export const etcdGateway = 'https://127.0.0.1:2382/v3'
+
 /** POSIX shell: prints a line `members=JSON` when the etcd of this server gives its list. */
-export const membersPart = `for port in 2379 2382; do
-  ${etcdCurl} -fsS --max-time 5 -d '{}' "https://127.0.0.1:$port/v3/cluster/member/list" 2>/dev/null | tr -d '\\n' | sed 's/^/members=/' && echo
-done`
+export const membersPart = `${etcdCurl} -fsS --max-time 5 -d '{}' ${etcdGateway}/cluster/member/list 2>/dev/null | tr -d '\\n' | sed 's/^/members=/' && echo`
 
 /**
  * Reads the members from the etcd of a server.
@@ -30,17 +31,13 @@ export async function membersOf(server: Host): Promise<Member[] | undefined> {
 
 /**
  * POSIX shell: removes the member with the ID $1; succeeds when it is already gone. etcd responds with 200, or with
- * `"code"` and a message; without a response nothing listens on that port.
+ * `"code"` and a message; without a response nothing listens there.
  */
-const removal = `for port in 2382 2379; do
-  said=$(${etcdCurl} -sS --max-time 10 -d "{\\"ID\\":\\"$1\\"}" "https://127.0.0.1:$port/v3/cluster/member/remove") || continue
-  case $said in
-    *'member not found'*) exit 0 ;;
-    *'"code"'*) echo "$said" >&2; exit 1 ;;
-    *) exit 0 ;;
-  esac
-done
-exit 1`
+const removal = `said=$(${etcdCurl} -sS --max-time 10 -d "{\\"ID\\":\\"$1\\"}" ${etcdGateway}/cluster/member/remove) || exit 1
+case $said in
+  *'member not found'*) ;;
+  *'"code"'*) echo "$said" >&2; exit 1 ;;
+esac`
 
 /**
  * Removes a member from etcd.

@@ -38,7 +38,7 @@ func TestBalancerLeavesADeadServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		name := make([]byte, 1)
-		conn.SetDeadline(time.Now().Add(5 * time.Second))
+		conn.SetDeadline(time.Now().Add(30 * time.Second))
 		if _, err := io.ReadFull(conn, name); err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,38 +28,38 @@ func (l *list) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(l))
 }
 
-// Config holds the keys this build knows; any other is refused.
+// Config holds the keys this build knows. Those marked for a server are unknown to an agent, as in K3s.
 type Config struct {
 	Token                    string `json:"token"`
-	AgentToken               string `json:"agent-token"`
+	AgentToken               string `json:"agent-token" of:"server"`
 	Server                   string `json:"server"`
-	ClusterInit              bool   `json:"cluster-init"`
+	ClusterInit              bool   `json:"cluster-init" of:"server"`
 	NodeName                 string `json:"node-name"`
 	NodeIP                   string `json:"node-ip"`
-	AdvertiseAddress         string `json:"advertise-address"`
-	TLSSAN                   list   `json:"tls-san"`
-	ClusterCIDR              string `json:"cluster-cidr"`
-	ServiceCIDR              string `json:"service-cidr"`
-	ClusterDNS               string `json:"cluster-dns"`
-	ClusterDomain            string `json:"cluster-domain"`
+	AdvertiseAddress         string `json:"advertise-address" of:"server"`
+	TLSSAN                   list   `json:"tls-san" of:"server"`
+	ClusterCIDR              string `json:"cluster-cidr" of:"server"`
+	ServiceCIDR              string `json:"service-cidr" of:"server"`
+	ClusterDNS               string `json:"cluster-dns" of:"server"`
+	ClusterDomain            string `json:"cluster-domain" of:"server"`
 	FlannelIface             string `json:"flannel-iface"`
-	FlannelBackend           string `json:"flannel-backend"`
-	Disable                  list   `json:"disable"`
-	WriteKubeconfigMode      string `json:"write-kubeconfig-mode"`
-	SecretsEncryption        bool   `json:"secrets-encryption"`
+	FlannelBackend           string `json:"flannel-backend" of:"server"`
+	Disable                  list   `json:"disable" of:"server"`
+	WriteKubeconfigMode      string `json:"write-kubeconfig-mode" of:"server"`
+	SecretsEncryption        bool   `json:"secrets-encryption" of:"server"`
 	ProtectKernelDefaults    bool   `json:"protect-kernel-defaults"`
-	EtcdExposeMetrics        bool   `json:"etcd-expose-metrics"`
-	EtcdSnapshotScheduleCron string `json:"etcd-snapshot-schedule-cron"`
-	EtcdSnapshotRetention    int    `json:"etcd-snapshot-retention"`
+	EtcdExposeMetrics        bool   `json:"etcd-expose-metrics" of:"server"`
+	EtcdSnapshotScheduleCron string `json:"etcd-snapshot-schedule-cron" of:"server"`
+	EtcdSnapshotRetention    int    `json:"etcd-snapshot-retention" of:"server"`
 	NodeLabel                list   `json:"node-label"`
 	NodeTaint                list   `json:"node-taint"`
 	ResolvConf               string `json:"resolv-conf"`
 	KubeletArg               list   `json:"kubelet-arg"`
 	KubeProxyArg             list   `json:"kube-proxy-arg"`
-	KubeAPIServerArg         list   `json:"kube-apiserver-arg"`
-	KubeControllerManagerArg list   `json:"kube-controller-manager-arg"`
-	KubeSchedulerArg         list   `json:"kube-scheduler-arg"`
-	EtcdArg                  list   `json:"etcd-arg"`
+	KubeAPIServerArg         list   `json:"kube-apiserver-arg" of:"server"`
+	KubeControllerManagerArg list   `json:"kube-controller-manager-arg" of:"server"`
+	KubeSchedulerArg         list   `json:"kube-scheduler-arg" of:"server"`
+	EtcdArg                  list   `json:"etcd-arg" of:"server"`
 }
 
 // What may be disabled: what this build has, and what it never had.
@@ -68,15 +70,23 @@ func readConfig(role, file string) (*Config, error) {
 		ClusterCIDR: "10.42.0.0/16", ServiceCIDR: "10.43.0.0/16", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
 		FlannelBackend: "host-gw", WriteKubeconfigMode: "0600", EtcdSnapshotScheduleCron: "0 */12 * * *", EtcdSnapshotRetention: 5,
 	}
-	text, err := os.ReadFile(file)
-	if err != nil && !os.IsNotExist(err) {
+	values, err := readValues(file)
+	if err != nil {
 		return nil, err
 	}
-	if err := yaml.UnmarshalStrict(text, cfg); err != nil {
-		return nil, fmt.Errorf("%s: %w\nthis practice build knows these keys only: %s", file, err, strings.Join(knownKeys(), ", "))
+	for _, key := range unknownKeys(role, values) {
+		if role == "agent" {
+			return nil, fmt.Errorf("%s: flag provided but not defined: -%s", file, key)
+		}
+		log.Printf("Unknown flag --%s found in config.yaml, skipping", key)
+		delete(values, key)
 	}
-	if dropIns, _ := filepath.Glob(file + ".d/*"); len(dropIns) > 0 {
-		return nil, fmt.Errorf("%s.d: drop-in files are not known to this practice build", file)
+	text, err := yaml.Marshal(values)
+	if err != nil {
+		return nil, err
+	}
+	if err := yaml.Unmarshal(text, cfg); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -84,13 +94,41 @@ func readConfig(role, file string) (*Config, error) {
 	return cfg, cfg.check(role, file)
 }
 
-func knownKeys() []string {
-	var keys []string
-	for field := range reflect.TypeFor[Config]().Fields() {
-		keys = append(keys, field.Tag.Get("json"))
+// readValues reads the file and, after it, the drop-in files beside it, whose values replace its own.
+func readValues(file string) (map[string]any, error) {
+	values := map[string]any{}
+	dropIns, err := filepath.Glob(file + ".d/*.y*ml")
+	if err != nil {
+		return nil, err
 	}
-	slices.Sort(keys)
-	return keys
+	for _, each := range append([]string{file}, dropIns...) {
+		text, err := os.ReadFile(each)
+		if each == file && os.IsNotExist(err) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		own := map[string]any{}
+		if err := yaml.Unmarshal(text, &own); err != nil {
+			return nil, fmt.Errorf("%s: %w", each, err)
+		}
+		maps.Copy(values, own)
+	}
+	for key := range values {
+		if strings.HasSuffix(key, "+") {
+			return nil, fmt.Errorf("%s: %s: values that are added to others are not known to this practice build", file, key)
+		}
+	}
+	return values, nil
+}
+
+// unknownKeys are the keys that mean nothing to a server, or to an agent.
+func unknownKeys(role string, values map[string]any) []string {
+	known := map[string]bool{}
+	for field := range reflect.TypeFor[Config]().Fields() {
+		known[field.Tag.Get("json")] = role == "server" || field.Tag.Get("of") != "server"
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(key string) bool { return known[key] })
 }
 
 // complete fills what K3s would find out for itself.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -114,8 +115,12 @@ func guard(accepted map[string]string, answer func(*http.Request) (any, error)) 
 			return
 		}
 		body, err := answer(r)
-		if err != nil {
+		if errors.Is(err, errOtherNode) {
+			log.Print(err)
 			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		} else if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		json.NewEncoder(w).Encode(body)
@@ -123,6 +128,9 @@ func guard(accepted map[string]string, answer func(*http.Request) (any, error)) 
 }
 
 func passwordSecret(node string) string { return node + ".node-password.k3s" }
+
+// errOtherNode is K3s' word for a node that is not the one of that name.
+var errOtherNode = errors.New("hash does not match")
 
 // checkNodePassword refuses a node that takes the name of another: as in K3s, a rebuilt host may
 // come back under its old name only after its Node object was deleted.
@@ -134,7 +142,7 @@ func checkNodePassword(ctx context.Context, client kubernetes.Interface, r nodeR
 		if string(stored.Data["hash"]) == hash {
 			return nil
 		}
-		return fmt.Errorf("node password rejected: %s is the name of another node; delete that Node first if this host replaces it", r.Name)
+		return fmt.Errorf("unable to verify password for node %s: %w", r.Name, errOtherNode)
 	} else if !apierrors.IsNotFound(err) {
 		return err
 	}

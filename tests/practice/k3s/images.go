@@ -8,16 +8,33 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
 // imported is what this start has loaded: name of the tarball, and its size and time.
 var imported = map[string]string{}
 
+// imageEndings are the tarballs containerd's client reads as they are. K3s reads .tar.bz2, .tbz and .tar.lz4 too.
+var imageEndings = []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst"}
+
+// imageTarballs lists the tarballs in a folder.
+func imageTarballs(dir string) (paths []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		name := entry.Name()
+		if !entry.IsDir() && slices.ContainsFunc(imageEndings, func(ending string) bool { return strings.HasSuffix(name, ending) }) {
+			paths = append(paths, filepath.Join(dir, name))
+		}
+	}
+	return paths, err
+}
+
 // importImages loads the tarballs of agent/images that are new or changed since the last time: since this start, or
 // since ever where .cache.json is there, as in K3s, which never makes that file itself.
 func importImages(ctx context.Context) error {
-	tarballs, err := filepath.Glob(imagesDir + "/*.tar")
+	tarballs, err := imageTarballs(imagesDir)
 	if err != nil {
 		return err
 	}

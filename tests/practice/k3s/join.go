@@ -47,7 +47,7 @@ func (j *joiner) pin() error {
 	if j.token.caHash == "" {
 		log.Print("the token carries no CA hash: this server's CA is trusted unseen")
 	} else if j.token.caHash != hashCA(ca) {
-		return fmt.Errorf("the CA of %s is not the one the token names", j.url)
+		return fmt.Errorf("token CA hash does not match the Cluster CA certificate hash: %s != %s", j.token.caHash, hashCA(ca))
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(ca) {
@@ -77,14 +77,27 @@ func (j *joiner) post(path string, ask, answer any) error {
 		return err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		reason, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
-		return fmt.Errorf("%s answers %s: %s", j.url, response.Status, strings.TrimSpace(string(reason)))
+	switch response.StatusCode {
+	case http.StatusOK:
+		return json.NewDecoder(response.Body).Decode(answer)
+	case http.StatusUnauthorized:
+		return errToken
+	case http.StatusForbidden:
+		return errPassword
 	}
-	return json.NewDecoder(response.Body).Decode(answer)
+	reason, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
+	return fmt.Errorf("%s answers %s: %s", j.url, response.Status, strings.TrimSpace(string(reason)))
 }
 
-// joinNode asks until a server grants what the node needs: the configured one, or one it knew before.
+// What a server refuses a joiner for, in K3s' words.
+var (
+	errToken    = errors.New("failed to retrieve configuration from server: not authorized")
+	errPassword = errors.New(agentFile("serving-kubelet.crt") + ": Node password rejected, duplicate hostname or contents of '" + passwordFile +
+		"' may not match server node-passwd entry, try enabling a unique node name with the --with-node-id flag")
+)
+
+// joinNode asks until a server grants what the node needs: the configured one, or one it knew before. As in K3s a node
+// that is refused asks for ever, and says so at every try.
 func joinNode(ctx context.Context, cfg *Config) (*nodeGrant, error) {
 	password, err := nodePassword()
 	if err != nil {
@@ -98,18 +111,24 @@ func joinNode(ctx context.Context, cfg *Config) (*nodeGrant, error) {
 		}
 		joiners = append(joiners, j)
 	}
-	g := &nodeGrant{}
-	return g, until(ctx, "join", 2*time.Second, func() error {
-		var all error
+	g, ask := &nodeGrant{}, nodeRequest{Name: cfg.NodeName, IP: cfg.NodeIP, Password: password}
+	for {
+		said, pause := "", 2*time.Second
 		for _, j := range joiners {
-			err := j.post("/v1-k3s/node", nodeRequest{Name: cfg.NodeName, IP: cfg.NodeIP, Password: password}, g)
+			err := j.post("/v1-k3s/node", ask, g)
 			if err == nil {
-				return nil
+				return g, nil
 			}
-			all = errors.Join(all, err)
+			said += "; " + err.Error()
+			if errors.Is(err, errToken) || errors.Is(err, errPassword) {
+				pause = 6 * time.Second
+			}
 		}
-		return all
-	})
+		log.Printf("Waiting to retrieve agent configuration; server is not ready: %s", strings.TrimPrefix(said, "; "))
+		if sleep(ctx, pause); ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // joinServers fetches the files all servers share.

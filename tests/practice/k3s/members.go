@@ -13,12 +13,6 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
 )
 
 const ownEtcd = "https://127.0.0.1:2379"
@@ -45,7 +39,10 @@ func withMembers(ctx context.Context, endpoints []string, do func(context.Contex
 func memberURLs(ctx context.Context) (urls []string, err error) {
 	err = withMembers(ctx, []string{ownEtcd}, func(_ context.Context, _ *clientv3.Client, members []*etcdserverpb.Member) error {
 		for _, m := range members {
-			urls = append(urls, m.ClientURLs...)
+			// A learner answers no questions about members.
+			if !m.IsLearner {
+				urls = append(urls, m.ClientURLs...)
+			}
 		}
 		return nil
 	})
@@ -62,35 +59,89 @@ func joinedMembers() (urls []string) {
 	return urls
 }
 
-// addMember announces this server to etcd as a learner, in place of what it may have been before its disk was emptied.
-// It returns what --initial-cluster must say.
-func addMember(ctx context.Context, cfg *Config) (cluster string, err error) {
+// errDuplicate is K3s' word for a member that an earlier installation of this machine, or another machine, has left.
+var errDuplicate = errors.New("duplicate node name found, please use a unique name for this node")
+
+// joinEtcd announces this server to etcd as a learner, until etcd takes it. It returns what --initial-cluster must say. As
+// in K3s a member that is in its place ends the service.
+func joinEtcd(ctx context.Context, cfg *Config, name string) (cluster string, err error) {
+	var taken error
+	err = until(ctx, "become a member of etcd", 2*time.Second, func() (err error) {
+		cluster, err = addMember(ctx, cfg, name)
+		if errors.Is(err, errDuplicate) || errors.Is(err, rpctypes.ErrPeerURLExist) {
+			taken = err
+			return nil
+		}
+		return err
+	})
+	if errors.Is(taken, errDuplicate) {
+		// The next start draws another name.
+		taken = errors.Join(taken, os.Remove(memberNameFile))
+	}
+	return cluster, errors.Join(err, taken)
+}
+
+func addMember(ctx context.Context, cfg *Config, name string) (cluster string, err error) {
 	self := peerURL(cfg.NodeIP)
 	err = withMembers(ctx, joinedMembers(), func(ctx context.Context, client *clientv3.Client, members []*etcdserverpb.Member) error {
-		names := []string{cfg.NodeName + "=" + self}
-		for _, m := range members {
-			if !slices.Contains(m.PeerURLs, self) {
-				names = append(names, m.Name+"="+m.PeerURLs[0])
-			} else if _, err := client.MemberRemove(ctx, m.ID); err != nil {
-				return err
-			}
+		names, isListed, err := namesOf(members, cfg.NodeName, name, self)
+		if err != nil {
+			return err
+		}
+		if !isListed {
+			names = append(names, name+"="+self)
 		}
 		cluster = strings.Join(names, ",")
-		_, err := client.MemberAddAsLearner(ctx, []string{self})
+		if isListed {
+			return nil
+		}
+		_, err = client.MemberAddAsLearner(ctx, []string{self})
 		return err
 	})
 	return cluster, err
 }
 
+// namesOf lists the members as --initial-cluster wants them, and tells whether the one called name is among them already.
+// As K3s it refuses to join beside another member of the same node: nobody but an operator knows that it is gone.
+func namesOf(members []*etcdserverpb.Member, node, name, self string) (names []string, isListed bool, err error) {
+	for _, m := range members {
+		called := m.Name
+		if isOwn(m, name, self) {
+			called, isListed = name, true
+		} else if nodeOfMember(m.Name) == node {
+			return nil, false, errDuplicate
+		}
+		names = append(names, called+"="+m.PeerURLs[0])
+	}
+	return names, isListed, nil
+}
+
+// isOwn tells whether m is this server's member. Before its first start a member has no name, only its address.
+func isOwn(m *etcdserverpb.Member, name, self string) bool {
+	return m.Name == name || m.Name == "" && slices.Contains(m.PeerURLs, self)
+}
+
+// nodeOfMember is the node in a member's name.
+func nodeOfMember(name string) string {
+	if dash := strings.LastIndex(name, "-"); dash > 1 {
+		return name[:dash]
+	}
+	return name
+}
+
 // promote makes the learner a voter as soon as it has caught up.
 func promote(ctx context.Context, cfg *Config) error {
+	name, err := memberName(cfg)
+	if err != nil {
+		return err
+	}
 	vote := func(ctx context.Context, client *clientv3.Client, members []*etcdserverpb.Member) error {
-		m := find(members, cfg.NodeIP)
-		if m == nil {
+		at := slices.IndexFunc(members, func(m *etcdserverpb.Member) bool { return isOwn(m, name, peerURL(cfg.NodeIP)) })
+		if at < 0 {
 			return errors.New("etcd does not list this server")
 		}
-		if m.IsLearner {
-			_, err := client.MemberPromote(ctx, m.ID)
+		if members[at].IsLearner {
+			_, err := client.MemberPromote(ctx, members[at].ID)
 			return err
 		}
 		return nil
@@ -102,50 +153,4 @@ func promote(ctx context.Context, cfg *Config) error {
 		}
 		return withMembers(ctx, []string{ownEtcd}, vote)
 	})
-}
-
-// forgetDeletedNodes does as K3s: whose Node is deleted is no member of etcd any more, and another may take its name.
-func forgetDeletedNodes(ctx context.Context, client kubernetes.Interface) {
-	nodes := informers.NewSharedInformerFactory(client, 0).Core().V1().Nodes().Informer()
-	nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: func(gone any) {
-		node, whole := gone.(*corev1.Node)
-		if !whole {
-			return
-		}
-		err := client.CoreV1().Secrets("kube-system").Delete(ctx, passwordSecret(node.Name), metav1.DeleteOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
-			log.Printf("forget the password of %s: %v", node.Name, err)
-		}
-		if node.Labels["node-role.kubernetes.io/etcd"] == "" {
-			return
-		}
-		if err := removeMember(ctx, node.Status.Addresses[0].Address); err != nil {
-			log.Printf("remove %s from etcd: %v", node.Name, err)
-		}
-	}})
-	nodes.Run(ctx.Done())
-}
-
-func removeMember(ctx context.Context, ip string) error {
-	return withMembers(ctx, []string{ownEtcd}, func(ctx context.Context, client *clientv3.Client, members []*etcdserverpb.Member) error {
-		m := find(members, ip)
-		if m == nil {
-			return nil
-		}
-		log.Printf("removing %s from etcd, as its Node was deleted", m.Name)
-		// Every server hears of the deletion; one of them is first.
-		if _, err := client.MemberRemove(ctx, m.ID); err != nil && !errors.Is(err, rpctypes.ErrMemberNotFound) {
-			return err
-		}
-		return nil
-	})
-}
-
-func find(members []*etcdserverpb.Member, ip string) *etcdserverpb.Member {
-	for _, m := range members {
-		if slices.Contains(m.PeerURLs, peerURL(ip)) {
-			return m
-		}
-	}
-	return nil
 }

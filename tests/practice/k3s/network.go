@@ -44,7 +44,8 @@ table ip k3s_practice {
 `
 
 // keepNetwork does flannel's work in its host-gw form: the node's own pod range for CNI, one route to each other node.
-func keepNetwork(ctx context.Context, cfg *Config, clusterCIDR string, client kubernetes.Interface) {
+// It calls laid whenever the node's own range is laid.
+func keepNetwork(ctx context.Context, cfg *Config, clusterCIDR string, client kubernetes.Interface, laid func()) {
 	nft := exec.CommandContext(ctx, "nft", "-f", "-")
 	nft.Stdin = strings.NewReader(fmt.Sprintf(masquerade, clusterCIDR))
 	if out, err := nft.CombinedOutput(); err != nil {
@@ -55,10 +56,17 @@ func keepNetwork(ctx context.Context, cfg *Config, clusterCIDR string, client ku
 	}
 	nodes := informers.NewSharedInformerFactory(client, 30*time.Second).Core().V1().Nodes()
 	sync := func(any) {
-		if all, err := nodes.Lister().List(labels.Everything()); err != nil {
+		all, err := nodes.Lister().List(labels.Everything())
+		if err != nil {
 			log.Printf("list nodes: %v", err)
-		} else if err := layRoutes(cfg.NodeName, all); err != nil {
+			return
+		}
+		hasRange, err := layRoutes(cfg.NodeName, all)
+		if err != nil {
 			log.Printf("pod network: %v", err)
+		}
+		if hasRange {
+			laid()
 		}
 	}
 	nodes.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -86,7 +94,8 @@ func announce(ctx context.Context, cfg *Config, client kubernetes.Interface) err
 	return err
 }
 
-func layRoutes(self string, nodes []*corev1.Node) error {
+// layRoutes writes this node's range for CNI and the routes to the others, and tells whether it has a range yet.
+func layRoutes(self string, nodes []*corev1.Node) (hasRange bool, err error) {
 	wanted := map[string]net.IP{}
 	for _, node := range nodes {
 		gateway := net.ParseIP(node.Annotations[publicIP])
@@ -94,31 +103,32 @@ func layRoutes(self string, nodes []*corev1.Node) error {
 		case node.Spec.PodCIDR == "":
 		case node.Name == self:
 			if err := writeFile(filepath.Join(cniDir, "10-flannel.conflist"), fmt.Appendf(nil, cniConfig, node.Spec.PodCIDR), 0o600); err != nil {
-				return err
+				return false, err
 			}
+			hasRange = true
 		case gateway != nil:
 			wanted[node.Spec.PodCIDR] = gateway
 		}
 	}
 	present, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Protocol: routeProtocol}, netlink.RT_FILTER_PROTOCOL)
 	if err != nil {
-		return err
+		return hasRange, err
 	}
 	for _, route := range present {
 		if gateway := wanted[route.Dst.String()]; gateway.Equal(route.Gw) {
 			delete(wanted, route.Dst.String())
 		} else if err := netlink.RouteDel(&route); err != nil && err != unix.ESRCH {
-			return err
+			return hasRange, err
 		}
 	}
 	for cidr, gateway := range wanted {
 		_, destination, err := net.ParseCIDR(cidr)
 		if err != nil {
-			return err
+			return hasRange, err
 		}
 		if err := netlink.RouteReplace(&netlink.Route{Dst: destination, Gw: gateway, Protocol: routeProtocol}); err != nil {
-			return fmt.Errorf("route %s via %s: %w", cidr, gateway, err)
+			return hasRange, fmt.Errorf("route %s via %s: %w", cidr, gateway, err)
 		}
 	}
-	return nil
+	return hasRange, nil
 }

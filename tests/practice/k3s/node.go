@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"k8s.io/client-go/kubernetes"
@@ -25,38 +26,43 @@ func runAgent(cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	client, err := startNode(s, cfg, grant, "https://"+balancerAddress)
+	client, network, err := startNode(s, cfg, grant, "https://"+balancerAddress)
 	if err != nil {
 		return err
 	}
 	go balancer.follow(s.ctx, client)
-	notify("READY=1")
-	<-s.ctx.Done()
+	select {
+	case <-network:
+		notify("READY=1")
+		<-s.ctx.Done()
+	case <-s.ctx.Done():
+	}
 	s.end()
 	return nil
 }
 
-// startNode starts everything that makes this machine a node; api is where the node reaches an API server.
-func startNode(s *supervisor, cfg *Config, g *nodeGrant, api string) (kubernetes.Interface, error) {
+// startNode starts everything that makes this machine a node; api is where the node reaches an API server. The channel is
+// closed once its Node is there and pods have their network.
+func startNode(s *supervisor, cfg *Config, g *nodeGrant, api string) (kubernetes.Interface, <-chan struct{}, error) {
 	if err := unpackPayload(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := requireWatches(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cg, err := prepareCgroups(cfg.NodeName)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	openForwarding()
 	if err := g.write(api); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := startContainerd(s, cg); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := startKubelet(s, cfg, g, cg); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.start("kube-proxy", append([]string{
 		"--kubeconfig=" + agentFile("kubeproxy.kubeconfig"), "--hostname-override=" + cfg.NodeName, "--cluster-cidr=" + g.ClusterCIDR,
@@ -66,11 +72,12 @@ func startNode(s *supervisor, cfg *Config, g *nodeGrant, api string) (kubernetes
 	}, flags(cfg.KubeProxyArg)...)...)
 	client, err := clientFor(agentFile("k3scontroller.kubeconfig"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	go watchImages(s.ctx)
-	go keepNetwork(s.ctx, cfg, g.ClusterCIDR, client)
-	return client, nil
+	network := make(chan struct{})
+	go keepNetwork(s.ctx, cfg, g.ClusterCIDR, client, sync.OnceFunc(func() { close(network) }))
+	return client, network, nil
 }
 
 func agentFile(name string) string { return filepath.Join(agentDir, name) }

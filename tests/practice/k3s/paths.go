@@ -10,6 +10,8 @@ const (
 	tlsDir           = serverDir + "/tls"
 	manifestsDir     = serverDir + "/manifests"
 	etcdDir          = serverDir + "/db/etcd"
+	memberNameFile   = etcdDir + "/name"
+	tombstoneFile    = etcdDir + "/tombstone"
 	snapshotDir      = serverDir + "/db/snapshots"
 	etcdMembersFile  = serverDir + "/cred/etcd-members.json"
 	encryptionFile   = serverDir + "/cred/encryption-config.json"

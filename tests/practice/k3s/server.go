@@ -20,6 +20,9 @@ func runServer(cfg *Config) error {
 	if err := os.MkdirAll(serverDir, 0o700); err != nil {
 		return err
 	}
+	if err := leaveOldData(cfg); err != nil {
+		return err
+	}
 	// As in K3s, a server that has a database once is a member for ever: what it would join no longer matters.
 	if !hasDatabase() && cfg.Server != "" {
 		if err := joinServers(s.ctx, cfg); err != nil {
@@ -49,7 +52,6 @@ func runServer(cfg *Config) error {
 	select {
 	case err = <-failed:
 		if err == nil {
-			notify("READY=1")
 			<-s.ctx.Done()
 		}
 	case <-s.ctx.Done():
@@ -70,7 +72,7 @@ func startRest(s *supervisor, cfg *Config, p *pki, client kubernetes.Interface) 
 	if err != nil {
 		return err
 	}
-	if _, err := startNode(s, cfg, grant, "https://127.0.0.1:6443"); err != nil {
+	if _, _, err := startNode(s, cfg, grant, "https://127.0.0.1:6443"); err != nil {
 		return err
 	}
 	if err := promote(s.ctx, cfg); err != nil {
@@ -93,13 +95,21 @@ func startRest(s *supervisor, cfg *Config, p *pki, client kubernetes.Interface) 
 	go applyManifests(s.ctx, cfg)
 	go scheduleSnapshots(s.ctx, cfg)
 	go forgetDeletedNodes(s.ctx, client)
+	go tellVoters(s.ctx, client)
+	// As in K3s: its Node may come moments later.
+	notify("READY=1")
 	return until(s.ctx, "this server's Node", time.Second, func() error { return labelServer(s.ctx, cfg, client) })
 }
 
-// labelServer sets the roles, which a kubelet may not give itself.
+// labelServer sets the roles, which a kubelet may not give itself, and names the Node's member of etcd.
 func labelServer(ctx context.Context, cfg *Config, client kubernetes.Interface) error {
-	patch := `{"metadata":{"labels":{"node-role.kubernetes.io/control-plane":"true","node-role.kubernetes.io/etcd":"true"}}}`
-	_, err := client.CoreV1().Nodes().Patch(ctx, cfg.NodeName, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	member, err := memberName(cfg)
+	if err != nil {
+		return err
+	}
+	patch := fmt.Sprintf(`{"metadata":{"labels":{"node-role.kubernetes.io/control-plane":"true",%q:"true"},"annotations":{%q:%q,%q:%q}}}`,
+		etcdLabel, memberAnnotation, member, addressOfMember, cfg.NodeIP)
+	_, err = client.CoreV1().Nodes().Patch(ctx, cfg.NodeName, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	return err
 }
 
@@ -142,9 +152,8 @@ func startControllers(s *supervisor, cfg *Config) {
 		"--service-account-private-key-file="+filepath.Join(tlsDir, "service.key"),
 		// Without it the controllers share one account, which lacks rights; nodes would get no pod ranges.
 		"--use-service-account-credentials=true",
-		// A rehearsal should not wait long to see that a machine is gone.
-		"--node-monitor-grace-period=20s",
-		// Nor for the first word of an autoscaler: usually it trusts a pod after 30 s and looks every 15.
+		// A rehearsal should not wait long for the first word of an autoscaler: usually it trusts a pod after 30 s and
+		// looks every 15.
 		"--horizontal-pod-autoscaler-initial-readiness-delay=5s", "--horizontal-pod-autoscaler-sync-period=5s",
 	), flags(cfg.KubeControllerManagerArg)...)...)
 	s.start("kube-scheduler", append(kubeconfig("scheduler"), flags(cfg.KubeSchedulerArg)...)...)

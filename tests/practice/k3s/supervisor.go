@@ -31,9 +31,11 @@ type child struct {
 	args  []string
 	flags uintptr
 	out   io.Writer
-	mu    sync.Mutex
-	pid   int
-	ended chan struct{}
+	// isFinal, where it is given, tells after each end whether it is the last.
+	isFinal func() bool
+	mu      sync.Mutex
+	pid     int
+	ended   chan struct{}
 }
 
 func newSupervisor() *supervisor {
@@ -59,7 +61,7 @@ func (s *supervisor) keep(c *child) {
 		for s.ctx.Err() == nil {
 			begun := time.Now()
 			err := c.run()
-			if s.ctx.Err() != nil {
+			if s.ctx.Err() != nil || c.isFinal != nil && c.isFinal() {
 				return
 			}
 			if time.Since(begun) > time.Minute {

@@ -119,7 +119,7 @@ fetch_kubeconfig() {
   kube get --raw=/readyz >/dev/null 2>&1
 }
 
-# nodes_ready: all of them by the cluster's word, and by each kubelet's own: for 40 s the cluster believes in a dead one.
+# nodes_ready: all of them by the cluster's word, and by each kubelet's own: for 50 s the cluster believes in a dead one.
 nodes_ready() {
   local states
   [[ -s $env_folder/kubeconfig ]] || return 1

@@ -121,7 +121,7 @@ test('the last words of a service are its own: what systemd says of pods that ou
     `k3s-agent.service: Found left-over process ${pid} (containerd-shim) in control group while starting unit. Ignoring.`,
     'k3s-agent.service: This usually indicates unclean termination of a previous run, or service implementation deficiencies.',
   ]
-  const own = 'level=fatal msg="unknown key no-such-key in config.yaml.d/by-hand.yaml"'
+  const own = 'level=fatal msg="Error: flag provided but not defined: -no-such-key"'
   const ended = "k3s-agent.service: Failed with result 'exit-code'."
   const pids = Array.from({ length: 40 }, (_, at) => 4900 + at)
   const journal = [...pids.flatMap(found), own, ended, ...pids.map(shim), ''].join('\n')
