@@ -1,5 +1,5 @@
 import { addressesPart, joinedPart } from '../host/joined.mts'
-import { signature } from '../host/paths.mts'
+import { paths, signature } from '../host/paths.mts'
 import { policyModules } from '../prepare/kernel.mts'
 import { modules, preparedPart, prologue } from '../prepare/script.mts'
 
@@ -87,8 +87,9 @@ say cpus "$(nproc)"
 awk '/^MemTotal|^MemAvailable/ { sub(":", ""); print tolower($1), $2 }' /proc/meminfo
 awk 'NR > 1 { print "swap", $1, $3 }' /proc/swaps
 say init "$(cat /proc/1/comm)"
-has systemctl && say systemd "$(systemctl --version | awk 'NR == 1 { print $2 }')" && say state "$(systemctl is-system-running)"
-has systemd-detect-virt && say virt "$(systemd-detect-virt)"
+say systemd "$(systemctl --version | awk 'NR == 1 { print $2 }')"
+say state "$(systemctl is-system-running)"
+say virt "$(systemd-detect-virt)"
 [ -e /run/reboot-required ] && say reboot "$(cat /run/reboot-required.pkgs | head -n 3 | tr '\\n' ' ')required"
 for path in data:/var/lib/rancher/k3s/agent/containerd kubelet:/var/lib/kubelet db:/var/lib/rancher/k3s/server/db; do
   key=\${path%:*} path=\${path#*:}
@@ -115,7 +116,7 @@ else say cgroup "1 $(awk 'NR > 1 && $4 == 1 { printf "%s ", $1 }' /proc/cgroups)
 [ -r /sys/module/apparmor/parameters/enabled ] && say apparmor "$(cat /sys/module/apparmor/parameters/enabled) $(has apparmor_parser && echo parser)"
 has getenforce && say selinux "$(getenforce) $(ls /usr/share/selinux/packages/k3s.pp*)"
 [ -r /proc/sys/kernel/seccomp/actions_avail ] && say seccomp yes
-has timedatectl && say ntp "$(timedatectl show --property NTPSynchronized --value)"
+say ntp "$(timedatectl show --property NTPSynchronized --value)"
 say hostname "$(hostname)"
 say machineid "$(cat /etc/machine-id)"
 say product "$(cat /sys/class/dmi/id/product_uuid)"
@@ -143,7 +144,8 @@ for name in http_proxy https_proxy no_proxy; do
 done
 for path in ${leftovers.join(' ')}; do [ -e "$path" ] && [ -n "$(ls -A "$path")" ] && say leftover "$path"; done
 for name in kubeadm kubelet rke2 k0s microk8s; do has "$name" && say program "$name"; done
-grep -qs '${signature}' /etc/rancher/k3s/config.yaml && say ours yes
+say ours "$(grep -ls '${signature}' ${paths.config})"
+say registries "$(grep -Ls '${signature}' ${paths.registries})"
 ${joinedPart}for name in ${tools.join(' ')}; do has "$name" || say missing "$name"; done
 case ":$PATH:" in *:/usr/local/bin:*) ;; *) say path missing ;; esac
 say nofile "$(ulimit -n)"

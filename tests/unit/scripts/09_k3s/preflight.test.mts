@@ -305,6 +305,11 @@ const faults: Readonly<Record<string, readonly [given: Given, result: 'failed' |
     'host.resolver-search': [said('search 1', 'search 6'), 'warning', /6/],
     'host.resolver-mutable': [also('immutable /etc/resolv.conf'), 'warning', /immutable/],
     'host.proxy': [also('proxy http_proxy http://192.0.2.9:3128'), 'warning', /3128/],
+    'host.registries': [
+      also('registries /etc/rancher/k3s/registries.yaml'),
+      'warning',
+      /registries\.yaml, which the kit did not/,
+    ],
   }
 
 for (const { id } of hostChecks) {
