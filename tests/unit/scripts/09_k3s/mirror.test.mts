@@ -19,6 +19,7 @@ import { hostChecks } from '../../../../scripts/09_k3s/preflight/checks.mts'
 import { preflightScript } from '../../../../scripts/09_k3s/preflight/script.mts'
 import type { HostFacts } from '../../../../scripts/09_k3s/preflight/check.mts'
 import { parseDocument } from '../../../../scripts/09_k3s/host/document.mts'
+import { prologue } from '../../../../scripts/09_k3s/prepare/script.mts'
 import { mirror } from '../../../../scripts/09_k3s/settings-mirror.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { hostsOf, makeWorld, untilNow, type World } from './machines.mts'
@@ -233,13 +234,14 @@ test('whose file it is, is read from the file itself, by an install and by prefl
   const ask = (script: string) =>
     execFileSync('sh', ['-c', script.replaceAll(paths.registries, file)], { encoding: 'utf8' })
   const owner = () => ask(registriesPart)
-  assert.equal(owner() + ask(line), '')
+  const told = () => ask(`${prologue}${line}\ntrue`)
+  assert.deepEqual([owner(), told()], ['registries=\n', ''])
   writeFileSync(file, registriesOf(settings(whole))?.text ?? '')
   assert.equal(owner(), 'registries=1\n')
-  assert.equal(ask(line), '')
+  assert.equal(told(), '')
   writeFileSync(file, 'mirrors: {}\n')
   assert.equal(owner(), 'registries=0\n')
-  assert.equal(ask(line), `registries ${file}\n`)
+  assert.equal(told(), `registries ${file}\n`)
 })
 
 test('the uninstall on the host takes both files along', () => {

@@ -394,12 +394,12 @@ test('the script tells a node_exporter of a pod by its control group', () => {
       line('node_exporter', 12, 9101),
       line('nginx', 13, 80),
     ]
-    const part = /has ss && ss -Hlntup.*?done \| sort -u\n/s.exec(preflightScript)?.[0] ?? ''
+    const part = /ss -Hlntup.*?done \| sort -u\n/s.exec(preflightScript)?.[0] ?? ''
     const said = execFileSync(
       'sh',
       [
         '-c',
-        `has() { true; }; say() { echo "$@"; }; ss() { cat <<'END'\n${listening.join('\n')}\nEND\n}\n${part.replaceAll('/proc/', `${folder}/`)}`,
+        `say() { echo "$@"; }; ss() { cat <<'END'\n${listening.join('\n')}\nEND\n}\n${part.replaceAll('/proc/', `${folder}/`)}`,
       ],
       { encoding: 'utf8' },
     )
