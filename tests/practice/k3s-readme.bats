@@ -25,10 +25,7 @@ teardown() {
 }
 
 # five_commands: the lines of README.md; the environment is called practice here, as it says that it may have any name.
-five_commands() {
-  awk '/^### From bare machines to a validated cluster/ { found = 1 } found && /^```/ { if (inside) exit; inside = 1; next } inside' README.md |
-    sed 's/staging/practice/g'
-}
+five_commands() { typed cluster README.md | sed 's/staging/practice/g'; }
 
 # copy_kit: what a clone has of it, without credentials and packages.
 copy_kit() {

@@ -86,8 +86,7 @@ test('commands are found in blocks and in sentences, and a wrong one is told', (
 
 test('from bare machines to a cluster by five commands: those before the kit’s own leave what it needs, for its user alone', () => {
   const text = readFileSync(join(root, 'README.md'), 'utf8')
-  const section = text.split('### From bare machines to a validated cluster')[1] ?? ''
-  const block = /^```\n([\s\S]*?)^```$/m.exec(section)?.[1] ?? ''
+  const block = /^<!-- typed: cluster -->\n```\n([\s\S]*?)^```$/m.exec(text)?.[1] ?? ''
   const [packages, ...rest] = block.trimEnd().split('\n')
   assert.equal(packages, 'npm ci')
   assert.equal(rest.length, 4)
