@@ -23,7 +23,7 @@ export const mirror = [
     help: 'docker.io, ghcr.io, as image names begin with them, comma-separated; * for all, only where it tells them apart: else it gives the image of one registry for the same name of another',
     kind: 'text',
     when: withMirror,
-    validate: (value) => (value === '*' ? undefined : listOf(isRegistry)(value)),
+    validate: mirroredProblem,
   },
   {
     key: 'HOSTS_MIRROR_CA',
@@ -66,6 +66,11 @@ function mirrorProblem({ username, password, pathname }: URL): string | undefine
   return pathname === '/' || /^\/v2(\/[\w.-]+)*\/?$/.test(pathname)
     ? undefined
     : 'must have no path, or one that begins with /v2/'
+}
+
+function mirroredProblem(value: string): string | undefined {
+  if (value === '*') return undefined
+  return itemsOf(value).length === 0 ? 'must name at least one registry, or *' : listOf(isRegistry)(value)
 }
 
 /** One sentence for each of these settings that does not fit the others. Pure. */

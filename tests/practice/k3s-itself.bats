@@ -121,6 +121,16 @@ imports_of_restart() {
     awk '/Importing images from/ { imported++ } END { print NR > 5 ? "true" : "false", imported + 0 }'
 }
 
+# until_pulled POD: its image has come; it may have been told to try again once.
+until_pulled() {
+  for _ in {1..60}; do
+    [[ -z $(kubectl get events --field-selector "involvedObject.name=$1,reason=Pulled" -o name) ]] || return 0
+    sleep 1
+  done
+  kubectl describe pod "$1"
+  return 1
+}
+
 # guarded_on_worker: the worker on which the pod is that a policy guards; moved there from a master.
 guarded_on_worker() {
   local masters=(practice-master-0{1,2,3}) node
@@ -214,7 +224,10 @@ assert_three_members() {
   run -0 k3s_step 03_join_workers
   for machine in master-01 master-02 master-03 worker-01 worker-02; do
     assert_equal "$(on "$machine" 'stat -c "%a %U" /etc/rancher/k3s/registries.yaml /etc/rancher/k3s/keybuzz-mirror-ca.pem' | sort -u)" '600 root'
-    run -0 on "$machine" '/usr/local/bin/k3s crictl pull mirrored.example.com/small:1'
+    # Its kubelet pulls; there is nothing in the image that could run.
+    kubectl run "pull-$machine" --image=mirrored.example.com/small:1 --restart=Never --overrides "{\"spec\": {\"nodeName\": \"practice-$machine\"}}"
+    until_pulled "pull-$machine"
+    kubectl delete pod "pull-$machine" --now
   done
   # Each asked for the manifest of the image, and said for which registry.
   assert [ "$(grep -c '/v2/small/manifests/1?ns=mirrored.example.com' "$BATS_TEST_TMPDIR/asked")" -ge 5 ]

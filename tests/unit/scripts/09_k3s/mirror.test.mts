@@ -97,6 +97,7 @@ for (const [key, value, problem] of [
   ['HOSTS_MIRROR', 'https://[2001:db8::1]:5000', /IPv6/],
   ['HOSTS_MIRROR_FOR', 'https://docker.io', /must be host or host:port/],
   ['HOSTS_MIRROR_FOR', '*, docker.io', /must be host or host:port/],
+  ['HOSTS_MIRROR_FOR', ' , ', /must name at least one/],
   ['HOSTS_MIRROR_CA', 'no certificate', /PEM/],
   ['HOSTS_MIRROR_CA', ca, /ended on/],
 ] as const) {
