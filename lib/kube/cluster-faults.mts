@@ -71,13 +71,25 @@ const cordonOf = (node: LiveObject): Fault[] =>
       ]
     : []
 
-function notesOf({ nodes, dns, metrics }: Look): Fault[] {
+function notesOf({ nodes, dns, metrics, provisioner }: Look): Fault[] {
   const notes: Fault[] = []
   const [only = '', ...others] = dns.nodes
   if (only !== '' && others.length === 0 && nodes.filter(takesPods).length > 1)
     notes.push({ text: `the cluster DNS runs on ${only} only: pods resolve no names when it is lost` })
   if (metrics.isServing === false) notes.push(absence(metrics, 'metrics-server', 'autoscalers do not act'))
+  if (provisioner !== undefined) notes.push(...crowded(provisioner))
   return notes
+}
+
+/** The provisioner of K3s has no leader election: each of its pods acts on every claim. */
+function crowded(provisioner: LiveObject): Fault[] {
+  const { replicas = 1 } = (provisioner['spec'] ?? {}) as { replicas?: number }
+  if (replicas === 1) return []
+  const text =
+    replicas === 0
+      ? `${nameOf(provisioner)} is scaled to 0: no new volume is made`
+      : `${nameOf(provisioner)} wants ${replicas} pods: it must be one, for it elects no leader and each makes the same volume`
+  return [{ text, next: scaleUp(provisioner) }]
 }
 
 /** The fault of a Service without a ready pod. @param means what follows from it */

@@ -17,6 +17,8 @@ export interface Look {
   readonly dns: SystemService
   /** What gives autoscalers their numbers. */
   readonly metrics: SystemService
+  /** The Deployment that makes the volumes of K3s' own StorageClass; undefined where there is none. */
+  readonly provisioner: LiveObject | undefined
 }
 
 /** Reads nodes, IngressClasses, namespaces, DNS and metrics, each kind by one request. @throws KitError, see Api */
@@ -39,6 +41,7 @@ export async function lookAtCluster(kubectl: Kubectl): Promise<Look> {
     namespaces: ofKind('Namespace'),
     dns: systemService(found, 'kube-dns'),
     metrics: systemService(found, 'metrics-server'),
+    provisioner: ofKind('Deployment').find(({ metadata }) => metadata.name === 'local-path-provisioner'),
   }
 }
 

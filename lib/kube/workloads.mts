@@ -43,7 +43,7 @@ export const isScaledToZero = (live: LiveObject): boolean =>
 /** `deployment/n8n` */
 export const shownName = ({ kind, metadata }: LiveObject): string => `${kind.toLowerCase()}/${metadata.name}`
 
-/** The command that gives a workload at 0 a pod again. */
+/** The command that gives a workload one pod. */
 export const scaleUp = (live: LiveObject): string =>
   `kubectl --namespace ${live.metadata.namespace ?? ''} scale ${shownName(live)} --replicas=1`
 

@@ -14,6 +14,7 @@ import { monitoringObjects } from './monitoring/objects.mts'
 import { monitoringLines, monitoringNotProven } from './monitoring/texts.mts'
 import { clusterFacts } from './probes/cluster-facts.mts'
 import { coreObjects } from './probes/core-objects.mts'
+import { mirrorProblems } from './settings-mirror.mts'
 import { proxyProblem } from './settings-proxy.mts'
 import { waivedOf } from './settings-waived.mts'
 import { own, shared, type K3sSettings } from './settings.mts'
@@ -39,7 +40,7 @@ export const k3s = defineModule({
   },
   shared,
   settings: own,
-  validate: (settings: K3sSettings) => [proxyProblem(settings) ?? []].flat(),
+  validate: (settings: K3sSettings) => [proxyProblem(settings) ?? [], mirrorProblems(settings)].flat(),
   images: ['traefik', 'probe', ...monitoringImages],
   imagesOfNodes: ['probe'],
   unusedImages: ({ MONITORING }: K3sSettings) => (MONITORING ? [] : monitoringImages),

@@ -2,6 +2,7 @@ import type { SettingsOf } from '../../lib/run/module.mts'
 import type { Setting } from '../../lib/settings/settings.mts'
 import { backendAddresses, registry } from '../../lib/settings/platform-backends.mts'
 import { general, ingress } from '../../lib/settings/platform.mts'
+import { mirror } from './settings-mirror.mts'
 import { monitoring } from './settings-monitoring.mts'
 import { proxy } from './settings-proxy.mts'
 import { release } from './settings-release.mts'
@@ -149,7 +150,15 @@ export const ingressController = [
 export const shared = [...general, ...ingress, ...backendAddresses, ...registry] as const
 
 /** Its own settings. */
-export const own = [...ssh, ...release, ...proxy, ...cluster, ...ingressController, ...monitoring] as const
+export const own = [
+  ...ssh,
+  ...release,
+  ...proxy,
+  ...mirror,
+  ...cluster,
+  ...ingressController,
+  ...monitoring,
+] as const
 
 /** The settings of module 9, as resolved. */
 export type K3sSettings = SettingsOf<{ shared: typeof shared; settings: typeof own }>

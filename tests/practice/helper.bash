@@ -32,6 +32,12 @@ make_authority() {
   ) 2>/dev/null
 }
 
+# typed NAME [README]: the lines an operator types, as a README has them behind that mark; without a file that of module 9.
+typed() {
+  awk -v mark="<!-- typed: $1 -->" '{ sub(/^ +/, "") } $0 == mark { on = 1; next }
+    on && /^```/ { if (inside) exit; inside = 1; next } inside' "${2:-scripts/09_k3s/README.md}"
+}
+
 # kubectl_that_waits METHOD: $BATS_TEST_TMPDIR/kubectl, whose proxy does not pass on its first request of that method
 # before $BATS_TEST_TMPDIR/go is there.
 kubectl_that_waits() {

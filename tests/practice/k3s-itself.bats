@@ -101,12 +101,6 @@ lost_seconds() {
   awk '$NF == "lost" && from == "" { from = $1 } $NF == "ok" && from != "" { sum += $1 - from; from = "" } END { print sum + 0 }' "$BATS_TEST_TMPDIR/$1"
 }
 
-# typed NAME: the lines an operator types there, as the README of module 9 has them.
-typed() {
-  awk -v mark="<!-- typed: $1 -->" '{ sub(/^ +/, "") } $0 == mark { on = 1; next }
-    on && /^```/ { if (inside) exit; inside = 1; next } inside' scripts/09_k3s/README.md
-}
-
 # type_on MACHINE NAME: types them there as root, up to the first that fails.
 type_on() {
   local lines
@@ -136,6 +130,16 @@ imports_of_restart() {
   kubectl wait node "practice-$1" --for=condition=Ready --timeout=90s >/dev/null
   on "$1" "journalctl _SYSTEMD_INVOCATION_ID=\$(systemctl show $2 -p InvocationID --value) -o cat --no-pager" |
     awk '/Importing images from/ { imported++ } END { print NR > 5 ? "true" : "false", imported + 0 }'
+}
+
+# until_pulled POD: its image has come; it may have been told to try again once.
+until_pulled() {
+  for _ in {1..60}; do
+    [[ -z $(kubectl get events --field-selector "involvedObject.name=$1,reason=Pulled" -o name) ]] || return 0
+    sleep 1
+  done
+  kubectl describe pod "$1"
+  return 1
 }
 
 # guarded_on_worker: the worker on which the pod is that a policy guards; moved there from a master.
@@ -259,6 +263,43 @@ assert_three_members() {
   assert_output --regexp 'not enforced everywhere: [0-9]+ forbidden flows pass'
   assert_output --partial '(k3s.network-policies)'
   kubectl wait node "practice-$machine" --for=condition=Ready --timeout=90s
+  run -0 kit --module 9 --verify
+}
+
+# bats test_tags=long
+@test "a mirror with a CA of its own and an account: every node pulls by it, for root alone; taken out, its files go" {
+  local port machine
+  make_authority "$BATS_TEST_TMPDIR/tls" 10.77.0.1
+  PASSWORD=a-mirror-password-of-the-tests bin/ts tests/practice/mirror-standin.mts 10.77.0.1 "$BATS_TEST_TMPDIR/tls" nodes >"$BATS_TEST_TMPDIR/asked" 3>&- &
+  watches+=($!)
+  for _ in {1..100}; do [[ ! -s $BATS_TEST_TMPDIR/asked ]] || break; sleep 0.1; done
+  port=$(head -n 1 "$BATS_TEST_TMPDIR/asked")
+  install -m 600 "$BATS_TEST_TMPDIR/tls/ca.crt" "$credentials/09_k3s.hosts.mirror.ca"
+  KEYBUZZ_HOSTS_MIRROR_PASSWORD=a-mirror-password-of-the-tests run -0 k3s_step 00_setup_credentials \
+    --set "HOSTS_MIRROR=https://10.77.0.1:$port" --set HOSTS_MIRROR_FOR=mirrored.example.com --set HOSTS_MIRROR_USER=nodes
+  run -0 k3s_step 02_install_control_plane
+  run -0 k3s_step 03_join_workers
+  for machine in master-01 master-02 master-03 worker-01 worker-02; do
+    assert_equal "$(on "$machine" 'stat -c "%a %U" /etc/rancher/k3s/registries.yaml /etc/rancher/k3s/keybuzz-mirror-ca.pem' | sort -u)" '600 root'
+    # Its kubelet pulls; there is nothing in the image that could run.
+    kubectl run "pull-$machine" --image=mirrored.example.com/small:1 --restart=Never --overrides "{\"spec\": {\"nodeName\": \"practice-$machine\"}}"
+    until_pulled "pull-$machine"
+    kubectl delete pod "pull-$machine" --now
+  done
+  # Each asked for the manifest of the image, and said for which registry.
+  assert [ "$(grep -c '/v2/small/manifests/1?ns=mirrored.example.com' "$BATS_TEST_TMPDIR/asked")" -ge 5 ]
+  run -1 grep -rlF a-mirror-password-of-the-tests logs/practice
+  run -0 k3s_step 02_install_control_plane
+  assert_output --partial '3 of 3 servers run as they should, untouched'
+  sed -i '/^HOSTS_MIRROR/d' "$credentials/09_k3s.env"
+  rm "$credentials/09_k3s.hosts.mirror.ca"
+  run -0 k3s_step 02_install_control_plane
+  run -0 k3s_step 03_join_workers
+  for machine in master-01 worker-02; do
+    run -2 on "$machine" 'ls /etc/rancher/k3s/registries.yaml'
+    run -2 on "$machine" 'ls /etc/rancher/k3s/keybuzz-mirror-ca.pem'
+    run ! on "$machine" 'grep -rl 10.77.0.1 /var/lib/rancher/k3s/agent/etc/containerd/certs.d'
+  done
   run -0 kit --module 9 --verify
 }
 

@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { root } from '../../lib/base/files.mts'
@@ -70,4 +82,32 @@ test('commands are found in blocks and in sentences, and a wrong one is told', (
   ])
   assert.deepEqual(wordsOf("a --set KEY='b c' | jq"), ['a', '--set', 'KEY=b c'])
   assert.throws(() => readArguments('step', ['--upgrade']))
+})
+
+test('from bare machines to a cluster by five commands: those before the kit’s own leave what it needs, for its user alone', () => {
+  const text = readFileSync(join(root, 'README.md'), 'utf8')
+  const block = /^<!-- typed: cluster -->\n```\n([\s\S]*?)^```$/m.exec(text)?.[1] ?? ''
+  const [packages, ...rest] = block.trimEnd().split('\n')
+  assert.equal(packages, 'npm ci')
+  assert.equal(rest.length, 4)
+  assert.match(rest.pop() ?? '', /^\.\/00_master_install\.mjs --env staging --module 9 +#/)
+  const folder = mkdtempSync(join(tmpdir(), 'keybuzz-readme-'))
+  try {
+    const [kit, home] = [join(folder, 'kit'), join(folder, 'home')]
+    mkdirSync(join(home, '.ssh'), { recursive: true })
+    mkdirSync(join(kit, 'credentials'), { recursive: true })
+    writeFileSync(join(home, '.ssh/id_ed25519'), 'a key')
+    copyFileSync(join(root, 'servers.example.tsv'), join(kit, 'servers.example.tsv'))
+    const editor = join(folder, 'editor')
+    writeFileSync(editor, '#!/bin/sh\n# Stand-in of an editor.\necho edited >>"$1"\n', { mode: 0o755 })
+    // Whoever has a mask that lets others read gets a private folder all the same.
+    const script = ['umask 022', ...rest].join('\n')
+    execFileSync('sh', ['-ec', script], { cwd: kit, env: { ...process.env, HOME: home, EDITOR: editor } })
+    const made = join(kit, 'credentials/staging')
+    assert.equal(statSync(made).mode & 0o777, 0o700)
+    assert.equal(statSync(join(made, 'id_ed25519')).mode & 0o777, 0o600)
+    assert.match(readFileSync(join(made, 'servers.tsv'), 'utf8'), /staging-master-01[\s\S]*\nedited\n$/)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

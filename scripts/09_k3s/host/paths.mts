@@ -18,6 +18,10 @@ export const paths = {
   etc: '/etc/rancher',
   /** The kit's: the HTTP proxy of K3s, where one is set. */
   proxy: '/etc/rancher/k3s/proxy.env',
+  /** Read by K3s when it starts: mirrors of registries. The kit's where a mirror is set; else an operator's, if any. */
+  registries: '/etc/rancher/k3s/registries.yaml',
+  /** The kit's: who signs the certificate of the mirror. */
+  mirrorCa: '/etc/rancher/k3s/keybuzz-mirror-ca.pem',
   /** The kit's: with which binary, configuration and unit the running service was started. */
   started: '/etc/rancher/keybuzz.started',
   /** The kit's: which images each tarball contains, a line `SHA256 IMAGE` each. */

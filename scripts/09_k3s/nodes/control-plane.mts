@@ -27,6 +27,7 @@ import {
 } from './install.mts'
 import { markPutOut, withMembership } from './membership.mts'
 import { requireSameProgram } from './one-release.mts'
+import { registriesOf, requireOwnRegistries } from './registries.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { leaderless, missingOf, nodeless, serverIsHealthy } from './readiness.mts'
@@ -71,6 +72,8 @@ export async function ensureServers({
   const states = await withMembership(asked, servers)
   const changes = ({ name }: HostState) => masters.some((master) => master.name === name)
   requireNodes(states, 'master', given.ENV, servers.length)
+  const registries = registriesOf(given)
+  requireOwnRegistries(states.filter(changes), registries)
   const keys = isTokenInDoubt(states, given) ? await bootstrapKeysOf(states, servers) : []
   requireSameTokens({ states, keys }, given)
   requireSameFixed(states, given)
@@ -94,7 +97,8 @@ export async function ensureServers({
   for (const state of inTurn(order.filter(changes))) {
     const host = hostOf(servers, state.name)
     const config = serverConfig(settings, version, state, await originOf(state, begins, order, tokenOf))
-    const wanted: DesiredState = { role: 'server', config, artifacts, pods: settings.CLUSTER_CIDR, proxy }
+    const pods = settings.CLUSTER_CIDR
+    const wanted: DesiredState = { role: 'server', config, artifacts, pods, proxy, registries }
     await writeConfig(host, wanted)
     const lacks = needsStart(state, wanted) ? undefined : await missingOf(host)
     const starts = lacks === undefined || (lacks.includes(nodeless) && (await lostItsNode(host, state)))

@@ -3,6 +3,7 @@ import type { Host } from '../../../lib/hosts/host.mts'
 import { imagesIn, imagesPart, type HeldImages } from '../host/held-images.mts'
 import { addressesPart, joinedPart, requireSameIdentity, type Identity } from '../host/joined.mts'
 import { paths, signature, unitPath } from '../host/paths.mts'
+import { registriesOwner, registriesPart, type RegistriesOwner } from './registries.mts'
 import { fixedIn, type Fixed } from '../host/fixed.mts'
 import type { NodeFacts } from './config.mts'
 import { unitIn, unitWords } from './unit-state.mts'
@@ -46,6 +47,8 @@ export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'join
   readonly program: string | undefined
   /** The images of its tarballs; empty when K3s does not run, or no tarballs were given to readState. */
   readonly images: HeldImages
+  /** Who wrote its paths.registries. */
+  readonly registries: RegistriesOwner
   /** It is being removed from the cluster: an uninstall of it began. */
   readonly leaving: boolean
 }
@@ -61,7 +64,7 @@ done
 sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev/null
 [ -s ${paths.started} ] && echo "started=$(cat ${paths.started})"
 [ -e ${paths.leaving} ] && echo leaving=yes
-if ! grep -qs '${signature}' ${paths.config} && [ ! -e ${paths.leaving} ]; then
+${registriesPart}if ! grep -qs '${signature}' ${paths.config} && [ ! -e ${paths.leaving} ]; then
   for path in ${paths.config} /etc/systemd/system/k3s.service /etc/systemd/system/k3s-agent.service "$dir/db"; do
     [ -e "$path" ] && echo "foreign=K3s ($path)"
   done
@@ -126,6 +129,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     registered: joined.length > 0,
     program: looked.sums.get(paths.binary),
     images: imagesIn(looked.said),
+    registries: registriesOwner(said('registries')),
     leaving: said('leaving') !== undefined,
   }
 }

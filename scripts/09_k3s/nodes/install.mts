@@ -6,6 +6,7 @@ import { requireVersion, type Versions } from '../../../lib/settings/versions.mt
 import { environmentOf, paths, unitOf, unitPath } from '../host/paths.mts'
 import { unitText } from './config.mts'
 import type { HostState } from './host-state.mts'
+import { dropRegistries, writeRegistries, type Registries } from './registries.mts'
 import { uninstallScript } from './uninstall-script.mts'
 
 // Installs K3s on one host: binary, images, configuration, unit. What is right already is not changed.
@@ -48,15 +49,16 @@ const tarballName = (name: string, file: string): string =>
   `keybuzz-${name}${/\.tar(\.\w+)?$/.exec(file)?.[0] ?? '.tar'}`
 
 /** A hash of everything the service is started with: when it has changed since the last start, K3s is restarted. */
-const startHash = ({ artifacts, config, role, proxy }: DesiredState): string =>
+const startHash = ({ artifacts, config, role, proxy, registries }: DesiredState): string =>
   createHash('sha256')
     .update(
       JSON.stringify([
         artifacts.find(({ path }) => path === paths.binary)?.sha256,
         config,
         unitText(role, proxy !== undefined),
-        // No element at all without a proxy: so a cluster without one keeps its hash.
+        // No element at all without a proxy or a mirror: so a cluster without one keeps its hash.
         ...(proxy === undefined ? [] : [proxy]),
+        ...(registries === undefined ? [] : [registries]),
       ]),
     )
     .digest('hex')
@@ -75,13 +77,22 @@ export interface DesiredState {
   readonly artifacts: readonly Artifact[]
   /** The text of paths.proxy, see proxyEnvironment; undefined without a proxy. */
   readonly proxy: string | undefined
+  /** What paths.registries tells of a mirror, see registriesOf; undefined without one. */
+  readonly registries: Registries | undefined
 }
 
 /** True when the service of this host must be started or restarted. Pure. */
 export const needsStart = (
-  { active, starting, tombstone, started }: Pick<HostState, 'active' | 'starting' | 'tombstone' | 'started'>,
+  { active, starting, tombstone, started, registries }: Started,
   wanted: DesiredState,
-): boolean => (!active && !starting) || tombstone || started !== startHash(wanted)
+): boolean =>
+  (!active && !starting) ||
+  tombstone ||
+  started !== startHash(wanted) ||
+  // Written by a run that ended before the start: it would come into force with any later one.
+  (registries === 'kit' && wanted.registries === undefined)
+
+type Started = Pick<HostState, 'active' | 'starting' | 'tombstone' | 'started' | 'registries'>
 
 /** Compares every file with its checksum. @throws KitError exit 3 or 7, see PinnedFile.prove */
 export const proveAll = async (artifacts: readonly PinnedFile[]): Promise<void> =>
@@ -101,10 +112,12 @@ export async function copyArtifacts(host: Host, artifacts: readonly Artifact[]):
  * @throws KitError exit 9 when one cannot be written; exit 3, 6, 9, 130 or 143, see Host.read; what the gate throws
  *   (Writes.make)
  */
-export async function writeConfig(host: Host, { role, config, pods, proxy }: DesiredState): Promise<void> {
+export async function writeConfig(host: Host, wanted: DesiredState): Promise<void> {
+  const { role, config, pods, proxy, registries } = wanted
   await host.put(paths.uninstall, '0755', uninstallScript(pods))
   await host.put(paths.config, '0600', config)
   if (proxy !== undefined) await host.put(paths.proxy, '0600', proxy)
+  await writeRegistries(host, registries)
   if (await host.put(unitPath(role), '0644', unitText(role, proxy !== undefined)))
     await host.change('systemctl daemon-reload', ['systemctl', 'daemon-reload'])
 }
@@ -113,7 +126,7 @@ export async function writeConfig(host: Host, { role, config, pods, proxy }: Des
  * What K3s' own installer also does: links to its tools on servers, where a name is free. And creates the file without
  * which K3s imports every tarball of images at every start, which takes minutes for large ones.
  */
-const besidesK3s = ({ role, proxy }: DesiredState): string =>
+const besidesK3s = ({ role, proxy, registries }: DesiredState): string =>
   [
     ...(role === 'server'
       ? [
@@ -127,6 +140,7 @@ const besidesK3s = ({ role, proxy }: DesiredState): string =>
     `[ -e ${paths.images}/.cache.json ] || : >${paths.images}/.cache.json`,
     // A file that is no longer used may contain a password.
     ...(proxy === undefined ? [`rm -f ${paths.proxy}`] : []),
+    ...dropRegistries(registries),
     '',
   ].join('; ')
 

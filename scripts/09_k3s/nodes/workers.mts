@@ -23,6 +23,7 @@ import {
   type DesiredState,
 } from './install.mts'
 import { requireOneRelease } from './one-release.mts'
+import { registriesOf, requireOwnRegistries, type Registries } from './registries.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
 import { deleteStrayPods } from './pod-addresses.mts'
@@ -64,6 +65,7 @@ export async function ensureWorkers({
     masters: servers.length,
     pods: settings.CLUSTER_CIDR,
     proxy: proxyEnvironment(settings),
+    registries: registriesOf(settings),
     until,
   }
   const limit = createLimit(settings.JOIN_PARALLEL)
@@ -119,6 +121,7 @@ interface Joining extends WorkersView {
   readonly masters: number
   readonly pods: string
   readonly proxy: string | undefined
+  readonly registries: Registries | undefined
   readonly until: Until
 }
 
@@ -134,16 +137,19 @@ async function join({
   masters,
   pods,
   proxy,
+  registries,
   until,
 }: Joining): Promise<boolean> {
   const state = await readState(worker, imagesOf(artifacts))
   requireNodes([state], 'worker', env, masters)
+  requireOwnRegistries([state], registries)
   const wanted: DesiredState = {
     role: 'agent',
     config: agentConfig(state, state.joins ?? (await gate()).address, token),
     artifacts,
     pods,
     proxy,
+    registries,
   }
   await copyArtifacts(worker, artifacts)
   await writeConfig(worker, wanted)

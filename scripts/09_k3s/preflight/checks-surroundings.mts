@@ -1,5 +1,6 @@
 import { failed, passed, warning } from '../../../lib/checks/checks.mts'
 import { isLoop, isUsable, nameServersOf } from '../prepare/resolv-conf.mts'
+import { paths } from '../host/paths.mts'
 import { must, should, type HostCheck } from './check.mts'
 
 // What else runs or is configured on the host: Docker, iptables, fail2ban, resolvers, proxies.
@@ -108,6 +109,17 @@ export const surroundings: readonly HostCheck[] = [
         set.length === 0 || said.has('proxy', 'no_proxy'),
         set.map((words) => words.join(' ')).join(', ') || 'none',
       )
+    },
+  },
+  {
+    id: 'host.registries',
+    title: 'Mirrors of registries are as the settings say',
+    fix: `take what ${paths.registries} says into HOSTS_MIRROR and the settings beside it, then move the file away; with HOSTS_MIRROR empty it stays in force, and the kit leaves it alone`,
+    waivable: false,
+    ask({ said, settings: { HOSTS_MIRROR } }) {
+      if (!said.has('registries')) return passed(HOSTS_MIRROR === undefined ? 'none' : 'none but the kit’s')
+      const seen = `${paths.registries}, which the kit did not write`
+      return HOSTS_MIRROR === undefined ? warning(seen) : failed(seen)
     },
   },
 ]

@@ -1,5 +1,5 @@
 import { addressesPart, joinedPart } from '../host/joined.mts'
-import { signature } from '../host/paths.mts'
+import { paths, signature } from '../host/paths.mts'
 import { policyModules } from '../prepare/kernel.mts'
 import { modules, preparedPart, prologue } from '../prepare/script.mts'
 
@@ -87,9 +87,10 @@ say cpus "$(nproc)"
 awk '/^MemTotal|^MemAvailable/ { sub(":", ""); print tolower($1), $2 }' /proc/meminfo
 awk 'NR > 1 { print "swap", $1, $3 }' /proc/swaps
 say init "$(cat /proc/1/comm)"
-has systemctl && say systemd "$(systemctl --version | awk 'NR == 1 { print $2 }')" && say state "$(systemctl is-system-running)"
-has systemd-detect-virt && say virt "$(systemd-detect-virt)"
-[ -e /run/reboot-required ] && say reboot "$(cat /run/reboot-required.pkgs | head -n 3 | tr '\\n' ' ')required"
+say systemd "$(systemctl --version | awk 'NR == 1 { print $2 }')"
+say state "$(systemctl is-system-running)"
+say virt "$(systemd-detect-virt)"
+[ -e /run/reboot-required ] && say reboot "$(head -n 3 /run/reboot-required.pkgs | tr '\\n' ' ')required"
 for path in data:/var/lib/rancher/k3s/agent/containerd kubelet:/var/lib/kubelet db:/var/lib/rancher/k3s/server/db; do
   key=\${path%:*} path=\${path#*:}
   while [ ! -d "$path" ]; do path=\${path%/*}; done
@@ -108,14 +109,14 @@ probe=$(mktemp -d "$db/.keybuzz-probe.XXXXXX") && {
   written=$(awk '/records out/ { split($1, part, "+"); print part[1] }' "$probe/said")
   [ "\${written:-0}" -gt 0 ] && say fsync "$(( (end - begin) / 1000 / written ))"
 }
-for name in ${[...modules, ...netfilter].join(' ')}; do has modprobe && modprobe -n -q "$name" && say module "$name"; done
+for name in ${[...modules, ...netfilter].join(' ')}; do modprobe -n -q "$name" && say module "$name"; done
 sysctls ${sysctls.join(' ')}
 if [ -r /sys/fs/cgroup/cgroup.controllers ]; then say cgroup "2 $(cat /sys/fs/cgroup/cgroup.controllers)"
 else say cgroup "1 $(awk 'NR > 1 && $4 == 1 { printf "%s ", $1 }' /proc/cgroups)"; fi
 [ -r /sys/module/apparmor/parameters/enabled ] && say apparmor "$(cat /sys/module/apparmor/parameters/enabled) $(has apparmor_parser && echo parser)"
 has getenforce && say selinux "$(getenforce) $(ls /usr/share/selinux/packages/k3s.pp*)"
 [ -r /proc/sys/kernel/seccomp/actions_avail ] && say seccomp yes
-has timedatectl && say ntp "$(timedatectl show --property NTPSynchronized --value)"
+say ntp "$(timedatectl show --property NTPSynchronized --value)"
 say hostname "$(hostname)"
 say machineid "$(cat /etc/machine-id)"
 say product "$(cat /sys/class/dmi/id/product_uuid)"
@@ -124,7 +125,7 @@ awk -v n="$(hostname)" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == n) print "ho
 ${addressesPart}
 ip -o link show | awk -F'[ :@]+' '{ for (i = 3; i < NF; i++) { if ($i == "mtu") m = $(i + 1); if ($i == "state") s = $(i + 1) } print "link", $2, m, s }'
 ip -4 route show | sed 's/^/route /'
-has ss && ss -Hlntup | while read -r protocol _ _ _ local _ process; do
+ss -Hlntup | while read -r protocol _ _ _ local _ process; do
   pid=\${process#*pid=} who=\${process#*\\"}
   case $(readlink "/proc/\${pid%%,*}/exe") in /usr/local/bin/k3s* | /var/lib/rancher/k3s/*) who=k3s ;; */node_exporter) grep -q kubepods "/proc/\${pid%%,*}/cgroup" && who=pod ;; esac
   say port "$protocol \${local##*:} \${who%%\\"*}"
@@ -134,21 +135,23 @@ systemctl is-enabled --quiet nm-cloud-setup nm-cloud-setup.timer && say unit nm-
 grep -hs '^flush ruleset' /etc/nftables.conf /etc/sysconfig/nftables.conf
 has firewall-cmd && say firewalld "$(firewall-cmd --version) $(grep ^FirewallB /etc/firewalld/firewalld.conf)"
 grep -hs '^ *Unattended-Upgrade::Automatic-Reboot ' /etc/apt/apt.conf.d/*
-has iptables && say iptables "$(iptables -V | awk '{ print $2, $3 }')" && iptables -S | sed -n 's/^-[AP] [IF][NO]/rule &/p'
+say iptables "$(iptables -V | awk '{ print $2, $3 }')"
+iptables -S | sed -n 's/^-[AP] [IF][NO]/rule &/p'
 { iptables-save; nft list ruleset; } | grep -qE ':KUBE-|chain KUBE-| kube-proxy' && say chains KUBE
-has lsattr && lsattr /etc/resolv.conf | awk '$1 ~ /i/ { print "immutable /etc/resolv.conf" }'
+lsattr /etc/resolv.conf | awk '$1 ~ /i/ { print "immutable /etc/resolv.conf" }'
 for name in http_proxy https_proxy no_proxy; do
   eval "value=\\$$name"; [ -n "$value" ] || value=$(sed -n "s/^$name=//Ip" /etc/environment | tail -n 1)
   [ -n "$value" ] && say proxy "$name $(echo "$value" | sed -E 's|^([a-z0-9]+://)?.*@|\\1***@|')"
 done
 for path in ${leftovers.join(' ')}; do [ -e "$path" ] && [ -n "$(ls -A "$path")" ] && say leftover "$path"; done
 for name in kubeadm kubelet rke2 k0s microk8s; do has "$name" && say program "$name"; done
-grep -qs '${signature}' /etc/rancher/k3s/config.yaml && say ours yes
+say ours "$(grep -ls '${signature}' ${paths.config})"
+say registries "$(grep -Ls '${signature}' ${paths.registries})"
 ${joinedPart}for name in ${tools.join(' ')}; do has "$name" || say missing "$name"; done
 case ":$PATH:" in *:/usr/local/bin:*) ;; *) say path missing ;; esac
 say nofile "$(ulimit -n)"
 say journal "$([ -d /var/log/journal ] && echo persistent || echo volatile)"
-has fuser && fuser /var/lib/dpkg/lock-frontend >/dev/null && say dpkg locked
+fuser /var/lib/dpkg/lock-frontend >/dev/null && say dpkg locked
 ${preparedPart}say ended "$(date +%s.%N)"
 say end 1
 `

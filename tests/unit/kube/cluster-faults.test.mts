@@ -177,6 +177,18 @@ test('metrics without a pod, and all DNS on one of several nodes, are notes', as
   assert.deepEqual(alone, none)
 })
 
+test('the provisioner of K3s is one pod: more, or none, is a note with the way back', async () => {
+  const notesWith = async (replicas?: number) =>
+    (await textsOf(...nodes, ingress, dns, deployment('local-path-provisioner', '', replicas))).notes
+  const next = 'kubectl --namespace kube-system scale deployment/local-path-provisioner --replicas=1'
+  const name = 'Deployment kube-system/local-path-provisioner'
+  assert.deepEqual([await notesWith(), await notesWith(1)], [[], []])
+  assert.deepEqual(await notesWith(2), [
+    `${name} wants 2 pods: it must be one, for it elects no leader and each makes the same volume|${next}`,
+  ])
+  assert.deepEqual(await notesWith(0), [`${name} is scaled to 0: no new volume is made|${next}`])
+})
+
 test('the overview tells the nodes, and the worst fault of the cluster', async () => {
   assert.equal(clusterNow((await look(...nodes, ingress, dns)).look), '2 of 2 nodes ready')
   const short = node('k8s-3', { conditions: { DiskPressure: 'True' } })

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +9,7 @@ import { definitionsIn } from '../../../lib/kube/apply/definitions.mts'
 import { findHelm, helmOf, manifestsIn, type Chart } from '../../../lib/kube/helm.mts'
 import { firstDifference } from '../../../lib/kube/manifest-difference.mts'
 import type { Manifest } from '../../../lib/kube/types.mts'
+import { realHelm } from './real-helm.mts'
 
 // What the kit asks of helm and takes from it: with a stand-in that prints, and where there is one with helm itself.
 
@@ -132,21 +132,11 @@ for (const [what, one, other, where] of [
   test(`where two renders differ: ${what}`, () => assert.equal(firstDifference(one, other), where))
 }
 
-const given = process.env['KEYBUZZ_HELM']
-/** A helm of this machine, for the tests that need a real one. */
-function realHelm(): string | undefined {
-  try {
-    return given ?? execFileSync('sh', ['-c', 'command -v helm'], { encoding: 'utf8' }).trim()
-  } catch {
-    return undefined
-  }
-}
-const real = realHelm()
-const skip = real === undefined ? 'no helm on this machine' : false
+const { real, skip } = realHelm()
 const small = { ...chart, file: join(root, 'tests/fixtures/chart') }
 
 test('helm itself: objects, definitions, namespaces, no nulls', { skip }, async () => {
-  const helm = helmOf(real ?? '')
+  const helm = helmOf(real)
   const objects = await helm.render(small, { size: '2Gi', hook: true })
   assert.deepEqual(objects.map(({ kind, metadata }) => `${kind} ${metadata?.namespace ?? ''}`).toSorted(), [
     'ClusterRole ',
@@ -168,13 +158,13 @@ for (const [values, message] of [
   [{ broken: true }, /apiVersion is missing|does not render/],
 ] as const) {
   test(`helm itself: ${JSON.stringify(values)} is refused`, { skip }, async () => {
-    await assert.rejects(helmOf(real ?? '').render(small, values), fails(exitCodes.preflight, message))
+    await assert.rejects(helmOf(real).render(small, values), fails(exitCodes.preflight, message))
   })
 }
 
 test('helm itself: a Kubernetes that is too old for the chart', { skip }, async () => {
   await assert.rejects(
-    helmOf(real ?? '').render({ ...small, kubernetes: 'v1.20.0' }, {}),
+    helmOf(real).render({ ...small, kubernetes: 'v1.20.0' }, {}),
     (thrown) => thrown instanceof KitError && /kubeVersion/.test(thrown.details.join(' ')),
   )
 })

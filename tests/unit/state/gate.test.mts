@@ -90,6 +90,7 @@ const look: Look = {
   namespaces: [],
   dns: serving,
   metrics: serving,
+  provisioner: undefined,
 }
 
 test('the gate opens on a verification that passed, and says on a line of its own that a newer one failed', async (context) => {

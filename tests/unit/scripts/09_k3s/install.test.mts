@@ -43,6 +43,7 @@ const state = (name: string, rest: Partial<HostState> = {}): HostState => ({
   program: undefined,
   leaving: false,
   registered: false,
+  registries: 'none',
   images: { noted: [], gone: [] },
   ...rest,
 })
@@ -175,6 +176,7 @@ test('a service is started anew when its program or its configuration is another
     artifacts: artifactsOf(versions),
     pods: '10.42.0.0/16',
     proxy: undefined,
+    registries: undefined,
   } as const
   assert.ok(needsStart(one, wanted))
   assert.ok(needsStart({ ...one, active: true, started: 'something else' }, wanted))
@@ -201,6 +203,7 @@ test('what a service was started with is a hash of its tokens too: only root can
       config: 'token: weak',
       artifacts: [],
       proxy: undefined,
+      registries: undefined,
     } as const
     let marked = ''
     const change = (_what: string, words: readonly string[], options?: { input?: string }) => {
@@ -215,6 +218,8 @@ test('what a service was started with is a hash of its tokens too: only root can
         .replaceAll(paths.resolvConf, join(folder, 'resolv.conf'))
         .replaceAll(paths.images, join(folder, 'images'))
         .replaceAll(paths.proxy, join(folder, 'proxy.env'))
+        .replaceAll(paths.registries, join(folder, 'registries.yaml'))
+        .replaceAll(paths.mirrorCa, join(folder, 'mirror-ca.pem'))
         .replaceAll('/usr/local/bin', folder)
       writeFileSync(join(folder, 'resolv.conf'), 'nameserver 192.0.2.53\n')
       writeFileSync(join(folder, 'started'), 'of an earlier kit', { mode: 0o644 })

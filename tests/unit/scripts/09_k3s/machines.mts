@@ -6,7 +6,7 @@ import { root } from '../../../../lib/base/files.mts'
 import type { Host } from '../../../../lib/hosts/host.mts'
 import type { Hosts } from '../../../../lib/hosts/hosts.mts'
 import type { Until } from '../../../../lib/base/poll.mts'
-import { paths } from '../../../../scripts/09_k3s/host/paths.mts'
+import { paths, signature } from '../../../../scripts/09_k3s/host/paths.mts'
 
 // Machines in memory that answer what module 9 asks and do what it tells them, so that a run can be killed after
 // each of its writes, and every start of a server be looked at.
@@ -232,6 +232,8 @@ function act(
   if (what.startsWith('start ')) {
     startService(world, one)
     one.started = input.trim()
+    if (words.join(' ').includes(`rm -f ${paths.registries}`) && mirrorOf(one) === 'kit')
+      one.files.delete(paths.registries)
   } else if (what.startsWith('delete node ')) {
     const name = what.slice('delete node '.length)
     if (!words.includes('--wait=false')) world.broken.push(`${name} was deleted by a command that waits`)
@@ -405,8 +407,13 @@ const stateOf = (world: World, one: Machine): string =>
     ...(one.joins === '' ? [] : [`joins=${one.joins}`]),
     ...(one.started === '' ? [] : [`started=${one.started}`]),
     ...(one.files.has('/etc/rancher/keybuzz.leaving') ? ['leaving=yes'] : []),
+    ...(one.files.has(paths.registries) ? [`registries=${mirrorOf(one) === 'kit' ? 1 : 0}`] : []),
     imagesOf(one),
   ].join('\n')
+
+/** Who wrote what it has of a mirror. */
+const mirrorOf = ({ files }: Machine): 'kit' | 'other' =>
+  files.get(paths.registries)?.startsWith(signature) === true ? 'kit' : 'other'
 
 function wholenessOf(world: World, one: Machine): string {
   // The process that ends is healthy to the last.

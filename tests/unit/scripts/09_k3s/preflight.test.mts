@@ -305,6 +305,11 @@ const faults: Readonly<Record<string, readonly [given: Given, result: 'failed' |
     'host.resolver-search': [said('search 1', 'search 6'), 'warning', /6/],
     'host.resolver-mutable': [also('immutable /etc/resolv.conf'), 'warning', /immutable/],
     'host.proxy': [also('proxy http_proxy http://192.0.2.9:3128'), 'warning', /3128/],
+    'host.registries': [
+      also('registries /etc/rancher/k3s/registries.yaml'),
+      'warning',
+      /registries\.yaml, which the kit did not/,
+    ],
   }
 
 for (const { id } of hostChecks) {
@@ -389,12 +394,12 @@ test('the script tells a node_exporter of a pod by its control group', () => {
       line('node_exporter', 12, 9101),
       line('nginx', 13, 80),
     ]
-    const part = /has ss && ss -Hlntup.*?done \| sort -u\n/s.exec(preflightScript)?.[0] ?? ''
+    const part = /ss -Hlntup.*?done \| sort -u\n/s.exec(preflightScript)?.[0] ?? ''
     const said = execFileSync(
       'sh',
       [
         '-c',
-        `has() { true; }; say() { echo "$@"; }; ss() { cat <<'END'\n${listening.join('\n')}\nEND\n}\n${part.replaceAll('/proc/', `${folder}/`)}`,
+        `say() { echo "$@"; }; ss() { cat <<'END'\n${listening.join('\n')}\nEND\n}\n${part.replaceAll('/proc/', `${folder}/`)}`,
       ],
       { encoding: 'utf8' },
     )

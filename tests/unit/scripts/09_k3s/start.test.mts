@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { sensitive } from '../../../../lib/base/sensitive.mts'
 import type { Host } from '../../../../lib/hosts/host.mts'
+import { paths, signature } from '../../../../scripts/09_k3s/host/paths.mts'
 import { unitText } from '../../../../scripts/09_k3s/nodes/config.mts'
 import type { HostState } from '../../../../scripts/09_k3s/nodes/host-state.mts'
 import {
@@ -38,7 +39,7 @@ mkdirSync(join(folder, 'etc/rancher/k3s'), { recursive: true })
 mkdirSync(join(folder, 'tools'))
 writeFileSync(join(folder, 'etc/rancher/k3s/resolv.conf'), 'nameserver 192.0.2.53\n')
 writeFileSync(join(bin, 'k3s'), '#!/bin/sh\n', { mode: 0o755 })
-for (const name of ['ln', 'mkdir', 'rm']) symlinkSync(`/bin/${name}`, join(folder, 'tools', name))
+for (const name of ['grep', 'ln', 'mkdir', 'rm']) symlinkSync(`/bin/${name}`, join(folder, 'tools', name))
 for (const name of ['systemctl', 'crictl'])
   writeFileSync(join(folder, 'tools', name), `#!/bin/sh\n# Stand-in of ${name}.\n`, { mode: 0o755 })
 
@@ -48,6 +49,7 @@ const wantedOf = (more: Partial<DesiredState> = {}): DesiredState => ({
   pods: '10.42.0.0/16',
   artifacts: [],
   proxy: undefined,
+  registries: undefined,
   ...more,
 })
 
@@ -87,7 +89,6 @@ test('where SELinux enforces, K3s is told by its environment once, and its progr
   const file = join(folder, 'etc/default/k3s-agent')
   const calls = join(folder, 'calls')
   mkdirSync(join(folder, 'etc/default'))
-  symlinkSync('/bin/grep', join(folder, 'tools/grep'))
   const standIn = (name: string, body: string) =>
     writeFileSync(join(folder, 'tools', name), `#!/bin/sh\n# Stand-in of ${name}.\n${body}\n`, {
       mode: 0o755,
@@ -166,4 +167,24 @@ test('another proxy starts the service anew; one that was taken away goes from t
   assert.equal(existsSync(file), true)
   await startOn(wantedOf())
   assert.equal(existsSync(file), false)
+})
+
+test('a mirror that was taken away goes from the host with its CA; a file of somebody else stays', async () => {
+  const [file, ca] = [paths.registries, paths.mirrorCa].map((path) => join(folder, path)) as [string, string]
+  const mirrored = wantedOf({ registries: { text: `${signature}\nmirrors: {}\n`, ca: 'PEM' } })
+  const lay = (text: string) => {
+    writeFileSync(file, text)
+    writeFileSync(ca, 'PEM')
+  }
+  lay(mirrored.registries?.text ?? '')
+  await startOn(mirrored)
+  assert.deepEqual([existsSync(file), existsSync(ca)], [true, true])
+  await startOn(wantedOf({ registries: { text: mirrored.registries?.text ?? '', ca: undefined } }))
+  assert.deepEqual([existsSync(file), existsSync(ca)], [true, false])
+  lay(mirrored.registries?.text ?? '')
+  await startOn(wantedOf())
+  assert.deepEqual([existsSync(file), existsSync(ca)], [false, false])
+  lay('mirrors: {}\n')
+  await startOn(wantedOf())
+  assert.equal(readFileSync(file, 'utf8'), 'mirrors: {}\n')
 })
