@@ -114,7 +114,13 @@ function filesIn(words, wanted) {
     ),
   )
   return [...names].map((name) => {
+    // Where it is false the real one leaves it out.
     const [, contents, perms, fails] = ofFile.map((start) => wanted(start + name))
-    return { name: name.toLowerCase(), contents, perms, error_on_missing_key: readBoolean(fails, making) }
+    return {
+      name: name.toLowerCase(),
+      contents,
+      perms,
+      error_on_missing_key: readBoolean(fails, making) || undefined,
+    }
   })
 }

@@ -7,7 +7,7 @@ const home = '/home/vault'
 
 /**
  * The patch for a pod; undefined for one that does not ask.
- * @param injector what the injector's environment says: image, cacert, namespace, resources, maxBackoff, and defaults
+ * @param injector what the injector's environment says of the containers it adds (environment.mjs)
  * @throws Refusal for a pod that cannot be injected
  */
 export function patchFor(pod, namespace, injector) {

@@ -5,7 +5,7 @@ import { patchFor } from './patch.mjs'
 /**
  * The answer to a request: { status, json } or { status, text }.
  * @param request method, path, type (the content type) and body, a text
- * @param injector what the injector's environment says
+ * @param injector what the injector's environment says of the containers it adds
  */
 export function answer({ method, path, type = '', body }, injector, log) {
   if (path === '/health/ready') return { status: 204, text: '' }

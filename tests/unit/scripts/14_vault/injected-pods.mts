@@ -1,5 +1,5 @@
 import type { Module } from '../../../../lib/run/module.mts'
-import type { Pod } from '../../../../lib/kube/types.mts'
+import type { Pod, PodTemplateSpec } from '../../../../lib/kube/types.mts'
 import { keybuzz } from '../../../../scripts/10_keybuzz/module.mts'
 import { chatwoot } from '../../../../scripts/11_chatwoot/module.mts'
 import { n8n } from '../../../../scripts/12_n8n/module.mts'
@@ -8,7 +8,6 @@ import { checkPod } from '../../../../scripts/14_vault/check-pod.mts'
 import { podWithoutVault } from '../../../../scripts/14_vault/trial.mts'
 import { llm } from '../../../../scripts/15_llm/module.mts'
 import { objectsOf, templatesOf } from '../../vault/world.mts'
-import { podOf } from './injector.mts'
 import { images, settingsFor } from './settings.mts'
 
 // Every pod for which the kit asks the injector, by what it is.
@@ -37,6 +36,9 @@ const modules: readonly (readonly [Module, Record<string, string>])[] = [
   [llm as unknown as Module, {}],
 ]
 
+/** The pod that a workload makes of its template. */
+const podOf = (template: PodTemplateSpec) => ({ apiVersion: 'v1', kind: 'Pod', ...template }) as Pod
+
 const prefix = 'vault.hashicorp.com/'
 
 /** The pods with this method of logging in, by module and workload: `12_n8n worker`. */
@@ -49,14 +51,14 @@ export function injectedPods(method: string): Map<string, Pod> {
   }
   const check = checkPod(settingsFor(settings), images)
   const found = new Map<string, Pod>([
-    ['14_vault check', podOf(templatesOf([check])[0] ?? {}) as Pod],
+    ['14_vault check', podOf(templatesOf([check])[0] ?? {})],
     ['14_vault drill', podWithoutVault(check) as Pod],
   ])
   for (const [module, more] of modules) {
     templatesOf(objectsOf(module, { ...settings, ...more })).forEach((template, at) => {
       if (template.metadata?.annotations?.[`${prefix}agent-inject`] === undefined) return
       const part = template.metadata.labels?.['app.kubernetes.io/component'] ?? 'job'
-      found.set(`${module.number}_${module.slug} ${at} ${part}`, podOf(template) as Pod)
+      found.set(`${module.number}_${module.slug} ${at} ${part}`, podOf(template))
     })
   }
   return found

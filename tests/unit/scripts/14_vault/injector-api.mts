@@ -56,8 +56,13 @@ const discovered: Readonly<Record<string, object>> = {
   },
 }
 
+interface Reply {
+  readonly code: number
+  readonly body: object
+}
+
 /** A Status, as the API server says no. */
-const problem = (code: number, reason: string) => ({
+const problem = (code: number, reason: string): Reply => ({
   code,
   body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason, message: reason, details: {}, code },
 })
@@ -75,19 +80,24 @@ export async function startInjectorApi(pods: readonly string[]): Promise<Injecto
   const under = (path: string) =>
     [...objects].flatMap(([one, object]) => (one.startsWith(`${path}/`) ? [object] : []))
 
-  function write(method: string, path: string, type: string, body: string): ReturnType<typeof problem> {
+  function write(method: string, path: string, type: string, body: string): Reply {
     writes.push(`${method} ${path}`)
-    const sent = (type.includes('json') && body !== '' ? JSON.parse(body) : {}) as Stored &
-      [{ value: string }]
+    const sent: unknown = type.includes('json') && body !== '' ? JSON.parse(body) : {}
+    if (method === 'POST') return create(path, sent as Stored)
     if (method === 'DELETE') objects.delete(path)
-    if (method === 'PATCH') (objects.get(path) as Stored).webhooks![0].clientConfig.caBundle = sent[0].value
-    if (method === 'PUT') objects.set(path, sent)
-    if (method !== 'POST') return { code: 200, body: (objects.get(path) ?? sent) as never }
+    if (method === 'PUT') objects.set(path, sent as Stored)
+    const [first] = (objects.get(path) as Stored | undefined)?.webhooks ?? []
+    if (method === 'PATCH' && first !== undefined)
+      first.clientConfig.caBundle = (sent as [{ value: string }])[0].value
+    return { code: 200, body: objects.get(path) ?? {} }
+  }
+
+  function create(path: string, { metadata, ...rest }: Stored): Reply {
     const name = path.endsWith('configmaps') ? 'vault-k8s-leader' : 'vault-injector-certs'
     if (objects.has(`${path}/${name}`)) return problem(409, 'AlreadyExists')
-    const made = { ...sent, metadata: { ...sent.metadata, name, namespace: 'vault-injector', uid: 'u' } }
-    objects.set(`${path}/${name}`, made)
-    return { code: 201, body: made as never }
+    const body = { ...rest, metadata: { ...metadata, name, namespace: 'vault-injector', uid: 'u' } }
+    objects.set(`${path}/${name}`, body)
+    return { code: 201, body }
   }
 
   /** The objects there are, then the mark that these were all; nothing comes after it. */

@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Container, Pod } from '../../../../lib/kube/types.mts'
-import { makeAuthority } from '../../backends/authority.mts'
 import { annotated, injectedPods } from './injected-pods.mts'
 import { startInjectorApi, type InjectorApi } from './injector-api.mts'
 import { ready, standIn, startInjector, unpackReal, withoutPart, type Injector } from './injector.mts'
-import { settingsFor } from './settings.mts'
+import { opened, recorded, settingsOf, type Operation } from './opened-patch.mts'
 
 // The stand-in of the injector against the real vault-k8s: the same pods, the same environment, the same answers.
 
@@ -17,24 +16,11 @@ interface Pair {
   readonly standIn: Injector
 }
 
-interface Operation {
-  readonly op: string
-  readonly path: string
-  readonly value?: unknown
-}
-
 const options = { skip: withoutPart }
 const methods = ['kubernetes', 'jwt'] as const
 const folder = mkdtempSync(join(tmpdir(), 'keybuzz-real-injector-'))
 const apis: Record<string, InjectorApi> = {}
 const pairs: Record<string, Pair> = {}
-
-/** Settings of module 14: with jwt also a CA and a namespace. */
-const settingsOf = (method: string) =>
-  settingsFor({
-    VAULT_AUTH_METHOD: method,
-    ...(method === 'jwt' ? { VAULT_CA: makeAuthority().ca, VAULT_NAMESPACE: 'teams' } : {}),
-  })
 
 before(async () => {
   if (withoutPart !== false) return
@@ -58,38 +44,6 @@ after(async () => {
   await Promise.all(Object.values(apis).map((api) => api.close()))
   rmSync(folder, { recursive: true, force: true })
 })
-
-const decoded = (text: string) => Buffer.from(text, 'base64').toString('utf8')
-
-/** The agent's configuration as an object. The real injector lists its files in another order each time. */
-function readable(name: string, value: unknown): unknown {
-  if (name !== 'VAULT_CONFIG') return value
-  const config = JSON.parse(decoded(String(value))) as { template: { destination: string }[] }
-  return {
-    ...config,
-    template: config.template.toSorted((a, b) => a.destination.localeCompare(b.destination)),
-  }
-}
-
-const withConfig = (container: Container) => ({
-  ...container,
-  env: container.env?.map(({ name, value, ...more }) => ({ name, value: readable(name, value), ...more })),
-})
-
-/** An answer with its patch as objects. The order of its operations and of everything else in them has a meaning. */
-function opened({ patch, ...answer }: Record<string, unknown>): Record<string, unknown> {
-  if (typeof patch !== 'string') return answer
-  const containers = /^\/spec\/(initContainers|containers)(\/-)?$/
-  const operations = (JSON.parse(decoded(patch)) as Operation[]).map((one) =>
-    containers.test(one.path) && one.op === 'add'
-      ? {
-          ...one,
-          value: Array.isArray(one.value) ? one.value.map(withConfig) : withConfig(one.value as Container),
-        }
-      : one,
-  )
-  return { ...answer, operations }
-}
 
 /** What both say of a pod; they must say the same. */
 async function agreed(method: string, pod: object, namespace?: string): Promise<Record<string, unknown>> {
@@ -119,6 +73,13 @@ for (const method of methods) {
   })
 }
 
+test('what is recorded of the real one is what it answers', options, async () => {
+  for (const method of methods) {
+    const pod = injectedPods(method).get('14_vault check') as Pod
+    assert.deepEqual(recorded()[method], await agreed(method, pod))
+  }
+})
+
 const check = (): Pod => injectedPods('kubernetes').get('14_vault check') as Pod
 const podWith = (change: (pod: Pod & { spec: NonNullable<Pod['spec']> }) => void): Pod => {
   const pod = structuredClone(check()) as Pod & { spec: NonNullable<Pod['spec']> }
@@ -130,9 +91,11 @@ test(
   'pods that no module has yet: own init containers, the agent’s last, several containers, other names',
   options,
   async () => {
+    // As the API server sends them: with resources, empty too.
+    // As the API server sends them: with resources, empty ones too.
     const own: Container[] = [
-      { name: 'plain', image: 'x' },
-      { name: 'mounts', image: 'x', volumeMounts: [{ name: 'v', mountPath: '/v' }] },
+      { name: 'plain', image: 'x', resources: {} },
+      { name: 'mounts', image: 'x', resources: {}, volumeMounts: [{ name: 'v', mountPath: '/v' }] },
     ]
     const pods = {
       first: podWith(({ spec }) => (spec.initContainers = own)),

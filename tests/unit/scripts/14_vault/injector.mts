@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { TLSSocket } from 'node:tls'
-import { root } from '../../../../lib/base/files.mts'
-import type { Deployment, PodTemplateSpec } from '../../../../lib/kube/types.mts'
+import type { Deployment } from '../../../../lib/kube/types.mts'
 import { injector } from '../../../../scripts/14_vault/manifests.mts'
 import type { VaultSettings } from '../../../../scripts/14_vault/settings.mts'
 import { freePort } from '../../free-port.mts'
 import type { InjectorApi } from './injector-api.mts'
 import { images } from './settings.mts'
+import { standInFolder } from './standin-parts.mts'
 
 // Injectors on loopback, the practice platform's stand-in and the real vault-k8s: each in a mount namespace with the folder of
 // a service account, and with the environment of the kit's own Deployment.
@@ -37,7 +37,7 @@ export const withoutPart: string | false =
 /** The command of an injector. */
 export type Program = readonly string[]
 
-export const standIn: Program = [process.execPath, join(root, 'tests/practice/images/injector/injector.mjs')]
+export const standIn: Program = [process.execPath, join(standInFolder, 'injector.mjs')]
 
 /** Unpacks the real one. @param folder where to */
 export function unpackReal(folder: string): Program {
@@ -50,7 +50,7 @@ export function unpackReal(folder: string): Program {
 }
 
 /** The environment of the container of the kit's Deployment, as the kubelet would make it of its references. */
-function environment(settings: VaultSettings, pod: string): Record<string, string> {
+export function environment(settings: VaultSettings, pod = 'pod-a'): Record<string, string> {
   const found = injector(settings, images).find(({ kind }) => kind === 'Deployment') as Deployment
   const [container] = found.spec?.template.spec?.containers ?? []
   const fields: Readonly<Record<string, string>> = {
@@ -92,9 +92,6 @@ const admission = (object: object, namespace: string) =>
     apiVersion: 'admission.k8s.io/v1',
     request: { uid: 'u-1', operation: 'CREATE', namespace, object },
   })
-
-/** The pod that a workload makes of its template. */
-export const podOf = (template: PodTemplateSpec) => ({ apiVersion: 'v1', kind: 'Pod', ...template })
 
 /** Starts an injector as the pod of this name. @param more variables in place of the kit's; undefined for none */
 export async function startInjector(
@@ -160,7 +157,7 @@ export async function startInjector(
     async end() {
       child.kill('SIGTERM')
       const [code] = (await ended) as [number | null]
-      rmSync(folder, { recursive: true })
+      rmSync(folder, { recursive: true, force: true })
       return code
     },
   }
