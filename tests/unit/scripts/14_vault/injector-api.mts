@@ -5,9 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { webhook } from '../../../../scripts/14_vault/webhook.mts'
 import { makeAuthority } from '../../backends/authority.mts'
+import { isAllowed } from './allowed.mts'
 
 // The API server as the injector asks it: objects by their path, over HTTPS. The real injector finds kinds first, watches
-// what the stand-in lists, and writes protobuf, of which only the kind and path are of interest here.
+// what the stand-in lists, and writes protobuf, of which only the kind and path are of interest here. Who asks for more than
+// the kit's RBAC allows is refused.
 
 export const hookPath =
   '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/keybuzz-vault-injector'
@@ -114,11 +116,14 @@ export async function startInjectorApi(pods: readonly string[]): Promise<Injecto
     void text(request).then((body) => {
       const { method = '', headers } = request
       const { pathname: path, searchParams } = new URL(request.url ?? '', 'https://api')
-      if (searchParams.get('watch') === 'true') return watch(path, response)
+      const isWatch = searchParams.get('watch') === 'true'
+      const isRefused = !isAllowed(method, path, isWatch)
+      if (isWatch && !isRefused) return watch(path, response)
       const isList = /\/(secrets|mutatingwebhookconfigurations)$/.test(path)
       const found = discovered[path] ?? objects.get(path)
-      const { code, body: sent } =
-        method !== 'GET'
+      const { code, body: sent } = isRefused
+        ? problem(403, `Forbidden: ${method} ${path}`)
+        : method !== 'GET'
           ? write(method, path, headers['content-type'] ?? '', body)
           : isList
             ? { code: 200, body: { metadata: { resourceVersion: '5' }, items: under(path) } }
