@@ -49,6 +49,9 @@ const server = createServer(async (request, response) => {
   }
 })
 
+// Longer than the API server keeps an idle connection: it must not send a review to one that is just closing.
+server.keepAliveTimeout = 120_000
+
 /** With its first certificate it begins to listen: ready means that it has one. */
 function serve(certificate) {
   server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' })

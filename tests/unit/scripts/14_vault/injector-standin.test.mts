@@ -34,6 +34,14 @@ test('the pod of the checks gets what the real one gave it, by either method', (
     assert.deepEqual(patched(check(method), method), recorded()[method])
 })
 
+test('every pod of the kit that asks is taken, by either method: a new annotation needs a word of the stand-in', () => {
+  for (const method of ['kubernetes', 'jwt']) {
+    const pods = injectedPods(method)
+    assert.ok(pods.size > 20)
+    for (const pod of pods.values()) assert.ok(patched(pod, method)['operations'])
+  }
+})
+
 test('an annotation that the kit does not give is refused by its name, and so is one that is missing', () => {
   const unknown = ['tls-skip-verify', 'agent-inject-command-check', 'auth-config-issuer', 'agent-limits-cpu']
   for (const name of unknown)
