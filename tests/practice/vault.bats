@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # Module 14 with a real OpenBao: raft storage, TLS by a CA made here, TokenReviews of the cluster. OpenBao runs on the backend
-# machine for this file only. The injector is the real one where PRACTICE_PARTS has vault-k8s, else a stand-in. About 240 s
-# on 2 cores with the real one, without the test of the method jwt, which was not measured; with the stand-in not measured.
+# machine for this file only. The injector is the real one where PRACTICE_PARTS has vault-k8s, else a stand-in: then the tests
+# of leader, certificate and upgrade show what the kit does, and nothing of vault-k8s. About 240 s on 2 cores with the real
+# one, without the test of the method jwt, which was not measured; not measured with the stand-in.
 
 setup_file() {
   load helper

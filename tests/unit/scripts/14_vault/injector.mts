@@ -106,8 +106,9 @@ export async function startInjector(
   for (const [name, content] of Object.entries(files))
     writeFileSync(join(folder, 'serviceaccount', name), content)
   const port = await freePort()
+  // It ends with this process, also when that is killed.
   const script =
-    'mount -t tmpfs none /var/run && mkdir -p /var/run/secrets && cp -r "$0" /var/run/secrets/kubernetes.io && exec "$@"'
+    'mount -t tmpfs none /var/run && mkdir -p /var/run/secrets && cp -r "$0" /var/run/secrets/kubernetes.io && exec setpriv --pdeathsig KILL "$@"'
   const child = spawn('unshare', [...namespaced, 'sh', '-c', script, folder, ...program, 'agent-inject'], {
     env: {
       PATH: process.env['PATH'],
