@@ -96,12 +96,12 @@ choose() {
 }
 
 @test "a part that something cannot be made without: exit 3 says where it comes from" {
-  PRACTICE_PARTS=$parts run parts_do require_part 'the image vault' vault-k8s 'github.com/hashicorp/vault-k8s, tag v1.7.6'
+  PRACTICE_PARTS=$parts run parts_do require_part 'the monitoring' kube-state-metrics 'github.com/kubernetes/kube-state-metrics, tag v2.20.0'
   assert_equal "$status" 3
-  assert_output --partial 'the image vault needs PRACTICE_PARTS=FOLDER with vault-k8s, or vault-k8s.xz'
-  assert_output --partial 'next: build it from github.com/hashicorp/vault-k8s, tag v1.7.6'
-  echo program >"$parts/vault-k8s"
-  PRACTICE_PARTS=$parts run parts_do require_part 'the image vault' vault-k8s 'github.com/hashicorp/vault-k8s, tag v1.7.6'
+  assert_output --partial 'the monitoring needs PRACTICE_PARTS=FOLDER with kube-state-metrics, or kube-state-metrics.xz'
+  assert_output --partial 'next: build it from github.com/kubernetes/kube-state-metrics, tag v2.20.0'
+  echo program >"$parts/kube-state-metrics"
+  PRACTICE_PARTS=$parts run parts_do require_part 'the monitoring' kube-state-metrics 'github.com/kubernetes/kube-state-metrics, tag v2.20.0'
   assert_success
-  assert_output "$parts/vault-k8s"
+  assert_output "$parts/kube-state-metrics"
 }

@@ -31,3 +31,26 @@ of() { contract_entries | node -p 'JSON.parse(fs.readFileSync(0, "utf8"))[proces
   run -0 of litellm standIn
   assert_output --partial 'A contract server'
 }
+
+# injector_entry: what is written of the injector, where the image vault is chosen.
+injector_entry() {
+  bash -c '
+    set -Eeuo pipefail
+    repo=$1 here=$1/tests/practice platform=$1/tests/practice/platform chosen_images=(n8n-twin vault)
+    source "$platform/common.bash"
+    source "$platform/parts.bash"
+    source "$platform/credentials.bash"
+    entries=$(vault_versions)
+    printf "{%s}\n" "${entries%,}"
+  ' injector_entry "$repository" | node -p 'JSON.stringify(JSON.parse(fs.readFileSync(0, "utf8"))["vault-k8s"])'
+}
+
+@test "the injector is built from source where the part is there, and else a stand-in that says so, never both" {
+  PRACTICE_PARTS=$BATS_TEST_TMPDIR run -0 injector_entry
+  assert_output --partial '"standIn":"It injects what this kit asks for'
+  refute_output --partial '"made"'
+  touch "$BATS_TEST_TMPDIR/vault-k8s.xz"
+  PRACTICE_PARTS=$BATS_TEST_TMPDIR run -0 injector_entry
+  assert_output --partial '"made":"built from source"'
+  refute_output --partial '"standIn"'
+}

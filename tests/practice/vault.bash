@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154  # helper.bash, which is loaded before, names the places
-# What the tests with the real injector and a real OpenBao share. They need PRACTICE_PARTS=FOLDER with vault-k8s.xz.
+# What the tests with a real OpenBao share. The injector is the real one where PRACTICE_PARTS has vault-k8s, else a stand-in.
 vault_folder=$BATS_FILE_TMPDIR
 # shellcheck source=tests/practice/openbao.bash
 source tests/practice/openbao.bash
@@ -32,7 +32,8 @@ come_up_with() {
   fi
 }
 
-injector_is_at_hand() { [[ -f ${PRACTICE_PARTS:-}/vault-k8s.xz ]]; }
+# injector_is_real: whether the images are made with the program of PRACTICE_PARTS.
+injector_is_real() { [[ -f ${PRACTICE_PARTS:-}/vault-k8s || -f ${PRACTICE_PARTS:-}/vault-k8s.xz ]]; }
 
 # vault FLAG...: a run of module 14 that never asks, with the token for the set-up. configured: the same without it.
 vault() { KEYBUZZ_VAULT_TOKEN=$(root_token) kit --module 14 --yes "$@"; }

@@ -118,7 +118,9 @@ monitoring_versions() {
 # vault_versions: the injector and its agent, where they were chosen.
 vault_versions() {
   [[ " ${chosen_images[*]} " == *' vault '* ]] || return 0
-  printf '  "vault-k8s": {"version": "1.7.6", "image": "keybuzz-practice/vault-k8s:1.7.6", "made": "built from source"},\n'
+  local what='"made": "built from source"'
+  has_part vault-k8s || what='"standIn": "It injects what this kit asks for, as the real one was seen to, and is not vault-k8s"'
+  printf '  "vault-k8s": {"version": "1.7.6", "image": "keybuzz-practice/vault-k8s:1.7.6", %s},\n' "$what"
   printf '  "vault-agent": {"version": "2.7.2", "image": "keybuzz-practice/vault-agent:2.7.2", "standIn": "%s"},\n' \
     'OpenBao, the real one, in an image packed here: it is not HashiCorp Vault'
 }

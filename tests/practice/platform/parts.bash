@@ -92,6 +92,9 @@ part() {
   fi
 }
 
+# has_part NAME: whether PRACTICE_PARTS has a file of that name, packed or not. What it holds is not looked at.
+has_part() { [[ -f ${PRACTICE_PARTS:-}/$1 || -f ${PRACTICE_PARTS:-}/$1.xz ]]; }
+
 # require_part WHAT NAME SOURCE: part NAME, which WHAT cannot be made without; where it comes from when it is not there.
 require_part() {
   local code=0
