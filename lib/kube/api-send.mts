@@ -26,8 +26,11 @@ export interface Sender {
   open(context: string, question: Question, signal: AbortSignal): Promise<IncomingMessage>
 }
 
-/** Requests under way at once; more wait. */
-const mostAtOnce = 20
+/**
+ * Requests under way at once; more wait. An API server allows 100 on one connection, and watches need some of them. With
+ * 20, objects sent over a long way took half as long again.
+ */
+const mostAtOnce = 50
 
 /** Starts of `kubectl proxy` for one request: another process may end it. */
 const mostStarts = 3
