@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createKubectl } from '../../../lib/kube/kubectl.mts'
+import { watchKind } from '../../../lib/kube/watch.mts'
+import { startApi, writeKubeconfig, type Serve } from './loopback-api.mts'
+
+// The API server that `kubectl proxy` leads to ends, and another one answers: the real kubectl, two servers on loopback.
+
+const pods = '/api/v1/namespaces/a/pods'
+const pod = (name: string, resourceVersion: string) => ({ kind: 'Pod', metadata: { name, resourceVersion } })
+const isWatch = (path: string) => path.startsWith(`${pods}?watch=true`)
+
+/** Serves a list of these pods, and a watch that begins with one more. */
+const serving =
+  (listed: string, version: string, watched: string): Serve =>
+  ({ path }) => {
+    if (path === pods)
+      return {
+        body: { kind: 'PodList', metadata: { resourceVersion: version }, items: [pod(listed, version)] },
+      }
+    const object = pod(watched, String(Number(version) + 1))
+    return isWatch(path) ? { body: { type: 'ADDED', object }, stays: true } : undefined
+  }
+
+/** kubectl by the first of two servers, which goes on by the other. */
+async function twoServers(other: Serve) {
+  const [first, second] = [await startApi(serving('of-first', '10', 'new-first')), await startApi(other)]
+  const clusterOf = ({ port }: { port: number }) => ({ server: `http://127.0.0.1:${port}` })
+  const kubeconfig = writeKubeconfig({ first: clusterOf(first), second: clusterOf(second) })
+  const way = { context: 'first', another: () => Promise.resolve('second') }
+  const kubectl = createKubectl(['kubectl'], kubeconfig, way)
+  let wake = () => {}
+  const watched = watchKind(kubectl, 'pods', 'a', () => wake())
+  const until = async (name: string) => {
+    while (!watched.objects.has(name)) await new Promise<void>((resolve) => (wake = resolve))
+  }
+  await until('new-first')
+  return { first, second, kubectl, watched, until }
+}
+
+test('when the API server ends, the next question is answered by another one within two seconds', async () => {
+  const { first, kubectl, watched } = await twoServers(serving('of-second', '20', 'new-second'))
+  first.end()
+  const started = performance.now()
+  const [found] = await kubectl.api.list('pods', { namespace: 'a' })
+  assert.ok(performance.now() - started < 2000)
+  assert.equal(found?.metadata.name, 'of-second')
+  await watched.stop()
+})
+
+test('a watch goes on at the other server, from the version it has seen there, without a list', async () => {
+  const { first, second, watched, until } = await twoServers(serving('of-second', '20', 'new-second'))
+  first.end()
+  await until('new-second')
+  assert.deepEqual([...watched.objects.keys()], ['of-first', 'new-first', 'new-second'])
+  const [{ path = '' } = {}] = second.asked
+  assert.equal(new URLSearchParams(path.split('?')[1]).get('resourceVersion'), '11')
+  assert.ok(!second.asked.some((one) => one.path === pods))
+  await watched.stop()
+})
+
+test('where the other server no longer has that version (410), the watch lists anew', async () => {
+  const fresh = serving('of-second', '20', 'new-second')
+  const { first, watched, until } = await twoServers((request) =>
+    isWatch(request.path) && request.path.includes('resourceVersion=11')
+      ? {
+          code: 410,
+          body: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' },
+        }
+      : fresh(request),
+  )
+  first.end()
+  await until('new-second')
+  assert.deepEqual([...watched.objects.keys()], ['of-second', 'new-second'])
+  await watched.stop()
+})
