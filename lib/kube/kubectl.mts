@@ -98,6 +98,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
     try {
+      signal.throwIfAborted()
       const act = () => sender.open(context, question, signal)
       return await recorded(question.words, ({ statusCode = 0 }) => statusCode, act)
     } catch (thrown) {

@@ -22,7 +22,7 @@ export interface Question {
   readonly seconds?: number | undefined
   /** Never sent again: the caller repeats a question itself, and whether a write was done is unknown then. */
   readonly once?: boolean | undefined
-  /** Sent once, and when no server answers another one is chosen: the caller repeats it itself. */
+  /** Sent again only to another server, when one answers: the caller repeats it itself. */
   readonly movesOn?: boolean
   /** Sent also after Ctrl-C, and never again: for what a run must give back, such as its lock. */
   readonly runDespiteInterrupt?: boolean | undefined

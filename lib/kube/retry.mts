@@ -26,8 +26,7 @@ export interface Retry {
   /**
    * Calls `act`, and again for 60 s while a server that has answered before is unreachable: at once by another context
    * when its server answers, else after a pause.
-   * @param how 'once': `act` is called once. 'move': once too, but when it fails another context is chosen for what comes
-   * next
+   * @param how 'once': `act` is called once. 'move': again only by another context; then the caller repeats it itself
    * @throws what `act` throws, or the error of `explain` for it when the server has not answered in this run; KitError
    * exit 130 or 143 on a signal
    */
@@ -84,8 +83,8 @@ export function createRetry(way: Way): Retry {
             throw await explained(thrown)
           // Another request may have moved on meanwhile.
           if (context === used) await choose()
-          if (how === 'move') throw thrown
           if (context !== used) continue
+          if (how === 'move') throw thrown
           if (pausing === undefined)
             log.waiting(`the API server does not answer: trying again for ${retrySeconds} s`)
           await pause()

@@ -26,7 +26,7 @@ export type Serve = (request: Request) => { code?: number; body: object; stays?:
 
 export interface LoopbackApi {
   readonly port: number
-  /** What was asked, but for its kinds. */
+  /** What was asked of objects in namespaces: kubectl has questions of its own. */
   readonly asked: Request[]
   /** Ends every connection and takes no new one. */
   end(): void
@@ -57,9 +57,8 @@ export async function startApi(serve: Serve, tls?: { key: string; cert: string }
     const { method = 'GET', url: path = '', headers } = request
     const body = method === 'GET' ? undefined : await json(request)
     const one = { method, path, authorization: headers.authorization, body }
-    const isKinds = path === '/api/v1'
-    if (!isKinds) asked.push(one)
-    const given = serve(one) ?? (isKinds ? { body: kinds } : { code: 404, body: {} })
+    if (path.startsWith('/api/v1/namespaces/')) asked.push(one)
+    const given = serve(one) ?? (path === '/api/v1' ? { body: kinds } : { code: 404, body: {} })
     response.writeHead(given.code ?? 200, { 'content-type': 'application/json', 'audit-id': '1' })
     const text = `${JSON.stringify(given.body)}\n`
     if (given.stays === true) response.write(text)

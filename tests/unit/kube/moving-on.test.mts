@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { createKubectl } from '../../../lib/kube/kubectl.mts'
 import { watchKind } from '../../../lib/kube/watch.mts'
 import { startApi, writeKubeconfig, type Serve } from './loopback-api.mts'
@@ -23,7 +23,7 @@ const serving =
   }
 
 /** kubectl by the first of two servers, which goes on by the other. */
-async function twoServers(other: Serve) {
+async function twoServers(context: TestContext, other: Serve) {
   const [first, second] = [await startApi(serving('of-first', '10', 'new-first')), await startApi(other)]
   const clusterOf = ({ port }: { port: number }) => ({ server: `http://127.0.0.1:${port}` })
   const kubeconfig = writeKubeconfig({ first: clusterOf(first), second: clusterOf(second) })
@@ -31,6 +31,7 @@ async function twoServers(other: Serve) {
   const kubectl = createKubectl(['kubectl'], kubeconfig, way)
   let wake = () => {}
   const watched = watchKind(kubectl, 'pods', 'a', () => wake())
+  context.after(() => watched.stop())
   const until = async (name: string) => {
     while (!watched.objects.has(name)) await new Promise<void>((resolve) => (wake = resolve))
   }
@@ -38,30 +39,31 @@ async function twoServers(other: Serve) {
   return { first, second, kubectl, watched, until }
 }
 
-test('when the API server ends, the next question is answered by another one within two seconds', async () => {
-  const { first, kubectl, watched } = await twoServers(serving('of-second', '20', 'new-second'))
+test('when the API server ends, the next question is answered by another one within two seconds', async (context) => {
+  const { first, kubectl } = await twoServers(context, serving('of-second', '20', 'new-second'))
   first.end()
   const started = performance.now()
   const [found] = await kubectl.api.list('pods', { namespace: 'a' })
   assert.ok(performance.now() - started < 2000)
   assert.equal(found?.metadata.name, 'of-second')
-  await watched.stop()
 })
 
-test('a watch goes on at the other server, from the version it has seen there, without a list', async () => {
-  const { first, second, watched, until } = await twoServers(serving('of-second', '20', 'new-second'))
+test('a watch goes on at the other server, from the version it has seen there, without a list', async (context) => {
+  const { first, second, watched, until } = await twoServers(
+    context,
+    serving('of-second', '20', 'new-second'),
+  )
   first.end()
   await until('new-second')
   assert.deepEqual([...watched.objects.keys()], ['of-first', 'new-first', 'new-second'])
   const [{ path = '' } = {}] = second.asked
   assert.equal(new URLSearchParams(path.split('?')[1]).get('resourceVersion'), '11')
   assert.ok(!second.asked.some((one) => one.path === pods))
-  await watched.stop()
 })
 
-test('where the other server no longer has that version (410), the watch lists anew', async () => {
+test('where the other server no longer has that version (410), the watch lists anew', async (context) => {
   const fresh = serving('of-second', '20', 'new-second')
-  const { first, watched, until } = await twoServers((request) =>
+  const { first, watched, until } = await twoServers(context, (request) =>
     isWatch(request.path) && request.path.includes('resourceVersion=11')
       ? {
           code: 410,
@@ -72,5 +74,4 @@ test('where the other server no longer has that version (410), the watch lists a
   first.end()
   await until('new-second')
   assert.deepEqual([...watched.objects.keys()], ['of-second', 'new-second'])
-  await watched.stop()
 })

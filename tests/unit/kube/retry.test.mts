@@ -58,12 +58,18 @@ test('without another server the same one is asked again after a pause', async (
   assert.deepEqual(asked, ['one', 'one'])
 })
 
-test('what is asked once is not repeated, and chooses no server; a watch chooses the one for its next start', async () => {
+test('what is asked once is not repeated, and chooses no server', async () => {
   const { retry, act, choices } = await begun({ chosen: 'other', gone: ['one'] })
   await assert.rejects(retry.attempt(act, 'once'), away)
   assert.deepEqual([retry.context, choices()], ['one', 0])
-  await assert.rejects(retry.attempt(act, 'move'), away)
-  assert.deepEqual([retry.context, choices()], ['other', 1])
+})
+
+test('what its caller repeats moves to another server that answers, and does not wait for one', async () => {
+  const { retry, act } = await begun({ chosen: 'other', gone: ['one'] })
+  assert.equal(await retry.attempt(act, 'move'), 'other')
+  const alone = await begun({ chosen: 'one', gone: ['one'] })
+  await assert.rejects(alone.retry.attempt(alone.act, 'move'), away)
+  assert.deepEqual(alone.asked, ['one'])
 })
 
 test('a server that has never answered is not asked again', async () => {
