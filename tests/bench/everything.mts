@@ -15,11 +15,16 @@ export async function everything(): Promise<Row[]> {
   if (installed.length === 0) throw new Unmeasured('no module is installed and validated there')
   const list = installed.map(({ number }) => number).join(',')
   const kit = ['./00_master_install.mjs', '--env', env]
+  // The Node that operators run today.
+  const variables = { PATH: `${process.env['BENCH_NODE'] ?? ''}:${process.env['PATH']}` }
   // A plan with changes ends with exit 4: what would change something is no second run.
-  const plans = timesOf(() => run([...kit, '--module', list, '--plan']).ms)
-  const statuses = timesOf(() => run([...kit, '--status']).ms)
+  const plans = timesOf(() => run([...kit, '--module', list, '--plan'], { env: variables }).ms)
+  const statuses = timesOf(() => run([...kit, '--status'], { env: variables }).ms)
   const quiet = timesOf(() =>
-    installed.map((row) => ({ ...row, ms: quietRun(kitFor(row.number), folderOf(row)).untilTests })),
+    installed.map((row) => ({
+      ...row,
+      ms: quietRun(kitFor(row.number), folderOf(row), variables).untilTests,
+    })),
   )
   const ofModule = (number: number) =>
     quiet.flatMap((round) => round.flatMap((one) => (one.number === number ? [one.ms] : [])))
