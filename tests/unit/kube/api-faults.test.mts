@@ -37,6 +37,24 @@ for (const [what, given, exitCode, words] of [
     /^kubectl get --raw failed/,
   ],
   [
+    '422 in words of a server that is away',
+    status(422, 'Invalid', 'spec.tolerations[0].key: "node.kubernetes.io/unreachable": unexpected EOF'),
+    exitCodes.rolloutFailed,
+    /failed/,
+  ],
+  [
+    '409, whatever its words are',
+    status(409, 'Conflict', 'modifié entre-temps'),
+    exitCodes.conflict,
+    /changed by somebody else/,
+  ],
+  [
+    '409 of an object that is there already',
+    status(409, 'AlreadyExists', 'pods "web-1" already exists'),
+    exitCodes.rolloutFailed,
+    /failed/,
+  ],
+  [
     '429',
     status(429, 'TooManyRequests', 'received too many requests'),
     exitCodes.unreachable,
