@@ -37,6 +37,18 @@ async function present(found: Promise<Endpoint | undefined>): Promise<Endpoint> 
   return one
 }
 
+/**
+ * True when the endpoint of a context does not answer within 2 s while another one does. False for one that kubectl
+ * reaches through a proxy: it cannot be requested directly.
+ */
+export async function isSilent(context: string, kubeconfig: Kubeconfig): Promise<boolean> {
+  const { endpoints } = kubeconfig
+  const one = endpoints.filter((each) => each.context === context && each.proxied !== true)
+  const others = endpoints.filter((each) => each.context !== context)
+  if (one.length === 0 || others.length === 0) return false
+  return (await firstOf(one, kubeconfig)) === undefined && (await firstOf(others, kubeconfig)) !== undefined
+}
+
 /** The endpoint that answers first; undefined when none answers within 2 s. */
 export const firstOf = (
   endpoints: readonly Endpoint[],

@@ -66,7 +66,7 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
   ]
   const warn = createWarnings()
   const retry = createRetry(way)
-  const sender = createSender(kubeconfig, wordsFor)
+  const sender = createSender(kubeconfig, wordsFor, way.isSilent)
 
   async function runOnce(context: string, more: readonly string[], seconds: number): Promise<string> {
     // The option is before the verb: after the -- of exec it would be passed to the program in the pod.

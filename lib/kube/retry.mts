@@ -13,6 +13,8 @@ export interface Way {
   readonly another: () => Promise<string>
   /** Chooses a context that leads to none of these hosts, if there is one. `another` keeps to it. */
   readonly avoid?: (hosts: readonly string[]) => Promise<string>
+  /** Whether the server of a context does not answer, neither yes nor no, while another one does. Never throws. */
+  readonly isSilent?: (context: string) => Promise<boolean>
   /** Finds a more exact error when the first request does not reach or trust the server; undefined without one. */
   readonly explain?: (context: string) => Promise<KitError | undefined>
 }

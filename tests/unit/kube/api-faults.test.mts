@@ -143,6 +143,29 @@ test('a server that has answered before is asked again by another context, by a 
   await assert.rejects(impatient.kubectl.api.raw('/x', { once: true }), { exitCode: exitCodes.unreachable })
 })
 
+test('a server that is silent while another one answers is left after seconds; what is written once waits for its answer', async () => {
+  const looked: string[] = []
+  const { kubectl, proxies } = await serveApi(inTurn(well, undefined, well, undefined), {
+    another: 'other',
+    isSilent(context) {
+      looked.push(context)
+      return Promise.resolve(context === 'test')
+    },
+  })
+  await kubectl.api.raw('/x')
+  const started = performance.now()
+  assert.equal(await kubectl.api.raw('/x'), 'well')
+  assert.ok(performance.now() - started < 10_000, 'not the 60 s of a request')
+  assert.deepEqual(looked, ['test'])
+  assert.deepEqual(
+    proxies().map(({ context }) => context),
+    ['test', 'other'],
+  )
+  const options = { once: true, timeoutSeconds: 3 }
+  await assert.rejects(kubectl.api.post('/x', {}, ['create'], options), { exitCode: exitCodes.unreachable })
+  assert.deepEqual(looked, ['test'])
+})
+
 test('after its kubeconfig was written anew another proxy is started, which reads it', async () => {
   const { kubectl, kubeconfig, proxies } = await serveApi(() => well)
   await kubectl.api.raw('/x')

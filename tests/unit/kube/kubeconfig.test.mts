@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test'
 import { stringify } from 'yaml'
 import { foreignAuthority } from '../../../lib/kube/authority.mts'
 import { createKubectl } from '../../../lib/kube/kubectl.mts'
-import { answers, chooseEndpoint } from '../../../lib/kube/api-servers.mts'
+import { answers, chooseEndpoint, isSilent } from '../../../lib/kube/api-servers.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { redact } from '../../../lib/base/sensitive.mts'
 import { newsOf } from '../../../lib/kube/save-kubeconfig.mts'
@@ -108,6 +108,9 @@ test('a machine that is off, and neither answers nor refuses, costs less than a 
     const started = performance.now()
     assert.equal((await chooseEndpoint(kubeconfigOf({ server }, { server: urlOf(ours) }))).context, 'way-1')
     assert.ok(performance.now() - started < 1500, 'not the 2 s it has where it is alone')
+    const both = kubeconfigOf({ server }, { server: urlOf(ours) })
+    assert.deepEqual([await isSilent('way-0', both), await isSilent('way-1', both)], [true, false])
+    assert.equal(await isSilent('way-0', kubeconfigOf({ server }, { server: nobody })), false)
   } finally {
     silent.close()
   }
