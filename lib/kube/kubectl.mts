@@ -99,7 +99,8 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
   ): Promise<IncomingMessage> {
     try {
       signal.throwIfAborted()
-      const act = () => sender.open(context, question, signal)
+      const either = AbortSignal.any([signal, retry.left])
+      const act = () => sender.open(context, question, either)
       return await recorded(question.words, ({ statusCode = 0 }) => statusCode, act)
     } catch (thrown) {
       // Whoever ends a watch says nothing of the server.

@@ -23,6 +23,8 @@ export interface Way {
 export interface Retry {
   /** The context that is used now. */
   readonly context: string
+  /** Aborted when another context is used: what stays open by this one would wait for a server that may be off. */
+  readonly left: AbortSignal
   /** From now on uses no context that leads to one of these hosts, if there is another. */
   avoid(hosts: readonly string[]): Promise<void>
   /**
@@ -44,14 +46,22 @@ export function createRetry(way: Way): Retry {
   let { context } = way
   /** Whether the API server has answered in this run. Only then is an unreachable one tried again. */
   let answered = false
+  let leaving = new AbortController()
   let choosing: Promise<void> | undefined
   let pausing: Promise<void> | undefined
+
+  const use = (chosen: string): void => {
+    if (chosen === context) return
+    context = chosen
+    leaving.abort()
+    leaving = new AbortController()
+  }
 
   /** Chooses a context once for all requests that wait for it. */
   const choose = (): Promise<void> =>
     (choosing ??= way
       .another()
-      .then((chosen) => void (context = chosen))
+      .then(use)
       .finally(() => (choosing = undefined)))
 
   /** Of another length each time: several runs do not all come back to a server at one moment. */
@@ -69,8 +79,11 @@ export function createRetry(way: Way): Retry {
     get context() {
       return context
     },
+    get left() {
+      return leaving.signal
+    },
     async avoid(hosts) {
-      context = (await way.avoid?.(hosts)) ?? context
+      use((await way.avoid?.(hosts)) ?? context)
     },
     async attempt(act, how) {
       const until = performance.now() + retrySeconds * 1000

@@ -116,9 +116,9 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
   }
 }
 
-/** True for a connection that was cut while a watch was read. */
+/** True for a connection that was cut while a watch was read, by the network or because its server is left. */
 const isLost = (thrown: unknown): boolean =>
-  hasCode(thrown, 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE')
+  hasCode(thrown, 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR')
 
 /**
  * Splits a stream of concatenated JSON documents, such as the events of a watch. Text may arrive

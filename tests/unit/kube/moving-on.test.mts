@@ -23,11 +23,12 @@ const serving =
   }
 
 /** kubectl by the first of two servers, which goes on by the other. */
-async function twoServers(context: TestContext, other: Serve) {
-  const [first, second] = [await startApi(serving('of-first', '10', 'new-first')), await startApi(other)]
+async function twoServers(context: TestContext, served: Serve) {
+  const [first, second] = [await startApi(serving('of-first', '10', 'new-first')), await startApi(served)]
   const clusterOf = ({ port }: { port: number }) => ({ server: `http://127.0.0.1:${port}` })
   const kubeconfig = writeKubeconfig({ first: clusterOf(first), second: clusterOf(second) })
-  const way = { context: 'first', another: () => Promise.resolve('second') }
+  const other = () => Promise.resolve('second')
+  const way = { context: 'first', another: other, avoid: other }
   const kubectl = createKubectl(['kubectl'], kubeconfig, way)
   let wake = () => {}
   const watched = watchKind(kubectl, 'pods', 'a', () => wake())
@@ -59,6 +60,17 @@ test('a watch goes on at the other server, from the version it has seen there, w
   const query = second.asked[0]?.path.split('?')[1]
   assert.equal(new URLSearchParams(query).get('resourceVersion'), '11')
   assert.ok(!second.asked.some((one) => one.path === pods))
+})
+
+test('a watch of a server that is left, and has not ended, goes on at the other one', async (context) => {
+  const { kubectl, second, watched, until } = await twoServers(
+    context,
+    serving('of-second', '20', 'new-second'),
+  )
+  await kubectl.avoid(['192.0.2.11'])
+  await until('new-second')
+  assert.deepEqual([...watched.objects.keys()], ['of-first', 'new-first', 'new-second'])
+  assert.ok(!second.asked.some(({ path }) => path === pods))
 })
 
 test('where the other server no longer has that version (410), the watch lists anew', async (context) => {
