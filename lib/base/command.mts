@@ -112,7 +112,11 @@ export function surroundings(): NodeJS.ProcessEnv {
 
 /** A command as one line for operators and logs: words quoted where a shell needs it, sensitive values redacted. */
 export const shownWords = (words: readonly string[]): string =>
-  redact(words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`)).join(' '))
+  redact(
+    words
+      .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))
+      .join(' '),
+  )
 
 /** zx keeps all output of each command: the kit bounds what is kept itself. */
 function keepNothing(): { stdout: string[]; stderr: string[]; stdall: string[] } {

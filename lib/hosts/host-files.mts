@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { exitCodes, KitError } from '../base/errors.mts'
+import { lookAt } from './known-sums.mts'
 import { readScript, type ScriptOptions } from './remote-script.mts'
 import type { Finished } from '../base/command.mts'
 import type { RemoteOptions } from './ssh.mts'
@@ -30,6 +31,8 @@ export interface Files {
 export interface Question extends Omit<ScriptOptions, 'interpreter'> {
   readonly script: string
   readonly words: readonly string[]
+  /** Path on the host of checksums that recordSums recorded: a file that has not changed since is not read. */
+  readonly record?: string
 }
 
 export interface Looked {
@@ -56,12 +59,6 @@ chmod "$2" "$new"
 sync "$new"
 mv -f "$new" "$1"`
 
-const lookAt = (paths: readonly string[]) => `while read -r path; do
-  if [ -e "$path" ]; then echo "$(sha256sum <"$path" | cut -d' ' -f1) $(stat -c '%04a %U' "$path")"; else echo none; fi
-done <<'PATHS'
-${paths.join('\n')}
-PATHS`
-
 const isSeen = (line: string): boolean => /^(none|[0-9a-f]{64} \d{4} \S+)$/.test(line)
 
 export interface FilesOptions {
@@ -79,9 +76,13 @@ export function createFiles({ name, writes, run, must }: FilesOptions): Files {
 
   async function look(
     paths: readonly string[],
-    { script, words, ...options }: Question = { script: '', words: [], shown: `look at ${paths.join(' ')}` },
+    { script, words, record, ...options }: Question = {
+      script: '',
+      words: [],
+      shown: `look at ${paths.join(' ')}`,
+    },
   ): Promise<Looked> {
-    const text = `${lookAt(paths)}\n${script}`
+    const text = `${lookAt(paths, record)}\n${script}`
     const { code, stdout, stderr } = await readScript({ read: run }, text, words, options)
     const lines = stdout.split('\n')
     const [states, rest] = [lines.slice(0, paths.length), lines.slice(paths.length)]

@@ -1,5 +1,5 @@
 import type { Answer, Origin } from './api-answer.mts'
-import { kubectlError } from './kubectl-errors.mts'
+import { kubectlError, type Failed } from './kubectl-errors.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { shortened } from '../base/sensitive.mts'
 
@@ -37,7 +37,7 @@ interface Status {
  */
 export const answerError = (words: readonly string[], answer: Answer, sent?: unknown): KitError =>
   answer.origin === undefined
-    ? kubectlError(words, { code: 1, stderr: wordsOf(answer) }, sent)
+    ? kubectlError(words, { code: 1, stderr: wordsOf(answer), ...dataOf(answer) }, sent)
     : originError(answer.origin, answer)
 
 function originError({ kind, name, namespace }: Origin, { status, body }: Answer): KitError {
@@ -47,6 +47,14 @@ function originError({ kind, name, namespace }: Origin, { status, body }: Answer
     exitCode: exitCodes.rolloutFailed,
     hint: `see why: kubectl ${where}${kind === 'pod' ? `logs ${name}` : `describe ${kind} ${name}`}`,
   })
+}
+
+/** What the API server says in data; nothing where it was not reached. */
+function dataOf(answer: Answer): Pick<Failed, 'status' | 'reason'> {
+  const { status, isOfProxy } = answer
+  if (isOfProxy) return {}
+  const reason = statusIn(answer)?.reason ?? reasons[status]?.[0]
+  return { status, ...(reason === undefined ? {} : { reason }) }
 }
 
 function wordsOf(answer: Answer): string {

@@ -26,11 +26,17 @@ export interface Sender {
   open(context: string, question: Question, signal: AbortSignal): Promise<IncomingMessage>
 }
 
-/** Requests under way at once; more wait. */
-const mostAtOnce = 20
+/**
+ * Requests under way at once; more wait. An API server allows 100 on one connection, and watches need some of them. With
+ * 20, objects sent over a long way took half as long again.
+ */
+const mostAtOnce = 50
 
 /** Starts of `kubectl proxy` for one request: another process may end it. */
 const mostStarts = 3
+
+/** Milliseconds a request is under way before its server is looked at, and between two looks. */
+const lookMilliseconds = 2000
 
 /** How often a request is repeated that the server wants later, and a redirect followed (client-go has the same). */
 const mostRepeats = 10
@@ -40,8 +46,14 @@ const mostRepeats = 10
  * context, after the file was written, and when it has ended.
  * @param kubeconfig path of the file
  * @param wordsFor program, kubeconfig and context
+ * @param isSilent whether the server of a context does not answer while another one does: kubectl itself needs 45 s to
+ * find a machine that is off
  */
-export function createSender(kubeconfig: string, wordsFor: (context: string) => readonly string[]): Sender {
+export function createSender(
+  kubeconfig: string,
+  wordsFor: (context: string) => readonly string[],
+  isSilent: (context: string) => Promise<boolean> = () => Promise.resolve(false),
+): Sender {
   const agent = new Agent({ keepAlive: true, maxSockets: mostAtOnce })
   /** By context, and the time its kubeconfig was written. One that is no longer used ends with the run. */
   const open = new Map<string, Promise<ApiProxy>>()
@@ -115,6 +127,10 @@ export function createSender(kubeconfig: string, wordsFor: (context: string) => 
       const timer = setTimeout(() => late.abort(), seconds * 1000)
       const signal = runDespiteInterrupt ? late.signal : AbortSignal.any([interruption.signal, late.signal])
       const isFinal = (question.change !== undefined && once) || runDespiteInterrupt
+      const looking = setInterval(() => {
+        // What is not sent again waits for its answer: it may have been done.
+        if (!isFinal) void isSilent(context).then((is) => is && late.abort())
+      }, lookMilliseconds)
       let next = path
       try {
         for (let repeats = 0; ; repeats += 1) {
@@ -127,6 +143,7 @@ export function createSender(kubeconfig: string, wordsFor: (context: string) => 
         }
       } finally {
         clearTimeout(timer)
+        clearInterval(looking)
       }
     },
     async open(context, question, signal) {

@@ -57,16 +57,20 @@ export interface Api extends ApiWrites {
    */
   raw(path: string, options?: AskOptions): Promise<string>
   /**
-   * Lists a kind in a namespace and opens a watch from there. Without a resourceVersion the server may begin a watch
-   * with objects older than what was written just before.
+   * Opens a watch of a kind in a namespace, from its list. Without a resourceVersion the server may begin a watch with
+   * objects older than what was written just before.
    * @param signal ends it
+   * @param from the resourceVersion to go on from, without a list
    */
-  watch(kind: string, namespace: string, signal: AbortSignal): Promise<Watching>
+  watch(kind: string, namespace: string, signal: AbortSignal, from?: string): Promise<Watching>
 }
 
 /** A list, and what changes after it. */
 export interface Watching {
-  readonly objects: readonly LiveObject[]
+  /** Undefined for a watch that goes on. */
+  readonly objects: readonly LiveObject[] | undefined
+  /** The resourceVersion it begins from. */
+  readonly version: string
   /** One event for each change, as lines of JSON, until the server ends it. */
   readonly events: IncomingMessage
 }
@@ -121,16 +125,21 @@ export function createApi(ask: Ask, open: Open): Api {
 
   return {
     ...createWritesOf(ask, discovery),
-    async watch(kind, namespace, signal) {
+    async watch(kind, namespace, signal, from) {
       const resource = await discovery.ofName(kind)
       const words = ['get', kind, '--namespace', namespace]
       const path = pathOf(resource, namespace)
-      // Once: whoever watches begins again by itself.
-      const found = await read({ path, words, once: true })
-      const objects = itemsIn(found, words).map((one) => asPrinted(one, false))
-      const query = `watch=true&resourceVersion=${encodeURIComponent(versionIn(found, words))}`
-      const events = await open({ path: `${path}?${query}`, words: [...words, '--watch'] }, signal)
-      return { objects, events }
+      // Whoever watches begins again by itself.
+      const found = from === undefined ? await read({ path, words, movesOn: true }) : undefined
+      const objects =
+        from === undefined ? itemsIn(found, words).map((one) => asPrinted(one, false)) : undefined
+      const version = from ?? versionIn(found, words)
+      const query = `watch=true&allowWatchBookmarks=true&resourceVersion=${encodeURIComponent(version)}`
+      const events = await open(
+        { path: `${path}?${query}`, words: ['get', '--raw', `${path}?${query}`] },
+        signal,
+      )
+      return { objects, version, events }
     },
     async list(kinds, where = {}, options = {}) {
       const lists = await Promise.all(kinds.split(',').map((kind) => listKind(kind, where, options)))

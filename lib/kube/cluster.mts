@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { chooseEndpoint } from './api-servers.mts'
+import { chooseEndpoint, isSilent } from './api-servers.mts'
 import { foreignAuthority } from './authority.mts'
 import { envText, parseEnvFile } from '../settings/env-file.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
@@ -81,6 +81,7 @@ function waysOf(kubeconfig: Kubeconfig): Omit<Way, 'context' | 'explain'> {
       going = found
       return found.context
     },
+    isSilent: (context) => isSilent(context, kubeconfig),
     async avoid(hosts) {
       avoided = hosts
       going = await chooseEndpoint(kubeconfig, avoided)

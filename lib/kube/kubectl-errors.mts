@@ -40,20 +40,29 @@ export class ObjectModified extends KitError {
   }
 }
 
+/** How kubectl, or a request in its place, failed. */
+export interface Failed extends Pick<Finished, 'code' | 'stderr'> {
+  /** HTTP status of the API server's answer; undefined for a kubectl process, and without an answer. */
+  readonly status?: number
+  /** Status.reason of the answer: `Conflict` */
+  readonly reason?: string
+}
+
+/** True for an answer that says no to the request itself: words of it may be those of a server that is away. */
+const isRefusal = ({ status = 0 }: Failed): boolean => status >= 400 && status < 500 && status !== 429
+
 /**
- * The error for a kubectl command that failed: what its stderr means and what to do.
+ * The error for a kubectl command that failed: what its stderr means and what to do. Of an answer of the API server,
+ * status and reason say whether it may be tried again; its words say what to do.
  * @param words the command's arguments: `get`, `pods`
  * @param sent the object on its stdin
  * @returns ObjectModified (5), or KitError exit 3 (a login program is missing, K3s cannot unpack its kubectl), 5 (namespace is being deleted, volume
  * cannot be resized), 6 (API server or proxy unreachable), 7 (certificate not trusted), 8 (no credentials,
  * unauthorized, forbidden, denied by a policy), 9 (all others: quota, webhook without an answer, etcd is full, unknown)
  */
-export function kubectlError(
-  words: readonly string[],
-  { code, stderr: said }: Pick<Finished, 'code' | 'stderr'>,
-  sent?: unknown,
-): KitError {
-  const stderr = shortened(said, mostWords)
+export function kubectlError(words: readonly string[], failed: Failed, sent?: unknown): KitError {
+  const { code, status, reason } = failed
+  const stderr = shortened(failed.stderr, mostWords)
   const reasons = reasonsIn(stderr).join('\n')
   // kubectl's advice after a conflict is about its own flags.
   const details = stderr
@@ -63,11 +72,16 @@ export function kubectlError(
     // klog lines repeat the last line, with source positions of kubectl.
     .filter((line) => line !== '' && !isLogged(line))
     .slice(-4)
-  if (isModified.test(reasons)) return new ObjectModified(details)
+  // A deletion names the uid alone: another one of its name is no object that somebody has changed.
+  const isOutdated = status === 409 && reason === 'Conflict' && words[0] !== 'delete'
+  if (status === undefined ? isModified.test(reasons) : isOutdated) return new ObjectModified(details)
   const known =
     words[0] === 'exec' && endedInPod.test(reasons)
       ? undefined
-      : refusals.find((refusal) => refusal.words.test(reasons))
+      : refusals.find(
+          (refusal) =>
+            refusal.words.test(reasons) && !(isRefusal(failed) && refusal.exitCode === exitCodes.unreachable),
+        )
   // kubectl's error about an unreachable server does not mention the proxy it used.
   if (known?.words === away && hasProxy())
     details.push('HTTPS_PROXY is set: kubectl asks that proxy for every address NO_PROXY does not name')

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { answerError } from './api-errors.mts'
 import { createSender } from './api-send.mts'
@@ -65,30 +66,47 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
   ]
   const warn = createWarnings()
   const retry = createRetry(way)
-  const sender = createSender(kubeconfig, wordsFor)
+  const sender = createSender(kubeconfig, wordsFor, way.isSilent)
 
   async function runOnce(context: string, more: readonly string[], seconds: number): Promise<string> {
-    const started = performance.now()
     // The option is before the verb: after the -- of exec it would be passed to the program in the pod.
-    const finished = await run([...wordsFor(context), `--request-timeout=${seconds}s`, ...more], {
-      timeoutSeconds: seconds + 5,
-    }).catch((thrown: unknown) => {
+    const command = [...wordsFor(context), `--request-timeout=${seconds}s`, ...more]
+    const finished = await recorded(
+      more,
+      ({ code }) => code,
+      () => run(command, { timeoutSeconds: seconds + 5 }),
+    ).catch((thrown: unknown) => {
       throw isUnreachable(thrown) ? silentServer(seconds, thrown) : thrown
     })
-    recordTimed(more, finished.code, started)
     if (finished.code !== 0) throw kubectlError(more, finished)
     return finished.stdout
   }
 
   async function askOnce(context: string, question: Question): Promise<string | undefined> {
     const { words, change, seconds = usualSeconds, absentAt = [] } = question
-    const started = performance.now()
-    const answer = await sender.send(context, question, seconds)
-    recordTimed(words, answer.status, started, change?.body)
+    const act = () => sender.send(context, question, seconds)
+    const answer = await recorded(words, ({ status }) => status, act, change?.body)
     warn(answer.warnings)
     if (absentAt.includes(answer.status)) return undefined
     if (answer.status < 200 || answer.status > 299) throw answerError(words, answer, change?.body)
     return answer.body
+  }
+
+  async function openOnce(
+    context: string,
+    question: Question,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    try {
+      signal.throwIfAborted()
+      const either = AbortSignal.any([signal, retry.left])
+      const act = () => sender.open(context, question, either)
+      return await recorded(question.words, ({ statusCode = 0 }) => statusCode, act)
+    } catch (thrown) {
+      // Whoever ends a watch says nothing of the server.
+      signal.throwIfAborted()
+      throw thrown
+    }
   }
 
   return {
@@ -96,23 +114,40 @@ export function createKubectl(program: readonly string[], kubeconfig: string, wa
       return wordsFor(retry.context)
     },
     api: createApi(
-      (question) =>
-        retry.attempt(
-          (context) => askOnce(context, question),
-          question.once !== true && question.runDespiteInterrupt !== true,
-        ),
-      (question, signal) => sender.open(retry.context, question, signal),
+      (question) => retry.attempt((context) => askOnce(context, question), howOf(question)),
+      (question, signal) => retry.attempt((context) => openOnce(context, question, signal), 'move'),
     ),
     avoid: (hosts) => retry.avoid(hosts),
     run: (more, { once = false, timeoutSeconds = usualSeconds } = {}) =>
-      retry.attempt((context) => runOnce(context, more, timeoutSeconds), !once),
+      retry.attempt((context) => runOnce(context, more, timeoutSeconds), once ? 'once' : 'repeat'),
   }
 }
 
-/** Logs a request as the command an operator can type, with its status and duration. @param sent what was written */
-function recordTimed(words: readonly string[], answer: number, started: number, sent?: unknown): void {
+const howOf = ({ once, movesOn, runDespiteInterrupt }: Question): 'repeat' | 'once' | 'move' =>
+  movesOn === true ? 'move' : once === true || runDespiteInterrupt === true ? 'once' : 'repeat'
+
+/**
+ * Does what these words of kubectl do, and logs them as the command an operator can type, with its answer and duration.
+ * @param codeOf its status or exit code
+ * @param sent what was written
+ * @throws what `act` throws
+ */
+async function recorded<T>(
+  words: readonly string[],
+  codeOf: (result: T) => number,
+  act: () => Promise<T>,
+  sent?: unknown,
+): Promise<T> {
   const { kind, metadata } = (sent ?? {}) as Partial<LiveObject>
   const named = kind === undefined || metadata?.name === undefined ? '' : ` # ${nameOf(sent as LiveObject)}`
-  const milliseconds = Math.round(performance.now() - started)
-  record(`${shownWords(['kubectl', ...words])}${named} -> ${answer} (${milliseconds} ms)`)
+  const started = performance.now()
+  let answer: number | string = 'no answer'
+  try {
+    const result = await act()
+    answer = codeOf(result)
+    return result
+  } finally {
+    const milliseconds = Math.round(performance.now() - started)
+    record(`${shownWords(['kubectl', ...words])}${named} -> ${answer} (${milliseconds} ms)`)
+  }
 }

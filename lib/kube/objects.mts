@@ -49,7 +49,7 @@ function ranksOf(manifests: readonly Manifest[]): Manifest[][] {
  * @param manager the field manager
  * @returns the applied objects by nameOf
  * @throws ObjectModified (5) for a manifest with an old resourceVersion; KitError of the first object that was refused,
- * with those that were applied: those of its rank, and of the ranks before; see also Kubectl.run
+ * with those that were applied (of its rank, and of the ranks before) and those that were not; see also Kubectl.run
  */
 export async function sendObjects(
   kubectl: Kubectl,
@@ -63,7 +63,7 @@ export async function sendObjects(
     interruption.throwIfAsked()
     for (const result of results) if (result.status === 'fulfilled') sent.push(result.value)
     const refused = results.find((result) => result.status === 'rejected')
-    if (refused !== undefined) throw dryRun ? refused.reason : withSent(refused.reason, sent)
+    if (refused !== undefined) throw dryRun ? refused.reason : withSent(refused.reason, manifests, sent)
   }
   return byName(sent)
 }
@@ -71,15 +71,23 @@ export async function sendObjects(
 /** Objects an error names. */
 const mostNamed = 8
 
-/** The error of an apply, and which objects were applied all the same. */
-function withSent(thrown: unknown, sent: readonly LiveObject[]): unknown {
+/** The error of an apply, and which objects were applied all the same, and which not. */
+function withSent(thrown: unknown, every: readonly Manifest[], sent: readonly LiveObject[]): unknown {
   const asItIs: readonly unknown[] = [exitCodes.interrupted, exitCodes.terminated]
   if (!(thrown instanceof KitError) || thrown instanceof ObjectModified || sent.length === 0) return thrown
   if (asItIs.includes(thrown.exitCode)) return thrown
   const { message, exitCode, details, hint } = thrown
+  const done = sent.map(nameOf)
   return new KitError(message, {
     exitCode,
-    details: [...details, `applied: ${few(sent.map(nameOf), mostNamed)}`],
+    details: [
+      ...details,
+      `applied: ${few(done, mostNamed)}`,
+      `not applied: ${few(
+        every.map(nameOf).filter((name) => !done.includes(name)),
+        mostNamed,
+      )}`,
+    ],
     ...(hint === undefined ? {} : { hint }),
     cause: thrown,
   })

@@ -22,6 +22,8 @@ export interface Question {
   readonly seconds?: number | undefined
   /** Never sent again: the caller repeats a question itself, and whether a write was done is unknown then. */
   readonly once?: boolean | undefined
+  /** Sent again only to another server, when one answers: the caller repeats it itself. */
+  readonly movesOn?: boolean
   /** Sent also after Ctrl-C, and never again: for what a run must give back, such as its lock. */
   readonly runDespiteInterrupt?: boolean | undefined
   /** HTTP statuses that say that there is no such object, where that is an answer: 404. */

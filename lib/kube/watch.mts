@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { mostOutputBytes } from '../base/collect.mts'
 import { awaitedLater } from '../base/concurrency.mts'
-import { messageOf } from '../base/errors.mts'
+import { hasCode, messageOf } from '../base/errors.mts'
 import { record } from '../base/log.mts'
 import { shortened } from '../base/sensitive.mts'
 import type { Kubectl } from './kubectl.mts'
+import { isUnreachable } from './retry.mts'
 import type { LiveObject } from './types.mts'
 
 /** The current objects of one kind in a namespace, kept up to date by a watch. */
@@ -25,13 +26,14 @@ interface WatchEvent {
   readonly object: LiveObject
 }
 
-/** Milliseconds before a watch that ended is started again. */
+/** Milliseconds from one start of a watch to the next. */
 const pauseMs = 1000
 
 /**
- * Watches a kind without polling. A watch that ends (API server restarted, connection lost) is started again with a
- * fresh list until `stop`: the caller's deadline is the only limit. Until that list arrives, what was known stays: a
- * lost connection deletes nothing. Errors go to the log file and are never thrown.
+ * Watches a kind without polling. A watch that ends (API server restarted, connection lost) goes on from the last
+ * version it has seen, by another server if need be; with a fresh list when the server no longer has that version (410)
+ * or the watch cannot be read. It ends with `stop`: the caller's deadline is the only limit. Until that list arrives,
+ * what was known stays: a lost connection deletes nothing. Errors go to the log file and are never thrown.
  * @param kind as kubectl names it: `deployments.apps`
  * @param onChange called after each change
  */
@@ -39,6 +41,8 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
   const objects = new Map<string, LiveObject>()
   const deleted = new Set<string>()
   let listedOnce = false
+  /** The version the next watch goes on from; undefined: from a list. */
+  let version: string | undefined
   const stopping = new AbortController()
   const { signal } = stopping
   const stopped = awaitedLater(
@@ -50,7 +54,8 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
     const { type, object } = document as WatchEvent
     // The server has forgotten the version this watch was at (410 Gone), or ends it for another reason.
     if (type === 'ERROR') throw new Error(shortened(String(object['message']), 500))
-    const { name } = object.metadata
+    const { name, resourceVersion } = object.metadata
+    version = resourceVersion ?? version
     if (type === 'DELETED') {
       objects.delete(name)
       deleted.add(name)
@@ -60,13 +65,7 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
     }
     onChange()
   }
-  /** One list and the watch from it, until the watch ends. */
-  const follow = async () => {
-    // A list under way does not hold `stop` up.
-    const { objects: listed, events } = await Promise.race([
-      kubectl.api.watch(kind, namespace, signal),
-      stopped,
-    ])
+  const replaceAll = (listed: readonly LiveObject[]) => {
     objects.clear()
     for (const one of listed) {
       objects.set(one.metadata.name, one)
@@ -74,17 +73,35 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
     }
     listedOnce = true
     onChange()
+  }
+  /** One watch, until it ends. */
+  const follow = async () => {
+    // A list under way does not hold `stop` up.
+    const opened = await Promise.race([kubectl.api.watch(kind, namespace, signal, version), stopped])
+    version = opened.version
+    if (opened.objects !== undefined) replaceAll(opened.objects)
     const read = jsonDocuments(take)
     const decoder = new TextDecoder()
-    for await (const piece of events as AsyncIterable<Buffer>) read(decoder.decode(piece, { stream: true }))
+    try {
+      for await (const piece of opened.events as AsyncIterable<Buffer>)
+        read(decoder.decode(piece, { stream: true }))
+    } catch (thrown) {
+      if (isLost(thrown)) return messageOf(thrown)
+      throw thrown
+    }
     return 'by the server'
   }
   const keepWatching = async () => {
     while (!signal.aborted) {
-      const why = await follow().catch(messageOf)
+      const started = performance.now()
+      const why = await follow().catch((thrown: unknown) => {
+        if (!isUnreachable(thrown)) version = undefined
+        return messageOf(thrown)
+      })
       if (signal.aborted) return
       record(`watch of ${kind} ended: ${why}`)
-      await pause(pauseMs, undefined, { signal }).catch(() => {})
+      const left = pauseMs - (performance.now() - started)
+      if (left > 0) await pause(left, undefined, { signal }).catch(() => {})
     }
   }
   const watching = keepWatching()
@@ -98,6 +115,10 @@ export function watchKind(kubectl: Kubectl, kind: string, namespace: string, onC
     },
   }
 }
+
+/** True for a connection that was cut while a watch was read, by the network or because its server is left. */
+const isLost = (thrown: unknown): boolean =>
+  hasCode(thrown, 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR')
 
 /**
  * Splits a stream of concatenated JSON documents, such as the events of a watch. Text may arrive

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # What the kit costs, one test for each bound that does not depend on what else the machine does. About 20 s for
-# `local`, 75 s for `cluster`, which wants the practice platform with module 12 installed. `npm run bench` also holds a
-# run that finds nothing to do against one kubectl apply: it wants a quiet machine.
+# `commands`, 75 s for `module-12`, which wants the practice platform with module 12 installed. `npm run bench` also holds
+# runs that find nothing to do against one kubectl apply, and against seconds: it wants a quiet machine.
 
 setup() {
   load ../practice/helper
@@ -15,9 +15,9 @@ row() {
   assert_line --regexp "^✓ $2 +[0-9.]+ x "
 }
 
-@test "--help takes at most 1.6 times an empty Node" { row local '--help'; }
+@test "--help takes at most 1.6 times an empty Node" { row commands '--help'; }
 
-@test "a plan without a cluster takes at most 8 times an empty Node" { row local '--plan --offline of module 12'; }
+@test "a plan without a cluster takes at most 8 times an empty Node" { row commands '--plan --offline of module 12'; }
 
 # bats test_tags=long
-@test "a run that finds nothing to do starts at most 8 kubectl" { row cluster 'module 12, nothing to do: kubectl'; }
+@test "a run that finds nothing to do starts at most 8 kubectl" { row module-12 'module 12, nothing to do: kubectl'; }

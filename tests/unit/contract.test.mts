@@ -227,6 +227,24 @@ test('a kubectl process is started for a program in a pod and for kubectl’s ow
   )
 })
 
+test('programs of this machine are started in few files: kubectl by its proxy, for pods and for its version; K3s, helm and the kit itself', () => {
+  const starting =
+    /\bimport \{[^}]*\b(run|startInBackground)\b[^}]*\} from '[./]*(?:lib\/)?base\/(command|background)\.mts'|'(node:)?child_process'/
+  assert.deepEqual(
+    sources.filter((file) => starting.test(read(file))),
+    [
+      'lib/base/background.mts',
+      'lib/base/end-with-parent.mts',
+      'lib/cli/child.mjs',
+      'lib/kube/api-proxy.mts',
+      'lib/kube/find-kubectl.mts',
+      'lib/kube/helm.mts',
+      'lib/kube/kubectl.mts',
+      'scripts/09_k3s/nodes/release.mts',
+    ],
+  )
+})
+
 test('no module has a timer of its own: pauses and deadlines of lib hear Ctrl-C', () => {
   const files = graph.files.filter((file) => file.startsWith('scripts/'))
   assert.deepEqual(linesWith(root, files, /timers\/promises|(?<![.\w])set(Timeout|Interval|Immediate)\(/), [])

@@ -24,6 +24,8 @@ export const paths = {
   mirrorCa: '/etc/rancher/k3s/keybuzz-mirror-ca.pem',
   /** The kit's: with which binary, configuration and unit the running service was started. */
   started: '/etc/rancher/keybuzz.started',
+  /** The kit's: checksums of the binary and of the tarballs, see recordSums. */
+  sums: '/etc/rancher/keybuzz.sums',
   /** The kit's: which images each tarball contains, a line `SHA256 IMAGE` each. */
   held: '/etc/rancher/keybuzz.images',
   /** The kit's: this host is being removed from the cluster. */

@@ -91,7 +91,7 @@ const ownFiles = [
 export async function readState(host: Host, images: readonly string[] = []): Promise<HostState> {
   const { name, address } = host
   const whole = `${script}${images.length === 0 ? '' : imagesPart}exit 0`
-  const question = { script: whole, words: [], shown: 'read the state of K3s' }
+  const question = { script: whole, words: [], shown: 'read the state of K3s', record: paths.sums }
   const looked = await host.look([...ownFiles, ...images], question)
   const said = (key: string) => new RegExp(`^${key}=(.+)$`, 'm').exec(looked.said)?.[1]
   const unit = unitIn(looked.said)

@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { few } from '../../../lib/base/few.mts'
 import type { Until } from '../../../lib/base/poll.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
+import { recordSums } from '../../../lib/hosts/known-sums.mts'
 import { imagesIn, imagesPart, type HeldImages } from '../host/held-images.mts'
 import { paths } from '../host/paths.mts'
 import type { Artifact } from './install.mts'
@@ -21,10 +22,11 @@ const importFile = (file: string): string =>
 
 /**
  * Records which images each tarball contains. containerd itself reads it, compressed or not, in a separate namespace
- * that is emptied afterwards; its layers are shared with the namespace of pods, not stored twice. The arguments are
+ * that is emptied afterwards; its layers are shared with the namespace of pods, not stored twice. Records their checksums too. The arguments are
  * SHA256 and PATH of each tarball.
  */
-const noteScript = `c() { ${paths.binary} ctr -n keybuzz-images "$@"; }
+const noteScript = `files=${paths.binary}
+c() { ${paths.binary} ctr -n keybuzz-images "$@"; }
 empty() { names=$(c images ls -q); [ -z "$names" ] || c images rm --sync $names >/dev/null; }
 : >${paths.held}.new
 while [ $# -gt 1 ]; do
@@ -32,12 +34,14 @@ while [ $# -gt 1 ]; do
   ${importFile('$2')}
   echo "$1" >>${paths.held}.new
   c images ls -q | sed -n "/^import-/d; s/./$1 &/p" >>${paths.held}.new
+  files="$files $2"
   shift 2
 done
 empty
 c namespaces rm keybuzz-images >/dev/null 2>&1 || :
 mv -f ${paths.held}.new ${paths.held}
-`
+set -- $files
+${recordSums(paths.sums)}`
 
 /**
  * Bytes of tarballs that K3s imports in a second at least. Known are 1.5 GB in 135 to 284 s (K3s v1.36.4) and the

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { exitCodes, KitError, NotYet } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
+import { recordSums } from '../../../lib/hosts/known-sums.mts'
 import { pinnedFile, type PinnedFile } from '../../../lib/settings/pinned-file.mts'
 import { requireVersion, type Versions } from '../../../lib/settings/versions.mts'
 import { environmentOf, paths, unitOf, unitPath } from '../host/paths.mts'
@@ -145,7 +146,7 @@ const besidesK3s = ({ role, proxy, registries }: DesiredState): string =>
   ].join('; ')
 
 /**
- * Starts or restarts the service, and records its startHash on the host. Does not wait until it is ready.
+ * Starts or restarts the service, and records its startHash and the checksums of its files on the host. Does not wait until it is ready.
  * @throws KitError exit 9 when that fails or paths.resolvConf is missing; exit 3, 6, 9, 130 or 143, see Host.read; what
  *   the gate throws (Writes.make)
  */
@@ -156,6 +157,11 @@ export async function start(host: Host, wanted: DesiredState): Promise<void> {
   // Sent on stdin, into a file only root can read: the hash covers the tokens, and a weak one could be guessed from it.
   const script =
     // Without its resolv.conf the kubelet would end at every start, and report it only in the journal.
-    `read -r mark; ${besidesK3s(wanted)}umask 077; test -s ${paths.resolvConf} || { echo '${paths.resolvConf} is missing: run 09_k3s_01_prepare' >&2; exit 1; }; rm -f ${paths.started}; systemctl enable --quiet ${unit}; systemctl reset-failed ${unit} || :; systemctl restart --no-block ${unit}; echo "$mark" >${paths.started}`
-  await host.change(`start ${unit}`, ['sh', '-ec', script], { input: `${recipe}\n` })
+    `read -r mark; ${besidesK3s(wanted)}umask 077; test -s ${paths.resolvConf} || { echo '${paths.resolvConf} is missing: run 09_k3s_01_prepare' >&2; exit 1; }; ${recordSums(paths.sums)}rm -f ${paths.started}; systemctl enable --quiet ${unit}; systemctl reset-failed ${unit} || :; systemctl restart --no-block ${unit}; echo "$mark" >${paths.started}`
+  // Before it starts: K3s reads the disk for a while.
+  const files = wanted.artifacts.map(({ path }) => path)
+  await host.change(`start ${unit}`, ['sh', '-ec', script, 'sh', ...files], {
+    input: `${recipe}\n`,
+    timeoutSeconds: 900,
+  })
 }

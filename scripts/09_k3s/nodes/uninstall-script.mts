@@ -106,7 +106,7 @@ for unit in ${units}; do
 done
 systemctl daemon-reload
 for unit in ${units}; do systemctl reset-failed $unit 2>/dev/null || :; done
-rm -f ${paths.binary} ${paths.started} ${paths.held} ${paths.held}.new ${paths.leaving} ${paths.uninstall}
+rm -f ${paths.binary} ${paths.started} ${paths.held} ${paths.held}.new ${paths.sums} ${paths.sums}.new ${paths.leaving} ${paths.uninstall}
 rmdir ${paths.etc} 2>/dev/null || :
 # Its rules carry no name of ours; a source of this zone may do everything.
 if command -v firewall-cmd >/dev/null && sources=$(firewall-cmd --permanent --zone=trusted --list-sources 2>/dev/null) && [ -n "$sources" ]; then

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { run } from '../../../lib/base/command.mts'
+import { run, shownWords } from '../../../lib/base/command.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 
 test('a program the kit starts gets English, no kubectl preferences and no value of the kit’s own', async () => {
@@ -65,4 +66,10 @@ test('no answer in time, the end by a signal, and a program that cannot be start
     assert.ok(thrown.message.length < 500)
     return true
   })
+})
+
+test('a command is shown so that a shell reads the same words', () => {
+  const words = ['get', '--raw', '/x?a=1&b=2', "it's", 'a b', 'n8n-dev']
+  const { stdout } = spawnSync('sh', ['-c', `printf '%s\\n' ${shownWords(words)}`], { encoding: 'utf8' })
+  assert.deepEqual(stdout.trimEnd().split('\n'), words)
 })

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { connect as openSocket, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'node:test'
 import { exitCodes } from '../../../lib/base/errors.mts'
 import { createDialing } from '../../../lib/hosts/dialing.mts'
 import { connect } from '../../../lib/hosts/ssh.mts'
+import { startDeadPort } from './dead-port.mts'
 import { startSshd } from './sshd.mts'
 
 const graceMs = 100
@@ -43,32 +41,6 @@ test('a host that refuses gives no other less time', async () => {
   await pause(2 * graceMs)
   assert.equal(slow.signal.aborted, false)
 })
-
-/** A port that accepts no further connection and refuses none: its packets get no answer, as those of a dead host. */
-async function startDeadPort() {
-  const listen =
-    "require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () { console.log(this.address().port) })"
-  const child = spawn(process.execPath, ['-e', listen], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  child.kill('SIGSTOP')
-  const port = Number(String(line))
-  const sockets: Socket[] = []
-  let isFull = false
-  for (let asked = 0; !isFull && asked < 8; asked += 1) {
-    const socket = openSocket(port, '127.0.0.1')
-    socket.on('error', () => {})
-    sockets.push(socket)
-    isFull = await Promise.race([once(socket, 'connect').then(() => false), pause(300, true)])
-  }
-  assert.ok(isFull, 'its queue is full')
-  return {
-    port,
-    close() {
-      for (const socket of sockets) socket.destroy()
-      child.kill('SIGKILL')
-    },
-  }
-}
 
 test('a dead host delays the others by the time it has after them: exit 6', async () => {
   const [sshd, dead] = [await startSshd((command) => ['sh', '-c', command]), await startDeadPort()]

@@ -37,6 +37,24 @@ for (const [what, given, exitCode, words] of [
     /^kubectl get --raw failed/,
   ],
   [
+    '422 in words of a server that is away',
+    status(422, 'Invalid', 'spec.tolerations[0].key: "node.kubernetes.io/unreachable": unexpected EOF'),
+    exitCodes.rolloutFailed,
+    /failed/,
+  ],
+  [
+    '409, whatever its words are',
+    status(409, 'Conflict', 'modifié entre-temps'),
+    exitCodes.conflict,
+    /changed by somebody else/,
+  ],
+  [
+    '409 of an object that is there already',
+    status(409, 'AlreadyExists', 'pods "web-1" already exists'),
+    exitCodes.rolloutFailed,
+    /failed/,
+  ],
+  [
     '429',
     status(429, 'TooManyRequests', 'received too many requests'),
     exitCodes.unreachable,
@@ -123,6 +141,29 @@ test('a server that has answered before is asked again by another context, by a 
   const impatient = await serveApi(inTurn(well, ofProxy('connection refused'), well))
   await impatient.kubectl.api.raw('/x')
   await assert.rejects(impatient.kubectl.api.raw('/x', { once: true }), { exitCode: exitCodes.unreachable })
+})
+
+test('a server that is silent while another one answers is left after seconds; what is written once waits for its answer', async () => {
+  const looked: string[] = []
+  const { kubectl, proxies } = await serveApi(inTurn(well, undefined, well, undefined), {
+    another: 'other',
+    isSilent(context) {
+      looked.push(context)
+      return Promise.resolve(context === 'test')
+    },
+  })
+  await kubectl.api.raw('/x')
+  const started = performance.now()
+  assert.equal(await kubectl.api.raw('/x'), 'well')
+  assert.ok(performance.now() - started < 10_000, 'not the 60 s of a request')
+  assert.deepEqual(looked, ['test'])
+  assert.deepEqual(
+    proxies().map(({ context }) => context),
+    ['test', 'other'],
+  )
+  const options = { once: true, timeoutSeconds: 3 }
+  await assert.rejects(kubectl.api.post('/x', {}, ['create'], options), { exitCode: exitCodes.unreachable })
+  assert.deepEqual(looked, ['test'])
 })
 
 test('after its kubeconfig was written anew another proxy is started, which reads it', async () => {

@@ -42,7 +42,7 @@ export function fakeApi(answer: (asked: Asked) => unknown, more: Partial<Api> = 
 export function watchOf(signal: AbortSignal, ...texts: string[]): Watching {
   const body = new PassThrough()
   for (const text of texts) body.write(text)
-  return { objects: [], events: addAbortSignal(signal, body) as unknown as IncomingMessage }
+  return { objects: [], version: '1', events: addAbortSignal(signal, body) as unknown as IncomingMessage }
 }
 
 /** The event of an object that is new. */

@@ -3,14 +3,14 @@ import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { createServer as createSilentServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { stringify } from 'yaml'
 import { foreignAuthority } from '../../../lib/kube/authority.mts'
 import { createKubectl } from '../../../lib/kube/kubectl.mts'
-import { answers, chooseEndpoint } from '../../../lib/kube/api-servers.mts'
+import { answers, chooseEndpoint, isSilent } from '../../../lib/kube/api-servers.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { redact } from '../../../lib/base/sensitive.mts'
 import { newsOf } from '../../../lib/kube/save-kubeconfig.mts'
@@ -97,6 +97,23 @@ test('the preferred way is gone by while it answers, another one when it does no
     (await chooseEndpoint(kubeconfigOf(...ways))).context
   assert.equal(await choose({ server: urlOf(ours) }, { server: nobody }), 'way-0')
   assert.equal(await choose({ server: nobody }, { server: urlOf(ours) }), 'way-1')
+})
+
+test('a machine that is off, and neither answers nor refuses, costs less than a second', async () => {
+  const [ours] = servers as [Server]
+  const silent = createSilentServer(() => {})
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const server = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  try {
+    const started = performance.now()
+    assert.equal((await chooseEndpoint(kubeconfigOf({ server }, { server: urlOf(ours) }))).context, 'way-1')
+    assert.ok(performance.now() - started < 1500, 'not the 2 s it has where it is alone')
+    const both = kubeconfigOf({ server }, { server: urlOf(ours) })
+    assert.deepEqual([await isSilent('way-0', both), await isSilent('way-1', both)], [true, false])
+    assert.equal(await isSilent('way-0', kubeconfigOf({ server }, { server: nobody })), false)
+  } finally {
+    silent.close()
+  }
 })
 
 test('a host that is avoided is no way while there is another one, even one that does not answer', async () => {

@@ -115,13 +115,16 @@ test('what others need is sent first: namespaces, what pods read, what starts po
   assert.equal(dry.most(), kinds.length, 'a dry run stores nothing: none waits for another')
 })
 
-test('a refusal names what was applied all the same, and ends the send before what comes after', async () => {
+test('a refusal names what was applied all the same and what was not, and ends the send before what comes after', async () => {
   const several = [...['a', 'b', 'c'].map((name) => secret({ name })), { ...secret(), kind: 'Deployment' }]
   const { kubectl, applied } = refusing({ b: quota })
   await assert.rejects(sendObjects(kubectl, several, { dryRun: false }), {
     exitCode: exitCodes.rolloutFailed,
     message: quota.message,
-    details: ['applied: Secret n8n-dev/a, Secret n8n-dev/c'],
+    details: [
+      'applied: Secret n8n-dev/a, Secret n8n-dev/c',
+      'not applied: Secret n8n-dev/b, Deployment n8n-dev/n8n',
+    ],
   })
   assert.deepEqual(applied, ['Secret n8n-dev/a', 'Secret n8n-dev/c'])
   await assert.rejects(sendObjects(refusing({ b: quota }).kubectl, several, { dryRun: true }), {

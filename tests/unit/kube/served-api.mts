@@ -95,10 +95,15 @@ after(async () => {
  * the kit looks for one: no certificate and no login is part of it.
  * @param before shell text the stand-in of kubectl begins with
  * @param another the context to go on by
+ * @param isSilent whether the server of a context does not answer while another one does
  */
 export async function serveApi(
   serve: Serve,
-  { before = ':', another = 'test' }: { before?: string; another?: string } = {},
+  {
+    before = ':',
+    another = 'test',
+    isSilent = () => Promise.resolve(false),
+  }: { before?: string; another?: string; isSilent?: (context: string) => Promise<boolean> } = {},
 ): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), 'keybuzz-served-'))
   const asked: string[] = []
@@ -145,7 +150,7 @@ ln -s ${socket} "$path"
 exec sleep 600`
   const kubeconfig = join(folder, 'kubeconfig')
   writeFileSync(kubeconfig, '')
-  const way = { context: 'test', another: () => Promise.resolve(another) }
+  const way = { context: 'test', another: () => Promise.resolve(another), isSilent }
   return {
     kubectl: createKubectl(['sh', '-c', script, 'kubectl'], kubeconfig, way),
     kubeconfig,

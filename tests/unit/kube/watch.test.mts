@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
 import { watchKind, type Watched } from '../../../lib/kube/watch.mts'
 import { added, fakeApi, watchOf } from './fake-api.mts'
-import { serveApi } from './served-api.mts'
+import { serveApi, status } from './served-api.mts'
 
 const object = (name: string) => ({ kind: 'Pod', metadata: { name } })
 
@@ -18,14 +18,16 @@ interface Part {
 /** Watches a stand-in whose first watch is the first part and so on, the last one for ever; undefined is refused. */
 function watching(parts: readonly (Part | undefined)[]) {
   let begun = 0
+  const from: (string | undefined)[] = []
   const api = fakeApi(() => [], {
-    watch(_kind, _namespace, signal) {
+    watch(_kind, _namespace, signal, version) {
+      from.push(version)
       const part = parts[Math.min(begun, parts.length - 1)]
       begun += 1
       if (part === undefined) return Promise.reject(new Error('away'))
       const { events } = watchOf(signal, ...(part.texts ?? []))
       if (part.ends === true) (events as unknown as { end(): void }).end()
-      return Promise.resolve({ objects: (part.listed ?? []) as never, events })
+      return Promise.resolve({ objects: (part.listed ?? []) as never, version: '1', events })
     },
   })
   let wake = () => {}
@@ -33,7 +35,7 @@ function watching(parts: readonly (Part | undefined)[]) {
   const until = async (holds: (watched: Watched) => boolean) => {
     while (!holds(watched)) await new Promise<void>((resolve) => (wake = resolve))
   }
-  return { watched, until, begun: () => begun }
+  return { watched, until, begun: () => begun, from }
 }
 
 test('objects come, change and go', async () => {
@@ -59,6 +61,13 @@ test('a watch that cannot be begun again deletes nothing', async () => {
   await watched.stop()
 })
 
+test('a watch that the server ends goes on from its version', async () => {
+  const { watched, begun, from } = watching([{ listed: [object('one')], ends: true }, {}])
+  while (begun() < 2) await setTimeout(20)
+  await watched.stop()
+  assert.deepEqual(from, [undefined, '1'])
+})
+
 test('when it is begun again, what the new list is missing is gone, and what it holds is there', async () => {
   const { watched, until } = watching([{ listed: [object('one')], ends: true }, { listed: [object('two')] }])
   await until(({ objects }) => objects.has('two'))
@@ -79,8 +88,8 @@ for (const [what, text] of [
     `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', metadata: {}, code: 410, message: 'too old' } })}\n`,
   ],
 ])
-  test(`${what} ends that watch alone: it is begun again, and nothing known is lost`, async () => {
-    const { watched, until, begun } = watching([
+  test(`${what} ends that watch alone: it is begun again with a list, and nothing known is lost`, async () => {
+    const { watched, until, begun, from } = watching([
       { texts: [added(object('one')), text ?? ''] },
       undefined,
       { listed: [object('one')], texts: [added(object('two'))] },
@@ -92,6 +101,7 @@ for (const [what, text] of [
     await watched.stop()
     assert.deepEqual([...watched.objects.keys()], ['one', 'two'])
     assert.equal(begun(), 3)
+    assert.deepEqual(from, [undefined, undefined, undefined])
   })
 
 test('a watch that is refused is begun again; none outlives its end', async () => {
@@ -104,20 +114,21 @@ test('a watch that is refused is begun again; none outlives its end', async () =
   assert.equal(asked, 2)
 })
 
-test('over HTTP: the kind’s own path, from the version of its list; a connection that is cut; an end that closes it', async () => {
+test('over HTTP: a watch that is cut goes on from the version it has seen, without a list; a forgotten version lists anew', async () => {
   const pods = '/api/v1/namespaces/a/pods'
   let lists = 0
+  let forgotten = ''
   const served = await serveApi((path) => {
     if (path === pods) {
       lists += 1
       const items = [{ metadata: { name: `of-${lists}` } }]
       return { body: { kind: 'PodList', metadata: { resourceVersion: `${lists}0` }, items } }
     }
+    const version = new URLSearchParams(path.split('?')[1]).get('resourceVersion') ?? ''
+    if (version === forgotten) return status(410, 'Expired', 'too old resource version')
+    const metadata = { name: `new-${version}`, resourceVersion: String(Number(version) + 1) }
     return path.startsWith(`${pods}?watch=true`)
-      ? {
-          body: added(object(`new-${new URLSearchParams(path.split('?')[1]).get('resourceVersion')}`)),
-          stays: true,
-        }
+      ? { body: added({ kind: 'Pod', metadata }), stays: true }
       : undefined
   })
   let wake = () => {}
@@ -127,6 +138,11 @@ test('over HTTP: the kind’s own path, from the version of its list; a connecti
   }
   await until('new-10')
   assert.deepEqual([...watched.objects.keys()], ['of-1', 'new-10'])
+  served.cut()
+  await until('new-11')
+  assert.deepEqual([...watched.objects.keys()], ['of-1', 'new-10', 'new-11'])
+  assert.equal(lists, 1)
+  forgotten = '12'
   served.cut()
   await until('new-20')
   assert.deepEqual([...watched.objects.keys()], ['of-2', 'new-20'])

@@ -118,7 +118,7 @@ function waitFor(named: string, { first, later = [], lateList, answer = [] }: Wo
       const { events } = watchOf(signal)
       const body = events as unknown as NodeJS.WritableStream
       setTimeout(() => of(later).forEach((one) => body.write(added(one))), 50)
-      return { objects: of(first), events }
+      return { objects: of(first), version: '1', events }
     },
   })
   const limits = { deadline: 20, noProgress: 20 }
