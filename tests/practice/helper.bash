@@ -171,9 +171,9 @@ bare_machines() {
   "$practice" up --bare --images n8n-twin,contract
 }
 
-# ensure_k3s_cluster: the one module 9 made; made here when a file is asked alone.
+# ensure_k3s_cluster UP_WORDS...: the one module 9 made; made here when a file is asked alone.
 ensure_k3s_cluster() {
-  "$practice" up --bare
+  "$practice" up --bare "$@"
   [[ ! -e $credentials/kubeconfig ]] || return 0
   kit --module 9 --yes
   "$practice" images

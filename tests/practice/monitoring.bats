@@ -9,8 +9,7 @@ setup_file() {
   parts_are_at_hand || return 0
   KEYBUZZ_HELM=$(bash -c 'source tests/tools.bash && helm_4')
   export KEYBUZZ_HELM
-  "$practice" up --bare --images n8n-twin,contract,monitoring
-  [[ -e $credentials/kubeconfig ]] || kit --module 9 --yes
+  ensure_k3s_cluster --images n8n-twin,contract,monitoring
   "$practice" images
 }
 

@@ -27,7 +27,7 @@ come_up_with() {
   if ! "$practice" is bare; then
     "$practice" up --images "$1"
   else
-    "$practice" up --bare --images "$1"
+    ensure_k3s_cluster --images "$1"
     "$practice" images
   fi
 }
