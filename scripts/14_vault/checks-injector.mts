@@ -82,9 +82,9 @@ export const webhookTrust: VaultCheck = {
 const again = 'run 14_vault_01_deploy again'
 
 /**
- * The check of the leader.
- * @param seconds for which there may be none: the election looks for a lost leader every 16 s at most (observed), and a
- *   new Deployment replaces the pod that was it
+ * The check of the leader: of a pod that stays, for one that is ending hands the election on.
+ * @param seconds for which there may be none: after a rollout the pod that was it has 15 s to end, and the election looks for a
+ *   lost leader every 16 s at most (observed)
  */
 export const leaderWithin = (seconds: number): VaultCheck => ({
   id: 'vault.leader',
@@ -99,7 +99,7 @@ export const leaderWithin = (seconds: number): VaultCheck => ({
     }),
 })
 
-export const leader = leaderWithin(30)
+export const leader = leaderWithin(45)
 
 async function askLeader({ kube }: Tools): Promise<Answer> {
   const name = await leaderOf(kube)
@@ -107,6 +107,8 @@ async function askLeader({ kube }: Tools): Promise<Answer> {
   const places = { POD: name }
   const pod = await kube.get('pods', name, injectorNamespace)
   if (pod === undefined) return failed(`${name} is the leader, and is not there any more`, places)
+  if (pod.metadata.deletionTimestamp !== undefined)
+    return failed(`${name} is the leader, and is being deleted`, places)
   return isPodReady(pod)
     ? passed(name)
     : failed(`${name} is the leader, and does not run (evicted, or its node is away)`, places)

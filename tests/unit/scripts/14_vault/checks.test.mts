@@ -98,6 +98,10 @@ const withFirst = (more: object): LiveObjects => [
   ...rightPods().slice(1),
 ]
 type LiveObjects = ReturnType<typeof rightPods>
+const firstEnding = (): LiveObjects =>
+  rightPods().map((one, at) =>
+    at > 0 ? one : { ...one, metadata: { ...one.metadata, deletionTimestamp: '2026-11-01T00:00:00Z' } },
+  )
 const waitingPod = (agent: object) => [
   ...rightPods(),
   pod('app-1', 'vault-check', 'app', { initContainerStatuses: [{ name: 'vault-agent-init', ...agent }] }),
@@ -245,6 +249,14 @@ const wrong: readonly Wrong[] = [
     { pods: withFirst(unready) },
     'failed',
     /injector-1 is the leader, and does not run/,
+    leaderGone,
+  ],
+  [
+    'vault.leader',
+    'a leader of before an upgrade, which is ending',
+    { pods: firstEnding() },
+    'failed',
+    /injector-1 is the leader, and is being deleted/,
     leaderGone,
   ],
   [
