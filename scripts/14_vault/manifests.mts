@@ -1,4 +1,4 @@
-import { webhookName } from '../../lib/kube/manifests/injection.mts'
+import { agentResources, webhookName } from '../../lib/kube/manifests/injection.mts'
 import { secretEnv } from '../../lib/kube/manifests/objects.mts'
 import {
   container,
@@ -120,10 +120,10 @@ const told = (settings: VaultSettings, images: Images) => ({
   AGENT_INJECT_TLS_AUTO: webhookName,
   AGENT_INJECT_TLS_AUTO_HOSTS: serviceNames.join(','),
   AGENT_INJECT_USE_LEADER_ELECTOR: true,
-  AGENT_INJECT_CPU_REQUEST: '50m',
-  AGENT_INJECT_CPU_LIMIT: '250m',
-  AGENT_INJECT_MEM_REQUEST: '64Mi',
-  AGENT_INJECT_MEM_LIMIT: '128Mi',
+  AGENT_INJECT_CPU_REQUEST: agentResources.requests.cpu,
+  AGENT_INJECT_CPU_LIMIT: agentResources.limits.cpu,
+  AGENT_INJECT_MEM_REQUEST: agentResources.requests.memory,
+  AGENT_INJECT_MEM_LIMIT: agentResources.limits.memory,
   // Without this limit a pod may wait five more minutes after a long outage of Vault.
   AGENT_INJECT_AUTH_MAX_BACKOFF: '15s',
 })

@@ -1,5 +1,6 @@
 import { requestOf, type Amount } from '../amounts.mts'
 import { isDone } from '../rollout/job.mts'
+import { withAgents } from '../manifests/injection.mts'
 import { isPodReady } from '../pods.mts'
 import { isSelected } from '../rollout/progress.mts'
 import {
@@ -116,8 +117,10 @@ export function needsOfPods({ planned, live, leaving, pods }: PlannedPods): Need
   }
 }
 
+const podOf = ({ spec }: Deployment | Job): PodSpec | undefined => spec && withAgents(spec.template)
+
 const startingOf = (manifest: Deployment | Job, count: number): Starting[] => {
-  const pod = manifest.spec?.template.spec
+  const pod = podOf(manifest)
   return pod === undefined || count <= 0
     ? []
     : [{ what: nameOf(manifest), pod, request: requestOf(pod), count }]
@@ -176,7 +179,7 @@ const endingFirst = ({ running, wanted }: Rollout): LiveObject[] =>
 
 /** Old pods that are replaced by smaller ones: they may be gone before another rollout needs the room. */
 function shrinking({ manifest, running, replaces }: Rollout): LiveObject[] {
-  const pod = manifest.spec?.template.spec
+  const pod = podOf(manifest)
   if (!replaces || pod === undefined) return []
   const after = requestOf(pod)
   return running.filter((one) => isLess(after, requestOf((one as unknown as Pod).spec as PodSpec)))

@@ -1,5 +1,5 @@
 import type { AuthMount } from '../../settings/platform-vault.mts'
-import type { PodTemplateSpec, Volume } from '../types.mts'
+import type { Container, PodSpec, PodTemplateSpec, Volume } from '../types.mts'
 
 // The annotations by which the injector writes values of Vault into a pod, as files in memory. Pure. The injector
 // accepts wrong annotations without an error: they are built here only.
@@ -23,6 +23,15 @@ export const injectorAt = { namespace: 'vault-injector', name: 'vault-injector' 
 
 /** The containers that the injector adds to a pod; the second one runs beside the application. */
 export const agents = { init: 'vault-agent-init', beside: 'vault-agent' } as const
+
+/** What each of these containers requests and may use; the injector is told so. */
+export const agentResources = {
+  requests: { cpu: '50m', memory: '64Mi' },
+  limits: { cpu: '250m', memory: '128Mi' },
+} as const
+
+/** The annotation of a pod that ends by itself: no agent runs beside it. */
+const populateOnly = 'vault.hashicorp.com/agent-pre-populate-only'
 
 /** The volume with the token for the login to Vault. Only the containers that the injector adds mount it. */
 const tokenVolume = 'vault-token'
@@ -73,6 +82,22 @@ export function injected(template: PodTemplateSpec | undefined, injection: Injec
   }
 }
 
+/**
+ * The pod of a template as the scheduler meets it: with the containers that the injector adds when the template requests
+ * injection. Undefined for a template without a pod.
+ */
+export function withAgents({ metadata, spec }: PodTemplateSpec): PodSpec | undefined {
+  const given = metadata?.annotations ?? {}
+  if (spec === undefined || given[injectAnnotation] !== 'true') return spec
+  const agent = (name: string): Container => ({ name, resources: agentResources })
+  const beside = given[populateOnly] === 'true' ? [] : [agent(agents.beside)]
+  return {
+    ...spec,
+    initContainers: [agent(agents.init), ...(spec.initContainers ?? [])],
+    containers: [...spec.containers, ...beside],
+  }
+}
+
 /** The annotations of such a pod. */
 export const annotations = ({
   mount,
@@ -93,7 +118,7 @@ export const annotations = ({
   [named('agent-run-as-group')]: String(user),
   // With an agent beside it a Job would never end.
   ...(ends
-    ? { [named('agent-pre-populate-only')]: 'true' }
+    ? { [populateOnly]: 'true' }
     : {
         [named('template-static-secret-render-interval')]: `${intervalSeconds}s`,
         // Unless told so, the agent beside an application ends after five minutes of retries, and the pod is not ready

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { needsOfPods, startsPods, type Need } from '../../../../lib/kube/apply/starting-pods.mts'
 import type { Comparison, Planned } from '../../../../lib/kube/apply/diff.mts'
+import { injected } from '../../../../lib/kube/manifests/injection.mts'
 import { job } from '../../../../lib/kube/manifests/jobs.mts'
 import { autoscaled, configMap } from '../../../../lib/kube/manifests/objects.mts'
 import { deployment, type DeploymentOptions } from '../../../../lib/kube/manifests/pods.mts'
@@ -71,6 +72,25 @@ test('pods are asked about only when a workload, a Job or an autoscaler is new o
   assert.equal(startsPods([planned(budget, fresh)]), false)
   for (const kind of [one, scaler, { kind: 'StatefulSet' }, { kind: 'Job' }])
     assert.equal(startsPods([planned(kind, fresh)]), true, kind.kind ?? '')
+})
+
+test('the agent that the injector adds counts: beside an application, and of a pod that ends only while it starts', () => {
+  const injection = {
+    mount: { method: 'kubernetes', path: 'kubernetes' },
+    role: 'r',
+    containers: ['one'],
+    user: 1000,
+    files: [],
+    intervalSeconds: 60,
+  } as const
+  const start = (cpu: string, ends: boolean) => {
+    const one = web(cpu, { replicas: 2 })
+    const spec = { ...one.spec, template: injected(one.spec?.template, { ...injection, ends }) }
+    return said(needs([planned({ ...one, spec } as Deployment, fresh)]).atEnd)[0]
+  }
+  assert.equal(start('500m', false), 'Deployment a/web: 2 of 550m')
+  assert.equal(start('500m', true), 'Deployment a/web: 2 of 500m')
+  assert.equal(start('10m', true), 'Deployment a/web: 2 of 50m')
 })
 
 test('a new workload starts its replicas, or the minimum of its autoscaler, or one', () => {
