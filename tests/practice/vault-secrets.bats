@@ -63,10 +63,10 @@ of_n8n() { kubectl get secrets --namespace n8n-practice --selector keybuzz.io/mo
 # kept KEY: what Vault has of n8n.
 kept() { bao kv get -mount=kv "-field=$1" keybuzz/n8n-practice; }
 
-# login_of NAMESPACE: with the token of its account n8n, at the role of module 12: what Vault answers.
+# login_of NAMESPACE [ROLE]: with the token of its account n8n, at the role of module 12: what Vault answers.
 login_of() {
   kubectl create token n8n --namespace "$1" --audience vault |
-    node -p 'JSON.stringify({ role: "keybuzz-n8n-practice", jwt: fs.readFileSync(0, "utf8").trim() })' |
+    ROLE=${2:-keybuzz-n8n-practice} node -p 'JSON.stringify({ role: process.env.ROLE, jwt: fs.readFileSync(0, "utf8").trim() })' |
     curl --silent --cacert "$BATS_FILE_TMPDIR/ca.crt" --data @- https://10.77.0.10:8200/v1/auth/kubernetes/login
 }
 # shown_to TOKEN PATH: the status with which Vault shows a path.
@@ -307,4 +307,44 @@ through_vault() {
   # Its pods find no room beside those of module 15, with an agent in each.
   run -0 kit --module 15 --uninstall --confirm llm
   through_vault 13 13_superset.env SUPERSET_SECRET_KEY
+}
+
+# blue FLAG...: a run of module 12 in a second environment, with the token. forget_blue: as if it had never been.
+blue() { KEYBUZZ_VAULT_TOKEN=$(root_token) ./00_master_install.mjs --env blue --module 12 --yes "$@"; }
+forget_blue() {
+  remove_namespace n8n-blue
+  kubectl delete secrets --namespace keybuzz-system --selector keybuzz.io/revision-env=blue --ignore-not-found
+  sql 'DROP DATABASE IF EXISTS n8n_blue WITH (FORCE)'
+  sql 'DROP ROLE IF EXISTS n8n_blue'
+  redis_command -n 5 FLUSHDB
+  rm -rf {credentials,logs,validation}/blue
+}
+
+# bats test_tags=long
+@test "a second environment: neither’s login reads the other’s values, and one that goes leaves the other as it is" {
+  local key before token
+  pods() { kubectl get pods --namespace n8n-practice -o name | sort; }
+  choose 12_n8n.env vault
+  run -0 n8n
+  forget_blue
+  install -d -m 700 credentials/blue
+  cp -p "$credentials"/{platform.env,platform.vault.ca,versions.json,kubeconfig} credentials/blue/
+  run -0 blue --set N8N_HOST=n8n.blue.example.com --set N8N_REDIS_DB=5 --set N8N_WORKERS_MAX=2 --set N8N_WEBHOOKS_MAX=2 --set SECRETS=vault
+  key=$(sed -nE "s/^N8N_ENCRYPTION_KEY='(.*)'$/\1/p" credentials/blue/12_n8n.env)
+  assert_not_equal "$key" "$(setting N8N_ENCRYPTION_KEY)"
+  assert_equal "$(bao kv get -mount=kv -field=N8N_ENCRYPTION_KEY keybuzz/n8n-blue)" "$key"
+  run -0 in_cluster "$key"
+  assert_output ''
+  token=$(login_of n8n-blue keybuzz-n8n-blue | node -p 'JSON.parse(fs.readFileSync(0)).auth.client_token')
+  assert_equal "$(shown_to "$token" kv/data/keybuzz/n8n-blue)" 200
+  assert_equal "$(shown_to "$token" kv/data/keybuzz/n8n-practice)" 403
+  run -0 login_of n8n-blue keybuzz-n8n-practice
+  assert_output --partial 'namespace not authorized'
+  before=$(pods)
+  run -0 ./00_master_install.mjs --env blue --module 12 --uninstall --confirm n8n
+  assert_output --partial 'in Vault: values kv/data/keybuzz/n8n-blue'
+  assert_equal "$(pods)" "$before"
+  run -0 n8n_later
+  assert_output --partial 'nothing to do'
+  forget_blue
 }
