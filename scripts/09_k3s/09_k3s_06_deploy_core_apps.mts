@@ -4,7 +4,7 @@ import { defaultStorageClass } from './checks/addons.mts'
 import { everyNodeServes } from './ingress/daemonset-ready.mts'
 import { k3s } from './module.mts'
 import { withoutMonitoring } from './monitoring/names.mts'
-import { heldImage } from './nodes/held-image.mts'
+import { heldImage, runsEverywhere } from './nodes/held-image.mts'
 import { coreObjects } from './probes/core-objects.mts'
 import { guard } from './probes/guard.mts'
 import { policyVerdict, recordedVerdict } from './probes/policy-verdict.mts'
@@ -15,8 +15,9 @@ export default step(
   k3s,
   'Make ready for applications',
   async ({ settings, images, useImage, versions, hosts, kube, until }) => {
-    const { servers, workers } = await hosts()
-    const probe = await heldImage([...servers, ...workers], images.probe)
+    const { servers, workers, members } = await hosts()
+    const isKnown = await runsEverywhere(kube, everyProbe, images.probe, members.length)
+    const probe = isKnown ? images.probe : await heldImage([...servers, ...workers], images.probe)
     useImage('probe', probe)
     const objects = coreObjects(settings, { probe }, withoutMonitoring(versions))
     await kube.apply(objects)

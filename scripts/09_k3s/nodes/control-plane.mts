@@ -86,7 +86,8 @@ export async function ensureServers({
   await Promise.all(masters.map((master) => copyArtifacts(master, artifacts)))
   const tokens = new Map<string, Promise<string>>()
   const tokenOf = (name: string) => {
-    const token = tokens.get(name) ?? readToken(hostOf(servers, name), settings)
+    const state = states.find((one) => one.name === name)
+    const token = tokens.get(name) ?? readToken(hostOf(servers, name), settings, state)
     tokens.set(name, token)
     return token
   }

@@ -45,6 +45,8 @@ export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'join
   readonly registered: boolean
   /** sha256 of its K3s binary; undefined without one. */
   readonly program: string | undefined
+  /** What its join token begins with, `K10<hash of the CA>::server:`; undefined before it has database and token. */
+  readonly tokenPrefix: string | undefined
   /** The images of its tarballs; empty when K3s does not run, or no tarballs were given to readState. */
   readonly images: HeldImages
   /** Who wrote its paths.registries. */
@@ -61,6 +63,7 @@ ls -d "$dir/db/etcd/member/wal" "$dir/db/etcd/tombstone" ${paths.balancer} 2>/de
 for name in token agent-token; do
   [ -s "$dir/$name" ] && echo "$name=$(sed 's/.*://' "$dir/$name" | tr -d '\\n' | sha256sum)"
 done
+grep -os '^K10.*:' "$dir/token"
 sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev/null
 [ -s ${paths.started} ] && echo "started=$(cat ${paths.started})"
 [ -e ${paths.leaving} ] && echo leaving=yes
@@ -122,6 +125,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     tombstone,
     ca: said('ca'),
     tokens: { server: firstWord(said('token')), agent: firstWord(said('agent-token')) },
+    tokenPrefix: data ? /^K10[0-9a-f]+::server:$/m.exec(looked.said)?.[0] : undefined,
     fixed: fixedIn(looked.said),
     joins: data || has(paths.balancer) ? said('joins') : undefined,
     started: said('started'),

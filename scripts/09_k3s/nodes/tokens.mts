@@ -139,10 +139,20 @@ export function hideToken(token: string): string {
 /**
  * The join token in its full form, with which a joining server verifies the cluster's CA. Its last part is the setting:
  * after `k3s token rotate` the file of a server that has not started since has an older one.
+ * @param state what that server said before this run changed it
  * @throws NotYet while the server has none, as under --plan before the cluster exists; as Host.read
  */
-export async function readToken(server: Host, { K3S_TOKEN }: WithTokens): Promise<string> {
+export async function readToken(
+  server: Host,
+  { K3S_TOKEN }: WithTokens,
+  state: Pick<HostState, 'tokenPrefix'> | undefined,
+): Promise<string> {
+  const prefix = state?.tokenPrefix ?? (await readPrefix(server))
+  return hideToken(`${prefix}${K3S_TOKEN.reveal()}`)
+}
+
+async function readPrefix(server: Host): Promise<string> {
   const { code, stdout } = await server.read(['cat', `${paths.server}/token`], { shown: 'read the token' })
   if (code !== 0 || !stdout.startsWith('K10')) throw new NotYet('09_k3s_02_install_control_plane')
-  return hideToken(`${stdout.trim().replace(/[^:]*$/, '')}${K3S_TOKEN.reveal()}`)
+  return stdout.trim().replace(/[^:]*$/, '')
 }

@@ -57,6 +57,8 @@ interface Nodes {
   /** For each node, the images of its tarballs, as the file on the host has them. */
   readonly held?: readonly string[]
   readonly useImage?: (name: string, reference: string) => void
+  /** The image of the probes that are there, and how many of them are ready. */
+  readonly running?: { readonly image: string; readonly ready: number }
 }
 
 /** What step 06 applies, a list each call. */
@@ -65,7 +67,7 @@ async function callsOf(
   recorded: 'true' | 'false' | undefined,
   settings: K3sSettings,
   versions: Versions,
-  { held = [], useImage = () => {} }: Nodes = {},
+  { held = [], useImage = () => {}, running }: Nodes = {},
 ): Promise<Manifest[][]> {
   const calls: Manifest[][] = []
   let look = 0
@@ -77,7 +79,15 @@ async function callsOf(
       if (part === 'guarded') look += 1
       return Promise.resolve(kind === 'pods' ? (pods[part ?? ''] ?? []) : [])
     },
-    get: () => Promise.resolve(recorded === undefined ? undefined : { data: { enforced: recorded } }),
+    get: (kind: string) =>
+      Promise.resolve(
+        kind === 'daemonsets.apps'
+          ? running && {
+              spec: { template: { spec: { containers: [{ image: running.image }] } } },
+              status: { updatedNumberScheduled: 9, numberReady: running.ready },
+            }
+          : recorded && { data: { enforced: recorded } },
+      ),
     raw: (path: string) => {
       const items = decodeURIComponent(path.split('ask=')[1] ?? '').split('|')
       const isEnforced = typeof enforced === 'boolean' ? enforced : enforced(look)
@@ -93,7 +103,11 @@ async function callsOf(
     useImage,
     versions,
     hosts: () =>
-      Promise.resolve({ servers: held.slice(0, 1).map(hostOf), workers: held.slice(1).map(hostOf) }),
+      Promise.resolve({
+        servers: held.slice(0, 1).map(hostOf),
+        workers: held.slice(1).map(hostOf),
+        members: held,
+      }),
     kube,
     until: () => Promise.resolve(),
   } as never)
@@ -146,6 +160,21 @@ test('the probes run the image that the tarballs of all nodes hold, and the revi
   assert.ok(images.length > 0)
   assert.deepEqual([...new Set(images)], ['ghcr.io/k3s-io/probe:1.38.0'])
   assert.deepEqual(used, ['probe ghcr.io/k3s-io/probe:1.38.0'])
+})
+
+test('hosts are asked for it unless the probes of all nodes run with that image', async () => {
+  const sum = 'a'.repeat(64)
+  const all = `${sum}\n${sum} ghcr.io/k3s-io/probe:1.38.0`
+  for (const [running, expected] of [
+    [{ image: 'probe:1', ready: 2 }, 'probe probe:1'],
+    [{ image: 'probe:1', ready: 1 }, 'probe ghcr.io/k3s-io/probe:1.38.0'],
+    [{ image: 'probe:0', ready: 2 }, 'probe ghcr.io/k3s-io/probe:1.38.0'],
+  ] as const) {
+    const used: string[] = []
+    const useImage = (name: string, reference: string) => void used.push(`${name} ${reference}`)
+    await callsOf(true, 'true', quiet, {}, { held: [all, all], useImage, running })
+    assert.deepEqual(used, [expected])
+  }
 })
 
 test('an image is taken by the name that every node has: the wanted one, else the newest of that name', () => {

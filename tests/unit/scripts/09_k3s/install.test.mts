@@ -38,6 +38,7 @@ const state = (name: string, rest: Partial<HostState> = {}): HostState => ({
   tombstone: false,
   ca: undefined,
   tokens: { server: undefined, agent: undefined },
+  tokenPrefix: undefined,
   joins: undefined,
   started: undefined,
   program: undefined,

@@ -403,7 +403,7 @@ const stateOf = (world: World, one: Machine): string =>
     ...(one.data ? [`${paths.etcd}/member/wal`] : []),
     ...(one.tombstone ? [paths.tombstone] : []),
     ...(one.role === 'worker' && one.registered ? [paths.balancer] : []),
-    ...(one.data ? ['ca=c0ffee', ...madeWith(tokensOf(world, one))] : []),
+    ...(one.data ? ['ca=c0ffee', ...madeWith(tokensOf(world, one)), 'K10abc::server:'] : []),
     ...(one.joins === '' ? [] : [`joins=${one.joins}`]),
     ...(one.started === '' ? [] : [`started=${one.started}`]),
     ...(one.files.has('/etc/rancher/keybuzz.leaving') ? ['leaving=yes'] : []),

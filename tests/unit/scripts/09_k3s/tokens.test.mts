@@ -16,6 +16,7 @@ import { bootstrapKeysIn, bootstrapKeysOf } from '../../../../scripts/09_k3s/nod
 import { ensureServers } from '../../../../scripts/09_k3s/nodes/control-plane.mts'
 import { lastWordsOf } from '../../../../scripts/09_k3s/nodes/journal.mts'
 import { tokensSection } from '../../../../scripts/09_k3s/nodes/token-errors.mts'
+import { readToken } from '../../../../scripts/09_k3s/nodes/tokens.mts'
 import type { K3sSettings } from '../../../../scripts/09_k3s/settings.mts'
 import { hostsOf, machineOf, makeWorld, tokens, untilNow, type World } from './machines.mts'
 import { settings, versions } from './staging.mts'
@@ -338,4 +339,18 @@ test('what is no answer of etcd tells no key', () => {
 test('the section that messages name is in the README', () => {
   const [file = '', heading = ''] = /^(\S+), "(.*)"$/.exec(tokensSection)?.slice(1) ?? []
   assert.match(readFileSync(join(root, file), 'utf8'), new RegExp(`^## ${heading}$`, 'm'))
+})
+
+test('the join token is what a server said of itself with the setting; its file is read only where it said nothing', async () => {
+  let reads = 0
+  const server = {
+    read: () => Promise.resolve({ code: 0, stdout: `K10${(reads += 1)}::server:older\n`, stderr: '' }),
+  } as unknown as Host
+  const given = { K3S_TOKEN: sensitive('the-setting') } as never
+  assert.equal(
+    await readToken(server, given, { tokenPrefix: 'K10abc::server:' }),
+    'K10abc::server:the-setting',
+  )
+  assert.equal(reads, 0)
+  assert.equal(await readToken(server, given, { tokenPrefix: undefined }), 'K101::server:the-setting')
 })
