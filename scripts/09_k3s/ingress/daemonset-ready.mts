@@ -1,5 +1,6 @@
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import type { Condition } from '../../../lib/base/poll.mts'
+import type { DaemonSet, LiveObject } from '../../../lib/kube/types.mts'
 
 interface DaemonSetStatus {
   desiredNumberScheduled?: number
@@ -17,6 +18,37 @@ export interface OnEveryNode {
   readonly hint: string
 }
 
+const statusOf = (found: LiveObject | undefined): DaemonSetStatus =>
+  (found?.['status'] ?? {}) as DaemonSetStatus
+
+/** On how many nodes a DaemonSet has a ready, updated pod; undefined until its controller has looked at it. Pure. */
+function nodesServed(found: LiveObject | undefined): number | undefined {
+  const { updatedNumberScheduled = 0, numberReady = 0, observedGeneration = 0 } = statusOf(found)
+  if (observedGeneration < (found?.metadata.generation ?? 1)) return undefined
+  return Math.min(updatedNumberScheduled, numberReady)
+}
+
+/**
+ * True when a DaemonSet runs with this image on as many nodes as the cluster is to have: then all of them have it, and no
+ * host needs to be asked.
+ * @param nodes their number
+ * @throws as KubeReader
+ */
+export async function runsEverywhere(
+  kube: Pick<KubeReader, 'get'>,
+  of: Pick<OnEveryNode, 'namespace' | 'name'>,
+  image: string,
+  nodes: number,
+): Promise<boolean> {
+  const live = await kube.get('daemonsets.apps', of.name, of.namespace)
+  const { containers = [] } = (live as unknown as DaemonSet | undefined)?.spec?.template.spec ?? {}
+  return (
+    containers.length > 0 &&
+    containers.every((one) => one.image === image) &&
+    (nodesServed(live) ?? 0) >= nodes
+  )
+}
+
 /** The condition that a DaemonSet has a ready, updated pod on every node. Its functions throw as KubeReader. */
 export const everyNodeServes = (
   kube: KubeReader,
@@ -27,14 +59,9 @@ export const everyNodeServes = (
   seconds: 300,
   async missing() {
     const found = await kube.get('daemonsets.apps', name, namespace)
-    const {
-      desiredNumberScheduled: all = 0,
-      updatedNumberScheduled: updated = 0,
-      numberReady: ready = 0,
-      observedGeneration = 0,
-    } = (found?.['status'] ?? {}) as DaemonSetStatus
-    if (observedGeneration < (found?.metadata.generation ?? 1)) return 'not looked at by the cluster yet'
-    const serving = Math.min(updated, ready)
+    const serving = nodesServed(found)
+    if (serving === undefined) return 'not looked at by the cluster yet'
+    const { desiredNumberScheduled: all = 0 } = statusOf(found)
     return all > 0 && serving === all ? '' : `${serving} of ${all} nodes`
   },
   async lastLogLines() {

@@ -1,38 +1,9 @@
 import { imageName } from '../../../lib/backends/image-registry.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import type { KubeReader } from '../../../lib/kube/reader.mts'
-import type { LiveObject } from '../../../lib/kube/types.mts'
 import { paths } from '../host/paths.mts'
 
 // Under which name nodes have an image that K3s brings. Its tarball decides that: a release of K3s may move its images to
 // another registry, and a node without a registry can pull neither name.
-
-interface EveryNode {
-  readonly spec?: { readonly template?: { readonly spec?: { readonly containers?: { image?: string }[] } } }
-  readonly status?: { readonly updatedNumberScheduled?: number; readonly numberReady?: number }
-}
-
-/**
- * True when a DaemonSet runs with this image on as many nodes as the cluster is to have: then all of them have it, and no
- * host needs to be asked.
- * @param of namespace and name of the DaemonSet @param nodes their number @throws as KubeReader
- */
-export async function runsEverywhere(
-  kube: Pick<KubeReader, 'get'>,
-  of: { readonly namespace: string; readonly name: string },
-  image: string,
-  nodes: number,
-): Promise<boolean> {
-  const live = (await kube.get('daemonsets.apps', of.name, of.namespace)) as
-    (LiveObject & EveryNode) | undefined
-  const { updatedNumberScheduled = 0, numberReady = 0 } = live?.status ?? {}
-  const images = live?.spec?.template?.spec?.containers?.map((one) => one.image) ?? []
-  return (
-    images.length > 0 &&
-    images.every((one) => one === image) &&
-    Math.min(updatedNumberScheduled, numberReady) >= nodes
-  )
-}
 
 /** Prints the images of a host's tarballs; nothing where none are noted. */
 const askHeld = `sed -n 's/^[0-9a-f]\\{64\\} //p' ${paths.held} 2>/dev/null || :`

@@ -58,7 +58,7 @@ interface Nodes {
   readonly held?: readonly string[]
   readonly useImage?: (name: string, reference: string) => void
   /** The image of the probes that are there, and how many of them are ready. */
-  readonly running?: { readonly image: string; readonly ready: number }
+  readonly running?: { readonly image: string; readonly ready: number; readonly seen: number }
 }
 
 /** What step 06 applies, a list each call. */
@@ -83,8 +83,13 @@ async function callsOf(
       Promise.resolve(
         kind === 'daemonsets.apps'
           ? running && {
+              metadata: { generation: 2 },
               spec: { template: { spec: { containers: [{ image: running.image }] } } },
-              status: { updatedNumberScheduled: 9, numberReady: running.ready },
+              status: {
+                updatedNumberScheduled: 9,
+                numberReady: running.ready,
+                observedGeneration: running.seen,
+              },
             }
           : recorded && { data: { enforced: recorded } },
       ),
@@ -166,9 +171,11 @@ test('hosts are asked for it unless the probes of all nodes run with that image'
   const sum = 'a'.repeat(64)
   const all = `${sum}\n${sum} ghcr.io/k3s-io/probe:1.38.0`
   for (const [running, expected] of [
-    [{ image: 'probe:1', ready: 2 }, 'probe probe:1'],
-    [{ image: 'probe:1', ready: 1 }, 'probe ghcr.io/k3s-io/probe:1.38.0'],
-    [{ image: 'probe:0', ready: 2 }, 'probe ghcr.io/k3s-io/probe:1.38.0'],
+    [{ image: 'probe:1', ready: 2, seen: 2 }, 'probe probe:1'],
+    [{ image: 'probe:1', ready: 1, seen: 2 }, 'probe ghcr.io/k3s-io/probe:1.38.0'],
+    [{ image: 'probe:0', ready: 2, seen: 2 }, 'probe ghcr.io/k3s-io/probe:1.38.0'],
+    // What its controller says is of before the last change.
+    [{ image: 'probe:1', ready: 2, seen: 1 }, 'probe ghcr.io/k3s-io/probe:1.38.0'],
   ] as const) {
     const used: string[] = []
     const useImage = (name: string, reference: string) => void used.push(`${name} ${reference}`)
