@@ -1,11 +1,22 @@
-import { exitCodes } from '../base/errors.mts'
+import { exitCodes, KitError } from '../base/errors.mts'
 import { fields, listOf, optional, optionalOrNull, readShape, text, type Shape } from '../base/shape.mts'
 import { jsonIn } from './json-answer.mts'
-import { kubectlError } from './kubectl-errors.mts'
 import type { Ask } from './question.mts'
 import type { Manifest } from './types.mts'
 
 // The API paths of kinds (Kubernetes API discovery), requested once a run for each group and version.
+
+/** Exit 9: the API server has no such kind. Its CustomResourceDefinition is missing, or another version of it. */
+export class UnknownKind extends KitError {
+  /** @param called `clusterissuers.cert-manager.io`, or kind and version @param name that of an object of the kind */
+  constructor(called: string, name?: string) {
+    super(`the cluster has no kind ${called}`, {
+      exitCode: exitCodes.rolloutFailed,
+      details: name === undefined ? [] : [`It is that of the object ${name}.`],
+      hint: 'kubectl api-resources   lists the kinds there are: install what brings this one first',
+    })
+  }
+}
 
 /** A kind of objects of the API server. */
 export interface Resource {
@@ -114,21 +125,13 @@ export function createDiscovery(ask: Ask): Discovery {
     async ofName(called) {
       const found = await named(called)
       if (found !== undefined) return found
-      const [plural = ''] = called.split('.')
-      throw kubectlError(['get', called], {
-        code: 1,
-        stderr: `error: the server doesn't have a resource type "${plural}"`,
-      })
+      throw new UnknownKind(called)
     },
     async ofKind({ apiVersion = '', kind, metadata = {} }) {
       const path = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
       const found = await find(path, (one) => one.kind === kind)
       if (found !== undefined) return found
-      const { name = '', namespace = '' } = metadata
-      throw kubectlError(['get', '-f'], {
-        code: 1,
-        stderr: `error: resource mapping not found for name: "${name}" namespace: "${namespace}": no matches for kind "${kind}" in version "${apiVersion}"\nensure CRDs are installed first`,
-      })
+      throw new UnknownKind(`${kind} of ${apiVersion}`, metadata.name)
     },
   }
 }

@@ -8,7 +8,7 @@ import { interruption } from '../base/signals.mts'
 import { pauseFor } from '../base/poll.mts'
 import { nameOf, type LiveObject, type Manifest } from './types.mts'
 import type { Kubectl } from './kubectl.mts'
-import { ObjectModified } from './kubectl-errors.mts'
+import { ObjectModified } from './server-errors.mts'
 
 /**
  * The live objects of these manifests, with managedFields; those that do not exist are absent.

@@ -1,6 +1,7 @@
 import { systemNamespace } from '../base/names.mts'
-import { KitError } from '../base/errors.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
+import { ObjectModified } from '../kube/server-errors.mts'
+import { ServerRefusal } from '../kube/server-errors.mts'
 import type { LiveObject } from '../kube/types.mts'
 
 // The Lease of coordination.k8s.io that names the run which works on a cluster: its data, reading and writing it.
@@ -24,6 +25,14 @@ export interface Lease {
     readonly renewTime: string
   }
 }
+
+/** True for a write that came too late: another client has created, changed or deleted the Lease. */
+const isOvertaken = (thrown: unknown): boolean =>
+  thrown instanceof ObjectModified ||
+  (thrown instanceof ServerRefusal &&
+    ['AlreadyExists', 'NotFound'].includes(thrown.refused.reason) &&
+    // Without the namespace there is no Lease to write.
+    thrown.refused.object?.startsWith('namespaces ') !== true)
 
 /** Seconds without renewal after which another run may take the lease over. */
 const duration = 15
@@ -129,10 +138,7 @@ export async function writeLease(kubectl: Kubectl, lease: Lease): Promise<Lease 
   try {
     return leaseIn(await kubectl.api[isNew ? 'create' : 'replace'](lease, { timeoutSeconds: 10 }))
   } catch (thrown) {
-    if (!(thrown instanceof KitError)) throw thrown
-    const words = thrown.details.join(' ')
-    if (/\(Conflict\)|\(AlreadyExists\)|\(NotFound\)/.test(words) && !/namespaces "/.test(words))
-      return undefined
+    if (isOvertaken(thrown)) return undefined
     throw thrown
   }
 }

@@ -4,6 +4,7 @@ import { log } from '../../base/log.mts'
 import { type DaemonSet, type LiveObject, type Manifest, conditionOf, nameOf } from '../types.mts'
 import { addressesOf, rivalError, rivalHint, rivalsOf, rivalText, sameHosts } from '../ingress-rivals.mts'
 import { isManaged, ownerOf } from './ownership.mts'
+import { UnknownKind } from '../discovery.mts'
 import type { KubeReader } from '../reader.mts'
 import { nearest } from '../../base/nearest.mts'
 import { issuerOf, keepsBodies } from '../manifests/ingress.mts'
@@ -96,8 +97,7 @@ async function clusterIssuers(kube: KubeReader): Promise<readonly LiveObject[]> 
   try {
     return await kube.list('clusterissuers.cert-manager.io', {})
   } catch (thrown) {
-    if (!(thrown instanceof KitError) || !/doesn't have a resource type/.test(thrown.details.join(' ')))
-      throw thrown
+    if (!(thrown instanceof UnknownKind)) throw thrown
     throw new KitError('cert-manager is not on this cluster: it knows no ClusterIssuer', {
       exitCode: exitCodes.preflight,
       details: [written()],

@@ -124,6 +124,12 @@ export async function writeConfig(host: Host, wanted: DesiredState): Promise<voi
 }
 
 /**
+ * Cuts the fraction off the times of the tarballs. K3s notes them in .cache.json without it, and imports each tarball
+ * anew that is younger than its note, at every start (seen with v1.36.3: RFC3339 seconds there, nanoseconds on disk).
+ */
+const wholeSeconds = `for file in ${paths.images}/keybuzz-*; do [ ! -f "$file" ] || case $(stat -c %y "$file") in *.000000000\\ *) ;; *) touch -d "@$(stat -c %Y "$file")" "$file" ;; esac; done`
+
+/**
  * What K3s' own installer also does: links to its tools on servers, where a name is free. And creates the file without
  * which K3s imports every tarball of images at every start, which takes minutes for large ones.
  */
@@ -139,6 +145,7 @@ const besidesK3s = ({ role, proxy, registries }: DesiredState): string =>
     `if [ "$(getenforce 2>/dev/null)" = Enforcing ]; then grep -qs '^K3S_SELINUX=' ${environmentOf(role)} || echo K3S_SELINUX=true >>${environmentOf(role)}; restorecon ${paths.binary}; fi`,
     `mkdir -p ${paths.images}`,
     `[ -e ${paths.images}/.cache.json ] || : >${paths.images}/.cache.json`,
+    wholeSeconds,
     // A file that is no longer used may contain a password.
     ...(proxy === undefined ? [`rm -f ${paths.proxy}`] : []),
     ...dropRegistries(registries),

@@ -13,8 +13,14 @@ import (
 	"time"
 )
 
-// imported is what this start has loaded: name of the tarball, and its size and time.
-var imported = map[string]string{}
+// tarball is what is compared of one, written in the form of K3s' .cache.json: its time without a fraction of a second.
+type tarball struct {
+	Size    int64     `json:"size"`
+	ModTime time.Time `json:"modTime"`
+}
+
+// imported is what this start has loaded, by the tarball's path.
+var imported = map[string]tarball{}
 
 // imageEndings are the tarballs containerd's client reads as they are. K3s reads .tar.bz2, .tbz and .tar.lz4 too.
 var imageEndings = []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst"}
@@ -46,26 +52,27 @@ func importImages(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", record, err)
 		}
 	}
-	for _, tarball := range tarballs {
-		info, err := os.Stat(tarball)
+	for _, path := range tarballs {
+		info, err := os.Stat(path)
 		if err != nil {
 			return err
 		}
-		mark := fmt.Sprint(info.Size(), " ", info.ModTime().UnixNano())
+		last, known := imported[path]
+		isSame := known && last.Size == info.Size() && !info.ModTime().After(last.ModTime)
 		// A file changed this very moment may still be arriving.
-		if imported[tarball] == mark || time.Since(info.ModTime()) < 2*time.Second {
+		if isSame || time.Since(info.ModTime()) < 2*time.Second {
 			continue
 		}
 		begun := time.Now()
-		if out, err := run(ctx, "ctr", "images", "import", "--all-platforms", tarball); err != nil {
-			return fmt.Errorf("import %s: %w: %s", tarball, err, out)
+		if out, err := run(ctx, "ctr", "images", "import", "--all-platforms", path); err != nil {
+			return fmt.Errorf("import %s: %w: %s", path, err, out)
 		}
-		log.Printf("imported %s in %.1fs", filepath.Base(tarball), time.Since(begun).Seconds())
-		imported[tarball] = mark
+		log.Printf("imported %s in %.1fs", filepath.Base(path), time.Since(begun).Seconds())
+		imported[path] = tarball{info.Size(), info.ModTime()}
 		if missing != nil {
 			continue
 		}
-		text, err := json.Marshal(imported)
+		text, err := noteOf(imported)
 		if err != nil {
 			return err
 		}
@@ -74,6 +81,16 @@ func importImages(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noteOf is what the next start reads: as in K3s the times lose their fraction, so that a tarball whose time has one is
+// imported at every start.
+func noteOf(imported map[string]tarball) ([]byte, error) {
+	note := map[string]tarball{}
+	for path, one := range imported {
+		note[path] = tarball{one.Size, one.ModTime.Truncate(time.Second).UTC()}
+	}
+	return json.Marshal(note)
 }
 
 // watchImages imports what is put into the folder later.

@@ -6,7 +6,7 @@ import { redact, sensitive } from '../../../lib/base/sensitive.mts'
 import { interruption } from '../../../lib/base/signals.mts'
 import { evictPod } from '../../../lib/kube/evict.mts'
 import { createWrites } from '../../../lib/base/writes.mts'
-import { ObjectModified } from '../../../lib/kube/kubectl-errors.mts'
+import { ObjectModified } from '../../../lib/kube/server-errors.mts'
 import type { LiveObject } from '../../../lib/kube/types.mts'
 import { serveApi, status, type Serve } from './served-api.mts'
 
@@ -176,7 +176,13 @@ test('a write with little time waits for none of those under way', async () => {
 test('an eviction is one POST that names the pod by its uid; a budget’s no is an answer, at once', async () => {
   const words = 'Cannot evict pod as it would violate the pod’s disruption budget.'
   const { kubectl, written } = await serveApi(() =>
-    status(429, 'TooManyRequests', words, { 'retry-after': '10' }),
+    status(
+      429,
+      'TooManyRequests',
+      words,
+      { 'retry-after': '10' },
+      { causes: [{ reason: 'DisruptionBudget' }] },
+    ),
   )
   const pod = {
     apiVersion: 'v1',
@@ -186,6 +192,7 @@ test('an eviction is one POST that names the pod by its uid; a budget’s no is 
   const writes = createWrites({ planning: false, guard: () => Promise.resolve() })
   await assert.rejects(evictPod(kubectl, writes, pod), {
     exitCode: exitCodes.rolloutFailed,
+    message: 'a PodDisruptionBudget does not allow Eviction a/dns',
     details: [`Error from server (TooManyRequests): ${words}`],
   })
   assert.deepEqual(

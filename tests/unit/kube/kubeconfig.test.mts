@@ -239,7 +239,7 @@ test('a kubeconfig of another CA is told with both fingerprints, whatever kubect
   // kubectl is a stand-in that meets the end of the connection first, then answers.
   for (const [words, code] of [
     ['write: broken pipe', exitCodes.trust],
-    ['forbidden', exitCodes.denied],
+    ['Error from server (Forbidden): no', exitCodes.denied],
   ] as const) {
     const kubectl = createKubectl(['sh', '-c', `echo '${words}' >&2; exit 1`], 'kubeconfig', {
       context: 'way-0',

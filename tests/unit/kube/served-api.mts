@@ -28,9 +28,15 @@ export interface Written {
 export type Serve = (path: string, written: Written | undefined) => Given | undefined
 
 /** A Status, as the API server says no (Kubernetes API, meta/v1). */
-export const status = (code: number, reason: string, message: string, headers = {}): Given => ({
+export const status = (
+  code: number,
+  reason: string,
+  message: string,
+  headers = {},
+  details?: object,
+): Given => ({
   code,
-  body: { apiVersion: 'v1', kind: 'Status', status: 'Failure', reason, message, code },
+  body: { apiVersion: 'v1', kind: 'Status', status: 'Failure', reason, message, details, code },
   headers: { 'audit-id': '1', ...headers },
 })
 

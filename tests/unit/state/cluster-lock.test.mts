@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import { createClusterLock, takeLock } from '../../../lib/state/cluster-lock.mts'
 import type { Kubectl } from '../../../lib/kube/kubectl.mts'
+import { ObjectModified } from '../../../lib/kube/server-errors.mts'
 import type { LiveObject, Manifest } from '../../../lib/kube/types.mts'
 import { drillOf, inDrill, isHeld, leaseFor, type Lease } from '../../../lib/state/lease.mts'
 import { hasEnded, processIdentity } from '../../../lib/state/process-identity.mts'
@@ -17,11 +18,7 @@ function apiServer(first?: Lease) {
   let stored = first && withVersion(first, version)
   let answerLost = false
   let away = false
-  const conflict = () =>
-    new KitError('refused', {
-      exitCode: exitCodes.rolloutFailed,
-      details: ['Error from server (Conflict): modified'],
-    })
+  const conflict = () => new ObjectModified(['Error from server (Conflict): modified'])
   const answerOrThrow = () => {
     if (!away) return
     away = false

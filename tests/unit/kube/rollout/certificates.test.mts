@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { awaitCertificates } from '../../../../lib/kube/rollout/certificates.mts'
+import { UnknownKind } from '../../../../lib/kube/discovery.mts'
 import { exitCodes, KitError, type ExitCode } from '../../../../lib/base/errors.mts'
 import { issuerAnnotation } from '../../../../lib/kube/manifests/ingress.mts'
 import { requireIssuers } from '../../../../lib/kube/apply/ingress-preconditions.mts'
@@ -63,10 +64,7 @@ test('an issuer that comes in is looked at before any write; one that serves alr
 })
 
 test('without cert-manager, without the issuer, with one that cannot sign: exit 3, each in its own words', async () => {
-  const missing = new KitError('kubectl get failed', {
-    exitCode: exitCodes.rolloutFailed,
-    details: [`error: the server doesn't have a resource type "clusterissuers"`],
-  })
+  const missing = new UnknownKind('clusterissuers.cert-manager.io')
   const wanted = [published('letsencrypt')]
   await assert.rejects(
     requireIssuers(session([], missing).session, wanted),

@@ -9,6 +9,7 @@ import {
   rmSync,
   symlinkSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -39,7 +40,8 @@ mkdirSync(join(folder, 'etc/rancher/k3s'), { recursive: true })
 mkdirSync(join(folder, 'tools'))
 writeFileSync(join(folder, 'etc/rancher/k3s/resolv.conf'), 'nameserver 192.0.2.53\n')
 writeFileSync(join(bin, 'k3s'), '#!/bin/sh\n', { mode: 0o755 })
-for (const name of ['grep', 'ln', 'mkdir', 'rm']) symlinkSync(`/bin/${name}`, join(folder, 'tools', name))
+for (const name of ['grep', 'ln', 'mkdir', 'rm', 'stat', 'touch'])
+  symlinkSync(`/bin/${name}`, join(folder, 'tools', name))
 for (const name of ['systemctl', 'crictl'])
   writeFileSync(join(folder, 'tools', name), `#!/bin/sh\n# Stand-in of ${name}.\n`, { mode: 0o755 })
 
@@ -83,6 +85,25 @@ test('images are imported once: the file is made empty, and what K3s wrote into 
   writeFileSync(join(images, '.cache.json'), '{}')
   await startOn(wantedOf({ role: 'agent' }))
   assert.equal(readFileSync(join(images, '.cache.json'), 'utf8'), '{}')
+})
+
+test('the times of tarballs are whole seconds, as K3s notes them: it imports what is younger than its note', async () => {
+  const [fraction, whole] = ['keybuzz-k3s-images.tar.zst', 'keybuzz-traefik.tar'].map((name) =>
+    join(images, name),
+  )
+  for (const [path = '', seconds] of [
+    [fraction, 1_700_000_000.75],
+    [whole, 1_700_000_000],
+  ] as const) {
+    writeFileSync(path, 'a tarball')
+    utimesSync(path, seconds, seconds)
+  }
+  const before = statSync(whole ?? '').ctimeMs
+  await startOn(wantedOf({ role: 'agent' }))
+  assert.equal(statSync(fraction ?? '').mtimeMs, 1_700_000_000_000)
+  // One that is right is not touched: its checksum would be made anew.
+  assert.equal(statSync(whole ?? '').ctimeMs, before)
+  for (const path of [fraction, whole]) rmSync(path ?? '')
 })
 
 test('where SELinux enforces, K3s is told by its environment once, and its program is labelled', async () => {
