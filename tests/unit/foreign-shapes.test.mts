@@ -16,7 +16,6 @@ import { cutAt } from '../../lib/hosts/frame.mts'
 import { withLines } from '../../lib/hosts/known-hosts-file.mts'
 import { fingerprint, hostKeysIn } from '../../lib/hosts/known-hosts.mts'
 import { openPrivateKey } from '../../lib/hosts/private-key.mts'
-import { answerError } from '../../lib/kube/api-errors.mts'
 import { asPrinted, itemsIn, objectIn } from '../../lib/kube/api-objects.mts'
 import { compare } from '../../lib/kube/apply/diff.mts'
 import { definitionsIn } from '../../lib/kube/apply/definitions.mts'
@@ -24,6 +23,8 @@ import { requireNoOtherTool } from '../../lib/kube/apply/other-tools.mts'
 import { createDiscovery } from '../../lib/kube/discovery.mts'
 import { manifestsIn } from '../../lib/kube/helm.mts'
 import { createKubeReader } from '../../lib/kube/reader.mts'
+import { refusedIn } from '../../lib/kube/refused.mts'
+import { refusalError } from '../../lib/kube/server-errors.mts'
 import { rivalHint, rivalsOf, rivalText } from '../../lib/kube/ingress-rivals.mts'
 import type { LiveObject } from '../../lib/kube/types.mts'
 import { listedSum } from '../../lib/settings/release-files.mts'
@@ -431,7 +432,7 @@ test('kinds, objects and refusals of an API server: any shape is read, or refuse
     (value) => asPrinted(objectIn(value, words), true),
     (value) => {
       const body = damagedText(random, JSON.stringify(value) ?? '')
-      throw answerError(words, { status: 404, body, warnings: [], isOfProxy: false })
+      throw refusalError(words, refusedIn({ status: 404, body }))
     },
     (value) => {
       const post = () => Promise.resolve(JSON.stringify(value) ?? '')
