@@ -40,6 +40,11 @@ stays_shut() {
   [[ $status == 124 && $2 == nothing ]] || assert_output --partial "$2"
 }
 
+@test "images for nodes that do not exist yet are refused at once: exit 6" {
+  run -6 "$practice" images
+  assert_output --partial 'no cluster answers'
+}
+
 @test "a packet filter between two hosts is told with the pair and the port, before anything is written: exit 3" {
   on master-02 'nft -f -' <<<'table ip between { chain wire { type filter hook prerouting priority raw; ip saddr 10.77.0.21 tcp dport 6443 drop; }; }'
   run prepare --yes
