@@ -146,7 +146,8 @@ export const serverRefusals: readonly RefusalRow[] = [
     hint: 'kubectl get poddisruptionbudgets --all-namespaces   shows what each allows: run again when more of its pods are ready',
   },
   // The API server starts, stops or is overloaded, or its etcd does not answer: it may answer again soon.
-  { statuses: [429, 503, 504], ...unreachable },
+  // 502 is of a load balancer in front of it.
+  { statuses: [429, 502, 503, 504], ...unreachable },
   { statuses: [500], reason: 'ServerTimeout', ...unreachable },
   {
     statuses: [500],

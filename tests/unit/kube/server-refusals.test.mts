@@ -195,6 +195,8 @@ test('API server: what is no Status, or a strange one, is told by its HTTP statu
     assert.equal(refusalError(['get'], refusedIn({ status: 403, body })).exitCode, exitCodes.denied)
     assert.equal(refusalError(['get'], refusedIn({ status: 418, body })).exitCode, exitCodes.rolloutFailed)
   }
+  for (const status of [502, 503, 504])
+    assert.equal(refusalError(['get'], refusedIn({ status, body: '<html>' })).exitCode, exitCodes.unreachable)
   for (const details of [null, 7, [], { causes: null }, { causes: [null, 7, { reason: 7 }] }, { name: {} }]) {
     const body = JSON.stringify({ kind: 'Status', message: 'm', details })
     assert.equal(refusalError(['get'], refusedIn({ status: 403, body })).exitCode, exitCodes.denied)
