@@ -53,9 +53,12 @@ end_processes_of() {
   until_true 20 no_processes_of "$1" || fail "processes of $1 do not end: $(pids_of "$1" | paste -sd' ')"
 }
 
+# remove_cgroups [MACHINE]: its own, or all. Those of pods outlive a machine here, as none does that has lost its power:
+# its next kubelet would look at each of them for 3 s before its Node is Ready.
 remove_cgroups() {
-  local tree
+  local tree folder
   while read -r tree; do
-    [[ ! -d $tree/$cgroup_folder ]] || find "$tree/$cgroup_folder" -depth -type d -exec rmdir {} +
+    folder=$tree/$cgroup_folder${1:+/$1}
+    [[ ! -d $folder ]] || find "$folder" -depth -type d -exec rmdir {} +
   done < <(cgroup_trees)
 }

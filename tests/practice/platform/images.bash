@@ -28,6 +28,8 @@ lay_image() {
   local folder=$machine_folders/$1/$laid_images file=${2##*/}
   mkdir -p "$folder"
   find "$folder" -regextype posix-extended -regex ".*/${file%-*}-[0-9a-f]+\.tar" -delete
+  # K3s notes whole seconds, and imports at every start what is younger than its note.
+  [[ $(stat -c %y "$2") == *.000000000\ * ]] || touch -d "@$(stat -c %Y "$2")" "$2"
   # A hard link where that is possible: tarballs are large.
   ln -f "$2" "$folder/$file" 2>/dev/null || { cp -p "$2" "$folder/.$file" && mv -f "$folder/.$file" "$folder/$file"; }
 }

@@ -124,6 +124,7 @@ stop() {
     until_true 10 has_ended "$1" || kill -KILL "$pid"
   fi
   end_processes_of "$1"
+  remove_cgroups "$1"
   remove_link_of "$1"
   rm -f "$(pid_file "$1")" "$run/$1.log"
 }
