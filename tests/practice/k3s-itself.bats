@@ -609,7 +609,8 @@ until_journal() {
   # The start of nftables has flushed the rules of K3s.
   on "$machine" 'systemctl restart k3s-agent'
   answered_again "$pod"
-  run -0 kit --module 9 --verify
+  # Servers that came back have left two CoreDNS on one node: the run brings them apart.
+  run -0 kit --module 9 --yes
   ask_names master-01 "$pod" 60 >"$BATS_TEST_TMPDIR/names" &
   names=$!
   sleep 5
