@@ -101,6 +101,7 @@ probe_on() {
 
 # answered_again POD: names answer there after 10 s of asking.
 answered_again() {
+  until_runs master-01 "$1"
   run -0 ask_names master-01 "$1" 10
   assert_equal "$(tail -n 1 <<<"$output" | cut -d' ' -f2)" ok
 }
