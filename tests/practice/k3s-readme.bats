@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The README's five commands from bare machines to a validated cluster, typed as they stand there on a terminal of its own,
 # in a copy of the kit that has nothing yet: no packages, no key, no files of K3s. What an operator would have besides: a
-# key in ~/.ssh, an editor, a release to fetch, and here settings of this platform. About 250 s on 2 cores.
+# key in ~/.ssh, an editor, a release to fetch, and here settings of this platform. About 200 s on 2 cores.
 # bats file_tags=long
 
 setup_file() {
