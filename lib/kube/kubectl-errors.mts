@@ -2,7 +2,7 @@ import { exitCodes, KitError } from '../base/errors.mts'
 import type { Finished } from '../base/command.mts'
 import { refusals, unreachable } from './kubectl-refusals.mts'
 import { refusedInWords } from './refused.mts'
-import { mostLines, mostWords, refusalError, unknownError } from './server-errors.mts'
+import { mostLines, mostWords, refusalError, unknownMeaning } from './server-errors.mts'
 import { shortened } from '../base/sensitive.mts'
 
 // Errors of kubectl processes: what they mean, and their exit codes.
@@ -46,13 +46,15 @@ export function kubectlError(words: readonly string[], { code, stderr: said }: F
     .filter((line) => line !== '' && !isLogged(line))
     .slice(-mostLines)
   const known = ended ? undefined : refusals.find((refusal) => refusal.words.test(reasons))
-  const found = known?.words.exec(reasons) ?? undefined
-  if (known === undefined || found === undefined) return unknownError(words, code, details)
-  const { what, exitCode, hint } = known
+  const { what, exitCode, hint } = known ?? unknownMeaning(words, code)
   // kubectl's error about an unreachable server does not mention the proxy it used.
   if (exitCode === exitCodes.unreachable && what === unreachable.what && hasProxy())
     details.push('HTTPS_PROXY is set: kubectl asks that proxy for every address NO_PROXY does not name')
-  return new KitError(typeof what === 'string' ? what : what(found), { exitCode, details, hint })
+  return new KitError(typeof what === 'string' ? what : what(known?.words.exec(reasons) ?? []), {
+    exitCode,
+    details,
+    hint,
+  })
 }
 
 const hasProxy = (): boolean =>

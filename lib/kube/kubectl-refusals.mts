@@ -7,7 +7,7 @@ import { exitCodes, type ExitCode } from '../base/errors.mts'
 export interface Refusal {
   readonly words: RegExp
   /** @param found the match of `words` */
-  readonly what: string | ((found: RegExpExecArray) => string)
+  readonly what: string | ((found: readonly string[]) => string)
   readonly exitCode: ExitCode
   readonly hint: string
 }
@@ -19,8 +19,8 @@ export const unreachable = {
   hint: 'check the server address in the kubeconfig, the network, and that K3s runs on the masters',
 } as const
 
-/** Errors of a connection to an API server, most of them Go's. */
-const noConnection = new RegExp(
+/** Errors of a connection, most of them Go's: of kubectl to an API server, and of an API server to etcd. */
+export const noConnection = new RegExp(
   [
     // It was not established.
     'refused|no route|dial tcp|unable to connect|no such host|unreachable|TLS handshake timeout',

@@ -41,15 +41,11 @@ export class ServerRefusal extends KitError {
  */
 export function refusalError(words: readonly string[], refused: Refused, sent?: unknown): KitError {
   const details = shortened(serverSays(refused), mostWords).trim().split('\n').slice(-mostLines)
-  const meaning = meaningOf(refused, namesIn(sent))
+  const known = meaningOf(refused, namesIn(sent))
   // A deletion names the uid alone: another one of its name is no object that somebody has changed.
-  if (meaning === undefined && refused.reason === 'Conflict' && words[0] !== 'delete')
+  if (known === undefined && refused.reason === 'Conflict' && words[0] !== 'delete')
     return new ObjectModified(details)
-  if (meaning === undefined) {
-    const { message, exitCode, hint } = unknownError(words, 1, details)
-    return new ServerRefusal(message, { refused, exitCode, details, ...(hint === undefined ? {} : { hint }) })
-  }
-  const { what, exitCode, hint, isAdmission } = meaning
+  const { what, exitCode, hint, isAdmission } = known ?? unknownMeaning(words, 1)
   if (isAdmission) details.push(written())
   return new ServerRefusal(what, { refused, exitCode, details, hint })
 }
@@ -60,13 +56,13 @@ export const mostWords = 20_000
 /** Lines of an error that are shown. */
 export const mostLines = 4
 
-/** The error without a known meaning. @param words the command's arguments @param code its exit code */
-export const unknownError = (words: readonly string[], code: number, details: readonly string[]): KitError =>
-  new KitError(`kubectl ${shortWords(words)} failed (exit ${code})`, {
-    exitCode: exitCodes.rolloutFailed,
-    details,
-    hint: 'the lines above are kubectl’s own; the log has the whole command',
-  })
+/** What is told of an error without a known meaning. @param words the command's arguments @param code its exit code */
+export const unknownMeaning = (words: readonly string[], code: number): Meaning => ({
+  what: `kubectl ${shortWords(words)} failed (exit ${code})`,
+  exitCode: exitCodes.rolloutFailed,
+  hint: 'the lines above are kubectl’s own; the log has the whole command',
+  isAdmission: false,
+})
 
 /** The command in two words, what it does and to what: `exec web-1`, `get --raw`. @param words its arguments */
 function shortWords([verb = '', ...words]: readonly string[]): string {

@@ -1,6 +1,6 @@
 import { exitCodes, type ExitCode } from '../base/errors.mts'
 import type { Cause } from './refused.mts'
-import { unreachable } from './kubectl-refusals.mts'
+import { noConnection, unreachable } from './kubectl-refusals.mts'
 
 // What the API server's refusals mean, and their exit codes: a table. HTTP status, reason and causes decide. Words decide
 // only where the Status object has no data: which admission rule refused, and what etcd says.
@@ -149,9 +149,6 @@ export const serverRefusals: readonly RefusalRow[] = [
   // 502 is of a load balancer in front of it.
   { statuses: [429, 502, 503, 504], ...unreachable },
   { statuses: [500], reason: 'ServerTimeout', ...unreachable },
-  {
-    statuses: [500],
-    words: /etcdserver|timed out|deadline exceeded|code = Unavailable|connection refused|connection reset/,
-    ...unreachable,
-  },
+  { statuses: [500], words: /etcdserver|timed out|code = Unavailable/, ...unreachable },
+  { statuses: [500], words: noConnection, ...unreachable },
 ]

@@ -1,7 +1,6 @@
 import { systemNamespace } from '../base/names.mts'
 import type { Kubectl } from '../kube/kubectl.mts'
-import { ObjectModified } from '../kube/server-errors.mts'
-import { ServerRefusal } from '../kube/server-errors.mts'
+import { ObjectModified, ServerRefusal } from '../kube/server-errors.mts'
 import type { LiveObject } from '../kube/types.mts'
 
 // The Lease of coordination.k8s.io that names the run which works on a cluster: its data, reading and writing it.

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodes, type ExitCode } from '../../../lib/base/errors.mts'
 import { noteBegun } from '../../../lib/base/written.mts'
-import { ObjectModified, refusalError } from '../../../lib/kube/server-errors.mts'
 import { refusedIn } from '../../../lib/kube/refused.mts'
-import { ServerRefusal } from '../../../lib/kube/server-errors.mts'
+import { ObjectModified, refusalError, ServerRefusal } from '../../../lib/kube/server-errors.mts'
 
 // Answers of the API server that are no success: Status objects as Kubernetes 1.36 makes them.
 
@@ -130,6 +129,13 @@ const meanings: readonly (readonly [Parameters<typeof statusOf>, ExitCode, RegEx
     exitCodes.unreachable,
     /cannot be reached/,
   ],
+  ...['dial tcp 127.0.0.1:2379: i/o timeout', 'unexpected EOF', 'http2: client connection lost'].map(
+    (words): [Parameters<typeof statusOf>, ExitCode, RegExp] => [
+      [500, 'InternalError', `Internal error occurred: ${words}`],
+      exitCodes.unreachable,
+      /cannot be reached/,
+    ],
+  ),
   [[504, 'Timeout', 'request did not complete'], exitCodes.unreachable, /cannot be reached/],
   [
     [500, 'ServerTimeout', 'The POST operation could not be completed'],
