@@ -10,6 +10,7 @@ setup_file() {
 
 setup() {
   load helper
+  load k3s
   itself_is_at_hand || skip 'K3s itself is missing: PRACTICE_PARTS=FOLDER with k3s and its airgap images, from github.com/k3s-io/k3s/releases'
 }
 
@@ -25,23 +26,6 @@ itself_is_at_hand() { "$practice" is k3s || [[ -f ${PRACTICE_PARTS:-}/k3s ]]; }
 
 report=validation/practice/MODULE09_VALIDATION.md
 
-# spread_of: node names of the ready CoreDNS pods; the hints of kube-dns; nodes of metrics-server.
-spread_of() {
-  kubectl get pods --namespace kube-system --selector k8s-app=kube-dns --field-selector status.phase=Running -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort -u | wc -l
-  kubectl get endpointslices --namespace kube-system --selector kubernetes.io/service-name=kube-dns -o 'jsonpath={range .items[*].endpoints[*]}{.hints.forNodes[*].name}{"\n"}{end}' | grep -c .
-  kubectl get pods --namespace kube-system --selector k8s-app=metrics-server --field-selector status.phase=Running -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort -u | wc -l
-}
-
-# until_spread: five CoreDNS on five nodes, each for its own, metrics-server on two.
-until_spread() {
-  for _ in {1..90}; do
-    if [[ $(spread_of 2>/dev/null | xargs) == '5 5 2' ]]; then return; fi
-    sleep 2
-  done
-  spread_of
-  return 1
-}
-
 # until_labelled VALUE: the label keybuzz-test of Deployment coredns has it, '' is none; K3s looks at its manifests every 15 s.
 until_labelled() {
   local now
@@ -53,62 +37,11 @@ until_labelled() {
   fail "the label of Deployment coredns is '$now', not '$1'"
 }
 
-# through MASTER WORDS...: kubectl by that server: the one of the kubeconfig may be the one without power.
-through() {
-  local context=kb-practice
-  [[ $1 == master-01 ]] || context+=-${address[$1]}
-  "$practice" kubectl --context "$context" "${@:2}"
-}
-declare -gA address=([master-01]=10.77.0.11 [master-02]=10.77.0.12 [master-03]=10.77.0.13 [worker-01]=10.77.0.21 [worker-02]=10.77.0.22)
-
-watches=()
-end_watches() {
-  local pid
-  for pid in "${watches[@]}"; do kill "$pid" 2>/dev/null || true; done
-  watches=()
-}
-
-# watch_every_second NAME COMMAND...: `SECOND ok` or `SECOND lost` into $BATS_TEST_TMPDIR/NAME, until end_watches.
-watch_every_second() {
-  local name=$1
-  shift
-  while :; do
-    if timeout 3 "$@" >/dev/null 2>&1; then echo "$SECONDS ok"; else echo "$SECONDS lost"; fi
-    sleep 1
-  done >"$BATS_TEST_TMPDIR/$name" &
-  watches+=($!)
-}
-
-# ask_names MASTER POD TIMES: `SECOND ok` or `SECOND lost` once a second, asked in the pod itself by one connection: what
-# is measured is the DNS, not the API.
-ask_names() {
-  through "$1" exec --namespace keybuzz-probe "$2" -- sh -c "n=0; while [ \$n -lt $3 ]; do n=\$((n + 1)); if timeout 3 nslookup kubernetes.default.svc.cluster.local >/dev/null 2>&1; then echo \"\$(date +%s) ok\"; else echo \"\$(date +%s) lost\"; fi; sleep 1; done"
-}
-
-# until_runs MASTER POD: its container runs: a node is Ready again some seconds before its pods are.
-until_runs() {
-  for _ in {1..60}; do
-    ! through "$1" exec --namespace keybuzz-probe "$2" -- true >/dev/null 2>&1 || return 0
-    sleep 1
-  done
-  fail "$2 does not run"
-}
-
-# probe_on MACHINE: the pod of the probe there.
-probe_on() {
-  kubectl get pods --namespace keybuzz-probe --selector app.kubernetes.io/component=node --field-selector "spec.nodeName=practice-$1" -o 'jsonpath={.items[0].metadata.name}'
-}
-
 # answered_again POD: names answer there after 10 s of asking.
 answered_again() {
   until_runs master-01 "$1"
   run -0 ask_names master-01 "$1" 10
   assert_equal "$(tail -n 1 <<<"$output" | cut -d' ' -f2)" ok
-}
-
-# lost_seconds NAME: how long it was lost altogether: from the first answer that failed to the first that did not.
-lost_seconds() {
-  awk '$NF == "lost" && from == "" { from = $1 } $NF == "ok" && from != "" { sum += $1 - from; from = "" } END { print sum + 0 }' "$BATS_TEST_TMPDIR/$1"
 }
 
 # type_on MACHINE NAME: types them there as root, up to the first that fails.
@@ -312,55 +245,6 @@ assert_three_members() {
     run ! on "$machine" 'grep -rl 10.77.0.1 /var/lib/rancher/k3s/agent/etc/containerd/certs.d'
   done
   run -0 kit --module 9 --verify
-}
-
-# bats test_tags=long
-@test "n8n is installed on it" {
-  "$practice" images
-  run -0 kit --module 12 --yes
-}
-
-# bats test_tags=long
-@test "the power of each machine in turn: no name is lost on the others; metrics and n8n come back" {
-  local machine via other pod
-  for machine in worker-02 worker-01 master-03 master-02 master-01; do
-    via=master-01 other=worker-01
-    [[ $machine != master-01 ]] || via=master-02
-    [[ $machine != worker-01 ]] || other=worker-02
-    pod=$(probe_on "$other")
-    until_runs "$via" "$pod"
-    ask_names "$via" "$pod" 110 >"$BATS_TEST_TMPDIR/names" &
-    names=$!
-    watch_every_second metrics through "$via" get --raw /apis/metrics.k8s.io/v1beta1/nodes
-    watch_every_second n8n curl --silent --fail --max-time 3 --header "Host: $host" --header 'X-Forwarded-Proto: https' "http://${address[$other]}/healthz/readiness"
-    sleep 5
-    "$practice" cut "practice-$machine"
-    wait "$names"
-    end_watches
-    run grep -c lost "$BATS_TEST_TMPDIR/names"
-    echo "# power of $machine cut: names lost $output of $(wc -l <"$BATS_TEST_TMPDIR/names"), metrics away $(lost_seconds metrics) s, n8n away $(lost_seconds n8n) s" >&3
-    lost=$output
-    "$practice" up --bare >&2
-    through "$via" wait node --all --for=condition=Ready --timeout=180s
-    assert_equal "$lost" 0
-    assert [ "$(wc -l <"$BATS_TEST_TMPDIR/names")" -ge 60 ]
-  done
-  until_spread
-}
-
-# bats test_tags=long
-@test "the drill: each machine dead in turn, what each may lose stays within its seconds, and all is whole again" {
-  local machine said
-  run -0 kit --module 9 --drill --confirm k3s
-  said=$output
-  sed -n 's/^ *✓ \(practice-[a-z0-9-]* was away: .*\)/# \1/p' <<<"$said" >&3
-  for machine in worker-02 worker-01 master-03 master-02 master-01; do
-    assert_regex "$said" "practice-$machine was away: "
-    run -0 grep -E "^\| ✓ \| Any one machine away: .*practice-$machine: " "$report"
-  done
-  run kubectl get nodes --no-headers
-  refute_output --partial NotReady
-  until_spread
 }
 
 # bats test_tags=long
@@ -677,6 +561,73 @@ until_journal() {
   run -0 kit --module 9 --yes
 }
 
+# own_disk MACHINE FOLDER: from now on an ext4 disk of 6 GiB is mounted there, until its machine is installed anew.
+own_disk() {
+  on "$1" "set -e
+    truncate -s 6G /srv/disk.img && mkfs.ext4 -q /srv/disk.img
+    [ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237
+    for number in 0 1 2 3 4 5 6 7; do [ -e /dev/loop\$number ] || mknod /dev/loop\$number b 7 \$number; done
+    mkdir -p $2 && mount -o loop /srv/disk.img $2"
+}
+
+# bats test_tags=long
+@test "etcd on a disk of its own: a master joins on it; its uninstall saves the snapshots and empties the disk where it is; it joins again" {
+  local db=/var/lib/rancher/k3s/server/db
+  "$practice" reinstall practice-master-03
+  own_disk master-03 "$db"
+  run -0 k3s_step 01_prepare
+  run -0 k3s_step 02_install_control_plane
+  assert_three_members
+  on master-03 "mountpoint $db && ls $db/etcd/member/wal && /usr/local/bin/k3s etcd-snapshot save"
+  run -0 kit --module 9 --uninstall --limit practice-master-03 --confirm practice-master-03
+  run -0 on master-03 'ls /var/backups/keybuzz-k3s'
+  assert_output --partial on-demand-practice-master-03
+  run -0 on master-03 "mountpoint --quiet $db && find $db -mindepth 1"
+  assert_output ''
+  run -2 on master-03 'ls /usr/local/bin/k3s'
+  run -0 k3s_step 01_prepare
+  run -0 k3s_step 02_install_control_plane
+  assert_three_members
+  on master-03 "mountpoint $db && ls $db/etcd/member/wal"
+}
+
+# tools_to MACHINE FOLDER: from now on its iptables is there alone, under the names K3s looks for.
+tools_to() {
+  on "$1" "set -e
+    mkdir -p /root/iptables $2
+    for program in /usr/sbin/xtables-*-multi; do [ ! -e \$program ] || mv \$program /root/iptables/; done
+    cp /root/iptables/xtables-nft-multi $2/
+    for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do ln -sf xtables-nft-multi $2/\$name; done"
+}
+
+# bats test_tags=long
+@test "a host without iptables: what K3s brings serves, enforces and is taken off; without that too, the run says why" {
+  local machine aux=/var/lib/rancher/k3s/data/current/bin/aux
+  machine=$(guarded_on_worker)
+  [[ $machine == worker-* ]] || fail 'the guarded pod is on no worker'
+  # Where the release has its own: the build from source has none.
+  tools_to "$machine" "$aux"
+  run -127 on "$machine" 'iptables -V'
+  # The rules of before would go on serving.
+  on "$machine" 'systemctl stop k3s-agent; nft flush ruleset; systemctl start k3s-agent'
+  kubectl wait node "practice-$machine" --for=condition=Ready --timeout=90s
+  run -0 kit --module 9 --verify
+  on "$machine" "mv $aux/xtables-nft-multi $aux/away; systemctl restart --no-block k3s-agent"
+  run k3s_step 03_join_workers
+  assert_equal "$status" 9
+  assert_output --partial "practice-$machine did not become ready: its service ends again and again"
+  assert_output --partial 'iptables is not available on this host'
+  assert_output --partial 'no iptables works there'
+  on "$machine" "mv $aux/away $aux/xtables-nft-multi"
+  run -0 k3s_step 03_join_workers
+  run -0 kit --module 9 --uninstall --limit "practice-$machine" --confirm "practice-$machine"
+  on "$machine" 'mv /root/iptables/* /usr/sbin/'
+  run -1 on "$machine" 'iptables-save | grep -E "KUBE|FLANNEL|CNI"'
+  run -1 on "$machine" 'ip6tables-save | grep -E "KUBE|FLANNEL|CNI"'
+  run -0 k3s_step 01_prepare
+  run -0 k3s_step 03_join_workers
+}
+
 # bats test_tags=long
 @test "an uninstall leaves no chain, set, mount, interface or process" {
   local machine sets=0
@@ -688,6 +639,8 @@ until_journal() {
   assert [ "$sets" -gt 0 ]
   if kubectl get deployment n8n --namespace n8n-practice; then kit --module 12 --uninstall --confirm n8n; fi
   run -0 kit --module 9 --uninstall --confirm k3s
+  # A disk of its own stays mounted, and nothing but the folders that lead to it.
+  on master-03 'if mountpoint --quiet /var/lib/rancher/k3s/server/db; then umount /var/lib/rancher/k3s/server/db && cd /var/lib/rancher && rmdir -p k3s/server/db; fi'
   for machine in master-01 master-02 master-03 worker-01 worker-02; do
     run on "$machine" 'iptables-save | grep -E "KUBE|FLANNEL|CNI"; ip6tables-save | grep -E "KUBE|FLANNEL|CNI"
       nft list ruleset | grep -iE "kube|flannel"; /root/sets/ipset list -n | grep -iE "kube"; rm -r /root/sets; ls -d /usr/local/bin/* /var/lib/rancher/* /var/lib/kubelet /etc/rancher /run/k3s /run/flannel 2>/dev/null

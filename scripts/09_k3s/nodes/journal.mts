@@ -81,6 +81,13 @@ const reasons: readonly Reason[] = [
     fix: () => 'run 09_k3s_01_prepare: it raises fs.inotify.max_user_instances',
   },
   {
+    // K3s brings its own program: with that one it is the kernel that refuses.
+    says: /iptables is not available on this host/,
+    means: 'no iptables works there',
+    fix: (name) =>
+      `on ${name}: iptables -t nat -S tells why; where there is none, install the package iptables; where it fails, the kernel lacks what host.module-netfilter looks for`,
+  },
+  {
     says: /no route to host|network is unreachable|connection refused|i\/o timeout/,
     means: 'it does not reach a server',
     isCommon: true,

@@ -231,6 +231,8 @@ const journals = {
   disk: '{"level":"warn","ts":"2026-11-29T10:00:00Z","msg":"failed to save","error":"write member/wal/0.tmp: no space left on device"}',
   inotify:
     'E1129 10:00:00.000000    1804 kubelet.go:1804] "Failed to start cAdvisor" err="inotify_init: too many open files"',
+  iptables:
+    'time="2026-11-29T10:00:00Z" level=fatal msg="Shutdown request received: \\"kube-proxy exited: iptables is not available on this host : error listing chain \\\\\\"POSTROUTING\\\\\\" in table \\\\\\"nat\\\\\\": executable file not found in $PATH: \\""',
   fatal:
     'time="2026-11-29T10:00:00Z" level=fatal msg="flannel exited: subnet "10.52.0.0/16" specified in the flannel net config doesn\'t contain "10.42.0.0/24" PodCIDR"',
 }
@@ -273,6 +275,10 @@ test('the reason of a unit that does not come is the line that says it, never wh
   assert.match(
     (await words(`${journals.inotify}\n${times(api, 20)}`)).join(),
     /too many open files.*inotify/s,
+  )
+  assert.match(
+    (await words(`${journals.iptables}\n${times(api, 200)}`)).join('\n'),
+    /^k3s: .*kube-proxy exited: iptables is not available.*\nno iptables works there: on master-02: iptables -t nat -S/,
   )
   // Said in passing by each start: a reason only where it is nearly all that is said.
   assert.match(
