@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { sha256Of } from '../base/checksum.mts'
+import { rememberedSha256Of } from '../base/remembered-sums.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { shownPath } from '../base/files.mts'
 import { fromRoot } from '../base/home.mts'
@@ -39,7 +39,7 @@ export function pinnedFile(name: string, { file, ...entry }: Version): PinnedFil
 async function prove(file: string, sha256: string): Promise<void> {
   let found: string
   try {
-    found = await sha256Of(file)
+    found = await rememberedSha256Of(file)
   } catch (cause) {
     throw new KitError(`cannot read ${shownPath(file)}`, {
       exitCode: exitCodes.preflight,

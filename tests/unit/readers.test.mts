@@ -33,6 +33,7 @@ const readers: Readonly<Record<string, string>> = {
   'lib/base/part-file.mts': 'guarded: what is no note begins anew',
   'lib/checks/http-exchange.mts': 'guarded: exit 10',
   'lib/checks/vault-secrets.mts': 'guarded: what does not unpack is looked at as it is',
+  'lib/base/remembered-sums.mts': 'guarded: what is no record is made anew',
   'lib/hosts/open-private-key.mjs': 'a worker of lib/hosts/private-key.mts',
   'lib/hosts/known-hosts.mts': shapes,
   'lib/hosts/private-key.mts': shapes,

@@ -2,7 +2,7 @@ import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { imagesIn, imagesPart, type HeldImages } from '../host/held-images.mts'
 import { addressesPart, joinedPart, requireSameIdentity, type Identity } from '../host/joined.mts'
-import { paths, signature, unitPath } from '../host/paths.mts'
+import { databases, paths, signature, unitPath } from '../host/paths.mts'
 import { registriesOwner, registriesPart, type RegistriesOwner } from './registries.mts'
 import { fixedIn, type Fixed } from '../host/fixed.mts'
 import type { NodeFacts } from './config.mts'
@@ -68,7 +68,7 @@ sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev
 [ -s ${paths.started} ] && echo "started=$(cat ${paths.started})"
 [ -e ${paths.leaving} ] && echo leaving=yes
 ${registriesPart}if ! grep -qs '${signature}' ${paths.config} && [ ! -e ${paths.leaving} ]; then
-  for path in ${paths.config} /etc/systemd/system/k3s.service /etc/systemd/system/k3s-agent.service "$dir/db"; do
+  for path in ${paths.config} /etc/systemd/system/k3s.service /etc/systemd/system/k3s-agent.service ${databases.join(' ')}; do
     [ -e "$path" ] && echo "foreign=K3s ($path)"
   done
 fi

@@ -1,5 +1,5 @@
 import { addressesPart, joinedPart } from '../host/joined.mts'
-import { paths, signature } from '../host/paths.mts'
+import { databases, paths, signature } from '../host/paths.mts'
 import { policyModules } from '../prepare/kernel.mts'
 import { modules, preparedPart, prologue } from '../prepare/script.mts'
 
@@ -49,7 +49,7 @@ export const k3sPaths = [
   '/etc/rancher/k3s/config.yaml',
   '/etc/systemd/system/k3s.service',
   '/etc/systemd/system/k3s-agent.service',
-  '/var/lib/rancher/k3s/server/db',
+  ...databases,
 ]
 
 const leftovers = [
@@ -143,7 +143,7 @@ for name in http_proxy https_proxy no_proxy; do
   eval "value=\\$$name"; [ -n "$value" ] || value=$(sed -n "s/^$name=//Ip" /etc/environment | tail -n 1)
   [ -n "$value" ] && say proxy "$name $(echo "$value" | sed -E 's|^([a-z0-9]+://)?.*@|\\1***@|')"
 done
-for path in ${leftovers.join(' ')}; do [ -e "$path" ] && [ -n "$(ls -A "$path")" ] && say leftover "$path"; done
+for path in ${leftovers.join(' ')}; do ls -A "$path" | grep -qvx lost+found && say leftover "$path"; done
 for name in kubeadm kubelet rke2 k0s microk8s; do has "$name" && say program "$name"; done
 say ours "$(grep -ls '${signature}' ${paths.config})"
 say registries "$(grep -Ls '${signature}' ${paths.registries})"

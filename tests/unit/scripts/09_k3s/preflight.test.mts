@@ -690,6 +690,21 @@ function saidBy(programs: Readonly<Record<string, string>>, files: Readonly<Reco
   }
 }
 
+test('an empty disk of its own is no K3s and no kubelet; what either keeps there is', () => {
+  const db = '/var/lib/rancher/k3s/server/db'
+  const leftovers = (files: Readonly<Record<string, string>>) =>
+    saidBy({}, files)
+      .all('leftover')
+      .map(([path]) => path)
+  const disks = { [`${db}/lost+found/one`]: '', '/var/lib/kubelet/lost+found/one': '' }
+  const below = (files: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(files).map(([path, text]) => [path.slice(1), text]))
+  assert.deepEqual(leftovers(below(disks)), [])
+  for (const kept of [`${db}/etcd/name`, `${db}/state.db`])
+    assert.equal(leftovers(below({ ...disks, [kept]: '' })).length, 1, kept)
+  assert.deepEqual(leftovers(below({ ...disks, '/var/lib/kubelet/pods/one': '' })), ['/var/lib/kubelet'])
+})
+
 test('what is measured is the deepest folder there is: disks of their own lie below /var/lib/rancher', () => {
   const bare = saidBy({}, {})
   assert.deepEqual([bare.one('data'), bare.one('db'), bare.one('kubelet')], Array(3).fill('/var/lib'))
