@@ -4,18 +4,22 @@ import { explained } from './http-errors.mts'
 import { privateLookup, refusalOf } from './private-target.mts'
 import type { Target, Upgrade } from './http-exchange.mts'
 
-/** Milliseconds within which a server closes a WebSocket that it refuses after the handshake. */
-const settleMilliseconds = 1500
+/** Milliseconds within which a server closes a WebSocket that it refuses after the handshake, unless a check says. */
+const usualMilliseconds = 1500
 
 /** Most bytes of a message; checks read none. */
 const mostBytes = 1024 * 1024
 
 /**
- * Makes a WebSocket handshake, and observes for 1.5 s whether the connection stays open.
+ * Makes a WebSocket handshake, and observes whether the connection stays open.
+ * @param keptMilliseconds for how long it must, to be kept
  * @throws KitError exit 6 without a response, exit 7 when its certificate is not accepted, exit 2 when plain HTTP would
  *   go to a public address
  */
-export async function handshake({ plain, milliseconds, options }: Target): Promise<Upgrade> {
+export async function handshake(
+  { plain, milliseconds, options }: Target,
+  keptMilliseconds = usualMilliseconds,
+): Promise<Upgrade> {
   const { host, port, path = '/', servername, headers = {} } = options
   const { 'sec-websocket-protocol': protocol, ...others } = headers as Record<string, string>
   const refusal = plain ? refusalOf(host ?? '') : undefined
@@ -38,7 +42,7 @@ export async function handshake({ plain, milliseconds, options }: Target): Promi
     socket.on('open', () => {
       // A server that has sent its close frame may leave closing the connection to the client.
       const isKept = () => socket.readyState === WebSocket.OPEN
-      const timer = setTimeout(() => resolve({ status: 101, kept: isKept() }), settleMilliseconds)
+      const timer = setTimeout(() => resolve({ status: 101, kept: isKept() }), keptMilliseconds)
       socket.on('close', () => {
         clearTimeout(timer)
         resolve({ status: 101, kept: false })

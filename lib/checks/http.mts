@@ -32,8 +32,13 @@ export interface Http {
   announce(host: string, path: string, bytes: number): Promise<Announced>
   /** When the certificate at `host:port` expires, whichever CA signed it. */
   certificateEnd(address: string): Promise<Date>
-  /** A WebSocket handshake, and whether the server kept the connection for 1.5 s. */
-  upgrade(host: string, path: string, headers: Readonly<Record<string, string>>): Promise<Upgrade>
+  /** A WebSocket handshake, and whether the server kept the connection for so many milliseconds, usually 1500. */
+  upgrade(
+    host: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    keptMilliseconds?: number,
+  ): Promise<Upgrade>
 }
 
 /**
@@ -90,8 +95,11 @@ export function createHttp(settings: Settings): Http {
       ),
     certificateEnd,
     // Only two checks use the WebSocket library: it is loaded on their first call.
-    upgrade: async (host, path, headers) =>
-      (await import('./http-upgrade.mts')).handshake(optionsFor(first, host, path, { headers })),
+    upgrade: async (host, path, headers, keptMilliseconds) =>
+      (await import('./http-upgrade.mts')).handshake(
+        optionsFor(first, host, path, { headers }),
+        keptMilliseconds,
+      ),
   }
 }
 

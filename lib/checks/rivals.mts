@@ -43,9 +43,9 @@ export function refusingRivals(http: Http, find: () => Promise<readonly Rival[]>
       await refuse(host, path)
       return http.announce(host, path, bytes)
     },
-    async upgrade(host, path, headers) {
+    async upgrade(host, path, headers, keptMilliseconds) {
       await refuse(host, path)
-      return http.upgrade(host, path, headers)
+      return http.upgrade(host, path, headers, keptMilliseconds)
     },
   }
 }

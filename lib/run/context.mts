@@ -114,6 +114,11 @@ export interface ClusterOfRun {
   /** True when the kit has installed or adopted a cluster for this environment: it never creates a second one. */
   readonly known: boolean
   /**
+   * True when the newest validation of the module passed every check, and this run has found nothing to change so far:
+   * what a step would measure there, the validation of this run measures.
+   */
+  readonly isProven: () => boolean
+  /**
    * Saves the kubeconfig unless the saved one is equivalent.
    * @throws KitError exit 2 when a kubeconfig is damaged, exit 5 when it is another cluster's, exit 6 when no name in
    *   it answers, exit 12 when the file cannot be written

@@ -25,12 +25,12 @@ export interface MachinesOptions extends Omit<HostsOptions, 'settings' | 'limit'
 
 /**
  * The machines of a run; no connection before `hosts` is called.
- * @param connect opens the cluster, see ClusterOfRun
+ * @param session what the run itself knows of its cluster, see ClusterOfRun
  * @throws KitError exit 2 when kubeconfig or cluster.env cannot be read, or others may read it
  */
 export function createMachines(
   { settings, options: { limit, verb }, ...entry }: MachinesOptions,
-  connect: () => Promise<void>,
+  session: Pick<ClusterOfRun, 'connect' | 'isProven'>,
 ): Machines {
   const { env, writes } = entry
   let hosts: Promise<Hosts> | undefined
@@ -44,7 +44,7 @@ export function createMachines(
       known: recordedIdentity(env) !== undefined || hasKubeconfig(env),
       keepKubeconfig: async (fetched) =>
         (await import('../kube/save-kubeconfig.mts')).keepKubeconfig(env, fetched, writes),
-      connect,
+      ...session,
     },
     async close() {
       // A failed connection was already reported to the caller of `hosts`.

@@ -13,6 +13,7 @@ import { say } from '../base/log.mts'
 import { headingOf, namesOf } from '../base/names.mts'
 import type { Module, SettingsOf } from './module.mts'
 import { choosePolicies, type PolicyChoice } from './policies.mts'
+import { isProven } from './proven.mts'
 import { interactive } from '../base/terminal.mts'
 import { readVersions, type Versions } from '../settings/versions.mts'
 import type { Writes } from '../base/writes.mts'
@@ -159,7 +160,7 @@ export async function openSession<M extends Module>(
           writes: onHosts,
           options,
         },
-        connect,
+        { connect, isProven: () => isProven({ opened, writes }) },
       )),
     leaveCluster,
     async close() {

@@ -7,6 +7,7 @@ import { withoutMonitoring } from './monitoring/names.mts'
 import { heldImage } from './nodes/held-image.mts'
 import { coreObjects } from './probes/core-objects.mts'
 import { guard } from './probes/guard.mts'
+import { verdictObject } from './probes/policies.mts'
 import { policyVerdict, recordedVerdict } from './probes/policy-verdict.mts'
 import { everyProbe, ownVolume, probeNamespace, single, singlesIn } from './probes/probe.mts'
 
@@ -14,7 +15,7 @@ export default step(
   import.meta,
   k3s,
   'Make ready for applications',
-  async ({ settings, images, useImage, versions, hosts, kube, until }) => {
+  async ({ settings, images, useImage, versions, hosts, kube, cluster, until }) => {
     const { servers, workers, members } = await hosts()
     const isKnown = await runsEverywhere(kube, everyProbe, images.probe, members.length)
     const probe = isKnown ? images.probe : await heldImage([...servers, ...workers], images.probe)
@@ -29,9 +30,15 @@ export default step(
       await kube.waitForRollout(probeNamespace, 'volume')
     }
     // There may be new nodes since the last run: their API servers must be allowed before the probes get requests.
-    const isGuarded = (await recordedVerdict(kube)) === 'true'
+    const recorded = await recordedVerdict(kube)
+    const isGuarded = recorded?.enforced === true
     if (isGuarded) await kube.apply([await guard(kube, settings)])
-    const { enforced, record } = await policyVerdict(kube)
-    await kube.apply([record, ...(enforced && !isGuarded ? [await guard(kube, settings)] : [])])
+    // The validation at the end of this run tests them in any case, and fails where the record is wrong.
+    const verdict =
+      recorded !== undefined && cluster.isProven() ? recorded : await policyVerdict(kube, recorded)
+    await kube.apply([
+      verdictObject(verdict),
+      ...(verdict.enforced && !isGuarded ? [await guard(kube, settings)] : []),
+    ])
   },
 )

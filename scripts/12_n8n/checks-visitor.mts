@@ -91,6 +91,9 @@ export const urls: N8nCheck = {
   },
 }
 
+/** n8n looks who it is and whence it comes before it says a word: a refusal comes within some ten milliseconds. */
+const keptMilliseconds = 500
+
 export const push: N8nCheck = {
   id: 'n8n.push',
   title: 'The editor’s live connection works, from its own address only',
@@ -99,16 +102,22 @@ export const push: N8nCheck = {
     const { cookie } = await signIn(tools)
     const host = tools.settings.N8N_HOST
     const path = `/rest/push?pushRef=${randomUUID()}`
+    const handshake = (origin: string) => tools.http.upgrade(host, path, { cookie, origin }, keptMilliseconds)
     // The ingress may still lead to a pod that is ending, which closes what it has accepted: Traefik reads changes of
     // endpoints every 2 s (providersThrottleDuration).
-    const own = await pollUntil(() => tools.http.upgrade(host, path, { cookie, origin: `https://${host}` }), {
+    const own = await pollUntil(() => handshake(`https://${host}`), {
       until: ({ status, kept }) => status !== 101 || kept,
       milliseconds: 4000,
       every: 2500,
     })
     if (own.status !== 101 || !own.kept)
       return failed(`handshake ${own.status}, ${own.kept ? 'kept' : 'closed at once'}`)
-    const foreign = await tools.http.upgrade(host, path, { cookie, origin: 'https://elsewhere.example.com' })
+    // One that is busy may close it later.
+    const foreign = await pollUntil(() => handshake('https://elsewhere.example.com'), {
+      until: ({ kept }) => !kept,
+      milliseconds: 4000,
+      every: 1000,
+    })
     if (foreign.status >= 500)
       return failed(`handshake of a foreign page ${foreign.status}: no refusal of n8n`)
     return foreign.kept

@@ -258,12 +258,12 @@ test('process.exit is called nowhere but where a second Ctrl-C ends at once', ()
   )
 })
 
-test('files of the operator are written by one function, which leaves the old one whole; logs and what is fetched by others', () => {
+test('files of the operator are written by one function, which leaves the old one whole; logs, what is fetched and a cache by others', () => {
   const writing =
     /\b(writeFile|writeFileSync|appendFile|appendFileSync|openSync|renameSync|createWriteStream)\b|\brename\(/
   assert.deepEqual(
     sources.filter((file) => writing.test(read(file))),
-    ['lib/base/files.mts', 'lib/base/log.mts', 'lib/base/part-file.mts'],
+    ['lib/base/files.mts', 'lib/base/log.mts', 'lib/base/part-file.mts', 'lib/base/remembered-sums.mts'],
   )
 })
 

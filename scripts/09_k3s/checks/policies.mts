@@ -14,7 +14,7 @@ export const networkPolicies: Check<K3sSettings> = {
     const known = await recordedVerdict(kube)
     // A node that has just started, or whose firewall was reloaded, accepts everything for a while.
     const proof = await pollUntil(() => provePolicies(kube), {
-      until: (seen) => known !== 'true' || seen === undefined || verdictOf(seen).enforced,
+      until: (seen) => known?.enforced !== true || seen === undefined || verdictOf(seen).enforced,
       milliseconds: verdictMilliseconds,
       every: 3000,
       waiting: (seen) => `NetworkPolicies: ${seen && verdictOf(seen).reason}`,
@@ -25,7 +25,10 @@ export const networkPolicies: Check<K3sSettings> = {
         : warning('not proven on this cluster: modules leave theirs off')
     }
     const { enforced, reason } = verdictOf(proof)
-    if (known !== String(enforced)) return failed(`${reason}; recorded for modules: ${known ?? 'nothing'}`)
+    if (known?.enforced !== enforced)
+      return failed(
+        `${reason}; recorded for modules: ${known === undefined ? 'nothing' : String(known.enforced)}`,
+      )
     return enforced ? passed(reason) : warning(`${reason}: modules leave theirs off`)
   },
 }

@@ -1,3 +1,4 @@
+import { awaitedLater } from '../../../lib/base/concurrency.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
@@ -11,7 +12,7 @@ import { bootstrapKeysOf } from './bootstrap-key.mts'
 import { serverConfig, type Origin } from './config.mts'
 import { departureOf } from './departure.mts'
 import { forgetNode } from './forget-node.mts'
-import { planFormation } from './formation.mts'
+import { inTurn, planFormation } from './formation.mts'
 import { reasonsOf } from './healthy-server.mts'
 import { readState, requireNodes, type HostState } from './host-state.mts'
 import { ensureImages, importSeconds } from './images.mts'
@@ -95,15 +96,22 @@ export async function ensureServers({
   const { version } = requireVersion(versions, 'k3s')
   const members = order.filter(({ data }) => data).map(({ name }) => hostOf(servers, name))
   const whole: { host: Host; held: HeldImages | undefined }[] = []
+  // All at once where all run; until one of them is started the answers hold.
+  const health = new Map(
+    order.every(({ active }) => active)
+      ? order.filter(changes).map(({ name }) => [name, awaitedLater(missingOf(hostOf(servers, name)))])
+      : [],
+  )
   for (const state of inTurn(order.filter(changes))) {
     const host = hostOf(servers, state.name)
     const config = serverConfig(settings, version, state, await originOf(state, begins, order, tokenOf))
     const pods = settings.CLUSTER_CIDR
     const wanted: DesiredState = { role: 'server', config, artifacts, pods, proxy, registries }
     await writeConfig(host, wanted)
-    const lacks = needsStart(state, wanted) ? undefined : await missingOf(host)
+    const lacks = needsStart(state, wanted) ? undefined : await (health.get(state.name) ?? missingOf(host))
     const starts = lacks === undefined || (lacks.includes(nodeless) && (await lostItsNode(host, state)))
     if (starts) {
+      health.clear()
       await requireOthersWhole(state, states, servers)
       const member = order.find(({ data, name }) => data && name !== state.name)
       if (!state.data && member !== undefined) {
@@ -132,12 +140,6 @@ export async function ensureServers({
   )
   const untouched = whole.filter(({ held }, at) => held !== undefined && imported[at] === false).length
   if (untouched > 0) log.ok(`${untouched} of ${masters.length} servers run as they should, untouched`)
-}
-
-/** Members that have ended come first: while one is away no other may be started. */
-function inTurn(order: readonly HostState[]): readonly HostState[] {
-  const hasEnded = ({ data, active, starting }: HostState) => data && !active && !starting
-  return [...order.filter(hasEnded), ...order.filter((state) => !hasEnded(state))]
 }
 
 /**

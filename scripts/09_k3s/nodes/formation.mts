@@ -48,3 +48,9 @@ const undecidable = (what: string, seen: readonly string[]): KitError =>
     details: [...seen, `A new cluster is begun only where none can be. ${written()}`],
     hint: `put the right machines into servers.tsv; to begin anew on purpose, remove cluster.env and kubeconfig of this environment. ${quorumLost}`,
   })
+
+/** Members that have ended come first: while one is away no other may be started. Pure. */
+export function inTurn(order: readonly HostState[]): readonly HostState[] {
+  const hasEnded = ({ data, active, starting }: HostState) => data && !active && !starting
+  return [...order.filter(hasEnded), ...order.filter((state) => !hasEnded(state))]
+}

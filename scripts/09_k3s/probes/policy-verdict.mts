@@ -1,11 +1,10 @@
 import { pollUntil } from '../../../lib/base/poll.mts'
 import { NotYet } from '../../../lib/base/errors.mts'
-import type { Manifest } from '../../../lib/kube/types.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
 import { log } from '../../../lib/base/log.mts'
 import { systemNamespace } from '../../../lib/base/names.mts'
 import { verdictName } from '../../../lib/state/cluster-network.mts'
-import { provePolicies, verdictObject, verdictOf } from './policies.mts'
+import { provePolicies, verdictOf } from './policies.mts'
 
 /** Milliseconds until a new policy must be enforced on every node; a loaded node takes long. */
 export const verdictMilliseconds = 60_000
@@ -14,25 +13,28 @@ export const verdictMilliseconds = 60_000
 export const skipped =
   'On each node: journalctl -u k3s -u k3s-agent | grep "Skipping network policy controller": K3s leaves policies alone where ipset does not work; modprobe --all ip_set xt_set, then restart K3s there'
 
+/** Whether policies are enforced, and why not or how it was seen. */
+export type Verdict = ReturnType<typeof verdictOf>
+
 /**
  * Reads the verdict that an earlier run recorded.
- * @returns `true` or `false`; undefined when there is none
+ * @returns undefined when there is none
  * @throws KitError exit 3, 5 to 9, 12, 130 or 143, see KubeReader
  */
-export async function recordedVerdict(kube: KubeReader): Promise<string | undefined> {
+export async function recordedVerdict(kube: KubeReader): Promise<Verdict | undefined> {
   const recorded = await kube.get('configmaps', verdictName, systemNamespace)
-  return (recorded?.['data'] as { enforced?: string } | undefined)?.enforced
+  const { enforced, reason = '' } = (recorded?.['data'] ?? {}) as { enforced?: string; reason?: string }
+  return enforced === 'true' || enforced === 'false' ? { enforced: enforced === 'true', reason } : undefined
 }
 
 /**
  * Tests the two policies for up to 60 s until they are enforced; only once when an earlier run recorded that they are
  * not.
- * @returns the verdict, and the object that records it
+ * @param known the verdict that an earlier run recorded
  * @throws NotYet while there are no probes, as under --plan of a first run; KitError exit 3, 5 to 9, 12, 130 or 143,
  *   see KubeReader
  */
-export async function policyVerdict(kube: KubeReader): Promise<{ enforced: boolean; record: Manifest }> {
-  const known = await recordedVerdict(kube)
+export async function policyVerdict(kube: KubeReader, known: Verdict | undefined): Promise<Verdict> {
   const started = performance.now()
   const prove = async () => {
     const proof = await provePolicies(kube)
@@ -40,12 +42,12 @@ export async function policyVerdict(kube: KubeReader): Promise<{ enforced: boole
     return verdictOf(proof)
   }
   const verdict = await pollUntil(prove, {
-    until: ({ enforced }) => enforced || known === 'false',
+    until: ({ enforced }) => enforced || known?.enforced === false,
     milliseconds: verdictMilliseconds,
     every: 3000,
     waiting: ({ reason }) => `NetworkPolicies: ${reason}`,
   })
   if (verdict.enforced) log.ok(`NetworkPolicies are enforced: ${verdict.reason}`, started)
   else log.warn(`NetworkPolicies: ${verdict.reason}`, `modules leave theirs off. ${skipped}`)
-  return { enforced: verdict.enforced, record: verdictObject(verdict) }
+  return verdict
 }
