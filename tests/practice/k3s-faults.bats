@@ -73,11 +73,13 @@ exit_of_run() {
 # bats test_tags=long
 @test "a disk that is full during an upload: the old file stays whole, exit 9 names the disk" {
   images=/var/lib/rancher/k3s/agent/images
-  on worker-01 "mount -t tmpfs -o size=64k tmpfs $images && echo old >$images/keybuzz-k3s-images.tar"
+  # K3s itself has them compressed.
+  tarball=$(on worker-01 "ls $images | grep '^keybuzz-k3s-images\.tar'")
+  on worker-01 "mount -t tmpfs -o size=64k tmpfs $images && echo old >$images/$tarball"
   run k3s_step 03_join_workers
   on worker-01 "cat $images/*; umount $images" >"$BATS_TEST_TMPDIR/left"
   assert_equal "$status" 9
-  assert_output --partial "practice-worker-01: writing $images/keybuzz-k3s-images.tar failed"
+  assert_output --partial "practice-worker-01: writing $images/$tarball failed"
   assert_output --partial "mounted at $images, has 0 KiB left"
   run cat "$BATS_TEST_TMPDIR/left"
   assert_output old
@@ -198,12 +200,17 @@ exit_of_run() {
   assert_equal "$(grep TOKEN "$credentials/09_k3s.env" | sort)" "$(grep TOKEN "$BATS_TEST_TMPDIR/09_k3s.env" | sort)"
   sed -i "s/^K3S_TOKEN=.*/K3S_TOKEN='of-another-cluster-3Aa'/" "$credentials/09_k3s.env"
   run k3s_step 02_install_control_plane
+  cp -p "$BATS_TEST_TMPDIR/09_k3s.env" "$credentials/09_k3s.env"
   assert_equal "$(on master-01 'sha256sum /etc/rancher/k3s/config.yaml; systemctl show k3s --property ActiveEnterTimestampMonotonic')" "$before"
   assert_equal "$status" 5
-  assert_output --partial 'K3S_TOKEN is not the one practice-master-01, practice-master-02, practice-master-03 have'
+  # etcd of K3s itself is asked whose token it has; the practice build keeps none there.
+  if "$practice" is k3s; then
+    assert_output --partial 'K3S_TOKEN is not the one etcd of the cluster has'
+  else
+    assert_output --partial 'K3S_TOKEN is not the one practice-master-01, practice-master-02, practice-master-03 have'
+  fi
   token=$(on master-01 "sed 's/.*://' /var/lib/rancher/k3s/server/token")
   assert_equal "$token" "$(sed -nE "s/^K3S_TOKEN='(.*)'$/\1/p" "$BATS_TEST_TMPDIR/09_k3s.env")"
-  cp -p "$BATS_TEST_TMPDIR/09_k3s.env" "$credentials/09_k3s.env"
   run -0 k3s_step 02_install_control_plane
 }
 
