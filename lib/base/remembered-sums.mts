@@ -1,4 +1,17 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  type Stats,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { sha256Of } from './checksum.mts'
 import { root } from './files.mts'
@@ -9,14 +22,15 @@ import { root } from './files.mts'
 /** What is recorded of a file: its checksum, and its identity at that time. */
 type Sums = Readonly<Record<string, { readonly sha256: string; readonly is: string }>>
 
-const usualRecord = join(root, 'node_modules/.cache/keybuzz-sums.json')
+const usualRecord = join(root, 'node_modules/.keybuzz/sums.json')
 
 /** A change within this many milliseconds before a look may be followed by another with the same time. */
 const settledMilliseconds = 2000
 
 /**
  * The identity of a file: device, inode, size, and when its content, owner or mode was changed last (ctime), in
- * nanoseconds. No program sets that time: a file of the same size with its old mtime set back has another.
+ * nanoseconds. On a local file system no program sets that time: a file of the same size with its old mtime set back has
+ * another.
  */
 function identityOf(file: string): { is: string; changedMilliseconds: number } {
   const { dev, ino, size, ctimeNs } = statSync(file, { bigint: true })
@@ -25,7 +39,7 @@ function identityOf(file: string): { is: string; changedMilliseconds: number } {
 
 /**
  * The sha256 of a file, 64 hexadecimal digits: as recorded while the file is the same one, else read.
- * @param record path of the record
+ * @param record path of the record, in a folder that is this user's alone to write
  * @throws the error of the file system when the file cannot be read; a record that cannot be read or written is none
  */
 export async function rememberedSha256Of(file: string, record = usualRecord): Promise<string> {
@@ -38,13 +52,20 @@ export async function rememberedSha256Of(file: string, record = usualRecord): Pr
   return sha256
 }
 
+/** True for what no other user may have written. */
+const isOwn = ({ mode, uid }: Stats): boolean => (mode & 0o022) === 0 && uid === process.getuid?.()
+
 /** The record; empty when there is none, it is damaged, or another user may have written it. */
 function recorded(record: string): Sums {
   try {
-    const { mode, uid } = lstatSync(record)
-    // A link has mode 0777.
-    if ((mode & 0o022) !== 0 || uid !== process.getuid?.()) return {}
-    return sumsIn(readFileSync(record, 'utf8'))
+    if (!isOwn(lstatSync(dirname(record)))) return {}
+    const handle = openSync(record, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const status = fstatSync(handle)
+      return status.isFile() && isOwn(status) ? sumsIn(readFileSync(handle, 'utf8')) : {}
+    } finally {
+      closeSync(handle)
+    }
   } catch {
     return {}
   }
@@ -68,11 +89,10 @@ function sumsIn(text: string): Sums {
 function remember(record: string, file: string, one: Sums[string]): void {
   const temporary = `${record}.${process.pid}`
   try {
-    if (!existsSync(dirname(record))) mkdirSync(dirname(record))
-    writeFileSync(temporary, JSON.stringify({ ...recorded(record), [file]: one }), {
-      flag: 'wx',
-      mode: 0o600,
-    })
+    if (!existsSync(dirname(record))) mkdirSync(dirname(record), { mode: 0o700 })
+    // In a folder of others the name could be their link.
+    if (!isOwn(lstatSync(dirname(record)))) return
+    writeFileSync(temporary, JSON.stringify({ ...recorded(record), [file]: one }), { mode: 0o600 })
     renameSync(temporary, record)
   } catch {
     // As on a read-only disk.

@@ -29,7 +29,8 @@ export async function runSteps<M extends Module>(
   if (!options.plan && options.verb !== 'status') openLog(env, folderOf(module))
   const withoutCluster = options.verb === 'install' && steps.every(({ kind }) => kind === 'credentials')
   const { openSession } = await import('../run/session.mts')
-  const session = await openSession(module, env, options, { withoutCluster })
+  const validates = steps.some(({ kind }) => kind === 'tests')
+  const session = await openSession(module, env, options, { withoutCluster, validates })
   try {
     if (options.verb === 'drill') await confirmDrill(session)
     const act = await actions[options.verb]()

@@ -62,17 +62,11 @@ export const askProbe = (kube: Asking, { pod }: Probe, program: string): Promise
  * The results of one probe for `items`. Items without a result are requested once more: a busy node is slow, not
  * unreachable. A probe that does not answer has no results.
  * @param items as in probe-scripts.mts of module 9: `open=192.0.2.20:5432`
- * @param isDoubtful false for an item that is right to have no result, after the first look
  * @throws KitError exit 130 or 143 on a signal, and nothing else
  */
-export async function reach(
-  kube: Asking,
-  probe: Probe,
-  items: readonly string[],
-  isDoubtful: (item: string, first: Seen) => boolean = () => true,
-): Promise<Seen> {
+export async function reach(kube: Asking, probe: Probe, items: readonly string[]): Promise<Seen> {
   const first = await look(kube, probe, items)
-  const missing = items.filter((item) => !first.has(item) && isDoubtful(item, first))
+  const missing = items.filter((item) => !first.has(item))
   return new Map([...first, ...(await look(kube, probe, missing))])
 }
 

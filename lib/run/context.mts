@@ -114,8 +114,8 @@ export interface ClusterOfRun {
   /** True when the kit has installed or adopted a cluster for this environment: it never creates a second one. */
   readonly known: boolean
   /**
-   * True when the newest validation of the module passed every check, and this run has found nothing to change so far:
-   * what a step would measure there, the validation of this run measures.
+   * True when the newest validation of the module passed every check, this run has found nothing to change so far, and
+   * it validates the module again at its end: what a step would measure there is measured then.
    */
   readonly isProven: () => boolean
   /**

@@ -59,7 +59,8 @@ export interface Session<M extends Module> extends ImageChoice {
 
 /**
  * Opens a run: inputs, cluster, gate, lock. Nothing of the module is written before a step writes.
- * @param withoutCluster true for step 00 alone, which may run before there is a cluster
+ * @param entry.withoutCluster true for step 00 alone, which may run before there is a cluster
+ * @param entry.validates true for a run whose last step are the module's tests
  * @throws KitError exit 2 for settings or versions.json; exit 2, 3, 5 to 9, 11, 12, 130 or 143, see openCluster and
  *   putBackDrills
  */
@@ -67,7 +68,7 @@ export async function openSession<M extends Module>(
   module: M,
   env: string,
   options: Arguments,
-  { withoutCluster }: { withoutCluster: boolean },
+  { withoutCluster, validates }: { withoutCluster: boolean; validates: boolean },
 ): Promise<Session<M>> {
   const inputs = await openInputs(module, env, options)
   const { versions, overlaid: ownVersions } = readVersions(env)
@@ -160,7 +161,7 @@ export async function openSession<M extends Module>(
           writes: onHosts,
           options,
         },
-        { connect, isProven: () => isProven({ opened, writes }) },
+        { connect, isProven: () => validates && isProven({ opened, writes }) },
       )),
     leaveCluster,
     async close() {

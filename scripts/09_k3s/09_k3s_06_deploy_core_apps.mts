@@ -33,9 +33,8 @@ export default step(
     const recorded = await recordedVerdict(kube)
     const isGuarded = recorded?.enforced === true
     if (isGuarded) await kube.apply([await guard(kube, settings)])
-    // The validation at the end of this run tests them in any case, and fails where the record is wrong.
-    const verdict =
-      recorded !== undefined && cluster.isProven() ? recorded : await policyVerdict(kube, recorded)
+    // The validation at the end of this run tries them too, and fails where they are not enforced any more.
+    const verdict = isGuarded && cluster.isProven() ? recorded : await policyVerdict(kube, recorded)
     await kube.apply([
       verdictObject(verdict),
       ...(verdict.enforced && !isGuarded ? [await guard(kube, settings)] : []),

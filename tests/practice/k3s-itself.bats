@@ -624,8 +624,8 @@ tools_to() {
   run -0 k3s_step 03_join_workers
   run -0 kit --module 9 --uninstall --limit "practice-$machine" --confirm "practice-$machine"
   on "$machine" 'mv /root/iptables/* /usr/sbin/'
-  run -1 on "$machine" 'iptables-save | grep -E "KUBE|FLANNEL|CNI"'
-  run -1 on "$machine" 'ip6tables-save | grep -E "KUBE|FLANNEL|CNI"'
+  run -0 on "$machine" 'iptables-save && ip6tables-save'
+  refute_output --regexp 'KUBE|FLANNEL|CNI'
   run -0 k3s_step 01_prepare
   run -0 k3s_step 03_join_workers
 }

@@ -39,9 +39,6 @@ export const paths = {
 /** What K3s keeps its database in: etcd, or SQLite. The folder around both may be the mount point of an empty disk. */
 export const databases = [paths.etcd, `${paths.server}/db/state.db`]
 
-/** Lines for a shell that move the database away, also from a disk of its own, whose mount point stays. */
-export const moveDatabaseAway = `mkdir ${paths.server}/db.away; mv ${paths.server}/db/* ${paths.server}/db.away/`
-
 /** The comment that begins the kit's configuration files and scripts: one without it was written by someone else. */
 export const signature = '# Written by the KeyBuzz installer, module 9.'
 

@@ -96,7 +96,7 @@ export async function ensureServers({
   const { version } = requireVersion(versions, 'k3s')
   const members = order.filter(({ data }) => data).map(({ name }) => hostOf(servers, name))
   const whole: { host: Host; held: HeldImages | undefined }[] = []
-  // All at once where all run; until one of them is started the answers hold.
+  // All at once where all run; until one of them is started or waited for the answers hold.
   const health = new Map(
     order.every(({ active }) => active)
       ? order.filter(changes).map(({ name }) => [name, awaitedLater(missingOf(hostOf(servers, name)))])
@@ -111,7 +111,6 @@ export async function ensureServers({
     const lacks = needsStart(state, wanted) ? undefined : await (health.get(state.name) ?? missingOf(host))
     const starts = lacks === undefined || (lacks.includes(nodeless) && (await lostItsNode(host, state)))
     if (starts) {
-      health.clear()
       await requireOthersWhole(state, states, servers)
       const member = order.find(({ data, name }) => data && name !== state.name)
       if (!state.data && member !== undefined) {
@@ -125,6 +124,7 @@ export async function ensureServers({
       whole.push({ host, held: state.images })
       continue
     }
+    health.clear()
     // Waits also for a server that an earlier, interrupted run has started.
     const before = starts ? state.invocation : undefined
     // A start with existing etcd data may find that etcd has removed this server: then it needs a second start.

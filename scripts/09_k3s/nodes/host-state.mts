@@ -69,7 +69,7 @@ sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev
 [ -e ${paths.leaving} ] && echo leaving=yes
 ${registriesPart}if ! grep -qs '${signature}' ${paths.config} && [ ! -e ${paths.leaving} ]; then
   for path in ${paths.config} /etc/systemd/system/k3s.service /etc/systemd/system/k3s-agent.service ${databases.join(' ')}; do
-    [ -e "$path" ] && echo "foreign=K3s ($path)"
+    ls -A "$path" 2>/dev/null | grep -qvx lost+found && echo "foreign=K3s ($path)"
   done
 fi
 for path in /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /etc/rancher/rke2 /var/snap/microk8s /etc/k0s; do

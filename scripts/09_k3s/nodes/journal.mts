@@ -1,6 +1,6 @@
 import { shortened } from '../../../lib/base/sensitive.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import { moveDatabaseAway, paths, unitOf } from '../host/paths.mts'
+import { paths, unitOf } from '../host/paths.mts'
 import { tokensSection } from './token-errors.mts'
 
 /** A known reason why a unit does not start: K3s' message, and what it means. */
@@ -56,7 +56,7 @@ const reasons: readonly Reason[] = [
     says: /member has been permanently removed|data inconsistency with peers|cluster ID mismatch/,
     means: 'its database is not of the cluster the others are now, as after a reset or a restored snapshot',
     fix: (name) =>
-      `on ${name}: systemctl stop k3s; ${moveDatabaseAway}; then run module 9 again: it joins anew`,
+      `on ${name}: systemctl stop k3s; mv ${paths.server}/db ${paths.server}/db.away; then run module 9 again: it joins anew`,
   },
   {
     says: /cred\/passwd\b.* newer than datastore/,

@@ -5,7 +5,7 @@ import { written } from '../../../lib/base/written.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { quorumLostSection } from '../../../lib/hosts/quorum-lost.mts'
 import { ownMemberName } from '../host/joined.mts'
-import { moveDatabaseAway, paths } from '../host/paths.mts'
+import { paths } from '../host/paths.mts'
 import type { HostState } from './host-state.mts'
 import { membersOf } from './member-list.mts'
 import { isMemberOf, memberOfOtherHistory, type Member } from './members.mts'
@@ -55,7 +55,7 @@ function requireSameHistory(away: readonly HostState[], members: readonly Member
         `The running servers list it as ${shown(listed.name)}, its own database as ${shown(own)}: it was reset or restored while they were away.`,
         `Started, it would put them out, and what was written on them since would be lost. ${written()}`,
       ],
-      hint: `to keep what runs, on ${name}: systemctl disable --now k3s; ${moveDatabaseAway}; then run the same command again: it joins anew. To keep what ${name} holds: ${quorumLostSection}`,
+      hint: `to keep what runs, on ${name}: systemctl disable --now k3s; mv ${paths.server}/db ${paths.server}/db.away; then run the same command again: it joins anew. To keep what ${name} holds: ${quorumLostSection}`,
     })
   }
 }

@@ -2,7 +2,7 @@ import type { Manifest } from '../../../lib/kube/types.mts'
 import { systemRecord, verdictName } from '../../../lib/state/cluster-network.mts'
 import { askedPort, parts, probeNamespace, servedPort } from './probe.mts'
 import type { KubeReader } from '../../../lib/kube/reader.mts'
-import { probesOf, reach, type Seen } from '../../../lib/kube/probes.mts'
+import { probesOf, reach } from '../../../lib/kube/probes.mts'
 
 // Two NetworkPolicies, one for ingress and one for egress, that show from every node whether the cluster enforces them:
 // between the same pods one port is allowed and one is not.
@@ -66,18 +66,12 @@ export async function provePolicies(kube: KubeReader): Promise<PolicyProof | und
     ...nodes.map((to) => ({ from: confined, to })),
   ]
   const item = (address: string, port: number) => `who=${address}:${port}`
-  // A port that must be closed is asked again where the open one beside it did not answer either: each takes seconds.
-  const isDoubtful = (asked: string, first: Seen) =>
-    flows.some(({ to: { address } }) => {
-      const both = [item(address, servedPort), item(address, closedPort)]
-      return both.includes(asked) && !first.has(item(address, servedPort))
-    })
   const seen = await Promise.all(
     [...nodes, confined].map(async (from) => {
       const asked = flows
         .filter((flow) => flow.from === from)
         .flatMap(({ to }) => [servedPort, closedPort].map((port) => item(to.address, port)))
-      return [from, await reach(kube, from, asked, isDoubtful)] as const
+      return [from, await reach(kube, from, asked)] as const
     }),
   )
   const passes = new Map(seen)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdtempSync,
   readFileSync,
@@ -71,6 +72,28 @@ test('a record that others may write, a link, and what is no record are not beli
     writeFileSync(record, text)
     assert.equal(await rememberedSha256Of(file, record), sumOf('first'))
   }
+})
+
+test('a record in a folder that others may write to, or of another user, is not believed', async (context) => {
+  await recordAs('recorded')
+  chmodSync(folder, 0o777)
+  assert.equal(await rememberedSha256Of(file, record), sumOf('first'))
+  chmodSync(folder, 0o700)
+  if (process.getuid?.() !== 0) return context.skip('only root can give a file away')
+  writeFileSync(record, readFileSync(record, 'utf8').replace(sumOf('first'), 'recorded'))
+  chownSync(record, 1, 1)
+  assert.equal(await rememberedSha256Of(file, record), sumOf('first'))
+})
+
+test('what a killed run left of the record hinders no later one; its folder is made', async () => {
+  const deeper = join(folder, 'of-the-kit', 'sums.json')
+  await sleep(settled)
+  await rememberedSha256Of(file, deeper)
+  writeFileSync(deeper, 'damaged')
+  writeFileSync(`${deeper}.${process.pid}`, 'half')
+  await rememberedSha256Of(file, deeper)
+  assert.match(readFileSync(deeper, 'utf8'), new RegExp(sumOf('first')))
+  assert.equal(statSync(join(folder, 'of-the-kit')).mode & 0o777, 0o700)
 })
 
 test('without a place for the record every look reads the file; a file that is not there is the error', async () => {

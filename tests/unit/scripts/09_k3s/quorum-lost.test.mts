@@ -37,7 +37,7 @@ const curl = 'curl -sS --max-time 10 --cacert server-ca.crt --cert client.crt --
 const recorded = {
   members: [`cd ${server}/tls/etcd`, `${curl} '{}' https://127.0.0.1:2382/v3/cluster/member/list`],
   remove: [`${curl} '{"ID":"13207443136791438755"}' https://127.0.0.1:2382/v3/cluster/member/remove`],
-  others: ['systemctl disable --now k3s', `mkdir ${server}/db.away`, `mv ${server}/db/* ${server}/db.away/`],
+  others: ['systemctl disable --now k3s', `mv ${server}/db ${server}/db.away`],
   survivor: [
     'systemctl stop k3s',
     `sed -i 's/^server:/#server:/' /etc/rancher/k3s/config.yaml`,
