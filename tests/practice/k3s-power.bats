@@ -33,7 +33,7 @@ report=validation/practice/MODULE09_VALIDATION.md
     until_runs "$via" "$pod"
     ask_names "$via" "$pod" 110 >"$BATS_TEST_TMPDIR/names" &
     names=$!
-    watch_every_second metrics through "$via" get --raw /apis/metrics.k8s.io/v1beta1/nodes
+    watch_every_second metrics through "$via" get --raw /apis/metrics.k8s.io/v1beta1/nodes --request-timeout=3s
     watch_every_second n8n curl --silent --fail --max-time 3 --header "Host: $host" --header 'X-Forwarded-Proto: https' "http://${address[$other]}/healthz/readiness"
     sleep 5
     "$practice" cut "practice-$machine"
