@@ -30,6 +30,12 @@ export function openLog(env: string, folder: string, now = new Date()): void {
 /** The path of the log file as shown to operators; undefined before `openLog`, and after it could not be written. */
 export const logPath = (): string | undefined => logFile && shownPath(logFile)
 
+/** Closes the log file, if one is open: the next module of this process has its own. */
+export function closeLog(): void {
+  logFile = undefined
+  failure = undefined
+}
+
 let failure: KitError | undefined
 
 /** Why the log file of this run is incomplete, or undefined: the run continues without it and ends with exit 12. */

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { readArguments } from './arguments.mts'
-import type { Arguments } from '../run/request.mts'
-import { runChild } from './child.mjs'
-import { handedOn, isPipe, readAnswers } from '../settings/answers.mts'
+import { onlyLooks, type Arguments } from '../run/request.mts'
+import { shareConnections } from '../kube/cluster.mts'
+import { endBackground } from '../base/background.mts'
+import { readAnswers } from '../settings/answers.mts'
 import { chooseEnvironment } from '../settings/credentials.mts'
 import { exitCodes, KitError, type ExitCode } from '../base/errors.mts'
 import { root } from '../base/files.mts'
@@ -11,7 +12,7 @@ import { interruption } from '../base/signals.mts'
 import { say } from '../base/log.mts'
 import { folderOf, masterCommand } from '../base/names.mts'
 import { interactive } from '../base/terminal.mts'
-import { startProgram } from './program.mts'
+import { runToItsEnd, startProgram } from './program.mts'
 import { runSteps } from './dispatch.mts'
 import type { Step } from '../run/step.mts'
 import { earlierModules, selectionOf, selectModules } from './selection.mts'
@@ -35,7 +36,7 @@ export const startMaster = (): void =>
     return runModules(env, readArguments('master', words), words)
   })
 
-/** Runs one module in this process; several in one process each, one after another. */
+/** Runs the selected modules in this process, one after another: each with its own log, error and exit code. */
 async function runModules(env: string, options: Arguments, typed: readonly string[]): Promise<ExitCode> {
   const selected = await select(env, options)
   const words = ['--env', env, ...passedOn(typed)]
@@ -43,19 +44,19 @@ async function runModules(env: string, options: Arguments, typed: readonly strin
   if (ended !== undefined) return ended
   const [only, ...others] = selected
   if (only !== undefined && others.length === 0) return runApplyAll(only, words)
-  // A pipe can be read once: its text is read here and passed on to every module.
-  const piped = options.answers !== undefined && isPipe(options.answers)
-  const answers = piped ? await readAnswers(options.answers ?? '') : undefined
-  const handed = answers === undefined ? words : [...words, '--answers', handedOn]
+  // What is wrong with the answers is said once, before the first module begins.
+  if (options.answers !== undefined) await readAnswers(options.answers)
+  const isLook = onlyLooks(options)
+  if (isLook) shareConnections()
   let first: ExitCode = exitCodes.done
   for (const row of selected) {
-    interruption.throwIfAsked()
-    const code = (await runModule(row, handed, answers)) as ExitCode
+    const code = await runToItsEnd(() => runApplyAll(row, words))
+    // A module that writes begins without what the one before it left running in the background.
+    if (!isLook) await endBackground()
+    if (isEnded(code) || interruption.signal.aborted) return code
     if (code === exitCodes.done) continue
-    if (isEnded(code)) return code
     // A read-only run continues with the next module; a run that writes stops at the first failure.
-    const looks = options.plan || options.verb === 'status' || options.verb === 'verify'
-    if (!looks) return stoppedAt(row, code)
+    if (!isLook && options.verb !== 'verify') return stoppedAt(row, code)
     if (first === exitCodes.done || (first === exitCodes.changesPending && code !== first)) first = code
   }
   return first
@@ -67,15 +68,12 @@ const isEnded = (code: number): code is 130 | 143 =>
 
 const programOf = (row: Row): string => join(root, 'scripts', folderOf(row), `${folderOf(row)}_apply_all.mts`)
 
-/** Runs a module's apply_all program with these words in this process: no second process has to start. */
+/** Runs a module's apply_all program with these words in this process: no second process has to start. @throws its error */
 async function runApplyAll(row: Row, words: readonly string[]): Promise<ExitCode> {
   const loaded: unknown = await import(pathToFileURL(programOf(row)).href)
   const { default: steps } = loaded as { default: readonly [Step, ...Step[]] }
   return runSteps(steps[0].module, steps, { ...readArguments('apply_all', words), program: 'apply_all' })
 }
-
-const runModule = (row: Row, words: readonly string[], answers?: string): Promise<number> =>
-  runChild(join(root, 'bin/ts'), [programOf(row), ...words], answers)
 
 /** The modules given; for --status all; else a full run's: optional ones if wanted, none whose current revision is a rollback. */
 async function select(env: string, options: Arguments): Promise<Row[]> {
@@ -111,7 +109,7 @@ async function isWanted(row: Row, options: Arguments): Promise<boolean> {
 export async function requireEarlierDone(
   env: string,
   options: Pick<Arguments, 'from'>,
-  plan = (row: Row) => runModule(row, ['--env', env, '--plan']),
+  plan = (row: Row) => runToItsEnd(() => runApplyAll(row, ['--env', env, '--plan'])),
 ): Promise<ExitCode | undefined> {
   if (options.from === undefined) return undefined
   const earlier = earlierModules(modules, options.from).filter(({ inFullRun }) => inFullRun === 'required')

@@ -7,14 +7,14 @@ import { helpText } from './flags.mjs'
 import { printFailure } from './hints.mts'
 import { rememberProxyPasswords } from '../base/proxies.mts'
 import { interruption } from '../base/signals.mts'
-import { writtenClause } from '../base/written.mts'
-import { logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
+import { forgetBegun, writtenClause } from '../base/written.mts'
+import { closeLog, logFailure, logPath, print, record, say, surviveClosedOutput } from '../base/log.mts'
 
 type Body = (options: Arguments & { program: Program }) => Promise<ExitCode>
 
 /**
  * Runs a program of the kit: parses its command line, listens for signals, and sets the exit code. The only `catch` for
- * errors of a run is here: never throws.
+ * errors of a run is in this file: never throws.
  * @param usage first lines of its help text
  * @param body does the work and returns the exit code of a run that did not fail
  */
@@ -49,19 +49,34 @@ async function main(program: Program, usage: string, body: Body): Promise<ExitCo
   // The calling module is still being evaluated: its last constants must be initialized before its step runs.
   await Promise.resolve()
   try {
-    const options = readArguments(program, process.argv.slice(2))
-    if (options.help) {
+    return await runToItsEnd(async () => {
+      const options = readArguments(program, process.argv.slice(2))
+      if (!options.help) return body({ ...options, program })
       print(helpText(program, usage))
       return exitCodes.done
-    }
-    const code = await body({ ...options, program })
+    })
+  } finally {
+    await endBackground()
+  }
+}
+
+/**
+ * Runs one module, or the whole of a program: prints its error and the path of its log, and closes that log. What it
+ * has begun to write is forgotten with it. Never throws.
+ * @param body does the work and returns the exit code of a run that did not fail
+ * @returns that code, or that of the error; exit 12 when its log could not be written to its end
+ */
+export async function runToItsEnd(body: () => Promise<ExitCode>): Promise<ExitCode> {
+  try {
+    const code = await body()
     const lost = logFailure()
     return lost === undefined || code !== exitCodes.done ? code : printFailure(lost)
   } catch (thrown) {
     return printFailure(interruption.reasonOf(thrown))
   } finally {
-    await endBackground()
     const path = logPath()
     if (path !== undefined) say(`  log       ${path}`)
+    closeLog()
+    forgetBegun()
   }
 }

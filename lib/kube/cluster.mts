@@ -58,6 +58,12 @@ export async function connectCluster(env: string, versions: Versions, now = new 
   const kubeconfig = parseKubeconfig(path, text)
   requireTrusted(path, kubeconfig)
   requireCurrent(path, kubeconfig, now)
+  const connect = () => openKubectl(path, kubeconfig, versions)
+  const kubectl = await shared(`${path}\n${text}`, connect)
+  return { kubectl, name: kubeconfig.endpoints[0].context, caHash: kubeconfig.caHash }
+}
+
+async function openKubectl(path: string, kubeconfig: Kubeconfig, versions: Versions): Promise<Kubectl> {
   const ways = waysOf(kubeconfig)
   const [program, context] = await Promise.all([findKubectl(versions), ways.another()])
   const explain = async (name: string) => {
@@ -66,7 +72,20 @@ export async function connectCluster(env: string, versions: Versions, now = new 
   }
   const kubectl = createKubectl(program.words, path, { context, ...ways, explain })
   if (program.unproven) await requireFittingKubectl(kubectl)
-  return { kubectl, name: kubeconfig.endpoints[0].context, caHash: kubeconfig.caHash }
+  return kubectl
+}
+
+/** By path and text of a kubeconfig; undefined unless modules of this process share their connections. */
+let connections: Map<string, Promise<Kubectl>> | undefined
+
+/** From now on the modules of this process share one connection: for runs that only look at a cluster. */
+export const shareConnections = (): void => void (connections ??= new Map())
+
+function shared(kubeconfig: string, connect: () => Promise<Kubectl>): Promise<Kubectl> {
+  const kubectl = connections?.get(kubeconfig) ?? connect()
+  connections?.set(kubeconfig, kubectl)
+  kubectl.catch(() => connections?.delete(kubeconfig))
+  return kubectl
 }
 
 /** Gives the context to use now: `another` after one has failed, with a warning when that changes it. */

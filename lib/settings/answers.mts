@@ -6,8 +6,8 @@ import { interruption } from '../base/signals.mts'
 
 // The answers file: a file, or a pipe (`--answers <(program)`, /dev/stdin, a FIFO), which can be read only once.
 
-/** The path under which the master passes the text of a pipe on to the program of each module. */
-export const handedOn = '/dev/fd/3'
+/** The texts of pipes that were read, by their paths as typed: every module of a run gets the same answers. */
+const taken = new Map<string, string>()
 
 /** The file descriptor a path such as /dev/stdin names: it is read directly, since a socket has no path to open. */
 function descriptorOf(path: string): number | undefined {
@@ -28,20 +28,26 @@ function statusOf(path: string): Stats | undefined {
 }
 
 /** True when the answers file is a FIFO or socket: it can be read only once. @param path as typed after --answers */
-export function isPipe(path: string): boolean {
+function isPipe(path: string): boolean {
   const status = statusOf(path)
   return status !== undefined && (status.isFIFO() || status.isSocket())
 }
 
 /**
- * Reads the text of an answers file.
+ * Reads the text of an answers file; that of a pipe once, however often it is asked for.
  * @param path as typed after --answers
  * @throws KitError exit 2 when it does not exist or cannot be read, group or others have any right on it, it has more
  * than 4 MiB, or it is not UTF-8; Cancelled (130) or KitError exit 143 on a signal while a pipe is read
  */
 export async function readAnswers(path: string): Promise<string> {
-  const text = isPipe(path) ? await readPipe(path) : readPrivate(path)
-  if (text !== undefined) return text
+  const known = taken.get(path)
+  if (known !== undefined) return known
+  const piped = isPipe(path)
+  const text = piped ? await readPipe(path) : readPrivate(path)
+  if (text !== undefined) {
+    if (piped) taken.set(path, text)
+    return text
+  }
   throw new KitError(`there is no answers file ${path}`, {
     exitCode: exitCodes.usage,
     hint: 'check the path after --answers',

@@ -235,7 +235,6 @@ test('programs of this machine are started in few files: kubectl by its proxy, f
     [
       'lib/base/background.mts',
       'lib/base/end-with-parent.mts',
-      'lib/cli/child.mjs',
       'lib/kube/api-proxy.mts',
       'lib/kube/find-kubectl.mts',
       'lib/kube/helm.mts',

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { root } from '../../../lib/base/files.mts'
+import { logsFolder, root } from '../../../lib/base/files.mts'
 
 /** A program whose work is `body`, an expression of a function, in a process of its own. */
 function runProgram(body: string) {
@@ -13,7 +13,9 @@ function runProgram(body: string) {
     const program = join(folder, 'program.mts')
     writeFileSync(
       program,
-      `import { startProgram } from '${root}/lib/cli/program.mts'
+      `import { runToItsEnd, startProgram } from '${root}/lib/cli/program.mts'
+import { noteBegun, written } from '${root}/lib/base/written.mts'
+import { openLog, say } from '${root}/lib/base/log.mts'
 import { pauseFor } from '${root}/lib/base/poll.mts'
 import { questions } from '${root}/lib/base/terminal.mts'
 startProgram('step', '', ${body})`,
@@ -52,4 +54,31 @@ test('a run with nothing left to wait for has failed, also when no question is o
   const { status, stderr } = runProgram('() => new Promise(() => {})')
   assert.match(stderr, /the run stopped before its end {3}exit 1/)
   assert.equal(status, 1)
+})
+
+test('of several modules in one process each has its own error, its own log, and has written what it wrote itself', () => {
+  const env = `unit-${process.pid}`
+  try {
+    const { status, stderr } = runProgram(`async () => {
+  const first = await runToItsEnd(async () => {
+    openLog('${env}', 'first')
+    noteBegun('ConfigMap a/b')
+    throw new Error(written())
+  })
+  const second = await runToItsEnd(async () => {
+    say(written())
+    return 0
+  })
+  say(first + ' ' + second)
+  return 0
+}`)
+    const [failed, next, log, ...rest] = stderr.trim().split('\n')
+    assert.match(failed ?? '', /a bug of the kit: This run had begun to write: ConfigMap a\/b/)
+    assert.match(next ?? '', /next: run the same command again/)
+    assert.match(log ?? '', /log +logs\/unit-\d+\/\S+-first\.log$/)
+    assert.deepEqual(rest, ['Nothing was written.', '1 0'])
+    assert.equal(status, 0)
+  } finally {
+    rmSync(logsFolder(env), { recursive: true, force: true })
+  }
 })
