@@ -1,13 +1,14 @@
 import { accessSync, constants } from 'node:fs'
-import { parseAllDocuments } from 'yaml'
 import { run } from '../base/command.mts'
 import { exitCodes, KitError } from '../base/errors.mts'
 import { fromRoot } from '../base/home.mts'
 import { record } from '../base/log.mts'
 import { shortened } from '../base/sensitive.mts'
-import { fields, listOf, mapOf, anyText, optionalOrNull, readShape, text } from '../base/shape.mts'
 import { written } from '../base/written.mts'
+import { identityOf } from '../base/remembered-sums.mts'
+import { keptRender } from './kept-renders.mts'
 import { firstDifference } from './manifest-difference.mts'
+import { documentsIn, manifestsOf } from './render-manifests.mts'
 import { nameOf, type Manifest } from './types.mts'
 
 // helm only renders: what it prints goes through the kit's own comparison, apply, prune and revision.
@@ -16,6 +17,8 @@ import { nameOf, type Manifest } from './types.mts'
 export interface Chart {
   /** Absolute path of the archive, already compared with its checksum. */
   readonly file: string
+  /** That checksum: with it what helm prints is kept, and a second run does not start helm. */
+  readonly sha256?: string | undefined
   readonly release: string
   readonly namespace: string
   /** The version of the API server: `v1.36.3`. */
@@ -32,7 +35,7 @@ export interface Helm {
    */
   render(chart: Chart, values: object): Promise<Manifest[]>
   /** The text of the CustomResourceDefinitions in a chart. @throws KitError exit 3, 6, 9, 130 or 143, as render */
-  definitions(chart: Pick<Chart, 'file'>): Promise<string>
+  definitions(chart: Pick<Chart, 'file' | 'sha256'>): Promise<string>
 }
 
 /**
@@ -78,20 +81,40 @@ export function helmOf(program: string): Helm {
       hint: 'a chart of another version takes other values, or needs another Kubernetes: use the one this kit’s versions.json names',
     })
   }
+  /** What this helm printed for this chart with these words and values, or prints now. */
+  const keep = <T,>(
+    { sha256 }: Pick<Chart, 'sha256'>,
+    words: readonly string[],
+    values: object,
+    make: () => Promise<T>,
+    isRight: (kept: unknown) => kept is T,
+  ): Promise<T> =>
+    sha256 === undefined
+      ? make()
+      : keptRender([program, identityOf(program).is, sha256, words, values], make, isRight)
   return {
-    async render({ file, release, namespace, kubernetes }, values) {
+    async render(chart, values) {
+      const { file, release, namespace, kubernetes } = chart
       const words = ['template', release, file, '--namespace', namespace, '--kube-version', kubernetes]
-      // JSON is YAML; without a file, nothing of it stays on this machine.
+      // JSON is YAML, and helm needs no file for it.
       const once = () => ask([...words, '--values', '-'], JSON.stringify(values))
-      const [first, second] = [await once(), await once()]
-      const objectsIn = (output: string) => manifestsIn(output).map((one) => inNamespace(one, namespace))
-      const manifests = objectsIn(first)
-      if (first !== second) throw unstable(manifests, objectsIn(second))
+      const objectsIn = (documents: readonly unknown[]) =>
+        manifestsOf(documents).map((one) => inNamespace(one, namespace))
+      const twice = async () => {
+        const [first, second] = await Promise.all([once(), once()])
+        if (first === second) return documentsIn(first)
+        throw unstable(objectsIn(documentsIn(first)), objectsIn(documentsIn(second)))
+      }
+      const manifests = objectsIn(await keep(chart, words, values, twice, Array.isArray))
       const hooks = manifests.filter(isHook)
       if (hooks.length > 0) record(`hooks of the chart, left out: ${hooks.map(nameOf).join(', ')}`)
       return manifests.filter((one) => !isHook(one))
     },
-    definitions: ({ file }) => ask(['show', 'crds', file]),
+    definitions(chart) {
+      const words = ['show', 'crds', chart.file]
+      const isText = (kept: unknown) => typeof kept === 'string'
+      return keep(chart, words, {}, () => ask(words), isText)
+    },
   }
 }
 
@@ -116,61 +139,4 @@ function unstable(one: readonly Manifest[], other: readonly Manifest[]): KitErro
     ],
     hint: 'use the chart this kit’s versions.json names; a newer one needs a newer kit',
   })
-}
-
-const manifest = fields({
-  apiVersion: text,
-  kind: text,
-  metadata: fields({
-    name: text,
-    namespace: optionalOrNull(text),
-    labels: optionalOrNull(mapOf(anyText)),
-    annotations: optionalOrNull(mapOf(anyText)),
-  }),
-})
-
-/**
- * The objects of a render. Fields that are null are left out: an apply would not own them, and compare them for ever.
- * @throws KitError exit 3 when it is not YAML, or not of objects
- */
-export function manifestsIn(output: string): Manifest[] {
-  const hint = 'use the chart this kit’s versions.json names'
-  const documents = parseAllDocuments(output, {
-    prettyErrors: false,
-    keepSourceTokens: false,
-    uniqueKeys: true,
-  })
-  const all = 'empty' in documents ? [] : documents
-  const [bad] = all.flatMap(({ errors }) => errors)
-  if (bad !== undefined)
-    throw new KitError(`the render of the chart is not YAML: ${shortened(bad.message, 200)}`, {
-      exitCode: exitCodes.preflight,
-      hint,
-    })
-  const values = all.map((one) => withoutNulls(valueOf(one))).filter((one) => one !== undefined)
-  readShape('the render of the chart', listOf(manifest), values, { hint, exitCode: exitCodes.preflight })
-  if (values.length > 0) return values as Manifest[]
-  throw new KitError('the chart renders no objects', { exitCode: exitCodes.preflight, hint })
-}
-
-/** An alias that leads nowhere, or to too much, is found only here. */
-function valueOf(document: { toJS: () => unknown }): unknown {
-  try {
-    return document.toJS()
-  } catch (cause) {
-    throw new KitError('the render of the chart is not plain YAML', {
-      exitCode: exitCodes.preflight,
-      hint: 'use the chart this kit’s versions.json names',
-      cause,
-    })
-  }
-}
-
-function withoutNulls(value: unknown): unknown {
-  if (value === null) return undefined
-  if (Array.isArray(value)) return value.map((one) => (one === null ? null : withoutNulls(one)))
-  if (typeof value !== 'object') return value
-  return Object.fromEntries(
-    Object.entries(value as object).flatMap(([key, one]) => (one === null ? [] : [[key, withoutNulls(one)]])),
-  )
 }

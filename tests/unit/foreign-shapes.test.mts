@@ -21,7 +21,7 @@ import { compare } from '../../lib/kube/apply/diff.mts'
 import { definitionsIn } from '../../lib/kube/apply/definitions.mts'
 import { requireNoOtherTool } from '../../lib/kube/apply/other-tools.mts'
 import { createDiscovery } from '../../lib/kube/discovery.mts'
-import { manifestsIn } from '../../lib/kube/helm.mts'
+import { documentsIn, manifestsOf } from '../../lib/kube/render-manifests.mts'
 import { createKubeReader } from '../../lib/kube/reader.mts'
 import { refusedIn } from '../../lib/kube/refused.mts'
 import { refusalError } from '../../lib/kube/server-errors.mts'
@@ -189,7 +189,7 @@ test('what a chart renders: objects, or exit 3; what Prometheus and Alertmanager
       .map((one) => stringify(random.next() < 0.5 ? one : damaged(random, one)))
       .join('---\n')
     given = random.next() < 0.5 ? text : damagedText(random, text)
-    return random.next() < 0.5 ? manifestsIn(given) : definitionsIn(given)
+    return random.next() < 0.5 ? manifestsOf(documentsIn(given)) : definitionsIn(given)
   }
   await neverABug('the chart', exitCodes.preflight, rendered, () => given)
   const answered = () => {

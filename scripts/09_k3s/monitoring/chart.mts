@@ -21,6 +21,7 @@ import { chartValues } from './values.mts'
 export interface ReadyChart {
   /** Absolute path of its archive, which is the one of its checksum. */
   readonly file: string
+  readonly sha256: string
   readonly helm: Helm
 }
 
@@ -37,7 +38,7 @@ export async function requireChart(versions: Versions): Promise<ReadyChart> {
   if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) throw unproven(file)
   const pinned = pinnedFile('kube-prometheus-stack', { ...entry, file, sha256 })
   const [helm] = await Promise.all([findHelm(), pinned?.prove()])
-  return { file, helm }
+  return { file, sha256, helm }
 }
 
 /**
@@ -95,12 +96,14 @@ export interface Rendered {
  *   Helm
  */
 export async function renderMonitoring(
-  { file, helm }: ReadyChart,
+  { helm, ...archive }: ReadyChart,
   { settings, images, kubernetes }: RenderOptions,
 ): Promise<Rendered> {
-  const chart = { file, release: monitoringNamespace, namespace: monitoringNamespace, kubernetes }
-  const definitions = definitionsIn(await helm.definitions(chart))
-  const objects = await helm.render(chart, chartValues({ settings, images }))
+  const chart = { ...archive, release: monitoringNamespace, namespace: monitoringNamespace, kubernetes }
+  const [definitions, objects] = await Promise.all([
+    helm.definitions(chart),
+    helm.render(chart, chartValues({ settings, images })),
+  ])
   requireSound(objects, monitoringObjects(settings))
-  return { definitions, objects }
+  return { definitions: definitionsIn(definitions), objects }
 }

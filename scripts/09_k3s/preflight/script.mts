@@ -1,7 +1,7 @@
 import { addressesPart, joinedPart } from '../host/joined.mts'
 import { databases, paths, signature } from '../host/paths.mts'
 import { policyModules } from '../prepare/kernel.mts'
-import { modules, preparedPart, prologue } from '../prepare/script.mts'
+import { modules, preparedPart, prologue, sysctlPath } from '../prepare/script.mts'
 
 // What is read of a host before it is changed: one POSIX script, one round trip, one document of `KEY VALUE` lines. It
 // only reads, except for a test file on the disk and a network link of the overlay's type, both deleted again.
@@ -68,8 +68,9 @@ const leftovers = [
 
 /**
  * The text of the script. $1 is the host's private address. It also runs without root, for the check of the uid. sudo
- * removes SSH_CONNECTION from the environment, so it is read from a parent process. Kept short: every run sends it to
- * every host.
+ * removes SSH_CONNECTION from the environment, so it is read from a parent process. Kept short and with few processes:
+ * every run sends it to every host. The clock is synchronized where adjtimex tells an error below 16 s, as timedatectl
+ * has it (systemd, `ntp_synced`), which would start a service.
  */
 export const preflightScript = `${prologue}say time "$(date +%s.%N)"
 above=$$
@@ -97,10 +98,12 @@ for path in data:/var/lib/rancher/k3s/agent/containerd kubelet:/var/lib/kubelet 
   say $key "$path"
   places="$places $path" db=$path
 done
-for path in $places / /usr/local/bin /etc; do
-  df -Pi "$path" | awk -v p="$path" 'NR == 2 { print "inodes", p, $4 }'
-  df -Pk "$path" | awk -v p="$path" 'NR == 2 { m = $6; print "disk", p, $4, m } $2 == m { f = $3 " " $4 } END { print "mount", p, f }' - /proc/mounts
-done
+for path in / /usr/local/bin /etc; do [ -e "$path" ] && places="$places $path"; done
+df -Pi $places | awk -v n="$places" 'BEGIN { split(n, p) } NR > 1 { print "inodes", p[NR - 1], $4 }'
+df -Pk $places | awk -v n="$places" 'BEGIN { split(n, p) }
+  NR > FNR { f[$2] = $3 " " $4; next }
+  NR > 1 { m[NR - 1] = $6; print "disk", p[NR - 1], $4, $6 }
+  END { for (i in m) print "mount", p[i], f[m[i]] }' - /proc/mounts
 probe=$(mktemp -d "$db/.keybuzz-probe.XXXXXX") && {
   trap 'rm -rf "$probe"' EXIT
   begin=$(date +%s%N)
@@ -109,14 +112,15 @@ probe=$(mktemp -d "$db/.keybuzz-probe.XXXXXX") && {
   written=$(awk '/records out/ { split($1, part, "+"); print part[1] }' "$probe/said")
   [ "\${written:-0}" -gt 0 ] && say fsync "$(( (end - begin) / 1000 / written ))"
 }
-for name in ${[...modules, ...netfilter].join(' ')}; do modprobe -n -q "$name" && say module "$name"; done
-sysctls ${sysctls.join(' ')}
+for name in ${[...modules, ...netfilter].join(' ')}; do { [ -d "/sys/module/$name" ] || modprobe -nq "$name"; } && say module "$name"; done
+sysctls ${sysctls.map(sysctlPath).join(' ')}
 if [ -r /sys/fs/cgroup/cgroup.controllers ]; then say cgroup "2 $(cat /sys/fs/cgroup/cgroup.controllers)"
 else say cgroup "1 $(awk 'NR > 1 && $4 == 1 { printf "%s ", $1 }' /proc/cgroups)"; fi
 [ -r /sys/module/apparmor/parameters/enabled ] && say apparmor "$(cat /sys/module/apparmor/parameters/enabled) $(has apparmor_parser && echo parser)"
 has getenforce && say selinux "$(getenforce) $(ls /usr/share/selinux/packages/k3s.pp*)"
 [ -r /proc/sys/kernel/seccomp/actions_avail ] && say seccomp yes
-say ntp "$(timedatectl show --property NTPSynchronized --value)"
+case $(uname -m) in x86_64) adjtimex=159 ;; aarch64) adjtimex=171 ;; esac
+say ntp "$(perl -e 'print syscall($ARGV[0], $t = pack("x208")) >= 0 && unpack("x24q", $t) < 16e6 ? "yes" : "no"' $adjtimex)"
 say hostname "$(hostname)"
 say machineid "$(cat /etc/machine-id)"
 say product "$(cat /sys/class/dmi/id/product_uuid)"
@@ -125,27 +129,29 @@ awk -v n="$(hostname)" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == n) print "ho
 ${addressesPart}
 ip -o link show | awk -F'[ :@]+' '{ for (i = 3; i < NF; i++) { if ($i == "mtu") m = $(i + 1); if ($i == "state") s = $(i + 1) } print "link", $2, m, s }'
 ip -4 route show | sed 's/^/route /'
-ss -Hlntup | while read -r protocol _ _ _ local _ process; do
-  pid=\${process#*pid=} who=\${process#*\\"}
-  case $(readlink "/proc/\${pid%%,*}/exe") in /usr/local/bin/k3s* | /var/lib/rancher/k3s/*) who=k3s ;; */node_exporter) grep -q kubepods "/proc/\${pid%%,*}/cgroup" && who=pod ;; esac
+ss -Hlntup | sort -k 7 | while read -r protocol _ _ _ local _ process; do
+  pid=\${process#*pid=} pid=\${pid%%,*} who=\${process#*\\"}
+  [ "$pid" = "$last" ] || program=$(readlink "/proc/$pid/exe") last=$pid
+  case $program in /usr/local/bin/k3s* | /var/lib/rancher/k3s/*) who=k3s ;; */node_exporter) grep -q kubepods "/proc/$pid/cgroup" && who=pod ;; esac
   say port "$protocol \${local##*:} \${who%%\\"*}"
 done | sort -u
-for unit in ${units.join(' ')}; do systemctl is-active --quiet "$unit" && say unit "$unit"; done
+systemctl is-active ${units.join(' ')} | awk -v n='${units.join(' ')}' 'BEGIN { split(n, u) } $1 == "active" { print "unit", u[NR] }'
 systemctl is-enabled --quiet nm-cloud-setup nm-cloud-setup.timer && say unit nm-cloud-setup
 grep -hs '^flush ruleset' /etc/nftables.conf /etc/sysconfig/nftables.conf
-has firewall-cmd && say firewalld "$(firewall-cmd --version) $(grep ^FirewallB /etc/firewalld/firewalld.conf)"
+has firewall-cmd && systemctl is-active --quiet firewalld && say firewalld "$(firewall-cmd --version) $(grep ^FirewallB /etc/firewalld/firewalld.conf)"
 grep -hs '^ *Unattended-Upgrade::Automatic-Reboot ' /etc/apt/apt.conf.d/*
 say iptables "$(iptables -V | awk '{ print $2, $3 }')"
 iptables -S | sed -n 's/^-[AP] [IF][NO]/rule &/p'
-{ iptables-save; nft list ruleset; } | grep -qE ':KUBE-|chain KUBE-| kube-proxy' && say chains KUBE
+ours=$(grep -ls '${signature}' ${paths.config})
+say ours "$ours"
+if [ -z "$ours" ] && { iptables-save; nft list ruleset; } | grep -qE ':KUBE-|chain KUBE-| kube-proxy'; then say chains KUBE; fi
 lsattr /etc/resolv.conf | awk '$1 ~ /i/ { print "immutable /etc/resolv.conf" }'
 for name in http_proxy https_proxy no_proxy; do
   eval "value=\\$$name"; [ -n "$value" ] || value=$(sed -n "s/^$name=//Ip" /etc/environment | tail -n 1)
   [ -n "$value" ] && say proxy "$name $(echo "$value" | sed -E 's|^([a-z0-9]+://)?.*@|\\1***@|')"
 done
-for path in ${leftovers.join(' ')}; do ls -A "$path" | grep -qvx lost+found && say leftover "$path"; done
+for path in ${leftovers.join(' ')}; do [ -e "$path" ] && ls -A "$path" | grep -qvx lost+found && say leftover "$path"; done
 for name in kubeadm kubelet rke2 k0s microk8s; do has "$name" && say program "$name"; done
-say ours "$(grep -ls '${signature}' ${paths.config})"
 say registries "$(grep -Ls '${signature}' ${paths.registries})"
 ${joinedPart}for name in ${tools.join(' ')}; do has "$name" || say missing "$name"; done
 case ":$PATH:" in *:/usr/local/bin:*) ;; *) say path missing ;; esac

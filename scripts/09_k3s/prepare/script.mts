@@ -12,6 +12,9 @@ export const modules = ['overlay', 'br_netfilter', 'nf_conntrack', 'vxlan', 'wir
 
 const names = [...modules, ...policyModules]
 
+/** `net.ipv4.ip_forward` as a path below /proc/sys, as the shell's `sysctls` takes it. Pure. */
+export const sysctlPath = (name: string): string => name.replaceAll('.', '/')
+
 const resolver = (path: string, server: string): string =>
   `awk '/^nameserver/ { print "${server}", $2 } /^search/ { print "search", NF - 1; $1 = "domain"; print }' ${path}`
 
@@ -24,12 +27,7 @@ exec 2>/dev/null
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 say() { [ -z "$2" ] || printf '%s %s\\n' "$1" "$2"; }
 has() { command -v "$1" >/dev/null; }
-sysctls() {
-  for name; do
-    file=/proc/sys/$(echo "$name" | tr . /)
-    [ -r "$file" ] && say sysctl "$name $(cat "$file")"
-  done
-}
+sysctls() { (cd /proc/sys && grep -Hs . "$@") | sed 's|/|.|g; s/:/ /; s/^/sysctl /'; }
 `
 
 /**
@@ -37,7 +35,8 @@ sysctls() {
  * wireguard built in without listing it: creating a link of that type shows it. The link is never set up, and deleted
  * at once. Where modprobe finds the module no link is created, for that would load it.
  */
-export const preparedPart = `listed() { [ -d "/sys/module/$1" ] || grep -qs "^$1 " /proc/modules || grep -qsw "$1" /proc/filesystems || grep -qs "/$1.ko" "/lib/modules/$(uname -r)/modules.builtin"; }
+export const preparedPart = `kernel=$(uname -r)
+listed() { [ -d "/sys/module/$1" ] || grep -qsE "(^|[/[:space:]])$1([. ]|$)" /proc/modules /proc/filesystems "/lib/modules/$kernel/modules.builtin"; }
 makes_link() {
   case $1 in vxlan) kind='vxlan id 16777215 dstport 8472' ;; wireguard) kind=$1 ;; *) return 1 ;; esac
   modprobe -nq "$1" && return 1
@@ -49,11 +48,11 @@ for name in ${names.join(' ')}; do
 done
 [ -d /proc/sys/net/bridge ] && say loaded br_netfilter
 [ -e /proc/net/stat/nf_conntrack ] && say loaded nf_conntrack
-sysctls ${leastSettings.map(({ name }) => name).join(' ')}
+sysctls ${leastSettings.map(({ name }) => sysctlPath(name)).join(' ')}
 awk '$2 == "=" { print "raised", $1 }' ${sysctlFile}
 ${resolver('/etc/resolv.conf', 'nameserver')}
 ${resolver('/run/systemd/resolve/resolv.conf', 'upstream')} | grep '^upstream'
-has ufw && say ufw "$(ufw status | awk 'NR == 1 { print $2 }')" && ufw show added | sed -n 's/^ufw /ufwrule /p'
+has ufw && iptables -nL ufw-user-input >/dev/null && say ufw active && ufw show added | sed -n 's/^ufw /ufwrule /p'
 if has firewall-cmd && systemctl is-active --quiet firewalld; then
   device=$(ip -o -4 addr show to "$address" | awk '{ print $2 }')
   zone=$(firewall-cmd --get-zone-of-interface="$device" || firewall-cmd --get-default-zone)

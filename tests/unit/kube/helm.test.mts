@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { exitCodes, KitError, type ExitCode } from '../../../lib/base/errors.mts'
 import { root } from '../../../lib/base/files.mts'
 import { definitionsIn } from '../../../lib/kube/apply/definitions.mts'
-import { findHelm, helmOf, manifestsIn, type Chart } from '../../../lib/kube/helm.mts'
+import { findHelm, helmOf, type Chart } from '../../../lib/kube/helm.mts'
+import { documentsIn, manifestsOf } from '../../../lib/kube/render-manifests.mts'
 import { firstDifference } from '../../../lib/kube/manifest-difference.mts'
 import type { Manifest } from '../../../lib/kube/types.mts'
 import { realHelm } from './real-helm.mts'
@@ -45,6 +46,31 @@ test('helm renders for the version of the cluster, with values that are in no fi
   ])
   const line = 'template a /artifacts/a.tgz --namespace shop --kube-version v1.36.3 --values - 1 {"size":1}\n'
   assert.equal(noted(), line + line)
+})
+
+test('with the checksum of its chart helm is started for what has changed alone', async () => {
+  const { program, noted } = printing(
+    `case $1 in show) echo kinds ;; *) ${print(configMap)} ;; esac`.replace('END ;;', 'END\n;;'),
+  )
+  const started = () => noted().split('\n').length - 1
+  const render = (more: Partial<Chart> = {}, values = {}) =>
+    helmOf(program).render({ ...chart, sha256: `of ${folder}`, ...more }, values)
+  const first = await render()
+  assert.equal(started(), 2)
+  assert.deepEqual(await render(), first)
+  assert.equal(started(), 2)
+  for (const [at, again] of [
+    () => render({}, { size: 2 }),
+    () => render({ sha256: `other of ${folder}` }),
+    () => render({ kubernetes: 'v1.37.0' }),
+    () => (utimesSync(program, 0, 0), render()),
+  ].entries()) {
+    await again()
+    assert.equal(started(), 4 + 2 * at)
+  }
+  const definitions = () => helmOf(program).definitions({ file: chart.file, sha256: `of ${folder}` })
+  assert.deepEqual([await definitions(), await definitions()], ['kinds\n', 'kinds\n'])
+  assert.equal(started(), 11)
 })
 
 test('hooks are left out, and what is in no namespace gets none', async () => {
@@ -93,7 +119,7 @@ test('a refusal of helm is shown as it said it', async () => {
 })
 
 test('values of YAML 1.1 are texts: a plain = and a plain Y', () => {
-  const [one] = manifestsIn(`${configMap}data: {sign: =, alert: Y}\n`) as { data?: object }[]
+  const [one] = manifestsOf(documentsIn(`${configMap}data: {sign: =, alert: Y}\n`)) as { data?: object }[]
   assert.deepEqual(one?.data, { sign: '=', alert: 'Y' })
 })
 

@@ -461,7 +461,7 @@ test(
   { skip },
   async () => {
     const { objects, definitions } = await renderMonitoring(
-      { file: part, helm: helmOf(helm) },
+      { file: part, sha256: 'of a run', helm: helmOf(helm) },
       { settings: settings({ GRAFANA_HOST: 'grafana.example.com' }), images, kubernetes: 'v1.36.3' },
     )
     assert.equal(definitions.length, 10)

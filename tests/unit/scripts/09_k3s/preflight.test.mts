@@ -643,6 +643,8 @@ test('the script is plain sh, answers to the end on this machine, and leaves not
     },
   })
   const document = parseDocument('here', text)
+  assert.match(document.one('ntp') ?? '', /^(yes|no)$/)
+  assert.match(document.all('sysctl').find(([name]) => name === 'kernel.pid_max')?.[1] ?? '', /^\d+$/)
   // Whatever a proxy's password holds.
   assert.deepEqual(document.all('proxy'), [
     ['http_proxy', 'http://***@proxy.example.com:3128'],
@@ -732,8 +734,21 @@ test('what is measured is the deepest folder there is: disks of their own lie be
   assert.ok(node.number('fsync') > 0)
 })
 
+test('units are told by their place in the one answer of systemctl; ufw by its chain, and only then by its rules', () => {
+  const systemctl = `[ "$1 $2" = 'is-active kubelet' ] && for one; do case $one in docker | nftables) echo active ;; is-*) ;; *) echo inactive ;; esac; done`
+  const ufw = `case $* in 'show added') echo 'ufw allow from 192.0.2.2' ;; *) exit 9 ;; esac`
+  const iptables = (loaded: number) => `[ "$*" = '-nL ufw-user-input' ] && exit ${loaded}`
+  const active = saidBy({ systemctl, ufw, iptables: iptables(0) }, {})
+  assert.deepEqual(active.all('unit'), [['docker'], ['nftables']])
+  assert.equal(active.one('ufw'), 'active')
+  assert.deepEqual(active.all('ufwrule'), [['allow', 'from', '192.0.2.2']])
+  const off = saidBy({ systemctl, ufw, iptables: iptables(1) }, {})
+  assert.ok(!off.has('ufw') && !off.has('ufwrule'))
+})
+
 test('what is asked of units, files and packet filters is found, whichever program knows it', () => {
-  const enabled = (name: string) => `case "$*" in "is-enabled"*" ${name}"*) exit 0 ;; *) exit 1 ;; esac`
+  const enabled = (name: string) =>
+    `case "$*" in "is-enabled"*" ${name}"* | "is-active --quiet firewalld") exit 0 ;; *) exit 1 ;; esac`
   const found = saidBy(
     {
       systemctl: enabled('nm-cloud-setup.timer'),
