@@ -10,8 +10,11 @@ import { membersIn, type Member } from './members.mts'
 
 const keys = `${paths.server}/tls/etcd`
 
-/** curl with the client certificate, for POSIX shell. It must be given a time limit. */
-export const etcdCurl = `curl --cacert ${keys}/server-ca.crt --cert ${keys}/client.crt --key ${keys}/client.key`
+/** curl to this machine itself, for POSIX shell: never by the proxy that /etc/environment may name. It must be given a time limit. */
+export const curlHere = "curl --noproxy '*'"
+
+/** The same with the client certificate of etcd. */
+export const etcdCurl = `${curlHere} --cacert ${keys}/server-ca.crt --cert ${keys}/client.crt --key ${keys}/client.key`
 
 /** Where its HTTP gateway responds, on a server. */
 export const etcdGateway = 'https://127.0.0.1:2382/v3'
