@@ -5,6 +5,7 @@ import { diskError, logsFolder, shownPath } from './files.mts'
 import { redact } from './sensitive.mts'
 import { visible } from './visible.mts'
 import { chalk } from './command.mts'
+import { emit, isShown } from './turns.mts'
 
 // All messages for operators go through this file: to stderr, and without colour to the log file, both redacted.
 
@@ -59,7 +60,7 @@ export const say = (text: string): void => write('', text)
 function write(mark: string, text: string, end = ''): void {
   clearWaiting()
   const shown = visible(redact(text))
-  process.stderr.write(`${mark}${shown}${end}\n`)
+  emit('stderr', `${mark}${shown}${end}\n`)
   record(withoutColour(`${mark}${shown}${end}`))
 }
 
@@ -92,6 +93,7 @@ export const log = {
   },
   /** What the run waits for now: one line that is rewritten on a terminal, a new line elsewhere. */
   waiting(text: string): void {
+    if (!isShown()) return
     const line = visible(redact(`  … ${text}`))
     if (!moving()) return say(line)
     clearWaiting()
@@ -111,7 +113,7 @@ const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g')
 const withoutColour = (text: string): string => text.replace(colours, '')
 
 /** Writes data to stdout, redacted, control characters made visible. See surviveClosedOutput for a closed reader. */
-export const print = (text: string): void => void process.stdout.write(`${visible(redact(text))}\n`)
+export const print = (text: string): void => emit('stdout', `${visible(redact(text))}\n`)
 
 /**
  * Ignores write errors of a closed stdout, stderr or terminal (EPIPE, EIO) from now on, as after `| head`: the run and

@@ -13,6 +13,7 @@ import { say } from '../base/log.mts'
 import { folderOf, masterCommand } from '../base/names.mts'
 import { interactive } from '../base/terminal.mts'
 import { runToItsEnd, startProgram } from './program.mts'
+import { inTurns } from '../base/turns.mts'
 import { runSteps } from './dispatch.mts'
 import type { Step } from '../run/step.mts'
 import { earlierModules, selectionOf, selectModules } from './selection.mts'
@@ -36,7 +37,10 @@ export const startMaster = (): void =>
     return runModules(env, readArguments('master', words), words)
   })
 
-/** Runs the selected modules in this process, one after another: each with its own log, error and exit code. */
+/**
+ * Runs the selected modules in this process, each with its own log, error and exit code: those that only look at once,
+ * the others one after another.
+ */
 async function runModules(env: string, options: Arguments, typed: readonly string[]): Promise<ExitCode> {
   const selected = await select(env, options)
   const words = ['--env', env, ...passedOn(typed)]
@@ -46,25 +50,40 @@ async function runModules(env: string, options: Arguments, typed: readonly strin
   if (only !== undefined && others.length === 0) return runApplyAll(only, words)
   // What is wrong with the answers is said once, before the first module begins.
   if (options.answers !== undefined) await readAnswers(options.answers)
-  const isLook = onlyLooks(options)
-  if (isLook) shareConnections()
-  let first: ExitCode = exitCodes.done
-  for (const row of selected) {
-    const code = await runToItsEnd(() => runApplyAll(row, words))
-    // A module that writes begins without what the one before it left running in the background.
-    if (!isLook) await endBackground()
-    if (isEnded(code) || interruption.signal.aborted) return code
-    if (code === exitCodes.done) continue
-    // A read-only run continues with the next module; a run that writes stops at the first failure.
-    if (!isLook && options.verb !== 'verify') return stoppedAt(row, code)
-    if (first === exitCodes.done || (first === exitCodes.changesPending && code !== first)) first = code
+  const run = (row: Row) => runToItsEnd(() => runApplyAll(row, words))
+  if (onlyLooks(options)) {
+    shareConnections()
+    return firstFailure(
+      await inTurns(
+        selected.map((row) => () => run(row)),
+        isEnded,
+      ),
+    )
   }
-  return first
+  const codes: ExitCode[] = []
+  for (const row of selected) {
+    const code = await run(row)
+    // The next module begins without what this one left running in the background.
+    await endBackground()
+    if (isEnded(code)) return code
+    // A run that verifies continues with the next module; one that writes stops at the first failure.
+    if (code !== exitCodes.done && options.verb !== 'verify') return stoppedAt(row, code)
+    codes.push(code)
+  }
+  return firstFailure(codes)
 }
 
-/** True for the exit code of a module that was interrupted: it has printed its own error, and no other begins. */
-const isEnded = (code: number): code is 130 | 143 =>
-  code === exitCodes.interrupted || code === exitCodes.terminated
+/** The exit code of several modules: that of an interruption, else the first failure, else pending changes. */
+function firstFailure(codes: readonly ExitCode[]): ExitCode {
+  const failed = codes.filter((code) => code !== exitCodes.done)
+  const last = failed.at(-1)
+  if (last !== undefined && isEnded(last)) return last
+  return failed.find((code) => code !== exitCodes.changesPending) ?? failed[0] ?? exitCodes.done
+}
+
+/** True after a module that was interrupted: it has printed its own error, and no other is begun or shown. */
+const isEnded = (code: ExitCode): boolean =>
+  code === exitCodes.interrupted || code === exitCodes.terminated || interruption.signal.aborted
 
 const programOf = (row: Row): string => join(root, 'scripts', folderOf(row), `${folderOf(row)}_apply_all.mts`)
 
