@@ -7,7 +7,7 @@ import { inTurn, run, Unmeasured, type Row } from './measure.mts'
 import { openPractice } from './practice.mts'
 import { env, kitFor, quietRun } from './quiet-run.mts'
 
-const kit = kitFor(12)
+const kit = kitFor('12')
 const applied = 'bench-apply'
 const released = 'bench-helm'
 

@@ -3,7 +3,7 @@ import { newestOf } from '../../lib/state/revision.mts'
 import { modules } from '../../scripts/modules.mjs'
 import { run, Unmeasured, type Row } from './measure.mts'
 import { openPractice } from './practice.mts'
-import { env, kitFor, quietRun } from './quiet-run.mts'
+import { env, kitFor, quietRuns } from './quiet-run.mts'
 
 /** Tests and the validation of module 9 take minutes, and run after what is measured. */
 const rounds = 2
@@ -20,12 +20,10 @@ export async function everything(): Promise<Row[]> {
   // A plan with changes ends with exit 4: what would change something is no second run.
   const plans = timesOf(() => run([...kit, '--module', list, '--plan'], { env: variables }).ms)
   const statuses = timesOf(() => run([...kit, '--status'], { env: variables }).ms)
-  const quiet = timesOf(() =>
-    installed.map((row) => ({
-      ...row,
-      ms: quietRun(kitFor(row.number), folderOf(row), variables).untilTests,
-    })),
-  )
+  const quiet = timesOf(() => {
+    const { runs } = quietRuns(kitFor(list), installed.map(folderOf), variables)
+    return installed.map((row, at) => ({ ...row, ms: runs[at]?.untilTests ?? NaN }))
+  })
   const ofModule = (number: number) =>
     quiet.flatMap((round) => round.flatMap((one) => (one.number === number ? [one.ms] : [])))
   const sums = quiet.map((round) => round.reduce((sum, { ms }) => sum + ms, 0))
