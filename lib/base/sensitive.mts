@@ -10,6 +10,9 @@ export interface Sensitive {
 
 const known = new Set<string>()
 
+/** The same, longest first: one may be within another. Made when it is needed after a change. */
+let ordered: readonly string[] | undefined
+
 const telling = /pass(word|wd|phrase)?|secret|token|credential|api[-_.]?key|private[-_.]?key/i
 
 /** True for a name which says that its value is a secret: `DB_PASSWORD`. */
@@ -24,6 +27,7 @@ export const shortestSensitive = 4
  */
 export function sensitive(value: string, shortest = shortestSensitive): Sensitive {
   for (const form of formsOf(value, shortest)) known.add(form)
+  ordered = undefined
   return hidden(() => value)
 }
 
@@ -46,8 +50,9 @@ export const isSensitive = (value: unknown): value is Sensitive =>
 
 /** Replaces every sensitive value made so far, in each form in which programs print it, by `***`. */
 export function redact(text: string): string {
+  ordered ??= [...known].toSorted(longestFirst)
   let clean = text
-  for (const form of [...known].toSorted(longestFirst)) clean = clean.replaceAll(form, '***')
+  for (const form of ordered) clean = clean.replaceAll(form, '***')
   return clean
 }
 

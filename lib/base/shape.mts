@@ -1,6 +1,6 @@
 import { exitCodes, KitError, type ExitCode } from './errors.mts'
 import { nearest } from './nearest.mts'
-import { shortened } from './sensitive.mts'
+import { redact, shortened } from './sensitive.mts'
 
 // The structure a document from outside must have, and the error that names the field which differs. The error never
 // shows a value: it may be a password.
@@ -15,9 +15,10 @@ export class Misfit extends Error {
 
   /** @param path the field; empty for the whole file */
   constructor(path: string, what: string) {
-    super(path === '' ? what : `${path} ${what}`)
+    const shown = redact(path)
+    super(shown === '' ? what : `${shown} ${what}`)
     this.name = 'Misfit'
-    this.path = path
+    this.path = shown
   }
 }
 
@@ -91,6 +92,9 @@ export const optionalOrNull =
   (value, path) =>
     value === undefined || value === null ? undefined : shape(value, path)
 
+/** Characters of a key in a path, at most. */
+const longestKey = 60
+
 /** A list whose items all have this shape. */
 export const listOf =
   <T,>(shape: Shape<T>): Shape<T[]> =>
@@ -104,8 +108,12 @@ const entriesOf = (value: unknown, path: string): [string, unknown][] => {
   return Object.entries(value)
 }
 
-/** The path of a map's field. A key comes from outside too: it is shortened and redacted. */
-const below = (path: string, key: string): string => `${path === '' ? '' : `${path}.`}${shortened(key, 60)}`
+/**
+ * The path of a map's field. A key comes from outside too: a long one is shortened, and Misfit redacts the whole. Paths
+ * are made for each field of each response, and shown for very few.
+ */
+const below = (path: string, key: string): string =>
+  `${path === '' ? '' : `${path}.`}${key.length > longestKey ? shortened(key, longestKey) : key}`
 
 /** Any value, as it is. */
 export const anything: Shape<unknown> = (value) => value

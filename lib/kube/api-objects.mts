@@ -52,11 +52,14 @@ export const objectIn = (answer: unknown, words: readonly string[]): LiveObject 
 
 /**
  * An object as kubectl prints it: keys in alphabetical order, so that a plan names fields in one order whatever their
- * source, and managedFields only when `managedFields` is true.
+ * source, and managedFields only when `managedFields` is true; these as they came, for nobody prints them.
  */
 export function asPrinted(live: LiveObject, managedFields: boolean): LiveObject {
-  const { managedFields: _dropped, ...metadata } = live.metadata
-  return sorted({ ...live, metadata: managedFields ? live.metadata : metadata }) as LiveObject
+  const { managedFields: owners, ...metadata } = live.metadata
+  const printed = sorted({ ...live, metadata }) as LiveObject
+  return managedFields && owners !== undefined
+    ? { ...printed, metadata: { ...printed.metadata, managedFields: owners } }
+    : printed
 }
 
 function sorted(value: unknown): unknown {

@@ -101,7 +101,12 @@ export async function ensureDefinitions(
       async () => void (await sendObjects(kubectl, changed.map(sent), { dryRun: false })),
     )
   }
-  if (writes.planning) return definitions.every(({ name }) => isEstablished(now(name)))
+  const isThere = definitions.every(({ name }) => isEstablished(now(name)))
+  if (writes.planning) return isThere
+  if (changed.length === 0 && isThere) {
+    log.ok(`${definitions.length} definitions of kinds: 0 sent`, started)
+    return true
+  }
   await createUntil(false)({
     what: 'every kind of the chart',
     seconds,

@@ -35,7 +35,7 @@ function withoutIdentity(manifest: Manifest): unknown {
 /** True when the kit owns exactly the wanted fields of a value, and the live value equals them. */
 function holds(owned: FieldSet, wanted: unknown, now: unknown): boolean {
   const fields = Object.entries(owned).filter(([name]) => name !== '.')
-  if (fields.length === 0) return isDeepStrictEqual(wanted, now)
+  if (fields.length === 0) return isSame(wanted, now)
   if (Array.isArray(wanted)) return Array.isArray(now) && itemsHold(fields, wanted, now)
   if (!isMap(wanted) || !isMap(now) || fields.length !== Object.keys(wanted).length) return false
   return fields.every(([field, inner]) => {
@@ -45,13 +45,42 @@ function holds(owned: FieldSet, wanted: unknown, now: unknown): boolean {
 }
 
 /**
- * As `holds`, for list items with keys (`k:{"name":"n8n"}`); only the server can compare sets of plain values (`v:`).
+ * True when the server has stored a value that is owned as a whole. It leaves out what is empty, 0 or false: that the
+ * field is owned shows that it was sent.
  */
+const isSame = (wanted: unknown, now: unknown): boolean =>
+  isDeepStrictEqual(wanted, now) ||
+  isDeepStrictEqual(asStored(wanted), now) ||
+  (now === undefined && isZero(wanted))
+
+const isZero = (value: unknown): boolean =>
+  value === false || value === 0 || value === '' || (isMap(value) && Object.keys(value).length === 0)
+
+/** A value as the server stores it: a selector without empty labels, a field of the pod with its version. */
+function asStored(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asStored)
+  if (!isMap(value)) return value
+  const { matchLabels, ...rest } = value
+  const isSelector = isMap(matchLabels) && Object.keys(matchLabels).length === 0
+  const entries = Object.entries(isSelector ? rest : value).map(([key, one]) => [key, asStored(one)])
+  return { ...(isFieldOfPod(value) ? { apiVersion: 'v1' } : {}), ...Object.fromEntries(entries) }
+}
+
+/** True for an ObjectFieldSelector, whose apiVersion is v1 unless it says otherwise (Kubernetes API, core/v1). */
+const isFieldOfPod = (value: Readonly<Record<string, unknown>>): boolean =>
+  Object.keys(value).join(' ') === 'fieldPath'
+
+/** As `holds`, for the items of a list: with keys (`k:{"name":"n8n"}`), or of a set of plain values (`v:"n8n"`). */
 function itemsHold(fields: readonly [string, FieldSet][], wanted: unknown[], now: unknown[]): boolean {
   const met = new Set<unknown>()
   return (
     fields.length === wanted.length &&
     fields.every(([field, inner]) => {
+      if (field.startsWith('v:')) {
+        const item: unknown = JSON.parse(field.slice('v:'.length))
+        met.add(item)
+        return wanted.includes(item) && now.includes(item)
+      }
       if (!field.startsWith('k:')) return false
       const key = JSON.parse(field.slice('k:'.length)) as Record<string, unknown>
       const item = wanted.find((one) => isKnownBy(one, key))

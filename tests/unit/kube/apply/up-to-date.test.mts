@@ -29,6 +29,15 @@ const owned = {
   'f:spec': { 'f:selector': {}, 'f:ports': ownedPorts, 'f:externalIPs': {} },
 }
 
+/** As owned, with these values of a set. */
+const inSet = (...values: string[]): FieldSet => ({
+  ...owned,
+  'f:spec': {
+    ...owned['f:spec'],
+    'f:externalIPs': Object.fromEntries(values.map((one) => [`v:"${one}"`, {}])),
+  },
+})
+
 function live({
   fields = owned,
   spec = {},
@@ -86,11 +95,11 @@ for (const [what, found, manifest = wanted] of [
   ['an object the kit did not apply', live({ manager: 'kubectl' })],
   ['a part the kit has written without applying', live({ operation: 'Update' })],
   ['fields of another version of its kind', live({ apiVersion: 'v2' })],
+  ['a set of plain values that lacks one', live({ fields: inSet('192.0.2.1', '192.0.2.2') })],
+  ['a set of plain values that has another', live({ fields: inSet('192.0.2.2') })],
   [
-    'a set of plain values, which has no keys to compare by',
-    live({
-      fields: { ...owned, 'f:spec': { ...owned['f:spec'], 'f:externalIPs': { 'v:"192.0.2.1"': {} } } },
-    }),
+    'a set of plain values of which one is gone',
+    live({ fields: inSet('192.0.2.1'), spec: { externalIPs: [] } }),
   ],
 ] as [string, LiveObject | undefined, Manifest?][])
   test(`the server must be asked about ${what}`, () => {
@@ -100,4 +109,42 @@ for (const [what, found, manifest = wanted] of [
 test('two items under one key are not taken for one', () => {
   const twice = { ...wanted, spec: { ...wanted.spec, ports: [ports[0], { ...ports[0], name: 'again' }] } }
   assert.equal(isUpToDate(twice, live()), false)
+})
+
+test('a set of plain values is compared value by value, in whatever order', () => {
+  const both = { ...wanted, spec: { ...wanted.spec, externalIPs: ['192.0.2.2', '192.0.2.1'] } }
+  const now = live({
+    fields: inSet('192.0.2.1', '192.0.2.2'),
+    spec: { externalIPs: ['192.0.2.1', '192.0.2.2'] },
+  })
+  assert.equal(isUpToDate(both, now), true)
+  const twice = { ...wanted, spec: { ...wanted.spec, externalIPs: ['192.0.2.1', '192.0.2.1'] } }
+  assert.equal(isUpToDate(twice, now), false)
+})
+
+/** Whether a value that is owned as a whole stands, as the server has stored it; undefined: it has left it out. */
+function stands(given: unknown, stored: unknown): boolean {
+  const manifest = { ...wanted, spec: { ...wanted.spec, one: given } }
+  const fields = { ...owned, 'f:spec': { ...owned['f:spec'], 'f:one': {} } }
+  return isUpToDate(manifest, live({ fields, spec: { one: stored } }))
+}
+
+test('what the server leaves out or fills in of a value that is owned as a whole changes nothing', () => {
+  for (const empty of [{}, false, 0, '']) assert.equal(stands(empty, undefined), true, JSON.stringify(empty))
+  assert.equal(stands({ matchLabels: {} }, {}), true)
+  assert.equal(stands([{ podSelector: { matchLabels: {} } }], [{ podSelector: {} }]), true)
+  assert.equal(stands({ fieldPath: 'spec.nodeName' }, { apiVersion: 'v1', fieldPath: 'spec.nodeName' }), true)
+  // As custom resources keep it.
+  assert.equal(stands({ matchLabels: {} }, { matchLabels: {} }), true)
+})
+
+test('a value that is there, or another one, is not taken for what was left out', () => {
+  for (const one of [true, 1, 'x', { a: {} }, [], null])
+    assert.equal(stands(one, undefined), false, JSON.stringify(one))
+  assert.equal(stands({}, { app: 'n8n' }), false)
+  assert.equal(stands(false, true), false)
+  assert.equal(stands([{ podSelector: {} }], [{}]), false)
+  assert.equal(stands([{}], [{ podSelector: {} }]), false)
+  assert.equal(stands({ matchLabels: { app: 'n8n' } }, {}), false)
+  assert.equal(stands({ fieldPath: 'spec.nodeName' }, { apiVersion: 'v1', fieldPath: 'spec.hostIP' }), false)
 })
