@@ -6,8 +6,8 @@ import type { RemoteOptions } from './ssh.mts'
 /** How a script in $s is run with its arguments. As short as possible: it is sent to each host several times a run. */
 const interpreters = { sh: 'eval "$s"', perl: 'perl -e "$s" "$@"' }
 
-/** A script without its indentation, which no interpreter needs. */
-const unindented = (script: string): string => script.replaceAll(/^ +/gm, '')
+/** A script without its indentation and the lines that are comments, which no interpreter needs. */
+const bare = (script: string): string => script.replaceAll(/^ *#.*\n|^ +/gm, '')
 
 export interface ScriptOptions extends Omit<RemoteOptions, 'input'> {
   readonly shown: string
@@ -33,5 +33,5 @@ export const readScript = (
 ): Promise<Finished> =>
   host.read(['sh', '-c', `s=$(gzip -dc)&&${interpreters[interpreter]}`, 'sh', ...words], {
     ...options,
-    input: Readable.from([gzipSync(unindented(script), { level: 9 })]),
+    input: Readable.from([gzipSync(bare(script), { level: 9 })]),
   })

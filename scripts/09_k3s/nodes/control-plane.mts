@@ -1,4 +1,3 @@
-import { awaitedLater } from '../../../lib/base/concurrency.mts'
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
 import { quorumLost } from '../../../lib/hosts/quorum-lost.mts'
@@ -31,7 +30,7 @@ import { requireSameProgram } from './one-release.mts'
 import { registriesOf, requireOwnRegistries } from './registries.mts'
 import { proxyEnvironment } from '../settings-proxy.mts'
 import type { K3sSettings } from '../settings.mts'
-import { leaderless, missingOf, nodeless, serverIsHealthy } from './readiness.mts'
+import { leaderless, missingIn, missingOf, nodeless, serverIsHealthy } from './readiness.mts'
 import { deleteStrayPods } from './pod-addresses.mts'
 import { isTokenInDoubt, readToken, requireSameTokens, warnOfOlderTokens, withTokens } from './tokens.mts'
 import { written } from '../../../lib/base/written.mts'
@@ -69,7 +68,8 @@ export async function ensureServers({
   known,
 }: ControlPlane): Promise<void> {
   const artifacts = artifactsOf(versions)
-  const asked = await Promise.all(servers.map((server) => readState(server, imagesOf(artifacts))))
+  const images = imagesOf(artifacts)
+  const asked = await Promise.all(servers.map((server) => readState(server, images, { withHealth: true })))
   const states = await withMembership(asked, servers)
   const changes = ({ name }: HostState) => masters.some((master) => master.name === name)
   requireNodes(states, 'master', given.ENV, servers.length)
@@ -96,19 +96,19 @@ export async function ensureServers({
   const { version } = requireVersion(versions, 'k3s')
   const members = order.filter(({ data }) => data).map(({ name }) => hostOf(servers, name))
   const whole: { host: Host; held: HeldImages | undefined }[] = []
-  // All at once where all run; until one of them is started or waited for the answers hold.
-  const health = new Map(
-    order.every(({ active }) => active)
-      ? order.filter(changes).map(({ name }) => [name, awaitedLater(missingOf(hostOf(servers, name)))])
-      : [],
-  )
+  // Asked with their state; where all run, the answers hold until one of them is started or waited for.
+  const isRunning = order.every(({ active }) => active)
+  const health = new Map(isRunning ? order.map((one) => [one.name, one.health]) : [])
   for (const state of inTurn(order.filter(changes))) {
     const host = hostOf(servers, state.name)
     const config = serverConfig(settings, version, state, await originOf(state, begins, order, tokenOf))
     const pods = settings.CLUSTER_CIDR
     const wanted: DesiredState = { role: 'server', config, artifacts, pods, proxy, registries }
     await writeConfig(host, wanted)
-    const lacks = needsStart(state, wanted) ? undefined : await (health.get(state.name) ?? missingOf(host))
+    const told = health.get(state.name)
+    const now = async () =>
+      told === undefined ? missingOf(host) : missingIn(told, host, 'others').join(', ')
+    const lacks = needsStart(state, wanted) ? undefined : await now()
     const starts = lacks === undefined || (lacks.includes(nodeless) && (await lostItsNode(host, state)))
     if (starts) {
       await requireOthersWhole(state, states, servers)

@@ -1,12 +1,13 @@
 import { exitCodes, KitError } from '../../../lib/base/errors.mts'
 import type { Host } from '../../../lib/hosts/host.mts'
-import { imagesIn, imagesPart, type HeldImages } from '../host/held-images.mts'
-import { addressesPart, joinedPart, requireSameIdentity, type Identity } from '../host/joined.mts'
-import { databases, paths, signature, unitPath } from '../host/paths.mts'
-import { registriesOwner, registriesPart, type RegistriesOwner } from './registries.mts'
+import { imagesIn, type HeldImages } from '../host/held-images.mts'
+import { requireSameIdentity, type Identity } from '../host/joined.mts'
+import { paths, unitPath } from '../host/paths.mts'
+import { registriesOwner, type RegistriesOwner } from './registries.mts'
 import { fixedIn, type Fixed } from '../host/fixed.mts'
 import type { NodeFacts } from './config.mts'
-import { unitIn, unitWords } from './unit-state.mts'
+import { healthMark, stateScript } from './state-script.mts'
+import { unitIn } from './unit-state.mts'
 import { written } from '../../../lib/base/written.mts'
 
 /** The state of K3s on a host. */
@@ -53,29 +54,9 @@ export interface HostState extends NodeFacts, Pick<Identity, 'addresses' | 'join
   readonly registries: RegistriesOwner
   /** It is being removed from the cluster: an uninstall of it began. */
   readonly leaving: boolean
+  /** What a server that runs says of its health, for missingIn, where that was asked too. */
+  readonly health?: string
 }
-
-const script = `dir=${paths.server}
-${addressesPart}
-${joinedPart}${unitWords('k3s', 'k3s-agent')}
-ls -d "$dir/db/etcd/member/wal" "$dir/db/etcd/tombstone" ${paths.balancer} 2>/dev/null
-[ -s "$dir/tls/server-ca.crt" ] && echo "ca=$(sha256sum <"$dir/tls/server-ca.crt" | cut -d' ' -f1)"
-for name in token agent-token; do
-  [ -s "$dir/$name" ] && echo "$name=$(sed 's/.*://' "$dir/$name" | tr -d '\\n' | sha256sum)"
-done
-grep -os '^K10.*:' "$dir/token"
-sed -n 's|^server: *"*https://\\([^:"]*\\).*|joins=\\1|p' ${paths.config} 2>/dev/null
-[ -s ${paths.started} ] && echo "started=$(cat ${paths.started})"
-[ -e ${paths.leaving} ] && echo leaving=yes
-${registriesPart}if ! grep -qs '${signature}' ${paths.config} && [ ! -e ${paths.leaving} ]; then
-  for path in ${paths.config} /etc/systemd/system/k3s.service /etc/systemd/system/k3s-agent.service ${databases.join(' ')}; do
-    ls -A "$path" 2>/dev/null | grep -qvx lost+found && echo "foreign=K3s ($path)"
-  done
-fi
-for path in /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /etc/rancher/rke2 /var/snap/microk8s /etc/k0s; do
-  [ -e "$path" ] && echo "foreign=another Kubernetes ($path)"
-done
-`
 
 /** The kit's files on a host, except tarballs of images. */
 const ownFiles = [
@@ -88,14 +69,21 @@ const ownFiles = [
 /**
  * Reads the state of K3s on one host, in one round trip.
  * @param images paths on the host of the tarballs it should have
+ * @param more.withHealth also whether a server that runs is healthy
  * @throws KitError exit 3 when a Kubernetes is there that the kit did not install; exit 9 when the state of files
  *   cannot be read; exit 3, 6, 9, 130 or 143, see Host.read
  */
-export async function readState(host: Host, images: readonly string[] = []): Promise<HostState> {
+export async function readState(
+  host: Host,
+  images: readonly string[] = [],
+  { withHealth = false } = {},
+): Promise<HostState> {
   const { name, address } = host
-  const whole = `${script}${images.length === 0 ? '' : imagesPart}exit 0`
-  const question = { script: whole, words: [], shown: 'read the state of K3s', record: paths.sums }
-  const looked = await host.look([...ownFiles, ...images], question)
+  const script = stateScript(images.length > 0, withHealth)
+  const question = { script, words: [name], shown: 'read the state of K3s', record: paths.sums }
+  const { sums, said: text } = await host.look([...ownFiles, ...images], question)
+  const [state = '', health] = text.split(`\n${healthMark}\n`)
+  const looked = { sums, said: `${state}\n` }
   const said = (key: string) => new RegExp(`^${key}=(.+)$`, 'm').exec(looked.said)?.[1]
   const unit = unitIn(looked.said)
   const foreign = said('foreign')
@@ -135,6 +123,7 @@ export async function readState(host: Host, images: readonly string[] = []): Pro
     images: imagesIn(looked.said),
     registries: registriesOwner(said('registries')),
     leaving: said('leaving') !== undefined,
+    ...(health === undefined ? {} : { health }),
   }
 }
 

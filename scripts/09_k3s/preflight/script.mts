@@ -82,7 +82,8 @@ say client "$client"
 say uid "$(id -u)"
 [ -r /etc/os-release ] && . /etc/os-release
 say os "$ID $VERSION_ID"
-say arch "$(uname -m)"
+arch=$(uname -m)
+say arch "$arch"
 say kernel "$(uname -r)"
 say cpus "$(nproc)"
 awk '/^MemTotal|^MemAvailable/ { sub(":", ""); print tolower($1), $2 }' /proc/meminfo
@@ -99,11 +100,10 @@ for path in data:/var/lib/rancher/k3s/agent/containerd kubelet:/var/lib/kubelet 
   places="$places $path" db=$path
 done
 for path in / /usr/local/bin /etc; do [ -e "$path" ] && places="$places $path"; done
-df -Pi $places | awk -v n="$places" 'BEGIN { split(n, p) } NR > 1 { print "inodes", p[NR - 1], $4 }'
-df -Pk $places | awk -v n="$places" 'BEGIN { split(n, p) }
-  NR > FNR { f[$2] = $3 " " $4; next }
-  NR > 1 { m[NR - 1] = $6; print "disk", p[NR - 1], $4, $6 }
-  END { for (i in m) print "mount", p[i], f[m[i]] }' - /proc/mounts
+df -k --output=iavail,avail,target $places | awk -v n="$places" 'BEGIN { split(n, p) }
+  FILENAME ~ /mounts/ { f[$2] = $3 " " $4; next }
+  NR > 1 { q = p[NR - 1]; m[q] = $3; print "inodes", q, $1; print "disk", q, $2, $3 }
+  END { for (q in m) print "mount", q, f[m[q]] }' - /proc/mounts
 probe=$(mktemp -d "$db/.keybuzz-probe.XXXXXX") && {
   trap 'rm -rf "$probe"' EXIT
   begin=$(date +%s%N)
@@ -119,8 +119,8 @@ else say cgroup "1 $(awk 'NR > 1 && $4 == 1 { printf "%s ", $1 }' /proc/cgroups)
 [ -r /sys/module/apparmor/parameters/enabled ] && say apparmor "$(cat /sys/module/apparmor/parameters/enabled) $(has apparmor_parser && echo parser)"
 has getenforce && say selinux "$(getenforce) $(ls /usr/share/selinux/packages/k3s.pp*)"
 [ -r /proc/sys/kernel/seccomp/actions_avail ] && say seccomp yes
-case $(uname -m) in x86_64) adjtimex=159 ;; aarch64) adjtimex=171 ;; esac
-say ntp "$(perl -e 'print syscall($ARGV[0], $t = pack("x208")) >= 0 && unpack("x24q", $t) < 16e6 ? "yes" : "no"' $adjtimex)"
+case $arch in aarch64) call=171 ;; *) call=159 ;; esac
+say ntp "$(perl -e 'print syscall(shift, $t = pack("x208")) >= 0 && unpack("x24q", $t) < 16e6 ? "yes" : "no"' $call)"
 say hostname "$(hostname)"
 say machineid "$(cat /etc/machine-id)"
 say product "$(cat /sys/class/dmi/id/product_uuid)"

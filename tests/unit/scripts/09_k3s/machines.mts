@@ -409,7 +409,13 @@ const stateOf = (world: World, one: Machine): string =>
     ...(one.files.has('/etc/rancher/keybuzz.leaving') ? ['leaving=yes'] : []),
     ...(one.files.has(paths.registries) ? [`registries=${mirrorOf(one) === 'kit' ? 1 : 0}`] : []),
     imagesOf(one),
+    ...(one.active && one.role === 'master'
+      ? ['health:', unitOf(one), healthOf(world, isHealthy(world, one))]
+      : []),
   ].join('\n')
+
+const healthOf = (world: World, healthy: boolean): string =>
+  healthy ? `readyz=ok\nprogram=v1\nnode=True v1\n${membersOf(world)}\n` : 'readyz=\n'
 
 /** Who wrote what it has of a mirror. */
 const mirrorOf = ({ files }: Machine): 'kit' | 'other' =>
@@ -419,10 +425,7 @@ function wholenessOf(world: World, one: Machine): string {
   // The process that ends is healthy to the last.
   const healthy = isHealthy(world, one) || one.echoing
   if (!one.echoing) one.settling = false
-  const unit = saidAnew(one)
-  return healthy
-    ? `${unit}\nreadyz=ok\nprogram=v1\nnode=True v1\n${membersOf(world)}\n`
-    : `${unit}\nreadyz=\n`
+  return `${saidAnew(one)}\n${healthOf(world, healthy)}`
 }
 
 /** A run's view of the machines: its writes are counted, and it may be killed after one. */
