@@ -81,11 +81,15 @@ let connections: Map<string, Promise<Kubectl>> | undefined
 /** From now on the modules of this process share one connection: for runs that only look at a cluster. */
 export const shareConnections = (): void => void (connections ??= new Map())
 
-function shared(kubeconfig: string, connect: () => Promise<Kubectl>): Promise<Kubectl> {
+async function shared(kubeconfig: string, connect: () => Promise<Kubectl>): Promise<Kubectl> {
   const kubectl = connections?.get(kubeconfig) ?? connect()
   connections?.set(kubeconfig, kubectl)
-  kubectl.catch(() => connections?.delete(kubeconfig))
-  return kubectl
+  try {
+    return await kubectl
+  } catch (thrown) {
+    connections?.delete(kubeconfig)
+    throw thrown
+  }
 }
 
 /** Gives the context to use now: `another` after one has failed, with a warning when that changes it. */
