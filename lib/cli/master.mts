@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { readArguments } from './arguments.mts'
 import { onlyLooks, type Arguments } from '../run/request.mts'
-import { shareConnections } from '../kube/cluster.mts'
 import { endBackground } from '../base/background.mts'
 import { readAnswers } from '../settings/answers.mts'
 import { chooseEnvironment } from '../settings/credentials.mts'
@@ -52,6 +51,8 @@ async function runModules(env: string, options: Arguments, typed: readonly strin
   if (options.answers !== undefined) await readAnswers(options.answers)
   const run = (row: Row) => runToItsEnd(() => runApplyAll(row, words))
   if (onlyLooks(options)) {
+    // Loaded here alone: a run of one module without a cluster does not need it.
+    const { shareConnections } = await import('../kube/cluster.mts')
     shareConnections()
     return firstFailure(
       await inTurns(
